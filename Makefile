@@ -1,0 +1,34 @@
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: install demo test test-slow lint bench clean
+
+# One stamp per environment: it is remade when the pins or the project's own metadata change.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+install: $(VENV)/.installed  ## the environment alone
+
+demo: install  ## train the AE and the VAE, write runs/demo/report.html
+	$(BIN)/reparam demo --overwrite
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: lint  ## lint, types, import rules and the test suite
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: install  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+bench: install  ## remake the figures of benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/article.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,66 @@
+"""ImageSet: images, labels, names and splits, whatever they were read from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from reparam.errors import DataError
+from reparam.types import IndexArray, LabelArray, PixelArray
+
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images as bytes, N × H × W × C, with optional labels, and the split of their indices.
+
+    ``labels[i]`` indexes ``class_names``. ``splits`` maps "train", "valid" and "test" to disjoint
+    index arrays; they need not cover every image (``train_size`` leaves some out), and a split may
+    be empty.
+    """
+
+    name: str
+    images: PixelArray
+    labels: LabelArray | None
+    class_names: tuple[str, ...]
+    splits: Mapping[Split, IndexArray]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        _, height, width, channels = self.images.shape
+        return height, width, channels
+
+    def split_images(self, split: Split) -> PixelArray:
+        return self.images[self.splits[split]]
+
+    def split_labels(self, split: Split) -> LabelArray | None:
+        return None if self.labels is None else self.labels[self.splits[split]]
+
+    def held_out(self) -> Split:
+        """The split to look at: test, or else valid, or else the training images themselves.
+
+        Raises DataError when every split is empty.
+        """
+        for split in ("test", "valid", "train"):
+            if len(self.splits[split]):
+                return split
+        raise DataError(f"{self.name}: every split is empty; lower --test-fraction")
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images per split and class: {"train": {"0": 350, ...}, ...}; class "all" is the sum."""
+        table = {}
+        for split in SPLITS:
+            rows = {"all": len(self.splits[split])}
+            labels = self.split_labels(split)
+            if labels is not None:
+                each = np.bincount(labels, minlength=len(self.class_names))
+                rows |= {name: int(n) for name, n in zip(self.class_names, each, strict=True)}
+            table[split] = rows
+        return table

@@ -1,0 +1,23 @@
+"""Names for the arrays and tensors that cross module borders.
+
+B: images of a batch, N: images of a set, C: channels, H: height, W: width, d: latent dimensions.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+
+PixelArray = UInt8[np.ndarray, "N H W C"]
+"""Images at rest: bytes, channels last."""
+
+LabelArray = Int[np.ndarray, " N"]
+IndexArray = Int[np.ndarray, " M"]
+
+LatentArray = Float[np.ndarray, "N d"]
+
+Images = Float[torch.Tensor, "B C H W"]
+"""Images in the model: pixels in [0, 1]."""
+
+Latents = Float[torch.Tensor, "B d"]
+PerExample = Float[torch.Tensor, " B"]
+"""One number per image, in nats unless the name says otherwise."""

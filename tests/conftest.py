@@ -1,0 +1,23 @@
+"""Shapes and types of the package are checked at run time under pytest, and only there."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+install_import_hook("reparam", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """The folder with the whole of MNIST, for tests that need it."""
+    root = Path(__file__).parents[1]
+    candidates = [os.environ.get("REPARAM_DATA"), root.parent / "shared/data/mnist"]
+    for candidate in filter(None, candidates):
+        if (Path(candidate) / "t10k-images-idx3-ubyte.gz").exists():
+            return Path(candidate)
+    pytest.skip("full MNIST is not on this machine (set REPARAM_DATA to its folder)")

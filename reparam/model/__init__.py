@@ -1,0 +1,28 @@
+"""x → q(z|x), z → p(x|z): encoder, posterior, prior, decoder, likelihood, and what joins them."""
+
+from reparam.model.autoencoder import Autoencoder, build_autoencoder
+from reparam.model.config import ModelConfig
+from reparam.model.likelihood import GaussianLikelihood, NormalPixels
+from reparam.model.networks import Decoder, Encoder
+from reparam.model.posterior import Delta, DiagonalNormal, Posterior
+from reparam.model.prior import Box, Prior, StandardNormal
+from reparam.model.summary import LayerRow, layer_table, parameter_counts
+
+__all__ = [
+    "Autoencoder",
+    "Box",
+    "Decoder",
+    "Delta",
+    "DiagonalNormal",
+    "Encoder",
+    "GaussianLikelihood",
+    "LayerRow",
+    "ModelConfig",
+    "NormalPixels",
+    "Posterior",
+    "Prior",
+    "StandardNormal",
+    "build_autoencoder",
+    "layer_table",
+    "parameter_counts",
+]

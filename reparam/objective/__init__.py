@@ -1,0 +1,8 @@
+"""(model, images) → per-image terms, in nats."""
+
+from reparam.objective.config import ObjectiveConfig
+from reparam.objective.corruption import corrupt
+from reparam.objective.elbo import ElboTerms, elbo_terms
+from reparam.objective.units import Weight, variance_of
+
+__all__ = ["ElboTerms", "ObjectiveConfig", "Weight", "corrupt", "elbo_terms", "variance_of"]

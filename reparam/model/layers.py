@@ -1,0 +1,155 @@
+"""The layers of the article, with Keras' conventions: 'same' padding, batch norm, Glorot weights.
+
+'Same' padding (as in TensorFlow and Keras): a convolution of stride s turns a side of n pixels into
+ceil(n / s); the zeros that this takes are shared between both ends, the odd one at the bottom or
+right. The transposed convolution is its adjoint: n becomes n · s, and the full result is cut by the
+same shares.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import nn
+from torch.nn import functional as F
+
+from reparam.errors import ConfigError
+from reparam.model.config import BlockOrder
+
+Maps = Float[torch.Tensor, "B C H W"]
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after a side of ``size`` pixels so that ceil(size / stride) remain."""
+    out = -(-size // stride)
+    total = max((out - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+class SameConv2d(nn.Module):
+    """Convolution with Keras' 'same' padding: side n becomes ceil(n / stride)."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        nn.init.xavier_uniform_(self.weight)
+
+    def forward(self, x: Maps) -> Maps:
+        top, bottom = same_padding(x.shape[2], self.kernel, self.stride)
+        left, right = same_padding(x.shape[3], self.kernel, self.stride)
+        if top == bottom and left == right:
+            return F.conv2d(x, self.weight, self.bias, self.stride, (top, left))
+        return F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, self.stride)
+
+
+class SameConvTranspose2d(nn.Module):
+    """Transposed convolution with Keras' 'same' padding, cut to ``out_size`` (height, width).
+
+    Keras' own result has sides n · stride; an ``out_size`` that is smaller by less than a stride
+    drops the last rows and columns, so that odd sizes come back as they went in.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int,
+        out_size: tuple[int, int],
+    ) -> None:
+        super().__init__()
+        self.kernel, self.stride, self.out_size = kernel, stride, out_size
+        self.weight = nn.Parameter(torch.empty(in_channels, out_channels, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        nn.init.xavier_uniform_(self.weight)
+
+    def forward(self, x: Maps) -> Maps:
+        height, width = self.out_size
+        before = max(self.kernel - self.stride, 0) // 2
+        missing = max(self.stride - self.kernel, 0)  # only where the kernel is smaller
+        y = F.conv_transpose2d(x, self.weight, self.bias, self.stride, before, missing)
+        return y[:, :, :height, :width]
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation over N, H and W as in Keras: ε = 1e-3, momentum 0.99.
+
+    The moving variance takes the batch's variance over n, as Keras does; PyTorch's own layer takes
+    it over n − 1.
+    """
+
+    eps = 1e-3
+    momentum = 0.01  # PyTorch's convention: the new batch's share
+
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Maps) -> Maps:
+        before = self.running_var.clone() if self.training else self.running_var
+        y = F.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training,
+            self.momentum,
+            self.eps,
+        )
+        if self.training:
+            n = x.numel() // x.shape[1]
+            with torch.no_grad():
+                unbiased_share = self.running_var - (1 - self.momentum) * before
+                self.running_var -= unbiased_share / n
+        return y
+
+
+class Dense(nn.Module):
+    """A dense layer with Keras' Glorot-uniform weights and zero biases."""
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_features, in_features))
+        self.bias = nn.Parameter(torch.zeros(out_features))
+        nn.init.xavier_uniform_(self.weight)
+
+    def forward(self, x: Float[torch.Tensor, "B n"]) -> Float[torch.Tensor, "B m"]:
+        return F.linear(x, self.weight, self.bias)
+
+
+class Tail(nn.Module):
+    """What follows a convolution: LeakyReLU and batch norm in either order, then dropout."""
+
+    def __init__(
+        self, channels: int, *, slope: float, batch_norm: bool, order: BlockOrder, dropout: float
+    ) -> None:
+        super().__init__()
+        self.slope, self.order = slope, order
+        self.norm = BatchNorm(channels) if batch_norm else nn.Identity()
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+
+    def forward(self, x: Maps) -> Maps:
+        if self.order == "norm-act":
+            x = F.leaky_relu(self.norm(x), self.slope)
+        else:
+            x = self.norm(F.leaky_relu(x, self.slope))
+        return self.dropout(x)
+
+
+def output_activation(name: str, x: Maps) -> Maps:
+    """Turns the last layer's values into pixels. Raises ConfigError for an unknown name."""
+    match name:
+        case "sigmoid":
+            return torch.sigmoid(x)
+        case "tanh":
+            return torch.tanh(x)
+        case "linear":
+            return x
+    raise ConfigError(f"output_activation is sigmoid, tanh or linear, found {name!r}")

@@ -1,0 +1,113 @@
+"""p(z): where new latents are drawn from. Fixed (N(0, I)), or fitted to the training latents (a box)."""
+
+import math
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from reparam.errors import ConfigError, RunError
+from reparam.model.posterior import DiagonalNormal, Posterior
+from reparam.types import Latents, PerExample
+
+
+class Prior(Protocol):
+    """A distribution over latents. Every density is in nats."""
+
+    needs_fit: bool
+    """Whether it is fitted to the latents of the training images once they are known."""
+
+    description: str
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents: ...
+
+    def log_prob(self, z: Latents) -> PerExample: ...
+
+    def kl(self, q: Posterior, z: Latents) -> PerExample:
+        """KL(q ‖ p) of each image: exact where there is a closed form, else estimated at ``z`` ~ q."""
+        ...
+
+    def fit(self, z: Latents) -> None: ...
+
+
+def _estimated_kl(prior: Prior, q: Posterior, z: Latents) -> PerExample:
+    """−H(q) − log p(z): unbiased with one sample of z, exact entropy. Raises ConfigError for a point."""
+    entropy = q.entropy()
+    if entropy is None:
+        raise ConfigError(
+            "a point has no finite KL to a continuous prior, found posterior delta with the "
+            "regulariser kl: take posterior diagonal-normal or regulariser none"
+        )
+    return -entropy - prior.log_prob(z)
+
+
+class StandardNormal(nn.Module):
+    """N(0, I) in d dimensions."""
+
+    needs_fit = False
+    description = "N(0, I)"
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.register_buffer("device_marker", torch.zeros(0), persistent=False)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
+        device = self.get_buffer("device_marker").device
+        return torch.randn(n, self.latent_dim, generator=generator, device=device)
+
+    def log_prob(self, z: Latents) -> PerExample:
+        return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+
+    def kl(self, q: Posterior, z: Latents) -> PerExample:
+        """−½ Σ_j (1 + log σ_j² − μ_j² − σ_j²) (Kingma & Welling 2014, appendix B)."""
+        if isinstance(q, DiagonalNormal):
+            return -0.5 * (1 + q.log_var - q.mu.square() - q.log_var.exp()).sum(1)
+        return _estimated_kl(self, q, z)
+
+    def fit(self, z: Latents) -> None:
+        """Nothing to fit."""
+
+
+class Box(nn.Module):
+    """Uniform over the box of the training latents: how the article draws from an AE.
+
+    An AE has no prior of its own; ``sample`` and ``log_prob`` raise RunError before ``fit``.
+    """
+
+    needs_fit = True
+    description = "the box of the training latents (an AE has no prior)"
+
+    low: torch.Tensor
+    high: torch.Tensor
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("low", torch.full((latent_dim,), torch.nan))
+        self.register_buffer("high", torch.full((latent_dim,), torch.nan))
+
+    def _require_fit(self) -> None:
+        if self.low.isnan().any():
+            raise RunError(
+                "an AE draws from the box of its training latents, which is known when training "
+                "has ended: finish it with `reparam resume`"
+            )
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
+        self._require_fit()
+        shape = (n, self.low.numel())
+        u = torch.rand(shape, generator=generator, device=self.low.device)
+        return self.low + (self.high - self.low) * u
+
+    def log_prob(self, z: Latents) -> PerExample:
+        self._require_fit()
+        inside = ((z >= self.low) & (z <= self.high)).all(1)
+        density = -(self.high - self.low).log().sum()
+        return torch.where(inside, density, -torch.inf)
+
+    def kl(self, q: Posterior, z: Latents) -> PerExample:
+        return _estimated_kl(self, q, z)
+
+    def fit(self, z: Latents) -> None:
+        self.low.copy_(z.amin(0))
+        self.high.copy_(z.amax(0))

@@ -1,0 +1,78 @@
+"""The layers of a model with their output shapes and parameter counts (figures 3, 5 and 18)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from reparam.model.autoencoder import Autoencoder
+from reparam.model.layers import BatchNorm, Dense, SameConv2d, SameConvTranspose2d
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One line of the table; ``shape`` as Keras prints it: height, width, channels, or (features,)."""
+
+    half: str
+    layer: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def _describe(module: nn.Module, name: str) -> str | None:
+    match module:
+        case SameConv2d():
+            return f"convolution {module.kernel} × {module.kernel}, stride {module.stride}"
+        case SameConvTranspose2d():
+            size = f"{module.kernel} × {module.kernel}"
+            return f"transposed convolution {size}, stride {module.stride}"
+        case BatchNorm():
+            return "batch normalisation"
+        case nn.Dropout():
+            return f"dropout {module.p:g}"
+        case Dense():
+            return f"dense: {name.rsplit('.', 1)[-1]}" if "heads" in name else "dense, reshape"
+    return None
+
+
+def layer_table(model: Autoencoder) -> list[LayerRow]:
+    """Every layer that has parameters or drops values, in the order in which data meets it."""
+    rows: list[LayerRow] = []
+    hooks = []
+
+    def remember(half: str, label: str, module: nn.Module) -> None:
+        def hook(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+            if output.ndim == 4:
+                _, channels, height, width = output.shape
+                shape: tuple[int, ...] = (height, width, channels)
+            elif label == "dense, reshape":
+                shape = model.decoder.feature_shape
+            else:
+                shape = (output.shape[1],)
+            rows.append(LayerRow(half, label, shape, _count(module)))
+
+        hooks.append(module.register_forward_hook(hook))
+
+    for half, network in (("encoder", model.encoder), ("decoder", model.decoder)):
+        for name, module in network.named_modules():
+            if label := _describe(module, name):
+                remember(half, label, module)
+    height, width, channels = model.image_shape
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        device = next(model.parameters()).device
+        model(torch.zeros(1, channels, height, width, device=device))
+    model.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    return rows
+
+
+def parameter_counts(model: Autoencoder) -> dict[str, int]:
+    """Trainable parameters of each half."""
+    return {"encoder": _count(model.encoder), "decoder": _count(model.decoder)}

@@ -1,0 +1,43 @@
+"""The negative evidence lower bound, image by image."""
+
+from dataclasses import dataclass
+
+import torch
+
+from reparam.model import Autoencoder
+from reparam.objective.config import ObjectiveConfig
+from reparam.objective.corruption import corrupt
+from reparam.types import Images, PerExample
+
+
+@dataclass(frozen=True)
+class ElboTerms:
+    """Distortion −log p(x|z) and rate KL(q(z|x) ‖ p(z)) of each image, in nats."""
+
+    distortion: PerExample
+    rate: PerExample
+
+    @property
+    def loss(self) -> PerExample:
+        """Distortion + rate: the negative ELBO."""
+        return self.distortion + self.rate
+
+
+def elbo_terms(
+    model: Autoencoder,
+    x: Images,
+    objective: ObjectiveConfig,
+    generator: torch.Generator | None = None,
+) -> ElboTerms:
+    """Distortion and rate of each image at one z ~ q(z|x) (Kingma & Welling 2014, eq. 7).
+
+    With ``objective.corrupt`` the encoder sees a noisy image and the distortion is to the clean
+    one (Vincent et al. 2010). Without a regulariser the rate is 0: the plain autoencoder.
+    """
+    q = model.posterior(corrupt(x, objective.corrupt, objective.corrupt_amount, generator))
+    z = q.rsample(generator)
+    distortion = -model.likelihood(model.decode(z)).log_prob(x)
+    rate = torch.zeros_like(distortion)
+    if objective.regulariser == "kl":
+        rate = model.prior.kl(q, z)
+    return ElboTerms(distortion, rate)

@@ -1,0 +1,67 @@
+"""Nats, and the article's units: mean squared error per pixel and ``r_loss_factor``.
+
+For D pixels × channels and a normal likelihood of variance σ²:
+
+    distortion = factor · MSE + D/2 · log 2πσ²,  factor = D / (2σ²)
+
+so that factor · MSE + KL and distortion + rate differ by a constant. Against a likelihood of unit
+variance, weighing the rate by β gives the same optimum when β = σ².
+"""
+
+import math
+from dataclasses import dataclass
+
+
+def variance_of(r_loss_factor: float, dimensions: int) -> float:
+    """σ² = D / (2 · factor), in squared pixel units."""
+    return dimensions / (2 * r_loss_factor)
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One quantity in its three units: ``r_loss_factor`` = D / (2σ²), σ, and β = σ²."""
+
+    r_loss_factor: float
+    dimensions: int
+
+    @property
+    def variance(self) -> float:
+        return variance_of(self.r_loss_factor, self.dimensions)
+
+    @property
+    def sigma(self) -> float:
+        return math.sqrt(self.variance)
+
+    @property
+    def beta(self) -> float:
+        return self.variance
+
+    @property
+    def constant(self) -> float:
+        """D/2 · log 2πσ²: what the distortion holds beside factor · MSE, in nats."""
+        return 0.5 * self.dimensions * math.log(2 * math.pi * self.variance)
+
+    def losses(self, distortion: float, rate: float) -> dict[str, float]:
+        """Every loss of a mean distortion and rate (nats), each named with its unit.
+
+        ``mse``: squared pixels; ``r_loss_article`` = factor · mse and ``loss_article`` =
+        factor · mse + KL: the article's units; ``distortion_nats``, ``rate_nats`` and ``loss_nats``
+        (the negative ELBO, per image); ``loss_bits_per_dim``: the same per pixel and channel.
+        """
+        r_loss = distortion - self.constant
+        loss = distortion + rate
+        return {
+            "loss_article": r_loss + rate,
+            "r_loss_article": r_loss,
+            "mse": r_loss / self.r_loss_factor,
+            "loss_nats": loss,
+            "distortion_nats": distortion,
+            "rate_nats": rate,
+            "loss_bits_per_dim": loss / (self.dimensions * math.log(2)),
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"r_loss_factor {self.r_loss_factor:g} = D/(2σ²) with D = {self.dimensions}; "
+            f"σ = {self.sigma:.4g}; β = {self.beta:.4g}"
+        )

@@ -12,7 +12,7 @@ PosteriorName = Literal["delta", "diagonal-normal"]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The six parts of an autoencoder, but for the likelihood's scale, which the objective weighs."""
+    """The networks and the posterior. The likelihood's variance follows from the objective."""
 
     posterior: PosteriorName = "diagonal-normal"
     """q(z|x): delta is a point (AE), diagonal-normal a normal distribution around it (VAE)."""
@@ -30,7 +30,7 @@ class ModelConfig:
     """Stride of each convolution of the encoder."""
 
     decoder_filters: tuple[int, ...] = (64, 64, 32)
-    """Filters of each transposed convolution of the decoder but the last, which has the image's channels."""
+    """Filters of the decoder's transposed convolutions but the last, which has the image's channels."""
 
     decoder_kernels: tuple[int, ...] = (3, 3, 3, 3)
     """Kernel size of each transposed convolution of the decoder."""
@@ -42,7 +42,7 @@ class ModelConfig:
     """Batch normalisation in every block."""
 
     dropout: float = 0.0
-    """Share of the values dropped after every block while training (the article's option is 0.25)."""
+    """Share of values dropped after every block in training (the article's option is 0.25)."""
 
     leaky_slope: float = 0.3
     """Slope of LeakyReLU below zero (Keras' default when the article was written)."""

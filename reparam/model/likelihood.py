@@ -16,12 +16,19 @@ class NormalPixels:
     mean: Images
     variance: torch.Tensor
 
+    def distortion(self, x: Images) -> PerExample:
+        """Σ (x − mean)² / 2σ², in nats: −log p(x|z) without the normaliser, which is constant.
+
+        Kept apart because the normaliser can be thousands of times larger, and float32 would
+        round the error away.
+        """
+        return (x - self.mean).square().flatten(1).sum(1) / (2 * self.variance)
+
     def log_prob(self, x: Images) -> PerExample:
-        """log p(x|z) in nats: −Σ (x − mean)² / 2σ² − D/2 · log 2πσ², summed over the D pixels."""
-        squared_error = (x - self.mean).square().flatten(1).sum(1)
+        """log p(x|z) in nats: −distortion − D/2 · log 2πσ², for D pixels × channels."""
         dimensions = x[0].numel()
         log_normaliser = 0.5 * dimensions * torch.log(2 * math.pi * self.variance)
-        return -squared_error / (2 * self.variance) - log_normaliser
+        return -self.distortion(x) - log_normaliser
 
 
 class GaussianLikelihood(nn.Module):

@@ -1,4 +1,4 @@
-"""q(z|x): what an encoder says about an image. A point for the AE, a normal distribution for the VAE."""
+"""q(z|x): what an encoder says about an image. A point (AE) or a normal distribution (VAE)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class DiagonalNormal:
         return self.mu
 
     def rsample(self, generator: torch.Generator | None = None) -> Latents:
-        """z = mu + exp(log_var / 2) · ε, ε ~ N(0, I): the reparametrisation (ibid., section 2.4)."""
+        """z = mu + exp(log_var / 2) · ε, ε ~ N(0, I): reparametrised (ibid., section 2.4)."""
         epsilon = torch.randn(
             self.mu.shape, generator=generator, device=self.mu.device, dtype=self.mu.dtype
         )

@@ -1,4 +1,4 @@
-"""p(z): where new latents are drawn from. Fixed (N(0, I)), or fitted to the training latents (a box)."""
+"""p(z): where new latents are drawn from. Fixed (N(0, I)), or fitted afterwards (a box)."""
 
 import math
 from typing import Protocol
@@ -24,14 +24,14 @@ class Prior(Protocol):
     def log_prob(self, z: Latents) -> PerExample: ...
 
     def kl(self, q: Posterior, z: Latents) -> PerExample:
-        """KL(q ‖ p) of each image: exact where there is a closed form, else estimated at ``z`` ~ q."""
+        """KL(q ‖ p) of each image: in closed form, or else estimated at ``z`` ~ q."""
         ...
 
     def fit(self, z: Latents) -> None: ...
 
 
 def _estimated_kl(prior: Prior, q: Posterior, z: Latents) -> PerExample:
-    """−H(q) − log p(z): unbiased with one sample of z, exact entropy. Raises ConfigError for a point."""
+    """−H(q) − log p(z), unbiased with one z ~ q. Raises ConfigError for a point."""
     entropy = q.entropy()
     if entropy is None:
         raise ConfigError(

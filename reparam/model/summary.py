@@ -11,7 +11,7 @@ from reparam.model.layers import BatchNorm, Dense, SameConv2d, SameConvTranspose
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One line of the table; ``shape`` as Keras prints it: height, width, channels, or (features,)."""
+    """One line of the table; ``shape`` is height, width, channels, or (features,)."""
 
     half: str
     layer: str

@@ -11,16 +11,16 @@ class ObjectiveConfig:
     """Distortion + rate, and what is done to an image before it is encoded."""
 
     r_loss_factor: float = 1000.0
-    """Weight of the mean squared error against the KL term, as in the book; it fixes the likelihood's σ² = D / (2 · factor)."""
+    """Weight of the mean squared error against the KL term; the likelihood's σ² = D / (2 · factor)."""
 
     regulariser: Literal["none", "kl"] = "kl"
     """The second term of the loss: the KL divergence to the prior (VAE), or none (AE)."""
 
     corrupt: Literal["none", "gaussian", "masking", "salt-and-pepper"] = "none"
-    """Noise put on each image before the encoder sees it; the loss compares with the clean image."""
+    """Noise put on each image before it is encoded; the loss compares with the clean image."""
 
     corrupt_amount: float = 0.3
-    """Standard deviation of the Gaussian noise in pixel units, or the share of pixels that is masked or peppered."""
+    """Standard deviation of the Gaussian noise in pixel units, or the share of pixels changed."""
 
     def __post_init__(self) -> None:
         if not 0 < self.r_loss_factor < float("inf"):

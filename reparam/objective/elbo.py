@@ -12,14 +12,18 @@ from reparam.types import Images, PerExample
 
 @dataclass(frozen=True)
 class ElboTerms:
-    """Distortion −log p(x|z) and rate KL(q(z|x) ‖ p(z)) of each image, in nats."""
+    """Distortion and rate KL(q(z|x) ‖ p(z)) of each image, in nats.
+
+    The distortion is −log p(x|z) without the likelihood's constant normaliser, which
+    ``Weight.losses`` adds when it reports; the gradient is the same.
+    """
 
     distortion: PerExample
     rate: PerExample
 
     @property
     def loss(self) -> PerExample:
-        """Distortion + rate: the negative ELBO."""
+        """Distortion + rate: the negative ELBO, up to the normaliser."""
         return self.distortion + self.rate
 
 
@@ -36,7 +40,7 @@ def elbo_terms(
     """
     q = model.posterior(corrupt(x, objective.corrupt, objective.corrupt_amount, generator))
     z = q.rsample(generator)
-    distortion = -model.likelihood(model.decode(z)).log_prob(x)
+    distortion = model.likelihood(model.decode(z)).distortion(x)
     rate = torch.zeros_like(distortion)
     if objective.regulariser == "kl":
         rate = model.prior.kl(q, z)

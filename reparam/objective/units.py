@@ -2,9 +2,9 @@
 
 For D pixels × channels and a normal likelihood of variance σ²:
 
-    distortion = factor · MSE + D/2 · log 2πσ²,  factor = D / (2σ²)
+    −log p(x|z) = factor · MSE + D/2 · log 2πσ²,  factor = D / (2σ²)
 
-so that factor · MSE + KL and distortion + rate differ by a constant. Against a likelihood of unit
+so that factor · MSE + KL and the negative ELBO differ by a constant. Against a likelihood of unit
 variance, weighing the rate by β gives the same optimum when β = σ².
 """
 
@@ -38,24 +38,23 @@ class Weight:
 
     @property
     def constant(self) -> float:
-        """D/2 · log 2πσ²: what the distortion holds beside factor · MSE, in nats."""
+        """D/2 · log 2πσ²: what −log p(x|z) holds beside factor · MSE, in nats."""
         return 0.5 * self.dimensions * math.log(2 * math.pi * self.variance)
 
     def losses(self, distortion: float, rate: float) -> dict[str, float]:
-        """Every loss of a mean distortion and rate (nats), each named with its unit.
+        """Every loss of a mean distortion (without normaliser) and rate, named with its unit.
 
         ``mse``: squared pixels; ``r_loss_article`` = factor · mse and ``loss_article`` =
         factor · mse + KL: the article's units; ``distortion_nats``, ``rate_nats`` and ``loss_nats``
         (the negative ELBO, per image); ``loss_bits_per_dim``: the same per pixel and channel.
         """
-        r_loss = distortion - self.constant
-        loss = distortion + rate
+        loss = distortion + self.constant + rate
         return {
-            "loss_article": r_loss + rate,
-            "r_loss_article": r_loss,
-            "mse": r_loss / self.r_loss_factor,
+            "loss_article": distortion + rate,
+            "r_loss_article": distortion,
+            "mse": distortion / self.r_loss_factor,
             "loss_nats": loss,
-            "distortion_nats": distortion,
+            "distortion_nats": distortion + self.constant,
             "rate_nats": rate,
             "loss_bits_per_dim": loss / (self.dimensions * math.log(2)),
         }

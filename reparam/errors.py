@@ -4,6 +4,11 @@ Each message gives the rule, the value found and the mend, in one line. The comm
 without a traceback and ends with status 2.
 """
 
+import difflib
+from collections.abc import Iterable
+
+SHORT_LIST = 12
+
 
 class ReparamError(Exception):
     """Anything that the person at the keyboard can mend."""
@@ -27,3 +32,12 @@ class ShapeError(ReparamError, ValueError):
 
 class RunError(ReparamError, RuntimeError):
     """A run folder that is missing, incomplete, foreign, or in use."""
+
+
+def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:
+    """``unknown model 'vea'; did you mean vae? (known: ae, vae)``."""
+    names = sorted(known)
+    near = difflib.get_close_matches(found, names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    listed = f" (known: {', '.join(names)})" if not near or len(names) <= SHORT_LIST else ""
+    return f"unknown {kind} {found!r}{hint}{listed}"

@@ -1,0 +1,21 @@
+"""Images in: a name, a file, a folder or arrays become an ImageSet of bytes, labels and splits."""
+
+from reparam.data.arrays import image_set_from_arrays
+from reparam.data.config import DataConfig
+from reparam.data.images import SPLITS, ImageSet, Split
+from reparam.data.labels import as_labels
+from reparam.data.load import load_images
+from reparam.data.pixels import as_pixels
+from reparam.data.registry import NAMED_SOURCES
+
+__all__ = [
+    "NAMED_SOURCES",
+    "SPLITS",
+    "DataConfig",
+    "ImageSet",
+    "Split",
+    "as_labels",
+    "as_pixels",
+    "image_set_from_arrays",
+    "load_images",
+]

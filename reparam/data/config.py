@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import tyro
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """Where images come from, how they are made alike, and how they are split."""
 
-    source: str = "digits"
+    source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")] = "digits"
     """A name (digits, mnist, fashion-mnist), an .npz or .npy file, or a folder of images."""
 
     data_dir: Path | None = None
-    """Folder with the four IDX files of mnist or fashion-mnist (else REPARAM_DATA, else downloaded)."""
+    """Folder with the four IDX files of mnist or fashion-mnist, else REPARAM_DATA or download."""
 
     mirrors: tuple[str, ...] = ()
     """Base addresses to download from, instead of the built-in list (else REPARAM_MIRRORS)."""
@@ -22,13 +24,13 @@ class DataConfig:
     """Height and width that the images of a folder are brought to; without it they must agree."""
 
     fit: Literal["resize", "crop"] = "resize"
-    """How --image-size is reached: resize stretches; crop scales the short side, then cuts the centre."""
+    """How --image-size is reached: resize stretches; crop fits the short side, cuts the rest."""
 
     channels: Literal[1, 3] | None = None
     """1 turns the images of a folder grey, 3 makes them colour; without it they must agree."""
 
     skip_broken: bool = False
-    """Leave out the files of a folder that are not readable images, instead of refusing the folder."""
+    """Leave out files of a folder that are not readable images, instead of refusing the folder."""
 
     train_size: int | None = None
     """Train on the first N training images only."""
@@ -40,4 +42,4 @@ class DataConfig:
     """Share of all images held out for testing, where the data has no test set of its own."""
 
     split_seed: int = 0
-    """Seed of the split; the same seed and data give the same split, whatever the run's own seed."""
+    """Seed of the split; the same seed and data give the same split, whatever the run's seed."""

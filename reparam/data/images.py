@@ -55,7 +55,7 @@ class ImageSet:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Images per split and class: {"train": {"0": 350, ...}, ...}; class "all" is the sum."""
-        table = {}
+        table: dict[str, dict[str, int]] = {}
         for split in SPLITS:
             rows = {"all": len(self.splits[split])}
             labels = self.split_labels(split)

@@ -4,6 +4,7 @@ from reparam.model.autoencoder import Autoencoder, build_autoencoder
 from reparam.model.config import ModelConfig
 from reparam.model.likelihood import GaussianLikelihood, NormalPixels
 from reparam.model.networks import Decoder, Encoder
+from reparam.model.pixels import from_bytes, to_bytes
 from reparam.model.posterior import Delta, DiagonalNormal, Posterior
 from reparam.model.prior import Box, Prior, StandardNormal
 from reparam.model.summary import LayerRow, layer_table, parameter_counts
@@ -23,6 +24,8 @@ __all__ = [
     "Prior",
     "StandardNormal",
     "build_autoencoder",
+    "from_bytes",
     "layer_table",
     "parameter_counts",
+    "to_bytes",
 ]

@@ -30,7 +30,7 @@ class ModelConfig:
     """Stride of each convolution of the encoder."""
 
     decoder_filters: tuple[int, ...] = (64, 64, 32)
-    """Filters of the decoder's transposed convolutions but the last, which has the image's channels."""
+    """Filters of the transposed convolutions but the last, which has the image's channels."""
 
     decoder_kernels: tuple[int, ...] = (3, 3, 3, 3)
     """Kernel size of each transposed convolution of the decoder."""

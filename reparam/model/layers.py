@@ -15,6 +15,7 @@ from reparam.errors import ConfigError
 from reparam.model.config import BlockOrder
 
 Maps = Float[torch.Tensor, "B C H W"]
+NewMaps = Float[torch.Tensor, "B C2 H2 W2"]
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -34,7 +35,7 @@ class SameConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         nn.init.xavier_uniform_(self.weight)
 
-    def forward(self, x: Maps) -> Maps:
+    def forward(self, x: Maps) -> NewMaps:
         top, bottom = same_padding(x.shape[2], self.kernel, self.stride)
         left, right = same_padding(x.shape[3], self.kernel, self.stride)
         if top == bottom and left == right:
@@ -63,7 +64,7 @@ class SameConvTranspose2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         nn.init.xavier_uniform_(self.weight)
 
-    def forward(self, x: Maps) -> Maps:
+    def forward(self, x: Maps) -> NewMaps:
         height, width = self.out_size
         before = max(self.kernel - self.stride, 0) // 2
         missing = max(self.stride - self.kernel, 0)  # only where the kernel is smaller
@@ -92,11 +93,12 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Maps) -> Maps:
-        before = self.running_var.clone() if self.training else self.running_var
+        # A copy: autograd keeps what it is given, and the moving variance changes again below.
+        moving = self.running_var.clone() if self.training else self.running_var
         y = F.batch_norm(
             x,
             self.running_mean,
-            self.running_var,
+            moving,
             self.weight,
             self.bias,
             self.training,
@@ -106,8 +108,8 @@ class BatchNorm(nn.Module):
         if self.training:
             n = x.numel() // x.shape[1]
             with torch.no_grad():
-                unbiased_share = self.running_var - (1 - self.momentum) * before
-                self.running_var -= unbiased_share / n
+                unbiased_share = moving - (1 - self.momentum) * self.running_var
+                self.running_var.copy_(moving - unbiased_share / n)
         return y
 
 

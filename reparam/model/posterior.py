@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 
@@ -10,6 +10,7 @@ from reparam.errors import ConfigError
 from reparam.types import Latents, PerExample
 
 
+@runtime_checkable  # beartype checks it under pytest
 class Posterior(Protocol):
     """A distribution over latents for each image of a batch."""
 

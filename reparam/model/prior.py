@@ -1,7 +1,7 @@
 """p(z): where new latents are drawn from. Fixed (N(0, I)), or fitted afterwards (a box)."""
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from reparam.model.posterior import DiagonalNormal, Posterior
 from reparam.types import Latents, PerExample
 
 
+@runtime_checkable  # beartype checks it under pytest
 class Prior(Protocol):
     """A distribution over latents. Every density is in nats."""
 

@@ -3,6 +3,15 @@
 from reparam.objective.config import ObjectiveConfig
 from reparam.objective.corruption import corrupt
 from reparam.objective.elbo import ElboTerms, elbo_terms
+from reparam.objective.mean import mean_losses
 from reparam.objective.units import Weight, variance_of
 
-__all__ = ["ElboTerms", "ObjectiveConfig", "Weight", "corrupt", "elbo_terms", "variance_of"]
+__all__ = [
+    "ElboTerms",
+    "ObjectiveConfig",
+    "Weight",
+    "corrupt",
+    "elbo_terms",
+    "mean_losses",
+    "variance_of",
+]

@@ -11,7 +11,7 @@ class ObjectiveConfig:
     """Distortion + rate, and what is done to an image before it is encoded."""
 
     r_loss_factor: float = 1000.0
-    """Weight of the mean squared error against the KL term; the likelihood's σ² = D / (2 · factor)."""
+    """Weight of the mean squared error against the KL term; the likelihood's σ² is D/(2·factor)."""
 
     regulariser: Literal["none", "kl"] = "kl"
     """The second term of the loss: the KL divergence to the prior (VAE), or none (AE)."""

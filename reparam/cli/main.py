@@ -1,0 +1,79 @@
+"""The command ``reparam``: finds the subcommand, and turns every known error into one line."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from reparam._version import __version__
+from reparam.errors import ConfigError, ReparamError, unknown_name
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("demo", "train the AE and the VAE on the same images and put them side by side"),
+    "train": ("train", "train one model on a set of images"),
+    "resume": ("resume", "go on with a run that stopped, or further than first planned"),
+    "info": ("info", "what a run or a set of images holds"),
+    "report": ("report", "the figures and the report of runs that exist"),
+    "reconstruct": ("reconstruct", "images through encoder and decoder"),
+    "denoise": ("denoise", "noisy images through a model, with PSNR and SSIM before and after"),
+    "encode": ("encode", "images to latents, as CSV, Parquet, .npy or .npz"),
+    "decode": ("decode", "latents to images"),
+    "sample": ("sample", "new images from the prior"),
+}
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def _overview() -> str:
+    lines = [
+        "usage: reparam COMMAND ...",
+        "",
+        "Train autoencoders (AE) and variational autoencoders (VAE) on images, look into their",
+        "latent space, and hand the result on.",
+        "",
+        "commands:",
+        *(f"  {name:12} {summary}" for name, (_, summary) in COMMANDS.items()),
+        "",
+        "  reparam COMMAND --help   every option of a command, with its default",
+        "  reparam --version        the version",
+        "",
+        "start with:  reparam demo",
+    ]
+    return "\n".join(lines)
+
+
+def run(args: Sequence[str]) -> int:
+    """Runs one command line. Raises ReparamError for what its user can mend."""
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0 if args else EXIT_USAGE
+    if args[0] in ("--version", "-V"):
+        print(f"reparam {__version__}")
+        return 0
+    if args[0] not in COMMANDS:
+        raise ConfigError(unknown_name("command", args[0], COMMANDS))
+    module, _ = COMMANDS[args[0]]
+    command: Callable[[Sequence[str]], int]
+    command = importlib.import_module(f"reparam.cli.{module}").run
+    return command(args[1:])
+
+
+def main() -> int:
+    """The console script. Exit status: 0 done, 2 a mistake that one can mend, 130 interrupted."""
+    try:
+        return run(sys.argv[1:])
+    except ReparamError as error:
+        print(f"reparam: error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt as stop:
+        if message := str(stop):
+            print(message, file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

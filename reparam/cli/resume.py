@@ -1,0 +1,39 @@
+"""reparam resume: on from the last checkpoint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from reparam.cli.parse import parse
+from reparam.cli.session import train_with_progress
+from reparam.training import Run
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Go on with a run from its last checkpoint, or further than first planned.
+
+    The random streams continue too: a run that was stopped and resumed ends with the same weights
+    as one that was not. With --epochs the schedule is planned anew for that many epochs in all,
+    which changes the rest of a one-cycle run.
+    """
+
+    run: tyro.conf.Positional[Path]
+    """The run folder."""
+
+    epochs: int | None = None
+    """Train until this many epochs in all, instead of as many as first planned."""
+
+    quiet: bool = False
+    """No progress."""
+
+
+def run(args: Sequence[str]) -> int:
+    options = parse(ResumeOptions, args, prog="reparam resume")
+    folder = Run.open(options.run)
+    if options.epochs is not None:
+        folder.extend(options.epochs)
+    train_with_progress(folder, folder.images(), quiet=options.quiet)
+    return 0

@@ -1,0 +1,108 @@
+"""Images that are already arrays: in memory, or in an .npz or .npy file."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from reparam.data.config import DataConfig
+from reparam.data.images import ImageSet
+from reparam.data.labels import as_labels
+from reparam.data.pixels import as_pixels
+from reparam.data.splits import split_indices
+from reparam.errors import DataError
+
+ARRAY_SUFFIXES = (".npz", ".npy")
+
+_KEYS = ("images", "labels", "class_names")
+_UNREADABLE = (
+    OSError,
+    ValueError,  # a pickle, or a header that is none
+    EOFError,
+    KeyError,
+    RuntimeError,  # an encrypted zip file
+    MemoryError,  # a header that promises more than there can be
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def image_set_from_arrays(
+    images: object,
+    labels: object = None,
+    class_names: Sequence[str] | None = None,
+    *,
+    name: str,
+    config: DataConfig,
+) -> ImageSet:
+    """An ImageSet of arrays in memory, split as ``config`` says.
+
+    ``images``: N × H × W or N × H × W × C, as `as_pixels` takes them; ``labels`` (N) and
+    ``class_names`` as `as_labels` takes them. ``name`` is the set's name, also in errors.
+
+    Raises what `as_pixels`, `as_labels` and `split_indices` raise.
+    """
+    pixels = as_pixels(images, name)
+    if labels is None:
+        if class_names is not None:
+            raise DataError(
+                f"{name}: class_names need labels, found {len(class_names)} names and no labels; "
+                "give labels, or leave class_names out"
+            )
+        splits = split_indices(len(pixels), None, config, name=name)
+        return ImageSet(name, pixels, None, (), splits)
+    indices, names = as_labels(labels, len(pixels), class_names, name)
+    splits = split_indices(len(pixels), indices, config, name=name)
+    return ImageSet(name, pixels, indices, names, splits)
+
+
+def load_array_file(path: Path, config: DataConfig) -> ImageSet:
+    """An .npy file of images, or an .npz file of ``images``, ``labels``, ``class_names``.
+
+    Labels and names are optional. Pickles (object arrays) are never loaded.
+
+    Raises DataError for a file that cannot be read, holds pickles or has no ``images``, and what
+    `image_set_from_arrays` raises.
+    """
+    arrays = _read(path)
+    names = arrays.get("class_names")
+    if names is not None and (names.ndim != 1 or names.dtype.kind != "U"):
+        raise DataError(
+            f"{path}: class_names must be a list of strings, found dtype {names.dtype} of shape "
+            f"{names.shape}; save them by numpy.array([...], dtype=str)"
+        )
+    image_set = image_set_from_arrays(
+        arrays["images"],
+        arrays.get("labels"),
+        None if names is None else tuple(str(each) for each in names),
+        name=str(path),
+        config=config,
+    )
+    return replace(image_set, name=path.stem)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file by name; an .npy file has only ``images``."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"images": loaded}
+        with loaded:
+            keys = loaded.files
+            arrays = {key: loaded[key] for key in _KEYS if key in keys}
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{path}: must be a readable {path.suffix} file without pickled objects, found: "
+            f"{reason}; save it again by numpy.savez(path, images=...) from arrays of numbers"
+        ) from error
+    if "images" not in arrays:
+        raise DataError(
+            f"{path}: an .npz file needs an array named images, found "
+            f"{', '.join(map(repr, keys)) or 'no arrays'}; "
+            "save it by numpy.savez(path, images=..., labels=...)"
+        )
+    return arrays

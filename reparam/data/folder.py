@@ -1,0 +1,237 @@
+"""A folder of image files; its sub-folders are the classes."""
+
+import os
+import warnings
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from reparam.data.config import DataConfig
+from reparam.data.images import ImageSet
+from reparam.data.picture import UNREADABLE, Shape, decode, inspect
+from reparam.data.splits import split_indices
+from reparam.errors import ConfigError, DataError
+from reparam.types import LabelArray, PixelArray
+
+_SHOWN = 3
+"""How many files or sizes an error names."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Files that are images by their header, with their shapes, and why the others are not."""
+
+    files: list[Path]
+    shapes: list[Shape]
+    broken: dict[Path, str]
+
+
+def load_folder(folder: Path, config: DataConfig) -> ImageSet:
+    """The images of a folder, in the order of their paths.
+
+    Images lie either all in the folder itself (no labels) or all in its sub-folders: each
+    sub-folder that has images is a class, and images deeper down belong to it. Names that begin
+    with a dot are left out; links to folders are followed at the first level only. How each kind of
+    file is read, `reparam.data.picture` says.
+
+    Every other file must be a readable image; with ``skip_broken`` those that are not are left out
+    with a warning. Without ``image_size`` all must have one size, without ``channels`` all must be
+    grey or all colour.
+
+    Raises DataError for a folder that cannot be read or does not hold such images, ConfigError for
+    an ``image_size``, ``channels`` or ``fit`` that cannot be, and what `split_indices` raises.
+    """
+    _check(config)
+    files = _list_files(folder)
+    Image.init()  # before the threads: it imports Pillow's formats
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        found = _inspect_all(folder, files, pool)
+        classes = _classes(folder, found.files)
+        height, width = config.image_size or _common_size(folder, found)
+        channels = config.channels or _common_channels(folder, found)
+        shape = Shape(height, width, channels)
+        images, undecoded = _decode_all(found.files, shape, config, pool)
+    _refuse_or_warn(folder, found.broken | undecoded, len(files), config.skip_broken)
+    kept = [i for i, path in enumerate(found.files) if path not in undecoded]
+    if undecoded:
+        images, classes = images[kept], [classes[i] for i in kept]
+    labels, names = _labels(classes)
+    splits = split_indices(len(images), labels, config, name=str(folder))
+    return ImageSet(folder.resolve().name or str(folder), images, labels, names, splits)
+
+
+def _check(config: DataConfig) -> None:
+    size = config.image_size
+    if size is not None and (len(size) != 2 or min(size) < 1):
+        raise ConfigError(
+            f"image_size must be a height and a width of at least 1, found {size}; "
+            "mend --image-size"
+        )
+    if config.channels not in (None, 1, 3):
+        raise ConfigError(
+            f"channels must be 1 (grey) or 3 (colour), found {config.channels}; mend --channels"
+        )
+    if config.fit not in ("resize", "crop"):
+        raise ConfigError(f"fit must be resize or crop, found {config.fit!r}; mend --fit")
+
+
+def _list_files(folder: Path) -> list[Path]:
+    """Every file that is not hidden, sorted by its path. Raises DataError if there is none."""
+
+    def refuse(error: OSError) -> None:
+        raise DataError(
+            f"{error.filename}: a folder of images must be readable, found {error.strerror}; "
+            "mend its permissions, or move it away"
+        ) from error
+
+    files = []
+    tops = [folder]
+    while tops:
+        top = tops.pop()
+        for place, folders, names in os.walk(top, onerror=refuse):
+            here = Path(place)
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            if here == folder:
+                tops += [here / name for name in folders]
+                folders.clear()
+            files += [here / name for name in names if not name.startswith(".")]
+    if not files:
+        raise DataError(
+            f"{folder}: a folder of images needs image files, found none; "
+            "put images there, or give another folder"
+        )
+    return sorted(files, key=lambda path: path.relative_to(folder).parts)
+
+
+def _inspect_all(folder: Path, files: list[Path], pool: ThreadPoolExecutor) -> _Found:
+    """Look at every header. Raises DataError when no file is an image."""
+
+    def look(path: Path) -> Shape | str:
+        try:
+            return inspect(path)
+        except UNREADABLE as error:
+            return _reason(error)
+
+    found = _Found([], [], {})
+    for path, result in zip(files, pool.map(look, files), strict=True):
+        if isinstance(result, str):
+            found.broken[path] = result
+        else:
+            found.files.append(path)
+            found.shapes.append(result)
+    if not found.files:
+        raise DataError(
+            f"{folder}: a folder of images needs readable images, found none among "
+            f"{len(files)} files: {_first(folder, found.broken)}; give another folder"
+        )
+    return found
+
+
+def _decode_all(
+    files: list[Path], shape: Shape, config: DataConfig, pool: ThreadPoolExecutor
+) -> tuple[PixelArray, dict[Path, str]]:
+    """The pixels of every file, and why some (left undefined there) could not be decoded."""
+    images = np.empty((len(files), *shape), np.uint8)
+
+    def fill(i: int) -> str | None:
+        try:
+            images[i] = decode(files[i], shape, config.fit)
+        except UNREADABLE as error:
+            return _reason(error)
+        return None
+
+    reasons = pool.map(fill, range(len(files)))
+    broken = {path: why for path, why in zip(files, reasons, strict=True) if why is not None}
+    return images, broken
+
+
+def _refuse_or_warn(folder: Path, broken: dict[Path, str], count: int, skip: bool) -> None:
+    if not broken:
+        return
+    what = f"{len(broken)} of {count} files that are not: {_first(folder, broken)}"
+    if not skip:
+        raise DataError(
+            f"{folder}: every file must be a readable image, found {what}; "
+            "mend or remove them, or pass --skip-broken"
+        )
+    if len(broken) == count:
+        raise DataError(
+            f"{folder}: a folder of images needs readable images, found {what}; give another folder"
+        )
+    warnings.warn(f"{folder}: left out {what}", UserWarning, stacklevel=3)
+
+
+def _classes(folder: Path, files: list[Path]) -> list[str | None]:
+    """The first sub-folder of each file. Raises DataError when only some files have one."""
+    parts = [path.relative_to(folder).parts for path in files]
+    classes = [each[0] if len(each) > 1 else None for each in parts]
+    if None in classes and len(set(classes)) > 1:
+        top = classes.index(None)
+        inner = next(i for i, each in enumerate(classes) if each is not None)
+        raise DataError(
+            f"{folder}: images lie either in the folder or in sub-folders (the classes), found "
+            f"both ({_quoted(folder, files[top])}, {_quoted(folder, files[inner])}); "
+            "move those of the folder into a sub-folder"
+        )
+    return classes
+
+
+def _labels(classes: list[str | None]) -> tuple[LabelArray | None, tuple[str, ...]]:
+    names = tuple(sorted({each for each in classes if each is not None}))
+    if not names:
+        return None, ()
+    position = {each: i for i, each in enumerate(names)}
+    return np.array([position[each] for each in classes if each is not None], np.int64), names
+
+
+def _common_size(folder: Path, found: _Found) -> tuple[int, int]:
+    sizes = [f"{shape.height}×{shape.width}" for shape in found.shapes]
+    if len(set(sizes)) > 1:
+        raise DataError(
+            f"{folder}: without --image-size all images must have one size (height×width), found "
+            f"{_tally(folder, found.files, sizes)}; pass --image-size HEIGHT WIDTH"
+        )
+    return found.shapes[0].height, found.shapes[0].width
+
+
+def _common_channels(folder: Path, found: _Found) -> int:
+    kinds = ["grey" if shape.channels == 1 else "colour" for shape in found.shapes]
+    if len(set(kinds)) > 1:
+        raise DataError(
+            f"{folder}: without --channels all images must be grey or all colour, found "
+            f"{_tally(folder, found.files, kinds)}; pass --channels 1 or --channels 3"
+        )
+    return found.shapes[0].channels
+
+
+def _tally(folder: Path, files: list[Path], kinds: list[str]) -> str:
+    """'28×28 in 5 files (as 'a.png'), 32×28 in 1 file (as 'b.png')'."""
+    counts = Counter(kinds).most_common()
+    shown = [
+        f"{kind} in {n} file{'s' if n > 1 else ''} (as {_quoted(folder, files[kinds.index(kind)])})"
+        for kind, n in counts[:_SHOWN]
+    ]
+    rest = len(counts) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+
+
+def _first(folder: Path, broken: dict[Path, str]) -> str:
+    shown = [f"{_quoted(folder, path)} ({why})" for path, why in sorted(broken.items())[:_SHOWN]]
+    rest = len(broken) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+
+
+def _quoted(folder: Path, path: Path) -> str:
+    """The path inside of the folder, quoted, since a file's name may hold anything."""
+    return repr(path.relative_to(folder).as_posix())
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "no image"
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -1,0 +1,98 @@
+"""Anyone's labels into class indices and class names."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reparam.errors import DataError, DataRangeError, ShapeError
+from reparam.types import LabelArray
+
+
+def as_labels(
+    labels: object, count: int, class_names: Sequence[str] | None, name: str
+) -> tuple[LabelArray, tuple[str, ...]]:
+    """Labels of ``count`` images as indices into the class names that come with them.
+
+    Strings, and integers without ``class_names``, make their own classes: the distinct values in
+    their order. Integers with ``class_names`` are indices into them; strings with ``class_names``
+    must be among them. Floats must be whole numbers. ``name`` is what errors call the array.
+
+    Raises ShapeError unless there is one label for each image, DataError for labels of another
+    type and for repeated names, DataRangeError for labels that are no whole number or no index.
+    """
+    values = _as_values(labels, name)
+    if values.ndim != 1:
+        raise ShapeError(
+            f"{name}: labels must be one value for each image, found an array of shape "
+            f"{values.shape}; pass labels.ravel(), or labels.argmax(1) for one-hot rows"
+        )
+    if len(values) != count:
+        raise ShapeError(
+            f"{name}: every image needs one label, found {len(values)} labels for {count} images; "
+            "give as many labels as images, or none"
+        )
+    if class_names is None:
+        distinct, indices = np.unique(values, return_inverse=True)
+        return indices.astype(np.int64), tuple(str(value) for value in distinct)
+    names = _checked_names(class_names, name)
+    if values.dtype.kind == "U":
+        return _positions(values, names, name), names
+    low, high = values.min(), values.max()
+    if low < 0 or high >= len(names):
+        raise DataRangeError(
+            f"{name}: labels must index the {len(names)} class names (0..{len(names) - 1}), "
+            f"found {low} to {high}; mend the labels, or name every class"
+        )
+    return values.astype(np.int64), names
+
+
+def _as_values(labels: object, name: str) -> np.ndarray:
+    """Labels as an array of integers, bools or strings."""
+    try:
+        values = np.asarray(labels)
+    except (ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{name}: labels must form one array, found {type(labels).__name__} ({reason}); "
+            "give one integer or string for each image"
+        ) from error
+    if values.dtype.kind == "O" and all(isinstance(value, str) for value in values.flat):
+        values = values.astype(str)
+    if values.dtype.kind == "T":
+        values = values.astype(str)
+    if values.dtype.kind == "f":
+        whole = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < 2**53)
+        if not whole.all():
+            raise DataRangeError(
+                f"{name}: labels must be integers or strings, found {values[~whole].flat[0]!s}; "
+                "round them, or leave the labels out"
+            )
+        values = values.astype(np.int64)
+    if values.dtype.kind not in "biuU":
+        raise DataError(
+            f"{name}: labels must be integers or strings, found dtype {values.dtype}; "
+            "convert them, as in labels.astype(str)"
+        )
+    return values
+
+
+def _checked_names(class_names: Sequence[str], name: str) -> tuple[str, ...]:
+    names = tuple(str(each) for each in class_names)
+    if not names or len(set(names)) != len(names):
+        repeated = next((each for each in names if names.count(each) > 1), "none at all")
+        raise DataError(
+            f"{name}: class_names must be distinct, found {repeated!r} "
+            f"{'twice' if names else 'given'}; give one name for each class"
+        )
+    return names
+
+
+def _positions(values: np.ndarray, names: tuple[str, ...], name: str) -> LabelArray:
+    position = {each: i for i, each in enumerate(names)}
+    unknown = next((str(value) for value in values if str(value) not in position), None)
+    if unknown is not None:
+        raise DataError(
+            f"{name}: labels must be among the class_names, found {unknown!r}; "
+            "add it to class_names, or leave class_names out"
+        )
+    return np.array([position[str(value)] for value in values], np.int64)

@@ -1,0 +1,78 @@
+"""Whatever a DataConfig names, as an ImageSet."""
+
+import difflib
+import os
+from pathlib import Path
+
+from reparam.data.arrays import ARRAY_SUFFIXES, load_array_file
+from reparam.data.config import DataConfig
+from reparam.data.folder import load_folder
+from reparam.data.images import ImageSet
+from reparam.data.named import load_digits, load_idx_source
+from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
+from reparam.errors import ConfigError, DataError
+
+_ACCEPTED = f"{', '.join(NAMED_SOURCES)}, an .npz or .npy file, or a folder of images"
+
+
+def load_images(config: DataConfig) -> ImageSet:
+    """The images that ``config.source`` names, split.
+
+    A known name comes before a file or folder of that name (write ./mnist for the folder).
+
+    Raises ConfigError for an unknown name and for options that the source has no use for, DataError
+    for a path that is missing or of another kind, and what the source's own loader raises.
+    """
+    source = config.source
+    if source == "digits":
+        _refuse_idle_options(config, "data_dir", "mirrors", *_FOLDER_OPTIONS)
+        return load_digits(config)
+    if source in IDX_SOURCES:
+        _refuse_idle_options(config, *_FOLDER_OPTIONS)
+        return load_idx_source(source, config)
+    path = Path(os.path.expanduser(source))
+    if not source or not os.path.exists(path):
+        raise _unknown(source)
+    _refuse_idle_options(config, "data_dir", "mirrors")
+    if path.is_dir():
+        return load_folder(path, config)
+    if path.suffix.lower() in ARRAY_SUFFIXES:
+        _refuse_idle_options(config, *_FOLDER_OPTIONS)
+        return load_array_file(path, config)
+    raise DataError(
+        f"{path}: a source is {_ACCEPTED}; found a file of another kind "
+        f"({path.suffix or 'no suffix'}); convert it, or give its folder"
+    )
+
+
+_FOLDER_OPTIONS = ("image_size", "channels", "skip_broken")
+_USED_BY = {
+    "data_dir": "mnist and fashion-mnist",
+    "mirrors": "mnist and fashion-mnist",
+    "image_size": "folders of images",
+    "channels": "folders of images",
+    "skip_broken": "folders of images",
+}
+
+
+def _refuse_idle_options(config: DataConfig, *options: str) -> None:
+    """An option without effect is a misunderstanding, so it is not passed over in silence."""
+    for option in options:
+        value = getattr(config, option)
+        if value:
+            flag = f"--{option.replace('_', '-')}"
+            raise ConfigError(
+                f"{flag} is for {_USED_BY[option]}, found it ({value}) with the source "
+                f"{config.source!r}; leave {flag} out"
+            )
+
+
+def _unknown(source: str) -> ConfigError | DataError:
+    if {"/", os.sep} & set(source) or Path(source).suffix.lower() in ARRAY_SUFFIXES:
+        return DataError(f"{source!r}: no such file or folder; a source is {_ACCEPTED}")
+    near = difflib.get_close_matches(source.lower().replace("_", "-"), NAMED_SOURCES, 1, 0.5)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return ConfigError(
+        f"the source {source!r} is no known name and no file or folder here{hint}; "
+        f"a source is {_ACCEPTED}"
+    )

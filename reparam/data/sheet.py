@@ -1,0 +1,33 @@
+"""Pixels as pictures: single ones, and many on one sheet."""
+
+import math
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from reparam.types import PixelArray
+
+
+def to_picture(pixels: UInt8[np.ndarray, "H W C"]) -> Image.Image:
+    """Grey for one channel, colour for three, with alpha for four; else the first channel alone."""
+    channels = pixels.shape[2]
+    if channels in (3, 4):
+        return Image.fromarray(pixels)
+    return Image.fromarray(np.ascontiguousarray(pixels[:, :, 0]))
+
+
+def contact_sheet(
+    images: PixelArray, columns: int | None = None, *, gap: int = 2
+) -> UInt8[np.ndarray, "rows columns C"]:
+    """All images in rows, on white, ``gap`` pixels apart; by default about as wide as high."""
+    n, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    shape = (rows * (height + gap) + gap, columns * (width + gap) + gap, channels)
+    sheet = np.full(shape, 255, np.uint8)
+    for i, image in enumerate(images):
+        top = gap + (i // columns) * (height + gap)
+        left = gap + (i % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet

@@ -1,0 +1,120 @@
+"""Which images are for training, for choosing the weights, and for testing."""
+
+import numpy as np
+from jaxtyping import Int
+from sklearn.model_selection import train_test_split
+
+from reparam.data.config import DataConfig
+from reparam.data.images import Split
+from reparam.errors import ConfigError, DataError
+from reparam.types import IndexArray, LabelArray
+
+
+def split_indices(
+    count: int,
+    labels: LabelArray | None,
+    config: DataConfig,
+    *,
+    name: str,
+    official_test: int = 0,
+) -> dict[Split, IndexArray]:
+    """Disjoint indices into ``count`` images; the same data and seed give the same split.
+
+    The last ``official_test`` images are the test set, and the others the training pool in their
+    own order. Without an official test set all images are shuffled, ``test_fraction`` of them is
+    the test set, and the shuffled rest is the pool. ``valid_fraction`` of the pool (of
+    ``train_size`` if that is given) is drawn from the whole pool for validation. The training
+    images are the rest, in the order of the pool, cut to the first ``train_size``.
+
+    Draws keep the proportions of the classes (within one image each) where there are labels, every
+    class has two images and both sides have room for every class; otherwise they ignore labels.
+    A split with a fraction above 0 gets at least one image.
+
+    Raises ConfigError for a fraction outside of [0, 1), a train_size below 1 or a seed that is no
+    32-bit number; DataError when there are too few images.
+    """
+    _check(config)
+    if count < 2:
+        raise DataError(
+            f"{name}: a set needs at least 2 images to train and look at, found {count}; "
+            "give more images"
+        )
+    if official_test:
+        pool, test = np.arange(count - official_test), np.arange(count - official_test, count)
+    else:
+        shuffled = np.random.default_rng(config.split_seed).permutation(count)
+        test, pool = _draw(shuffled, _test_size(count, config, name), labels, config.split_seed)
+    valid_size = _valid_size(len(pool), config, name)
+    valid, train = _draw(pool, valid_size, labels, config.split_seed)
+    return {"train": train[: config.train_size], "valid": valid, "test": test}
+
+
+def _check(config: DataConfig) -> None:
+    for option in ("valid_fraction", "test_fraction"):
+        fraction = getattr(config, option)
+        if not 0 <= fraction < 1:
+            raise ConfigError(
+                f"{option} must be at least 0 and below 1, found {fraction}; "
+                f"mend --{option.replace('_', '-')}"
+            )
+    if config.train_size is not None and config.train_size < 1:
+        raise ConfigError(
+            f"train_size must be at least 1, found {config.train_size}; "
+            "mend --train-size, or leave it out to train on all images"
+        )
+    if not 0 <= config.split_seed < 2**32:
+        raise ConfigError(
+            f"split_seed must be a number from 0 to {2**32 - 1}, found {config.split_seed}; "
+            "mend --split-seed"
+        )
+
+
+def _test_size(count: int, config: DataConfig, name: str) -> int:
+    if config.test_fraction == 0:
+        return 0
+    room = count - (2 if config.valid_fraction > 0 else 1)
+    if room < 1:
+        raise DataError(
+            f"{name}: train, valid and test need at least 3 images, found {count}; "
+            "give more images, or pass --valid-fraction 0 or --test-fraction 0"
+        )
+    return min(max(1, round(config.test_fraction * count)), room)
+
+
+def _valid_size(pool: int, config: DataConfig, name: str) -> int:
+    """Images for validation; raises DataError when they and the training images exceed the pool."""
+    wanted = config.train_size
+    base = pool if wanted is None else wanted
+    size = max(1, round(config.valid_fraction * base)) if config.valid_fraction > 0 else 0
+    if wanted is None:
+        if pool < 2 and size:
+            raise DataError(
+                f"{name}: train and valid need at least 2 images, found {pool} in the training "
+                "pool; give more images, or pass --valid-fraction 0"
+            )
+        return min(size, pool - 1)
+    if wanted + size > pool:
+        beside = f" beside {size} validation images" if size else ""
+        raise DataError(
+            f"{name}: train_size {wanted}{beside} needs a training pool of {wanted + size} images, "
+            f"found {pool}; lower --train-size{' or --valid-fraction' if size else ''}"
+        )
+    return size
+
+
+def _draw(
+    pool: Int[np.ndarray, " pool"], size: int, labels: LabelArray | None, seed: int
+) -> tuple[Int[np.ndarray, " drawn"], Int[np.ndarray, " rest"]]:
+    """``size`` members of the pool, drawn at random, and the others; both in the pool's order."""
+    if size == 0:
+        return pool[:0], pool
+    strata = None
+    if labels is not None:
+        strata = labels[pool]
+        members = np.unique(strata, return_counts=True)[1]
+        if members.min() < 2 or len(members) > min(size, len(pool) - size):
+            strata = None
+    rest, drawn = train_test_split(
+        np.arange(len(pool)), test_size=size, random_state=seed, stratify=strata
+    )
+    return pool[np.sort(drawn)], pool[np.sort(rest)]

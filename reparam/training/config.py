@@ -1,0 +1,106 @@
+"""How a model is trained, and the whole configuration of a run."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import tyro
+
+from reparam.data import DataConfig
+from reparam.errors import ConfigError
+from reparam.model import ModelConfig
+from reparam.objective import ObjectiveConfig
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Optimiser, schedule, duration, and what is written on the way."""
+
+    epochs: int = 30
+    """Passes over the training images."""
+
+    batch_size: int = 32
+    """Images a step."""
+
+    learning_rate: float = 5e-4
+    """Adam's learning rate; the peak, with the one-cycle schedule."""
+
+    schedule: Literal["step", "one-cycle"] = "step"
+    """step: the rate is multiplied by --decay every --decay-every epochs (1 keeps it constant);
+    one-cycle: up over the first --warm-up of the run, then down to 0 along a cosine."""
+
+    decay: float = 1.0
+    """Factor of the step schedule."""
+
+    decay_every: int = 1
+    """Epochs between the steps of the step schedule."""
+
+    warm_up: float = 0.2
+    """Share of the run in which the one-cycle schedule rises."""
+
+    early_stop: int | None = None
+    """Stop when the validation loss has not improved for this many epochs."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the convolutions; auto takes bfloat16 where the processor has it."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+
+    sample_every: int = 100
+    """Decode one random latent to samples/ every this many batches; 0 for none."""
+
+    tensorboard: bool = False
+    """Also write the metrics for TensorBoard, to tensorboard/ in the run folder."""
+
+    def __post_init__(self) -> None:
+        at_least_one = {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "decay_every": self.decay_every,
+            "early_stop": 1 if self.early_stop is None else self.early_stop,
+        }
+        for name, value in at_least_one.items():
+            if value < 1:
+                raise ConfigError(f"{name} must be 1 or more, found {value}: raise it")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ConfigError(
+                f"learning_rate must be above 0, found {self.learning_rate}: 5e-4 is the article's"
+            )
+        if not 0 < self.decay <= 1:
+            raise ConfigError(
+                f"decay must lie above 0 and at most at 1, found {self.decay}: 1 keeps the rate"
+            )
+        if not 0 <= self.warm_up < 1:
+            raise ConfigError(
+                f"warm_up is a share from 0 up to but not including 1, found {self.warm_up}: "
+                "choose one, such as 0.2"
+            )
+        if self.sample_every < 0:
+            raise ConfigError(
+                f"sample_every must be 0 or more, found {self.sample_every}: 0 writes no samples"
+            )
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that determines a run."""
+
+    preset: Annotated[str, tyro.conf.arg(name="model")] = "vae"
+    """The combination of parts to start from: ae, vae, dae (denoising AE) or ae-functional."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    seed: int = 0
+    """Seed of the initial weights, the order of the images, the latent noise and dropout."""
+
+    def __post_init__(self) -> None:
+        if self.model.posterior == "delta" and self.objective.regulariser == "kl":
+            raise ConfigError(
+                "a point has no finite KL to a continuous prior, found posterior delta with "
+                "regulariser kl: take regulariser none, or posterior diagonal-normal"
+            )
+        if self.seed < 0:
+            raise ConfigError(f"seed must be 0 or more, found {self.seed}: choose one, such as 0")

@@ -1,0 +1,47 @@
+"""Which device, and which arithmetic it is good at."""
+
+import logging
+
+import torch
+from lightning_fabric import Fabric
+
+from reparam.errors import ConfigError
+from reparam.training.config import TrainingConfig
+
+
+def choose_device(wanted: str) -> str:
+    """cpu, cuda or mps. Raises ConfigError when the wanted one is not there."""
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if wanted == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if available[name])
+    if not available.get(wanted, False):
+        there = ", ".join(name for name, there in available.items() if there)
+        raise ConfigError(f"device {wanted!r} is not on this machine; there is {there}")
+    return wanted
+
+
+def fast_bfloat16(device: str) -> bool:
+    """Whether the processor multiplies bfloat16 matrices itself, rather than by emulation."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device == "cpu":
+        features: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        return any(features.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return False
+
+
+def launch(config: TrainingConfig) -> Fabric:
+    """Lightning Fabric on the chosen device, in the chosen precision."""
+    device = choose_device(config.device)
+    use_bfloat16 = config.precision == "bfloat16" or (
+        config.precision == "auto" and fast_bfloat16(device)
+    )
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not at every start
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    return Fabric(
+        accelerator=device, devices=1, precision="bf16-mixed" if use_bfloat16 else "32-true"
+    )

@@ -1,0 +1,60 @@
+"""Listeners that write into the run folder: sample pictures, TensorBoard."""
+
+import numpy as np
+import torch
+
+from reparam.data.sheet import to_picture
+from reparam.errors import ConfigError
+from reparam.model import to_bytes
+from reparam.training.events import Ended, EpochDone, Event, Listener, StepDone
+from reparam.training.run import Run
+
+
+def sample_writer(run: Run, every: int, seed: int) -> Listener:
+    """Decodes one latent from N(0, I) every ``every`` batches to samples/, as the article does.
+
+    The latent is drawn from the seed and the step alone, so the run's own random streams do not
+    notice.
+    """
+
+    def listen(event: Event) -> None:
+        if not isinstance(event, StepDone) or event.batch % every:
+            return
+        model = event.model
+        generator = torch.Generator().manual_seed(_stream(seed, event.epoch, event.batch))
+        z = torch.randn(1, model.latent_dim, generator=generator)
+        model.eval()
+        with torch.no_grad():
+            decoded = model.decode(z.to(next(model.parameters()).device))
+        model.train()
+        run.samples.mkdir(exist_ok=True)
+        name = f"epoch_{event.epoch:04d}_batch_{event.batch:05d}.png"
+        to_picture(to_bytes(decoded)[0]).save(run.samples / name)
+
+    return listen
+
+
+def _stream(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint32)[0])
+
+
+def tensorboard_writer(run: Run) -> Listener:
+    """Writes every epoch's metrics to tensorboard/. Raises ConfigError without the package."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ConfigError(
+            "--tensorboard needs the package tensorboard, which is not installed: "
+            "pip install 'reparam[tensorboard]'"
+        ) from error
+    writer = SummaryWriter(run.path / "tensorboard")
+
+    def listen(event: Event) -> None:
+        if isinstance(event, EpochDone):
+            for name, value in event.metrics.items():
+                if name != "epoch":
+                    writer.add_scalar(name, value, event.metrics["epoch"])
+        elif isinstance(event, Ended):
+            writer.close()
+
+    return listen

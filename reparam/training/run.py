@@ -1,0 +1,220 @@
+"""A run is a folder: config.json, model.safetensors, metrics.jsonl, checkpoints/, samples/."""
+
+import json
+import platform
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reparam._version import __version__
+from reparam.data import ImageSet, load_images
+from reparam.errors import ConfigError, RunError
+from reparam.model import Autoencoder, build_autoencoder
+from reparam.objective import Weight
+from reparam.training.config import RunConfig
+from reparam.training.settings import RECORDS, to_mapping, updated
+from reparam.training.weights import (
+    FORMAT,
+    check_format,
+    load_tensors,
+    save_tensors,
+    write_atomically,
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a run knows about its images without having them."""
+
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+
+
+def build_model(config: RunConfig, image_shape: tuple[int, int, int]) -> Autoencoder:
+    """A fresh model whose likelihood has the variance that the objective's weight asks for."""
+    height, width, channels = image_shape
+    weight = Weight(config.objective.r_loss_factor, height * width * channels)
+    return build_autoencoder(config.model, image_shape, weight.variance)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training run."""
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoints" / "last.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "model.safetensors"
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @classmethod
+    def check_free(cls, path: Path, *, overwrite: bool) -> None:
+        """Raises RunError when a new run must not be written to ``path``."""
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path}: a file stands where the run folder should be; choose another")
+        if not path.is_dir() or not any(path.iterdir()):
+            return
+        if not (path / "config.json").exists():
+            raise RunError(f"{path}: the folder holds other files and no run; choose another --out")
+        if not overwrite:
+            raise RunError(
+                f"{path}: holds a run already; go on with `reparam resume {path}`, choose another "
+                "--out, or replace it with --overwrite"
+            )
+
+    @classmethod
+    def create(
+        cls, path: Path, config: RunConfig, images: ImageSet, *, command: str, overwrite: bool
+    ) -> "Run":
+        """A new folder with its resolved configuration. Raises RunError where one stands."""
+        cls.check_free(path, overwrite=overwrite)
+        run = cls(path)
+        if path.exists():
+            shutil.rmtree(path)
+        record = {
+            "format": FORMAT,
+            **to_mapping(config),
+            "image_shape": list(images.image_shape),
+            "class_names": list(images.class_names),
+            "versions": {
+                "reparam": __version__,
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+                "machine": platform.machine(),
+                "system": platform.system(),
+            },
+            "command": command,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        run.write_json("config.json", record)
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """An existing run. Raises RunError when it is missing, damaged, or from a newer version."""
+        if not path.is_dir():
+            raise RunError(f"{path}: no such run folder; `reparam train --out {path}` makes it")
+        run = cls(path)
+        run.record()
+        return run
+
+    def record(self) -> dict[str, Any]:
+        """config.json: the options and what was known when the run began."""
+        file = self.path / "config.json"
+        if not file.is_file():
+            raise RunError(f"{self.path}: not a run folder, config.json is missing; name a run")
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunError(
+                f"{file}: cut short or damaged ({error}); train the run again"
+            ) from error
+        if not isinstance(record, dict) or "format" not in record:
+            raise RunError(f"{file}: not a reparam configuration; name a run folder")
+        check_format(file, record["format"])
+        missing = [key for key in (*RECORDS, "data", "model", "training") if key not in record]
+        if missing:
+            raise RunError(f"{file}: {', '.join(missing)} missing; train the run again")
+        return record
+
+    def config(self) -> RunConfig:
+        options = {key: value for key, value in self.record().items() if key not in RECORDS}
+        return updated(RunConfig(), options, str(self.path / "config.json"))
+
+    def extend(self, epochs: int) -> None:
+        """Plans the run for ``epochs`` in all. Raises ConfigError for fewer than are done."""
+        done = len(self.metrics())
+        if epochs < done:
+            raise ConfigError(
+                f"{self.path}: {done} epochs are done, found --epochs {epochs}: ask for more"
+            )
+        record = self.record()
+        record["training"]["epochs"] = epochs
+        self.write_json("config.json", record)
+
+    def facts(self) -> Facts:
+        record = self.record()
+        height, width, channels = record["image_shape"]
+        return Facts((height, width, channels), tuple(record["class_names"]))
+
+    def images(self) -> ImageSet:
+        """The images that the run was trained on, read again.
+
+        Raises RunError when they are no longer the same shape.
+        """
+        images = load_images(self.config().data)
+        expected = self.facts().image_shape
+        if images.image_shape != expected:
+            raise RunError(
+                f"{self.path}: trained on images of {expected}, but {images.name} now has "
+                f"{images.image_shape}; restore the data"
+            )
+        return images
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """One mapping per finished epoch."""
+        if not self.metrics_file.exists():
+            return []
+        lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+    def keep_metrics(self, epochs: int) -> None:
+        """Drops the lines of epochs that a resumed run will go through again."""
+        kept = [line for line in self.metrics() if line["epoch"] <= epochs]
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        write_atomically(self.metrics_file, text.encode())
+
+    def add_metrics(self, line: dict[str, Any]) -> None:
+        with self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def save_model(self, model: Autoencoder, **state: Any) -> None:
+        save_tensors(self.weights, model.state_dict(), "model", state)
+
+    def load_model(self) -> Autoencoder:
+        """The best weights so far, in evaluation mode on the CPU.
+
+        Raises RunError when they are missing, damaged, or of another shape than config.json says.
+        """
+        tensors, _ = load_tensors(self.weights, "model")
+        model = build_model(self.config(), self.facts().image_shape)
+        load_weights(model, tensors, self.weights)
+        return model.eval()
+
+    def result(self) -> dict[str, Any] | None:
+        """What the finished run came to; None while it is unfinished."""
+        file = self.path / "result.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+    def write_json(self, name: str, value: Any) -> None:
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(self.path / name, text.encode())
+
+
+def load_weights(model: Autoencoder, tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Raises RunError when the names or shapes differ from the model's."""
+    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if own != found:
+        odd = sorted({name for name, _ in own.items() ^ found.items()})
+        raise RunError(
+            f"{path}: its weights do not fit config.json ({', '.join(odd[:3])}"
+            f"{', ...' if len(odd) > 3 else ''}); restore the right file"
+        )
+    model.load_state_dict(tensors)

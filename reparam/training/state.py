@@ -1,0 +1,92 @@
+"""All that changes while a run trains, and how it is saved and restored."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch.optim import Adam
+
+from reparam.errors import RunError
+from reparam.model import Autoencoder
+from reparam.training.optimiser import optimiser_tensors, restore_optimiser
+from reparam.training.run import Run, load_weights
+from reparam.training.weights import load_tensors, save_tensors
+
+
+def epoch_order(seed: int, epoch: int, n: int) -> torch.Tensor:
+    """The order in which an epoch sees n images: a function of seed and epoch alone."""
+    state = int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> 1)
+    return torch.randperm(n, generator=torch.Generator().manual_seed(state))
+
+
+@dataclass
+class Position:
+    """Where a run stands."""
+
+    epoch: int = 0
+    """Finished epochs."""
+    batch: int = 0
+    """Finished batches of the epoch under way."""
+    images: int = 0
+    """Images in those batches."""
+    best_loss: float = float("inf")
+    best_epoch: int = 0
+    seconds: float = 0.0
+    """Time spent in training steps, over all sessions."""
+    finished: bool = False
+    """Early stopping ended the run before its last epoch."""
+
+
+@dataclass
+class State:
+    """Model, optimiser, random streams and position: what a checkpoint holds."""
+
+    model: Autoencoder
+    optimiser: Adam
+    noise: torch.Generator
+    """The stream of latent noise and corruption."""
+    sums: torch.Tensor
+    """Distortion and rate, summed over the images of the epoch under way (2,)."""
+    position: Position = field(default_factory=Position)
+
+    def save(self, run: Run) -> None:
+        """Writes the checkpoint: whole, or not at all."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"optimiser.{k}": v for k, v in optimiser_tensors(self.optimiser).items()}
+        tensors |= {f"random.{k}": v for k, v in self._random_states().items()}
+        tensors["sums"] = self.sums
+        save_tensors(run.checkpoint, tensors, "checkpoint", vars(self.position))
+
+    def restore(self, run: Run) -> None:
+        """Goes back to the checkpoint. Raises RunError when it is damaged or does not fit."""
+        tensors, position = load_tensors(run.checkpoint, "checkpoint")
+        groups: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimiser": {}, "random": {}}
+        for name, tensor in tensors.items():
+            group, _, key = name.partition(".")
+            if group in groups:
+                groups[group][key] = tensor
+        load_weights(self.model, groups["model"], run.checkpoint)
+        restore_optimiser(self.optimiser, groups["optimiser"])
+        self.sums.copy_(tensors["sums"])
+        self.position = Position(**position)
+        torch.set_rng_state(groups["random"]["cpu"])
+        device = self.sums.device
+        if ("device" in groups["random"]) != (device.type == "cuda"):
+            raise RunError(
+                f"{run.checkpoint}: its random streams are of another kind of device than "
+                f"{device.type}; resume with the --device that the run began with"
+            )
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(groups["random"]["device"], device)
+        self.noise.set_state(groups["random"]["noise"])
+
+    def _random_states(self) -> dict[str, torch.Tensor]:
+        states = {"cpu": torch.get_rng_state(), "noise": self.noise.get_state()}
+        if self.sums.device.type == "cuda":
+            states["device"] = torch.cuda.get_rng_state(self.sums.device)
+        return states
+
+    def losses(self, images: int) -> tuple[float, float]:
+        """Mean distortion and rate of the epoch so far."""
+        distortion, rate = (self.sums.double() / max(images, 1)).tolist()
+        return distortion, rate

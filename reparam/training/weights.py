@@ -1,0 +1,74 @@
+"""Tensors on disc: safetensors files, written whole or not at all. No pickle."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from reparam.errors import RunError
+
+FORMAT = 1
+"""Version of the run folder's files; a newer one is refused by name."""
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes beside ``path`` first, then renames: a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def save_tensors(path: Path, tensors: dict[str, torch.Tensor], kind: str, state: Any) -> None:
+    """Writes tensors with a JSON ``state`` beside them; ``kind`` says what the file is."""
+    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    header = {"reparam": kind, "format": str(FORMAT), "state": json.dumps(state)}
+    write_atomically(path, save(plain, metadata=header))
+
+
+def load_tensors(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], Any]:
+    """The tensors and the state of a file that ``save_tensors`` wrote.
+
+    Raises RunError, naming the file, when it is missing, damaged, foreign, or from a newer version.
+    """
+    if not path.is_file():
+        raise RunError(f"{path}: no such file; the run has not reached its first checkpoint")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(
+            f"{path}: damaged or not a safetensors file ({error}); restore it or train again"
+        ) from error
+    if header.get("reparam") != kind:
+        found = header.get("reparam", "a file of another program")
+        raise RunError(f"{path}: expected a reparam {kind}, found {found}; restore the right file")
+    check_format(path, header.get("format"))
+    return tensors, json.loads(header["state"])
+
+
+def check_format(path: Path, found: object) -> None:
+    """Raises RunError when ``found`` is not a version that this program reads."""
+    try:
+        version = int(str(found))
+    except ValueError:
+        raise RunError(f"{path}: format {found!r} is not a number; restore the file") from None
+    if version > FORMAT:
+        raise RunError(
+            f"{path}: written by a newer reparam (format {version}, this one reads up to "
+            f"{FORMAT}); upgrade reparam"
+        )

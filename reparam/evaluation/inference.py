@@ -1,7 +1,7 @@
 """A trained model on arrays: batched, in evaluation mode, without gradients.
 
-Images go in as bytes (N, H, W, C) and come out as float32 pixels (N, H, W, C) in [0, 1]; latents are
-float32 (N, d).
+Images go in as bytes (N, H, W, C) and come out as float32 pixels in [0, 1]; latents are float32
+(N, d).
 """
 
 from collections.abc import Callable

@@ -6,7 +6,7 @@ from torch import nn
 from reparam.model.config import ModelConfig
 from reparam.model.likelihood import GaussianLikelihood
 from reparam.model.networks import Decoder, Encoder
-from reparam.model.posterior import Posterior, posterior_type
+from reparam.model.posterior import Delta, DiagonalNormal, Posterior, posterior_type
 from reparam.model.prior import Box, StandardNormal
 from reparam.types import Images, Latents
 
@@ -22,7 +22,7 @@ class Autoencoder(nn.Module):
         self,
         encoder: Encoder,
         decoder: Decoder,
-        posterior: type,
+        posterior: type[Delta] | type[DiagonalNormal],
         prior: StandardNormal | Box,
         likelihood: GaussianLikelihood,
         latent_dim: int,

@@ -1,0 +1,116 @@
+"""Pictures that the decoder makes (figures 8, 11, 20, 21), and the noise it removes."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import norm
+
+from reparam.data.sheet import contact_sheet
+from reparam.evaluation import as_bytes, decode, reconstruct
+from reparam.report.style import MUTED, house_style, new_figure, show_pixels
+from reparam.report.view import RunView, examples_by_class
+from reparam.types import PixelArray
+
+GRID = 20
+
+
+def reconstructions(view: RunView, n: int = 10) -> Figure:
+    """Figures 8 and 20: held-out images, their latent coordinates, and their reconstructions."""
+    chosen = examples_by_class(view, n)
+    again = as_bytes(reconstruct(view.model, view.images[chosen]))
+    with house_style():
+        figure = new_figure(0.86 * len(chosen) + 0.3, 2.5)
+        rows = figure.subplots(2, len(chosen), squeeze=False)
+        for column, i in enumerate(chosen):
+            show_pixels(rows[0, column], view.images[i])
+            show_pixels(rows[1, column], again[column])
+            coordinates = [f"{value:.2f}" for value in view.mu[i][:2]]
+            more = ["…"] if view.latent_dim > 2 else []
+            rows[0, column].text(
+                0.5, -0.1, "\n".join(coordinates + more), fontsize=7.5, color=MUTED,
+                ha="center", va="top", transform=rows[0, column].transAxes, linespacing=1.25,
+            )  # fmt: skip
+        figure.suptitle(
+            f"{view.title}: {view.split} images, their latent coordinates, their reconstructions",
+            fontsize=10, fontweight="bold",
+        )  # fmt: skip
+        return figure
+
+
+def _sheet(view: RunView, points: np.ndarray, columns: int) -> PixelArray:
+    images = as_bytes(decode(view.model, view.plane.back(points.astype(np.float32))))
+    if images.shape[3] not in (3, 4):
+        images = 255 - images[..., :1]  # ink on paper, so that the gaps between images vanish
+    return contact_sheet(images, columns, gap=0)[None]
+
+
+def _decoded_grid(view: RunView, xs: np.ndarray, ys: np.ndarray, title: str, ticks: list[str]) -> Figure:
+    """One sheet of decodings, the second axis pointing up as in the scatter plots."""
+    points = np.array([(x, y) for y in ys[::-1] for x in xs])
+    sheet = _sheet(view, points, len(xs))[0]
+    with house_style():
+        figure = new_figure(5.4, 5.4 * sheet.shape[0] / sheet.shape[1] + 0.2)
+        axes = figure.add_subplot()
+        if sheet.shape[2] in (3, 4):
+            axes.imshow(sheet)
+        else:
+            axes.imshow(sheet[:, :, 0], cmap="gray", vmin=0, vmax=255)
+        height, width = sheet.shape[:2]
+        places = np.linspace(0.5 / len(xs), 1 - 0.5 / len(xs), len(ticks))
+        axes.set_xticks(places * width, ticks)
+        axes.set_yticks((1 - places) * height, ticks if len(ticks) else [])
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel(view.plane.labels[0])
+        axes.set_ylabel(view.plane.labels[1])
+        axes.set_title(title)
+        return figure
+
+
+def even_grid(view: RunView, n: int = GRID) -> Figure:
+    """Figure 11: an even grid over the latents' range, decoded."""
+    points = view.plane.onto(view.mu)
+    (x0, y0), (x1, y1) = points.min(0), points.max(0)
+    xs, ys = np.linspace(x0, x1, n), np.linspace(y0, y1, n)
+    figure = _decoded_grid(
+        view, xs, ys, f"{view.title}: an even grid over the latents' range, decoded", []
+    )
+    _coordinate_ticks(figure, xs, ys)
+    return figure
+
+
+def _coordinate_ticks(figure: Figure, xs: np.ndarray, ys: np.ndarray) -> None:
+    axes = figure.axes[0]
+    right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
+    steps = np.array([0, (len(xs) - 1) // 2, len(xs) - 1])
+    axes.set_xticks((steps + 0.5) / len(xs) * right, [f"{xs[i]:.1f}" for i in steps])
+    axes.set_yticks((1 - (steps + 0.5) / len(ys)) * bottom, [f"{ys[i]:.1f}" for i in steps])
+
+
+def quantile_grid(view: RunView, n: int = GRID) -> Figure:
+    """Figure 21: a grid at equal quantiles of N(0, I), decoded.
+
+    In more than two dimensions it runs over the two principal axes, through the latents' mean.
+    """
+    quantiles = norm.ppf((np.arange(n) + 0.5) / n)
+    figure = _decoded_grid(
+        view, quantiles, quantiles, f"{view.title}: a grid at equal quantiles of N(0, I), decoded", []
+    )
+    _coordinate_ticks(figure, quantiles, quantiles)
+    return figure
+
+
+def random_samples(view: RunView, latents: np.ndarray, columns: int = 16) -> Figure:
+    """Decodings of random latents, side by side."""
+    images = as_bytes(decode(view.model, latents.astype(np.float32)))
+    if images.shape[3] not in (3, 4):
+        images = 255 - images[..., :1]
+    sheet = contact_sheet(images, columns, gap=1)
+    with house_style():
+        figure = new_figure(5.4, 5.4 * sheet.shape[0] / sheet.shape[1] + 0.35)
+        axes = figure.add_subplot()
+        if sheet.shape[2] in (3, 4):
+            axes.imshow(sheet)
+        else:
+            axes.imshow(sheet[:, :, 0], cmap="gray", vmin=0, vmax=255)
+        axes.set_axis_off()
+        axes.set_title(f"{view.title}: decodings of {len(images)} random latents")
+        return figure

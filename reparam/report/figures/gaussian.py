@@ -1,0 +1,154 @@
+"""The normal distribution and this run's own quantities (figures 13 to 17, 19)."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+from scipy.stats import norm
+
+from reparam.evaluation import as_bytes, decode
+from reparam.report.style import (
+    ACCENT,
+    FAINT,
+    MUTED,
+    SECOND,
+    house_style,
+    new_figure,
+    show_pixels,
+)
+from reparam.report.view import RunView, examples_by_class
+
+MAX_MARGINALS = 4
+
+
+def posterior_samples(view: RunView, seed: int = 0) -> np.ndarray:
+    """One z ~ q(z|x) for each held-out image: draws from the aggregate posterior, (N, d)."""
+    if view.log_var is None:
+        return view.mu
+    epsilon = np.random.default_rng(seed).standard_normal(view.mu.shape).astype(np.float32)
+    return view.mu + np.exp(view.log_var / 2) * epsilon
+
+
+def marginals(view: RunView) -> Figure:
+    """Figures 13 and 14: the aggregate posterior's marginals beside normal densities."""
+    z = posterior_samples(view)
+    shown = min(view.latent_dim, MAX_MARGINALS)
+    order = np.argsort(-z.var(0))[:shown] if view.latent_dim > 2 else np.arange(shown)
+    x = np.linspace(-5, 5, 401)
+    with house_style():
+        figure = new_figure(3.1 * shown, 2.7)
+        for axes, j in zip(figure.subplots(1, shown, squeeze=False)[0], order, strict=True):
+            axes.hist(z[:, j], bins=60, range=(-5, 5), density=True, color="#cfe1f3")
+            axes.plot(x, norm.pdf(x), color=SECOND, lw=1.8, label="N(0, 1)")
+            other = norm.pdf(x, -2, np.sqrt(0.5))
+            axes.plot(x, other, color=MUTED, lw=1, ls="--", label="N(−2, 0.5)")
+            axes.set(xlabel=f"$z_{{{j + 1}}}$", yticks=[])
+            outside = float(np.mean(np.abs(z[:, j]) > 5))
+            note = f", {outside:.0%} beyond ±5" if outside >= 0.005 else ""
+            axes.set_title(f"mean {z[:, j].mean():.2f}, variance {z[:, j].var():.2f}{note}", fontsize=9)
+            axes.spines["left"].set_visible(False)
+            axes.legend(loc="upper right", fontsize=7)
+        return figure
+
+
+def covariance(view: RunView) -> Figure:
+    """Figures 15 and 16: the aggregate posterior's covariance against the identity's."""
+    z = posterior_samples(view)
+    points = view.plane.onto(z)
+    mean, cov = points.mean(0), np.cov(points.T)
+    with house_style():
+        figure = new_figure(7.4, 3.6)
+        plane, matrix = figure.subplots(1, 2, width_ratios=[1.25, 1])
+        plane.scatter(*points.T, s=2, c="#c3c9d6", linewidths=0)
+        for centre, shape, colour, name in (
+            (mean, cov, ACCENT, "this run's mean and covariance"),
+            (np.zeros(2), np.eye(2), SECOND, "N(0, I)"),
+        ):
+            values, vectors = np.linalg.eigh(shape)
+            width, height = 2 * 2.448 * np.sqrt(np.maximum(values, 0))
+            angle = float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0])))
+            plane.add_patch(
+                Ellipse(tuple(centre), width, height, angle=angle, fill=False, ec=colour, lw=1.8, label=name)
+            )
+            plane.scatter(*centre, marker="+", s=60, c=colour, zorder=3)
+        plane.set_aspect("equal", adjustable="datalim")
+        plane.set(xlabel=view.plane.labels[0], ylabel=view.plane.labels[1])
+        plane.legend(loc="upper left", bbox_to_anchor=(0, -0.16), ncols=2)
+        plane.set_title("95 % ellipses")
+        _draw_matrix(matrix, np.atleast_2d(np.cov(z.T)), figure)
+        return figure
+
+
+def _draw_matrix(axes, cov: np.ndarray, figure: Figure) -> None:  # type: ignore[no-untyped-def]
+    shown = cov[:32, :32]
+    limit = max(float(np.abs(shown).max()), 1.0)
+    image = axes.imshow(shown, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    n = len(shown)
+    if n <= 6:
+        for i in range(n):
+            for j in range(n):
+                axes.text(j, i, f"{shown[i, j]:.2f}", ha="center", va="center", fontsize=9)
+        axes.set_xticks(range(n), [f"$z_{{{j + 1}}}$" for j in range(n)])
+        axes.set_yticks(range(n), [f"$z_{{{j + 1}}}$" for j in range(n)])
+    else:
+        figure.colorbar(image, ax=axes, shrink=0.7)
+    axes.spines[:].set_visible(False)
+    axes.set_title("covariance matrix Σ (N(0, I) has 1 and 0)", fontsize=9)
+
+
+def reparametrisation(view: RunView, draws: int = 7) -> Figure | None:
+    """Figure 17: μ, σ and several ε of one image, and the decodings; None for a point posterior."""
+    if view.log_var is None:
+        return None
+    i = examples_by_class(view, 4)[-1]
+    mu, sigma = view.mu[i], np.exp(view.log_var[i] / 2)
+    epsilon = np.random.default_rng(7).standard_normal((draws, view.latent_dim)).astype(np.float32)
+    images = as_bytes(decode(view.model, mu + sigma * epsilon))
+    with house_style():
+        figure = new_figure(1.0 * (draws + 1) + 0.2, 1.75)
+        columns = figure.subplots(1, draws + 1)
+        show_pixels(columns[0], view.images[i])
+        columns[0].set_title(f"x\nμ = {_vector(mu)}\nσ = {_vector(sigma)}", fontsize=7)
+        for axes, image, noise in zip(columns[1:], images, epsilon, strict=True):
+            show_pixels(axes, image)
+            axes.set_title(f"ε =\n{_vector(noise)}", fontsize=7, fontweight="normal", color=MUTED)
+        return figure
+
+
+def _vector(values: np.ndarray) -> str:
+    shown = ", ".join(f"{value:.2f}" for value in values[:2])
+    return f"({shown}{', …' if len(values) > 2 else ''})"
+
+
+def kl_divergence(view: RunView) -> Figure | None:
+    """Figure 19: the KL of one dimension over μ and σ, with this run's images on it.
+
+    None for a point posterior.
+    """
+    if view.log_var is None:
+        return None
+    sigma = np.exp(view.log_var / 2)
+    each = 0.5 * (view.mu**2 + sigma**2 - 1 - view.log_var)
+    reach = max(3.0, float(np.quantile(np.abs(view.mu), 0.995)) * 1.1)
+    top = max(1.3, float(np.quantile(sigma, 0.995)) * 1.05)
+    m, s = np.meshgrid(np.linspace(-reach, reach, 200), np.linspace(0.01, top, 200))
+    surface = 0.5 * (m**2 + s**2 - 1 - np.log(s**2))
+    with house_style():
+        figure = new_figure(7.4, 3.2)
+        plane, bars = figure.subplots(1, 2, width_ratios=[1.3, 1])
+        levels = [0.1, 0.5, 1, 2, 3, 5, 8]
+        lines = plane.contour(m, s, surface, levels=levels, colors=MUTED, linewidths=0.8)
+        plane.clabel(lines, fmt="%g", fontsize=7)
+        busiest = int(each.mean(0).argmax())
+        plane.scatter(view.mu[:, busiest], sigma[:, busiest], s=2.5, c=ACCENT, alpha=0.6, linewidths=0)
+        plane.scatter([0], [1], marker="*", s=90, c=SECOND, zorder=4)
+        plane.annotate("prior: KL = 0", (0, 1), xytext=(7, 5), textcoords="offset points", fontsize=8)
+        plane.set(xlabel=f"μ of $z_{{{busiest + 1}}}$", ylabel="σ", xlim=(-reach, reach), ylim=(0, top))
+        plane.set_title("KL in nats over μ and σ; dots: images")
+        total = each.sum(1)
+        bars.hist(total, bins=50, color="#cfe1f3")
+        bars.axvline(total.mean(), color=SECOND, lw=1.6)
+        bars.set(xlabel="KL of an image, nats", yticks=[])
+        bars.spines["left"].set_visible(False)
+        bars.set_title(f"all dimensions: mean {total.mean():.2f} nats")
+        bars.axhline(0, color=FAINT, lw=0.8)
+        return figure

@@ -1,0 +1,186 @@
+"""The latent plane as points (figures 2, 9, 10, 12, 22)."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from matplotlib.patches import Circle, ConnectionPatch, Ellipse
+from matplotlib.patheffects import withStroke
+
+from reparam.evaluation import as_bytes, decode
+from reparam.report.projection import Points
+from reparam.report.style import (
+    ACCENT,
+    FAINT,
+    INK,
+    MUTED,
+    SECOND,
+    class_colours,
+    house_style,
+    new_figure,
+    show_pixels,
+)
+from reparam.report.view import RunView, examples_by_class
+
+HALO = [withStroke(linewidth=2.5, foreground="white")]
+
+
+def _marker_area(n: int) -> float:
+    """Dots, not blobs: smaller the more there are."""
+    return float(np.clip(9000 / max(n, 1), 1.2, 14))
+
+
+def _label_axes(axes: Axes, view: RunView) -> None:
+    axes.set_xlabel(view.plane.labels[0])
+    axes.set_ylabel(view.plane.labels[1])
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.axhline(0, color=FAINT, lw=0.8, zorder=0)
+    axes.axvline(0, color=FAINT, lw=0.8, zorder=0)
+
+
+def draw_points(axes: Axes, view: RunView, *, faint: bool = False) -> Points:
+    """The held-out images as dots, coloured by class; returns their places on the plane."""
+    points = view.plane.onto(view.mu)
+    area = _marker_area(len(points))
+    if faint or view.labels is None:
+        colour = "#c3c9d6" if faint else ACCENT
+        axes.scatter(*points.T, s=area, c=colour, alpha=0.8, linewidths=0)
+    else:
+        colours = class_colours(len(view.class_names))
+        order = np.random.default_rng(0).permutation(len(points))  # no class lies on top
+        shade = np.array(colours)[view.labels[order]]
+        axes.scatter(*points[order].T, s=area, c=shade, alpha=0.85, linewidths=0)
+    _label_axes(axes, view)
+    return points
+
+
+def _name_classes(axes: Axes, view: RunView, points: Points) -> None:
+    """Names at the classes' medians where they are short, else a legend."""
+    if view.labels is None or not view.class_names:
+        return
+    colours = class_colours(len(view.class_names))
+    short = max(map(len, view.class_names)) <= 3
+    for c, name in enumerate(view.class_names):
+        mine = points[view.labels == c]
+        if not len(mine):
+            continue
+        if short:
+            x, y = np.median(mine, axis=0)
+            axes.text(
+                x, y, name, fontsize=13, fontweight="bold", color=colours[c],
+                ha="center", va="center", path_effects=HALO,
+            )  # fmt: skip
+        else:
+            axes.scatter([], [], s=30, c=colours[c], label=name)
+    if not short:
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=1)
+
+
+def latent_scatter(view: RunView) -> Figure:
+    """Figures 9 and 22: held-out images as points of the latent plane, coloured by class."""
+    with house_style():
+        figure = new_figure(5.6, 5.2)
+        axes = figure.add_subplot()
+        points = draw_points(axes, view)
+        if view.is_variational and view.latent_dim == 2:
+            for radius in (1, 2, 3):
+                axes.add_patch(Circle((0, 0), radius, fill=False, ec=MUTED, lw=0.7, ls=(0, (4, 3))))
+            axes.text(0, 3.05, "prior: 1, 2, 3 σ", color=MUTED, fontsize=7, ha="center")
+        _name_classes(axes, view, points)
+        axes.set_title(f"{view.title}: {len(points):,} {view.split} images in the latent plane")
+        return figure
+
+
+def points_and_decoding(view: RunView) -> Figure:
+    """Figure 2: images standing at their points of the plane, and one point decoded."""
+    with house_style():
+        figure = new_figure(7.6, 4.2)
+        plane, decoded = figure.subplots(1, 2, width_ratios=[2.3, 1])
+        chosen = examples_by_class(view, 60)
+        points = view.plane.onto(view.mu)
+        plane.scatter(*points[chosen].T, s=0)
+        _label_axes(plane, view)
+        for i in chosen:
+            _put_thumbnail(plane, view, i, tuple(points[i]))
+        target = points[chosen[0]]
+        plane.scatter(*target, s=420, facecolors="none", edgecolors=SECOND, linewidths=1.6, zorder=5)
+        image = as_bytes(decode(view.model, view.plane.back(target[None])))[0]
+        coordinates = ", ".join(f"{v:.2f}" for v in target)
+        show_pixels(decoded, image)
+        decoded.set_title(f"decoded from ({coordinates})")
+        figure.add_artist(
+            ConnectionPatch(
+                xyA=tuple(target), coordsA=plane.transData, xyB=(-0.04, 0.5),
+                coordsB=decoded.transAxes, arrowstyle="-|>", mutation_scale=12, color=SECOND, lw=1.4,
+            )  # fmt: skip
+        )
+        plane.set_title("images at their latent points")
+        return figure
+
+
+def _put_thumbnail(axes: Axes, view: RunView, i: int, place: tuple[float, float]) -> None:
+    pixels = view.images[i]
+    zoom = 17 / max(pixels.shape[:2])
+    shown: np.ndarray = pixels
+    if pixels.shape[2] not in (3, 4):
+        # Dark strokes on nothing, so that neighbours do not hide each other.
+        shown = np.zeros((*pixels.shape[:2], 4), np.uint8)
+        shown[:, :, :3] = 29, 36, 51
+        shown[:, :, 3] = pixels[:, :, 0]
+    box = OffsetImage(shown, zoom=zoom, resample=True)
+    axes.add_artist(AnnotationBbox(box, place, frameon=False, pad=0))
+
+
+def three_points(view: RunView) -> Figure:
+    """Figure 10: three points over the latents' range, and what they decode to."""
+    with house_style():
+        figure = new_figure(7.6, 4.2)
+        grid = figure.add_gridspec(3, 2, width_ratios=[3.4, 1])
+        plane = figure.add_subplot(grid[:, 0])
+        points = draw_points(plane, view, faint=True)
+        low, high = points.min(0), points.max(0)
+        chosen = low + (high - low) * np.array([[0.12, 0.85], [0.88, 0.72], [0.45, 0.12]])
+        images = as_bytes(decode(view.model, view.plane.back(chosen.astype(np.float32))))
+        for row, (point, image) in enumerate(zip(chosen, images, strict=True)):
+            letter = "ABC"[row]
+            plane.scatter(*point, s=60, c=SECOND, edgecolors="white", linewidths=1, zorder=4)
+            plane.annotate(
+                letter, point, xytext=(6, 4), textcoords="offset points",
+                fontweight="bold", color=INK, path_effects=HALO, zorder=5,
+            )  # fmt: skip
+            axes = figure.add_subplot(grid[row, 1])
+            show_pixels(axes, image, title=f"{letter} ({point[0]:.1f}, {point[1]:.1f})")
+        plane.set_title(f"{view.title}: three points of the plane and their decodings")
+        return figure
+
+
+def point_and_distribution(view: RunView) -> Figure:
+    """Figure 12: each image as a point (AE) or as a normal distribution around one (VAE)."""
+    with house_style():
+        figure = new_figure(5.0, 4.6)
+        axes = figure.add_subplot()
+        points = draw_points(axes, view, faint=True)
+        chosen = examples_by_class(view, 30)
+        colours = class_colours(max(len(view.class_names), 1))
+        for i in chosen:
+            colour = ACCENT if view.labels is None else colours[view.labels[i]]
+            axes.scatter(*points[i], s=9, c=colour, zorder=4, linewidths=0)
+            if view.log_var is not None:
+                axes.add_patch(_posterior_ellipse(view, i, points[i], colour))
+        kind = "a normal distribution (95 % ellipse)" if view.is_variational else "a point"
+        axes.set_title(f"{view.title}: an image is {kind}")
+        return figure
+
+
+def _posterior_ellipse(view: RunView, i: int, centre: np.ndarray, colour: str) -> Ellipse:
+    """The 95 % region of q(z|x) on the plane; √χ²(2, 0.95) = 2.448 standard deviations."""
+    assert view.log_var is not None
+    axes = view.plane.axes
+    covariance = axes @ np.diag(np.exp(view.log_var[i])) @ axes.T
+    values, vectors = np.linalg.eigh(covariance)
+    width, height = 2 * 2.448 * np.sqrt(np.maximum(values, 0))
+    angle = float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0])))
+    return Ellipse(
+        (float(centre[0]), float(centre[1])), float(width), float(height), angle=angle,
+        facecolor=colour, alpha=0.35, edgecolor=colour, lw=0.8, zorder=3,
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""The networks themselves (figures 1, 3, 4, 5, 6, 18)."""
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
+from torch import nn
+from torch.nn import functional as F
+
+from reparam.evaluation import as_bytes, reconstruct
+from reparam.model import from_bytes, layer_table
+from reparam.model.layers import SameConv2d, SameConvTranspose2d
+from reparam.report.style import (
+    ACCENT,
+    FAINT,
+    INK,
+    MUTED,
+    SECOND,
+    bare,
+    house_style,
+    new_figure,
+    show_pixels,
+)
+from reparam.report.view import RunView, examples_by_class
+
+ARTICLE_SLOPE = 0.001
+
+
+def encoder_decoder(view: RunView) -> Figure:
+    """Figure 1: image → encoder → representation vector → decoder → image, with a real image."""
+    i = examples_by_class(view, 3)[-1]
+    again = as_bytes(reconstruct(view.model, view.images[i : i + 1]))[0]
+    numbers = [f"{value:.2f}" for value in view.mu[i][:4]]
+    if view.latent_dim > 4:
+        numbers.append("…")
+    with house_style():
+        figure = new_figure(7.6, 2.3)
+        canvas = bare(figure.add_axes((0, 0, 1, 1)))
+        canvas.set(xlim=(0, 100), ylim=(0, 30))
+        for left, pixels, label in ((3, view.images[i], "image"), (79, again, "reconstruction")):
+            axes = figure.add_axes((left / 100, 0.22, 0.18, 0.62))
+            show_pixels(axes, pixels)
+            canvas.text(left + 9, 2.5, label, ha="center", color=MUTED)
+        _trapezium(canvas, 26, 43, 11, 4, "encoder")
+        _trapezium(canvas, 57, 74, 4, 11, "decoder")
+        canvas.add_patch(Rectangle((46, 9.5), 8, 13, fc="white", ec=SECOND, lw=1.4))
+        canvas.text(50, 16, "\n".join(numbers), ha="center", va="center", fontsize=9)
+        canvas.text(50, 2.5, "representation vector", ha="center", color=MUTED)
+        for start, stop in ((21.5, 25.5), (43.3, 45.7), (54.3, 56.7), (74.5, 78.5)):
+            canvas.add_patch(
+                FancyArrowPatch(
+                    (start, 16), (stop, 16), arrowstyle="-|>", mutation_scale=10, color=INK, lw=1
+                )
+            )
+        return figure
+
+
+def _trapezium(axes: Axes, left: float, right: float, a: float, b: float, name: str) -> None:
+    corners = [(left, 16 - a), (left, 16 + a), (right, 16 + b), (right, 16 - b)]
+    axes.add_patch(Polygon(corners, fc="#e6f0fa", ec=ACCENT, lw=1.2))
+    axes.text((left + right) / 2, 16, name, ha="center", va="center", fontweight="bold")
+
+
+def layers(view: RunView, half: str) -> Figure:
+    """Figures 3, 5 and 18: the layers of one half with their output shapes and parameters."""
+    rows = [row for row in layer_table(view.model) if row.half == half]
+    total = sum(row.parameters for row in rows)
+    start = view.model.image_shape if half == "encoder" else (view.latent_dim,)
+    table = [("image" if half == "encoder" else "latent", start, 0)]
+    table += [(row.layer, row.shape, row.parameters) for row in rows]
+    sizes = [shape[0] if len(shape) == 3 else 1 for _, shape, _ in table]
+    with house_style():
+        figure = new_figure(6.4, 0.34 * len(table) + 0.65)
+        axes = bare(figure.add_subplot())
+        axes.set(xlim=(0, 100), ylim=(len(table) + 0.2, -0.9))
+        for x, name, align in ((22, "layer", "left"), (78, "output", "right"), (97, "parameters", "right")):
+            axes.text(x, -0.55, name, color=MUTED, fontsize=8, ha=align)
+        for y, (name, shape, parameters) in enumerate(table):
+            width = 1.2 + 17 * sizes[y] / max(sizes)
+            colour = SECOND if len(shape) == 1 else ACCENT
+            axes.add_patch(Rectangle((10 - width / 2, y + 0.12), width, 0.66, fc=colour, alpha=0.75))
+            axes.text(22, y + 0.45, name, va="center")
+            axes.text(78, y + 0.45, " × ".join(map(str, shape)), va="center", ha="right")
+            if parameters:
+                axes.text(97, y + 0.45, f"{parameters:,}", va="center", ha="right")
+            axes.axhline(y + 0.95, color=FAINT, lw=0.5, xmin=0.2)
+        axes.set_title(f"{view.title}, {half}: {total:,} parameters", loc="left")
+        return figure
+
+
+def transposed_convolution(view: RunView) -> Figure | None:
+    """Figure 4: a transposed convolution with stride, on this decoder's own maps.
+
+    Shows the strongest pair of input and output channel of the first layer that enlarges; None
+    where no layer does.
+    """
+    found = _first_enlarging(view)
+    if found is None:
+        return None
+    layer, x = found
+    stride, kernel = layer.stride, layer.kernel
+    strength = x.square().mean((0, 2, 3))[:, None] * layer.weight.square().sum((2, 3))
+    into, out = divmod(int(strength.argmax()), strength.shape[1])
+    small = x[0, into]
+    weights = layer.weight[into, out]
+    spread = torch.zeros(small.shape[0] * stride, small.shape[1] * stride)
+    spread[::stride, ::stride] = small
+    full = F.conv_transpose2d(small[None, None], weights[None, None], stride=stride)[0, 0]
+    cut = max(kernel - stride, 0) // 2
+    result = full[cut : cut + layer.out_size[0], cut : cut + layer.out_size[1]]
+    shown = (
+        (small, f"input map\n{_times(small)}"),
+        (spread, f"zeros between, stride {stride}\n{_times(spread)}"),
+        (weights.flip(0, 1), f"kernel, turned\n{kernel} × {kernel}"),
+        (result, f"output map\n{_times(result)}"),
+    )
+    with house_style():
+        figure = new_figure(7.6, 2.5)
+        for axes, (values, title) in zip(
+            figure.subplots(1, 4, width_ratios=[1, 1, 0.6, 1]), shown, strict=True
+        ):
+            limit = float(values.abs().max()) or 1.0
+            axes.imshow(values.detach().numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
+            axes.set_xticks(np.arange(-0.5, values.shape[1]), [])
+            axes.set_yticks(np.arange(-0.5, values.shape[0]), [])
+            axes.grid(color="white", lw=0.5)
+            axes.spines[:].set_visible(False)
+            axes.set_title(title, fontsize=8.5, fontweight="normal")
+        return figure
+
+
+def _times(values: torch.Tensor) -> str:
+    return f"{values.shape[0]} × {values.shape[1]}"
+
+
+def _first_enlarging(view: RunView) -> tuple[SameConvTranspose2d, torch.Tensor] | None:
+    seen: list[tuple[SameConvTranspose2d, torch.Tensor]] = []
+
+    def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], _output: torch.Tensor) -> None:
+        assert isinstance(module, SameConvTranspose2d)
+        if module.stride > 1:
+            seen.append((module, inputs[0]))
+
+    modules = [m for m in view.model.decoder.modules() if isinstance(m, SameConvTranspose2d)]
+    hooks = [module.register_forward_hook(hook) for module in modules]
+    with torch.no_grad():
+        view.model.decode(torch.from_numpy(view.mu[:1]))
+    for handle in hooks:
+        handle.remove()
+    return seen[0] if seen else None
+
+
+def leaky_relu(view: RunView) -> Figure:
+    """Figure 6: LeakyReLU with this run's slope, over what this encoder really feeds it."""
+    slope = view.config.model.leaky_slope
+    values = _before_activation(view)
+    reach = float(np.quantile(np.abs(values), 0.995)) or 1.0
+    x = np.linspace(-reach, reach, 201)
+    with house_style():
+        figure = new_figure(4.6, 3.3)
+        axes = figure.add_subplot()
+        axes.axhline(0, color=FAINT, lw=0.8)
+        axes.axvline(0, color=FAINT, lw=0.8)
+        counts, edges = np.histogram(values, bins=80, range=(-reach, reach))
+        heights = counts / counts.max() * reach * 0.9
+        axes.bar(edges[:-1], heights, np.diff(edges), align="edge", color="#e3e7ef", zorder=0)
+        axes.plot(x, np.where(x > 0, x, slope * x), color=ACCENT, lw=2, label=f"this run: slope {slope:g}")
+        axes.plot(
+            x, np.where(x > 0, x, ARTICLE_SLOPE * x), color=SECOND, lw=1.3, ls="--",
+            label=f"the article's text: slope {ARTICLE_SLOPE:g}",
+        )  # fmt: skip
+        axes.set(xlabel="input", ylabel="output")
+        axes.legend(loc="upper left")
+        axes.set_title("LeakyReLU; in grey, the inputs that it meets here")
+        return figure
+
+
+def _before_activation(view: RunView) -> np.ndarray:
+    """The first convolution's results for a few held-out images (batch norm left out)."""
+    conv = next(m for m in view.model.encoder.modules() if isinstance(m, SameConv2d))
+    with torch.no_grad():
+        return conv(from_bytes(torch.from_numpy(view.images[:64]))).numpy().ravel()

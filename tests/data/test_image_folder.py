@@ -1,0 +1,287 @@
+"""Folders of image files, written here with Pillow."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reparam.data import DataConfig, ImageSet, load_images
+from reparam.errors import ConfigError, DataError
+
+GREY = np.arange(30, dtype=np.uint8).reshape(5, 6) * 8
+COLOUR = np.stack([GREY, GREY[::-1], 255 - GREY], axis=-1)
+
+
+def _save(path: Path, pixels: np.ndarray = GREY, **options: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def _load(folder: Path, **options: object) -> ImageSet:
+    return load_images(DataConfig(source=str(folder), **options))
+
+
+def _refused(folder: Path, message: str, error: type[Exception] = DataError, **options) -> str:
+    with pytest.raises(error, match=message) as caught:
+        _load(folder, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_flat_folder(tmp_path: Path):
+    for i, name in enumerate(["c.png", "a.PNG", "b.bmp"]):
+        _save(tmp_path / name, GREY + np.uint8(i))
+    images = _load(tmp_path)
+    assert images.name == tmp_path.name
+    assert images.labels is None
+    assert images.class_names == ()
+    np.testing.assert_array_equal(images.images[..., 0], [GREY + 1, GREY + 2, GREY])  # a, b, c
+
+
+def test_sub_folders_are_classes(tmp_path: Path):
+    _save(tmp_path / "dog/old/deep/1.png", GREY + 3)
+    _save(tmp_path / "dog/2.png", GREY + 2)
+    _save(tmp_path / "cat/1.png", GREY + 1)
+    _save(tmp_path / ".cache/1.png")
+    _save(tmp_path / "cat/.hidden.png")
+    (tmp_path / "cat/.DS_Store").write_bytes(b"x")
+    (tmp_path / "empty").mkdir()
+    images = _load(tmp_path)
+    assert images.class_names == ("cat", "dog")
+    assert images.labels.tolist() == [0, 1, 1]
+    np.testing.assert_array_equal(images.images[..., 0], [GREY + 1, GREY + 2, GREY + 3])
+
+
+def test_many_files_keep_their_order(tmp_path: Path):
+    for i in range(60):
+        _save(tmp_path / f"{i % 4}" / f"{i:03}.png", np.full((2, 3), i, np.uint8))
+    images = _load(tmp_path)
+    values = images.images[:, 0, 0, 0]
+    assert values.tolist() == sorted(range(60), key=lambda i: (i % 4, i))
+    np.testing.assert_array_equal(images.labels, values % 4)
+
+
+def test_links_are_followed_at_the_first_level_only(tmp_path: Path):
+    _save(tmp_path / "away/1.png")
+    folder = tmp_path / "folder"
+    _save(folder / "b/1.png")
+    (folder / "a").symlink_to(tmp_path / "away")
+    (folder / "b/again").symlink_to(folder)
+    _save(folder / "b/2.png")
+    images = _load(folder)
+    assert images.class_names == ("a", "b")
+    assert images.labels.tolist() == [0, 1, 1]
+
+
+def test_images_at_both_levels(tmp_path: Path):
+    _save(tmp_path / "x.png")
+    _save(tmp_path / "cat/y.png")
+    _refused(tmp_path, r"found both \('x.png', 'cat/y.png'\); move")
+
+
+def test_missing_and_empty_folders(tmp_path: Path):
+    _refused(tmp_path / "absent", "absent': no such file or folder")
+    _refused(tmp_path, "needs image files, found none; put images there")
+    (tmp_path / "cat").mkdir()
+    _refused(tmp_path, "needs image files, found none; put images there")
+    (tmp_path / "cat/notes.txt").write_text("no image")
+    for skip in (False, True):
+        message = _refused(tmp_path, "found none among 1 files", skip_broken=skip)
+        assert "'cat/notes.txt' (no image)" in message
+
+
+def test_one_image(tmp_path: Path):
+    _save(tmp_path / "a.png")
+    _refused(tmp_path, "at least 2 images to train and look at, found 1")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tiff", "webp", "pgm"])
+def test_formats(tmp_path: Path, suffix):
+    smooth = np.linspace(0, 255, 256).astype(np.uint8).reshape(16, 16)
+    for name in "abc":
+        _save(tmp_path / f"{name}.{suffix}", smooth)
+    options = {"channels": 1} if suffix == "webp" else {}  # WebP has no grey
+    images = _load(tmp_path, **options)
+    assert images.image_shape == (16, 16, 1)
+    assert np.abs(images.images[..., 0].astype(int) - smooth).max() <= 12
+
+
+def _as_modes(folder: Path, image: Image.Image, suffix: str = "png", **options) -> np.ndarray:
+    """The pixels of one image, read from a folder that has it three times."""
+    for name in "abc":
+        folder.mkdir(exist_ok=True)
+        image.save(folder / f"{name}.{suffix}", **options)
+    return _load(folder).images[0]
+
+
+def test_modes(tmp_path: Path):
+    grey, colour = Image.fromarray(GREY), Image.fromarray(COLOUR)
+    np.testing.assert_array_equal(_as_modes(tmp_path / "L", grey)[..., 0], GREY)
+    np.testing.assert_array_equal(_as_modes(tmp_path / "RGB", colour), COLOUR)
+    two = _as_modes(tmp_path / "1", Image.fromarray(GREY > 100))
+    np.testing.assert_array_equal(two[..., 0], np.where(GREY > 100, 255, 0))
+    np.testing.assert_array_equal(_as_modes(tmp_path / "P", colour.quantize(256)), COLOUR)
+    deep = Image.fromarray(GREY.astype(np.uint16) * 257 + 3)
+    np.testing.assert_array_equal(_as_modes(tmp_path / "I;16", deep)[..., 0], GREY)
+    np.testing.assert_array_equal(_as_modes(tmp_path / "tiff16", deep, "tiff")[..., 0], GREY)
+    np.testing.assert_array_equal(_as_modes(tmp_path / "pgm16", deep, "pgm")[..., 0], GREY)
+    cmyk = _as_modes(tmp_path / "CMYK", colour.convert("CMYK"), "tiff")
+    np.testing.assert_array_equal(cmyk, COLOUR)
+
+
+def test_transparency_is_laid_over_white(tmp_path: Path):
+    alpha = np.zeros_like(GREY)
+    alpha[0] = 255
+    alpha[1] = 128
+    rgba = _as_modes(tmp_path / "RGBA", Image.fromarray(np.dstack([COLOUR, alpha])))
+    np.testing.assert_array_equal(rgba[0], COLOUR[0])
+    mixed = COLOUR[1] * (128 / 255) + 255 * (127 / 255)
+    assert np.abs(rgba[1] - mixed).max() <= 1
+    assert (rgba[2:] == 255).all()
+
+    la = _as_modes(tmp_path / "LA", Image.fromarray(np.dstack([GREY, alpha])))
+    assert la.shape == (5, 6, 1)
+    np.testing.assert_array_equal(la[0, :, 0], GREY[0])
+    assert (la[2:] == 255).all()
+
+    keyed = _as_modes(tmp_path / "tRNS", Image.fromarray(GREY), transparency=8)
+    np.testing.assert_array_equal(keyed[..., 0], np.where(GREY == 8, 255, GREY))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tiff", "webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_exif_orientation(tmp_path: Path, suffix, orientation):
+    pixels = np.full((16, 32, 3), 255, np.uint8)
+    pixels[:8, :8] = 0  # a black corner, top left as stored
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = _as_modes(tmp_path / "turned", Image.fromarray(pixels), suffix, exif=exif)
+    # EXIF 6: shown after a quarter turn clockwise; 8: anticlockwise; 3: after half a turn.
+    turns = {1: 0, 3: 2, 6: -1, 8: 1}[orientation]
+    assert image.shape == np.rot90(pixels, turns).shape
+    assert np.abs(image.astype(int) - np.rot90(pixels, turns)).mean() < 8
+
+
+def test_mixed_channels(tmp_path: Path):
+    for name in ("a", "b", "c"):
+        _save(tmp_path / f"{name}.png")
+    _save(tmp_path / "d.png", COLOUR)
+    message = r"found grey in 3 files \(as 'a.png'\), colour in 1 file \(as 'd.png'\); pass --chan"
+    _refused(tmp_path, message)
+    grey, colour = _load(tmp_path, channels=1), _load(tmp_path, channels=3)
+    np.testing.assert_array_equal(grey.images[0, ..., 0], GREY)
+    np.testing.assert_array_equal(grey.images[3, ..., 0], Image.fromarray(COLOUR).convert("L"))
+    np.testing.assert_array_equal(colour.images[0], np.stack([GREY] * 3, axis=-1))
+    np.testing.assert_array_equal(colour.images[3], COLOUR)
+
+
+def test_mixed_sizes(tmp_path: Path):
+    for i in range(5):
+        _save(tmp_path / f"{i}.png", np.zeros((4 + max(0, i - 1), 6), np.uint8))
+    message = _refused(tmp_path, r"\(height×width\), found 4×6 in 2 files \(as '0.png'\)")
+    assert "5×6 in 1 file (as '2.png')" in message
+    assert "and 1 more; pass --image-size" in message
+    assert _load(tmp_path, image_size=(8, 3)).images.shape == (5, 8, 3, 1)
+
+
+def test_resize_stretches_and_crop_does_not(tmp_path: Path):
+    wide = np.zeros((10, 30), np.uint8)
+    wide[:, 10:20] = 255  # the middle third is white
+    for name in "abc":
+        _save(tmp_path / f"{name}.png", wide)
+    cropped = _load(tmp_path, image_size=(10, 10), fit="crop").images[0, ..., 0]
+    np.testing.assert_array_equal(cropped, 255)
+    stretched = _load(tmp_path, image_size=(10, 10), fit="resize").images[0, ..., 0]
+    assert stretched[:, 0].max() == 0
+    assert stretched[:, 5].min() == 255
+    assert 0.25 < stretched.mean() / 255 < 0.42
+
+
+def _broken_files(folder: Path) -> None:
+    for name in "abcdef":
+        _save(folder / "good" / f"{name}.png", COLOUR)
+    (folder / "good/notes.txt").write_text("hello")
+    (folder / "good/empty.png").write_bytes(b"")
+    noise = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    whole = _save(folder / "good/cut.png", noise).read_bytes()
+    (folder / "good/cut.png").write_bytes(whole[:-40])
+    (folder / "good/gone.png").symlink_to(folder / "nowhere")
+
+
+def test_broken_files_are_all_counted(tmp_path: Path):
+    _broken_files(tmp_path)
+    message = _refused(tmp_path, "found 4 of 10 files that are not: 'good/cut.png'")
+    assert "'good/empty.png' (no image), 'good/gone.png' (not a regular file) and 1 more" in message
+    assert "pass --skip-broken" in message
+
+
+def test_broken_files_are_left_out_when_asked(tmp_path: Path):
+    _broken_files(tmp_path)
+    with pytest.warns(UserWarning, match=r"left out 4 of 10 files that are not: 'good/cut.png'"):
+        images = _load(tmp_path, skip_broken=True)
+    np.testing.assert_array_equal(images.images, [COLOUR] * 6)
+    assert images.labels.tolist() == [0] * 6
+
+
+def test_only_broken_files_behind_good_headers(tmp_path: Path):
+    noise = np.random.default_rng(0).integers(0, 256, (5, 6), np.uint8)
+    for name in ("a", "b"):
+        path = _save(tmp_path / f"{name}.png", noise)
+        path.write_bytes(path.read_bytes()[:-40])
+    _refused(tmp_path, "found 2 of 2 files that are not", skip_broken=True)
+    _refused(tmp_path, "found 2 of 2 files that are not")
+
+
+def test_a_decompression_bomb_is_a_broken_file(tmp_path: Path):
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + check
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0"))
+    for name in "abc":
+        _save(tmp_path / f"{name}.png")
+    (tmp_path / "bomb.png").write_bytes(bomb + chunk(b"IEND", b""))
+    _refused(tmp_path, r"found 1 of 4 files that are not: 'bomb.png' \(Image size \(3600000000")
+
+
+def test_files_are_known_by_content_and_only_plain_formats_are_read(tmp_path: Path):
+    for name in "abc":
+        _save(tmp_path / f"{name}.txt", format="PNG")
+    assert len(_load(tmp_path)) == 3
+    (tmp_path / "d.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
+    _refused(tmp_path, r"'d.png' \(no image\)")
+
+
+def test_pixels_without_a_known_range_are_broken(tmp_path: Path):
+    _save(tmp_path / "a.tiff", np.zeros((5, 6), np.float32))
+    _save(tmp_path / "b.tiff", np.full((5, 6), 70_000, np.int32))
+    message = _refused(tmp_path, "found 2 of 2 files")
+    assert "floating-point pixels have no known range" in message
+    assert "pixels from 70000 to 70000, beyond 16 bits" in message
+
+
+def test_names_of_files_cannot_break_the_line(tmp_path: Path):
+    _save(tmp_path / "a.png")
+    (tmp_path / "b\nc.png").write_bytes(b"")
+    _refused(tmp_path, r"'b\\nc.png' \(no image\)")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("image_size", (0, 5), r"at least 1, found \(0, 5\); mend --image-size"),
+        ("channels", 4, r"1 \(grey\) or 3 \(colour\), found 4; mend --channels"),
+        ("fit", "stretch", "resize or crop, found 'stretch'; mend --fit"),
+    ],
+)
+def test_options_that_cannot_be(tmp_path: Path, option, value, message):
+    _save(tmp_path / "a.png")
+    config = DataConfig(source=str(tmp_path))
+    object.__setattr__(config, option, value)  # past the check of types, which only tests have
+    with pytest.raises(ConfigError, match=message):
+        load_images(config)

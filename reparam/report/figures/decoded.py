@@ -26,13 +26,21 @@ def reconstructions(view: RunView, n: int = 10) -> Figure:
             coordinates = [f"{value:.2f}" for value in view.mu[i][:2]]
             more = ["…"] if view.latent_dim > 2 else []
             rows[0, column].text(
-                0.5, -0.1, "\n".join(coordinates + more), fontsize=7.5, color=MUTED,
-                ha="center", va="top", transform=rows[0, column].transAxes, linespacing=1.25,
-            )  # fmt: skip
+                0.5,
+                -0.1,
+                "\n".join(coordinates + more),
+                fontsize=7.5,
+                color=MUTED,
+                ha="center",
+                va="top",
+                transform=rows[0, column].transAxes,
+                linespacing=1.25,
+            )
         figure.suptitle(
             f"{view.title}: {view.split} images, their latent coordinates, their reconstructions",
-            fontsize=10, fontweight="bold",
-        )  # fmt: skip
+            fontsize=10,
+            fontweight="bold",
+        )
         return figure
 
 
@@ -43,7 +51,9 @@ def _sheet(view: RunView, points: np.ndarray, columns: int) -> PixelArray:
     return contact_sheet(images, columns, gap=0)[None]
 
 
-def _decoded_grid(view: RunView, xs: np.ndarray, ys: np.ndarray, title: str, ticks: list[str]) -> Figure:
+def _decoded_grid(
+    view: RunView, xs: np.ndarray, ys: np.ndarray, title: str, ticks: list[str]
+) -> Figure:
     """One sheet of decodings, the second axis pointing up as in the scatter plots."""
     points = np.array([(x, y) for y in ys[::-1] for x in xs])
     sheet = _sheet(view, points, len(xs))[0]
@@ -55,9 +65,14 @@ def _decoded_grid(view: RunView, xs: np.ndarray, ys: np.ndarray, title: str, tic
         else:
             axes.imshow(sheet[:, :, 0], cmap="gray", vmin=0, vmax=255)
         height, width = sheet.shape[:2]
-        places = np.linspace(0.5 / len(xs), 1 - 0.5 / len(xs), len(ticks))
-        axes.set_xticks(places * width, ticks)
-        axes.set_yticks((1 - places) * height, ticks if len(ticks) else [])
+
+        for ticks, values, set_ticks, length in (
+            (xs, xs, axes.set_xticks, width),
+            (ys, ys[::-1], axes.set_yticks, height),
+        ):
+            steps = np.array([0, (len(ticks) - 1) // 2, len(ticks) - 1])
+            places = (steps + 0.5) / len(ticks) * length
+            set_ticks(places, [f"{values[i]:.1f}" for i in steps])
         axes.spines[:].set_visible(False)
         axes.set_xlabel(view.plane.labels[0])
         axes.set_ylabel(view.plane.labels[1])
@@ -70,19 +85,9 @@ def even_grid(view: RunView, n: int = GRID) -> Figure:
     points = view.plane.onto(view.mu)
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
     xs, ys = np.linspace(x0, x1, n), np.linspace(y0, y1, n)
-    figure = _decoded_grid(
-        view, xs, ys, f"{view.title}: an even grid over the latents' range, decoded", []
+    return _decoded_grid(
+        view, xs, ys, f"{view.title}: an even grid over the latents' range, decoded"
     )
-    _coordinate_ticks(figure, xs, ys)
-    return figure
-
-
-def _coordinate_ticks(figure: Figure, xs: np.ndarray, ys: np.ndarray) -> None:
-    axes = figure.axes[0]
-    right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
-    steps = np.array([0, (len(xs) - 1) // 2, len(xs) - 1])
-    axes.set_xticks((steps + 0.5) / len(xs) * right, [f"{xs[i]:.1f}" for i in steps])
-    axes.set_yticks((1 - (steps + 0.5) / len(ys)) * bottom, [f"{ys[i]:.1f}" for i in steps])
 
 
 def quantile_grid(view: RunView, n: int = GRID) -> Figure:
@@ -92,7 +97,11 @@ def quantile_grid(view: RunView, n: int = GRID) -> Figure:
     """
     quantiles = norm.ppf((np.arange(n) + 0.5) / n)
     figure = _decoded_grid(
-        view, quantiles, quantiles, f"{view.title}: a grid at equal quantiles of N(0, I), decoded", []
+        view,
+        quantiles,
+        quantiles,
+        f"{view.title}: a grid at equal quantiles of N(0, I), decoded",
+        [],
     )
     _coordinate_ticks(figure, quantiles, quantiles)
     return figure

@@ -1,6 +1,7 @@
 """The normal distribution and this run's own quantities (figures 13 to 17, 19)."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from scipy.stats import norm
@@ -44,7 +45,9 @@ def marginals(view: RunView) -> Figure:
             axes.set(xlabel=f"$z_{{{j + 1}}}$", yticks=[])
             outside = float(np.mean(np.abs(z[:, j]) > 5))
             note = f", {outside:.0%} beyond ±5" if outside >= 0.005 else ""
-            axes.set_title(f"mean {z[:, j].mean():.2f}, variance {z[:, j].var():.2f}{note}", fontsize=9)
+            axes.set_title(
+                f"mean {z[:, j].mean():.2f}, variance {z[:, j].var():.2f}{note}", fontsize=9
+            )
             axes.spines["left"].set_visible(False)
             axes.legend(loc="upper right", fontsize=7)
         return figure
@@ -67,7 +70,16 @@ def covariance(view: RunView) -> Figure:
             width, height = 2 * 2.448 * np.sqrt(np.maximum(values, 0))
             angle = float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0])))
             plane.add_patch(
-                Ellipse(tuple(centre), width, height, angle=angle, fill=False, ec=colour, lw=1.8, label=name)
+                Ellipse(
+                    tuple(centre),
+                    width,
+                    height,
+                    angle=angle,
+                    fill=False,
+                    ec=colour,
+                    lw=1.8,
+                    label=name,
+                )
             )
             plane.scatter(*centre, marker="+", s=60, c=colour, zorder=3)
         plane.set_aspect("equal", adjustable="datalim")
@@ -78,7 +90,7 @@ def covariance(view: RunView) -> Figure:
         return figure
 
 
-def _draw_matrix(axes, cov: np.ndarray, figure: Figure) -> None:  # type: ignore[no-untyped-def]
+def _draw_matrix(axes: Axes, cov: np.ndarray, figure: Figure) -> None:
     shown = cov[:32, :32]
     limit = max(float(np.abs(shown).max()), 1.0)
     image = axes.imshow(shown, cmap="RdBu_r", vmin=-limit, vmax=limit)
@@ -139,10 +151,16 @@ def kl_divergence(view: RunView) -> Figure | None:
         lines = plane.contour(m, s, surface, levels=levels, colors=MUTED, linewidths=0.8)
         plane.clabel(lines, fmt="%g", fontsize=7)
         busiest = int(each.mean(0).argmax())
-        plane.scatter(view.mu[:, busiest], sigma[:, busiest], s=2.5, c=ACCENT, alpha=0.6, linewidths=0)
+        plane.scatter(
+            view.mu[:, busiest], sigma[:, busiest], s=2.5, c=ACCENT, alpha=0.6, linewidths=0
+        )
         plane.scatter([0], [1], marker="*", s=90, c=SECOND, zorder=4)
-        plane.annotate("prior: KL = 0", (0, 1), xytext=(7, 5), textcoords="offset points", fontsize=8)
-        plane.set(xlabel=f"μ of $z_{{{busiest + 1}}}$", ylabel="σ", xlim=(-reach, reach), ylim=(0, top))
+        plane.annotate(
+            "prior: KL = 0", (0, 1), xytext=(7, 5), textcoords="offset points", fontsize=8
+        )
+        plane.set(
+            xlabel=f"μ of $z_{{{busiest + 1}}}$", ylabel="σ", xlim=(-reach, reach), ylim=(0, top)
+        )
         plane.set_title("KL in nats over μ and σ; dots: images")
         total = each.sum(1)
         bars.hist(total, bins=50, color="#cfe1f3")

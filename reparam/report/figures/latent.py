@@ -67,9 +67,16 @@ def _name_classes(axes: Axes, view: RunView, points: Points) -> None:
         if short:
             x, y = np.median(mine, axis=0)
             axes.text(
-                x, y, name, fontsize=13, fontweight="bold", color=colours[c],
-                ha="center", va="center", path_effects=HALO,
-            )  # fmt: skip
+                x,
+                y,
+                name,
+                fontsize=13,
+                fontweight="bold",
+                color=colours[c],
+                ha="center",
+                va="center",
+                path_effects=HALO,
+            )
         else:
             axes.scatter([], [], s=30, c=colours[c], label=name)
     if not short:
@@ -83,9 +90,19 @@ def latent_scatter(view: RunView) -> Figure:
         axes = figure.add_subplot()
         points = draw_points(axes, view)
         if view.is_variational and view.latent_dim == 2:
-            for radius in (1, 2, 3):
+            for radius in (1, 2, 3):  # of the prior
                 axes.add_patch(Circle((0, 0), radius, fill=False, ec=MUTED, lw=0.7, ls=(0, (4, 3))))
-            axes.text(0, 3.05, "prior: 1, 2, 3 σ", color=MUTED, fontsize=7, ha="center")
+                axes.text(
+                    0,
+                    -radius,
+                    f"{radius} σ",
+                    color=MUTED,
+                    fontsize=7,
+                    ha="center",
+                    va="center",
+                    path_effects=HALO,
+                    clip_on=True,
+                )
         _name_classes(axes, view, points)
         axes.set_title(f"{view.title}: {len(points):,} {view.split} images in the latent plane")
         return figure
@@ -103,16 +120,24 @@ def points_and_decoding(view: RunView) -> Figure:
         for i in chosen:
             _put_thumbnail(plane, view, i, tuple(points[i]))
         target = points[chosen[0]]
-        plane.scatter(*target, s=420, facecolors="none", edgecolors=SECOND, linewidths=1.6, zorder=5)
+        plane.scatter(
+            *target, s=420, facecolors="none", edgecolors=SECOND, linewidths=1.6, zorder=5
+        )
         image = as_bytes(decode(view.model, view.plane.back(target[None])))[0]
         coordinates = ", ".join(f"{v:.2f}" for v in target)
         show_pixels(decoded, image)
         decoded.set_title(f"decoded from ({coordinates})")
         figure.add_artist(
             ConnectionPatch(
-                xyA=tuple(target), coordsA=plane.transData, xyB=(-0.04, 0.5),
-                coordsB=decoded.transAxes, arrowstyle="-|>", mutation_scale=12, color=SECOND, lw=1.4,
-            )  # fmt: skip
+                xyA=tuple(target),
+                coordsA=plane.transData,
+                xyB=(-0.04, 0.5),
+                coordsB=decoded.transAxes,
+                arrowstyle="-|>",
+                mutation_scale=12,
+                color=SECOND,
+                lw=1.4,
+            )
         )
         plane.set_title("images at their latent points")
         return figure
@@ -145,9 +170,15 @@ def three_points(view: RunView) -> Figure:
             letter = "ABC"[row]
             plane.scatter(*point, s=60, c=SECOND, edgecolors="white", linewidths=1, zorder=4)
             plane.annotate(
-                letter, point, xytext=(6, 4), textcoords="offset points",
-                fontweight="bold", color=INK, path_effects=HALO, zorder=5,
-            )  # fmt: skip
+                letter,
+                point,
+                xytext=(6, 4),
+                textcoords="offset points",
+                fontweight="bold",
+                color=INK,
+                path_effects=HALO,
+                zorder=5,
+            )
             axes = figure.add_subplot(grid[row, 1])
             show_pixels(axes, image, title=f"{letter} ({point[0]:.1f}, {point[1]:.1f})")
         plane.set_title(f"{view.title}: three points of the plane and their decodings")
@@ -181,6 +212,13 @@ def _posterior_ellipse(view: RunView, i: int, centre: np.ndarray, colour: str) -
     width, height = 2 * 2.448 * np.sqrt(np.maximum(values, 0))
     angle = float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0])))
     return Ellipse(
-        (float(centre[0]), float(centre[1])), float(width), float(height), angle=angle,
-        facecolor=colour, alpha=0.35, edgecolor=colour, lw=0.8, zorder=3,
-    )  # fmt: skip
+        (float(centre[0]), float(centre[1])),
+        float(width),
+        float(height),
+        angle=angle,
+        facecolor=colour,
+        alpha=0.35,
+        edgecolor=colour,
+        lw=0.8,
+        zorder=3,
+    )

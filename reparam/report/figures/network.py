@@ -36,6 +36,7 @@ def encoder_decoder(view: RunView) -> Figure:
         numbers.append("…")
     with house_style():
         figure = new_figure(7.6, 2.3)
+        figure.set_layout_engine("none")
         canvas = bare(figure.add_axes((0, 0, 1, 1)))
         canvas.set(xlim=(0, 100), ylim=(0, 30))
         for left, pixels, label in ((3, view.images[i], "image"), (79, again, "reconstruction")):
@@ -67,19 +68,27 @@ def layers(view: RunView, half: str) -> Figure:
     rows = [row for row in layer_table(view.model) if row.half == half]
     total = sum(row.parameters for row in rows)
     start = view.model.image_shape if half == "encoder" else (view.latent_dim,)
-    table = [("image" if half == "encoder" else "latent", start, 0)]
+    table: list[tuple[str, tuple[int, ...], int]] = [
+        ("image" if half == "encoder" else "latent", start, 0)
+    ]
     table += [(row.layer, row.shape, row.parameters) for row in rows]
     sizes = [shape[0] if len(shape) == 3 else 1 for _, shape, _ in table]
     with house_style():
         figure = new_figure(6.4, 0.34 * len(table) + 0.65)
         axes = bare(figure.add_subplot())
         axes.set(xlim=(0, 100), ylim=(len(table) + 0.2, -0.9))
-        for x, name, align in ((22, "layer", "left"), (78, "output", "right"), (97, "parameters", "right")):
+        for x, name, align in (
+            (22, "layer", "left"),
+            (78, "output", "right"),
+            (97, "parameters", "right"),
+        ):
             axes.text(x, -0.55, name, color=MUTED, fontsize=8, ha=align)
         for y, (name, shape, parameters) in enumerate(table):
             width = 1.2 + 17 * sizes[y] / max(sizes)
             colour = SECOND if len(shape) == 1 else ACCENT
-            axes.add_patch(Rectangle((10 - width / 2, y + 0.12), width, 0.66, fc=colour, alpha=0.75))
+            axes.add_patch(
+                Rectangle((10 - width / 2, y + 0.12), width, 0.66, fc=colour, alpha=0.75)
+            )
             axes.text(22, y + 0.45, name, va="center")
             axes.text(78, y + 0.45, " × ".join(map(str, shape)), va="center", ha="right")
             if parameters:
@@ -103,7 +112,7 @@ def transposed_convolution(view: RunView) -> Figure | None:
     strength = x.square().mean((0, 2, 3))[:, None] * layer.weight.square().sum((2, 3))
     into, out = divmod(int(strength.argmax()), strength.shape[1])
     small = x[0, into]
-    weights = layer.weight[into, out]
+    weights = layer.weight[into, out].detach()
     spread = torch.zeros(small.shape[0] * stride, small.shape[1] * stride)
     spread[::stride, ::stride] = small
     full = F.conv_transpose2d(small[None, None], weights[None, None], stride=stride)[0, 0]
@@ -165,11 +174,17 @@ def leaky_relu(view: RunView) -> Figure:
         counts, edges = np.histogram(values, bins=80, range=(-reach, reach))
         heights = counts / counts.max() * reach * 0.9
         axes.bar(edges[:-1], heights, np.diff(edges), align="edge", color="#e3e7ef", zorder=0)
-        axes.plot(x, np.where(x > 0, x, slope * x), color=ACCENT, lw=2, label=f"this run: slope {slope:g}")
         axes.plot(
-            x, np.where(x > 0, x, ARTICLE_SLOPE * x), color=SECOND, lw=1.3, ls="--",
+            x, np.where(x > 0, x, slope * x), color=ACCENT, lw=2, label=f"this run: slope {slope:g}"
+        )
+        axes.plot(
+            x,
+            np.where(x > 0, x, ARTICLE_SLOPE * x),
+            color=SECOND,
+            lw=1.3,
+            ls="--",
             label=f"the article's text: slope {ARTICLE_SLOPE:g}",
-        )  # fmt: skip
+        )
         axes.set(xlabel="input", ylabel="output")
         axes.legend(loc="upper left")
         axes.set_title("LeakyReLU; in grey, the inputs that it meets here")

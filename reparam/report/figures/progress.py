@@ -36,12 +36,21 @@ def _draw(axes: Axes, view: RunView, key: str) -> None:
     for part, colour, name in (("train", ACCENT, "training"), ("valid", SECOND, "validation")):
         values = [line.get(f"{part}_{key}") for line in view.metrics]
         if None not in values:
-            axes.plot(epochs, values, color=colour, lw=1.5, label=name, marker="" if len(epochs) > 3 else "o")
+            axes.plot(
+                epochs,
+                values,
+                color=colour,
+                lw=1.5,
+                label=name,
+                marker="" if len(epochs) > 3 else "o",
+            )
     best = view.result.get("best_epoch")
     if best and best != epochs[-1]:
         axes.axvline(best, color=MUTED, lw=0.8, ls=":")
-    steady = [line[f"train_{key}"] for line in view.metrics][min(2, len(epochs) - 1) :]
-    shown = steady + [v for line in view.metrics[2:] if (v := line.get(f"valid_{key}")) is not None]
+    # The first epochs of a long run are far above the rest and would flatten it.
+    later = view.metrics[2:] if len(epochs) > 5 else view.metrics
+    both = [line.get(f"{part}_{key}") for line in later for part in ("train", "valid")]
+    shown = [value for value in both if value is not None]
     margin = 0.12 * (max(shown) - min(shown)) or 0.1 * max(shown) or 1.0
     axes.set_ylim(max(0.0, min(shown) - margin), max(shown) + margin)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))

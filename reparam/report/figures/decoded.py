@@ -51,9 +51,7 @@ def _sheet(view: RunView, points: np.ndarray, columns: int) -> PixelArray:
     return contact_sheet(images, columns, gap=0)[None]
 
 
-def _decoded_grid(
-    view: RunView, xs: np.ndarray, ys: np.ndarray, title: str, ticks: list[str]
-) -> Figure:
+def _decoded_grid(view: RunView, xs: np.ndarray, ys: np.ndarray, title: str) -> Figure:
     """One sheet of decodings, the second axis pointing up as in the scatter plots."""
     points = np.array([(x, y) for y in ys[::-1] for x in xs])
     sheet = _sheet(view, points, len(xs))[0]
@@ -64,20 +62,19 @@ def _decoded_grid(
             axes.imshow(sheet)
         else:
             axes.imshow(sheet[:, :, 0], cmap="gray", vmin=0, vmax=255)
-        height, width = sheet.shape[:2]
-
-        for ticks, values, set_ticks, length in (
-            (xs, xs, axes.set_xticks, width),
-            (ys, ys[::-1], axes.set_yticks, height),
-        ):
-            steps = np.array([0, (len(ticks) - 1) // 2, len(ticks) - 1])
-            places = (steps + 0.5) / len(ticks) * length
-            set_ticks(places, [f"{values[i]:.1f}" for i in steps])
+        axes.set_xticks(*_three_ticks(xs, sheet.shape[1]))
+        axes.set_yticks(*_three_ticks(ys[::-1], sheet.shape[0]))
         axes.spines[:].set_visible(False)
         axes.set_xlabel(view.plane.labels[0])
         axes.set_ylabel(view.plane.labels[1])
         axes.set_title(title)
         return figure
+
+
+def _three_ticks(values: np.ndarray, pixels: int) -> tuple[np.ndarray, list[str]]:
+    """First, middle and last value, at the centres of their images."""
+    steps = np.array([0, (len(values) - 1) // 2, len(values) - 1])
+    return (steps + 0.5) / len(values) * pixels, [f"{values[i]:.1f}" for i in steps]
 
 
 def even_grid(view: RunView, n: int = GRID) -> Figure:
@@ -96,15 +93,8 @@ def quantile_grid(view: RunView, n: int = GRID) -> Figure:
     In more than two dimensions it runs over the two principal axes, through the latents' mean.
     """
     quantiles = norm.ppf((np.arange(n) + 0.5) / n)
-    figure = _decoded_grid(
-        view,
-        quantiles,
-        quantiles,
-        f"{view.title}: a grid at equal quantiles of N(0, I), decoded",
-        [],
-    )
-    _coordinate_ticks(figure, quantiles, quantiles)
-    return figure
+    title = f"{view.title}: a grid at equal quantiles of N(0, I), decoded"
+    return _decoded_grid(view, quantiles, quantiles, title)
 
 
 def random_samples(view: RunView, latents: np.ndarray, columns: int = 16) -> Figure:

@@ -4,7 +4,7 @@ from reparam.data.arrays import image_set_from_arrays
 from reparam.data.config import DataConfig
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import as_labels
-from reparam.data.load import load_images
+from reparam.data.load import load_images, read_images
 from reparam.data.pixels import as_pixels
 from reparam.data.registry import NAMED_SOURCES
 
@@ -18,4 +18,5 @@ __all__ = [
     "as_pixels",
     "image_set_from_arrays",
     "load_images",
+    "read_images",
 ]

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from reparam.data.arrays import ARRAY_SUFFIXES, load_array_file
@@ -43,6 +44,15 @@ def load_images(config: DataConfig) -> ImageSet:
         f"{path}: a source is {_ACCEPTED}; found a file of another kind "
         f"({path.suffix or 'no suffix'}); convert it, or give its folder"
     )
+
+
+def read_images(config: DataConfig) -> ImageSet:
+    """Every image that ``config.source`` names, for a model that is trained already.
+
+    Nothing is held out or left out, and a single image will do. Raises as `load_images`.
+    """
+    whole = replace(config, train_size=None, valid_fraction=0.0, test_fraction=0.0)
+    return load_images(whole)
 
 
 _FOLDER_OPTIONS = ("image_size", "channels", "skip_broken")

@@ -34,9 +34,10 @@ def split_indices(
     32-bit number; DataError when there are too few images.
     """
     _check(config)
-    if count < 2:
+    least = 2 if config.valid_fraction or config.test_fraction else 1
+    if count < least:
         raise DataError(
-            f"{name}: a set needs at least 2 images to train and look at, found {count}; "
+            f"{name}: a set needs at least {least} images to train and look at, found {count}; "
             "give more images"
         )
     if official_test:

@@ -1,7 +1,9 @@
 """A trained model and held-out images → arrays and numbers."""
 
+from reparam.evaluation.denoising import add_noise
 from reparam.evaluation.inference import (
     as_bytes,
+    as_floats,
     check_images,
     check_latents,
     decode,
@@ -10,13 +12,19 @@ from reparam.evaluation.inference import (
     reconstruct,
     sample_latents,
 )
+from reparam.evaluation.quality import Estimate, Quality, image_quality
 
 __all__ = [
+    "Estimate",
+    "Quality",
+    "add_noise",
     "as_bytes",
+    "as_floats",
     "check_images",
     "check_latents",
     "decode",
     "encode",
+    "image_quality",
     "posterior_parameters",
     "reconstruct",
     "sample_latents",

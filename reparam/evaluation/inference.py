@@ -98,3 +98,8 @@ def sample_latents(model: Autoencoder, n: int, seed: int = 0) -> LatentArray:
 def as_bytes(images: FloatImages) -> PixelArray:
     """Pixels in [0, 1] as bytes."""
     return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
+
+
+def as_floats(images: PixelArray) -> FloatImages:
+    """Bytes as float32 pixels in [0, 1]."""
+    return images.astype(np.float32) / np.float32(255)

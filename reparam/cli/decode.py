@@ -1,0 +1,45 @@
+"""reparam decode: latents to images."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from reparam.cli.parse import parse
+from reparam.cli.selection import default_out
+from reparam.evaluation import as_bytes, decode
+from reparam.export import LabelledImages, check_target, read_latents, write_images
+from reparam.training import Run
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """Decode latents to images: single ones and a contact sheet, or one array file."""
+
+    run: tyro.conf.Positional[Path]
+    """The run folder."""
+
+    latents: tyro.conf.Positional[Path]
+    """A .csv or .parquet table with columns z1, z2, ... (as encode writes it), or an .npy or .npz
+    file of an array with a row for each latent."""
+
+    out: Path | None = None
+    """A folder, or an .npz or .npy file; by default RUN/export/decoded."""
+
+    overwrite: bool = False
+    """Replace the results that stand in --out."""
+
+
+def run(args: Sequence[str]) -> int:
+    options = parse(DecodeOptions, args, prog="reparam decode")
+    folder = Run.open(options.run)
+    out = options.out or default_out(folder, "decoded")
+    check_target(out, overwrite=options.overwrite)
+    model = folder.load_model()
+    z = read_latents(options.latents, model.latent_dim)
+    print(f"{len(z)} latents of {options.latents}", file=sys.stderr)
+    write_images(out, LabelledImages(as_bytes(decode(model, z))), overwrite=options.overwrite)
+    print(out)
+    return 0

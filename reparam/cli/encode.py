@@ -1,0 +1,52 @@
+"""reparam encode: images to latents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from reparam.cli.parse import parse
+from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
+from reparam.data import DataConfig
+from reparam.evaluation import posterior_parameters
+from reparam.export import LatentTable, check_latents_target, write_latents
+from reparam.training import Run
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """Encode images to latents: the posterior's mean, and for a VAE its log-variance.
+
+    DATA is a name, an .npz or .npy file, or a folder of images, which are brought to the run's
+    size; by default it is the run's own images. The table has the columns index (of the image in
+    its set), label, z1, z2, ... and log_var1, log_var2, ...
+    """
+
+    run: tyro.conf.Positional[Path]
+    """The run folder."""
+
+    data: DataConfig = RUNS_OWN
+
+    out: Path | None = None
+    """A .csv, .parquet, .npz or .npy (means alone) file; by default RUN/export/latents.csv."""
+
+    split: SplitChoice = "auto"
+    """Which images; auto takes the test images of the run's own, and all of a DATA."""
+
+    overwrite: bool = False
+    """Replace the file that stands in --out."""
+
+
+def run(args: Sequence[str]) -> int:
+    options = parse(EncodeOptions, args, prog="reparam encode")
+    folder = Run.open(options.run)
+    out = options.out or default_out(folder, "latents.csv")
+    check_latents_target(out, overwrite=options.overwrite)
+    model = folder.load_model()
+    selection = select_images(folder, model, options.data, options.split)
+    q = posterior_parameters(model, selection.images)
+    table = LatentTable(selection.index, q["mu"], q.get("log_var"), selection.label_names())
+    write_latents(out, table, overwrite=options.overwrite)
+    print(out)
+    return 0

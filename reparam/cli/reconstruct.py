@@ -1,0 +1,59 @@
+"""reparam reconstruct: images through encoder and decoder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tyro
+
+from reparam.cli.parse import parse
+from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
+from reparam.cli.tables import print_quality
+from reparam.data import DataConfig
+from reparam.evaluation import as_bytes, as_floats, image_quality, reconstruct
+from reparam.export import check_target, comparison_sheet, write_images
+from reparam.training import Run
+
+
+@dataclass(frozen=True)
+class ReconstructOptions:
+    """Encode images and decode them again, without sampling, and say how close they come.
+
+    DATA is a name, an .npz or .npy file, or a folder of images, which are brought to the run's
+    size; by default it is the run's own images. The sheet shows the originals above the
+    reconstructions.
+    """
+
+    run: tyro.conf.Positional[Path]
+    """The run folder."""
+
+    data: DataConfig = RUNS_OWN
+
+    out: Path | None = None
+    """A folder, or an .npz or .npy file; by default RUN/export/reconstructions."""
+
+    split: SplitChoice = "auto"
+    """Which images; auto takes the test images of the run's own, and all of a DATA."""
+
+    overwrite: bool = False
+    """Replace the results that stand in --out."""
+
+
+def run(args: Sequence[str]) -> int:
+    options = parse(ReconstructOptions, args, prog="reparam reconstruct")
+    folder = Run.open(options.run)
+    out = options.out or default_out(folder, "reconstructions")
+    check_target(out, overwrite=options.overwrite)
+    model = folder.load_model()
+    selection = select_images(folder, model, options.data, options.split)
+    pixels = reconstruct(model, selection.images)
+    result = as_bytes(pixels)
+    write_images(
+        out,
+        replace(selection.labelled, images=result),
+        overwrite=options.overwrite,
+        sheet=comparison_sheet(selection.images, result),
+    )
+    print_quality({"reconstruction": image_quality(pixels, as_floats(selection.images))})
+    print(out)
+    return 0

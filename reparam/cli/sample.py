@@ -1,0 +1,72 @@
+"""reparam sample: new images from the prior."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from reparam.cli.parse import parse
+from reparam.cli.selection import default_out
+from reparam.errors import ConfigError
+from reparam.evaluation import as_bytes, decode, sample_latents
+from reparam.export import (
+    LabelledImages,
+    LatentTable,
+    check_target,
+    write_images,
+    write_latents,
+)
+from reparam.training import Run
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """Draw latents from the prior and decode them to images.
+
+    An AE has no prior: it draws from the box of its training latents. A folder also gets the
+    latents, as latents.csv.
+    """
+
+    run: tyro.conf.Positional[Path]
+    """The run folder."""
+
+    count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 100
+    """How many images."""
+
+    seed: int = 0
+    """Seed of the draw; the same seed gives the same images."""
+
+    out: Path | None = None
+    """A folder, or an .npz or .npy file; by default RUN/export/samples."""
+
+    overwrite: bool = False
+    """Replace the results that stand in --out."""
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ConfigError(f"count must be 1 or more, found {self.count}: raise it")
+        if self.seed < 0:
+            raise ConfigError(f"seed must be 0 or more, found {self.seed}: choose one, such as 0")
+
+
+def run(args: Sequence[str]) -> int:
+    options = parse(SampleOptions, args, prog="reparam sample")
+    folder = Run.open(options.run)
+    out = options.out or default_out(folder, "samples")
+    check_target(out, overwrite=options.overwrite)
+    model = folder.load_model()
+    z = sample_latents(model, options.count, options.seed)
+    print(f"{len(z)} draws from {model.prior.description}, seed {options.seed}", file=sys.stderr)
+    table = LatentTable(np.arange(len(z)), z)
+    write_images(
+        out,
+        LabelledImages(as_bytes(decode(model, z))),
+        overwrite=options.overwrite,
+        extra=lambda place: write_latents(place / "latents.csv", table),
+    )
+    print(out)
+    return 0

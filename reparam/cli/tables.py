@@ -1,0 +1,50 @@
+"""Results as tables on stdout."""
+
+import math
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from reparam.evaluation import Estimate, Quality
+
+MEASURES = {
+    "mse": ("MSE (squared pixels)", ".5f"),
+    "psnr": ("PSNR (dB)", ".2f"),
+    "ssim": ("SSIM", ".4f"),
+}
+
+
+def new_table() -> Table:
+    return Table(box=None, pad_edge=False)
+
+
+def print_table(table: Table, title: str | None = None) -> None:
+    """The table, below its title and an empty line if it has a title."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if title is not None:
+        console.print(f"\n{title}", style="bold")
+    console.print(table)
+
+
+def print_quality(rows: Mapping[str, Quality]) -> None:
+    """A line for each row of the mapping: mean ± standard error over the images."""
+    n = next(iter(rows.values())).images
+    table = new_table()
+    table.add_column("")
+    for title, _ in MEASURES.values():
+        table.add_column(title, justify="right")
+    for name, quality in rows.items():
+        cells = [_cell(getattr(quality, key), form) for key, (_, form) in MEASURES.items()]
+        table.add_row(name, *cells)
+    over = f"{n} image{'s' if n > 1 else ''}"
+    print_table(table, f"over {over}: mean ± standard error, pixels in 0..1")
+
+
+def _cell(estimate: Estimate, form: str) -> str:
+    if not math.isfinite(estimate.mean):
+        return "∞"
+    mean = f"{estimate.mean:{form}}"
+    if math.isnan(estimate.standard_error):
+        return mean
+    return f"{mean} ± {estimate.standard_error:{form}}"

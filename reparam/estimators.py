@@ -1,0 +1,283 @@
+"""AE, VAE, DenoisingAE: the models as scikit-learn estimators; `load`: a run as one of them."""
+
+import dataclasses
+import functools
+import inspect
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from reparam.data import ImageSet, image_set_from_arrays
+from reparam.errors import ConfigError, RunError, unknown_name
+from reparam.evaluation import decode, encode, sample_latents
+from reparam.evaluation import reconstruct as reconstruct_pixels
+from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
+from reparam.model import Autoencoder
+from reparam.objective import mean_losses
+from reparam.training import (
+    EpochDone,
+    Event,
+    Listener,
+    Run,
+    RunConfig,
+    apply_config_file,
+    preset_config,
+    sample_writer,
+    tensorboard_writer,
+    train,
+)
+from reparam.types import LatentArray, PixelArray
+
+IN_MEMORY = "<arrays>"
+"""Source of a run that was trained on arrays: it cannot read its images again."""
+
+SECTIONS = ("model", "objective", "training")
+OWN_OPTIONS = ("image_shape", "out", "quiet")
+"""Options of the estimators beside those of the configuration."""
+
+Fitted = TypeVar("Fitted", bound="_Estimator")
+
+
+def _options_of(config: RunConfig) -> dict[str, Any]:
+    """Every option of an estimator with its value in ``config``, in the order of the signature."""
+    options: dict[str, Any] = {}
+    for section in SECTIONS:
+        part = getattr(config, section)
+        options |= {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
+    options |= {"seed": config.seed, "valid_fraction": config.data.valid_fraction}
+    return options | {"image_shape": None, "out": None, "quiet": True}
+
+
+def _constructor(preset: str) -> Callable[..., None]:
+    """An ``__init__`` whose signature lists the options with the preset's defaults."""
+    defaults = _options_of(preset_config(preset))
+
+    def __init__(self: Any, **options: Any) -> None:
+        for name in options:
+            if name not in defaults:
+                kind = f"option of {type(self).__name__}"
+                raise ConfigError(unknown_name(kind, name, defaults))
+        for name, value in {**defaults, **options}.items():
+            setattr(self, name, value)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
+        *(inspect.Parameter(name, keyword, default=value) for name, value in defaults.items()),
+    ]
+    __init__.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return __init__
+
+
+class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """What all presets share. A public estimator names its preset, and adds nothing else.
+
+    X is an array of images, uint8 or floats in [0, 1] (rounded to 256 levels), N × H × W or
+    N × H × W × C, or flat rows N × D with ``image_shape=(height, width[, channels])``, or an
+    ImageSet. Images that come back are float32 in [0, 1].
+    """
+
+    preset: ClassVar[str]
+
+    model_: Autoencoder
+    history_: list[dict[str, Any]]
+    row_shape_: tuple[int, ...]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        cls.__init__ = _constructor(cls.preset)  # type: ignore[method-assign]
+        super().__init_subclass__(**kwargs)
+
+    def run_config(self) -> RunConfig:
+        """The configuration that the options make. Raises ConfigError for values that cannot be."""
+        values = {name: _plain(value) for name, value in self.get_params(deep=False).items()}
+        for name in OWN_OPTIONS:
+            del values[name]
+        config = apply_config_file(preset_config(self.preset), values, type(self).__name__)
+        data = dataclasses.replace(config.data, source=IN_MEMORY, test_fraction=0.0)
+        return dataclasses.replace(config, data=data)
+
+    def fit(self: Fitted, X: Any, y: Any = None) -> Fitted:
+        """Trains on X, and holds ``valid_fraction`` of it out to choose the best epoch.
+
+        ``y``: labels (N), which only keep the proportions of the classes in both parts. An
+        ImageSet is taken with its own splits and labels. The run goes to the folder ``out``, or to
+        a temporary one. Torch's global random state is left as it was.
+
+        Raises what `as_pixels`, `as_labels` and `run_config` raise, ShapeError for flat rows
+        that do not fit ``image_shape``, RunError when ``out`` holds something.
+        """
+        config = self.run_config()
+        row_shape: tuple[int, ...]
+        if isinstance(X, ImageSet):
+            images, row_shape = X, X.image_shape
+        else:
+            pixels, row_shape = rows_to_pixels(X, self._declared_shape())
+            labels = labels_or_none(y)
+            name = type(self).__name__
+            images = image_set_from_arrays(pixels, labels, name=name, config=config.data)
+        with tempfile.TemporaryDirectory() as temporary:
+            path = Path(temporary) / "run" if self._out is None else self._out
+            _check_out_free(path)
+            command = f"{' '.join(repr(self).split())}.fit(X)"
+            run = Run.create(path, config, images, command=command, overwrite=False)
+            with torch.random.fork_rng(devices=[]):
+                model = train(run, images, self._listeners(run, config))
+            self._take(run, model, row_shape)
+        return self
+
+    def transform(self, X: Any) -> LatentArray:
+        """The posterior's mean of each image, float32 (N, d)."""
+        return encode(self._fitted(), self._pixels(X)[0])
+
+    def inverse_transform(self, Z: Any) -> Rows:
+        """The decoding of each latent, shaped as the rows of fit's X."""
+        model = self._fitted()
+        return self._as_rows(decode(model, np.asarray(Z, np.float32)), self.row_shape_)
+
+    def reconstruct(self, X: Any) -> Rows:
+        """decode(encode(X)), without sampling, shaped as X."""
+        model = self._fitted()
+        pixels, row_shape = self._pixels(X)
+        return self._as_rows(reconstruct_pixels(model, pixels), row_shape)
+
+    def sample(self, n: int = 1, seed: int = 0) -> Rows:
+        """Decodings of n draws from the prior (an AE: from the box of its training latents)."""
+        model = self._fitted()
+        if n < 1:
+            raise ConfigError(f"n must be 1 or more, found {n}: raise it")
+        return self._as_rows(decode(model, sample_latents(model, n, seed)), self.row_shape_)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean of −(distortion + rate) of an image, in nats: higher is better; ``y`` is ignored.
+
+        For a VAE it is the evidence lower bound, with z sampled from ``seed``; for an AE, which has
+        no rate, log p(x|z) at z = encode(x), which bounds nothing.
+        """
+        model, config = self._fitted(), self.run_config()
+        losses = mean_losses(model, self._pixels(X)[0], config.objective, config.seed)
+        return -(losses["distortion_nats"] + losses["rate_nats"])
+
+    @property
+    def _out(self) -> Path | None:
+        out = self.get_params(deep=False)["out"]
+        return None if out is None else Path(out)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.model_.latent_dim
+
+    def _declared_shape(self) -> tuple[int, int, int] | None:
+        shape = self.get_params(deep=False)["image_shape"]
+        if shape is None:
+            return None
+        sizes = tuple(int(size) for size in shape)
+        if len(sizes) not in (2, 3) or min(sizes) < 1:
+            raise ConfigError(
+                f"image_shape is (height, width) or (height, width, channels), found {shape!r}: "
+                "mend it"
+            )
+        return sizes[0], sizes[1], sizes[2] if len(sizes) == 3 else 1
+
+    def _listeners(self, run: Run, config: RunConfig) -> list[Listener]:
+        listeners: list[Listener] = []
+        if not self.get_params(deep=False)["quiet"]:
+            listeners.append(functools.partial(_say, type(self).__name__, config.training.epochs))
+        if self._out is not None and config.training.sample_every:
+            listeners.append(sample_writer(run, config.training.sample_every, config.seed))
+        if config.training.tensorboard:
+            listeners.append(tensorboard_writer(run))
+        return listeners
+
+    def _take(self, run: Run, model: Autoencoder, row_shape: tuple[int, ...]) -> None:
+        """The attributes of a fitted estimator."""
+        self.model_ = model
+        self.history_ = run.metrics()
+        self.row_shape_ = row_shape
+        if len(row_shape) == 1:
+            self.n_features_in_ = row_shape[0]
+
+    def _fitted(self) -> Autoencoder:
+        check_is_fitted(self, "model_")
+        return self.model_
+
+    def _pixels(self, X: Any) -> tuple[PixelArray, tuple[int, ...]]:
+        if isinstance(X, ImageSet):
+            return X.images, X.image_shape
+        return rows_to_pixels(X, self.model_.image_shape)
+
+    def _as_rows(self, images: Float[np.ndarray, "N H W C"], shape: tuple[int, ...]) -> Rows:
+        return images.reshape(len(images), *shape)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class AE(_Estimator):
+    """The article's autoencoder. Its options are those of the configuration: see the signature."""
+
+    preset = "ae"
+
+
+class VAE(_Estimator):
+    """The article's variational autoencoder. Its options are those of the configuration."""
+
+    preset = "vae"
+
+
+class DenoisingAE(_Estimator):
+    """An autoencoder that sees noisy images and is held to the clean ones."""
+
+    preset = "dae"
+
+
+def load(path: str | Path) -> AE | VAE | DenoisingAE:
+    """The fitted estimator of a run folder; its images are not needed.
+
+    Images that it gives back are N × H × W × C, since a run does not know how X was laid out.
+    Raises RunError when the run is missing, damaged, or from a newer version.
+    """
+    run = Run.open(Path(path))
+    config = run.config()
+    if config.objective.corrupt != "none":
+        kind: type[AE | VAE | DenoisingAE] = DenoisingAE
+    else:
+        kind = AE if config.model.posterior == "delta" else VAE
+    estimator = kind(**_options_of(config))
+    estimator._take(run, run.load_model(), run.facts().image_shape)
+    return estimator
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers, as a grid search passes them, and lists as the configuration has them."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_out_free(path: Path) -> None:
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise RunError(
+            f"{path}: fit writes a new run folder there, found something: choose another out, or "
+            "reparam.load what stands there"
+        )
+
+
+def _say(title: str, epochs: int, event: Event) -> None:
+    """A line an epoch on stderr."""
+    if isinstance(event, EpochDone):
+        shown = event.metrics.get("valid_loss_nats", event.metrics["train_loss_nats"])
+        print(
+            f"{title}: epoch {event.metrics['epoch']}/{epochs}, loss {shown:.2f} nats",
+            file=sys.stderr,
+        )

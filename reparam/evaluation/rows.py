@@ -1,0 +1,61 @@
+"""X and y as scikit-learn passes them, as images and labels of ours."""
+
+import math
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from reparam.data import as_pixels
+from reparam.errors import ShapeError
+from reparam.types import PixelArray
+
+Rows = Float[np.ndarray, "N ..."]
+"""Images as their owner lays them out: N × H × W × C, N × H × W, or flat, N × D."""
+
+_ROUNDING = 1e-6
+
+
+def rows_to_pixels(
+    rows: Any, image_shape: tuple[int, int, int] | None
+) -> tuple[PixelArray, tuple[int, ...]]:
+    """Images as bytes (N, H, W, C), and the shape in which one of them was laid out.
+
+    Flat rows (N, D) need ``image_shape`` (height, width, channels). Raises ShapeError when they do
+    not fit it, and what `as_pixels` raises.
+    """
+    array = np.asarray(rows)
+    row_shape = array.shape[1:]
+    if array.ndim == 2:
+        if image_shape is None:
+            raise ShapeError(
+                f"flat rows of {array.shape[1]} pixels have no height and width: "
+                "pass image_shape=(height, width), or images N × H × W"
+            )
+        if array.shape[1] != math.prod(image_shape):
+            wanted = " × ".join(map(str, image_shape))
+            raise ShapeError(
+                f"flat rows must have {wanted} = {math.prod(image_shape)} pixels, found "
+                f"{array.shape[1]}: mend image_shape or X"
+            )
+        array = array.reshape(-1, *image_shape)
+    if array.dtype.kind == "f" and array.size:
+        array = _without_rounding(array)
+    # Torch takes neither reversed arrays nor, quietly, the read-only ones of joblib's processes.
+    return np.require(as_pixels(array, "X"), requirements=["C", "W"]), row_shape
+
+
+def _without_rounding(array: np.ndarray) -> np.ndarray:
+    """Scalers reach 1.0000000000000002: what is outside of [0, 1] by rounding alone is clipped."""
+    low, high = array.min(), array.max()
+    outside, by_rounding = low < 0 or high > 1, low >= -_ROUNDING and high <= 1 + _ROUNDING
+    return array.clip(0, 1) if outside and by_rounding else array
+
+
+def labels_or_none(y: Any) -> np.ndarray | None:
+    """Labels that classes can be made of; targets of another kind (regression) say nothing here."""
+    if y is None:
+        return None
+    labels = np.asarray(y)
+    is_fraction = labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))
+    return None if labels.ndim != 1 or is_fraction else labels

@@ -1,0 +1,220 @@
+"""Latents to files and back: CSV, Parquet, .npy and .npz."""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from reparam.errors import ConfigError, DataError, DataRangeError, ShapeError
+from reparam.export.place import check_file_free, write_file
+from reparam.types import IndexArray, LatentArray
+
+LATENT_SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
+_ACCEPTED = "a .csv, .parquet, .npy or .npz file"
+_COLUMN = re.compile(r"z([1-9]\d*)")
+
+
+@dataclass(frozen=True)
+class LatentTable:
+    """Latents (N, d): ``z`` is the posterior's mean, ``log_var`` its log-variance (VAE only).
+
+    ``index`` (N) says which image of its set each row is, ``labels`` (N) its class's name.
+    """
+
+    index: IndexArray
+    z: LatentArray
+    log_var: LatentArray | None = None
+    labels: tuple[str, ...] | None = None
+
+    def frame(self) -> pd.DataFrame:
+        """Columns index, label (if there are any), z1..zd, log_var1..log_vard (for a VAE)."""
+        columns: dict[str, object] = {"index": self.index}
+        if self.labels is not None:
+            columns["label"] = self.labels
+        columns |= {f"z{i}": column for i, column in enumerate(self.z.T, 1)}
+        if self.log_var is not None:
+            columns |= {f"log_var{i}": column for i, column in enumerate(self.log_var.T, 1)}
+        return pd.DataFrame(columns)
+
+
+def check_latents_target(path: Path, *, overwrite: bool) -> None:
+    """Raises ConfigError when latents cannot go to ``path``: looked at before any work is done."""
+    if path.suffix.lower() not in LATENT_SUFFIXES:
+        raise ConfigError(
+            f"{path}: latents go to {_ACCEPTED}, found {path.suffix or 'no suffix'}; "
+            "choose another --out"
+        )
+    check_file_free(path, overwrite=overwrite)
+
+
+def write_latents(path: Path, table: LatentTable, *, overwrite: bool = False) -> None:
+    """Writes .csv or .parquet (the whole table), .npz (arrays of it) or .npy (``z`` alone).
+
+    Raises ConfigError for another suffix, when something stands there, or when nothing can be
+    written.
+    """
+    check_latents_target(path, overwrite=overwrite)
+    buffer = io.BytesIO()
+    match path.suffix.lower():
+        case ".csv":
+            buffer.write(table.frame().to_csv(index=False).encode())
+        case ".parquet":
+            table.frame().to_parquet(buffer, engine="pyarrow", index=False)
+        case ".npy":
+            np.save(buffer, table.z, allow_pickle=False)
+        case ".npz":
+            arrays: dict[str, np.ndarray] = {"index": table.index, "z": table.z}
+            if table.log_var is not None:
+                arrays["log_var"] = table.log_var
+            if table.labels is not None:
+                arrays["labels"] = np.array(table.labels, dtype=str)
+            np.savez(buffer, allow_pickle=False, **arrays)
+    write_file(path, buffer.getvalue(), overwrite=overwrite)
+
+
+def read_latents(path: Path, latent_dim: int) -> LatentArray:
+    """Latents (N, d) from a file.
+
+    A table's columns z1..zd are taken, or else all of its columns, which must then be numbers; a
+    CSV file of numbers alone needs no header. An .npz file has them as ``z``.
+
+    Raises DataError for a file that is missing, of another kind, unreadable, empty or not numeric,
+    ShapeError for another number of dimensions, DataRangeError for NaN and infinite numbers.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _READERS:
+        raise DataError(
+            f"{path}: latents are read from {_ACCEPTED}, found {path.suffix or 'no suffix'}; "
+            "convert it"
+        )
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give {_ACCEPTED}")
+    try:
+        values, names = _READERS[suffix](path)
+    except DataError:
+        raise
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{path}: must be a readable {suffix} file of numbers, found: {reason}; write it again"
+        ) from error
+    return _checked(path, values, names, latent_dim)
+
+
+def _checked(path: Path, values: np.ndarray, names: list[str], latent_dim: int) -> LatentArray:
+    if values.ndim != 2 or values.shape[1] != latent_dim:
+        found = f"{values.shape[1]}" if values.ndim == 2 else f"an array of shape {values.shape}"
+        listed = f" ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''})" if names else ""
+        raise ShapeError(
+            f"{path}: the model's latents have {latent_dim} dimensions, found {found}{listed}; "
+            f"give one row of {latent_dim} numbers for each latent"
+        )
+    if not len(values):
+        raise DataError(f"{path}: needs at least one latent, found none; add rows")
+    if values.dtype.kind not in "biuf":
+        raise DataError(
+            f"{path}: latents must be numbers, found dtype {values.dtype}; convert them"
+        )
+    with np.errstate(over="ignore"):
+        z = np.ascontiguousarray(values, np.float32)
+    bad = np.argwhere(~np.isfinite(z))
+    if len(bad):
+        row, column = bad[0]
+        where = names[column] if names else f"column {column + 1}"
+        raise DataRangeError(
+            f"{path}: latents must be finite numbers, found {values[row, column]} in row {row + 1}"
+            f", {where} ({len(bad)} in all); mend or leave out those rows"
+        )
+    return z
+
+
+def _from_table(path: Path, table: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    if not len(table):
+        raise DataError(f"{path}: needs at least one latent, found none; add rows")
+    names = [str(name) for name in table.columns]
+    numbered = sorted((int(match[1]), name) for name in names if (match := _COLUMN.fullmatch(name)))
+    if numbered:
+        expected = [f"z{i}" for i in range(1, len(numbered) + 1)]
+        missing = next((name for name in expected if name not in names), None)
+        if missing is not None:
+            raise DataError(
+                f"{path}: columns run from z1 to z{numbered[-1][0]}, found no {missing}; "
+                "add it, or number them anew"
+            )
+        names = expected
+        table = table[names]
+    for name in names:
+        column = table[name]
+        if not pd.api.types.is_numeric_dtype(column) or column.dtype.kind == "c":
+            numbers = pd.to_numeric(column, errors="coerce")
+            wrong = np.flatnonzero(numbers.isna().to_numpy())
+            what = f"{column.iloc[wrong[0]]!r} in row {wrong[0] + 1}" if len(wrong) else "text"
+            raise DataError(
+                f"{path}: latents must be numbers, found {what} of column {name}; "
+                "mend it, or name the columns of the latents z1, z2, ..."
+            )
+    return table.to_numpy(np.float64, na_value=np.nan), names
+
+
+def _read_csv(path: Path) -> tuple[np.ndarray, list[str]]:
+    table = pd.read_csv(path, low_memory=False)
+    if all(_is_number(str(name)) for name in table.columns):
+        table = pd.read_csv(path, header=None)
+        table.columns = pd.Index([f"column {i}" for i in range(1, table.shape[1] + 1)])
+    return _from_table(path, table)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_parquet(path: Path) -> tuple[np.ndarray, list[str]]:
+    return _from_table(path, pd.read_parquet(path, engine="pyarrow"))
+
+
+def _read_npy(path: Path) -> tuple[np.ndarray, list[str]]:
+    with path.open("rb") as file:
+        loaded = np.lib.format.read_array(file, allow_pickle=False)
+    return loaded, []
+
+
+def _read_npz(path: Path) -> tuple[np.ndarray, list[str]]:
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):  # an .npy file by another name
+        return loaded, []
+    with loaded:
+        if "z" not in loaded.files:
+            raise DataError(
+                f"{path}: an .npz file of latents has an array named z, found "
+                f"{', '.join(loaded.files) or 'no arrays'}; save it by numpy.savez(path, z=...)"
+            )
+        return loaded["z"], []
+
+
+_Reader = Callable[[Path], tuple[np.ndarray, list[str]]]
+_READERS: Mapping[str, _Reader] = {
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+}
+_UNREADABLE = (
+    OSError,
+    ValueError,  # pandas' parser errors, pyarrow's, a pickle, broken text
+    EOFError,
+    KeyError,
+    RuntimeError,  # an encrypted zip file
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)

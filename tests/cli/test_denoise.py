@@ -1,0 +1,63 @@
+import numpy as np
+from PIL import Image
+
+from reparam.cli.denoise import DenoiseOptions, noise_of
+from reparam.training import Run
+
+from .conftest import shapes
+
+
+def test_before_and_after(reparam, dae_run, shapes_file, tmp_path) -> None:
+    out = tmp_path / "d"
+    said = reparam("denoise", dae_run, shapes_file, "--out", out)
+    assert said.status == 0
+    assert "noise: masking 0.2, seed 0" in said.err  # the run's own
+    for text in ("before (noisy)", "after (denoised)", "PSNR (dB)", "SSIM", "over 60 images"):
+        assert text in said.out
+    assert sorted(p.name for p in out.iterdir()) == ["images", "noisy", "sheet.png"]
+    assert len(list((out / "noisy").iterdir())) == len(list((out / "images").iterdir())) == 60
+    # Sixty images, ten to a line, in three rows each.
+    assert Image.open(out / "sheet.png").size == (2 + 10 * 14, 2 + 18 * 14)
+
+
+def test_the_noise_is_seeded(reparam, ae_run, tmp_path) -> None:
+    def noisy(name: str, seed: int) -> np.ndarray:
+        reparam("denoise", ae_run, "--seed", seed, "--out", tmp_path / name)
+        return np.asarray(Image.open(tmp_path / name / "noisy" / "00000.png"))
+
+    first, again, other = noisy("a", 0), noisy("b", 0), noisy("c", 1)
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_which_noise(ae_run, dae_run) -> None:
+    def noise(run, **options) -> tuple[str, float]:
+        chosen = noise_of(Run.open(run), DenoiseOptions(run, **options))
+        return chosen.corrupt, chosen.corrupt_amount
+
+    assert noise(ae_run) == ("gaussian", 0.3)
+    assert noise(dae_run) == ("masking", 0.2)
+    assert noise(dae_run, corrupt="gaussian") == ("gaussian", 0.3)
+    assert noise(dae_run, corrupt_amount=0.1) == ("masking", 0.1)
+
+
+def test_images_that_are_noisy_already(reparam, dae_run, tmp_path) -> None:
+    np.save(tmp_path / "one.npy", shapes(1)[0])
+    out = tmp_path / "d"
+    said = reparam("denoise", dae_run, tmp_path / "one.npy", "--corrupt", "none", "--out", out)
+    assert said.status == 0
+    assert "no clean images" in said.err
+    assert "PSNR" not in said.out
+    noisy = np.asarray(Image.open(out / "noisy" / "00000.png"))
+    np.testing.assert_array_equal(noisy, np.load(tmp_path / "one.npy")[0])
+
+
+def test_bad_options(refused, dae_run, tmp_path) -> None:
+    out = tmp_path / "d"
+    for args, message in (
+        (("--corrupt-amount", 1.5), "between 0 and 1, found 1.5"),
+        (("--corrupt", "salt"), "--corrupt"),
+        (("--seed", -1), "seed must be 0 or more"),
+    ):
+        assert message in refused("denoise", dae_run, *args, "--out", out)
+    assert not out.exists()

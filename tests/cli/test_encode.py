@@ -1,0 +1,130 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from reparam import AE
+from reparam.evaluation import posterior_parameters
+from reparam.training import Run
+
+from .conftest import CLASSES, shapes
+
+
+def test_test_split_of_the_runs_own_images_by_default(reparam, vae_run, tmp_path) -> None:
+    out = tmp_path / "z.csv"
+    said = reparam("encode", vae_run, "--out", out)
+    assert said.status == 0
+    assert said.out.strip() == str(out)
+    assert "12 images of shapes (test)" in said.err
+    table = pd.read_csv(out)
+    assert list(table) == ["index", "label", "z1", "z2", "log_var1", "log_var2"]
+    images = Run.open(vae_run).images()
+    assert table["index"].tolist() == images.splits["test"].tolist()
+    labels = images.split_labels("test")
+    assert labels is not None
+    assert table["label"].tolist() == [CLASSES[i] for i in labels]
+    q = posterior_parameters(Run.open(vae_run).load_model(), images.split_images("test"))
+    np.testing.assert_array_equal(table[["z1", "z2"]].to_numpy(np.float32), q["mu"])
+    np.testing.assert_array_equal(
+        table[["log_var1", "log_var2"]].to_numpy(np.float32), q["log_var"]
+    )
+
+
+def test_ae_has_no_log_var(reparam, ae_run, tmp_path) -> None:
+    assert reparam("encode", ae_run, "--out", tmp_path / "z.parquet").status == 0
+    assert list(pd.read_parquet(tmp_path / "z.parquet")) == ["index", "label", "z1", "z2"]
+
+
+def test_all_of_a_given_source(reparam, vae_run, shapes_file, tmp_path) -> None:
+    said = reparam("encode", vae_run, shapes_file, "--out", tmp_path / "z.npy")
+    assert said.status == 0
+    assert np.load(tmp_path / "z.npy").shape == (60, 2)
+    said = reparam("encode", vae_run, shapes_file, "--split", "valid", "--out", tmp_path / "v.npz")
+    with np.load(tmp_path / "v.npz") as arrays:
+        assert sorted(arrays.files) == ["index", "labels", "log_var", "z"]
+        assert len(arrays["z"]) == 5
+
+
+def test_one_image_of_another_size_in_a_folder(reparam, vae_run, tmp_path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.fromarray(shapes(1, size=24)[0][0]).convert("RGB").save(folder / "one.png")
+    assert reparam("encode", vae_run, folder, "--out", tmp_path / "z.npy").status == 0
+    assert np.load(tmp_path / "z.npy").shape == (1, 2)
+
+
+def test_default_out_is_beside_the_run(reparam, refused, vae_run, tmp_path) -> None:
+    run = shutil.copytree(vae_run, tmp_path / "run")
+    assert reparam("encode", run).status == 0
+    assert (run / "export" / "latents.csv").is_file()
+    assert "--overwrite" in refused("encode", run)
+    assert reparam("encode", run, "--overwrite").status == 0
+
+
+def test_options_without_data_change_how_the_own_images_are_read(refused, vae_run) -> None:
+    assert "--data-dir is for mnist" in refused("encode", vae_run, "--data-dir", "/nowhere")
+
+
+def test_bad_input_leaves_nothing_behind(refused, vae_run, shapes_file, tmp_path) -> None:
+    out = tmp_path / "out"
+    big = tmp_path / "big.npy"
+    np.save(big, shapes(4, size=16)[0])
+    (tmp_path / "empty").mkdir()
+    cases = [
+        (("encode", tmp_path / "no", "--out", out / "z.csv"), "no such run folder"),
+        (("encode", tmp_path / "empty", "--out", out / "z.csv"), "config.json is missing"),
+        (("encode", vae_run, "--out", out / "z.txt"), ".csv, .parquet, .npy or .npz"),
+        (("encode", vae_run, "--out", tmp_path / "empty"), "latents go to"),
+        (("encode", vae_run, big, "--out", out / "z.csv"), "12 × 12 × 1"),
+        (("encode", vae_run, tmp_path / "empty", "--out", out / "z.csv"), "needs image files"),
+        (("encode", vae_run, "digit", "--out", out / "z.csv"), "did you mean digits"),
+        (("encode", vae_run, "--split", "tset"), "--split"),
+        (("encode", vae_run, "--spilt", "test"), "did you mean --split"),
+        (("encode",), "PATH"),
+    ]
+    for args, message in cases:
+        assert message in refused(*args)
+    assert not out.exists()
+
+
+def test_a_run_of_arrays_in_memory_needs_data(refused, reparam, shapes_file, tmp_path) -> None:
+    run = tmp_path / "run"
+    AE(epochs=1, out=run).fit(shapes(6)[0])
+    assert "trained on arrays in memory" in refused("encode", run)
+    assert reparam("encode", run, shapes_file).status == 0
+
+
+def test_weights_cut_short(refused, vae_run, tmp_path) -> None:
+    run = shutil.copytree(vae_run, tmp_path / "run")
+    weights = run / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert "damaged" in refused("encode", run)
+    assert not (run / "export").exists()
+
+
+def test_as_a_process(vae_run, tmp_path) -> None:
+    def call(*args: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "reparam.cli.main", *map(str, args)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    bad = call("encode", vae_run, "nothing.npz", "--out", tmp_path / "z.csv")
+    assert bad.returncode == 2
+    assert bad.stderr.count("\n") == 1
+    assert "Traceback" not in bad.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_unwritable_out(refused, vae_run, tmp_path: Path, kind: str) -> None:
+    blocker = tmp_path / "blocker"
+    blocker.write_text("a file where a folder is wanted")
+    args = ("encode", vae_run, "--out", blocker / "z.csv")
+    if kind == "folder":
+        args = ("sample", vae_run, "--out", blocker / "samples")
+    assert "cannot be written" in refused(*args)
+    assert blocker.read_text() == "a file where a folder is wanted"

@@ -1,0 +1,88 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from reparam.cli.info import sparkline
+from reparam.model import parameter_counts
+from reparam.training import Run
+
+
+def test_a_run(reparam, vae_run) -> None:
+    said = reparam("info", vae_run)
+    assert said.status == 0
+    for text in (
+        "vae, 2 latent dimensions",
+        "12 × 12 × 1 (height",
+        "r_loss_factor 1000 = D/(2σ²) with D = 144",
+        "2 of 2, finished",
+        "reparam train",
+        "transposed convolution 3 × 3, stride 2",
+        "loss_bits_per_dim",
+        "test (12)",
+    ):
+        assert text in said.out
+    total = sum(parameter_counts(Run.open(vae_run).load_model()).values())
+    assert f"{total:,}" in said.out
+
+
+def test_a_run_as_json(reparam, vae_run) -> None:
+    run = Run.open(vae_run)
+    facts = json.loads(reparam("info", vae_run, "--json").out)
+    assert facts["kind"] == "run"
+    assert facts["finished"] is True
+    assert facts["result"] == run.result()
+    assert facts["metrics"] == run.metrics()
+    assert facts["parameters"] == parameter_counts(run.load_model())
+    assert sum(row["parameters"] for row in facts["layers"]) == sum(facts["parameters"].values())
+    result = run.result()
+    assert result is not None
+    assert facts["best_epoch"] == result["best_epoch"]
+
+
+def test_a_run_that_is_not_finished(reparam, vae_run, tmp_path) -> None:
+    run = shutil.copytree(vae_run, tmp_path / "run")
+    Run.open(run).extend(5)
+    said = reparam("info", run)
+    assert f"2 of 5, unfinished: reparam resume {run}"[:25] in said.out
+    for name in ("result.json", "metrics.jsonl", "model.safetensors"):
+        (run / name).unlink()
+    said = reparam("info", run)
+    assert said.status == 0
+    assert "none yet" in said.out
+
+
+def test_data(reparam, shapes_file) -> None:
+    said = reparam("info", shapes_file)
+    assert said.status == 0
+    for text in ("60 of 12 × 12 × 1", "column", "mean", "train  valid  test"):
+        assert text in said.out
+    facts = json.loads(reparam("info", shapes_file, "--json").out)
+    assert facts["counts"]["test"] == {"all": 12, "bar": 4, "column": 4, "square": 4}
+    with np.load(shapes_file) as arrays:
+        assert facts["pixels"]["mean"] == pytest.approx(arrays["images"].mean())
+
+
+def test_bad_input(refused, vae_run, tmp_path) -> None:
+    half = shutil.copytree(vae_run, tmp_path / "half")
+    (half / "config.json").write_text('{"format": 1, "preset"')
+    newer = shutil.copytree(vae_run, tmp_path / "newer")
+    record = json.loads((newer / "config.json").read_text())
+    (newer / "config.json").write_text(json.dumps(record | {"format": 99}))
+    for args, message in (
+        ((), "name one"),
+        (("nothing-here",), "no known name"),
+        ((tmp_path / "nothing",), "no such file or folder"),
+        ((half,), "cut short or damaged"),
+        ((newer,), "newer reparam"),
+        ((vae_run, "--jason"), "did you mean --json"),
+    ):
+        assert message in refused("info", *args)
+
+
+def test_sparkline() -> None:
+    assert sparkline([3.0, 2.0, 1.0])[0] == "█"
+    assert sparkline([3.0, 2.0, 1.0])[-1] == "▁"
+    assert sparkline([1.0]) == "▁"
+    assert len(sparkline([float(i) for i in range(1000)])) == 60

@@ -1,0 +1,54 @@
+import re
+
+import numpy as np
+from PIL import Image
+
+from reparam.cli.tables import MEASURES
+from reparam.evaluation import as_floats, image_quality, reconstruct
+from reparam.training import Run
+
+from .conftest import shapes
+
+
+def test_sheet_images_and_figures(reparam, vae_run, tmp_path) -> None:
+    out = tmp_path / "r"
+    said = reparam("reconstruct", vae_run, "--out", out)
+    assert said.status == 0
+    assert len(list((out / "images").iterdir())) == 12
+    # Twelve images, ten to a line: two lines of originals, each above its reconstructions.
+    assert Image.open(out / "sheet.png").size == (2 + 10 * 14, 2 + 4 * 14)
+    images = Run.open(vae_run).images().split_images("test")
+    pixels = reconstruct(Run.open(vae_run).load_model(), images)
+    expected = image_quality(pixels, as_floats(images))
+    line = next(row for row in said.out.splitlines() if row.startswith("reconstruction"))
+    shown = [float(number) for number in re.findall(r"-?[\d.]+", line)]
+    for i, (key, (_, form)) in enumerate(MEASURES.items()):
+        assert shown[2 * i] == float(f"{getattr(expected, key).mean:{form}}")
+    assert "over 12 images" in said.out
+    top_left = np.asarray(Image.open(out / "sheet.png"))[2:14, 2:14]
+    np.testing.assert_array_equal(top_left, images[0, :, :, 0])
+
+
+def test_an_npz_keeps_the_labels_and_can_be_read_again(reparam, vae_run, tmp_path) -> None:
+    first, second = tmp_path / "r.npz", tmp_path / "rr.npz"
+    assert reparam("reconstruct", vae_run, "--out", first).status == 0
+    said = reparam("reconstruct", vae_run, first, "--out", second)
+    assert said.status == 0
+    with np.load(first) as one, np.load(second) as two:
+        np.testing.assert_array_equal(one["labels"], two["labels"])
+        assert two["class_names"].tolist() == ["bar", "column", "square"]
+
+
+def test_one_single_image(reparam, vae_run, tmp_path) -> None:
+    np.save(tmp_path / "one.npy", shapes(1)[0])
+    said = reparam("reconstruct", vae_run, tmp_path / "one.npy", "--out", tmp_path / "r")
+    assert said.status == 0
+    assert "over 1 image:" in said.out
+    assert "nan" not in said.out
+
+
+def test_bad_input_leaves_nothing_behind(refused, vae_run, tmp_path) -> None:
+    bad = tmp_path / "bad.npy"
+    np.save(bad, np.full((2, 12, 12), np.nan))
+    assert "NaN" in refused("reconstruct", vae_run, bad, "--out", tmp_path / "r")
+    assert not (tmp_path / "r").exists()

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reparam.data import DataConfig, load_images
+from reparam.data.load import read_images
+from reparam.errors import ConfigError
+from reparam.export import LabelledImages, comparison_sheet, write_images
+
+
+def noise(n: int, height: int = 5, width: int = 7, channels: int = 3) -> np.ndarray:
+    shape = (n, height, width, channels)
+    return np.random.default_rng(n).integers(0, 256, shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_folder_can_be_read_again(tmp_path: Path, channels: int) -> None:
+    images = noise(12, channels=channels)
+    write_images(tmp_path / "out", LabelledImages(images))
+    again = read_images(DataConfig(source=str(tmp_path / "out" / "images")))
+    np.testing.assert_array_equal(again.images, images)
+
+
+def test_a_single_image_can_be_read_again(tmp_path: Path) -> None:
+    write_images(tmp_path / "one", LabelledImages(noise(1)))
+    assert len(read_images(DataConfig(source=str(tmp_path / "one" / "images")))) == 1
+
+
+def test_an_npz_can_be_read_again_with_its_labels(tmp_path: Path) -> None:
+    images, labels = noise(9), np.arange(9) % 2
+    write_images(tmp_path / "a.npz", LabelledImages(images, labels, ("no", "yes", "maybe")))
+    again = load_images(DataConfig(source=str(tmp_path / "a.npz")))
+    np.testing.assert_array_equal(again.images, images)
+    assert again.labels is not None
+    np.testing.assert_array_equal(again.labels, labels)
+    assert again.class_names == ("no", "yes", "maybe")
+
+
+def test_comparison_sheet_has_each_image_above_its_counterparts() -> None:
+    first, second = noise(13), noise(13)[::-1]
+    sheet = comparison_sheet(first, second)
+    assert sheet.shape == (2 + 4 * 7, 2 + 10 * 9, 3)
+    for i in range(13):
+        line, column = divmod(i, 10)
+        left = 2 + column * 9
+        for row, image in enumerate((first[i], second[i])):
+            top = 2 + (2 * line + row) * 7
+            np.testing.assert_array_equal(sheet[top : top + 5, left : left + 7], image)
+    assert (sheet[2 + 2 * 7 :, 2 + 3 * 9 :] == 255).all()  # the last line is short
+
+
+def test_nothing_stays_when_writing_fails(tmp_path: Path) -> None:
+    def fail(_folder: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ConfigError, match="No space left on device"):
+        write_images(tmp_path / "out", LabelledImages(noise(3)), extra=fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_old_results_stay_when_writing_new_ones_fails(tmp_path: Path) -> None:
+    def fail(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    write_images(out, LabelledImages(noise(3)))
+    with pytest.raises(KeyboardInterrupt):
+        write_images(out, LabelledImages(noise(5)), overwrite=True, extra=fail)
+    assert len(list((out / "images").iterdir())) == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_targets_that_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    for name, message in (
+        ("file", "a file stands"),
+        ("folder.npz", "a folder stands"),
+        ("full", "holds other files"),
+        ("out.csv", "images go to a folder"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            write_images(tmp_path / name, LabelledImages(noise(2)), overwrite=True)
+    assert (tmp_path / "full" / "mine.txt").read_text() == "mine"

@@ -1,0 +1,255 @@
+import dataclasses
+import inspect
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from reparam import AE, VAE, DenoisingAE, ImageSet, load
+from reparam.data import DataConfig, image_set_from_arrays
+from reparam.errors import ConfigError, RunError, ShapeError
+from reparam.evaluation import reconstruct
+from reparam.model import ModelConfig
+from reparam.objective import ObjectiveConfig
+from reparam.training import TrainingConfig, preset_config
+
+SMALL: dict[str, Any] = {
+    "encoder_filters": (8, 8),
+    "encoder_kernels": (3, 3),
+    "encoder_strides": (2, 2),
+    "decoder_filters": (8,),
+    "decoder_kernels": (3, 3),
+    "decoder_strides": (2, 2),
+    "epochs": 2,
+    "batch_size": 16,
+    "precision": "float32",
+    "device": "cpu",
+}
+
+
+def bars(n: int = 60, height: int = 12, width: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Images (n, height, width) of a bright row (label 0) or column (1) at a random place."""
+    rng = np.random.default_rng(0)
+    images = np.zeros((n, height, width), np.uint8)
+    labels = np.arange(n) % 2
+    for image, label in zip(images, labels, strict=True):
+        if label:
+            image[:, rng.integers(width)] = 255
+        else:
+            image[rng.integers(height)] = 255
+    return images, labels
+
+
+@pytest.fixture(scope="module")
+def fitted() -> VAE:
+    return VAE(**SMALL).fit(*bars())
+
+
+@pytest.mark.parametrize("kind", [AE, VAE, DenoisingAE])
+def test_the_signature_is_the_configuration(kind: type) -> None:
+    """No second list of options: every field is there, with the preset's value as its default."""
+    parameters = inspect.signature(kind).parameters
+    config = preset_config(kind.preset)  # type: ignore[attr-defined]
+    for section in (config.model, config.objective, config.training):
+        for field in dataclasses.fields(section):
+            assert parameters[field.name].default == getattr(section, field.name)
+    sections = (ModelConfig, ObjectiveConfig, TrainingConfig)
+    fields = {field.name for section in sections for field in dataclasses.fields(section)}
+    own = {"seed", "valid_fraction", "image_shape", "out", "quiet"}
+    assert set(parameters) == fields | own
+    assert set(kind().get_params()) == set(parameters)
+
+
+def test_an_unknown_option_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"option of VAE 'latent_dims'; did you mean latent_dim"):
+        VAE(latent_dims=3)
+    with pytest.raises(ValueError, match="latent_dims"):
+        VAE().set_params(latent_dims=3)
+
+
+def test_clone_repr_and_params() -> None:
+    estimator = AE(latent_dim=7, epochs=1)
+    copy = clone(estimator)
+    assert copy.get_params() == estimator.get_params()
+    assert repr(copy) == "AE(epochs=1, latent_dim=7)"
+    copy.set_params(latent_dim=3, encoder_filters=[8, 16, 16, 16])
+    assert copy.run_config().model.latent_dim == 3
+    assert copy.run_config().model.encoder_filters == (8, 16, 16, 16)
+    assert estimator.get_params()["latent_dim"] == 7
+    assert clone(copy).get_params()["encoder_filters"] == [8, 16, 16, 16]
+
+
+def test_bad_values_are_refused_in_fit() -> None:
+    images, _ = bars()
+    with pytest.raises(ConfigError, match=r"VAE.*epochs must be 1 or more"):
+        VAE(epochs=0).fit(images)
+    with pytest.raises(ConfigError, match=r"latent_dim must be int, found 'two'"):
+        VAE(latent_dim="two").fit(images)
+    with pytest.raises(ConfigError, match="image_shape is"):
+        VAE(image_shape=(1, 2, 3, 4)).fit(images)
+
+
+def test_not_fitted() -> None:
+    for call in ("transform", "reconstruct", "score"):
+        with pytest.raises(NotFittedError):
+            getattr(VAE(), call)(bars()[0])
+    with pytest.raises(NotFittedError):
+        VAE().sample(1)
+    with pytest.raises(NotFittedError):
+        VAE().inverse_transform(np.zeros((1, 2)))
+
+
+def test_shapes_follow_x(fitted: VAE) -> None:
+    images, _ = bars()
+    z = fitted.transform(images)
+    assert (z.shape, z.dtype) == ((60, 2), np.float32)
+    decoded = fitted.inverse_transform(z)
+    assert (decoded.shape, decoded.dtype) == (images.shape, np.float32)
+    assert 0 <= decoded.min() <= decoded.max() <= 1
+    np.testing.assert_array_equal(fitted.reconstruct(images), decoded)
+    assert fitted.reconstruct(images[..., None]).shape == (60, 12, 10, 1)
+    assert fitted.reconstruct(images.reshape(60, -1)).shape == (60, 120)
+    np.testing.assert_array_equal(fitted.transform(images.reshape(60, -1) / 255.0), z)
+    np.testing.assert_array_equal(fitted.transform(images[::-1]), z[::-1])
+    assert fitted.sample(3).shape == (3, 12, 10)
+
+
+def test_colour_and_floats() -> None:
+    images = np.random.default_rng(0).random((20, 8, 8, 3))
+    estimator = AE(**SMALL).fit(images)
+    assert estimator.reconstruct(images).shape == images.shape
+    assert estimator.sample(2).shape == (2, 8, 8, 3)
+
+
+def test_fit_transform_and_history(fitted: VAE) -> None:
+    images, labels = bars()
+    estimator = VAE(**SMALL)
+    np.testing.assert_array_equal(estimator.fit_transform(images, labels), fitted.transform(images))
+    assert [line["epoch"] for line in fitted.history_] == [1, 2]
+    assert "valid_loss_nats" in fitted.history_[0]
+    assert isinstance(fitted.model_, torch.nn.Module)
+    assert not fitted.model_.training
+
+
+def test_sampling_is_seeded(fitted: VAE) -> None:
+    np.testing.assert_array_equal(fitted.sample(4, seed=1), fitted.sample(4, seed=1))
+    assert (fitted.sample(4, seed=1) != fitted.sample(4, seed=2)).any()
+    with pytest.raises(ConfigError, match="n must be 1"):
+        fitted.sample(0)
+
+
+def test_fit_leaves_the_global_random_state_alone() -> None:
+    before = torch.get_rng_state()
+    VAE(**{**SMALL, "epochs": 1}).fit(bars(20)[0])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_score_rises_with_training() -> None:
+    images, _ = bars()
+    little = AE(**{**SMALL, "epochs": 1, "learning_rate": 1e-9}).fit(images)
+    much = AE(**{**SMALL, "epochs": 10, "learning_rate": 1e-2}).fit(images)
+    assert much.score(images) > little.score(images)
+    assert much.score(images) == much.score(images)
+
+
+def test_score_of_a_vae_is_the_negative_loss(fitted: VAE) -> None:
+    images, _ = bars()
+    assert fitted.score(images) == fitted.score(images)
+    assert fitted.history_[-1]["valid_loss_nats"] == pytest.approx(-fitted.score(images), rel=0.2)
+
+
+def test_a_pipeline_on_flat_rows() -> None:
+    images, labels = bars()
+    rows = images.reshape(60, -1) * 0.37  # MinMaxScaler's floats end at 1 but for rounding
+    pipeline = make_pipeline(
+        MinMaxScaler(), VAE(**SMALL, image_shape=(12, 10)), KNeighborsClassifier(3)
+    )
+    assert pipeline.fit(rows, labels).predict(rows).shape == (60,)
+    assert pipeline[1].n_features_in_ == 120
+    assert pipeline[1].inverse_transform(np.zeros((2, 2))).shape == (2, 120)
+    assert pipeline[:2].get_feature_names_out().tolist() == ["vae0", "vae1"]
+
+
+def test_targets_that_are_no_classes_are_left_out_of_stratifying() -> None:
+    images, _ = bars(20)
+    VAE(**{**SMALL, "epochs": 1}).fit(images, np.linspace(0, 1, 20))
+    with pytest.raises(ShapeError, match="3 labels for 20 images"):
+        VAE(**SMALL).fit(images, [0, 1, 0])
+
+
+def test_a_grid_search() -> None:
+    pipeline = Pipeline([("vae", VAE(**{**SMALL, "epochs": 1}))])
+    search = GridSearchCV(pipeline, {"vae__latent_dim": np.array([1, 3])}, cv=2)
+    search.fit(bars(24)[0])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_flat_rows_that_cannot_be_images() -> None:
+    rows = np.zeros((5, 120))
+    with pytest.raises(ShapeError, match=r"pass image_shape=\(height, width\)"):
+        VAE(**SMALL).fit(rows)
+    with pytest.raises(ShapeError, match="9 × 9 × 1 = 81 pixels, found 120"):
+        VAE(**SMALL, image_shape=(9, 9)).fit(rows)
+
+
+def test_images_of_another_size(fitted: VAE) -> None:
+    with pytest.raises(ShapeError, match="12 × 10 × 1"):
+        fitted.transform(np.zeros((2, 9, 9)))
+
+
+def test_an_image_set_keeps_its_splits() -> None:
+    images, labels = bars()
+    data = image_set_from_arrays(images, labels, name="bars", config=DataConfig())
+    estimator = VAE(**SMALL).fit(data)
+    assert isinstance(data, ImageSet)
+    assert estimator.transform(data).shape == (60, 2)
+    assert estimator.reconstruct(data).shape == (60, 12, 10, 1)
+    assert np.isfinite(estimator.score(data))
+
+
+@pytest.mark.parametrize("kind", [AE, VAE, DenoisingAE])
+def test_load_gives_the_fitted_estimator_back(kind: type[VAE], tmp_path: Path) -> None:
+    images, _ = bars()
+    estimator = kind(**SMALL, seed=3, out=tmp_path / "run").fit(images)
+    again = load(tmp_path / "run")
+    assert type(again) is kind
+    own = ("out", "image_shape", "quiet")
+    expected = {k: v for k, v in estimator.get_params().items() if k not in own}
+    assert {k: v for k, v in again.get_params().items() if k not in own} == expected
+    np.testing.assert_array_equal(again.transform(images), estimator.transform(images))
+    np.testing.assert_array_equal(again.sample(3), estimator.sample(3)[..., None])
+    assert again.score(images) == estimator.score(images)
+    assert again.history_ == estimator.history_
+    with pytest.raises(RunError, match="found something: choose another out"):
+        estimator.fit(images)
+
+
+def test_load_refuses_what_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no such run folder"):
+        load(tmp_path / "nothing")
+    with pytest.raises(RunError, match=r"config\.json is missing"):
+        load(str(tmp_path))
+
+
+def test_a_fitted_estimator_can_be_copied(fitted: VAE) -> None:
+    again = pickle.loads(pickle.dumps(fitted))  # noqa: S301 - as joblib does
+    images, _ = bars()
+    np.testing.assert_array_equal(again.transform(images), fitted.transform(images))
+    model = fitted.model_
+    np.testing.assert_array_equal(
+        reconstruct(model, images[..., None])[..., 0], fitted.reconstruct(images)
+    )
+
+
+def test_quiet_is_a_choice(capsys: pytest.CaptureFixture[str]) -> None:
+    VAE(**{**SMALL, "epochs": 1, "quiet": False}).fit(bars(20)[0])
+    assert "VAE: epoch 1/1" in capsys.readouterr().err

@@ -77,6 +77,4 @@ def known_flags(options: type) -> set[str]:
             continue
         flag = (renamed[0] if renamed else name).replace("_", "-")
         flags.add(f"--{flag}")
-        if plain is bool:
-            flags.add(f"--no-{flag}")
     return flags

@@ -15,7 +15,7 @@ from reparam.training import (
     RunConfig,
     apply_config_file,
     build_model,
-    launch,
+    choose_device,
     preset_config,
     read_config_file,
     to_mapping,
@@ -93,7 +93,7 @@ def run(args: Sequence[str]) -> int:
         print(json.dumps(to_mapping(config), indent=2, ensure_ascii=False))
         return 0
     Run.check_free(out, overwrite=options.overwrite)
-    launch(config.training)
+    choose_device(config.training.device)
     images = load_images(config.data)
     build_model(config, images.image_shape)  # refuses impossible shapes before anything is written
     command = f"reparam train {shlex.join(args)}"

@@ -1,7 +1,7 @@
 """The only room whose state changes: loop, optimiser, schedules, checkpoints, run folder."""
 
 from reparam.training.config import RunConfig, TrainingConfig
-from reparam.training.device import launch
+from reparam.training.device import choose_device
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.interrupt import Interrupted
 from reparam.training.listeners import sample_writer, tensorboard_writer
@@ -26,7 +26,7 @@ __all__ = [
     "TrainingConfig",
     "apply_config_file",
     "build_model",
-    "launch",
+    "choose_device",
     "preset_config",
     "read_config_file",
     "sample_writer",

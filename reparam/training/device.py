@@ -1,12 +1,15 @@
 """Which device, and which arithmetic it is good at."""
 
 import logging
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 
 from reparam.errors import ConfigError
 from reparam.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def choose_device(wanted: str) -> str:
@@ -34,8 +37,13 @@ def fast_bfloat16(device: str) -> bool:
     return False
 
 
-def launch(config: TrainingConfig) -> Fabric:
-    """Lightning Fabric on the chosen device, in the chosen precision."""
+def launch(config: TrainingConfig) -> "Fabric":
+    """Lightning Fabric on the chosen device, in the chosen precision.
+
+    Raises ConfigError when the device is not there.
+    """
+    from lightning_fabric import Fabric  # takes seconds to import; only training needs it
+
     device = choose_device(config.device)
     use_bfloat16 = config.precision == "bfloat16" or (
         config.precision == "auto" and fast_bfloat16(device)

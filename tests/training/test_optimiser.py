@@ -1,0 +1,89 @@
+"""Adam against Keras' own, and the schedules against their formulas."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from reparam.training import TrainingConfig
+from reparam.training.optimiser import (
+    build_optimiser,
+    learning_rate_at,
+    optimiser_tensors,
+    restore_optimiser,
+    set_step,
+)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6], ids=["large gradients", "gradients near ε"])
+def test_adam_is_keras_adam(scale: float) -> None:
+    """Where gradients are as small as ε, the place of ε decides; PyTorch's own Adam fails here."""
+    import keras
+
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(5, 3)).astype("float32")
+    gradients = (scale * rng.normal(size=(20, 5, 3))).astype("float32")
+
+    theirs = keras.Variable(start)
+    adam = keras.optimizers.Adam(learning_rate=1e-2, epsilon=1e-7)
+    adam.build([theirs])
+    module = nn.Linear(3, 5, bias=False)
+    module.weight.data.copy_(torch.from_numpy(start))
+    optimiser = build_optimiser(module, 1e-2)
+    for step, gradient in enumerate(gradients):
+        adam.apply([keras.ops.convert_to_tensor(gradient)], [theirs])
+        module.weight.grad = torch.from_numpy(gradient)
+        set_step(optimiser, step, 1e-2)
+        optimiser.step()
+    expected = keras.ops.convert_to_numpy(theirs)
+    moved = np.abs(expected - start).max()
+    np.testing.assert_allclose(module.weight.detach().numpy(), expected, atol=1e-4 * moved)
+
+
+def test_optimiser_state_round_trip_keeps_the_memory_layout() -> None:
+    module = nn.Conv2d(4, 6, 3).to(memory_format=torch.channels_last)
+    optimiser = build_optimiser(module, 1e-3)
+    module(torch.randn(2, 4, 8, 8)).square().sum().backward()
+    set_step(optimiser, 0, 1e-3)
+    optimiser.step()
+    saved = {k: v.clone().contiguous() for k, v in optimiser_tensors(optimiser).items()}
+    fresh = build_optimiser(module, 1e-3)
+    restore_optimiser(fresh, saved)
+    restored = optimiser_tensors(fresh)
+    assert restored.keys() == saved.keys()
+    assert all(torch.equal(restored[k], saved[k]) for k in saved)
+    assert restored["0.exp_avg"].stride() == module.weight.stride()
+
+
+@given(
+    decay=st.floats(0.1, 1),
+    every=st.integers(1, 5),
+    epoch=st.integers(0, 50),
+    batch=st.integers(0, 9),
+)
+def test_step_decay_is_the_articles(decay: float, every: int, epoch: int, batch: int) -> None:
+    config = TrainingConfig(learning_rate=0.5, decay=decay, decay_every=every)
+    expected = 0.5 * decay ** (epoch // every)
+    assert learning_rate_at(config, epoch * 10 + batch, 10) == pytest.approx(expected)
+
+
+@given(epochs=st.integers(1, 30), per_epoch=st.integers(1, 30), warm_up=st.floats(0.01, 0.9))
+def test_one_cycle_rises_to_the_peak_and_falls_to_nothing(
+    epochs: int, per_epoch: int, warm_up: float
+) -> None:
+    config = TrainingConfig(learning_rate=1.0, schedule="one-cycle", epochs=epochs, warm_up=warm_up)
+    total = epochs * per_epoch
+    rates = [learning_rate_at(config, step, per_epoch) for step in range(total + 1)]
+    assert rates[0] == pytest.approx(1 / 25)
+    assert max(rates) <= 1 + 1e-12
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+    top = int(np.argmax(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+
+
+def test_a_finished_one_cycle_stays_at_nothing() -> None:
+    config = TrainingConfig(learning_rate=1.0, schedule="one-cycle", epochs=2)
+    assert learning_rate_at(config, 1000, 10) == pytest.approx(0, abs=1e-12)

@@ -1,0 +1,151 @@
+"""A run that stops and goes on is the run that never stopped, bit for bit."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from reparam.data import ImageSet
+from reparam.errors import ConfigError, RunError
+from reparam.training import EpochDone, Event, Interrupted, Run, StepDone, train
+from reparam.training.interrupt import stop_on_signal
+
+MAKERS = {
+    "vae": ("vae", {"dropout": 0.25, "batch_norm": True}),
+    "one-cycle": ("vae", {"schedule": "one-cycle"}),
+    "ae": ("ae", {}),
+    "dae": ("dae", {"latent_dim": 3}),
+    "bfloat16": ("vae", {"precision": "bfloat16"}),
+}
+
+
+def ctrl_c_after(epoch: int, batch: int) -> Callable[[Event], None]:
+    """A real SIGINT to this process after a given batch."""
+    import os
+    import signal
+
+    def listen(event: Event) -> None:
+        if isinstance(event, StepDone) and (event.epoch, event.batch) == (epoch, batch):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return listen
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("stop", [(3, 6), (4, 2)], ids=["epoch's end", "mid-epoch"])
+def test_stopped_and_resumed_is_bit_equal(name, stop, new_run, small, blobs) -> None:
+    preset, options = MAKERS[name]
+    whole = new_run(small(preset, **options), "whole")
+    train(whole, blobs)
+
+    stopped = new_run(small(preset, **options), "stopped")
+    with pytest.raises(Interrupted):
+        train(stopped, blobs, [ctrl_c_after(*stop)])
+    torch.manual_seed(999)  # whatever happens between the two sessions
+    torch.rand(17)
+    train(stopped, blobs)
+
+    a, b = load_file(whole.weights), load_file(stopped.weights)
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a if not a[k].isnan().any())
+    last = [load_file(run.checkpoint) for run in (whole, stopped)]
+    assert all(torch.equal(last[0][k], last[1][k]) for k in last[0])
+    without_time = [
+        [{k: v for k, v in line.items() if k != "seconds"} for line in run.metrics()]
+        for run in (whole, stopped)
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def test_planned_further_equals_planned_at_once(new_run, small, blobs) -> None:
+    """With a schedule that does not know the end, 3 epochs and then 6 are 6 epochs."""
+    whole = new_run(small(epochs=6), "whole")
+    train(whole, blobs)
+    longer = new_run(small(epochs=3), "longer")
+    train(longer, blobs)
+    longer.extend(6)
+    train(longer, blobs)
+    a, b = load_file(whole.weights), load_file(longer.weights)
+    assert all(torch.equal(a[k], b[k]) for k in a)
+    assert [line["epoch"] for line in longer.metrics()] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_crash_after_the_metrics_line_leaves_no_double_epochs(new_run, small, blobs) -> None:
+    run = new_run(small(epochs=3))
+    train(run, blobs)
+    run.extend(4)
+    run.add_metrics({"epoch": 4, "seconds": 0.0})  # written, but the checkpoint was not
+    train(run, blobs)
+    assert [line["epoch"] for line in run.metrics()] == [1, 2, 3, 4]
+
+
+def test_same_seed_same_run_other_seed_other_run(new_run, small, blobs) -> None:
+    weights = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        run = new_run(small(epochs=1, seed=seed), name)
+        train(run, blobs)
+        weights.append(load_file(run.weights)["decoder.dense.weight"])
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_resuming_a_finished_run_changes_nothing(new_run, small, blobs: ImageSet) -> None:
+    run = new_run(small(epochs=2))
+    train(run, blobs)
+    before = run.weights.read_bytes(), run.metrics()
+    train(run, blobs)
+    assert (run.weights.read_bytes(), run.metrics()) == before
+
+
+def test_fewer_epochs_than_done_are_refused(new_run, small, blobs) -> None:
+    run = new_run(small(epochs=2))
+    train(run, blobs)
+    with pytest.raises(ConfigError, match="2 epochs are done, found --epochs 1"):
+        run.extend(1)
+
+
+def test_a_damaged_checkpoint_is_refused_by_name(new_run, small, blobs) -> None:
+    run = new_run(small(epochs=2))
+
+    def stop(event: Event) -> None:
+        if isinstance(event, EpochDone):
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(run, blobs, [stop])
+    data = run.checkpoint.read_bytes()
+    run.checkpoint.write_bytes(data[: len(data) // 2])
+    with pytest.raises(RunError, match=r"last\.safetensors: damaged"):
+        train(run, blobs)
+
+
+def test_a_checkpoint_of_other_networks_is_refused(new_run, small, blobs) -> None:
+    narrow, wide = (
+        new_run(small(epochs=1), "narrow"),
+        new_run(small(epochs=1, latent_dim=3), "wide"),
+    )
+    train(narrow, blobs)
+    train(wide, blobs)
+    narrow.checkpoint.write_bytes(wide.checkpoint.read_bytes())
+    with pytest.raises(RunError, match="do not fit"):
+        train(narrow, blobs)
+
+
+def test_signals_are_as_before_afterwards() -> None:
+    import signal
+
+    before = signal.getsignal(signal.SIGINT)
+    with stop_on_signal() as wish:
+        signal.raise_signal(signal.SIGINT)
+        assert wish.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_no_pickle_in_a_run_folder(new_run, small, blobs) -> None:
+    run: Run = new_run(small("ae", epochs=1))
+    train(run, blobs)
+    kinds = {path.suffix for path in run.path.rglob("*") if path.is_file()}
+    assert kinds <= {".json", ".jsonl", ".safetensors", ".png"}

@@ -68,7 +68,7 @@ class SameConvTranspose2d(nn.Module):
         height, width = self.out_size
         cut = max(self.kernel - self.stride, 0)
         missing = max(self.stride - self.kernel, 0)  # only where the kernel is smaller
-        weight = self.weight
+        weight: torch.Tensor = self.weight
         if cut % 2:
             # A zero before the kernel's first row and column makes both cuts equal, which
             # PyTorch can express as padding; cutting its full result afterwards takes 5 to 15

@@ -35,6 +35,7 @@ DPI = 144
 _RC = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
+    "axes.labelsize": 10,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
     "axes.titlecolor": INK,

@@ -32,6 +32,11 @@ def ctrl_c_after(epoch: int, batch: int) -> Callable[[Event], None]:
     return listen
 
 
+def identical(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Equal bit for bit; the box of an unfinished AE is NaN in both."""
+    return a.dtype == b.dtype and a.numpy().tobytes() == b.numpy().tobytes()
+
+
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize("stop", [(3, 6), (4, 2)], ids=["epoch's end", "mid-epoch"])
 def test_stopped_and_resumed_is_bit_equal(name, stop, new_run, small, blobs) -> None:
@@ -48,9 +53,9 @@ def test_stopped_and_resumed_is_bit_equal(name, stop, new_run, small, blobs) -> 
 
     a, b = load_file(whole.weights), load_file(stopped.weights)
     assert a.keys() == b.keys()
-    assert all(torch.equal(a[k], b[k]) for k in a if not a[k].isnan().any())
+    assert all(identical(a[k], b[k]) for k in a)
     last = [load_file(run.checkpoint) for run in (whole, stopped)]
-    assert all(torch.equal(last[0][k], last[1][k]) for k in last[0])
+    assert all(identical(last[0][k], last[1][k]) for k in last[0])
     without_time = [
         [{k: v for k, v in line.items() if k != "seconds"} for line in run.metrics()]
         for run in (whole, stopped)
@@ -93,9 +98,11 @@ def test_same_seed_same_run_other_seed_other_run(new_run, small, blobs) -> None:
 def test_resuming_a_finished_run_changes_nothing(new_run, small, blobs: ImageSet) -> None:
     run = new_run(small(epochs=2))
     train(run, blobs)
-    before = run.weights.read_bytes(), run.metrics()
+    before, metrics = load_file(run.weights), run.metrics()
     train(run, blobs)
-    assert (run.weights.read_bytes(), run.metrics()) == before
+    after = load_file(run.weights)
+    assert all(identical(before[k], after[k]) for k in before)
+    assert run.metrics() == metrics
 
 
 def test_fewer_epochs_than_done_are_refused(new_run, small, blobs) -> None:

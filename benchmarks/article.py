@@ -1,0 +1,128 @@
+"""The article's recipe beside the quick one: first 2,000 MNIST images, 10,000 test images.
+
+    python benchmarks/article.py --data-dir FOLDER_WITH_MNIST [--seeds 3]
+
+Trains AE and VAE with both recipes, alternately in one process, and writes the table into
+benchmarks/RESULTS.md.
+"""
+
+import argparse
+import os
+import shlex
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from machine import describe
+from results import write_section
+
+from reparam.data import ImageSet, load_images
+from reparam.training import Run, preset_config, train
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run: wall time of everything in ``train``, and the losses in the article's units."""
+
+    seconds: float
+    images_per_second: float
+    train_loss: float
+    test_loss: float
+    test_mse: float
+    test_kl: float
+
+
+def measure(model: str, recipe: str, seed: int, images: ImageSet, data_dir: Path) -> Row:
+    config = preset_config(model, recipe)
+    data = replace(
+        config.data, source="mnist", data_dir=data_dir, train_size=2000, valid_fraction=0.0
+    )
+    config = replace(config, data=data, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run.create(Path(folder) / "run", config, images, command="benchmark", overwrite=False)
+        began = time.perf_counter()
+        train(run, images)
+        seconds = time.perf_counter() - began
+        result, last = run.result(), run.metrics()[-1]
+    assert result is not None
+    test = result["test"]
+    return Row(
+        seconds=seconds,
+        images_per_second=result["images_per_second"],
+        train_loss=last["train_loss_article"],
+        test_loss=test["loss_article"],
+        test_mse=test["mse"],
+        test_kl=test["rate_nats"],
+    )
+
+
+def spread(values: list[float], digits: int) -> str:
+    """Median (lowest to highest)."""
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, default=os.environ.get("REPARAM_DATA"))
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    config = preset_config("vae", "article")
+    data = replace(config.data, source="mnist", data_dir=options.data_dir)
+    images = load_images(data)
+    rows: dict[tuple[str, str], list[Row]] = {}
+    for seed in range(options.seeds):
+        for model in ("ae", "vae"):
+            for recipe in ("quick", "article"):
+                row = measure(model, recipe, seed, images, options.data_dir)
+                rows.setdefault((model, recipe), []).append(row)
+                print(model, recipe, seed, row, file=sys.stderr, flush=True)
+    write_section("article", table(rows, options.seeds))
+
+
+def table(rows: dict[tuple[str, str], list[Row]], seeds: int) -> str:
+    lines = [
+        f"{describe()}. {seeds} seeds: median (lowest to highest).",
+        "",
+        "| model | recipe | training loss, last epoch | test loss | test MSE | test KL, nats "
+        "| seconds | images/s |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (model, recipe), several in rows.items():
+        digits = 4 if model == "ae" else 2
+        cells = [
+            model.upper(),
+            recipe,
+            spread([row.train_loss for row in several], digits),
+            spread([row.test_loss for row in several], digits),
+            spread([row.test_mse for row in several], 4),
+            spread([row.test_kl for row in several], 2) if model == "vae" else "–",
+            spread([row.seconds for row in several], 0),
+            spread([row.images_per_second for row in several], 0),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        "Time of the quick recipe over the article's, seed by seed: "
+        + "; ".join(
+            f"{model.upper()} "
+            + spread(
+                [
+                    q.seconds / a.seconds
+                    for q, a in zip(rows[model, "quick"], rows[model, "article"], strict=True)
+                ],
+                3,
+            )
+            for model in ("ae", "vae")
+        )
+        + ".",
+    ]
+    lines += ["", f"`{shlex.join(['python', 'benchmarks/article.py', '--seeds', str(seeds)])}`"]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

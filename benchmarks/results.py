@@ -1,0 +1,16 @@
+"""Writes one measured section into benchmarks/RESULTS.md and leaves the rest as it stands."""
+
+import re
+from pathlib import Path
+
+FILE = Path(__file__).parent / "RESULTS.md"
+
+
+def write_section(name: str, text: str) -> None:
+    """Replaces what stands between the section's markers. Raises ValueError without markers."""
+    page = FILE.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if not pattern.search(page):
+        raise ValueError(f"{FILE}: no section {name}; add the lines {begin} and {end}")
+    FILE.write_text(pattern.sub(lambda _: f"{begin}\n{text}\n{end}", page), encoding="utf-8")

@@ -40,7 +40,7 @@ class InfoOptions:
     are for images.
     """
 
-    data: DataConfig = DataConfig(source="")  # noqa: RUF009 - it is frozen
+    data: DataConfig = DataConfig(source="")
 
     json: bool = False
     """The same as JSON."""

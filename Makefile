@@ -22,7 +22,7 @@ lint: install
 	$(BIN)/lint-imports --no-cache
 
 test: lint  ## lint, types, import rules and the test suite
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto
 
 test-slow: install  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

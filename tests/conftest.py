@@ -8,8 +8,11 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("MPLBACKEND", "agg")
+# Two processes of two threads each on two cores wait for each other most of the time; one thread
+# a process lets the tests run side by side (docs/log.md).
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-install_import_hook("reparam", "beartype.beartype")
+install_import_hook("reparam", "typechecker.check")
 
 
 @pytest.fixture(scope="session")

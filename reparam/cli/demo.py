@@ -27,7 +27,7 @@ class DemoOptions:
     """
 
     recipe: Literal["quick", "article"] = "quick"
-    """quick: one cycle of 40 epochs, better and sooner; article: 2,000 images, 200 epochs."""
+    """quick: one cycle of 30 epochs, better and sooner; article: 2,000 images, 200 epochs."""
 
     data: str = "digits"
     """digits (no download), mnist, fashion-mnist, an .npz or .npy file, or a folder of images."""

@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import (
@@ -30,6 +31,18 @@ def _number(value: float) -> str:
     return f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}"
 
 
+@dataclass
+class _Pace:
+    """What a display remembers between events."""
+
+    epochs: int = 0
+    images_per_epoch: int = 0
+    images_seen: int = 0
+    seconds: float = 0.0
+    began: float = 0.0
+    drawn: float = 0.0
+
+
 def _bar(title: str, console: Console) -> Listener:
     progress = Progress(
         TextColumn("[bold]{task.description}"),
@@ -41,7 +54,7 @@ def _bar(title: str, console: Console) -> Listener:
         TimeRemainingColumn(compact=True),
         console=console,
     )
-    state = {"seen": 0, "began": 0.0, "drawn": 0.0, "epochs": 0}
+    pace = _Pace()
     task = progress.add_task(title, total=None, epoch="", losses="", speed="–")
 
     def listen(event: Event) -> None:
@@ -50,24 +63,25 @@ def _bar(title: str, console: Console) -> Listener:
                 total = event.epochs * event.steps_per_epoch
                 done = event.first_epoch * event.steps_per_epoch + event.first_batch
                 progress.update(task, total=total, completed=done)
-                state.update(began=time.monotonic(), epochs=event.epochs)
+                pace.began, pace.epochs = time.monotonic(), event.epochs
                 progress.start()
             case StepDone():
-                state["seen"] += event.images
+                pace.images_seen += event.images
                 progress.advance(task)
                 now = time.monotonic()
-                if now - state["drawn"] < REFRESH_SECONDS:
+                if now - pace.drawn < REFRESH_SECONDS:
                     return
-                state["drawn"] = now
+                pace.drawn = now
                 losses = event.losses()
                 progress.update(
                     task,
-                    epoch=f"{event.epoch}/{state['epochs']}",
+                    epoch=f"{event.epoch}/{pace.epochs}",
                     losses=(
                         f"loss {_number(losses['loss_article'])} = "
-                        f"{_number(losses['r_loss_article'])} + KL {losses['rate_nats']:.2f}"
+                        f"distortion {_number(losses['r_loss_article'])} + "
+                        f"rate {losses['rate_nats']:.2f}"
                     ),
-                    speed=f"{state['seen'] / max(now - state['began'], 1e-9):,.0f}",
+                    speed=f"{pace.images_seen / max(now - pace.began, 1e-9):,.0f}",
                 )
             case Ended():
                 progress.stop()
@@ -76,30 +90,30 @@ def _bar(title: str, console: Console) -> Listener:
 
 
 def _lines(title: str) -> Listener:
-    state = {"epochs": 0, "seconds": 0.0, "first": 0, "per_epoch": 0}
+    pace = _Pace()
 
     def listen(event: Event) -> None:
         match event:
             case Started():
-                state.update(epochs=event.epochs, per_epoch=event.images)
+                pace.epochs, pace.images_per_epoch = event.epochs, event.images
                 print(
                     f"{title}: {event.images} images, {event.epochs} epochs of "
                     f"{event.steps_per_epoch} batches, {event.device}, {event.precision}",
                     file=sys.stderr,
                 )
             case EpochDone():
-                print(f"{title}: {_epoch_line(event, state)}", file=sys.stderr, flush=True)
+                print(f"{title}: {_epoch_line(event, pace)}", file=sys.stderr, flush=True)
+                pace.seconds = event.metrics["seconds"]
 
     return listen
 
 
-def _epoch_line(event: EpochDone, state: dict[str, float]) -> str:
+def _epoch_line(event: EpochDone, pace: _Pace) -> str:
     metrics = event.metrics
-    seconds = metrics["seconds"] - state["seconds"]
-    state["seconds"] = metrics["seconds"]
-    left = (state["epochs"] - metrics["epoch"]) * metrics["seconds"] / metrics["epoch"]
+    seconds = metrics["seconds"] - pace.seconds
+    left = (pace.epochs - metrics["epoch"]) * metrics["seconds"] / metrics["epoch"]
     parts = [
-        f"epoch {metrics['epoch']}/{state['epochs']:.0f}",
+        f"epoch {metrics['epoch']}/{pace.epochs}",
         f"loss {_number(metrics['train_loss_article'])} (article's units)",
         f"mse {metrics['train_mse']:.5f}",
         f"rate {metrics['train_rate_nats']:.2f} nats",
@@ -107,6 +121,6 @@ def _epoch_line(event: EpochDone, state: dict[str, float]) -> str:
     if "valid_loss_article" in metrics:
         parts.append(f"validation {_number(metrics['valid_loss_article'])}")
     if seconds > 0:
-        parts.append(f"{state['per_epoch'] / seconds:,.0f} images/s")
+        parts.append(f"{pace.images_per_epoch / seconds:,.0f} images/s")
     parts.append(f"{math.ceil(left)} s left")
     return ", ".join(parts)

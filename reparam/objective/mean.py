@@ -31,6 +31,6 @@ def mean_losses(
         terms = elbo_terms(model, from_bytes(batch), objective, generator)
         totals += [terms.distortion.sum().item(), terms.rate.sum().item()]
     model.train(was_training)
-    distortion, rate = totals / len(images)
+    distortion, rate = (totals / len(images)).tolist()
     dimensions = int(np.prod(model.image_shape))
     return Weight(objective.r_loss_factor, dimensions).losses(distortion, rate)

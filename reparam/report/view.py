@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from reparam.data import ImageSet
 from reparam.evaluation import encode, posterior_parameters
@@ -36,7 +37,7 @@ class RunView:
     class_names: tuple[str, ...]
     mu: LatentArray
     log_var: LatentArray | None
-    train_mu: LatentArray
+    train_mu: Float[np.ndarray, "M d"]
     metrics: list[dict[str, Any]]
     result: dict[str, Any]
 

@@ -118,7 +118,7 @@ def points_and_decoding(view: RunView) -> Figure:
         plane.scatter(*points[chosen].T, s=0)
         _label_axes(plane, view)
         for i in chosen:
-            _put_thumbnail(plane, view, i, tuple(points[i]))
+            _put_thumbnail(plane, view, i, points[i])
         target = points[chosen[0]]
         plane.scatter(
             *target, s=420, facecolors="none", edgecolors=SECOND, linewidths=1.6, zorder=5
@@ -143,7 +143,7 @@ def points_and_decoding(view: RunView) -> Figure:
         return figure
 
 
-def _put_thumbnail(axes: Axes, view: RunView, i: int, place: tuple[float, float]) -> None:
+def _put_thumbnail(axes: Axes, view: RunView, i: int, place: np.ndarray) -> None:
     pixels = view.images[i]
     zoom = 17 / max(pixels.shape[:2])
     shown: np.ndarray = pixels
@@ -153,7 +153,7 @@ def _put_thumbnail(axes: Axes, view: RunView, i: int, place: tuple[float, float]
         shown[:, :, :3] = 29, 36, 51
         shown[:, :, 3] = pixels[:, :, 0]
     box = OffsetImage(shown, zoom=zoom, resample=True)
-    axes.add_artist(AnnotationBbox(box, place, frameon=False, pad=0))
+    axes.add_artist(AnnotationBbox(box, tuple(place), frameon=False, pad=0))
 
 
 def three_points(view: RunView) -> Figure:

@@ -1,0 +1,244 @@
+"""reparam train, resume and report, as a person types them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from .conftest import train_tiny
+
+SMALL = [
+    *("--encoder-filters", "4", "4", "--encoder-kernels", "3", "3", "--encoder-strides", "2", "2"),
+    *("--decoder-filters", "4", "--decoder-kernels", "3", "3", "--decoder-strides", "2", "2"),
+]
+
+
+def test_dry_run_prints_the_configuration_and_writes_nothing(
+    reparam, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = reparam("train", "digits", "--latent-dim", "5", "--dry-run")
+    config = json.loads(said.out)
+    assert config["model"]["latent_dim"] == 5
+    assert config["data"]["source"] == "digits"
+    assert not list(tmp_path.iterdir())
+
+
+def test_presets_and_recipes_are_defaults_and_flags_win(reparam) -> None:
+    said = reparam("train", "--model", "ae", "--recipe", "quick", "--epochs", "7", "--dry-run")
+    config = json.loads(said.out)
+    assert config["preset"] == "ae"
+    assert config["model"]["posterior"] == "delta"
+    assert config["objective"]["regulariser"] == "none"
+    assert config["training"]["schedule"] == "one-cycle"
+    assert config["training"]["epochs"] == 7
+
+
+@pytest.mark.parametrize("sections", [True, False])
+@pytest.mark.parametrize("kind", ["toml", "json"])
+def test_config_files_give_the_same_options(reparam, tmp_path, kind, sections) -> None:
+    if kind == "json":
+        options = {"training": {"epochs": 9}, "model": {"latent_dim": 4}, "seed": 3}
+        flat = {"epochs": 9, "latent_dim": 4, "seed": 3}
+        text = json.dumps(options if sections else flat)
+    else:
+        text = "seed = 3\nepochs = 9\nlatent_dim = 4\n"
+        if sections:
+            text = "seed = 3\n[training]\nepochs = 9\n[model]\nlatent_dim = 4\n"
+    file = tmp_path / f"options.{kind}"
+    file.write_text(text)
+    config = json.loads(reparam("train", "--config", file, "--seed", "8", "--dry-run").out)
+    assert config["training"]["epochs"] == 9
+    assert config["model"]["latent_dim"] == 4
+    assert config["seed"] == 8, "the flag wins"
+
+
+def test_the_config_of_a_run_is_a_config_file(reparam, ae_run: Path) -> None:
+    said = reparam("train", "--config", ae_run / "config.json", "--dry-run")
+    config, record = json.loads(said.out), json.loads((ae_run / "config.json").read_text())
+    assert {key: record[key] for key in config} == config
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("epoch = 3\n", "unknown option 'epoch'; did you mean epochs?"),
+        ("[training]\nepochz = 3\n", "unknown option 'epochz'; did you mean epochs?"),
+        ("[trainin]\nepochs = 3\n", "unknown option 'trainin'; did you mean training?"),
+        ("epochs = 'three'\n", "epochs must be int, found 'three'"),
+        ("epochs = true\n", "epochs must be int, found True"),
+        ("schedule = 'twice'\n", "schedule must be"),
+        ("epochs = 0\n", "epochs must be 1 or more, found 0"),
+        ("epochs = = 3\n", "not valid TOML"),
+        ("training = 3\n", "training is a section"),
+    ],
+)
+def test_mistakes_in_config_files_name_file_and_mend(refused, tmp_path, text, expected) -> None:
+    file = tmp_path / "options.toml"
+    file.write_text(text)
+    line = refused("train", "--config", file, "--dry-run")
+    assert expected in line
+    assert "options.toml" in line
+
+
+def test_a_run_is_not_overwritten_unless_asked(refused, reparam, shapes_file, tmp_path) -> None:
+    out = train_tiny(shapes_file, tmp_path / "run", "ae")
+    first = (out / "config.json").read_text()
+    assert "holds a run already" in refused("train", shapes_file, "--out", out)
+    assert (out / "config.json").read_text() == first
+    words = ("train", shapes_file, "--out", out, "--overwrite", "--epochs", "1", *SMALL)
+    assert reparam(*words, "--quiet").status == 0
+    assert json.loads((out / "config.json").read_text())["training"]["epochs"] == 1
+
+
+def test_a_folder_of_other_things_is_never_overwritten(refused, shapes_file, tmp_path) -> None:
+    (tmp_path / "thesis.txt").write_text("two years of work")
+    line = refused("train", shapes_file, "--out", tmp_path, "--overwrite")
+    assert "holds other files" in line
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_run_folder_tells_how_it_was_made(ae_run: Path, vae_run: Path) -> None:
+    record = json.loads((vae_run / "config.json").read_text())
+    assert record["command"].startswith("reparam train ")
+    assert record["versions"]["torch"] == torch.__version__
+    lines = [json.loads(line) for line in (vae_run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    factor = record["objective"]["r_loss_factor"]
+    for line in lines:
+        for part in ("train", "valid"):
+            mse, kl = line[f"{part}_mse"], line[f"{part}_rate_nats"]
+            assert line[f"{part}_loss_article"] == pytest.approx(factor * mse + kl)
+    assert (
+        json.loads((ae_run / "metrics.jsonl").read_text().splitlines()[0])["train_rate_nats"] == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda run: (run / "config.json").unlink(), "config.json is missing"),
+        (lambda run: cut(run / "config.json"), "cut short or damaged"),
+        (lambda run: newer(run / "config.json"), "written by a newer reparam (format 99"),
+        (lambda run: cut(run / "model.safetensors"), "model.safetensors: damaged"),
+        (lambda run: (run / "model.safetensors").unlink(), "model.safetensors: no such file"),
+        (lambda run: (run / "model.safetensors").write_bytes(b"hello"), "damaged or not a safe"),
+    ],
+    ids=["no config", "cut config", "newer", "cut weights", "no weights", "foreign weights"],
+)
+def test_damaged_runs_are_refused_by_name(damage, expected, refused, vae_run, tmp_path) -> None:
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(vae_run, run)
+    damage(run)
+    line = refused("report", run, "--out", tmp_path / "report.html")
+    assert expected in line
+    assert not (tmp_path / "report.html").exists()
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def newer(path: Path) -> None:
+    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_the_rest_is_bit_equal(
+    reparam, shapes_file, tmp_path
+) -> None:
+    """A real process, a real SIGINT."""
+    words = ["train", str(shapes_file), *SMALL, "--epochs", "60", "--batch-size", "4"]
+    words += ["--precision", "float32", "--sample-every", "0"]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    stopped, whole = tmp_path / "stopped", tmp_path / "whole"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reparam.cli.main", *words, "--out", str(stopped)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
+    deadline = time.monotonic() + 60
+    while not (stopped / "metrics.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert f"reparam resume {stopped}" in said.splitlines()[-1]
+    assert "Traceback" not in said
+    done = len((stopped / "metrics.jsonl").read_text().splitlines())
+    assert 1 <= done < 60
+
+    assert reparam("resume", stopped, "--quiet").status == 0
+    assert reparam(*words, "--out", whole, "--quiet").status == 0
+    a, b = load_file(whole / "model.safetensors"), load_file(stopped / "model.safetensors")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_plain_progress_names_terms_and_time(reparam, shapes_file, tmp_path) -> None:
+    words = ("train", shapes_file, "--out", tmp_path / "run", *SMALL, "--epochs", "2")
+    lines = reparam(*words).err.splitlines()
+    assert "48 images" in lines[0] or "images" in lines[0]
+    assert all(part in lines[1] for part in ("epoch 1/2", "mse", "nats", "images/s", "left"))
+    assert "test images" in lines[-1]
+
+
+def test_quiet_says_nothing(reparam, shapes_file, tmp_path) -> None:
+    words = ("train", shapes_file, "--out", tmp_path / "run", *SMALL, "--epochs", "1", "--quiet")
+    said = reparam(*words)
+    assert (said.status, said.out, said.err) == (0, "", "")
+
+
+def test_samples_and_tensorboard(reparam, shapes_file, tmp_path) -> None:
+    out = tmp_path / "run"
+    words = ("train", shapes_file, "--out", out, *SMALL, "--epochs", "2", "--batch-size", "4")
+    assert reparam(*words, "--sample-every", "5", "--tensorboard", "--quiet").status == 0
+    names = sorted(path.name for path in (out / "samples").iterdir())
+    assert names[0] == "epoch_0001_batch_00005.png"
+    assert len(names) == 2 * 2
+    assert list((out / "tensorboard").glob("events.*"))
+
+
+def test_watching_does_not_change_the_run(shapes_file, tmp_path) -> None:
+    plain = train_tiny(shapes_file, tmp_path / "plain", "vae")
+    watched = train_tiny(shapes_file, tmp_path / "watched", "vae", "--sample-every", "1")
+    a, b = load_file(plain / "model.safetensors"), load_file(watched / "model.safetensors")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_early_stop(reparam, shapes_file, tmp_path) -> None:
+    out = tmp_path / "run"
+    words = ("train", shapes_file, "--out", out, *SMALL, "--epochs", "50", "--early-stop", "1")
+    assert reparam(*words, "--learning-rate", "0.5", "--quiet").status == 0
+    result = json.loads((out / "result.json").read_text())
+    assert result["epochs"] < 50
+    assert result["epochs"] - result["best_epoch"] == 1
+
+
+def test_report_of_two_runs(reparam, ae_run: Path, vae_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "report.html"
+    said = reparam("report", ae_run, vae_run, "--out", out, "--figures", tmp_path / "figures")
+    assert said.status == 0
+    assert str(out) in said.out
+    assert (tmp_path / "figures" / "vae" / "21-quantile-grid.png").exists()
+    assert "AE" in out.read_text()
+
+
+def test_demo_on_own_images(reparam, refused, shapes_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    said = reparam("demo", "--data", shapes_file, "--out", out, "--lang", "ko", "--quiet")
+    assert said.status == 0, said.err
+    assert said.out.splitlines()[0] == str(out / "report.html")
+    ae, vae = (json.loads((out / m / "config.json").read_text()) for m in ("ae", "vae"))
+    assert ae["seed"] == vae["seed"]
+    assert ae["data"] == vae["data"]
+    assert 'lang="ko"' in (out / "report.html").read_text()
+    assert "--overwrite" in refused("demo", "--data", shapes_file, "--out", out)

@@ -1,0 +1,114 @@
+"""Every figure of every kind of run: drawn, from the run's own numbers, the same each time."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+
+from reparam.evaluation import decode
+from reparam.report import FIGURES, RunView
+from reparam.report.figures.gaussian import posterior_samples
+from reparam.report.pictures import data_uri, picture_size
+from reparam.report.projection import principal_plane
+from reparam.report.style import CLASS_COLOURS, class_colours, house_style, to_png
+
+ONLY_VARIATIONAL = {"17-reparametrisation", "19-kl"}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_can_be_drawn(name: str, view: RunView) -> None:
+    figure = FIGURES[name](view)
+    if name in ONLY_VARIATIONAL and not view.is_variational:
+        assert figure is None
+        return
+    assert isinstance(figure, Figure)
+    width, height = picture_size(to_png(figure))
+    assert width > 300
+    assert height > 150
+
+
+def test_figures_are_deterministic_and_leave_matplotlib_alone(view: RunView) -> None:
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    first = [to_png(draw(view)) for draw in (FIGURES["09-latents"], FIGURES["random-samples"])]
+    again = [to_png(draw(view)) for draw in (FIGURES["09-latents"], FIGURES["random-samples"])]
+    assert first == again
+    assert dict(mpl.rcParams) == before
+
+
+def test_axes_of_high_dimensional_runs_say_what_they_are(view: RunView) -> None:
+    axes = FIGURES["09-latents"](view).axes[0]
+    labels = (axes.get_xlabel(), axes.get_ylabel())
+    if view.latent_dim > 2:
+        assert all(f"of {view.latent_dim}" in label and "variance" in label for label in labels)
+    else:
+        assert labels[0] == "$z_1$"
+
+
+def test_the_scatter_shows_every_held_out_image(view: RunView) -> None:
+    axes = FIGURES["09-latents"](view).axes[0]
+    shown = axes.collections[0].get_offsets()
+    expected = view.plane.onto(view.mu)
+    order = np.lexsort(expected.T)
+    np.testing.assert_allclose(np.asarray(shown)[np.lexsort(np.asarray(shown).T)], expected[order])
+
+
+def test_the_quantile_grid_decodes_quantiles(view: RunView) -> None:
+    """The middle of an odd grid is the decoding of the prior's median."""
+    from reparam.report.figures.decoded import quantile_grid
+
+    sheet = quantile_grid(view, n=3).axes[0].images[0].get_array()
+    height, width, _ = view.model.image_shape
+    middle = np.asarray(sheet)[height : 2 * height, width : 2 * width]
+    z = view.plane.back(np.zeros((1, 2), np.float32))
+    expected = decode(view.model, z)[0]
+    if expected.shape[2] == 3:
+        np.testing.assert_allclose(middle / 255, expected, atol=1 / 255)
+    else:
+        np.testing.assert_allclose(1 - middle / 255, expected[:, :, 0], atol=1 / 255)
+
+
+@given(st.integers(1, 12), st.integers(3, 40))
+def test_projection_there_and_back(d: int, n: int) -> None:
+    z = np.random.default_rng(d * 100 + n).normal(size=(n, d)).astype(np.float32)
+    plane = principal_plane(z)
+    points = plane.onto(z)
+    np.testing.assert_allclose(plane.onto(plane.back(points)), points, atol=1e-4)
+    if d <= 2:
+        np.testing.assert_allclose(plane.back(points), z, atol=1e-6)
+        np.testing.assert_allclose(points[:, :d], z)
+
+
+def test_the_principal_plane_holds_the_most_variance() -> None:
+    rng = np.random.default_rng(0)
+    z = (rng.normal(size=(500, 6)) * [5, 0.1, 3, 0.1, 0.1, 0.1]).astype(np.float32)
+    points = principal_plane(z).onto(z)
+    assert points.var(0).sum() > 0.99 * z.var(0).sum()
+
+
+def test_posterior_samples_have_the_posteriors_moments(view: RunView) -> None:
+    if view.log_var is None:
+        assert posterior_samples(view) is view.mu
+        return
+    draws = np.stack([posterior_samples(view, seed) for seed in range(2000)])
+    sigma = np.exp(view.log_var / 2)
+    assert np.abs((draws.mean(0) - view.mu) / sigma).max() < 0.12
+    assert np.abs(draws.std(0) / sigma - 1).max() < 0.1
+
+
+def test_ten_classes_have_ten_colours_and_more_have_more() -> None:
+    assert len(set(CLASS_COLOURS)) == 10
+    assert class_colours(3) == list(CLASS_COLOURS[:3])
+    assert len(set(class_colours(37))) == 37
+
+
+def test_large_pictures_are_made_smaller_for_the_page() -> None:
+    with house_style():
+        figure = Figure(figsize=(6, 6))
+        figure.add_subplot().imshow(np.random.default_rng(0).random((400, 400, 3)))
+    png = to_png(figure)
+    assert len(png) > 300_000
+    assert data_uri(png).startswith("data:image/webp")
+    assert len(data_uri(png)) < len(png)

@@ -1,0 +1,106 @@
+"""The report: one file, nothing fetched, nothing from data taken for HTML, in both languages."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from reparam.errors import ConfigError, RunError
+from reparam.report import RunView, look_at, write_report
+from reparam.report.page import chapter, render
+from reparam.training import Run
+
+from .conftest import NASTY, make_images, make_run
+
+LIMIT = 5_000_000
+
+
+class Page(HTMLParser):
+    """What a page is made of: images with their texts, and every address in it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.images: list[dict[str, str | None]] = []
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attrs)
+        if tag == "img":
+            self.images.append(found)
+        self.addresses += [found[key] or "" for key in ("src", "href") if key in found]
+
+
+@pytest.fixture(scope="session")
+def views(tmp_path_factory: pytest.TempPathFactory) -> list[RunView]:
+    images = make_images(1, labelled=True)
+    folder = tmp_path_factory.mktemp("pair")
+    return [look_at(make_run(folder, name, 2, images, name), images) for name in ("ae", "vae")]
+
+
+@pytest.fixture(scope="session", params=["en", "ko"])
+def html(request: pytest.FixtureRequest, views: list[RunView]) -> str:
+    chapters = [chapter(view, None) for view in views]
+    return render(chapters, request.param, "reparam demo", 12.0)
+
+
+def test_self_contained_and_small(html: str) -> None:
+    page = Page(html)
+    assert page.addresses
+    assert all(address.startswith("data:image/") for address in page.addresses)
+    assert not {"script", "iframe", "link", "object"} & set(page.tags)
+    assert "url(" not in html.split("</style>")[0]
+    assert len(html.encode()) < LIMIT
+
+
+def test_every_picture_has_a_text_and_a_size(html: str) -> None:
+    for image in Page(html).images:
+        assert image["alt"]
+        assert int(image["width"] or 0) > 50
+        assert int(image["height"] or 0) > 50
+
+
+def test_every_figure_of_the_article_is_there(html: str) -> None:
+    numbers = set(map(int, re.findall(r"(?:Fig\.|그림) (\d+)", html)))
+    numbers |= set(map(int, re.findall(r"(?:Fig\. \d+ and|그림 \d+[와과]) (\d+)", html)))
+    assert numbers >= set(range(1, 23))
+    assert html.count("<math") >= 6
+
+
+def test_text_from_data_never_becomes_html(html: str) -> None:
+    page = Page(html)
+    assert not [image for image in page.images if image.get("onerror")]
+    assert NASTY not in html
+
+
+def test_the_figures_in_the_text_are_the_runs_own(html: str, views: list[RunView]) -> None:
+    for view in views:
+        assert f"{view.losses['mse']:.4f}" in html
+        assert "made for " + view.run.path.name in html
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_one_run_of_any_kind_has_a_report(view: RunView, lang: str) -> None:
+    html = render([chapter(view, None)], lang, "reparam report", None)
+    assert len(html.encode()) < LIMIT
+    assert len(Page(html).images) >= 10
+
+
+def test_figures_are_written_too(tmp_path: Path, views: list[RunView]) -> None:
+    made = chapter(views[1], tmp_path / "figures")
+    files = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert files == set(made.figures)
+
+
+def test_no_runs_and_unfinished_runs_are_refused(tmp_path: Path, views: list[RunView]) -> None:
+    with pytest.raises(ConfigError, match="at least one run"):
+        write_report([], tmp_path / "r.html", command="")
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "config.json").write_bytes((views[0].run.path / "config.json").read_bytes())
+    images = make_images(1, labelled=True)
+    with pytest.raises(RunError, match="has not reached its first checkpoint"):
+        look_at(Run(folder), images)

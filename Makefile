@@ -25,7 +25,7 @@ test: lint  ## lint, types, import rules and the test suite
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto
 
 test-slow: install  ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=$$(nproc 2>/dev/null || echo 2) $(BIN)/python -m pytest -m slow
 
 bench: install  ## remake the figures of benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/article.py

@@ -20,20 +20,37 @@ if TYPE_CHECKING:
         ShapeError,
     )
     from reparam.estimators import AE, VAE, DenoisingAE, load
-    from reparam.model import Autoencoder, ModelConfig, build_autoencoder
-    from reparam.objective import ElboTerms, ObjectiveConfig, elbo_terms
+    from reparam.model import (
+        Autoencoder,
+        Box,
+        Decoder,
+        Delta,
+        DiagonalNormal,
+        Encoder,
+        GaussianLikelihood,
+        ModelConfig,
+        StandardNormal,
+        build_autoencoder,
+    )
+    from reparam.objective import ElboTerms, ObjectiveConfig, Weight, elbo_terms
     from reparam.training import Run, RunConfig, TrainingConfig, preset_config, train
 
 __all__ = [
     "AE",
     "VAE",
     "Autoencoder",
+    "Box",
     "ConfigError",
     "DataConfig",
     "DataError",
     "DataRangeError",
+    "Decoder",
+    "Delta",
     "DenoisingAE",
+    "DiagonalNormal",
     "ElboTerms",
+    "Encoder",
+    "GaussianLikelihood",
     "ImageSet",
     "ModelConfig",
     "ObjectiveConfig",
@@ -42,7 +59,9 @@ __all__ = [
     "RunConfig",
     "RunError",
     "ShapeError",
+    "StandardNormal",
     "TrainingConfig",
+    "Weight",
     "__version__",
     "build_autoencoder",
     "elbo_terms",
@@ -63,8 +82,19 @@ _ROOMS = {
         "ShapeError",
     ),
     "estimators": ("AE", "VAE", "DenoisingAE", "load"),
-    "model": ("Autoencoder", "ModelConfig", "build_autoencoder"),
-    "objective": ("ElboTerms", "ObjectiveConfig", "elbo_terms"),
+    "model": (
+        "Autoencoder",
+        "Box",
+        "Decoder",
+        "Delta",
+        "DiagonalNormal",
+        "Encoder",
+        "GaussianLikelihood",
+        "ModelConfig",
+        "StandardNormal",
+        "build_autoencoder",
+    ),
+    "objective": ("ElboTerms", "ObjectiveConfig", "Weight", "elbo_terms"),
     "training": ("Run", "RunConfig", "TrainingConfig", "preset_config", "train"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

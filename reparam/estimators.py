@@ -22,23 +22,21 @@ from reparam.evaluation import decode, encode, sample_latents
 from reparam.evaluation import reconstruct as reconstruct_pixels
 from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
 from reparam.model import Autoencoder
-from reparam.objective import mean_losses
 from reparam.training import (
+    IN_MEMORY,
     EpochDone,
     Event,
     Listener,
     Run,
     RunConfig,
     apply_config_file,
+    mean_losses,
     preset_config,
     sample_writer,
     tensorboard_writer,
     train,
 )
 from reparam.types import LatentArray, PixelArray
-
-IN_MEMORY = "<arrays>"
-"""Source of a run that was trained on arrays: it cannot read its images again."""
 
 SECTIONS = ("model", "objective", "training")
 OWN_OPTIONS = ("image_shape", "out", "quiet")
@@ -163,7 +161,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         no rate, log p(x|z) at z = encode(x), which bounds nothing.
         """
         model, config = self._fitted(), self.run_config()
-        losses = mean_losses(model, self._pixels(X)[0], config.objective, config.seed)
+        clean = dataclasses.replace(config.objective, corrupt="none")
+        losses = mean_losses(model, self._pixels(X)[0], clean, config.seed)
         return -(losses["distortion_nats"] + losses["rate_nats"])
 
     @property

@@ -5,16 +5,16 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from reparam.cli.parse import parse
+from reparam.cli.parse import parse, value_of
 from reparam.cli.session import train_with_progress
-from reparam.data import load_images
+from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import RunError
-from reparam.report import Language, write_report
-from reparam.training import Run, preset_config
+from reparam.report import ReportChoices, write_report
+from reparam.training import Run, RunConfig, build_model, preset_config
 
 MODELS = ("ae", "vae")
 
@@ -23,17 +23,14 @@ MODELS = ("ae", "vae")
 class DemoOptions:
     """Train the AE and the VAE on the same images, in the same order, and put them side by side.
 
-    Writes OUT/report.html, the figures as PNG files, and one run folder for each model.
+    Writes OUT/report.html, the figures as PNG files, and one run folder for each model. A demo that
+    was stopped goes on when the same command is given again. --data DATA names the images too.
     """
+
+    images: DataConfig = field(default_factory=DataConfig)
 
     recipe: Literal["quick", "article"] = "quick"
     """quick: one cycle of 30 epochs, better and sooner; article: 2,000 images, 200 epochs."""
-
-    data: str = "digits"
-    """digits (no download), mnist, fashion-mnist, an .npz or .npy file, or a folder of images."""
-
-    data_dir: Path | None = None
-    """Folder with the four IDX files of mnist or fashion-mnist."""
 
     out: Path = Path("runs/demo")
     """Folder for the runs, the figures and the report."""
@@ -41,51 +38,62 @@ class DemoOptions:
     overwrite: bool = False
     """Replace the demo that stands in --out."""
 
-    lang: Language = "en"
-    """Language of the report: English or Korean."""
+    report: ReportChoices = field(default_factory=ReportChoices)
 
     seed: int = 0
     """Seed of both runs."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
 
     quiet: bool = False
     """No progress."""
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(DemoOptions, args, prog="reparam demo")
     began = time.monotonic()
-    _make_room(options)
-    images = None
-    runs = []
-    for model in MODELS:
-        config = preset_config(model, options.recipe)
-        data = replace(config.data, source=options.data, data_dir=options.data_dir)
-        config = replace(config, data=data, seed=options.seed)
-        images = images or load_images(data)
-        folder = Run.create(
-            options.out / model,
-            config,
-            images,
-            command=_train_command(options, model),
-            overwrite=options.overwrite,
-        )
-        train_with_progress(folder, images, quiet=options.quiet)
-        runs.append(folder)
+    options = _options(args)
+    out = options.out
+    _check_room(options)
+    configs = {model: _config(options, model) for model in MODELS}
+    images = load_images(options.images)
+    for config in configs.values():
+        build_model(config, images.image_shape)  # refuses impossible shapes before writing
+    if options.overwrite and out.exists():
+        shutil.rmtree(out)
+    again = shlex.join(["reparam", "demo", *(word for word in args if word != "--overwrite")])
+    runs = [_run(out / model, config, images, options) for model, config in configs.items()]
+    for folder in runs:
+        train_with_progress(folder, images, quiet=options.quiet, again=again)
     if not options.quiet:
         print("drawing the figures ...", file=sys.stderr)
     report = write_report(
         runs,
-        options.out / "report.html",
-        lang=options.lang,
-        command=f"reparam demo {shlex.join(args)}".strip(),
+        out / "report.html",
+        choices=options.report,
+        command=shlex.join(["reparam", "demo", *args]),
         seconds=time.monotonic() - began,
-        figures=options.out / "figures",
+        figures=out / "figures",
     )
-    print(f"{report}")
+    print(report)
     return 0
 
 
-def _make_room(options: DemoOptions) -> None:
+def _options(args: Sequence[str]) -> DemoOptions:
+    """The options; the recipe decides the defaults of the data's, and --data is its position."""
+    words = [w.removeprefix("--data=") for w in args if w != "--data"]
+    recipe = value_of("--recipe", args)
+    images = preset_config("vae", recipe or "quick").data
+    return parse(DemoOptions, words, prog="reparam demo", default=DemoOptions(images=images))
+
+
+def _config(options: DemoOptions, model: str) -> RunConfig:
+    config = preset_config(model, options.recipe)
+    training = replace(config.training, device=options.device)
+    return replace(config, data=options.images, training=training, seed=options.seed)
+
+
+def _check_room(options: DemoOptions) -> None:
     """Raises RunError where the folder must not be written to."""
     out = options.out
     if not out.exists():
@@ -94,18 +102,37 @@ def _make_room(options: DemoOptions) -> None:
         raise RunError(f"{out}: a file stands where the demo's folder should be; choose another")
     known = {*MODELS, "figures", "report.html"}
     foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in known)
-    if foreign:
-        raise RunError(f"{out}: holds other files ({foreign[0]}); choose another --out")
+    if foreign or out.is_symlink():
+        what = f" ({foreign[0]})" if foreign else ""
+        raise RunError(f"{out}: holds other files{what}; choose another --out")
     for model in MODELS:
-        Run.check_free(out / model, overwrite=options.overwrite)
-    if options.overwrite:
-        shutil.rmtree(out)
+        Run.check_free(out / model, overwrite=True)
+
+
+def _run(path: Path, config: RunConfig, images: ImageSet, options: DemoOptions) -> Run:
+    """A new run, or the one that stands there when it was begun with the same configuration."""
+    if not path.exists():
+        command = _train_command(options, config.preset)
+        return Run.create(path, config, images, command=command, overwrite=False)
+    run = Run.open(path)
+    same = run.is_of(config) and run.facts().fingerprint == images.fingerprint()
+    if not same:
+        raise RunError(
+            f"{path}: holds a run with other options or images; choose another --out, or replace "
+            "it with --overwrite"
+        )
+    return run
 
 
 def _train_command(options: DemoOptions, model: str) -> str:
     """The command that makes this run alone."""
-    words = ["reparam", "train", options.data, "--model", model, "--recipe", options.recipe]
-    if options.data_dir is not None:
-        words += ["--data-dir", str(options.data_dir)]
+    plain = preset_config(model, options.recipe).data
+    words = ["reparam", "train", options.images.source, "--model", model]
+    words += ["--recipe", options.recipe]
+    for name, value in vars(options.images).items():
+        if value != getattr(plain, name) and name != "source":
+            flag = f"--{name.replace('_', '-')}"
+            values = value if isinstance(value, tuple) else (value,)
+            words += [flag] if value is True else [flag, *map(str, values)]
     words += ["--seed", str(options.seed), "--out", str(options.out / model)]
     return shlex.join(words)

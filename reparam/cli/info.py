@@ -196,6 +196,7 @@ def _print_data(facts: dict[str, Any]) -> None:
     counts = facts["counts"]
     for split in counts:
         table.add_column(split, justify="right")
-    for name in next(iter(counts.values())):
-        table.add_row(name, *(f"{counts[split][name]:,}" for split in counts))
+    table.add_row("all", *(f"{counts[split]['images']:,}" for split in counts))
+    for name in counts["train"]["classes"]:
+        table.add_row(name, *(f"{counts[split]['classes'][name]:,}" for split in counts))
     print_table(table, "images of each split and class")

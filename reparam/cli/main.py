@@ -3,7 +3,9 @@
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from typing import TextIO
 
 from reparam._version import __version__
 from reparam.errors import ConfigError, ReparamError, unknown_name
@@ -59,12 +61,25 @@ def run(args: Sequence[str]) -> int:
     return command(args[1:])
 
 
+def _say_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning as a line for the person at the keyboard, without the place in our code."""
+    print(f"reparam: {message}", file=sys.stderr)
+
+
 def main() -> int:
     """The console script. Exit status: 0 done, 2 a mistake that one can mend, 130 interrupted."""
+    warnings.showwarning = _say_warning
     try:
         return run(sys.argv[1:])
     except ReparamError as error:
-        print(f"reparam: error: {error}", file=sys.stderr)
+        print(f"reparam: error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt as stop:
         if message := str(stop):
@@ -73,6 +88,10 @@ def main() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disc, a folder that one may not write to
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"reparam: error: {where}{error.strerror or error}", file=sys.stderr)
+        return EXIT_USAGE
 
 
 if __name__ == "__main__":

@@ -78,3 +78,14 @@ def known_flags(options: type) -> set[str]:
         flag = (renamed[0] if renamed else name).replace("_", "-")
         flags.add(f"--{flag}")
     return flags
+
+
+def value_of(flag: str, args: Sequence[str]) -> str | None:
+    """The last value of a flag, looked up before the real parse: it decides the defaults."""
+    found = None
+    for i, arg in enumerate(args):
+        if arg == flag and i + 1 < len(args):
+            found = args[i + 1]
+        elif arg.startswith(f"{flag}="):
+            found = arg.split("=", 1)[1]
+    return found

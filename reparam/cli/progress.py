@@ -79,7 +79,7 @@ def _bar(title: str, console: Console) -> Listener:
                     losses=(
                         f"loss {_number(losses['loss_article'])} = "
                         f"distortion {_number(losses['r_loss_article'])} + "
-                        f"rate {losses['rate_nats']:.2f}"
+                        f"rate {losses['rate_nats']:.2f} nats"
                     ),
                     speed=f"{pace.images_seen / max(now - pace.began, 1e-9):,.0f}",
                 )
@@ -96,9 +96,11 @@ def _lines(title: str) -> Listener:
         match event:
             case Started():
                 pace.epochs, pace.images_per_epoch = event.epochs, event.images
+                pace.seconds = event.seconds
                 print(
                     f"{title}: {event.images} images, {event.epochs} epochs of "
-                    f"{event.steps_per_epoch} batches, {event.device}, {event.precision}",
+                    f"{event.steps_per_epoch} batches, {event.device}, {event.precision}; "
+                    "losses in nats, without the likelihood's constant (the article's units)",
                     file=sys.stderr,
                 )
             case EpochDone():
@@ -114,8 +116,8 @@ def _epoch_line(event: EpochDone, pace: _Pace) -> str:
     left = (pace.epochs - metrics["epoch"]) * metrics["seconds"] / metrics["epoch"]
     parts = [
         f"epoch {metrics['epoch']}/{pace.epochs}",
-        f"loss {_number(metrics['train_loss_article'])} (article's units)",
-        f"mse {metrics['train_mse']:.5f}",
+        f"loss {_number(metrics['train_loss_article'])}",
+        f"mse {metrics['train_mse']:.5f} per pixel",
         f"rate {metrics['train_rate_nats']:.2f} nats",
     ]
     if "valid_loss_article" in metrics:

@@ -2,13 +2,13 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
 
 from reparam.cli.parse import parse
-from reparam.report import Language, write_report
+from reparam.report import ReportChoices, write_report
 from reparam.training import Run
 
 
@@ -28,8 +28,7 @@ class ReportOptions:
     figures: Path | None = None
     """Also write every figure as PNG into this folder."""
 
-    lang: Language = "en"
-    """Language of the page: English or Korean."""
+    choices: ReportChoices = field(default_factory=ReportChoices)
 
 
 def run(args: Sequence[str]) -> int:
@@ -37,7 +36,7 @@ def run(args: Sequence[str]) -> int:
     out = write_report(
         [Run.open(path) for path in options.runs],
         options.out,
-        lang=options.lang,
+        choices=options.choices,
         command=f"reparam report {shlex.join(args)}",
         figures=options.figures,
     )

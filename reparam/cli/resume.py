@@ -33,7 +33,8 @@ class ResumeOptions:
 def run(args: Sequence[str]) -> int:
     options = parse(ResumeOptions, args, prog="reparam resume")
     folder = Run.open(options.run)
+    images = folder.images()
     if options.epochs is not None:
         folder.extend(options.epochs)
-    train_with_progress(folder, folder.images(), quiet=options.quiet)
+    train_with_progress(folder, images, quiet=options.quiet)
     return 0

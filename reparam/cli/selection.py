@@ -10,7 +10,6 @@ import numpy as np
 
 from reparam.data import DataConfig, ImageSet, load_images, read_images
 from reparam.errors import RunError
-from reparam.estimators import IN_MEMORY
 from reparam.evaluation import check_images
 from reparam.export import LabelledImages
 from reparam.model import Autoencoder
@@ -89,10 +88,7 @@ def _like_the_runs(given: DataConfig, run: Run) -> DataConfig:
 
 def _own_images(run: Run, given: DataConfig) -> ImageSet:
     own = run.config().data
-    if own.source == IN_MEMORY:
-        raise RunError(
-            f"{run.path}: was trained on arrays in memory, which it cannot find again; name DATA"
-        )
+    run.check_has_source()
     changed = {
         field.name: getattr(given, field.name)
         for field in fields(DataConfig)

@@ -1,26 +1,33 @@
 """One training session as the commands run it: progress, sample pictures, how to go on."""
 
+import shlex
 import sys
 
 from reparam.cli.progress import progress_listener
-from reparam.data import ImageSet
+from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
+from reparam.objective import Weight
 from reparam.training import (
     Interrupted,
     Listener,
     Run,
+    RunConfig,
     sample_writer,
     tensorboard_writer,
     train,
 )
 
 
-def train_with_progress(run: Run, images: ImageSet, *, quiet: bool) -> Autoencoder:
+def train_with_progress(
+    run: Run, images: ImageSet, *, quiet: bool, again: str | None = None
+) -> Autoencoder:
     """Trains, shows how it goes, and says at the end, on stderr, what came of it.
 
-    Raises Interrupted with a message that says how to resume.
+    Raises Interrupted with a message that says how to go on: ``again``, or `reparam resume`.
     """
     config = run.config()
+    if not quiet:
+        print(_plan(config, images), file=sys.stderr)
     listeners: list[Listener] = [progress_listener(config.preset, quiet=quiet)]
     if config.training.sample_every:
         listeners.append(sample_writer(run, config.training.sample_every, config.seed))
@@ -29,12 +36,23 @@ def train_with_progress(run: Run, images: ImageSet, *, quiet: bool) -> Autoencod
     try:
         model = train(run, images, listeners)
     except Interrupted:
-        raise Interrupted(
-            f"stopped; everything up to here is saved. Go on with: reparam resume {run.path}"
-        ) from None
+        again = again or f"reparam resume {shlex.quote(str(run.path))}"
+        raise Interrupted(f"stopped; everything up to here is saved. Go on with: {again}") from None
     if not quiet:
         print(_verdict(run), file=sys.stderr)
     return model
+
+
+def _plan(config: RunConfig, images: ImageSet) -> str:
+    """What is about to be trained, in one line."""
+    height, width, channels = images.image_shape
+    weight = Weight(config.objective.r_loss_factor, height * width * channels)
+    counts = ", ".join(f"{len(images.splits[split])} {split}" for split in SPLITS)
+    line = (
+        f"{config.preset}: {images.name}, {height} × {width} × {channels} ({counts} images), "
+        f"{config.model.latent_dim} latent dimensions, seed {config.seed}"
+    )
+    return f"{line}; {weight}" if config.objective.regulariser != "none" else line
 
 
 def _verdict(run: Run) -> str:

@@ -3,10 +3,10 @@
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reparam.cli.parse import parse
+from reparam.cli.parse import parse, value_of
 from reparam.cli.session import train_with_progress
 from reparam.data import load_images
 from reparam.errors import ConfigError
@@ -14,14 +14,19 @@ from reparam.training import (
     Run,
     RunConfig,
     apply_config_file,
+    apply_recipe,
     build_model,
+    check_tensorboard,
     choose_device,
     preset_config,
     read_config_file,
     to_mapping,
+    updated,
 )
 
 PROG = "reparam train"
+OWN_OPTIONS = ("recipe", "out", "overwrite", "quiet")
+"""Options of the command itself that a --config file may give too."""
 
 
 @dataclass(frozen=True)
@@ -58,31 +63,30 @@ def default_out(config: RunConfig) -> Path:
     return Path("runs") / f"{source.stem or source.name}-{config.preset}"
 
 
-def value_of(flag: str, args: Sequence[str]) -> str | None:
-    """The last value of a flag, looked up before the real parse: it decides the defaults."""
-    found = None
-    for i, arg in enumerate(args):
-        if arg == flag and i + 1 < len(args):
-            found = args[i + 1]
-        elif arg.startswith(f"{flag}="):
-            found = arg.split("=", 1)[1]
-    return found
-
-
 def defaults_from(args: Sequence[str]) -> TrainOptions:
     """What options are before the flags: preset, then recipe, then --config."""
     file = value_of("--config", args)
-    values = read_config_file(Path(file)) if file else {}
-    model = value_of("--model", args) or values.pop("preset", None) or "vae"
-    recipe = value_of("--recipe", args) or values.pop("recipe", None) or "plain"
-    values.pop("preset", None)
-    values.pop("recipe", None)
-    if not isinstance(model, str) or not isinstance(recipe, str):
-        raise ConfigError(f"{file}: preset and recipe are names, found {model!r} and {recipe!r}")
-    config = preset_config(model, recipe)
-    if file:
-        config = apply_config_file(config, values, f"config file {file}")
-    return TrainOptions(run=config, recipe=recipe)
+    model, recipe = value_of("--model", args), value_of("--recipe", args)
+    if file is None:
+        return TrainOptions(preset_config(model or "vae", recipe or "plain"), recipe or "plain")
+    where = f"config file {file}"
+    values = read_config_file(Path(file))
+    if isinstance(values.get("model"), str):  # as the flag is called
+        values["preset"] = values.pop("model")
+    if isinstance(values.get("data"), str):
+        values["source"] = values.pop("data")
+    files_model = values.pop("preset", None)
+    if model is not None and files_model not in (None, model):
+        raise ConfigError(
+            f"{where} is of model {files_model!r}, found --model {model}: leave one of them out"
+        )
+    own = {name: values.pop(name) for name in OWN_OPTIONS if name in values}
+    options = updated(TrainOptions(), own, where)
+    config = preset_config(model or files_model or "vae", options.recipe)
+    config = apply_config_file(config, values, where)
+    if recipe is not None:  # a flag wins over the file
+        config = apply_recipe(config, recipe)
+    return replace(options, run=config, recipe=recipe or options.recipe)
 
 
 def run(args: Sequence[str]) -> int:
@@ -94,6 +98,8 @@ def run(args: Sequence[str]) -> int:
         return 0
     Run.check_free(out, overwrite=options.overwrite)
     choose_device(config.training.device)
+    if config.training.tensorboard:
+        check_tensorboard()
     images = load_images(config.data)
     build_model(config, images.image_shape)  # refuses impossible shapes before anything is written
     command = f"reparam train {shlex.join(args)}"

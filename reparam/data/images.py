@@ -1,5 +1,6 @@
 """ImageSet: images, labels, names and splits, whatever they were read from."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -43,6 +44,16 @@ class ImageSet:
     def split_labels(self, split: Split) -> LabelArray | None:
         return None if self.labels is None else self.labels[self.splits[split]]
 
+    def fingerprint(self) -> str:
+        """SHA-256 of images, labels and splits: equal sets train equally."""
+        digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        for part in (self.labels, *(self.splits[split] for split in SPLITS)):
+            if part is not None:
+                digest.update(np.ascontiguousarray(part, np.int64).tobytes())
+            digest.update(b"|")
+        return digest.hexdigest()
+
     def held_out(self) -> Split:
         """The split to look at: test, or else valid, or else the training images themselves.
 
@@ -53,14 +64,13 @@ class ImageSet:
                 return split
         raise DataError(f"{self.name}: every split is empty; lower --test-fraction")
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Images per split and class: {"train": {"0": 350, ...}, ...}; class "all" is the sum."""
-        table: dict[str, dict[str, int]] = {}
+    def counts(self) -> dict[Split, dict[str, int]]:
+        """Images per split and class: {"train": {"0": 350, ...}, ...}; {} without labels."""
+        table: dict[Split, dict[str, int]] = {}
         for split in SPLITS:
-            rows = {"all": len(self.splits[split])}
             labels = self.split_labels(split)
+            table[split] = {}
             if labels is not None:
-                each = np.bincount(labels, minlength=len(self.class_names))
-                rows |= {name: int(n) for name, n in zip(self.class_names, each, strict=True)}
-            table[split] = rows
+                each = np.bincount(labels, minlength=len(self.class_names)).tolist()
+                table[split] = dict(zip(self.class_names, each, strict=True))
         return table

@@ -14,7 +14,10 @@ def data_facts(images: ImageSet) -> dict[str, Any]:
         "images": len(images),
         "image_shape": list(images.image_shape),
         "class_names": list(images.class_names),
-        "counts": images.counts(),
+        "counts": {
+            split: {"images": len(images.splits[split]), "classes": classes}
+            for split, classes in images.counts().items()
+        },
         "pixels": {
             "min": int(pixels.min()),
             "max": int(pixels.max()),

@@ -3,11 +3,9 @@
 import numpy as np
 import torch
 
-from reparam.model import from_bytes, to_bytes
+from reparam.model import BATCH, from_bytes, to_bytes
 from reparam.objective import ObjectiveConfig, corrupt
 from reparam.types import PixelArray
-
-BATCH = 500
 
 
 def add_noise(images: PixelArray, noise: ObjectiveConfig, seed: int = 0) -> PixelArray:

@@ -4,31 +4,15 @@ Images go in as bytes (N, H, W, C) and come out as float32 pixels in [0, 1]; lat
 (N, d).
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from reparam.errors import ShapeError
-from reparam.model import Autoencoder, from_bytes
+from reparam.model import Autoencoder, from_bytes, in_batches
 from reparam.types import LatentArray, PixelArray
 
-BATCH = 500
-
 FloatImages = Float[np.ndarray, "N H W C"]
-
-
-def _batched(
-    model: Autoencoder, rows: torch.Tensor, function: Callable[[torch.Tensor], torch.Tensor]
-) -> torch.Tensor:
-    was_training = model.training
-    model.eval()
-    device = next(model.parameters()).device
-    with torch.no_grad():
-        parts = [function(batch.to(device)).cpu() for batch in rows.split(BATCH)]
-    model.train(was_training)
-    return torch.cat(parts)
 
 
 def _channels_last(images: torch.Tensor) -> FloatImages:
@@ -61,7 +45,7 @@ def posterior_parameters(model: Autoencoder, images: PixelArray) -> dict[str, La
     check_images(model, images)
     names = model.posterior_type.parameters
     rows = torch.from_numpy(images)
-    stacked = _batched(
+    stacked = in_batches(
         model,
         rows,
         lambda batch: torch.stack([model.encoder(from_bytes(batch))[n] for n in names], 1),
@@ -73,14 +57,14 @@ def encode(model: Autoencoder, images: PixelArray) -> LatentArray:
     """The posterior's mean of each image. Raises ShapeError for images of another size."""
     check_images(model, images)
     rows = torch.from_numpy(images)
-    return _batched(model, rows, lambda batch: model.encode(from_bytes(batch))).numpy()
+    return in_batches(model, rows, lambda batch: model.encode(from_bytes(batch))).numpy()
 
 
 def decode(model: Autoencoder, z: LatentArray) -> FloatImages:
     """The image that each latent decodes to. Raises ShapeError for latents of another size."""
     check_latents(model, z)
     rows = torch.from_numpy(np.ascontiguousarray(z, np.float32))
-    return _channels_last(_batched(model, rows, model.decode))
+    return _channels_last(in_batches(model, rows, model.decode))
 
 
 def reconstruct(model: Autoencoder, images: PixelArray) -> FloatImages:

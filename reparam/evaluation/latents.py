@@ -42,8 +42,9 @@ def latent_facts(
     widest = max(log_areas, key=log_areas.__getitem__, default=None)
     narrowest = min(log_areas, key=log_areas.__getitem__, default=None)
     ratio = None
-    if widest is not None and narrowest is not None:
-        ratio = float(np.exp(log_areas[widest] - log_areas[narrowest]))
+    if widest is not None and narrowest is not None and widest != narrowest:
+        found = float(np.exp(np.clip(log_areas[widest] - log_areas[narrowest], None, 700)))
+        ratio = found if np.isfinite(found) else None
     return LatentFacts(
         centre_distance=float(np.linalg.norm(mean)),
         low=tuple(map(float, z.min(0))),

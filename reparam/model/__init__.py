@@ -1,6 +1,7 @@
 """x → q(z|x), z → p(x|z): encoder, posterior, prior, decoder, likelihood, and what joins them."""
 
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
+from reparam.model.batches import BATCH, in_batches
 from reparam.model.config import ModelConfig
 from reparam.model.likelihood import GaussianLikelihood, NormalPixels
 from reparam.model.networks import Decoder, Encoder
@@ -10,6 +11,7 @@ from reparam.model.prior import Box, Prior, StandardNormal
 from reparam.model.summary import LayerRow, layer_table, parameter_counts
 
 __all__ = [
+    "BATCH",
     "Autoencoder",
     "Box",
     "Decoder",
@@ -25,6 +27,7 @@ __all__ = [
     "StandardNormal",
     "build_autoencoder",
     "from_bytes",
+    "in_batches",
     "layer_table",
     "parameter_counts",
     "to_bytes",

@@ -7,7 +7,7 @@ from reparam.model.config import ModelConfig
 from reparam.model.likelihood import GaussianLikelihood
 from reparam.model.networks import Decoder, Encoder
 from reparam.model.posterior import Delta, DiagonalNormal, Posterior, posterior_type
-from reparam.model.prior import Box, StandardNormal
+from reparam.model.prior import Box, StandardNormal, prior_type
 from reparam.types import Images, Latents
 
 
@@ -75,7 +75,6 @@ def build_autoencoder(
     posterior = posterior_type(config.posterior)
     encoder = Encoder(config, image_shape, posterior.parameters)
     decoder = Decoder(config, image_shape, encoder.feature_shape)
-    has_prior = config.posterior != "delta"
-    prior = StandardNormal(config.latent_dim) if has_prior else Box(config.latent_dim)
+    prior = prior_type(config.prior)(config.latent_dim)
     likelihood = GaussianLikelihood(variance)
     return Autoencoder(encoder, decoder, posterior, prior, likelihood, config.latent_dim)

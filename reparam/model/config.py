@@ -8,6 +8,7 @@ from reparam.errors import ConfigError
 BlockOrder = Literal["act-norm", "norm-act"]
 OutputActivation = Literal["sigmoid", "tanh", "linear"]
 PosteriorName = Literal["delta", "diagonal-normal"]
+PriorName = Literal["standard-normal", "box"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,9 @@ class ModelConfig:
 
     posterior: PosteriorName = "diagonal-normal"
     """q(z|x): delta is a point (AE), diagonal-normal a normal distribution around it (VAE)."""
+
+    prior: PriorName = "standard-normal"
+    """p(z): standard-normal is N(0, I); box is uniform over the training latents' range (AE)."""
 
     latent_dim: int = 2
     """Dimensions d of the latent space."""

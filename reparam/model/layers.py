@@ -99,6 +99,9 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Maps) -> Maps:
+        n = x.numel() // x.shape[1]
+        if self.training and n == 1:
+            return self._of_one_value(x)
         # A copy: autograd keeps what it is given, and the moving variance changes again below.
         moving = self.running_var.clone() if self.training else self.running_var
         y = F.batch_norm(
@@ -112,11 +115,17 @@ class BatchNorm(nn.Module):
             self.eps,
         )
         if self.training:
-            n = x.numel() // x.shape[1]
             with torch.no_grad():
                 unbiased_share = moving - (1 - self.momentum) * self.running_var
                 self.running_var.copy_(moving - unbiased_share / n)
         return y
+
+    def _of_one_value(self, x: Maps) -> Maps:
+        """A batch of one 1 × 1 map: its variance is 0, which PyTorch refuses and Keras does not."""
+        with torch.no_grad():
+            self.running_mean.lerp_(x.flatten(), self.momentum)
+            self.running_var.mul_(1 - self.momentum)
+        return (x - x.detach()) * 0 + self.bias.view(1, -1, 1, 1)
 
 
 class Dense(nn.Module):

@@ -1,6 +1,7 @@
 """p(z): where new latents are drawn from. Fixed (N(0, I)), or fitted afterwards (a box)."""
 
 import math
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -112,3 +113,16 @@ class Box(nn.Module):
     def fit(self, z: Latents) -> None:
         self.low.copy_(z.amin(0))
         self.high.copy_(z.amax(0))
+
+
+PRIORS: Mapping[str, type[StandardNormal] | type[Box]] = {
+    "standard-normal": StandardNormal,
+    "box": Box,
+}
+
+
+def prior_type(name: str) -> type[StandardNormal] | type[Box]:
+    """Raises ConfigError for an unknown name."""
+    if name not in PRIORS:
+        raise ConfigError(f"prior is one of {', '.join(PRIORS)}, found {name!r}")
+    return PRIORS[name]

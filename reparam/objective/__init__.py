@@ -3,8 +3,7 @@
 from reparam.objective.config import ObjectiveConfig
 from reparam.objective.corruption import corrupt
 from reparam.objective.elbo import ElboTerms, elbo_terms
-from reparam.objective.mean import mean_losses
-from reparam.objective.units import Weight, variance_of
+from reparam.objective.units import Weight
 
 __all__ = [
     "ElboTerms",
@@ -12,6 +11,4 @@ __all__ = [
     "Weight",
     "corrupt",
     "elbo_terms",
-    "mean_losses",
-    "variance_of",
 ]

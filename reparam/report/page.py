@@ -1,7 +1,8 @@
 """report.html: one self-contained page that tells the article's story with these runs."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,22 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class ReportChoices:
+    """How a report is drawn."""
+
+    lang: Language = "en"
+    """Language of the page: English or Korean."""
+
+    axes: tuple[int, int] | None = None
+    """Two latent dimensions, from 1, to draw the plane of; by default the two principal axes where
+    there are more than two."""
+
+    projection: Literal["plane", "umap"] = "plane"
+    """How the scatter plots bring more than two dimensions onto paper: the plane of two axes, or
+    UMAP (needs the package umap-learn)."""
+
+
+@dataclass(frozen=True)
 class Chapter:
     """One run as the page tells of it."""
 
@@ -42,6 +59,12 @@ class Chapter:
     @property
     def title(self) -> str:
         return self.view.title
+
+    @property
+    def settings(self) -> str:
+        """The configuration as JSON, to read."""
+        parts = ("data", "model", "objective", "training", "seed", "versions")
+        return json.dumps({k: self.record[k] for k in parts}, indent=2, ensure_ascii=False)
 
     @property
     def losses(self) -> Mapping[str, float]:
@@ -92,8 +115,8 @@ def write_report(
     runs: Sequence[Run],
     out: Path,
     *,
-    lang: Language = "en",
     command: str,
+    choices: ReportChoices = ReportChoices(),
     seconds: float | None = None,
     figures: Path | None = None,
 ) -> Path:
@@ -104,10 +127,33 @@ def write_report(
     """
     if not runs:
         raise ConfigError("a report needs at least one run folder, found none: name one")
-    chapters = []
-    for run in runs:
-        view = look_at(run, run.images())
-        chapters.append(chapter(view, figures / run.path.name if figures else None))
-    html = render(chapters, lang, command, seconds)
+    if out.is_dir():
+        raise ConfigError(f"{out}: a folder stands where the page should be; name a file")
+    views = [look_at(run, run.images(), choices.axes, choices.projection) for run in runs]
+    chapters = [
+        chapter(view, figures / name if figures else None)
+        for view, name in zip(_told_apart(views), _folder_names(views), strict=True)
+    ]
+    html = render(chapters, choices.lang, command, seconds)
     write_atomically(out, html.encode())
     return out
+
+
+def _told_apart(views: Sequence[RunView]) -> list[RunView]:
+    """Two runs of one kind have their folders' names in their titles."""
+    titles = [view.title for view in views]
+    return [
+        replace(view, title=f"{view.title} ({view.run.path.resolve().name})")
+        if titles.count(view.title) > 1
+        else view
+        for view in views
+    ]
+
+
+def _folder_names(views: Sequence[RunView]) -> list[str]:
+    """The runs' names, numbered where two are the same."""
+    names = [view.run.path.resolve().name for view in views]
+    return [
+        f"{name}-{names[: i + 1].count(name)}" if names.count(name) > 1 else name
+        for i, name in enumerate(names)
+    ]

@@ -36,13 +36,15 @@ FIGURES: Mapping[str, Draw] = {
     "17-reparametrisation": gaussian.reparametrisation,
     "19-kl": gaussian.kl_divergence,
     "21-quantile-grid": decoded.quantile_grid,
+    "noise-removed": decoded.noise_removed,
     "random-samples": lambda view: decoded.random_samples(
         view, sample_latents(view.model, SAMPLES, seed=view.config.seed)
     ),
 }
 """What is drawn of a run, by the number of the article's figure.
 
-Figures 14, 16, 18, 20 and 22 are 13, 15, 3, 8 and 9 again, of the VAE.
+Figures 18, 20 and 22 are 3, 8 and 9 again, of the VAE; beside 13, 15 and 17 the page sets the
+formulas of the article's 13 to 17.
 """
 
 

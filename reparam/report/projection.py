@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from reparam.errors import ConfigError
 from reparam.types import LatentArray
 
 Points = Float[np.ndarray, "N 2"]
@@ -39,10 +40,51 @@ def principal_plane(z: LatentArray) -> Projection:
         second = "$z_2$" if d == 2 else "(the latent space has one dimension)"
         return Projection(np.zeros(d, np.float32), axes, ("$z_1$", second))
     centre = z.mean(0)
-    _, singular, rows = np.linalg.svd(z - centre, full_matrices=False)
+    # All d axes, also where there are fewer images than two.
+    _, singular, rows = np.linalg.svd(z - centre, full_matrices=len(z) < 2)
+    singular = np.pad(singular, (0, max(2 - len(singular), 0)))
     share = singular**2 / max((singular**2).sum(), 1e-12)
     axes = rows[:2]
     # The sign of a principal axis is free; fixing it keeps pictures of equal runs equal.
     signs = np.sign(axes[np.arange(2), np.abs(axes).argmax(1)])
     labels = tuple(f"principal axis {i + 1} of {d} ({share[i]:.0%} of variance)" for i in range(2))
     return Projection(centre, axes * signs[:, None], (labels[0], labels[1]))
+
+
+def chosen_plane(z: LatentArray, dimensions: tuple[int, int]) -> Projection:
+    """The plane of two latent dimensions (from 1), through the mean of ``z`` in the others.
+
+    Raises ConfigError for dimensions that are not there, or twice the same.
+    """
+    d = z.shape[1]
+    i, j = dimensions
+    if i == j or not (1 <= i <= d and 1 <= j <= d):
+        raise ConfigError(
+            f"axes are two different dimensions from 1 to {d}, found {i} and {j}: choose others"
+        )
+    axes = np.eye(d, dtype=np.float32)[[i - 1, j - 1]]
+    centre = z.mean(0)
+    centre[[i - 1, j - 1]] = 0
+    return Projection(centre, axes, (f"$z_{{{i}}}$", f"$z_{{{j}}}$"))
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Places (N, 2) for the dots of a scatter plot, and the names of its axes."""
+
+    points: Points
+    labels: tuple[str, str]
+
+
+def umap_scatter(z: LatentArray) -> Scatter:
+    """UMAP of the latents (McInnes et al. 2018), seeded. Raises ConfigError without the package."""
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise ConfigError(
+            "projection umap needs the package umap-learn, which is not installed: "
+            "pip install 'reparam[umap]'"
+        ) from error
+    points = UMAP(n_components=2, random_state=0).fit_transform(z)
+    d = z.shape[1]
+    return Scatter(np.asarray(points, np.float32), (f"UMAP 1 of {d} dimensions", "UMAP 2"))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import matplotlib as mpl
 import numpy as np
 from jaxtyping import UInt8
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -32,8 +33,17 @@ SECOND = "#e76300"
 
 DPI = 144
 
+
+def _installed(families: list[str]) -> list[str]:
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    return [family for family in families if family in known]
+
+
 _RC = {
-    "font.family": ["DejaVu Sans"],
+    "font.family": _installed(
+        # Latin letters first; then what writes Hangul on Linux, macOS and Windows.
+        ["DejaVu Sans", "Noto Sans CJK KR", "NanumGothic", "Apple SD Gothic Neo", "Malgun Gothic"]
+    ),
     "font.size": 9,
     "axes.labelsize": 10,
     "axes.titlesize": 10,

@@ -1,30 +1,34 @@
 """What the figures look at: a run, its model, and its held-out images with their latents."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from reparam.data import ImageSet
-from reparam.evaluation import encode, posterior_parameters
+from reparam.errors import RunError
+from reparam.evaluation import posterior_parameters
 from reparam.model import Autoencoder
 from reparam.objective import Weight
-from reparam.report.projection import Projection, principal_plane
+from reparam.report.projection import (
+    Projection,
+    Scatter,
+    chosen_plane,
+    principal_plane,
+    umap_scatter,
+)
 from reparam.training import Run, RunConfig
 from reparam.types import LabelArray, LatentArray, PixelArray
 
 MAX_POINTS = 10_000
-MAX_TRAINING_LATENTS = 10_000
 
 
 @dataclass(frozen=True)
 class RunView:
     """One trained run, seen through held-out images.
 
-    ``mu`` and ``log_var`` are (N, d), ``log_var`` None for a point posterior; ``train_mu`` holds
-    the latents of (at most 10,000) training images. ``split`` says where the images are from.
+    ``mu`` and ``log_var`` are (N, d), ``log_var`` None for a point posterior. ``split`` says where
+    the images are from.
     """
 
     title: str
@@ -37,9 +41,20 @@ class RunView:
     class_names: tuple[str, ...]
     mu: LatentArray
     log_var: LatentArray | None
-    train_mu: Float[np.ndarray, "M d"]
     metrics: list[dict[str, Any]]
     result: dict[str, Any]
+    plane: Projection
+    """The plane of the pictures: the latent plane itself, principal axes, or two chosen ones."""
+    scatter: Scatter | None = None
+    """Other places for the dots of the scatter plot, where they were asked for."""
+
+    def dots(self) -> Scatter:
+        """Where the scatter plot shows the images, and what its axes are called."""
+        return self.scatter or self.on_plane()
+
+    def on_plane(self) -> Scatter:
+        """The held-out images on the plane of the pictures."""
+        return Scatter(self.plane.onto(self.mu), self.plane.labels)
 
     @property
     def is_variational(self) -> bool:
@@ -48,11 +63,6 @@ class RunView:
     @property
     def latent_dim(self) -> int:
         return self.model.latent_dim
-
-    @cached_property
-    def plane(self) -> Projection:
-        """The plane of the scatter plots: the latent plane itself, or principal axes."""
-        return principal_plane(self.mu)
 
     @property
     def weight(self) -> Weight:
@@ -65,18 +75,26 @@ class RunView:
         return self.result.get(self.split, {})
 
 
-def look_at(run: Run, images: ImageSet) -> RunView:
+def look_at(
+    run: Run, images: ImageSet, axes: tuple[int, int] | None = None, projection: str = "plane"
+) -> RunView:
     """Encodes the held-out images (at most 10,000) of ``images`` with the run's best weights.
 
-    Raises RunError when the run has no usable weights.
+    ``axes``: the two latent dimensions of the pictures' plane, from 1; by default the principal
+    axes where there are more than two. Raises RunError when the run is unfinished or has no usable
+    weights, ConfigError for axes that it does not have.
     """
     config = run.config()
+    result = run.result()
+    if result is None:
+        raise RunError(
+            f"{run.path}: its training is not finished; go on with `reparam resume {run.path}`"
+        )
     model = run.load_model()
     split = images.held_out()
     chosen = images.splits[split][:MAX_POINTS]
     pixels = images.images[chosen]
     parameters = posterior_parameters(model, pixels)
-    training = images.split_images("train")[:MAX_TRAINING_LATENTS]
     return RunView(
         title=_title(config),
         run=run,
@@ -88,9 +106,10 @@ def look_at(run: Run, images: ImageSet) -> RunView:
         class_names=images.class_names,
         mu=parameters["mu"],
         log_var=parameters.get("log_var"),
-        train_mu=encode(model, training),
         metrics=run.metrics(),
-        result=run.result() or {},
+        result=result,
+        scatter=umap_scatter(parameters["mu"]) if projection == "umap" else None,
+        plane=chosen_plane(parameters["mu"], axes) if axes else principal_plane(parameters["mu"]),
     )
 
 

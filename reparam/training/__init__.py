@@ -4,13 +4,24 @@ from reparam.training.config import RunConfig, TrainingConfig
 from reparam.training.device import choose_device
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.interrupt import Interrupted
-from reparam.training.listeners import sample_writer, tensorboard_writer
+from reparam.training.listeners import (
+    check_tensorboard,
+    sample_writer,
+    tensorboard_writer,
+)
 from reparam.training.loop import train
-from reparam.training.presets import PRESETS, RECIPES, preset_config
-from reparam.training.run import Facts, Run, build_model
-from reparam.training.settings import apply_config_file, read_config_file, to_mapping
+from reparam.training.presets import PRESETS, RECIPES, apply_recipe, preset_config
+from reparam.training.run import IN_MEMORY, Facts, Run, build_model
+from reparam.training.settings import (
+    apply_config_file,
+    read_config_file,
+    to_mapping,
+    updated,
+)
+from reparam.training.validation import mean_losses
 
 __all__ = [
+    "IN_MEMORY",
     "PRESETS",
     "RECIPES",
     "Ended",
@@ -25,12 +36,16 @@ __all__ = [
     "StepDone",
     "TrainingConfig",
     "apply_config_file",
+    "apply_recipe",
     "build_model",
+    "check_tensorboard",
     "choose_device",
+    "mean_losses",
     "preset_config",
     "read_config_file",
     "sample_writer",
     "tensorboard_writer",
     "to_mapping",
     "train",
+    "updated",
 ]

@@ -102,5 +102,12 @@ class RunConfig:
                 "a point has no finite KL to a continuous prior, found posterior delta with "
                 "regulariser kl: take regulariser none, or posterior diagonal-normal"
             )
-        if self.seed < 0:
-            raise ConfigError(f"seed must be 0 or more, found {self.seed}: choose one, such as 0")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(
+                f"seed must lie between 0 and 2^32 - 1, found {self.seed}: choose one, such as 0"
+            )
+        if self.training.early_stop is not None and not self.data.valid_fraction:
+            raise ConfigError(
+                "early_stop watches the validation loss, found valid_fraction 0: hold images out, "
+                "or leave early_stop away"
+            )

@@ -1,7 +1,7 @@
 """Which device, and which arithmetic it is good at."""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -37,8 +37,8 @@ def fast_bfloat16(device: str) -> bool:
     return False
 
 
-def launch(config: TrainingConfig) -> "Fabric":
-    """Lightning Fabric on the chosen device, in the chosen precision.
+def launch(config: TrainingConfig) -> tuple["Fabric", str]:
+    """Lightning Fabric on the chosen device, in the chosen precision, which is named.
 
     Raises ConfigError when the device is not there.
     """
@@ -50,6 +50,5 @@ def launch(config: TrainingConfig) -> "Fabric":
     )
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not at every start
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    return Fabric(
-        accelerator=device, devices=1, precision="bf16-mixed" if use_bfloat16 else "32-true"
-    )
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if use_bfloat16 else "32-true"
+    return Fabric(accelerator=device, devices=1, precision=precision), precision

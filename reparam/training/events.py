@@ -18,6 +18,8 @@ class Started:
     images: int
     device: str
     precision: str
+    seconds: float
+    """Spent in training steps by earlier sessions."""
 
 
 @dataclass(frozen=True)

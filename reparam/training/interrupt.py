@@ -40,4 +40,4 @@ def stop_on_signal() -> Iterator[StopWish]:
         yield wish
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -1,5 +1,7 @@
 """Listeners that write into the run folder: sample pictures, TensorBoard."""
 
+import importlib.util
+
 import numpy as np
 import torch
 
@@ -11,14 +13,14 @@ from reparam.training.run import Run
 
 
 def sample_writer(run: Run, every: int, seed: int) -> Listener:
-    """Decodes one latent from N(0, I) every ``every`` batches to samples/, as the article does.
+    """Decodes a latent from N(0, I) to samples/, first thing and then every ``every`` batches.
 
     The latent is drawn from the seed and the step alone, so the run's own random streams do not
     notice.
     """
 
     def listen(event: Event) -> None:
-        if not isinstance(event, StepDone) or event.batch % every:
+        if not isinstance(event, StepDone) or (event.batch - 1) % every:
             return
         model = event.model
         generator = torch.Generator().manual_seed(_stream(seed, event.epoch, event.batch))
@@ -38,15 +40,20 @@ def _stream(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint32)[0])
 
 
-def tensorboard_writer(run: Run) -> Listener:
-    """Writes every epoch's metrics to tensorboard/. Raises ConfigError without the package."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
+def check_tensorboard() -> None:
+    """Raises ConfigError when the package is not installed."""
+    if importlib.util.find_spec("tensorboard") is None:
         raise ConfigError(
             "--tensorboard needs the package tensorboard, which is not installed: "
             "pip install 'reparam[tensorboard]'"
-        ) from error
+        )
+
+
+def tensorboard_writer(run: Run) -> Listener:
+    """Writes every epoch's metrics to tensorboard/. Raises ConfigError without the package."""
+    check_tensorboard()
+    from torch.utils.tensorboard import SummaryWriter
+
     writer = SummaryWriter(run.path / "tensorboard")
 
     def listen(event: Event) -> None:

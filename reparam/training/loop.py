@@ -11,8 +11,8 @@ from torch import nn
 
 from reparam.data import ImageSet
 from reparam.errors import ReparamError
-from reparam.model import Autoencoder, from_bytes
-from reparam.objective import ObjectiveConfig, Weight, elbo_terms, mean_losses
+from reparam.model import Autoencoder, from_bytes, in_batches
+from reparam.objective import ObjectiveConfig, Weight, elbo_terms
 from reparam.training.config import RunConfig
 from reparam.training.device import launch
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
@@ -20,6 +20,7 @@ from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
 from reparam.training.optimiser import build_optimiser, learning_rate_at, set_step
 from reparam.training.run import Run, build_model
 from reparam.training.state import State, epoch_order
+from reparam.training.validation import mean_losses
 
 
 class Objective(nn.Module):
@@ -52,7 +53,7 @@ class _Training:
     def __init__(self, run: Run, images: ImageSet, listeners: Sequence[Listener]) -> None:
         self.run, self.images, self.listeners = run, images, listeners
         self.config: RunConfig = run.config()
-        self.fabric = launch(self.config.training)
+        self.fabric, self.precision = launch(self.config.training)
         self.pixels = torch.from_numpy(images.split_images("train")).to(self.fabric.device)
         self.state = self._new_state()
         module = Objective(self.state.model, self.config.objective)
@@ -85,6 +86,8 @@ class _Training:
         if self.run.checkpoint.exists():
             state.restore(self.run)
             self.run.keep_metrics(state.position.epoch)
+        if state.position.epoch < epochs and not state.position.finished:
+            self.run.forget_result()
         with self._session(), stop_on_signal() as wish:
             while state.position.epoch < epochs and not state.position.finished:
                 self.train_epoch(wish)
@@ -102,7 +105,8 @@ class _Training:
                 steps_per_epoch=self.steps_per_epoch,
                 images=len(self.pixels),
                 device=str(self.fabric.device),
-                precision=self.fabric._precision.precision,
+                precision=self.precision,
+                seconds=position.seconds,
             )
         )
         try:
@@ -197,15 +201,15 @@ class _Training:
         position = self.state.position
         model = self.run.load_model().to(self.fabric.device)
         if model.prior.needs_fit:
-            model.prior.fit(self.training_latents(model))
-        self.run.save_model(model, epoch=position.best_epoch, complete=True)
+            model.prior.fit(in_batches(model, self.pixels, lambda b: model.encode(from_bytes(b))))
+        self.run.save_model(model, epoch=position.best_epoch)
         result: dict[str, Any] = {
             "epochs": position.epoch,
             "best_epoch": position.best_epoch,
             "seconds": position.seconds,
             "images_per_second": position.epoch * len(self.pixels) / max(position.seconds, 1e-9),
             "device": str(self.fabric.device),
-            "precision": self.fabric._precision.precision,
+            "precision": self.precision,
         }
         for split in ("train", "valid", "test"):
             if len(pixels := self.images.split_images(split)):
@@ -213,8 +217,3 @@ class _Training:
                 result[split] = {"images": len(pixels), **losses}
         self.run.write_json("result.json", result)
         return model.cpu().eval()
-
-    @torch.no_grad()
-    def training_latents(self, model: Autoencoder) -> torch.Tensor:
-        parts = [model.encode(from_bytes(batch)) for batch in self.pixels.split(500)]
-        return torch.cat(parts)

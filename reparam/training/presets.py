@@ -8,7 +8,7 @@ from reparam.errors import ConfigError, unknown_name
 from reparam.training.config import RunConfig
 
 AE: Mapping[str, Mapping[str, Any]] = {
-    "model": {"posterior": "delta", "encoder_order": "act-norm"},
+    "model": {"posterior": "delta", "prior": "box", "encoder_order": "act-norm"},
     "objective": {"regulariser": "none", "r_loss_factor": 1.0},
 }
 
@@ -66,12 +66,16 @@ def preset_config(preset: str = "vae", recipe: str = "plain") -> RunConfig:
     """The configuration that a preset and a recipe name. Raises ConfigError for an unknown name."""
     if preset not in PRESETS:
         raise ConfigError(unknown_name("model", preset, PRESETS))
+    return apply_recipe(_changed(RunConfig(preset=preset), PRESETS[preset]), recipe)
+
+
+def apply_recipe(config: RunConfig, recipe: str) -> RunConfig:
+    """``config`` with what the recipe changes. Raises ConfigError for an unknown name."""
     if recipe not in RECIPES:
         raise ConfigError(unknown_name("recipe", recipe, RECIPES))
-    config = RunConfig(preset=preset)
-    sections: dict[str, dict[str, Any]] = {}
-    for changes in (PRESETS[preset], RECIPES[recipe]):
-        for section, values in changes.items():
-            sections.setdefault(section, {}).update(values)
-    changed = {name: replace(getattr(config, name), **v) for name, v in sections.items()}
-    return replace(config, **changed)
+    return _changed(config, RECIPES[recipe])
+
+
+def _changed(config: RunConfig, changes: Mapping[str, Mapping[str, Any]]) -> RunConfig:
+    parts = {name: replace(getattr(config, name), **values) for name, values in changes.items()}
+    return replace(config, **parts)

@@ -3,7 +3,7 @@
 import json
 import platform
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from reparam._version import __version__
-from reparam.data import ImageSet, load_images
+from reparam.data import NAMED_SOURCES, DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.model import Autoencoder, build_autoencoder
 from reparam.objective import Weight
@@ -25,6 +25,26 @@ from reparam.training.weights import (
     write_atomically,
 )
 
+IN_MEMORY = "<arrays>"
+"""Source of a run that was trained on arrays: it cannot read its images again."""
+
+OWN_ENTRIES = frozenset(
+    (
+        "config.json",
+        "model.safetensors",
+        "metrics.jsonl",
+        "result.json",
+        "scorecard.json",
+        "report.html",
+        "checkpoints",
+        "samples",
+        "tensorboard",
+        "figures",
+        "export",
+    )
+)
+"""What a run folder may hold; a folder with anything else is never replaced."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -32,6 +52,7 @@ class Facts:
 
     image_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
+    fingerprint: str
 
 
 def build_model(config: RunConfig, image_shape: tuple[int, int, int]) -> Autoencoder:
@@ -70,8 +91,11 @@ class Run:
             raise RunError(f"{path}: a file stands where the run folder should be; choose another")
         if not path.is_dir() or not any(path.iterdir()):
             return
-        if not (path / "config.json").exists():
-            raise RunError(f"{path}: the folder holds other files and no run; choose another --out")
+        names = {entry.name for entry in path.iterdir()}
+        foreign = sorted(name for name in names - OWN_ENTRIES if not name.startswith("."))
+        if foreign or path.is_symlink() or not _is_reparams(path / "config.json"):
+            what = repr(foreign[0]) if foreign else "no config.json of a run"
+            raise RunError(f"{path}: holds other files ({what}); choose another --out")
         if not overwrite:
             raise RunError(
                 f"{path}: holds a run already; go on with `reparam resume {path}`, choose another "
@@ -85,6 +109,7 @@ class Run:
         """A new folder with its resolved configuration. Raises RunError where one stands."""
         cls.check_free(path, overwrite=overwrite)
         run = cls(path)
+        config = replace(config, data=_with_absolute_paths(config.data))
         if path.exists():
             shutil.rmtree(path)
         record = {
@@ -92,6 +117,7 @@ class Run:
             **to_mapping(config),
             "image_shape": list(images.image_shape),
             "class_names": list(images.class_names),
+            "fingerprint": images.fingerprint(),
             "versions": {
                 "reparam": __version__,
                 "torch": torch.__version__,
@@ -119,16 +145,11 @@ class Run:
         file = self.path / "config.json"
         if not file.is_file():
             raise RunError(f"{self.path}: not a run folder, config.json is missing; name a run")
-        try:
-            record = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise RunError(
-                f"{file}: cut short or damaged ({error}); train the run again"
-            ) from error
-        if not isinstance(record, dict) or "format" not in record:
+        record = _read_json(file)
+        if "format" not in record:
             raise RunError(f"{file}: not a reparam configuration; name a run folder")
         check_format(file, record["format"])
-        missing = [key for key in (*RECORDS, "data", "model", "training") if key not in record]
+        missing = [key for key in (*RECORDS, *to_mapping(RunConfig())) if key not in record]
         if missing:
             raise RunError(f"{file}: {', '.join(missing)} missing; train the run again")
         return record
@@ -138,8 +159,16 @@ class Run:
         return updated(RunConfig(), options, str(self.path / "config.json"))
 
     def extend(self, epochs: int) -> None:
-        """Plans the run for ``epochs`` in all. Raises ConfigError for fewer than are done."""
+        """Plans the run for ``epochs`` in all.
+
+        Raises ConfigError for fewer than are done, and for a run that early stopping ended.
+        """
         done = len(self.metrics())
+        if self.checkpoint.exists() and load_tensors(self.checkpoint, "checkpoint")[1]["finished"]:
+            raise ConfigError(
+                f"{self.path}: early stopping ended the run after epoch {done}, found --epochs "
+                f"{epochs}: train anew with a larger --early-stop, or without it"
+            )
         if epochs < done:
             raise ConfigError(
                 f"{self.path}: {done} epochs are done, found --epochs {epochs}: ask for more"
@@ -148,31 +177,56 @@ class Run:
         record["training"]["epochs"] = epochs
         self.write_json("config.json", record)
 
+    def is_of(self, config: RunConfig) -> bool:
+        """Whether the run was begun with this configuration."""
+        return self.config() == replace(config, data=_with_absolute_paths(config.data))
+
     def facts(self) -> Facts:
         record = self.record()
-        height, width, channels = record["image_shape"]
-        return Facts((height, width, channels), tuple(record["class_names"]))
+        try:
+            height, width, channels = map(int, record["image_shape"])
+            names = tuple(map(str, record["class_names"]))
+        except (TypeError, ValueError) as error:
+            raise RunError(
+                f"{self.path / 'config.json'}: image_shape or class_names is damaged ({error}); "
+                "restore the file"
+            ) from error
+        return Facts((height, width, channels), names, str(record["fingerprint"]))
 
     def images(self) -> ImageSet:
-        """The images that the run was trained on, read again.
+        """The images that the run was trained on, read again, and the same to the last pixel.
 
-        Raises RunError when they are no longer the same shape.
+        Raises RunError when they have changed since, or were only ever in memory.
         """
+        self.check_has_source()
         images = load_images(self.config().data)
-        expected = self.facts().image_shape
-        if images.image_shape != expected:
+        if images.fingerprint() != self.facts().fingerprint:
             raise RunError(
-                f"{self.path}: trained on images of {expected}, but {images.name} now has "
-                f"{images.image_shape}; restore the data"
+                f"{self.path}: {images.name} has other images or splits than when the run began; "
+                "restore the data, or train anew"
             )
         return images
+
+    def check_has_source(self) -> None:
+        """Raises RunError for a run that was trained on arrays, which it cannot find again."""
+        if self.config().data.source == IN_MEMORY:
+            raise RunError(
+                f"{self.path}: was trained on arrays in memory, which it cannot find again; name "
+                "the images (DATA) where the command takes them, or use reparam.load in Python"
+            )
 
     def metrics(self) -> list[dict[str, Any]]:
         """One mapping per finished epoch."""
         if not self.metrics_file.exists():
             return []
         lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        try:
+            # A last line that a crash cut short is an epoch without checkpoint: it comes again.
+            return [json.loads(line) for line in lines if line.endswith("}")]
+        except ValueError as error:
+            raise RunError(
+                f"{self.metrics_file}: damaged ({error}); restore it, or train the run again"
+            ) from error
 
     def keep_metrics(self, epochs: int) -> None:
         """Drops the lines of epochs that a resumed run will go through again."""
@@ -199,12 +253,49 @@ class Run:
 
     def result(self) -> dict[str, Any] | None:
         """What the finished run came to; None while it is unfinished."""
-        file = self.path / "result.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+        return _read_json(self._result_file) if self._result_file.exists() else None
+
+    def forget_result(self) -> None:
+        """The run goes on: what it came to is no longer true."""
+        self._result_file.unlink(missing_ok=True)
+
+    @property
+    def _result_file(self) -> Path:
+        return self.path / "result.json"
 
     def write_json(self, name: str, value: Any) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
         write_atomically(self.path / name, text.encode())
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    """Raises RunError when the file is not a mapping in JSON."""
+    try:
+        loaded = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise RunError(f"{file}: cut short or damaged ({error}); train it again") from error
+    if not isinstance(loaded, dict):
+        raise RunError(f"{file}: damaged, it should hold names and values; train it again")
+    return loaded
+
+
+def _is_reparams(file: Path) -> bool:
+    """Whether a config.json is a run's, and not one of the many other programs'."""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return False
+    return isinstance(record, dict) and "reparam" in (record.get("versions") or {})
+
+
+def _with_absolute_paths(data: DataConfig) -> DataConfig:
+    """So that the run finds its images from any folder."""
+    source = Path(data.source).expanduser()
+    if data.source not in NAMED_SOURCES and source.exists():
+        data = replace(data, source=str(source.resolve()))
+    if data.data_dir is not None:
+        data = replace(data, data_dir=data.data_dir.expanduser().resolve())
+    return data
 
 
 def load_weights(model: Autoencoder, tensors: dict[str, torch.Tensor], path: Path) -> None:

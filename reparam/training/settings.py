@@ -92,7 +92,7 @@ def read_config_file(path: Path) -> dict[str, Any]:
     return loaded
 
 
-RECORDS = ("format", "versions", "command", "created", "image_shape", "class_names")
+RECORDS = ("format", "versions", "command", "created", "image_shape", "class_names", "fingerprint")
 """Keys of config.json that record a run and are not options."""
 
 

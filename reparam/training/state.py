@@ -1,5 +1,6 @@
 """All that changes while a run trains, and how it is saved and restored."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,10 +56,14 @@ class State:
         tensors |= {f"optimiser.{k}": v for k, v in optimiser_tensors(self.optimiser).items()}
         tensors |= {f"random.{k}": v for k, v in self._random_states().items()}
         tensors["sums"] = self.sums
-        save_tensors(run.checkpoint, tensors, "checkpoint", vars(self.position))
+        position = {**vars(self.position), "device": self.sums.device.type}
+        save_tensors(run.checkpoint, tensors, "checkpoint", position)
 
     def restore(self, run: Run) -> None:
-        """Goes back to the checkpoint. Raises RunError when it is damaged or does not fit."""
+        """Goes back to the checkpoint. Raises RunError when it is damaged or does not fit.
+
+        On another kind of device than before the random streams start anew, with a warning.
+        """
         tensors, position = load_tensors(run.checkpoint, "checkpoint")
         groups: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimiser": {}, "random": {}}
         for name, tensor in tensors.items():
@@ -66,27 +71,44 @@ class State:
             if group in groups:
                 groups[group][key] = tensor
         load_weights(self.model, groups["model"], run.checkpoint)
-        restore_optimiser(self.optimiser, groups["optimiser"])
-        self.sums.copy_(tensors["sums"])
-        self.position = Position(**position)
-        torch.set_rng_state(groups["random"]["cpu"])
-        device = self.sums.device
-        if ("device" in groups["random"]) != (device.type == "cuda"):
+        try:
+            restore_optimiser(self.optimiser, groups["optimiser"])
+            self.sums.copy_(tensors["sums"])
+            device = position.pop("device")
+            self.position = Position(**position)
+            if device == self.sums.device.type:
+                self._restore_random(groups["random"])
+            else:
+                warnings.warn(
+                    f"{run.path} was trained on {device} and goes on on "
+                    f"{self.sums.device.type}: its random streams start anew",
+                    stacklevel=2,
+                )
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
             raise RunError(
-                f"{run.checkpoint}: its random streams are of another kind of device than "
-                f"{device.type}; resume with the --device that the run began with"
-            )
-        if device.type == "cuda":
-            torch.cuda.set_rng_state(groups["random"]["device"], device)
-        self.noise.set_state(groups["random"]["noise"])
+                f"{run.checkpoint}: its state does not fit this run ({error}); restore the file, "
+                "or train again"
+            ) from error
 
     def _random_states(self) -> dict[str, torch.Tensor]:
         states = {"cpu": torch.get_rng_state(), "noise": self.noise.get_state()}
-        if self.sums.device.type == "cuda":
-            states["device"] = torch.cuda.get_rng_state(self.sums.device)
+        match self.sums.device.type:
+            case "cuda":
+                states["device"] = torch.cuda.get_rng_state(self.sums.device)
+            case "mps":
+                states["device"] = torch.mps.get_rng_state()
         return states
+
+    def _restore_random(self, states: dict[str, torch.Tensor]) -> None:
+        torch.set_rng_state(states["cpu"])
+        self.noise.set_state(states["noise"])
+        match self.sums.device.type:
+            case "cuda":
+                torch.cuda.set_rng_state(states["device"], self.sums.device)
+            case "mps":
+                torch.mps.set_rng_state(states["device"])
 
     def losses(self, images: int) -> tuple[float, float]:
         """Mean distortion and rate of the epoch so far."""
-        distortion, rate = (self.sums.double() / max(images, 1)).tolist()
+        distortion, rate = (self.sums.cpu().double() / max(images, 1)).tolist()
         return distortion, rate

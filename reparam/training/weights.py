@@ -49,7 +49,8 @@ def load_tensors(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], Any]:
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Clones: the file must not stay mapped, or Windows cannot replace it.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(
             f"{path}: damaged or not a safetensors file ({error}); restore it or train again"
@@ -58,7 +59,7 @@ def load_tensors(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], Any]:
         found = header.get("reparam", "a file of another program")
         raise RunError(f"{path}: expected a reparam {kind}, found {found}; restore the right file")
     check_format(path, header.get("format"))
-    return tensors, json.loads(header["state"])
+    return tensors, json.loads(header.get("state", "{}"))
 
 
 def check_format(path: Path, found: object) -> None:

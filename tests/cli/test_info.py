@@ -59,7 +59,8 @@ def test_data(reparam, shapes_file) -> None:
     for text in ("60 of 12 × 12 × 1", "column", "mean", "train  valid  test"):
         assert text in said.out
     facts = json.loads(reparam("info", shapes_file, "--json").out)
-    assert facts["counts"]["test"] == {"all": 12, "bar": 4, "column": 4, "square": 4}
+    classes = {"bar": 4, "column": 4, "square": 4}
+    assert facts["counts"]["test"] == {"images": 12, "classes": classes}
     with np.load(shapes_file) as arrays:
         assert facts["pixels"]["mean"] == pytest.approx(arrays["images"].mean())
 

@@ -105,6 +105,52 @@ def test_a_folder_of_other_things_is_never_overwritten(refused, shapes_file, tmp
     assert (tmp_path / "thesis.txt").exists()
 
 
+@pytest.mark.parametrize("beside", [[], ["src.py"]], ids=["alone", "with code"])
+def test_a_config_json_of_another_program_is_never_overwritten(
+    refused, shapes_file, tmp_path, beside
+) -> None:
+    for name in beside:
+        (tmp_path / name).write_text("code")
+    (tmp_path / "config.json").write_text('{"format": 1, "name": "somebody else\'s"}')
+    assert "holds other files" in refused("train", shapes_file, "--out", tmp_path, "--overwrite")
+    assert (tmp_path / "config.json").exists()
+
+
+def test_a_folder_that_cannot_be_written_ends_in_one_line(refused, shapes_file, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "file" in refused("train", shapes_file, "--out", tmp_path / "file" / "run", *SMALL)
+
+
+def test_an_unfinished_run_has_no_report_yet(refused, vae_run, tmp_path) -> None:
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(vae_run, run)
+    (run / "result.json").unlink()
+    line = refused("report", run, "--out", tmp_path / "report.html")
+    assert "not finished" in line
+    assert f"reparam resume {run}" in line
+
+
+def test_a_config_file_of_another_model_is_not_mixed(refused, vae_run) -> None:
+    line = refused("train", "--config", vae_run / "config.json", "--model", "ae", "--dry-run")
+    assert "of model 'vae', found --model ae" in line
+
+
+def test_flags_win_over_files_also_for_recipes(reparam, vae_run) -> None:
+    words = ("train", "--config", vae_run / "config.json", "--recipe", "quick", "--dry-run")
+    assert json.loads(reparam(*words).out)["training"]["schedule"] == "one-cycle"
+
+
+def test_config_files_take_the_commands_own_options(reparam, shapes_file, tmp_path) -> None:
+    file = tmp_path / "options.toml"
+    text = f"data = '{shapes_file}'\nmodel = 'ae'\nout = '{tmp_path / 'here'}'\nquiet = true\n"
+    file.write_text(text + "epochs = 1\n")
+    said = reparam("train", "--config", file, *SMALL)
+    assert (said.status, said.err) == (0, "")
+    assert json.loads((tmp_path / "here" / "config.json").read_text())["preset"] == "ae"
+
+
 def test_a_run_folder_tells_how_it_was_made(ae_run: Path, vae_run: Path) -> None:
     record = json.loads((vae_run / "config.json").read_text())
     assert record["command"].startswith("reparam train ")
@@ -202,8 +248,8 @@ def test_samples_and_tensorboard(reparam, shapes_file, tmp_path) -> None:
     words = ("train", shapes_file, "--out", out, *SMALL, "--epochs", "2", "--batch-size", "4")
     assert reparam(*words, "--sample-every", "5", "--tensorboard", "--quiet").status == 0
     names = sorted(path.name for path in (out / "samples").iterdir())
-    assert names[0] == "epoch_0001_batch_00005.png"
-    assert len(names) == 2 * 2
+    assert names[:3] == [f"epoch_0001_batch_{batch:05d}.png" for batch in (1, 6, 11)]
+    assert len(names) == 2 * 3
     assert list((out / "tensorboard").glob("events.*"))
 
 
@@ -241,4 +287,15 @@ def test_demo_on_own_images(reparam, refused, shapes_file: Path, tmp_path: Path)
     assert ae["seed"] == vae["seed"]
     assert ae["data"] == vae["data"]
     assert 'lang="ko"' in (out / "report.html").read_text()
-    assert "--overwrite" in refused("demo", "--data", shapes_file, "--out", out)
+    words = ("demo", "--data", shapes_file, "--out", out)
+    assert "--overwrite" in refused(*words, "--seed", "5")
+    assert reparam(*words, "--quiet").status == 0, "the same demo goes on where it stands"
+    assert 'lang="en"' in (out / "report.html").read_text()
+
+
+def test_a_mistyped_demo_keeps_the_old_one(refused, tmp_path) -> None:
+    old = tmp_path / "demo" / "report.html"
+    old.parent.mkdir()
+    old.write_text("yesterday's")
+    refused("demo", "--data", "digitz", "--out", old.parent, "--overwrite")
+    assert old.read_text() == "yesterday's"

@@ -28,7 +28,7 @@ def make_images(channels: int, labelled: bool) -> ImageSet:
     rng = np.random.default_rng(3)
     images = rng.integers(0, 256, (60, 9, 7, channels)).astype(np.uint8)
     labels = np.arange(60) % 3 if labelled else None
-    names = ["cat", NASTY, "개"] if labelled else None
+    names = [r"$\foo$_cat", NASTY, "_개"] if labelled else None
     return image_set_from_arrays(images, labels, names, name="noise", config=DataConfig())
 
 

@@ -1,16 +1,19 @@
 """Every figure of every kind of run: drawn, from the run's own numbers, the same each time."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from reparam.errors import ConfigError
 from reparam.evaluation import decode
 from reparam.report import FIGURES, RunView
 from reparam.report.figures.gaussian import posterior_samples
 from reparam.report.pictures import data_uri, picture_size
-from reparam.report.projection import principal_plane
+from reparam.report.projection import chosen_plane, principal_plane, umap_scatter
 from reparam.report.style import CLASS_COLOURS, class_colours, house_style, to_png
 
 ONLY_VARIATIONAL = {"17-reparametrisation", "19-kl"}
@@ -61,7 +64,8 @@ def test_the_quantile_grid_decodes_quantiles(view: RunView) -> None:
 
     sheet = quantile_grid(view, n=3).axes[0].images[0].get_array()
     height, width, _ = view.model.image_shape
-    middle = np.asarray(sheet)[height : 2 * height, width : 2 * width]
+    top = height if view.latent_dim > 1 else 0
+    middle = np.asarray(sheet)[top : top + height, width : 2 * width]
     z = view.plane.back(np.zeros((1, 2), np.float32))
     expected = decode(view.model, z)[0]
     if expected.shape[2] == 3:
@@ -96,6 +100,30 @@ def test_posterior_samples_have_the_posteriors_moments(view: RunView) -> None:
     sigma = np.exp(view.log_var / 2)
     assert np.abs((draws.mean(0) - view.mu) / sigma).max() < 0.12
     assert np.abs(draws.std(0) / sigma - 1).max() < 0.1
+
+
+def test_chosen_axes_and_their_names() -> None:
+    z = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    plane = chosen_plane(z, (4, 2))
+    np.testing.assert_array_equal(plane.onto(z), z[:, [3, 1]])
+    assert plane.labels == ("$z_{4}$", "$z_{2}$")
+    back = plane.back(np.array([[1.0, 2.0]]))[0]
+    np.testing.assert_allclose(back[[3, 1]], [1, 2])
+    np.testing.assert_allclose(back[[0, 2, 4]], z.mean(0)[[0, 2, 4]], atol=1e-6)
+    for wrong in ((0, 1), (2, 2), (1, 6)):
+        with pytest.raises(ConfigError, match="axes are two different dimensions from 1 to 5"):
+            chosen_plane(z, wrong)
+
+
+def test_umap_says_what_it_needs_or_does_it() -> None:
+    z = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    if importlib.util.find_spec("umap") is None:
+        with pytest.raises(ConfigError, match=r"pip install 'reparam\[umap\]'"):
+            umap_scatter(z)
+    else:
+        scatter = umap_scatter(z)
+        assert scatter.points.shape == (40, 2)
+        assert "UMAP" in scatter.labels[0]
 
 
 def test_ten_classes_have_ten_colours_and_more_have_more() -> None:

@@ -102,5 +102,5 @@ def test_no_runs_and_unfinished_runs_are_refused(tmp_path: Path, views: list[Run
     folder.mkdir()
     (folder / "config.json").write_bytes((views[0].run.path / "config.json").read_bytes())
     images = make_images(1, labelled=True)
-    with pytest.raises(RunError, match="has not reached its first checkpoint"):
+    with pytest.raises(RunError, match="training is not finished"):
         look_at(Run(folder), images)

@@ -1,12 +1,13 @@
 """A run that stops and goes on is the run that never stopped, bit for bit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from reparam.data import ImageSet
+from reparam.data import ImageSet, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.training import EpochDone, Event, Interrupted, Run, StepDone, train
 from reparam.training.interrupt import stop_on_signal
@@ -103,6 +104,59 @@ def test_resuming_a_finished_run_changes_nothing(new_run, small, blobs: ImageSet
     after = load_file(run.weights)
     assert all(identical(before[k], after[k]) for k in before)
     assert run.metrics() == metrics
+
+
+def test_going_further_forgets_the_old_result_first(new_run, small, blobs) -> None:
+    run = new_run(small(epochs=2))
+    train(run, blobs)
+    run.extend(4)
+    with pytest.raises(Interrupted):
+        train(run, blobs, [ctrl_c_after(3, 1)])
+    assert run.result() is None
+    train(run, blobs)
+    assert run.result()["epochs"] == 4
+
+
+def test_changed_images_are_noticed(new_run, small, blobs, tmp_path) -> None:
+    """The same shapes, one pixel different."""
+    import numpy as np
+
+    pixels = blobs.images.copy()
+    np.savez(tmp_path / "blobs.npz", images=pixels, labels=blobs.labels)
+    config = small(epochs=1)
+    config = replace(config, data=replace(config.data, source=str(tmp_path / "blobs.npz")))
+    run = Run.create(
+        tmp_path / "run", config, load_images(config.data), command="", overwrite=False
+    )
+    assert len(run.images()) == 120
+    pixels[7, 0, 0, 0] ^= 1
+    np.savez(tmp_path / "blobs.npz", images=pixels, labels=blobs.labels)
+    with pytest.raises(RunError, match="other images or splits"):
+        run.images()
+
+
+def test_a_run_finds_its_images_from_any_folder(
+    small, blobs, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+
+    monkeypatch.chdir(tmp_path)
+    np.savez("blobs.npz", images=blobs.images, labels=blobs.labels)
+    config = small(epochs=1)
+    config = replace(config, data=replace(config.data, source="blobs.npz"))
+    run = Run.create(
+        tmp_path / "run", config, load_images(config.data), command="", overwrite=False
+    )
+    monkeypatch.chdir("/")
+    assert len(run.images()) == 120
+    assert run.is_of(replace(config, data=replace(config.data, source=f"{tmp_path}/blobs.npz")))
+
+
+def test_an_early_stopped_run_says_why_it_does_not_go_on(new_run, small, blobs) -> None:
+    run = new_run(small(epochs=50, early_stop=1, learning_rate=0.5))
+    train(run, blobs)
+    with pytest.raises(ConfigError, match="early stopping ended the run"):
+        run.extend(100)
 
 
 def test_fewer_epochs_than_done_are_refused(new_run, small, blobs) -> None:

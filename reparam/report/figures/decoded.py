@@ -1,11 +1,12 @@
-"""Pictures that the decoder makes (figures 8, 11, 20, 21), and the noise it removes."""
+"""Pictures that the decoder makes (figures 8, 11, 20, 21), also from noisy images."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from reparam.data.sheet import contact_sheet
-from reparam.evaluation import as_bytes, decode, reconstruct
+from reparam.evaluation import add_noise, as_bytes, decode, reconstruct
+from reparam.objective import ObjectiveConfig
 from reparam.report.style import MUTED, house_style, new_figure, show_pixels
 from reparam.report.view import RunView, examples_by_class
 from reparam.types import PixelArray
@@ -56,7 +57,7 @@ def _decoded_grid(view: RunView, xs: np.ndarray, ys: np.ndarray, title: str) -> 
     points = np.array([(x, y) for y in ys[::-1] for x in xs])
     sheet = _sheet(view, points, len(xs))[0]
     with house_style():
-        figure = new_figure(5.4, 5.4 * sheet.shape[0] / sheet.shape[1] + 0.2)
+        figure = new_figure(5.4, max(5.4 * sheet.shape[0] / sheet.shape[1] + 0.2, 1.4))
         axes = figure.add_subplot()
         if sheet.shape[2] in (3, 4):
             axes.imshow(sheet)
@@ -81,7 +82,7 @@ def even_grid(view: RunView, n: int = GRID) -> Figure:
     """Figure 11: an even grid over the latents' range, decoded."""
     points = view.plane.onto(view.mu)
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
-    xs, ys = np.linspace(x0, x1, n), np.linspace(y0, y1, n)
+    xs, ys = np.linspace(x0, x1, n), np.linspace(y0, y1, n if view.latent_dim > 1 else 1)
     return _decoded_grid(
         view, xs, ys, f"{view.title}: an even grid over the latents' range, decoded"
     )
@@ -94,7 +95,24 @@ def quantile_grid(view: RunView, n: int = GRID) -> Figure:
     """
     quantiles = norm.ppf((np.arange(n) + 0.5) / n)
     title = f"{view.title}: a grid at equal quantiles of N(0, I), decoded"
-    return _decoded_grid(view, quantiles, quantiles, title)
+    return _decoded_grid(view, quantiles, quantiles if view.latent_dim > 1 else np.zeros(1), title)
+
+
+def noise_removed(view: RunView, n: int = 10, amount: float = 0.3, seed: int = 0) -> Figure:
+    """Held-out images, the same with Gaussian noise, and what the model makes of the noisy ones."""
+    chosen = examples_by_class(view, n)
+    noise = ObjectiveConfig(corrupt="gaussian", corrupt_amount=amount)
+    noisy = add_noise(view.images[chosen], noise, seed)
+    again = as_bytes(reconstruct(view.model, noisy))
+    with house_style():
+        figure = new_figure(0.86 * len(chosen) + 0.3, 2.9)
+        rows = figure.subplots(3, len(chosen), squeeze=False)
+        for column, i in enumerate(chosen):
+            for row, pixels in enumerate((view.images[i], noisy[column], again[column])):
+                show_pixels(rows[row, column], pixels)
+        title = f"{view.title}: {view.split} images, with noise (σ = {amount:g}), and decoded again"
+        figure.suptitle(title, fontsize=10, fontweight="bold")
+        return figure
 
 
 def random_samples(view: RunView, latents: np.ndarray, columns: int = 16) -> Figure:

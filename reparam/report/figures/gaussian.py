@@ -162,7 +162,7 @@ def kl_divergence(view: RunView) -> Figure | None:
             xlabel=f"μ of $z_{{{busiest + 1}}}$", ylabel="σ", xlim=(-reach, reach), ylim=(0, top)
         )
         plane.set_title("KL in nats over μ and σ; dots: images")
-        total = each.sum(1)
+        total = each.sum(1, dtype=np.float64)
         bars.hist(total, bins=50, color="#cfe1f3")
         bars.axvline(total.mean(), color=SECOND, lw=1.6)
         bars.set(xlabel="KL of an image, nats", yticks=[])

@@ -1,14 +1,17 @@
 """The latent plane as points (figures 2, 9, 10, 12, 22)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patches import Circle, ConnectionPatch, Ellipse
 from matplotlib.patheffects import withStroke
 
 from reparam.evaluation import as_bytes, decode
-from reparam.report.projection import Points
+from reparam.report.projection import Points, Scatter
 from reparam.report.style import (
     ACCENT,
     FAINT,
@@ -22,6 +25,9 @@ from reparam.report.style import (
 )
 from reparam.report.view import RunView, examples_by_class
 
+MAX_LEGEND = 24
+"""Classes beyond which a legend would be larger than the picture."""
+
 HALO = [withStroke(linewidth=2.5, foreground="white")]
 
 
@@ -30,17 +36,17 @@ def _marker_area(n: int) -> float:
     return float(np.clip(9000 / max(n, 1), 1.2, 14))
 
 
-def _label_axes(axes: Axes, view: RunView) -> None:
-    axes.set_xlabel(view.plane.labels[0])
-    axes.set_ylabel(view.plane.labels[1])
+def _label_axes(axes: Axes, labels: tuple[str, str]) -> None:
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
     axes.set_aspect("equal", adjustable="datalim")
     axes.axhline(0, color=FAINT, lw=0.8, zorder=0)
     axes.axvline(0, color=FAINT, lw=0.8, zorder=0)
 
 
-def draw_points(axes: Axes, view: RunView, *, faint: bool = False) -> Points:
-    """The held-out images as dots, coloured by class; returns their places on the plane."""
-    points = view.plane.onto(view.mu)
+def draw_points(axes: Axes, view: RunView, dots: Scatter, *, faint: bool = False) -> Points:
+    """The held-out images as dots, coloured by class; returns their places."""
+    points = dots.points
     area = _marker_area(len(points))
     if faint or view.labels is None:
         colour = "#c3c9d6" if faint else ACCENT
@@ -50,7 +56,7 @@ def draw_points(axes: Axes, view: RunView, *, faint: bool = False) -> Points:
         order = np.random.default_rng(0).permutation(len(points))  # no class lies on top
         shade = np.array(colours)[view.labels[order]]
         axes.scatter(*points[order].T, s=area, c=shade, alpha=0.85, linewidths=0)
-    _label_axes(axes, view)
+    _label_axes(axes, dots.labels)
     return points
 
 
@@ -72,15 +78,22 @@ def _name_classes(axes: Axes, view: RunView, points: Points) -> None:
                 name,
                 fontsize=13,
                 fontweight="bold",
+                parse_math=False,
                 color=colours[c],
                 ha="center",
                 va="center",
                 path_effects=HALO,
             )
-        else:
-            axes.scatter([], [], s=30, c=colours[c], label=name)
-    if not short:
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=1)
+    if not short and len(view.class_names) <= MAX_LEGEND:
+        _class_legend(axes, view.class_names, colours)
+
+
+def _class_legend(axes: Axes, names: Sequence[str], colours: Sequence[str]) -> None:
+    """Names beside dots; given as they are, since a leading _ or $ means something to labels."""
+    dots = [Line2D([], [], ls="", marker="o", ms=6, c=colour) for colour in colours]
+    legend = axes.legend(dots, names, loc="center left", bbox_to_anchor=(1, 0.5))
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def latent_scatter(view: RunView) -> Figure:
@@ -88,8 +101,8 @@ def latent_scatter(view: RunView) -> Figure:
     with house_style():
         figure = new_figure(5.6, 5.2)
         axes = figure.add_subplot()
-        points = draw_points(axes, view)
-        if view.is_variational and view.latent_dim == 2:
+        points = draw_points(axes, view, view.dots())
+        if view.is_variational and view.latent_dim == 2 and view.scatter is None:
             for radius in (1, 2, 3):  # of the prior
                 axes.add_patch(Circle((0, 0), radius, fill=False, ec=MUTED, lw=0.7, ls=(0, (4, 3))))
                 axes.text(
@@ -116,7 +129,7 @@ def points_and_decoding(view: RunView) -> Figure:
         chosen = examples_by_class(view, 60)
         points = view.plane.onto(view.mu)
         plane.scatter(*points[chosen].T, s=0)
-        _label_axes(plane, view)
+        _label_axes(plane, view.plane.labels)
         for i in chosen:
             _put_thumbnail(plane, view, i, points[i])
         target = points[chosen[0]]
@@ -162,7 +175,7 @@ def three_points(view: RunView) -> Figure:
         figure = new_figure(7.6, 4.2)
         grid = figure.add_gridspec(3, 2, width_ratios=[3.4, 1])
         plane = figure.add_subplot(grid[:, 0])
-        points = draw_points(plane, view, faint=True)
+        points = draw_points(plane, view, view.on_plane(), faint=True)
         low, high = points.min(0), points.max(0)
         chosen = low + (high - low) * np.array([[0.12, 0.85], [0.88, 0.72], [0.45, 0.12]])
         images = as_bytes(decode(view.model, view.plane.back(chosen.astype(np.float32))))
@@ -190,7 +203,7 @@ def point_and_distribution(view: RunView) -> Figure:
     with house_style():
         figure = new_figure(5.0, 4.6)
         axes = figure.add_subplot()
-        points = draw_points(axes, view, faint=True)
+        points = draw_points(axes, view, view.on_plane(), faint=True)
         chosen = examples_by_class(view, 30)
         colours = class_colours(max(len(view.class_names), 1))
         for i in chosen:

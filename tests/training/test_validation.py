@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from reparam.model import ModelConfig, build_autoencoder
-from reparam.objective import ObjectiveConfig, elbo_terms, mean_losses, variance_of
-from reparam.objective.mean import EVALUATION_BATCH
+from reparam.model import BATCH, ModelConfig, build_autoencoder
+from reparam.objective import ObjectiveConfig, elbo_terms
+from reparam.objective.units import variance_of
+from reparam.training import mean_losses
 
 SHAPE = (4, 5, 1)
 D = math.prod(SHAPE)
@@ -34,7 +35,7 @@ def byte_images(n: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (n, *SHAPE), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("n", [1, EVALUATION_BATCH, EVALUATION_BATCH + 7])
+@pytest.mark.parametrize("n", [1, BATCH, BATCH + 7])
 def test_they_are_the_mean_of_every_image(n):
     """The last, smaller batch weighs by its images, not as a batch."""
     ae, images = small("delta").eval(), byte_images(n)

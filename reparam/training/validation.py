@@ -1,0 +1,28 @@
+"""Mean losses of a model over a whole set of images."""
+
+import numpy as np
+import torch
+
+from reparam.model import Autoencoder, from_bytes, in_batches
+from reparam.objective import ObjectiveConfig, Weight, elbo_terms
+from reparam.types import PixelArray
+
+
+def mean_losses(
+    model: Autoencoder, images: PixelArray, objective: ObjectiveConfig, seed: int = 0
+) -> dict[str, float]:
+    """``Weight.losses`` of the mean terms over ``images``, in evaluation mode and float32.
+
+    z is sampled (for a VAE), with its own generator: the same seed gives the same figures.
+    """
+    device = next(model.parameters()).device
+    generator = torch.Generator(device).manual_seed(seed)
+
+    def terms(batch: torch.Tensor) -> torch.Tensor:
+        found = elbo_terms(model, from_bytes(batch), objective, generator)
+        return torch.stack([found.distortion, found.rate], 1)
+
+    each = in_batches(model, torch.from_numpy(images), terms)
+    distortion, rate = each.double().mean(0).tolist()
+    dimensions = int(np.prod(model.image_shape))
+    return Weight(objective.r_loss_factor, dimensions).losses(distortion, rate)

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from reparam.model import Autoencoder, ModelConfig, build_autoencoder, parameter_counts
-from reparam.objective import ObjectiveConfig, Weight, elbo_terms, variance_of
+from reparam.objective import ObjectiveConfig, Weight, elbo_terms
+from reparam.objective.units import variance_of
 
 keras = pytest.importorskip("keras")
 

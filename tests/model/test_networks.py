@@ -203,7 +203,7 @@ def test_every_weight_takes_part():
 
 
 def test_ae_and_vae_differ_in_posterior_and_prior_only():
-    ae = build_autoencoder(ModelConfig(posterior="delta"), (28, 28, 1))
+    ae = build_autoencoder(ModelConfig(posterior="delta", prior="box"), (28, 28, 1))
     vae = build_autoencoder(ModelConfig(), (28, 28, 1))
     x = torch.rand(2, 1, 28, 28)
     assert isinstance(ae.posterior(x), Delta)

@@ -212,7 +212,7 @@ def test_a_box_before_its_fit_is_an_error():
         box.sample(3)
     with pytest.raises(RunError, match="reparam resume"):
         box.log_prob(torch.zeros(1, 2))
-    model = build_autoencoder(ModelConfig(posterior="delta"), (8, 8, 1))
+    model = build_autoencoder(ModelConfig(posterior="delta", prior="box"), (8, 8, 1))
     with pytest.raises(RunError, match="training latents"):
         model.sample(1)
 

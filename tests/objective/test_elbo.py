@@ -11,7 +11,8 @@ from torch import distributions
 
 from reparam.errors import ConfigError
 from reparam.model import Autoencoder, Delta, ModelConfig, build_autoencoder
-from reparam.objective import ElboTerms, ObjectiveConfig, Weight, elbo_terms, variance_of
+from reparam.objective import ElboTerms, ObjectiveConfig, Weight, elbo_terms
+from reparam.objective.units import variance_of
 
 SMALL = ModelConfig(
     encoder_filters=(6, 8),

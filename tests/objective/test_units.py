@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reparam.model import NormalPixels
-from reparam.objective import Weight, variance_of
+from reparam.objective import Weight
+from reparam.objective.units import variance_of
 
 factors = st.floats(0.1, 1e5)
 dimensions = st.integers(1, 5000)

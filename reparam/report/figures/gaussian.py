@@ -10,6 +10,7 @@ from reparam.evaluation import as_bytes, decode
 from reparam.report.style import (
     ACCENT,
     FAINT,
+    INK,
     MUTED,
     SECOND,
     house_style,
@@ -98,7 +99,8 @@ def _draw_matrix(axes: Axes, cov: np.ndarray, figure: Figure) -> None:
     if n <= 6:
         for i in range(n):
             for j in range(n):
-                axes.text(j, i, f"{shown[i, j]:.2f}", ha="center", va="center", fontsize=9)
+                colour = "white" if abs(shown[i, j]) > 0.55 * limit else INK
+                axes.text(j, i, f"{shown[i, j]:.2f}", ha="center", va="center", color=colour)
         axes.set_xticks(range(n), [f"$z_{{{j + 1}}}$" for j in range(n)])
         axes.set_yticks(range(n), [f"$z_{{{j + 1}}}$" for j in range(n)])
     else:

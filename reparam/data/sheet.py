@@ -18,14 +18,14 @@ def to_picture(pixels: UInt8[np.ndarray, "H W C"]) -> Image.Image:
 
 
 def contact_sheet(
-    images: PixelArray, columns: int | None = None, *, gap: int = 2
+    images: PixelArray, columns: int | None = None, *, gap: int = 2, paper: int = 255
 ) -> UInt8[np.ndarray, "rows columns C"]:
-    """All images in rows, on white, ``gap`` pixels apart; by default about as wide as high."""
+    """All images in rows, ``gap`` pixels of ``paper`` apart; by default about as wide as high."""
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
     shape = (rows * (height + gap) + gap, columns * (width + gap) + gap, channels)
-    sheet = np.full(shape, 255, np.uint8)
+    sheet = np.full(shape, paper, np.uint8)
     for i, image in enumerate(images):
         top = gap + (i // columns) * (height + gap)
         left = gap + (i % columns) * (width + gap)

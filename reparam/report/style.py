@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,6 +11,10 @@ from jaxtyping import UInt8
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+
+from reparam.data.sheet import contact_sheet
+from reparam.types import PixelArray
 
 CLASS_COLOURS = (
     "#3f90da",
@@ -95,13 +100,48 @@ def bare(axes: Axes) -> Axes:
     return axes
 
 
-def show_pixels(axes: Axes, pixels: UInt8[np.ndarray, "H W C"], *, title: str = "") -> None:
+RADIUS_95 = 2.448
+"""√χ²(2, 0.95): standard deviations that hold 95 % of a normal distribution on the plane."""
+
+
+def ellipse_95(centre: np.ndarray, covariance: np.ndarray, **look: Any) -> Ellipse:
+    """The 95 % region of a normal distribution on the plane; ``look`` goes to the patch."""
+    values, vectors = np.linalg.eigh(covariance)
+    width, height = 2 * RADIUS_95 * np.sqrt(np.maximum(values, 0))
+    angle = np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0]))
+    return Ellipse(tuple(centre), width, height, angle=angle, **look)
+
+
+def is_colour(channels: int) -> bool:
+    """Whether pixels are shown as RGB or RGBA; of others the first channel is shown, as grey."""
+    return channels in (3, 4)
+
+
+def draw_pixels(
+    axes: Axes, pixels: UInt8[np.ndarray, "H W C"], *, interpolation: str = "auto"
+) -> None:
     """An image: one channel dark on white, like ink on paper; colour as it is."""
-    channels = pixels.shape[2]
-    if channels in (3, 4):
-        axes.imshow(pixels, interpolation="nearest")
+    if is_colour(pixels.shape[2]):
+        axes.imshow(pixels, interpolation=interpolation)
     else:
-        axes.imshow(pixels[:, :, 0], cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+        axes.imshow(pixels[:, :, 0], cmap="gray_r", vmin=0, vmax=255, interpolation=interpolation)
+
+
+def draw_sheet(axes: Axes, images: PixelArray, columns: int, *, gap: int = 0) -> None:
+    """Many images in rows, on white."""
+    paper = 255 if is_colour(images.shape[3]) else 0  # of grey images 0 is the paper's white
+    draw_pixels(axes, contact_sheet(images, columns, gap=gap, paper=paper))
+
+
+def sheet_height(images: PixelArray, columns: int, width: float) -> float:
+    """How high a sheet is that is ``width`` wide."""
+    rows = -(-len(images) // columns)
+    return width * rows * images.shape[1] / (columns * images.shape[2])
+
+
+def show_pixels(axes: Axes, pixels: UInt8[np.ndarray, "H W C"], *, title: str = "") -> None:
+    """An image by itself, without axes."""
+    draw_pixels(axes, pixels, interpolation="nearest")
     bare(axes)
     if title:
         axes.set_title(title, fontsize=8, fontweight="normal", color=MUTED)

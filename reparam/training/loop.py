@@ -21,6 +21,7 @@ from reparam.training.optimiser import build_optimiser, learning_rate_at, set_st
 from reparam.training.run import Run, build_model
 from reparam.training.state import State, epoch_order
 from reparam.training.validation import mean_losses
+from reparam.training.weights import remove_leftovers
 
 
 class Objective(nn.Module):
@@ -83,6 +84,7 @@ class _Training:
 
     def go(self) -> Autoencoder:
         state, epochs = self.state, self.config.training.epochs
+        remove_leftovers(self.run.path)
         if self.run.checkpoint.exists():
             state.restore(self.run)
             self.run.keep_metrics(state.position.epoch)

@@ -15,11 +15,15 @@ from reparam.errors import RunError
 FORMAT = 1
 """Version of the run folder's files; a newer one is refused by name."""
 
+TEMPORARY = ".unfinished-"
+"""How the names of files begin that are still being written."""
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes beside ``path`` first, then renames: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    name = f"{TEMPORARY}{path.name}."
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -30,6 +34,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what ``write_atomically`` could not finish when its process was killed."""
+    for leftover in folder.rglob(f"{TEMPORARY}*"):
+        leftover.unlink()
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], kind: str, state: Any) -> None:

@@ -4,12 +4,18 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from reparam.data.sheet import contact_sheet
 from reparam.evaluation import add_noise, as_bytes, decode, reconstruct
 from reparam.objective import ObjectiveConfig
-from reparam.report.style import MUTED, house_style, new_figure, show_pixels
+from reparam.report.style import (
+    MUTED,
+    bare,
+    draw_sheet,
+    house_style,
+    new_figure,
+    sheet_height,
+    show_pixels,
+)
 from reparam.report.view import RunView, examples_by_class
-from reparam.types import PixelArray
 
 GRID = 20
 
@@ -45,26 +51,16 @@ def reconstructions(view: RunView, n: int = 10) -> Figure:
         return figure
 
 
-def _sheet(view: RunView, points: np.ndarray, columns: int) -> PixelArray:
-    images = as_bytes(decode(view.model, view.plane.back(points.astype(np.float32))))
-    if images.shape[3] not in (3, 4):
-        images = 255 - images[..., :1]  # ink on paper, so that the gaps between images vanish
-    return contact_sheet(images, columns, gap=0)[None]
-
-
 def _decoded_grid(view: RunView, xs: np.ndarray, ys: np.ndarray, title: str) -> Figure:
     """One sheet of decodings, the second axis pointing up as in the scatter plots."""
-    points = np.array([(x, y) for y in ys[::-1] for x in xs])
-    sheet = _sheet(view, points, len(xs))[0]
+    points = np.array([(x, y) for y in ys[::-1] for x in xs], np.float32)
+    images = as_bytes(decode(view.model, view.plane.back(points)))
     with house_style():
-        figure = new_figure(5.4, max(5.4 * sheet.shape[0] / sheet.shape[1] + 0.2, 1.4))
+        figure = new_figure(5.4, max(sheet_height(images, len(xs), 5.4) + 0.2, 1.4))
         axes = figure.add_subplot()
-        if sheet.shape[2] in (3, 4):
-            axes.imshow(sheet)
-        else:
-            axes.imshow(sheet[:, :, 0], cmap="gray", vmin=0, vmax=255)
-        axes.set_xticks(*_three_ticks(xs, sheet.shape[1]))
-        axes.set_yticks(*_three_ticks(ys[::-1], sheet.shape[0]))
+        draw_sheet(axes, images, len(xs))
+        axes.set_xticks(*_three_ticks(xs, len(xs) * images.shape[2]))
+        axes.set_yticks(*_three_ticks(ys[::-1], len(ys) * images.shape[1]))
         axes.spines[:].set_visible(False)
         axes.set_xlabel(view.plane.labels[0])
         axes.set_ylabel(view.plane.labels[1])
@@ -118,16 +114,9 @@ def noise_removed(view: RunView, n: int = 10, amount: float = 0.3, seed: int = 0
 def random_samples(view: RunView, latents: np.ndarray, columns: int = 16) -> Figure:
     """Decodings of random latents, side by side."""
     images = as_bytes(decode(view.model, latents.astype(np.float32)))
-    if images.shape[3] not in (3, 4):
-        images = 255 - images[..., :1]
-    sheet = contact_sheet(images, columns, gap=1)
     with house_style():
-        figure = new_figure(5.4, 5.4 * sheet.shape[0] / sheet.shape[1] + 0.35)
-        axes = figure.add_subplot()
-        if sheet.shape[2] in (3, 4):
-            axes.imshow(sheet)
-        else:
-            axes.imshow(sheet[:, :, 0], cmap="gray", vmin=0, vmax=255)
-        axes.set_axis_off()
+        figure = new_figure(5.4, sheet_height(images, columns, 5.4) + 0.35)
+        axes = bare(figure.add_subplot())
+        draw_sheet(axes, images, columns, gap=1)
         axes.set_title(f"{view.title}: decodings of {len(images)} random latents")
         return figure

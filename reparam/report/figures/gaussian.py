@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
 from scipy.stats import norm
 
 from reparam.evaluation import as_bytes, decode
@@ -13,6 +12,7 @@ from reparam.report.style import (
     INK,
     MUTED,
     SECOND,
+    ellipse_95,
     house_style,
     new_figure,
     show_pixels,
@@ -67,21 +67,8 @@ def covariance(view: RunView) -> Figure:
             (mean, cov, ACCENT, "this run's mean and covariance"),
             (np.zeros(2), np.eye(2), SECOND, "N(0, I)"),
         ):
-            values, vectors = np.linalg.eigh(shape)
-            width, height = 2 * 2.448 * np.sqrt(np.maximum(values, 0))
-            angle = float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0])))
-            plane.add_patch(
-                Ellipse(
-                    tuple(centre),
-                    width,
-                    height,
-                    angle=angle,
-                    fill=False,
-                    ec=colour,
-                    lw=1.8,
-                    label=name,
-                )
-            )
+            look = {"fill": False, "ec": colour, "lw": 1.8, "label": name}
+            plane.add_patch(ellipse_95(centre, shape, **look))
             plane.scatter(*centre, marker="+", s=60, c=colour, zorder=3)
         plane.set_aspect("equal", adjustable="datalim")
         plane.set(xlabel=view.plane.labels[0], ylabel=view.plane.labels[1])

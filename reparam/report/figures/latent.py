@@ -19,7 +19,9 @@ from reparam.report.style import (
     MUTED,
     SECOND,
     class_colours,
+    ellipse_95,
     house_style,
+    is_colour,
     new_figure,
     show_pixels,
 )
@@ -160,7 +162,7 @@ def _put_thumbnail(axes: Axes, view: RunView, i: int, place: np.ndarray) -> None
     pixels = view.images[i]
     zoom = 17 / max(pixels.shape[:2])
     shown: np.ndarray = pixels
-    if pixels.shape[2] not in (3, 4):
+    if not is_colour(pixels.shape[2]):
         # Dark strokes on nothing, so that neighbours do not hide each other.
         shown = np.zeros((*pixels.shape[:2], 4), np.uint8)
         shown[:, :, :3] = 29, 36, 51
@@ -217,21 +219,9 @@ def point_and_distribution(view: RunView) -> Figure:
 
 
 def _posterior_ellipse(view: RunView, i: int, centre: np.ndarray, colour: str) -> Ellipse:
-    """The 95 % region of q(z|x) on the plane; √χ²(2, 0.95) = 2.448 standard deviations."""
+    """The 95 % region of q(z|x) on the plane."""
     assert view.log_var is not None
     axes = view.plane.axes
     covariance = axes @ np.diag(np.exp(view.log_var[i])) @ axes.T
-    values, vectors = np.linalg.eigh(covariance)
-    width, height = 2 * 2.448 * np.sqrt(np.maximum(values, 0))
-    angle = float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0])))
-    return Ellipse(
-        (float(centre[0]), float(centre[1])),
-        float(width),
-        float(height),
-        angle=angle,
-        facecolor=colour,
-        alpha=0.35,
-        edgecolor=colour,
-        lw=0.8,
-        zorder=3,
-    )
+    look = {"facecolor": colour, "edgecolor": colour, "alpha": 0.35, "lw": 0.8, "zorder": 3}
+    return ellipse_95(centre, covariance, **look)

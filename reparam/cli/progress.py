@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
-    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -46,16 +45,15 @@ class _Pace:
 def _bar(title: str, console: Console) -> Listener:
     progress = Progress(
         TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(bar_width=10),  # all of it fits into 80 columns
+        TextColumn("{task.fields[epoch]}"),
         TextColumn("{task.fields[losses]}"),
-        TextColumn("{task.fields[speed]} images/s"),
+        TextColumn("{task.fields[speed]}"),
         TimeRemainingColumn(compact=True),
         console=console,
     )
     pace = _Pace()
-    task = progress.add_task(title, total=None, epoch="", losses="", speed="–")
+    task = progress.add_task(title, total=None, epoch="", losses="", speed="")
 
     def listen(event: Event) -> None:
         match event:
@@ -77,11 +75,10 @@ def _bar(title: str, console: Console) -> Listener:
                     task,
                     epoch=f"{event.epoch}/{pace.epochs}",
                     losses=(
-                        f"loss {_number(losses['loss_article'])} = "
-                        f"distortion {_number(losses['r_loss_article'])} + "
-                        f"rate {losses['rate_nats']:.2f} nats"
+                        f"distortion {_number(losses['r_loss_article'])} + rate "
+                        f"{losses['rate_nats']:.2f} = {_number(losses['loss_article'])} nats"
                     ),
-                    speed=f"{pace.images_seen / max(now - pace.began, 1e-9):,.0f}",
+                    speed=f"{pace.images_seen / max(now - pace.began, 1e-9):,.0f} img/s",
                 )
             case Ended():
                 progress.stop()

@@ -35,7 +35,7 @@ def as_pixels(images: object, name: str) -> PixelArray:
             f"{name}: a set needs at least one image of one pixel, found {_times(array.shape)}; "
             "give more images"
         )
-    if array.ndim == 3 and array.shape[2] in (3, 4) and min(array.shape[:2]) > 4:
+    if array.ndim == 3 and array.shape[2] in (3, 4) and min(array.shape[:2]) >= 8:
         raise ShapeError(
             f"{name}: images must be N×H×W or N×H×W×C, found {_times(array.shape)}, which looks "
             "like one colour image; pass images[None] for a set of one"

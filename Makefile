@@ -13,7 +13,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 install: $(VENV)/.installed  ## the environment alone
 
 demo: install  ## train the AE and the VAE, write runs/demo/report.html
-	$(BIN)/reparam demo --overwrite
+	$(BIN)/reparam demo
 
 lint: install
 	$(BIN)/ruff check .

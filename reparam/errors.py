@@ -37,7 +37,7 @@ class RunError(ReparamError, RuntimeError):
 def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:
     """``unknown model 'vea'; did you mean vae? (known: ae, vae)``."""
     names = sorted(known)
-    near = difflib.get_close_matches(found, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(found, names, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
     listed = f" (known: {', '.join(names)})" if not near or len(names) <= SHORT_LIST else ""
     return f"unknown {kind} {found!r}{hint}{listed}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from reparam.cli.parse import parse
+from reparam.cli.parse import RunFolder, parse
 from reparam.cli.selection import default_out
 from reparam.evaluation import as_bytes, decode
 from reparam.export import LabelledImages, check_target, read_latents, write_images
@@ -18,7 +18,7 @@ from reparam.training import Run
 class DecodeOptions:
     """Decode latents to images: single ones and a contact sheet, or one array file."""
 
-    run: tyro.conf.Positional[Path]
+    run: RunFolder
     """The run folder."""
 
     latents: tyro.conf.Positional[Path]

@@ -12,7 +12,7 @@ from typing import Literal
 from reparam.cli.parse import parse, value_of
 from reparam.cli.session import train_with_progress
 from reparam.data import DataConfig, ImageSet, load_images
-from reparam.errors import RunError
+from reparam.errors import ConfigError, RunError
 from reparam.report import ReportChoices, write_report
 from reparam.training import Run, RunConfig, build_model, preset_config
 
@@ -56,6 +56,8 @@ def run(args: Sequence[str]) -> int:
     out = options.out
     _check_room(options)
     configs = {model: _config(options, model) for model in MODELS}
+    for config in configs.values():
+        options.report.check(config.model.latent_dim)
     images = load_images(options.images)
     for config in configs.values():
         build_model(config, images.image_shape)  # refuses impossible shapes before writing
@@ -81,6 +83,9 @@ def run(args: Sequence[str]) -> int:
 
 def _options(args: Sequence[str]) -> DemoOptions:
     """The options; the recipe decides the defaults of the data's, and --data is its position."""
+    for i, word in enumerate(args):
+        if word == "--data" and (i + 1 == len(args) or args[i + 1].startswith("--")):
+            raise ConfigError("reparam demo: --data needs a value: a name, a file or a folder")
     words = [w.removeprefix("--data=") for w in args if w != "--data"]
     recipe = value_of("--recipe", args)
     images = preset_config("vae", recipe or "quick").data
@@ -107,6 +112,11 @@ def _check_room(options: DemoOptions) -> None:
         raise RunError(f"{out}: holds other files{what}; choose another --out")
     for model in MODELS:
         Run.check_free(out / model, overwrite=True)
+    mine = sorted(p for p in (out / "figures").rglob("*") if p.is_file() and p.suffix != ".png")
+    if mine:
+        raise RunError(
+            f"{mine[0]}: lies among the demo's figures; move it, or choose another --out"
+        )
 
 
 def _run(path: Path, config: RunConfig, images: ImageSet, options: DemoOptions) -> Run:

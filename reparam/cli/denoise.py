@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import tyro
-
-from reparam.cli.parse import parse
+from reparam.cli.parse import RunFolder, parse
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.cli.tables import print_quality
 from reparam.data import DataConfig
@@ -28,7 +26,7 @@ class DenoiseOptions:
     and the denoised ones.
     """
 
-    run: tyro.conf.Positional[Path]
+    run: RunFolder
     """The run folder."""
 
     data: DataConfig = RUNS_OWN

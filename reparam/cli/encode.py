@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
-from reparam.cli.parse import parse
+from reparam.cli.parse import RunFolder, parse
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.data import DataConfig
 from reparam.evaluation import posterior_parameters
@@ -23,7 +21,7 @@ class EncodeOptions:
     its set), label, z1, z2, ... and log_var1, log_var2, ...
     """
 
-    run: tyro.conf.Positional[Path]
+    run: RunFolder
     """The run folder."""
 
     data: DataConfig = RUNS_OWN

@@ -88,6 +88,15 @@ def main() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or "allocate" in str(error).lower()):
+            raise
+        print(
+            "reparam: error: this takes more memory than there is; lower --batch-size, "
+            "--latent-dim, --image-size or --count",
+            file=sys.stderr,
+        )
+        return EXIT_USAGE
     except OSError as error:  # a full disc, a folder that one may not write to
         where = f"{error.filename}: " if error.filename else ""
         print(f"reparam: error: {where}{error.strerror or error}", file=sys.stderr)

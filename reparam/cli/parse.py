@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
@@ -13,6 +14,9 @@ import tyro
 from reparam.errors import ConfigError, unknown_name
 
 T = TypeVar("T")
+
+RunFolder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+"""The run that a command works on."""
 
 _BOX = str.maketrans(dict.fromkeys("╭╮╰╯│─┌┐└┘|", " "))
 
@@ -33,7 +37,7 @@ def parse(options: type[T], args: Sequence[str], *, prog: str, default: T | None
                 args=list(args),
                 prog=prog,
                 return_unknown_args=True,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+                config=(tyro.conf.OmitArgPrefixes,),
                 **extra,
             )
     except SystemExit as stop:
@@ -55,12 +59,20 @@ def _one_line(box: str) -> str:
     lines = [line.translate(_BOX).strip() for line in box.splitlines()]
     kept: list[str] = []
     for line in filter(None, lines[1:]):  # the first line is the frame's title
+        if not line.strip("-"):  # a rule
+            continue
         if line.startswith(("For full helptext", "Argument helptext", "Similar arguments")):
             break
         kept.append(line)
     said = " ".join(kept) or "cannot be parsed"
     # An error of a whole section names its own option; tyro's name for the section helps nobody.
-    return re.sub(r"^Error parsing [a-z.]+: ", "", said).rstrip(".")
+    said = re.sub(r"^Error parsing [A-Za-z_.]+: ", "", said).replace("[bold]", "")
+    said = re.sub(
+        r"no type matching (.+?) could be instantiated from (\[.*?\])\..*",
+        r"takes \1, found \2",
+        said,
+    )
+    return said.rstrip(".")
 
 
 def known_flags(options: type) -> set[str]:
@@ -77,6 +89,8 @@ def known_flags(options: type) -> set[str]:
             continue
         flag = (renamed[0] if renamed else name).replace("_", "-")
         flags.add(f"--{flag}")
+        if plain is bool:
+            flags.add(f"--no-{flag}")
     return flags
 
 

@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -42,6 +43,14 @@ class _Pace:
     drawn: float = 0.0
 
 
+_SHOWN = ("r_loss_article", "rate_nats", "loss_article")
+
+
+def _terms(losses: Mapping[str, float]) -> str:
+    distortion, rate, loss = (losses[key] for key in _SHOWN)
+    return f"distortion {_number(distortion)} + rate {rate:.2f} = {_number(loss)} nats"
+
+
 def _bar(title: str, console: Console) -> Listener:
     progress = Progress(
         TextColumn("[bold]{task.description}"),
@@ -70,15 +79,17 @@ def _bar(title: str, console: Console) -> Listener:
                 if now - pace.drawn < REFRESH_SECONDS:
                     return
                 pace.drawn = now
-                losses = event.losses()
                 progress.update(
                     task,
                     epoch=f"{event.epoch}/{pace.epochs}",
-                    losses=(
-                        f"distortion {_number(losses['r_loss_article'])} + rate "
-                        f"{losses['rate_nats']:.2f} = {_number(losses['loss_article'])} nats"
-                    ),
+                    losses=_terms(event.losses()),
                     speed=f"{pace.images_seen / max(now - pace.began, 1e-9):,.0f} img/s",
+                )
+            case EpochDone():
+                metrics = event.metrics
+                losses = {key: metrics[f"train_{key}"] for key in _SHOWN}
+                progress.update(
+                    task, epoch=f"{metrics['epoch']}/{pace.epochs}", losses=_terms(losses)
                 )
             case Ended():
                 progress.stop()

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import tyro
-
-from reparam.cli.parse import parse
+from reparam.cli.parse import RunFolder, parse
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.cli.tables import print_quality
 from reparam.data import DataConfig
@@ -24,7 +22,7 @@ class ReconstructOptions:
     reconstructions.
     """
 
-    run: tyro.conf.Positional[Path]
+    run: RunFolder
     """The run folder."""
 
     data: DataConfig = RUNS_OWN

@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import tyro
-
-from reparam.cli.parse import parse
+from reparam.cli.parse import RunFolder, parse
 from reparam.cli.session import train_with_progress
 from reparam.training import Run
 
@@ -20,7 +17,7 @@ class ResumeOptions:
     which changes the rest of a one-cycle run.
     """
 
-    run: tyro.conf.Positional[Path]
+    run: RunFolder
     """The run folder."""
 
     epochs: int | None = None

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from reparam.cli.parse import parse
+from reparam.cli.parse import RunFolder, parse
 from reparam.cli.selection import default_out
 from reparam.errors import ConfigError
 from reparam.evaluation import as_bytes, decode, sample_latents
@@ -31,7 +31,7 @@ class SampleOptions:
     latents, as latents.csv.
     """
 
-    run: tyro.conf.Positional[Path]
+    run: RunFolder
     """The run folder."""
 
     count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 100

@@ -35,7 +35,7 @@ def train_with_progress(
         listeners.append(tensorboard_writer(run))
     try:
         model = train(run, images, listeners)
-    except Interrupted:
+    except KeyboardInterrupt:
         again = again or f"reparam resume {shlex.quote(str(run.path))}"
         raise Interrupted(f"stopped; everything up to here is saved. Go on with: {again}") from None
     if not quiet:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reparam._version import __version__
@@ -14,11 +15,15 @@ from reparam.evaluation.latents import LatentFacts, latent_facts
 from reparam.model import parameter_counts
 from reparam.report.formulas import formulas
 from reparam.report.pictures import data_uri, draw_all, picture_size
+from reparam.report.projection import check_umap, chosen_plane
 from reparam.report.view import RunView, look_at
 from reparam.training import Run
 from reparam.training.weights import write_atomically
 
 Language = Literal["en", "ko"]
+
+GENERATOR = b'<meta name="generator" content="reparam '
+"""What a report says of itself near its beginning (layout.html.j2)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,13 @@ class ReportChoices:
     projection: Literal["plane", "umap"] = "plane"
     """How the scatter plots bring more than two dimensions onto paper: the plane of two axes, or
     UMAP (needs the package umap-learn)."""
+
+    def check(self, latent_dim: int) -> None:
+        """Raises ConfigError for choices that cannot be drawn, before anybody waits for them."""
+        if self.axes is not None:
+            chosen_plane(np.zeros((1, latent_dim), np.float32), self.axes)
+        if self.projection == "umap":
+            check_umap()
 
 
 @dataclass(frozen=True)
@@ -127,8 +139,7 @@ def write_report(
     """
     if not runs:
         raise ConfigError("a report needs at least one run folder, found none: name one")
-    if out.is_dir():
-        raise ConfigError(f"{out}: a folder stands where the page should be; name a file")
+    check_page(out)
     views = [look_at(run, run.images(), choices.axes, choices.projection) for run in runs]
     chapters = [
         chapter(view, figures / name if figures else None)
@@ -137,6 +148,16 @@ def write_report(
     html = render(chapters, choices.lang, command, seconds)
     write_atomically(out, html.encode())
     return out
+
+
+def check_page(out: Path) -> None:
+    """Raises ConfigError where a page must not be written: over anything but an older report."""
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"{out}: the report is a web page; give a name that ends in .html")
+    if out.is_dir():
+        raise ConfigError(f"{out}: a folder stands where the page should be; name a file")
+    if out.exists() and GENERATOR not in out.read_bytes()[:2000]:
+        raise ConfigError(f"{out}: exists and is no report of reparam's; choose another --out")
 
 
 def _told_apart(views: Sequence[RunView]) -> list[RunView]:

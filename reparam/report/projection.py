@@ -1,5 +1,6 @@
 """Latent spaces of any dimension on a plane, and back."""
 
+import importlib.util
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,15 +77,20 @@ class Scatter:
     labels: tuple[str, str]
 
 
-def umap_scatter(z: LatentArray) -> Scatter:
-    """UMAP of the latents (McInnes et al. 2018), seeded. Raises ConfigError without the package."""
-    try:
-        from umap import UMAP
-    except ImportError as error:
+def check_umap() -> None:
+    """Raises ConfigError when the package is not installed."""
+    if importlib.util.find_spec("umap") is None:
         raise ConfigError(
             "projection umap needs the package umap-learn, which is not installed: "
             "pip install 'reparam[umap]'"
-        ) from error
+        )
+
+
+def umap_scatter(z: LatentArray) -> Scatter:
+    """UMAP of the latents (McInnes et al. 2018), seeded. Raises ConfigError without the package."""
+    check_umap()
+    from umap import UMAP
+
     points = UMAP(n_components=2, random_state=0).fit_transform(z)
     d = z.shape[1]
     return Scatter(np.asarray(points, np.float32), (f"UMAP 1 of {d} dimensions", "UMAP 2"))

@@ -90,6 +90,12 @@ def look_at(
         raise RunError(
             f"{run.path}: its training is not finished; go on with `reparam resume {run.path}`"
         )
+    metrics = run.metrics()
+    if len(metrics) < result["epochs"]:
+        raise RunError(
+            f"{run.metrics_file}: {result['epochs']} epochs were trained, found {len(metrics)} "
+            "lines: it was cut short; restore it, or train the run again"
+        )
     model = run.load_model()
     split = images.held_out()
     chosen = images.splits[split][:MAX_POINTS]
@@ -106,7 +112,7 @@ def look_at(
         class_names=images.class_names,
         mu=parameters["mu"],
         log_var=parameters.get("log_var"),
-        metrics=run.metrics(),
+        metrics=metrics,
         result=result,
         scatter=umap_scatter(parameters["mu"]) if projection == "umap" else None,
         plane=chosen_plane(parameters["mu"], axes) if axes else principal_plane(parameters["mu"]),

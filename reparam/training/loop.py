@@ -87,7 +87,7 @@ class _Training:
         remove_leftovers(self.run.path)
         if self.run.checkpoint.exists():
             state.restore(self.run)
-            self.run.keep_metrics(state.position.epoch)
+        self.run.keep_metrics(state.position.epoch)
         if state.position.epoch < epochs and not state.position.finished:
             self.run.forget_result()
         with self._session(), stop_on_signal() as wish:

@@ -19,6 +19,7 @@ from reparam.training.config import RunConfig
 from reparam.training.settings import RECORDS, to_mapping, updated
 from reparam.training.weights import (
     FORMAT,
+    TEMPORARY,
     check_format,
     load_tensors,
     save_tensors,
@@ -44,6 +45,11 @@ OWN_ENTRIES = frozenset(
     )
 )
 """What a run folder may hold; a folder with anything else is never replaced."""
+
+OWN_SUFFIXES = frozenset(
+    (".json", ".jsonl", ".safetensors", ".png", ".html", ".csv", ".parquet", ".npy", ".npz")
+)
+"""The kinds of files that a run and its exports are made of."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,7 @@ class Run:
             raise RunError(f"{path}: a file stands where the run folder should be; choose another")
         if not path.is_dir() or not any(path.iterdir()):
             return
-        names = {entry.name for entry in path.iterdir()}
-        foreign = sorted(name for name in names - OWN_ENTRIES if not name.startswith("."))
+        foreign = foreign_files(path)
         if foreign or path.is_symlink() or not _is_reparams(path / "config.json"):
             what = repr(foreign[0]) if foreign else "no config.json of a run"
             raise RunError(f"{path}: holds other files ({what}); choose another --out")
@@ -230,7 +235,10 @@ class Run:
 
     def keep_metrics(self, epochs: int) -> None:
         """Drops the lines of epochs that a resumed run will go through again."""
-        kept = [line for line in self.metrics() if line["epoch"] <= epochs]
+        lines = self.metrics()
+        kept = [line for line in lines if line["epoch"] <= epochs]
+        if kept == lines and self.metrics_file.exists() == bool(lines):
+            return
         text = "".join(json.dumps(line) + "\n" for line in kept)
         write_atomically(self.metrics_file, text.encode())
 
@@ -253,7 +261,13 @@ class Run:
 
     def result(self) -> dict[str, Any] | None:
         """What the finished run came to; None while it is unfinished."""
-        return _read_json(self._result_file) if self._result_file.exists() else None
+        if not self._result_file.exists():
+            return None
+        result = _read_json(self._result_file)
+        missing = [key for key in ("epochs", "best_epoch", "seconds", "train") if key not in result]
+        if missing:
+            raise RunError(f"{self._result_file}: {', '.join(missing)} missing; train it again")
+        return result
 
     def forget_result(self) -> None:
         """The run goes on: what it came to is no longer true."""
@@ -266,6 +280,20 @@ class Run:
     def write_json(self, name: str, value: Any) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
         write_atomically(self.path / name, text.encode())
+
+
+def foreign_files(path: Path) -> list[str]:
+    """What lies in a run folder, at any depth, and is not a run's: it must not be deleted."""
+    files = [entry.relative_to(path) for entry in path.rglob("*") if not entry.is_dir()]
+    return sorted(
+        str(file)
+        for file in files
+        if not file.name.startswith((TEMPORARY, ".DS_Store"))
+        and (
+            file.parts[0] not in OWN_ENTRIES
+            or not (file.suffix in OWN_SUFFIXES or file.parts[0] == "tensorboard")
+        )
+    )
 
 
 def _read_json(file: Path) -> dict[str, Any]:

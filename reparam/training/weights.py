@@ -45,8 +45,9 @@ def remove_leftovers(folder: Path) -> None:
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], kind: str, state: Any) -> None:
     """Writes tensors with a JSON ``state`` beside them; ``kind`` says what the file is."""
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    header = {"reparam": kind, "format": str(FORMAT), "state": json.dumps(state)}
-    write_atomically(path, save(plain, metadata=header))
+    # One key: the library writes several in an order that changes from run to run.
+    header = json.dumps({"kind": kind, "format": FORMAT, "state": state})
+    write_atomically(path, save(plain, metadata={"reparam": header}))
 
 
 def load_tensors(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], Any]:
@@ -55,21 +56,24 @@ def load_tensors(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], Any]:
     Raises RunError, naming the file, when it is missing, damaged, foreign, or from a newer version.
     """
     if not path.is_file():
-        raise RunError(f"{path}: no such file; the run has not reached its first checkpoint")
+        raise RunError(
+            f"{path}: no such file; the run has not finished its first epoch: go on with "
+            "`reparam resume`"
+        )
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            header = json.loads((file.metadata() or {}).get("reparam", "{}"))
             # Clones: the file must not stay mapped, or Windows cannot replace it.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(
             f"{path}: damaged or not a safetensors file ({error}); restore it or train again"
         ) from error
-    if header.get("reparam") != kind:
-        found = header.get("reparam", "a file of another program")
+    if header.get("kind") != kind:
+        found = header.get("kind", "a file of another program")
         raise RunError(f"{path}: expected a reparam {kind}, found {found}; restore the right file")
     check_format(path, header.get("format"))
-    return tensors, json.loads(header.get("state", "{}"))
+    return tensors, header["state"]
 
 
 def check_format(path: Path, found: object) -> None:

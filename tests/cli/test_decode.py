@@ -86,4 +86,4 @@ def test_unfinished_run(refused, vae_run, latents, tmp_path) -> None:
     folder = tmp_path / "begun"
     folder.mkdir()
     (folder / "config.json").write_bytes((Run(vae_run).path / "config.json").read_bytes())
-    assert "has not reached its first checkpoint" in refused("decode", folder, latents)
+    assert "has not finished its first epoch" in refused("decode", folder, latents)

@@ -85,7 +85,7 @@ def test_bad_input_leaves_nothing_behind(refused, vae_run, shapes_file, tmp_path
         (("encode", vae_run, "digit", "--out", out / "z.csv"), "did you mean digits"),
         (("encode", vae_run, "--split", "tset"), "--split"),
         (("encode", vae_run, "--spilt", "test"), "did you mean --split"),
-        (("encode",), "PATH"),
+        (("encode",), "RUN"),
     ]
     for args, message in cases:
         assert message in refused(*args)

@@ -105,6 +105,41 @@ def test_a_folder_of_other_things_is_never_overwritten(refused, shapes_file, tmp
     assert (tmp_path / "thesis.txt").exists()
 
 
+@pytest.mark.parametrize("name", [".git/precious", "figures/mine.psd", "notes.txt"])
+def test_foreign_files_inside_a_run_are_never_deleted(refused, ae_run, tmp_path, name) -> None:
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(ae_run, run)
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).write_text("mine")
+    line = refused("train", "digits", "--out", run, "--overwrite")
+    assert name in line
+    assert (run / name).read_text() == "mine"
+
+
+def test_a_report_replaces_reports_and_nothing_else(refused, reparam, ae_run, tmp_path) -> None:
+    out = tmp_path / "page.html"
+    assert reparam("report", ae_run, "--out", out).status == 0
+    assert reparam("report", ae_run, "--out", out).status == 0
+    assert "ends in .html" in refused("report", ae_run, "--out", tmp_path / "data.npz")
+    out.write_text("<html>my homepage</html>")
+    assert "no report of reparam's" in refused("report", ae_run, "--out", out)
+    assert out.read_text() == "<html>my homepage</html>"
+
+
+def test_batch_norm_can_be_put_on_and_off(reparam) -> None:
+    for words, expected in (
+        (["--model", "ae-functional"], True),
+        (["--model", "ae-functional", "--no-batch-norm"], False),
+        (["--model", "ae-functional", "--batch-norm"], True),
+        (["--model", "ae", "--no-batch-norm"], False),
+        (["--model", "ae", "--batch-norm"], True),
+    ):
+        config = json.loads(reparam("train", *words, "--dry-run").out)
+        assert config["model"]["batch_norm"] is expected
+
+
 @pytest.mark.parametrize("beside", [[], ["src.py"]], ids=["alone", "with code"])
 def test_a_config_json_of_another_program_is_never_overwritten(
     refused, shapes_file, tmp_path, beside
@@ -175,9 +210,11 @@ def test_a_run_folder_tells_how_it_was_made(ae_run: Path, vae_run: Path) -> None
         (lambda run: newer(run / "config.json"), "written by a newer reparam (format 99"),
         (lambda run: cut(run / "model.safetensors"), "model.safetensors: damaged"),
         (lambda run: (run / "model.safetensors").unlink(), "model.safetensors: no such file"),
+        (lambda run: cut(run / "metrics.jsonl"), "metrics.jsonl: 2 epochs were trained"),
+        (lambda run: (run / "result.json").write_text("{}"), "result.json: epochs"),
         (lambda run: (run / "model.safetensors").write_bytes(b"hello"), "damaged or not a safe"),
     ],
-    ids=["no config", "cut config", "newer", "cut weights", "no weights", "foreign weights"],
+    ids=range(8),
 )
 def test_damaged_runs_are_refused_by_name(damage, expected, refused, vae_run, tmp_path) -> None:
     import shutil

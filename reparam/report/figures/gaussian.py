@@ -39,7 +39,9 @@ def marginals(view: RunView) -> Figure:
     with house_style():
         figure = new_figure(3.1 * shown, 2.7)
         for axes, j in zip(figure.subplots(1, shown, squeeze=False)[0], order, strict=True):
-            axes.hist(z[:, j], bins=60, range=(-5, 5), density=True, color="#cfe1f3")
+            near = z[np.abs(z[:, j]) <= 5, j]
+            if len(near):
+                axes.hist(near, bins=60, range=(-5, 5), density=True, color="#cfe1f3")
             axes.plot(x, norm.pdf(x), color=SECOND, lw=1.8, label="N(0, 1)")
             other = norm.pdf(x, -2, np.sqrt(0.5))
             axes.plot(x, other, color=MUTED, lw=1, ls="--", label="N(−2, 0.5)")
@@ -54,9 +56,14 @@ def marginals(view: RunView) -> Figure:
         return figure
 
 
-def covariance(view: RunView) -> Figure:
-    """Figures 15 and 16: the aggregate posterior's covariance against the identity's."""
+def covariance(view: RunView) -> Figure | None:
+    """Figures 15 and 16: the aggregate posterior's covariance against the identity's.
+
+    None for a single image, which has no covariance.
+    """
     z = posterior_samples(view)
+    if len(z) < 2:
+        return None
     points = view.plane.onto(z)
     mean, cov = points.mean(0), np.cov(points.T)
     with house_style():

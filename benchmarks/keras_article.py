@@ -3,9 +3,9 @@
     pip install tensorflow-cpu keras
     REPARAM_DATA=FOLDER_WITH_MNIST python benchmarks/keras_article.py [--seed 0]
 
-The first 2,000 MNIST training images, batch 32, 200 epochs, Adam at 5e-4, factor 1000; judged on the
-10,000 test images with z sampled. Uses nothing of reparam, so that it can run in an environment of
-its own. Prints one line of figures in the article's units.
+The first 2,000 MNIST training images, batch 32, 200 epochs, Adam at 5e-4, factor 1000; judged on
+the 10,000 test images with z sampled. Uses nothing of reparam, so that it can run in an environment
+of its own. Prints one line of figures in the article's units.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import torch
@@ -10,9 +11,7 @@ from reparam.model import Autoencoder, ModelConfig, build_autoencoder, parameter
 from reparam.objective import ObjectiveConfig, Weight, elbo_terms
 from reparam.objective.units import variance_of
 
-keras = pytest.importorskip("keras")
-
-from .keras_reference import (  # noqa: E402
+from .keras_reference import (
     KerasReference,
     build_reference,
     carry_from_keras,

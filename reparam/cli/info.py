@@ -114,7 +114,7 @@ def _print_run(facts: dict[str, Any]) -> None:
         title = (
             f"result after {result['epochs']} epochs, {result['seconds']:.1f} s, "
             f"{result['images_per_second']:,.0f} images/s "
-            f"({result['device']}, {result['precision']})"
+            f"({result['device']}, {result['precision']}, {result['kernels']} kernels)"
         )
         print_table(_result(result), title)
 

@@ -107,7 +107,8 @@ def _lines(title: str) -> Listener:
                 pace.seconds = event.seconds
                 print(
                     f"{title}: {event.images} images, {event.epochs} epochs of "
-                    f"{event.steps_per_epoch} batches, {event.device}, {event.precision}; "
+                    f"{event.steps_per_epoch} batches, {event.device}, {event.precision}, "
+                    f"{event.kernels} kernels; "
                     "losses in nats, without the likelihood's constant (the article's units)",
                     file=sys.stderr,
                 )

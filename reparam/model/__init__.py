@@ -3,6 +3,7 @@
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
 from reparam.model.batches import BATCH, in_batches
 from reparam.model.config import ModelConfig
+from reparam.model.layers import use_native
 from reparam.model.likelihood import GaussianLikelihood, NormalPixels
 from reparam.model.networks import Decoder, Encoder
 from reparam.model.pixels import from_bytes, to_bytes
@@ -31,4 +32,5 @@ __all__ = [
     "layer_table",
     "parameter_counts",
     "to_bytes",
+    "use_native",
 ]

@@ -9,6 +9,7 @@ from torch import nn
 from reparam.errors import ShapeError
 from reparam.model.config import ModelConfig
 from reparam.model.layers import (
+    Block,
     Dense,
     SameConv2d,
     SameConvTranspose2d,
@@ -75,7 +76,7 @@ class Encoder(nn.Module):
                 order=config.encoder_order,
                 dropout=config.dropout,
             )
-            self.blocks.append(nn.Sequential(conv, tail))
+            self.blocks.append(Block(conv, tail))
             channels = filters
         last = encoder_sizes((height, width), config.encoder_strides)[-1]
         self.feature_shape = (*last, channels)
@@ -130,7 +131,7 @@ class Decoder(nn.Module):
                 order=config.decoder_order,
                 dropout=config.dropout,
             )
-            self.blocks.append(nn.Sequential(conv) if is_last else nn.Sequential(conv, tail))
+            self.blocks.append(Block(conv, None if is_last else tail))
             channels = filters
         self.output = config.output_activation
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from reparam.model.autoencoder import Autoencoder
-from reparam.model.layers import BatchNorm, Dense, SameConv2d, SameConvTranspose2d
+from reparam.model.layers import BatchNorm, Dense, Dropout, SameConv2d, SameConvTranspose2d
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ def _describe(module: nn.Module, name: str) -> str | None:
             return f"transposed convolution {size}, stride {module.stride}"
         case BatchNorm():
             return "batch normalisation"
-        case nn.Dropout():
-            return f"dropout {module.p:g}"
+        case Dropout():
+            return f"dropout {module.rate:g}"
         case Dense():
             return f"dense: {name.rsplit('.', 1)[-1]}" if "heads" in name else "dense, reshape"
     return None

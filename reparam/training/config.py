@@ -43,6 +43,10 @@ class TrainingConfig:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the convolutions; auto takes bfloat16 where the processor has it."""
 
+    kernels: Literal["auto", "native", "pytorch"] = "auto"
+    """What computes bfloat16 convolutions on a CPU: native are this package's own, which are
+    compiled on first use where the processor has AVX512-BF16 and g++ is installed."""
+
     device: str = "auto"
     """auto, cpu, cuda or mps."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from reparam.errors import ConfigError
+from reparam.model.native import unavailable_because
 from reparam.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -52,3 +53,19 @@ def launch(config: TrainingConfig) -> tuple["Fabric", str]:
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if use_bfloat16 else "32-true"
     return Fabric(accelerator=device, devices=1, precision=precision), precision
+
+
+def choose_kernels(config: TrainingConfig, device: str, precision: str) -> str:
+    """native or pytorch. Raises ConfigError when native ones are wanted and cannot be had."""
+    if config.kernels == "pytorch":
+        return "pytorch"
+    why_not = (
+        "they are for bfloat16 on a CPU"
+        if device != "cpu" or precision != "bf16-mixed"
+        else unavailable_because()
+    )
+    if why_not is None:
+        return "native"
+    if config.kernels == "native":
+        raise ConfigError(f"kernels native cannot be had: {why_not}; take --kernels auto")
+    return "pytorch"

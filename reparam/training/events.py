@@ -18,6 +18,8 @@ class Started:
     images: int
     device: str
     precision: str
+    kernels: str
+    """native or pytorch: what computes the convolutions."""
     seconds: float
     """Spent in training steps by earlier sessions."""
 

@@ -11,10 +11,10 @@ from torch import nn
 
 from reparam.data import ImageSet
 from reparam.errors import ReparamError
-from reparam.model import Autoencoder, from_bytes, in_batches
+from reparam.model import Autoencoder, from_bytes, in_batches, use_native
 from reparam.objective import ObjectiveConfig, Weight, elbo_terms
 from reparam.training.config import RunConfig
-from reparam.training.device import launch
+from reparam.training.device import choose_kernels, launch
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
 from reparam.training.optimiser import build_optimiser, learning_rate_at, set_step
@@ -55,6 +55,8 @@ class _Training:
         self.run, self.images, self.listeners = run, images, listeners
         self.config: RunConfig = run.config()
         self.fabric, self.precision = launch(self.config.training)
+        device = self.fabric.device.type
+        self.kernels = choose_kernels(self.config.training, device, self.precision)
         self.pixels = torch.from_numpy(images.split_images("train")).to(self.fabric.device)
         self.state = self._new_state()
         module = Objective(self.state.model, self.config.objective)
@@ -67,6 +69,8 @@ class _Training:
     def _new_state(self) -> State:
         torch.manual_seed(self.config.seed)
         model = build_model(self.config, self.images.image_shape)
+        if self.kernels == "native":
+            use_native(model)
         device = self.fabric.device
         # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
         model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -108,6 +112,7 @@ class _Training:
                 images=len(self.pixels),
                 device=str(self.fabric.device),
                 precision=self.precision,
+                kernels=self.kernels,
                 seconds=position.seconds,
             )
         )
@@ -212,6 +217,7 @@ class _Training:
             "images_per_second": position.epoch * len(self.pixels) / max(position.seconds, 1e-9),
             "device": str(self.fabric.device),
             "precision": self.precision,
+            "kernels": self.kernels,
         }
         for split in ("train", "valid", "test"):
             if len(pixels := self.images.split_images(split)):

@@ -1,0 +1,20 @@
+"""Kernels of our own for training on processors with AVX512-BF16, built on first use.
+
+They compute what PyTorch computes, in bfloat16 with sums in float32, and are built from the C++
+beside this file with the machine's g++. Where that cannot be, PyTorch's own kernels do the work.
+"""
+
+from reparam.model.native.activation import Activation
+from reparam.model.native.build import available, unavailable_because
+from reparam.model.native.convolution import Convolution, convolution
+from reparam.model.native.tail import CHANNELS, normalised
+
+__all__ = [
+    "CHANNELS",
+    "Activation",
+    "Convolution",
+    "available",
+    "convolution",
+    "normalised",
+    "unavailable_because",
+]

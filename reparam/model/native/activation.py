@@ -1,0 +1,47 @@
+"""LeakyReLU and dropout as the kernels take them."""
+
+import ctypes
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Activation:
+    """LeakyReLU, then dropout."""
+
+    slope: float = 1.0
+    """Of LeakyReLU below zero; 1 for none."""
+    dropout: float = 0.0
+    """Share of values dropped; the random bits that choose resolve it to 1/65536."""
+
+    @property
+    def is_identity(self) -> bool:
+        return self.slope == 1 and not self.dropout
+
+    def structure(self) -> "ActivationStructure":
+        """For one call of a kernel; with dropout it draws two seeds from PyTorch's generator."""
+        below = round(self.dropout * 2**16)
+        seeds = torch.randint(2**32, (2,)).tolist() if below else (0, 0)
+        keep_scale = 2**16 / (2**16 - below)
+        return ActivationStructure(self.slope, below, keep_scale, (ctypes.c_uint32 * 2)(*seeds))
+
+
+class ActivationStructure(ctypes.Structure):
+    """``Activation`` in simd.h."""
+
+    _fields_ = [
+        ("slope", ctypes.c_float),
+        ("drop_below", ctypes.c_uint32),
+        ("keep_scale", ctypes.c_float),
+        ("seed", ctypes.c_uint32 * 2),
+    ]
+
+
+def pointer(tensor: torch.Tensor | None) -> ctypes.c_void_p:
+    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
+
+
+def in_layout(x: torch.Tensor) -> torch.Tensor:
+    """x (B, C, H, W) in bfloat16 and channels-last, as the kernels take it."""
+    return x.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)

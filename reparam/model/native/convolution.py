@@ -1,0 +1,129 @@
+"""Convolutions and transposed convolutions, forward and backward, by our own kernels."""
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from reparam.model.native.activation import Activation, in_layout, pointer
+from reparam.model.native.build import library
+
+GROUP = 32
+"""Channels along a register are handled in groups of this many."""
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """What a convolution does to the sides of its input."""
+
+    kernel: int
+    stride: int
+    before: tuple[int, int]
+    """Zeros above and left of the larger of the two sides."""
+    out_size: tuple[int, int]
+    transposed: bool
+
+
+class _Geometry(ctypes.Structure):
+    """``Geometry`` in geometry.h."""
+
+    _fields_ = [
+        (name, ctypes.c_int32)
+        for name in (
+            *("images", "in_h", "in_w", "in_c", "out_h", "out_w", "out_c"),
+            *("kernel", "stride", "before_h", "before_w", "scatter"),
+        )
+    ]
+
+
+def convolution(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    how: Convolution,
+    act: Activation,
+) -> torch.Tensor:
+    """``how`` and then ``act`` of x (B, C, H, W): bfloat16 and channels-last; differentiable.
+
+    ``weight``: (C2, C, k, k), or (C, C2, k, k) where transposed; float32, as the bias (C2,).
+    """
+    return _Convolution.apply(x, weight, bias, how, act)
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        how: Convolution,
+        act: Activation,
+    ) -> torch.Tensor:
+        kernels = library()
+        x = in_layout(x)
+        channels = weight.shape[1 if how.transposed else 0]
+        geometry = _geometry(x, (channels, *how.out_size), how)
+        ctx.how, ctx.act, ctx.geometry = how, act.structure(), geometry
+        packed = _packed(kernels, geometry, weight, how)
+        padded = torch.zeros(channels + -channels % GROUP)
+        padded[:channels] = bias
+        y = torch.empty(
+            (x.shape[0], channels, *how.out_size),
+            dtype=torch.bfloat16,
+            memory_format=torch.channels_last,
+        )
+        kernels.convolve(
+            ctypes.byref(geometry),
+            ctypes.byref(ctx.act),
+            *map(pointer, (x, packed, padded, y)),
+        )
+        ctx.save_for_backward(x, weight, None if act.is_identity else y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        kernels = library()
+        x, weight, y = ctx.saved_tensors
+        how, geometry = ctx.how, ctx.geometry
+        dy = in_layout(gradients[0])
+        dx = packed = None
+        if ctx.needs_input_grad[0]:
+            dx = torch.empty_like(x)
+            packed = _packed(kernels, _geometry(dy, x.shape[1:], how), weight, how, adjoint=True)
+        larger, smaller = (dy, x) if how.transposed else (x, dy)
+        channels = smaller.shape[1]
+        weights = torch.zeros(how.kernel**2, larger.shape[1], channels + -channels % GROUP)
+        bias = torch.zeros(dy.shape[1], dtype=torch.float64)
+        kernels.convolve_backward(
+            ctypes.byref(geometry),
+            ctypes.byref(ctx.act),
+            *map(pointer, (x, y, dy, packed, dx, weights, bias)),
+        )
+        dw = weights[..., :channels].permute(2, 1, 0).unflatten(2, (how.kernel, how.kernel))
+        return dx, dw, bias.float(), None, None
+
+
+def _geometry(x: torch.Tensor, out: tuple[int, ...] | torch.Size, how: Convolution) -> _Geometry:
+    (images, channels, height, width), (out_c, out_h, out_w) = x.shape, out
+    sizes = (images, height, width, channels, out_h, out_w, out_c)
+    return _Geometry(*sizes, how.kernel, how.stride, *how.before, how.transposed)
+
+
+def _packed(
+    kernels: ctypes.CDLL,
+    geometry: _Geometry,
+    weight: torch.Tensor,
+    how: Convolution,
+    *,
+    adjoint: bool = False,
+) -> torch.Tensor:
+    """The weights in bfloat16, in the order in which the inner loop takes them."""
+    packed = torch.empty(kernels.packed_size(ctypes.byref(geometry)), dtype=torch.bfloat16)
+    gives, takes = (1, 0) if how.transposed is not adjoint else (0, 1)
+    if weight.stride(2) != how.kernel * weight.stride(3):
+        weight = weight.contiguous()
+    strides = (ctypes.c_int64(weight.stride(i)) for i in (gives, takes, 3))
+    kernels.pack(ctypes.byref(geometry), pointer(weight), *strides, pointer(packed))
+    return packed

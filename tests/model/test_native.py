@@ -1,0 +1,223 @@
+"""Our own kernels compute what PyTorch computes, to the rounding of bfloat16."""
+
+import shutil
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from reparam.model.layers import (
+    BatchNorm,
+    Block,
+    SameConv2d,
+    SameConvTranspose2d,
+    Tail,
+    use_native,
+)
+from reparam.model.native import Activation, available, normalised, unavailable_because
+from reparam.model.native.convolution import Convolution, convolution
+
+BITS = 2**-8
+"""Relative rounding of bfloat16."""
+
+HERE = torch.cpu.get_capabilities().get("avx512_bf16", False) and shutil.which("g++") is not None
+needs_kernels = pytest.mark.skipif(not HERE, reason="no AVX512-BF16 or no g++ on this machine")
+
+
+def test_the_kernels_are_there_wherever_they_can_be_built() -> None:
+    assert available() is (unavailable_because() is None)
+    if HERE:
+        assert unavailable_because() is None
+
+
+def rounded(*shape: int, generator: torch.Generator) -> torch.Tensor:
+    """Values that bfloat16 holds exactly, in float32."""
+    return torch.randn(*shape, generator=generator).bfloat16().float()
+
+
+sizes = st.integers(1, 17)
+channels = st.sampled_from([1, 2, 3, 5, 8, 16, 24, 32, 33, 64])
+
+
+@needs_kernels
+@settings(deadline=None, max_examples=80)
+@given(
+    images=st.integers(1, 5),
+    size=st.tuples(sizes, sizes),
+    c_in=channels,
+    c_out=channels,
+    kernel=st.integers(1, 5),
+    stride=st.integers(1, 3),
+    transposed=st.booleans(),
+    cut=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    slope=st.sampled_from([1.0, 0.3, 0.0]),
+)
+def test_convolutions_and_their_gradients_are_pytorchs(
+    images, size, c_in, c_out, kernel, stride, transposed, cut, slope
+) -> None:
+    generator = torch.Generator().manual_seed(images * 1000 + size[0] * 10 + kernel)
+    x = rounded(images, c_in, *size, generator=generator)
+    if transposed:
+        out = tuple(
+            max(side * stride - min(c, stride - 1), 1) for side, c in zip(size, cut, strict=True)
+        )
+        layer = SameConvTranspose2d(c_in, c_out, kernel, stride, out)
+    else:
+        layer = SameConv2d(c_in, c_out, kernel, stride)
+    with torch.no_grad():
+        layer.weight.copy_(layer.weight.bfloat16())
+        layer.bias.copy_(rounded(c_out, generator=generator))
+
+    def gradients(y: torch.Tensor, inputs: torch.Tensor) -> list[torch.Tensor]:
+        dy = rounded(*y.shape, generator=torch.Generator().manual_seed(7))
+        grads = torch.autograd.grad(y, (inputs, layer.weight, layer.bias), dy.to(y.dtype))
+        return [y.float(), *(g.float() for g in grads)]
+
+    ours_in, reference_in = x.bfloat16().requires_grad_(), x.clone().requires_grad_()
+    ours = gradients(
+        convolution(ours_in, layer.weight, layer.bias, layer.how(x), Activation(slope)), ours_in
+    )
+    reference = gradients(F.leaky_relu(layer(reference_in), slope), reference_in)
+    # The gradient through the activation is rounded to bfloat16 once before it is summed.
+    for name, mine, its in zip(("y", "dx", "dw", "db"), ours, reference, strict=True):
+        scale = its.abs().max().clamp(min=1e-3)
+        assert ((mine - its).abs().max() / scale).item() < 2 * BITS, name
+
+
+@needs_kernels
+@settings(deadline=None, max_examples=40)
+@given(
+    channels=st.sampled_from([16, 32, 64]),
+    size=st.integers(1, 9),
+    order=st.sampled_from(["act-norm", "norm-act"]),
+    images=st.integers(2, 6),
+)
+def test_batch_norm_and_its_gradients_are_pytorchs(channels, size, order, images) -> None:
+    torch.manual_seed(size)
+    tail = Tail(channels, slope=0.3, batch_norm=True, order=order, dropout=0.0)
+    norm = tail.norm
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    x = torch.randn(images, channels, size, size).bfloat16()
+    dy = torch.randn(x.shape).bfloat16()
+    ours_in, reference_in = x.clone().requires_grad_(), x.float().requires_grad_()
+    act_first = order == "act-norm"
+    y, mean, variance = normalised(
+        ours_in, norm.weight, norm.bias, Activation(0.3), act_first=act_first, eps=norm.eps
+    )
+    inputs = (norm.weight, norm.bias)
+    ours = [y, *torch.autograd.grad(y, (ours_in, *inputs), dy), mean, variance]
+    its = tail(reference_in)
+    seen = F.leaky_relu(x.float(), 0.3) if act_first else x.float()
+    reference = [its, *torch.autograd.grad(its, (reference_in, *inputs), dy.float())]
+    reference += [seen.mean((0, 2, 3)), seen.var((0, 2, 3), unbiased=False)]
+    for mine, expected in zip(ours, reference, strict=True):
+        scale = expected.abs().max().clamp(min=1e-2)
+        assert ((mine - expected).abs().max() / scale).item() < BITS
+
+
+@needs_kernels
+def test_a_block_observes_the_batch_as_pytorchs_does() -> None:
+    torch.manual_seed(0)
+    blocks = [
+        Block(
+            SameConv2d(8, 16, 3, 1),
+            Tail(16, slope=0.3, batch_norm=True, order="norm-act", dropout=0.0),
+        )
+        for _ in range(2)
+    ]
+    blocks[1].load_state_dict(blocks[0].state_dict())
+    use_native(blocks[0])
+    x = torch.randn(20, 8, 9, 9)
+    with torch.autocast("cpu", torch.bfloat16):
+        ours = blocks[0](x)
+    assert (ours - blocks[1](x)).abs().max() < 0.1
+    for name in ("running_mean", "running_var"):
+        one, two = (getattr(block[1].norm, name) for block in blocks)
+        assert torch.allclose(one, two, atol=1e-3)
+
+
+@needs_kernels
+@pytest.mark.parametrize("rate", [0.25, 0.1, 0.5])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_dropout_drops_its_share_and_keeps_the_mean(rate: float, batch_norm: bool) -> None:
+    torch.manual_seed(0)
+    block = Block(
+        SameConv2d(16, 32, 1, 1),
+        Tail(32, slope=1.0, batch_norm=batch_norm, order="act-norm", dropout=rate),
+    )
+    torch.nn.init.zeros_(block[0].weight)
+    torch.nn.init.ones_(block[0].bias)
+    if batch_norm:
+        torch.nn.init.ones_(block[1].norm.bias)
+    use_native(block)
+    x = torch.zeros(50, 16, 20, 20, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        y, again = block(x), block(x)
+    n = y.numel()
+    dropped = (y == 0).float()
+    spread = (rate * (1 - rate) / n) ** 0.5
+    assert abs(dropped.mean().item() - rate) < 5 * spread
+    assert torch.allclose(y[y != 0], torch.tensor(1 / (1 - rate)).bfloat16())
+    # Neither neighbours, nor channels, nor two calls drop together.
+    flat, other = dropped.permute(0, 2, 3, 1).flatten(), (again == 0).permute(0, 2, 3, 1).flatten()
+    for one, two in ((flat[:-1], flat[1:]), (flat[:-32], flat[32:]), (flat, other.float())):
+        both = (one * two).mean().item()
+        assert abs(both - rate**2) < 5 * (rate**2 * (1 - rate**2) / n) ** 0.5 + 2e-4
+
+
+@needs_kernels
+def test_a_dropped_value_gets_no_gradient_and_a_kept_zero_does() -> None:
+    torch.manual_seed(0)
+    how = Convolution(1, 1, (0, 0), (8, 8), transposed=False)
+    weight, bias = torch.zeros(32, 16, 1, 1), torch.zeros(32, requires_grad=True)
+    x = torch.zeros(4, 16, 8, 8)
+    y = convolution(x, weight, bias, how, Activation(0.5, 0.25))
+    assert (y == 0).all()
+    (db,) = torch.autograd.grad(y, bias, torch.ones_like(y))
+    kept = db / (0.5 / 0.75) / (4 * 8 * 8)
+    assert ((kept - 0.75).abs() < 0.15).all()
+
+
+@needs_kernels
+def test_the_same_seed_gives_the_same_values_and_gradients() -> None:
+    def once() -> list[torch.Tensor]:
+        torch.manual_seed(3)
+        block = Block(
+            SameConv2d(3, 32, 3, 2),
+            Tail(32, slope=0.3, batch_norm=True, order="norm-act", dropout=0.25),
+        )
+        use_native(block)
+        with torch.autocast("cpu", torch.bfloat16):
+            y = block(torch.rand(9, 3, 13, 11))
+        return [y, *torch.autograd.grad(y.float().square().sum(), list(block.parameters()))]
+
+    for one, two in zip(once(), once(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_without_bfloat16_a_native_block_is_pytorchs() -> None:
+    torch.manual_seed(0)
+    tail = Tail(16, slope=0.3, batch_norm=True, order="norm-act", dropout=0.0)
+    block = Block(SameConv2d(1, 16, 3, 1), tail).eval()
+    x = torch.rand(2, 1, 5, 5)
+    before = block(x)
+    use_native(block)
+    assert torch.equal(block(x), before)
+
+
+@needs_kernels
+def test_evaluation_in_bfloat16_uses_the_moving_statistics() -> None:
+    torch.manual_seed(0)
+    tail = Tail(16, slope=0.3, batch_norm=True, order="norm-act", dropout=0.5)
+    assert isinstance(tail.norm, BatchNorm)
+    torch.nn.init.normal_(tail.norm.running_mean)
+    block = Block(SameConv2d(1, 16, 3, 1), tail).eval()
+    x = torch.rand(2, 1, 5, 5)
+    expected = block(x)
+    use_native(block)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = block(x)
+    assert (y - expected).abs().max() < 4 * BITS * expected.abs().max()

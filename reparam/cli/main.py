@@ -75,6 +75,10 @@ def _say_warning(
 
 def main() -> int:
     """The console script. Exit status: 0 done, 2 a mistake that one can mend, 130 interrupted."""
+    # Threads that wait for one another spin for a moment, not for the several milliseconds that
+    # are GNU OpenMP's default: as fast on a quiet machine, and many times as fast on a busy one
+    # (docs/log.md). It is read when PyTorch is imported, which comes later.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     warnings.showwarning = _say_warning
     try:
         return run(sys.argv[1:])

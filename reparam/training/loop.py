@@ -17,6 +17,7 @@ from reparam.training.config import RunConfig
 from reparam.training.device import choose_kernels, launch
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
+from reparam.training.memory import kept_memory
 from reparam.training.optimiser import build_optimiser, learning_rate_at, set_step
 from reparam.training.run import Run, build_model
 from reparam.training.state import State, epoch_order
@@ -94,7 +95,7 @@ class _Training:
         self.run.keep_metrics(state.position.epoch)
         if state.position.epoch < epochs and not state.position.finished:
             self.run.forget_result()
-        with self._session(), stop_on_signal() as wish:
+        with self._session(), kept_memory(), stop_on_signal() as wish:
             while state.position.epoch < epochs and not state.position.finished:
                 self.train_epoch(wish)
                 self.close_epoch()

@@ -1,6 +1,6 @@
 """Speed per step: reparam beside what people would take instead, on the CPU.
 
-    REPARAM_DATA=FOLDER_WITH_MNIST python benchmarks/speed.py [--rounds 5] [--images 4096] [--quick]
+    REPARAM_DATA=FOLDER_WITH_MNIST python benchmarks/speed.py [--rounds 5] [--images 2048] [--quick]
 
 Every round measures the machine's own rates and then each peer, one after the other in a process of
 its own, in an order that turns from round to round. A process trains afresh at every batch size: an
@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--peers", nargs="+", choices=TITLES, default=list(TITLES))
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[32, 128, 256, 512])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=4096)
+    parser.add_argument("--images", type=int, default=2048)
     parser.add_argument("--quick", action="store_true", help="2 rounds of 256 images, printed")
     options = parser.parse_args()
     if options.data_dir is None:

@@ -1,5 +1,6 @@
 PYTHON ?= python3
 VENV   ?= .venv
+BENCH  ?= .venv-bench
 BIN    := $(VENV)/bin
 
 .PHONY: install demo test test-slow lint bench clean
@@ -27,8 +28,15 @@ test: lint  ## lint, types, import rules and the test suite
 test-slow: install  ## the tests that take minutes
 	OMP_NUM_THREADS=$$(nproc 2>/dev/null || echo 2) $(BIN)/python -m pytest -m slow
 
-bench: install  ## remake the figures of benchmarks/RESULTS.md
-	$(BIN)/python benchmarks/article.py
+# What the benchmarks compare with (TensorFlow, Lightning, pythae) stays out of the normal environment.
+$(BENCH)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	touch $@
+
+bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md
+	$(BENCH)/bin/python benchmarks/speed.py
+	$(BENCH)/bin/python benchmarks/article.py
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache

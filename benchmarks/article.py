@@ -9,7 +9,6 @@ benchmarks/RESULTS.md.
 import argparse
 import os
 import shlex
-import statistics
 import sys
 import tempfile
 import time
@@ -17,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from machine import describe
-from results import write_section
+from results import spread, write_section
 
 from reparam.data import ImageSet, load_images
 from reparam.training import Run, preset_config, train
@@ -59,12 +58,6 @@ def measure(model: str, recipe: str, seed: int, images: ImageSet, data_dir: Path
         test_mse=test["mse"],
         test_kl=test["rate_nats"],
     )
-
-
-def spread(values: list[float], digits: int) -> str:
-    """Median (lowest to highest)."""
-    low, high = min(values), max(values)
-    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def main() -> None:

@@ -31,20 +31,29 @@ def images(name: str) -> np.ndarray:
     return np.frombuffer(raw, np.uint8, offset=16).reshape(-1, 28, 28, 1).astype("float32") / 255
 
 
-def networks() -> tuple[keras.Model, keras.Model]:
+def networks(batch_norm: bool = False, dropout: float = 0.0) -> tuple[keras.Model, keras.Model]:
     """Encoder (image → mu, log_var) and decoder (z → image)."""
     layers = keras.layers
+
+    def after(h: keras.KerasTensor, norm_first: bool) -> keras.KerasTensor:
+        steps = [layers.LeakyReLU(negative_slope=SLOPE)]
+        if batch_norm:
+            steps.insert(0 if norm_first else 1, layers.BatchNormalization())
+        if dropout:
+            steps.append(layers.Dropout(dropout))
+        for step in steps:
+            h = step(h)
+        return h
+
     image = h = keras.Input((28, 28, 1))
     for filters, stride in zip((32, 64, 64, 64), (1, 2, 2, 1), strict=True):
-        h = layers.Conv2D(filters, 3, strides=stride, padding="same")(h)
-        h = layers.LeakyReLU(negative_slope=SLOPE)(h)
+        h = after(layers.Conv2D(filters, 3, strides=stride, padding="same")(h), True)
     h = layers.Flatten()(h)
     encoder = keras.Model(image, [layers.Dense(2)(h), layers.Dense(2)(h)])
     z = keras.Input((2,))
     h = layers.Reshape((7, 7, 64))(layers.Dense(7 * 7 * 64)(z))
     for filters, stride in zip((64, 64, 32), (1, 2, 2), strict=True):
-        h = layers.Conv2DTranspose(filters, 3, strides=stride, padding="same")(h)
-        h = layers.LeakyReLU(negative_slope=SLOPE)(h)
+        h = after(layers.Conv2DTranspose(filters, 3, strides=stride, padding="same")(h), False)
     h = layers.Conv2DTranspose(1, 3, padding="same", activation="sigmoid")(h)
     return encoder, keras.Model(z, h)
 

@@ -1,11 +1,38 @@
-"""What a figure was measured on: processor, memory, versions, commit."""
+"""What a figure was measured on: processor, memory, versions, commit, and what the machine can do.
 
+    python benchmarks/machine.py
+
+prints the machine's own rates as JSON: matrix products in float32 and bfloat16, and copying.
+"""
+
+import json
 import os
 import platform
+import statistics
 import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+
+MATRIX_SIDES = {"cpu": (512, 1024, 2048, 3072), "cuda": (2048, 4096, 8192, 16384)}
+COPY_BYTES = {"cpu": 2**28, "cuda": 2**32}
+"""Far beyond any cache."""
+REPEATS = 7
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What the machine reaches on work that suits it."""
+
+    float32: float
+    """Operations a second in the best matrix product, 2 for each multiply-add."""
+    bfloat16: float
+    copy: float
+    """Bytes a second, read and written, of a copy in memory."""
 
 
 def processor() -> str:
@@ -40,3 +67,40 @@ def describe() -> str:
         f"{processor()}, {os.cpu_count()} cores, {device}; Python {platform.python_version()}, "
         f"torch {torch.__version__}; commit {commit()}"
     )
+
+
+def measure_rates(device: str = "cpu") -> Rates:
+    """The best median over the sizes of each matrix product, and the median of copying."""
+    return Rates(
+        float32=max(_product(side, torch.float32, device) for side in MATRIX_SIDES[device]),
+        bfloat16=max(_product(side, torch.bfloat16, device) for side in MATRIX_SIDES[device]),
+        copy=_copy(COPY_BYTES[device], device),
+    )
+
+
+def _product(side: int, dtype: torch.dtype, device: str) -> float:
+    a = torch.rand(side, side, device=device).to(dtype)
+    b = torch.rand(side, side, device=device).to(dtype)
+    out = torch.empty_like(a)
+    return 2 * side**3 / _median_seconds(lambda: torch.matmul(a, b, out=out), device)
+
+
+def _copy(size: int, device: str) -> float:
+    source = torch.zeros(size, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * size / _median_seconds(lambda: target.copy_(source), device)
+
+
+def _median_seconds(work: Callable[[], object], device: str) -> float:
+    seconds = []
+    for _ in range(1 + REPEATS):
+        began = time.perf_counter()
+        work()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:])
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(measure_rates("cuda" if "cuda" in sys.argv[1:] else "cpu"))))

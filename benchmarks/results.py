@@ -1,9 +1,17 @@
-"""Writes one measured section into benchmarks/RESULTS.md and leaves the rest as it stands."""
+"""How figures are written: with their spread, into one section of benchmarks/RESULTS.md."""
 
 import re
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 FILE = Path(__file__).parent / "RESULTS.md"
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Median (lowest to highest)."""
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def write_section(name: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
 from reparam.model.batches import BATCH, in_batches
 from reparam.model.config import ModelConfig
+from reparam.model.cost import LayerCost, StepCost, layer_costs, step_cost
 from reparam.model.layers import use_native
 from reparam.model.likelihood import GaussianLikelihood, NormalPixels
 from reparam.model.networks import Decoder, Encoder
@@ -20,17 +21,21 @@ __all__ = [
     "DiagonalNormal",
     "Encoder",
     "GaussianLikelihood",
+    "LayerCost",
     "LayerRow",
     "ModelConfig",
     "NormalPixels",
     "Posterior",
     "Prior",
     "StandardNormal",
+    "StepCost",
     "build_autoencoder",
     "from_bytes",
     "in_batches",
+    "layer_costs",
     "layer_table",
     "parameter_counts",
+    "step_cost",
     "to_bytes",
     "use_native",
 ]

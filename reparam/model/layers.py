@@ -264,6 +264,12 @@ def use_native(model: nn.Module) -> None:
             block.native = True
 
 
+def hidden_weights(model: nn.Module) -> list[nn.Parameter]:
+    """The weights of convolutions that lead from several channels to several: matrices at heart."""
+    convolutions = (m for m in model.modules() if isinstance(m, SameConv2d | SameConvTranspose2d))
+    return [c.weight for c in convolutions if min(c.weight.shape[:2]) > 1]
+
+
 def in_bfloat16(x: torch.Tensor) -> bool:
     """Whether layers compute in bfloat16 on the CPU here."""
     return (

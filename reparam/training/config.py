@@ -10,6 +10,8 @@ from reparam.errors import ConfigError
 from reparam.model import ModelConfig
 from reparam.objective import ObjectiveConfig
 
+OptimiserName = Literal["adam", "muon"]
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -21,8 +23,11 @@ class TrainingConfig:
     batch_size: int = 32
     """Images a step."""
 
+    optimiser: OptimiserName = "adam"
+    """adam, or muon: Muon for the convolutions' weights, Adam for everything else."""
+
     learning_rate: float = 5e-4
-    """Adam's learning rate; the peak, with the one-cycle schedule."""
+    """The optimiser's learning rate; the peak, with the one-cycle schedule."""
 
     schedule: Literal["step", "one-cycle"] = "step"
     """step: the rate is multiplied by --decay every --decay-every epochs (1 keeps it constant);

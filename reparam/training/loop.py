@@ -18,7 +18,7 @@ from reparam.training.device import choose_kernels, launch
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
 from reparam.training.memory import kept_memory
-from reparam.training.optimiser import build_optimiser, learning_rate_at, set_step
+from reparam.training.optimiser import build_optimiser, learning_rate_at
 from reparam.training.run import Run, build_model
 from reparam.training.state import State, epoch_order
 from reparam.training.validation import mean_losses
@@ -69,6 +69,7 @@ class _Training:
 
     def _new_state(self) -> State:
         torch.manual_seed(self.config.seed)
+        training = self.config.training
         model = build_model(self.config, self.images.image_shape)
         if self.kernels == "native":
             use_native(model)
@@ -78,7 +79,7 @@ class _Training:
         sums_type = torch.float32 if device.type == "mps" else torch.float64
         return State(
             model=model,
-            optimiser=build_optimiser(model, self.config.training.learning_rate),
+            optimiser=build_optimiser(model, training.learning_rate, training.optimiser),
             noise=torch.Generator(device).manual_seed(self.config.seed),
             sums=torch.zeros(2, dtype=sums_type, device=device),
         )
@@ -133,7 +134,7 @@ class _Training:
         for indices in batches[position.batch :]:
             number = position.epoch * self.steps_per_epoch + position.batch
             rate = learning_rate_at(config, number, self.steps_per_epoch)
-            set_step(state.optimiser, number, rate)
+            state.optimiser.set_step(number, rate)
             self.step(self.pixels[indices])
             position.batch += 1
             position.images += len(indices)

@@ -1,38 +1,96 @@
-"""Adam as Keras has it, and the learning rate as a function of the step."""
+"""The optimiser: Adam as Keras has it, or Muon beside it; and the learning rate of each step."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
-from reparam.training.config import TrainingConfig
+from reparam.model import hidden_weights
+from reparam.training.config import OptimiserName, TrainingConfig
+from reparam.training.muon import Muon
 
 KERAS_EPSILON = 1e-7
 
 
-def build_optimiser(model: nn.Module, learning_rate: float) -> Adam:
-    """Adam with Keras' constants, for use with ``set_step``."""
+@dataclass(frozen=True)
+class Optimiser:
+    """What takes the steps: one part for every kind of parameter, by name."""
+
+    parts: Mapping[str, Optimizer]
+
+    def set_step(self, step: int, learning_rate: float) -> None:
+        """Prepares for step number ``step`` (from 0).
+
+        Keras adds ε to √v before the bias correction, PyTorch after it (Kingma & Ba 2015, the
+        remark below algorithm 1); dividing ε by √(1 − β₂ᵗ) makes the two equal.
+        """
+        for part in self.parts.values():
+            for group in part.param_groups:
+                group["lr"] = learning_rate
+                if isinstance(part, Adam):
+                    beta2 = group["betas"][1]
+                    group["eps"] = KERAS_EPSILON / math.sqrt(1 - beta2 ** (step + 1))
+
+    def zero_grad(self) -> None:
+        for part in self.parts.values():
+            part.zero_grad()
+
+    def step(self) -> None:
+        for part in self.parts.values():
+            part.step()
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The state as named tensors."""
+        return {
+            f"{name}.{i}.{key}": value
+            for name, part in self.parts.items()
+            for i, entry in part.state_dict()["state"].items()
+            for key, value in entry.items()
+        }
+
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Puts back what ``tensors`` gave, laid out in memory as the parameters are.
+
+        Raises KeyError for the state of another optimiser.
+        """
+        states: dict[str, dict[int, dict[str, torch.Tensor]]] = {name: {} for name in self.parts}
+        for name, value in tensors.items():
+            part, index, key = name.split(".", 2)
+            parameter = _parameters(self.parts[part])[int(index)]
+            if value.shape == parameter.shape:
+                value = torch.empty_like(parameter).copy_(value)
+            states[part].setdefault(int(index), {})[key] = value
+        for kind, optimiser in self.parts.items():
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": states[kind], "param_groups": groups})
+
+
+def _parameters(part: Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in part.param_groups for parameter in group["params"]]
+
+
+def build_optimiser(
+    model: nn.Module, learning_rate: float, name: OptimiserName = "adam"
+) -> Optimiser:
+    """Adam with Keras' constants; for muon the weights between channels go to Muon instead."""
+    muons = hidden_weights(model) if name == "muon" else []
+    others = [p for p in model.parameters() if not any(p is muon for muon in muons)]
     device = next(model.parameters()).device.type
-    return Adam(
-        model.parameters(),
-        lr=learning_rate,
-        betas=(0.9, 0.999),
-        eps=KERAS_EPSILON,
-        fused=device in ("cpu", "cuda"),
-    )
-
-
-def set_step(optimiser: Adam, step: int, learning_rate: float) -> None:
-    """Prepares the optimiser for its step number ``step`` (from 0).
-
-    Keras adds ε to √v before the bias correction, PyTorch after it (Kingma & Ba 2015, the remark
-    below algorithm 1); dividing ε by √(1 − β₂ᵗ) makes the two equal.
-    """
-    for group in optimiser.param_groups:
-        beta2 = group["betas"][1]
-        group["eps"] = KERAS_EPSILON / math.sqrt(1 - beta2 ** (step + 1))
-        group["lr"] = learning_rate
+    parts: dict[str, Optimizer] = {
+        "adam": Adam(
+            others,
+            lr=learning_rate,
+            betas=(0.9, 0.999),
+            eps=KERAS_EPSILON,
+            fused=device in ("cpu", "cuda"),
+        )
+    }
+    if muons:
+        parts["muon"] = Muon(muons, lr=learning_rate)
+    return Optimiser(parts)
 
 
 def learning_rate_at(config: TrainingConfig, step: int, steps_per_epoch: int) -> float:
@@ -51,23 +109,3 @@ def learning_rate_at(config: TrainingConfig, step: int, steps_per_epoch: int) ->
         return peak * (1 + 24 * done / config.warm_up) / 25
     falling = (done - config.warm_up) / (1 - config.warm_up)
     return peak * 0.5 * (1 + math.cos(math.pi * min(falling, 1.0)))
-
-
-def optimiser_tensors(optimiser: Adam) -> dict[str, torch.Tensor]:
-    """The optimiser's state as named tensors."""
-    state = optimiser.state_dict()["state"]
-    return {f"{i}.{name}": value for i, entry in state.items() for name, value in entry.items()}
-
-
-def restore_optimiser(optimiser: Adam, tensors: dict[str, torch.Tensor]) -> None:
-    """Puts back what ``optimiser_tensors`` gave, laid out in memory as the parameters are."""
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in tensors.items():
-        index, name = key.split(".", 1)
-        parameter = parameters[int(index)]
-        if value.shape == parameter.shape:
-            value = torch.empty_like(parameter).copy_(value)
-        state.setdefault(int(index), {})[name] = value
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": state, "param_groups": groups})

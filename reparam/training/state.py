@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch.optim import Adam
 
 from reparam.errors import RunError
 from reparam.model import Autoencoder
-from reparam.training.optimiser import optimiser_tensors, restore_optimiser
+from reparam.training.optimiser import Optimiser
 from reparam.training.run import Run, load_weights
 from reparam.training.weights import load_tensors, save_tensors
 
@@ -43,7 +42,7 @@ class State:
     """Model, optimiser, random streams and position: what a checkpoint holds."""
 
     model: Autoencoder
-    optimiser: Adam
+    optimiser: Optimiser
     noise: torch.Generator
     """The stream of latent noise and corruption."""
     sums: torch.Tensor
@@ -53,7 +52,7 @@ class State:
     def save(self, run: Run) -> None:
         """Writes the checkpoint: whole, or not at all."""
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"optimiser.{k}": v for k, v in optimiser_tensors(self.optimiser).items()}
+        tensors |= {f"optimiser.{k}": v for k, v in self.optimiser.tensors().items()}
         tensors |= {f"random.{k}": v for k, v in self._random_states().items()}
         tensors["sums"] = self.sums
         position = {**vars(self.position), "device": self.sums.device.type}
@@ -72,7 +71,7 @@ class State:
                 groups[group][key] = tensor
         load_weights(self.model, groups["model"], run.checkpoint)
         try:
-            restore_optimiser(self.optimiser, groups["optimiser"])
+            self.optimiser.restore(groups["optimiser"])
             self.sums.copy_(tensors["sums"])
             device = position.pop("device")
             self.position = Position(**position)

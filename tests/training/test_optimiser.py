@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from reparam.model.layers import SameConv2d
 from reparam.training import TrainingConfig
+from reparam.training.config import OptimiserName
 from reparam.training.optimiser import (
     build_optimiser,
     learning_rate_at,
-    optimiser_tensors,
-    restore_optimiser,
-    set_step,
 )
 
 
@@ -35,26 +34,28 @@ def test_adam_is_keras_adam(scale: float) -> None:
     for step, gradient in enumerate(gradients):
         adam.apply([keras.ops.convert_to_tensor(gradient)], [theirs])
         module.weight.grad = torch.from_numpy(gradient)
-        set_step(optimiser, step, 1e-2)
+        optimiser.set_step(step, 1e-2)
         optimiser.step()
     expected = keras.ops.convert_to_numpy(theirs)
     moved = np.abs(expected - start).max()
     np.testing.assert_allclose(module.weight.detach().numpy(), expected, atol=1e-4 * moved)
 
 
-def test_optimiser_state_round_trip_keeps_the_memory_layout() -> None:
-    module = nn.Conv2d(4, 6, 3).to(memory_format=torch.channels_last)
-    optimiser = build_optimiser(module, 1e-3)
+@pytest.mark.parametrize("name", ["adam", "muon"])
+def test_optimiser_state_round_trip_keeps_the_memory_layout(name: OptimiserName) -> None:
+    module = SameConv2d(4, 6, 3, 1).to(memory_format=torch.channels_last)
+    optimiser = build_optimiser(module, 1e-3, name)
     module(torch.randn(2, 4, 8, 8)).square().sum().backward()
-    set_step(optimiser, 0, 1e-3)
+    optimiser.set_step(0, 1e-3)
     optimiser.step()
-    saved = {k: v.clone().contiguous() for k, v in optimiser_tensors(optimiser).items()}
-    fresh = build_optimiser(module, 1e-3)
-    restore_optimiser(fresh, saved)
-    restored = optimiser_tensors(fresh)
+    saved = {k: v.clone().contiguous() for k, v in optimiser.tensors().items()}
+    fresh = build_optimiser(module, 1e-3, name)
+    fresh.restore(saved)
+    restored = fresh.tensors()
     assert restored.keys() == saved.keys()
     assert all(torch.equal(restored[k], saved[k]) for k in saved)
-    assert restored["0.exp_avg"].stride() == module.weight.stride()
+    momentum = "adam.0.exp_avg" if name == "adam" else "muon.0.momentum_buffer"
+    assert restored[momentum].stride() == module.weight.stride()
 
 
 @given(

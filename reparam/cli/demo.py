@@ -14,7 +14,7 @@ from reparam.cli.session import train_with_progress
 from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.report import ReportChoices, write_report
-from reparam.training import Run, RunConfig, build_model, preset_config
+from reparam.training import Run, RunConfig, build_model, check_free, preset_config
 
 MODELS = ("ae", "vae")
 
@@ -111,7 +111,7 @@ def _check_room(options: DemoOptions) -> None:
         what = f" ({foreign[0]})" if foreign else ""
         raise RunError(f"{out}: holds other files{what}; choose another --out")
     for model in MODELS:
-        Run.check_free(out / model, overwrite=True)
+        check_free(out / model, overwrite=True)
     mine = sorted(p for p in (out / "figures").rglob("*") if p.is_file() and p.suffix != ".png")
     if mine:
         raise RunError(

@@ -16,6 +16,7 @@ from reparam.training import (
     apply_config_file,
     apply_recipe,
     build_model,
+    check_free,
     check_tensorboard,
     choose_device,
     preset_config,
@@ -96,7 +97,7 @@ def run(args: Sequence[str]) -> int:
     if options.dry_run:
         print(json.dumps(to_mapping(config), indent=2, ensure_ascii=False))
         return 0
-    Run.check_free(out, overwrite=options.overwrite)
+    check_free(out, overwrite=options.overwrite)
     choose_device(config.training.device)
     if config.training.tensorboard:
         check_tensorboard()

@@ -3,6 +3,7 @@
 from reparam.training.config import RunConfig, TrainingConfig
 from reparam.training.device import choose_device
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.folder import check_free
 from reparam.training.interrupt import Interrupted
 from reparam.training.listeners import (
     check_tensorboard,
@@ -38,6 +39,7 @@ __all__ = [
     "apply_config_file",
     "apply_recipe",
     "build_model",
+    "check_free",
     "check_tensorboard",
     "choose_device",
     "mean_losses",

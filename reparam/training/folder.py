@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from reparam.errors import RunError
-from reparam.training.weights import TEMPORARY
+from reparam.training.files import TEMPORARY
 
 OWN_ENTRIES = frozenset(
     (

@@ -10,18 +10,19 @@ import torch
 from torch import nn
 
 from reparam.data import ImageSet
-from reparam.errors import ReparamError
+from reparam.errors import DiscFullError, ReparamError
 from reparam.model import Autoencoder, from_bytes, in_batches
 from reparam.objective import ObjectiveConfig, Weight, elbo_terms
 from reparam.training.config import RunConfig
 from reparam.training.device import launch
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.files import remove_leftovers
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
+from reparam.training.metrics import add_metrics, keep_metrics
 from reparam.training.optimiser import build_optimiser, learning_rate_at, set_step
 from reparam.training.run import Run, build_model
 from reparam.training.state import State, epoch_order
 from reparam.training.validation import mean_losses
-from reparam.training.weights import remove_leftovers
 
 
 class Objective(nn.Module):
@@ -43,9 +44,13 @@ def train(run: Run, images: ImageSet, listeners: Sequence[Listener] = ()) -> Aut
     """Trains ``run`` to its planned end, from its checkpoint where it has one.
 
     Returns the best model, in evaluation mode on the CPU. Raises Interrupted after Ctrl-C, when
-    the checkpoint is written, and ReparamError when the loss is no longer a number.
+    the checkpoint is written, ReparamError when the loss is no longer a number, and DiscFullError,
+    with the last checkpoint as it was.
     """
-    return _Training(run, images, listeners).go()
+    try:
+        return _Training(run, images, listeners).go()
+    except DiscFullError as error:
+        raise DiscFullError(f"{error}, then {run.way_on()}") from error
 
 
 class _Training:
@@ -87,7 +92,7 @@ class _Training:
         remove_leftovers(self.run.path)
         if self.run.checkpoint.exists():
             state.restore(self.run)
-        self.run.keep_metrics(state.position.epoch)
+        keep_metrics(self.run.metrics_file, state.position.epoch)
         if state.position.epoch < epochs and not state.position.finished:
             self.run.forget_result()
         with self._session(), stop_on_signal() as wish:
@@ -176,7 +181,7 @@ class _Training:
         patience = self.config.training.early_stop
         if patience is not None and position.epoch - position.best_epoch >= patience:
             position.finished = True
-        self.run.add_metrics(metrics)
+        add_metrics(self.run.metrics_file, metrics)
         state.save(self.run)
         self.emit(EpochDone(metrics))
 

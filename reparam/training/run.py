@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,14 +17,15 @@ from reparam.errors import ConfigError, RunError
 from reparam.model import Autoencoder, build_autoencoder
 from reparam.objective import Weight
 from reparam.training.config import RunConfig
+from reparam.training.files import write_atomically
 from reparam.training.folder import check_free
+from reparam.training.metrics import read_metrics
 from reparam.training.settings import RECORDS, to_mapping, updated
 from reparam.training.weights import (
     FORMAT,
     check_format,
     load_tensors,
     save_tensors,
-    write_atomically,
 )
 
 IN_MEMORY = "<arrays>"
@@ -147,6 +149,12 @@ class Run:
         """Whether the run was begun with this configuration."""
         return self.config() == replace(config, data=_with_absolute_paths(config.data))
 
+    def way_on(self) -> str:
+        """What a person does, after something stopped the run, to go on with it."""
+        if self.config().data.source == IN_MEMORY:
+            return "train again"
+        return f"go on with `reparam resume {shlex.quote(str(self.path))}`"
+
     def facts(self) -> Facts:
         record = self.record()
         try:
@@ -183,29 +191,7 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """One mapping per finished epoch."""
-        if not self.metrics_file.exists():
-            return []
-        lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
-        try:
-            # A last line that a crash cut short is an epoch without checkpoint: it comes again.
-            return [json.loads(line) for line in lines if line.endswith("}")]
-        except ValueError as error:
-            raise RunError(
-                f"{self.metrics_file}: damaged ({error}); restore it, or train the run again"
-            ) from error
-
-    def keep_metrics(self, epochs: int) -> None:
-        """Drops the lines of epochs that a resumed run will go through again."""
-        lines = self.metrics()
-        kept = [line for line in lines if line["epoch"] <= epochs]
-        if kept == lines and self.metrics_file.exists() == bool(lines):
-            return
-        text = "".join(json.dumps(line) + "\n" for line in kept)
-        write_atomically(self.metrics_file, text.encode())
-
-    def add_metrics(self, line: dict[str, Any]) -> None:
-        with self.metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        return read_metrics(self.metrics_file)
 
     def save_model(self, model: Autoencoder, **state: Any) -> None:
         save_tensors(self.weights, model.state_dict(), "model", state)

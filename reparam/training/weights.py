@@ -1,8 +1,6 @@
 """Tensors on disc: safetensors files, written whole or not at all. No pickle."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +9,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from reparam.errors import RunError
+from reparam.training.files import write_atomically
 
 FORMAT = 1
 """Version of the run folder's files; a newer one is refused by name."""
-
-TEMPORARY = ".unfinished-"
-"""How the names of files begin that are still being written."""
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes beside ``path`` first, then renames: a reader sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = f"{TEMPORARY}{path.name}."
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Removes what ``write_atomically`` could not finish when its process was killed."""
-    for leftover in folder.rglob(f"{TEMPORARY}*"):
-        leftover.unlink()
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], kind: str, state: Any) -> None:

@@ -11,6 +11,7 @@ from reparam.data import ImageSet, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.training import EpochDone, Event, Interrupted, Run, StepDone, train
 from reparam.training.interrupt import stop_on_signal
+from reparam.training.metrics import add_metrics
 
 MAKERS = {
     "vae": ("vae", {"dropout": 0.25, "batch_norm": True}),
@@ -77,11 +78,14 @@ def test_planned_further_equals_planned_at_once(new_run, small, blobs) -> None:
     assert [line["epoch"] for line in longer.metrics()] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_crash_after_the_metrics_line_leaves_no_double_epochs(new_run, small, blobs) -> None:
+def test_a_crash_after_the_metrics_line_leaves_whole_lines(new_run, small, blobs) -> None:
     run = new_run(small(epochs=3))
     train(run, blobs)
     run.extend(4)
-    run.add_metrics({"epoch": 4, "seconds": 0.0})  # written, but the checkpoint was not
+    # Written, but the checkpoint was not; and the next line was cut short.
+    add_metrics(run.metrics_file, {"epoch": 4, "seconds": 0.0})
+    with run.metrics_file.open("a") as file:
+        file.write('{"epoch": 5, "sec')
     train(run, blobs)
     assert [line["epoch"] for line in run.metrics()] == [1, 2, 3, 4]
 

@@ -23,6 +23,7 @@ from reparam.training import (
     read_config_file,
     to_mapping,
     updated,
+    writing,
 )
 
 PROG = "reparam train"
@@ -104,6 +105,7 @@ def run(args: Sequence[str]) -> int:
     images = load_images(config.data)
     build_model(config, images.image_shape)  # refuses impossible shapes before anything is written
     command = f"reparam train {shlex.join(args)}"
-    folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)
-    train_with_progress(folder, images, quiet=options.quiet)
+    with writing(out):
+        folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)
+        train_with_progress(folder, images, quiet=options.quiet)
     return 0

@@ -3,13 +3,14 @@
 from reparam.training.config import RunConfig, TrainingConfig
 from reparam.training.device import choose_device
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
-from reparam.training.folder import check_free
+from reparam.training.folder import check_free, is_empty
 from reparam.training.interrupt import Interrupted
 from reparam.training.listeners import (
     check_tensorboard,
     sample_writer,
     tensorboard_writer,
 )
+from reparam.training.lock import writing
 from reparam.training.loop import train
 from reparam.training.presets import PRESETS, RECIPES, apply_recipe, preset_config
 from reparam.training.run import IN_MEMORY, Facts, Run, build_model
@@ -42,6 +43,7 @@ __all__ = [
     "check_free",
     "check_tensorboard",
     "choose_device",
+    "is_empty",
     "mean_losses",
     "preset_config",
     "read_config_file",
@@ -50,4 +52,5 @@ __all__ = [
     "to_mapping",
     "train",
     "updated",
+    "writing",
 ]

@@ -1,10 +1,12 @@
 """Whose a folder is: nothing is written over or deleted that is not a run's own."""
 
 import json
+import shutil
 from pathlib import Path
 
 from reparam.errors import RunError
 from reparam.training.files import TEMPORARY
+from reparam.training.lock import LOCK
 
 OWN_ENTRIES = frozenset(
     (
@@ -33,7 +35,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     """Raises RunError when a new run must not be written to ``path``."""
     if path.exists() and not path.is_dir():
         raise RunError(f"{path}: a file stands where the run folder should be; choose another")
-    if not path.is_dir() or not any(path.iterdir()):
+    if not path.is_dir() or is_empty(path):
         return
     foreign = foreign_files(path)
     if foreign or path.is_symlink() or not _is_reparams(path / "config.json"):
@@ -46,13 +48,39 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         )
 
 
+def is_empty(path: Path) -> bool:
+    """Whether a folder holds nothing, or only what a process left that was killed as it began."""
+    return all(_is_passing(entry) for entry in path.iterdir())
+
+
+def empty(path: Path) -> None:
+    """Removes an older run from its folder, but for its lock and its config.json.
+
+    Raises RunError, and removes nothing, where something lies that is not a run's.
+    """
+    check_free(path, overwrite=True)
+    for entry in path.iterdir():
+        # With config.json what is left is a run still, should the process be killed on the way.
+        if entry.name in (LOCK, "config.json"):
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _is_passing(file: Path) -> bool:
+    """Whether a file is there only while somebody writes."""
+    return file.name == LOCK or file.name.startswith(TEMPORARY)
+
+
 def foreign_files(path: Path) -> list[str]:
     """What lies in a run folder, at any depth, and is not a run's: it must not be deleted."""
     files = [entry.relative_to(path) for entry in path.rglob("*") if not entry.is_dir()]
     return sorted(
         str(file)
         for file in files
-        if not file.name.startswith((TEMPORARY, ".DS_Store"))
+        if not (_is_passing(file) or file.name.startswith(".DS_Store"))
         and (
             file.parts[0] not in OWN_ENTRIES
             or not (file.suffix in OWN_SUFFIXES or file.parts[0] == "tensorboard")

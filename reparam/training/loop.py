@@ -18,6 +18,7 @@ from reparam.training.device import launch
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.files import remove_leftovers
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
+from reparam.training.lock import writing
 from reparam.training.metrics import add_metrics, keep_metrics
 from reparam.training.optimiser import build_optimiser, learning_rate_at, set_step
 from reparam.training.run import Run, build_model
@@ -44,11 +45,12 @@ def train(run: Run, images: ImageSet, listeners: Sequence[Listener] = ()) -> Aut
     """Trains ``run`` to its planned end, from its checkpoint where it has one.
 
     Returns the best model, in evaluation mode on the CPU. Raises Interrupted after Ctrl-C, when
-    the checkpoint is written, ReparamError when the loss is no longer a number, and DiscFullError,
-    with the last checkpoint as it was.
+    the checkpoint is written, ReparamError when the loss is no longer a number, RunError when
+    another process writes the run, and DiscFullError, with the last checkpoint as it was.
     """
     try:
-        return _Training(run, images, listeners).go()
+        with writing(run.path):
+            return _Training(run, images, listeners).go()
     except DiscFullError as error:
         raise DiscFullError(f"{error}, then {run.way_on()}") from error
 

@@ -3,7 +3,6 @@
 import json
 import platform
 import shlex
-import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,8 @@ from reparam.model import Autoencoder, build_autoencoder
 from reparam.objective import Weight
 from reparam.training.config import RunConfig
 from reparam.training.files import write_atomically
-from reparam.training.folder import check_free
+from reparam.training.folder import check_free, empty
+from reparam.training.lock import writing
 from reparam.training.metrics import read_metrics
 from reparam.training.settings import RECORDS, to_mapping, updated
 from reparam.training.weights import (
@@ -74,12 +74,13 @@ class Run:
     def create(
         cls, path: Path, config: RunConfig, images: ImageSet, *, command: str, overwrite: bool
     ) -> "Run":
-        """A new folder with its resolved configuration. Raises RunError where one stands."""
+        """A new folder with its resolved configuration.
+
+        Raises RunError where one stands, or is being written.
+        """
         check_free(path, overwrite=overwrite)
         run = cls(path)
         config = replace(config, data=_with_absolute_paths(config.data))
-        if path.exists():
-            shutil.rmtree(path)
         record = {
             "format": FORMAT,
             **to_mapping(config),
@@ -96,7 +97,10 @@ class Run:
             "command": command,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        run.write_json("config.json", record)
+        with writing(path):
+            check_free(path, overwrite=overwrite)  # another process may have come first
+            empty(path)
+            run.write_json("config.json", record)
         return run
 
     @classmethod

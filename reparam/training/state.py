@@ -9,6 +9,7 @@ from torch.optim import Adam
 
 from reparam.errors import RunError
 from reparam.model import Autoencoder
+from reparam.training.identity import check_same_run, identity
 from reparam.training.optimiser import optimiser_tensors, restore_optimiser
 from reparam.training.run import Run, load_weights
 from reparam.training.weights import load_tensors, save_tensors
@@ -56,15 +57,16 @@ class State:
         tensors |= {f"optimiser.{k}": v for k, v in optimiser_tensors(self.optimiser).items()}
         tensors |= {f"random.{k}": v for k, v in self._random_states().items()}
         tensors["sums"] = self.sums
-        position = {**vars(self.position), "device": self.sums.device.type}
+        position = {**vars(self.position), "device": self.sums.device.type, "of": identity(run)}
         save_tensors(run.checkpoint, tensors, "checkpoint", position)
 
     def restore(self, run: Run) -> None:
-        """Goes back to the checkpoint. Raises RunError when it is damaged or does not fit.
+        """Goes back to the checkpoint. Raises RunError when it is damaged or another run's.
 
         On another kind of device than before the random streams start anew, with a warning.
         """
         tensors, position = load_tensors(run.checkpoint, "checkpoint")
+        check_same_run(run, position.pop("of", {}))
         groups: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimiser": {}, "random": {}}
         for name, tensor in tensors.items():
             group, _, key = name.partition(".")

@@ -47,9 +47,7 @@ def on_file(config: RunConfig, images: ImageSet, folder: Path) -> RunConfig:
 
 
 @pytest.mark.parametrize(("left", "name"), [(0, "model"), (40_960, "last")])
-def test_a_full_disc_keeps_the_last_checkpoint(
-    left, name, small, blobs, small_disc, tmp_path
-) -> None:
+def test_a_full_disc_keeps_the_checkpoint(left, name, small, blobs, small_disc, tmp_path) -> None:
     """No room at all; room for the weights and the metrics, but not for the checkpoint."""
     config = on_file(small(epochs=4, dropout=0.25), blobs, tmp_path)
     images = load_images(config.data)

@@ -72,9 +72,7 @@ def new_run_over(run: Run, blobs: ImageSet) -> Run:
     return Run.create(run.path, run.config(), blobs, command="", overwrite=True)
 
 
-def test_nothing_is_overwritten_that_is_being_written(
-    held, tmp_path, new_run, small, blobs
-) -> None:
+def test_what_is_being_written_is_not_overwritten(held, new_run, small, blobs) -> None:
     run = new_run(small(epochs=1))
     train(run, blobs)
     files = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}

@@ -24,6 +24,7 @@ from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
 from reparam.model import Autoencoder
 from reparam.training import (
     IN_MEMORY,
+    BackedOff,
     EpochDone,
     Event,
     Listener,
@@ -275,7 +276,9 @@ def _check_out_free(path: Path) -> None:
 
 
 def _say(title: str, epochs: int, event: Event) -> None:
-    """A line an epoch on stderr."""
+    """A line an epoch on stderr, and one when a loss was no number."""
+    if isinstance(event, BackedOff):
+        print(f"{title}: {event}", file=sys.stderr)
     if isinstance(event, EpochDone):
         shown = event.metrics.get("valid_loss_nats", event.metrics["train_loss_nats"])
         print(

@@ -2,7 +2,7 @@
 
 from reparam.training.config import RunConfig, TrainingConfig
 from reparam.training.device import choose_device
-from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.events import BackedOff, Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.folder import check_free, is_empty
 from reparam.training.interrupt import Interrupted
 from reparam.training.listeners import (
@@ -26,6 +26,7 @@ __all__ = [
     "IN_MEMORY",
     "PRESETS",
     "RECIPES",
+    "BackedOff",
     "Ended",
     "EpochDone",
     "Event",

@@ -9,6 +9,7 @@ from torch.optim import Adam
 
 from reparam.errors import RunError
 from reparam.model import Autoencoder
+from reparam.training.finite import check_weights
 from reparam.training.identity import check_same_run, identity
 from reparam.training.optimiser import optimiser_tensors, restore_optimiser
 from reparam.training.run import Run, load_weights
@@ -37,6 +38,10 @@ class Position:
     """Time spent in training steps, over all sessions."""
     finished: bool = False
     """Early stopping ended the run before its last epoch."""
+    backoffs: int = 0
+    """How often the run went back to a checkpoint because a loss was no number."""
+    rate_factor: float = 1.0
+    """What that multiplies the learning rate by."""
 
 
 @dataclass
@@ -52,13 +57,26 @@ class State:
     position: Position = field(default_factory=Position)
 
     def save(self, run: Run) -> None:
-        """Writes the checkpoint: whole, or not at all."""
+        """Writes the checkpoint: whole, or not at all.
+
+        Raises NotFiniteError, and writes nothing, when a weight is no number.
+        """
+        self.check()
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"optimiser.{k}": v for k, v in optimiser_tensors(self.optimiser).items()}
         tensors |= {f"random.{k}": v for k, v in self._random_states().items()}
         tensors["sums"] = self.sums
         position = {**vars(self.position), "device": self.sums.device.type, "of": identity(run)}
         save_tensors(run.checkpoint, tensors, "checkpoint", position)
+
+    def check(self) -> None:
+        """Raises NotFiniteError when a weight, or what the optimiser knows of it, is no number."""
+        # A prior that is fitted after training has no numbers yet.
+        model = {k: v for k, v in self.model.state_dict().items() if not k.startswith("prior.")}
+        optimiser = {
+            f"the optimiser's {k}": v for k, v in optimiser_tensors(self.optimiser).items()
+        }
+        check_weights(model | optimiser, self.position.epoch + 1)
 
     def restore(self, run: Run) -> None:
         """Goes back to the checkpoint. Raises RunError when it is damaged or another run's.

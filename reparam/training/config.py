@@ -50,6 +50,10 @@ class TrainingConfig:
     device: str = "auto"
     """auto, cpu, cuda or mps."""
 
+    deterministic: bool = False
+    """Take only algorithms that give the same numbers each time, at some cost of speed; one process
+    on a CPU gives them anyway."""
+
     sample_every: int = 100
     """Decode one random latent to samples/ every this many batches; 0 for none."""
 

@@ -15,6 +15,7 @@ from reparam.model import Autoencoder, from_bytes, in_batches
 from reparam.objective import ObjectiveConfig, Weight, elbo_terms
 from reparam.training.backoff import back_off
 from reparam.training.config import RunConfig
+from reparam.training.determinism import deterministic_algorithms, what_held
 from reparam.training.device import launch
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.files import remove_leftovers
@@ -51,7 +52,8 @@ def train(run: Run, images: ImageSet, listeners: Sequence[Listener] = ()) -> Aut
     another process writes the run, and DiscFullError, with the last checkpoint as it was.
     """
     try:
-        with writing(run.path):
+        wanted = run.config().training.deterministic
+        with writing(run.path), deterministic_algorithms(wanted):
             return _Training(run, images, listeners).go()
     except DiscFullError as error:
         raise DiscFullError(f"{error}, then {run.way_on()}") from error
@@ -247,6 +249,9 @@ class _Training:
             "images_per_second": position.epoch * len(self.pixels) / max(position.seconds, 1e-9),
             "device": str(self.fabric.device),
             "precision": self.precision,
+            **what_held(
+                self.config.training.deterministic, self.fabric.device.type, self.fabric.world_size
+            ),
         }
         for split in ("train", "valid", "test"):
             if len(pixels := self.images.split_images(split)):

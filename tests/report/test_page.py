@@ -75,12 +75,12 @@ def test_the_page_says_whether_the_numbers_come_again(views: list[RunView]) -> N
     """On a CPU they do; what a GPU's fast algorithms did is said too, and a backoff."""
     on_gpu = {"device": "cuda:0", "deterministic": False, "deterministic_reason": "fast & free"}
     result = {**views[1].result, **on_gpu, "backoffs": 2}
+    cpu = chapter(views[1], None)
+    gpu = replace(cpu, view=replace(views[1], result=result))
     for lang, sure, unsure, back in (
         ("en", "to the last bit", "last digits may differ (fast &amp; free)", "no number 2 times"),
         ("ko", "마지막 비트까지", "끝자리가 조금 다른", "일이 2번 있었고"),
     ):
-        cpu = chapter(views[1], None)
-        gpu = replace(cpu, view=replace(views[1], result=result))
         html = {name: render([c], lang, "", None) for name, c in (("cpu", cpu), ("gpu", gpu))}
         assert sure in html["cpu"]
         assert sure not in html["gpu"]

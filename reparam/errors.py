@@ -34,6 +34,14 @@ class RunError(ReparamError, RuntimeError):
     """A run folder that is missing, incomplete, foreign, or in use."""
 
 
+class NotFiniteError(ReparamError, ArithmeticError):
+    """A loss, or weights, that are infinite or no numbers."""
+
+
+class DiscFullError(RunError):
+    """A file that there was no room for. Nothing of it was left, and the old one still stands."""
+
+
 def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:
     """``unknown model 'vea'; did you mean vae? (known: ae, vae)``."""
     names = sorted(known)

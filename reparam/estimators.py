@@ -24,17 +24,20 @@ from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
 from reparam.model import Autoencoder
 from reparam.training import (
     IN_MEMORY,
+    BackedOff,
     EpochDone,
     Event,
     Listener,
     Run,
     RunConfig,
     apply_config_file,
+    is_empty,
     mean_losses,
     preset_config,
     sample_writer,
     tensorboard_writer,
     train,
+    writing,
 )
 from reparam.types import LatentArray, PixelArray
 
@@ -126,8 +129,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             path = Path(temporary) / "run" if self._out is None else self._out
             _check_out_free(path)
             command = f"{' '.join(repr(self).split())}.fit(X)"
-            run = Run.create(path, config, images, command=command, overwrite=False)
-            with torch.random.fork_rng(devices=[]):
+            with writing(path), torch.random.fork_rng(devices=[]):
+                run = Run.create(path, config, images, command=command, overwrite=False)
                 model = train(run, images, self._listeners(run, config))
             self._take(run, model, row_shape)
         return self
@@ -265,7 +268,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_out_free(path: Path) -> None:
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+    if path.exists() and not (path.is_dir() and is_empty(path)):
         raise RunError(
             f"{path}: fit writes a new run folder there, found something: choose another out, or "
             "reparam.load what stands there"
@@ -273,7 +276,9 @@ def _check_out_free(path: Path) -> None:
 
 
 def _say(title: str, epochs: int, event: Event) -> None:
-    """A line an epoch on stderr."""
+    """A line an epoch on stderr, and one when a loss was no number."""
+    if isinstance(event, BackedOff):
+        print(f"{title}: {event}", file=sys.stderr)
     if isinstance(event, EpochDone):
         shown = event.metrics.get("valid_loss_nats", event.metrics["train_loss_nats"])
         print(

@@ -14,7 +14,15 @@ from reparam.cli.session import train_with_progress
 from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.report import ReportChoices, write_report
-from reparam.training import Run, RunConfig, build_model, preset_config
+from reparam.training import (
+    Run,
+    RunConfig,
+    build_model,
+    check_free,
+    is_empty,
+    preset_config,
+    writing,
+)
 
 MODELS = ("ae", "vae")
 
@@ -61,22 +69,24 @@ def run(args: Sequence[str]) -> int:
     images = load_images(options.images)
     for config in configs.values():
         build_model(config, images.image_shape)  # refuses impossible shapes before writing
-    if options.overwrite and out.exists():
-        shutil.rmtree(out)
     again = shlex.join(["reparam", "demo", *(word for word in args if word != "--overwrite")])
-    runs = [_run(out / model, config, images, options) for model, config in configs.items()]
-    for folder in runs:
-        train_with_progress(folder, images, quiet=options.quiet, again=again)
-    if not options.quiet:
-        print("drawing the figures ...", file=sys.stderr)
-    report = write_report(
-        runs,
-        out / "report.html",
-        choices=options.report,
-        command=shlex.join(["reparam", "demo", *args]),
-        seconds=time.monotonic() - began,
-        figures=out / "figures",
-    )
+    with writing(out / "ae"), writing(out / "vae"):
+        runs = [_run(out / model, config, images, options) for model, config in configs.items()]
+        if options.overwrite:
+            shutil.rmtree(out / "figures", ignore_errors=True)
+            (out / "report.html").unlink(missing_ok=True)
+        for folder in runs:
+            train_with_progress(folder, images, quiet=options.quiet, again=again)
+        if not options.quiet:
+            print("drawing the figures ...", file=sys.stderr)
+        report = write_report(
+            runs,
+            out / "report.html",
+            choices=options.report,
+            command=shlex.join(["reparam", "demo", *args]),
+            seconds=time.monotonic() - began,
+            figures=out / "figures",
+        )
     print(report)
     return 0
 
@@ -111,7 +121,7 @@ def _check_room(options: DemoOptions) -> None:
         what = f" ({foreign[0]})" if foreign else ""
         raise RunError(f"{out}: holds other files{what}; choose another --out")
     for model in MODELS:
-        Run.check_free(out / model, overwrite=True)
+        check_free(out / model, overwrite=True)
     mine = sorted(p for p in (out / "figures").rglob("*") if p.is_file() and p.suffix != ".png")
     if mine:
         raise RunError(
@@ -121,9 +131,9 @@ def _check_room(options: DemoOptions) -> None:
 
 def _run(path: Path, config: RunConfig, images: ImageSet, options: DemoOptions) -> Run:
     """A new run, or the one that stands there when it was begun with the same configuration."""
-    if not path.exists():
+    if options.overwrite or is_empty(path):
         command = _train_command(options, config.preset)
-        return Run.create(path, config, images, command=command, overwrite=False)
+        return Run.create(path, config, images, command=command, overwrite=options.overwrite)
     run = Run.open(path)
     same = run.is_of(config) and run.facts().fingerprint == images.fingerprint()
     if not same:

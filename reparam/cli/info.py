@@ -117,6 +117,15 @@ def _print_run(facts: dict[str, Any]) -> None:
             f"({result['device']}, {result['precision']}, {result['kernels']} kernels)"
         )
         print_table(_result(result), title)
+        print(_again(result))
+
+
+def _again(result: dict[str, Any]) -> str:
+    """Whether the same command gives the same run once more."""
+    if "deterministic" not in result:  # a run from before this was written down
+        return "the same numbers again: unknown"
+    held = "yes, to the last bit" if result["deterministic"] else "no, the last digits may differ"
+    return f"the same numbers again: {held} ({result['deterministic_reason']})"
 
 
 def _layers(facts: dict[str, Any]) -> Table:

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from reparam.training import Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training import BackedOff, Ended, EpochDone, Event, Listener, Started, StepDone
 
 REFRESH_SECONDS = 0.2
 
@@ -36,6 +36,7 @@ class _Pace:
     """What a display remembers between events."""
 
     epochs: int = 0
+    steps_per_epoch: int = 0
     images_per_epoch: int = 0
     images_seen: int = 0
     seconds: float = 0.0
@@ -71,6 +72,7 @@ def _bar(title: str, console: Console) -> Listener:
                 done = event.first_epoch * event.steps_per_epoch + event.first_batch
                 progress.update(task, total=total, completed=done)
                 pace.began, pace.epochs = time.monotonic(), event.epochs
+                pace.steps_per_epoch = event.steps_per_epoch
                 progress.start()
             case StepDone():
                 pace.images_seen += event.images
@@ -91,6 +93,10 @@ def _bar(title: str, console: Console) -> Listener:
                 progress.update(
                     task, epoch=f"{metrics['epoch']}/{pace.epochs}", losses=_terms(losses)
                 )
+            case BackedOff():
+                done = event.epoch * pace.steps_per_epoch + event.batch
+                progress.update(task, completed=done)
+                progress.console.print(f"{title}: {event}", highlight=False, markup=False)
             case Ended():
                 progress.stop()
 
@@ -115,6 +121,8 @@ def _lines(title: str) -> Listener:
             case EpochDone():
                 print(f"{title}: {_epoch_line(event, pace)}", file=sys.stderr, flush=True)
                 pace.seconds = event.metrics["seconds"]
+            case BackedOff():
+                print(f"{title}: {event}", file=sys.stderr, flush=True)
 
     return listen
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reparam.cli.parse import RunFolder, parse
 from reparam.cli.session import train_with_progress
-from reparam.training import Run
+from reparam.training import Run, writing
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ class ResumeOptions:
 def run(args: Sequence[str]) -> int:
     options = parse(ResumeOptions, args, prog="reparam resume")
     folder = Run.open(options.run)
-    images = folder.images()
-    if options.epochs is not None:
-        folder.extend(options.epochs)
-    train_with_progress(folder, images, quiet=options.quiet)
+    with writing(folder.path):
+        images = folder.images()
+        if options.epochs is not None:
+            folder.extend(options.epochs)
+        train_with_progress(folder, images, quiet=options.quiet)
     return 0

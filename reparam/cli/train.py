@@ -16,12 +16,14 @@ from reparam.training import (
     apply_config_file,
     apply_recipe,
     build_model,
+    check_free,
     check_tensorboard,
     choose_device,
     preset_config,
     read_config_file,
     to_mapping,
     updated,
+    writing,
 )
 
 PROG = "reparam train"
@@ -96,13 +98,14 @@ def run(args: Sequence[str]) -> int:
     if options.dry_run:
         print(json.dumps(to_mapping(config), indent=2, ensure_ascii=False))
         return 0
-    Run.check_free(out, overwrite=options.overwrite)
+    check_free(out, overwrite=options.overwrite)
     choose_device(config.training.device)
     if config.training.tensorboard:
         check_tensorboard()
     images = load_images(config.data)
     build_model(config, images.image_shape)  # refuses impossible shapes before anything is written
     command = f"reparam train {shlex.join(args)}"
-    folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)
-    train_with_progress(folder, images, quiet=options.quiet)
+    with writing(out):
+        folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)
+        train_with_progress(folder, images, quiet=options.quiet)
     return 0

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reparam.errors import ConfigError
-from reparam.training.weights import write_atomically
+from reparam.training.files import write_atomically
 
 _OWN_NAMES = re.compile(r"sheet\.png|latents\.csv|(images|noisy)(/\d{5,}\.png)?")
 """What a folder of results holds: only such a folder, with its sheet.png, is ever replaced."""

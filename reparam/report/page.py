@@ -18,7 +18,7 @@ from reparam.report.pictures import data_uri, draw_all, picture_size
 from reparam.report.projection import check_umap, chosen_plane
 from reparam.report.view import RunView, look_at
 from reparam.training import Run
-from reparam.training.weights import write_atomically
+from reparam.training.files import write_atomically
 
 Language = Literal["en", "ko"]
 

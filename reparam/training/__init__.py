@@ -2,13 +2,15 @@
 
 from reparam.training.config import RunConfig, TrainingConfig
 from reparam.training.device import choose_device
-from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.events import BackedOff, Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.folder import check_free, is_empty
 from reparam.training.interrupt import Interrupted
 from reparam.training.listeners import (
     check_tensorboard,
     sample_writer,
     tensorboard_writer,
 )
+from reparam.training.lock import writing
 from reparam.training.loop import train
 from reparam.training.presets import PRESETS, RECIPES, apply_recipe, preset_config
 from reparam.training.run import IN_MEMORY, Facts, Run, build_model
@@ -24,6 +26,7 @@ __all__ = [
     "IN_MEMORY",
     "PRESETS",
     "RECIPES",
+    "BackedOff",
     "Ended",
     "EpochDone",
     "Event",
@@ -38,8 +41,10 @@ __all__ = [
     "apply_config_file",
     "apply_recipe",
     "build_model",
+    "check_free",
     "check_tensorboard",
     "choose_device",
+    "is_empty",
     "mean_losses",
     "preset_config",
     "read_config_file",
@@ -48,4 +53,5 @@ __all__ = [
     "to_mapping",
     "train",
     "updated",
+    "writing",
 ]

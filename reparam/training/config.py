@@ -45,6 +45,10 @@ class TrainingConfig:
     early_stop: int | None = None
     """Stop when the validation loss has not improved for this many epochs."""
 
+    on_nan: Literal["stop", "backoff"] = "stop"
+    """When a loss is no longer a number: stop; or backoff: go back to the last checkpoint with
+    half of the learning rate, at most three times."""
+
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the convolutions; auto takes bfloat16 where the processor has it."""
 
@@ -54,6 +58,10 @@ class TrainingConfig:
 
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+
+    deterministic: bool = False
+    """Take only algorithms that give the same numbers each time, at some cost of speed; one process
+    on a CPU gives them anyway."""
 
     sample_every: int = 100
     """Decode one random latent to samples/ every this many batches; 0 for none."""

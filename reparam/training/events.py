@@ -46,9 +46,32 @@ class EpochDone:
 
 
 @dataclass(frozen=True)
+class BackedOff:
+    """The run went back because a loss was no number, and goes on with a lower learning rate.
+
+    ``epoch`` and ``batch`` are where it goes on (as ``first_epoch`` and ``first_batch``),
+    ``backoffs`` counts from 1, ``rate_factor`` is what multiplies the learning rate from here on.
+    """
+
+    epoch: int
+    batch: int
+    backoffs: int
+    rate_factor: float
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"the end of epoch {self.epoch}" if self.epoch else "the initial weights"
+        place = f"batch {self.batch} of epoch {self.epoch + 1}" if self.batch else place
+        return (
+            f"backoff {self.backoffs}: back to {place}, with {self.rate_factor:g} of the learning "
+            f"rate, since {self.reason}"
+        )
+
+
+@dataclass(frozen=True)
 class Ended:
     """After the last step of this session, however it came to its end."""
 
 
-Event = Started | StepDone | EpochDone | Ended
+Event = Started | StepDone | EpochDone | BackedOff | Ended
 Listener = Callable[[Event], None]

@@ -1,6 +1,7 @@
 """Listeners that write into the run folder: sample pictures, TensorBoard."""
 
 import importlib.util
+from io import BytesIO
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from reparam.data.sheet import to_picture
 from reparam.errors import ConfigError
 from reparam.model import to_bytes
 from reparam.training.events import Ended, EpochDone, Event, Listener, StepDone
+from reparam.training.files import write_atomically
 from reparam.training.run import Run
 
 
@@ -29,9 +31,11 @@ def sample_writer(run: Run, every: int, seed: int) -> Listener:
         with torch.no_grad():
             decoded = model.decode(z.to(next(model.parameters()).device))
         model.train()
-        run.samples.mkdir(exist_ok=True)
         name = f"epoch_{event.epoch:04d}_batch_{event.batch:05d}.png"
-        to_picture(to_bytes(decoded)[0]).save(run.samples / name)
+        png = BytesIO()
+        to_picture(to_bytes(decoded)[0]).save(png, format="png")
+        # Not durable: a picture is not worth waiting for the disc in the midst of an epoch.
+        write_atomically(run.samples / name, png.getvalue(), durable=False)
 
     return listen
 

@@ -10,19 +10,24 @@ import torch
 from torch import nn
 
 from reparam.data import ImageSet
-from reparam.errors import ReparamError
+from reparam.errors import DiscFullError, NotFiniteError
 from reparam.model import Autoencoder, from_bytes, in_batches, use_native
 from reparam.objective import ObjectiveConfig, Weight, elbo_terms
+from reparam.training.backoff import back_off
 from reparam.training.config import RunConfig
+from reparam.training.determinism import deterministic_algorithms, what_held
 from reparam.training.device import choose_kernels, launch
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.files import remove_leftovers
+from reparam.training.finite import FiniteWatch
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
+from reparam.training.lock import writing
 from reparam.training.memory import kept_memory
+from reparam.training.metrics import add_metrics, keep_metrics
 from reparam.training.optimiser import build_optimiser, learning_rate_at
 from reparam.training.run import Run, build_model
 from reparam.training.state import State, epoch_order
 from reparam.training.validation import mean_losses
-from reparam.training.weights import remove_leftovers
 
 
 class Objective(nn.Module):
@@ -44,9 +49,15 @@ def train(run: Run, images: ImageSet, listeners: Sequence[Listener] = ()) -> Aut
     """Trains ``run`` to its planned end, from its checkpoint where it has one.
 
     Returns the best model, in evaluation mode on the CPU. Raises Interrupted after Ctrl-C, when
-    the checkpoint is written, and ReparamError when the loss is no longer a number.
+    the checkpoint is written, NotFiniteError when a loss is no longer a number, RunError when
+    another process writes the run, and DiscFullError, with the last checkpoint as it was.
     """
-    return _Training(run, images, listeners).go()
+    try:
+        wanted = run.config().training.deterministic
+        with writing(run.path), deterministic_algorithms(wanted):
+            return _Training(run, images, listeners).go()
+    except DiscFullError as error:
+        raise DiscFullError(f"{error}, then {run.way_on()}") from error
 
 
 class _Training:
@@ -64,6 +75,10 @@ class _Training:
         self.step_module = self.fabric.setup_module(module, move_to_device=False)
         size = self.config.training.batch_size
         self.steps_per_epoch = math.ceil(len(self.pixels) / size)
+        self.watch = FiniteWatch(self.state.sums)
+        # On a GPU a look at the losses waits for it: there only at the end of an epoch. Processes
+        # that train together must find out together: likewise.
+        self.looks_each_step = self.fabric.device.type == "cpu" and self.fabric.world_size == 1
         dimensions = math.prod(images.image_shape)
         self.weight = Weight(self.config.objective.r_loss_factor, dimensions)
 
@@ -93,13 +108,19 @@ class _Training:
         remove_leftovers(self.run.path)
         if self.run.checkpoint.exists():
             state.restore(self.run)
-        self.run.keep_metrics(state.position.epoch)
+        elif self.config.training.on_nan == "backoff":
+            state.save(self.run)  # the initial weights, to go back to
+        keep_metrics(self.run.metrics_file, state.position.epoch)
         if state.position.epoch < epochs and not state.position.finished:
             self.run.forget_result()
         with self._session(), kept_memory(), stop_on_signal() as wish:
             while state.position.epoch < epochs and not state.position.finished:
-                self.train_epoch(wish)
-                self.close_epoch()
+                try:
+                    self.train_epoch(wish)
+                    self.close_epoch()
+                except NotFiniteError as error:
+                    on_nan = self.config.training.on_nan
+                    self.emit(back_off(state, self.run, on_nan, error))
         return self.finish()
 
     @contextmanager
@@ -123,6 +144,17 @@ class _Training:
         finally:
             self.emit(Ended())
 
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of step number ``step`` (from 0)."""
+        planned = learning_rate_at(self.config.training, step, self.steps_per_epoch)
+        return planned * self.state.position.rate_factor
+
+    def check_losses(self) -> None:
+        """Raises NotFiniteError when a loss of the epoch so far is no number."""
+        position = self.state.position
+        number = position.epoch * self.steps_per_epoch + position.batch
+        self.watch.check(position.epoch + 1, position.batch, self.learning_rate(number - 1))
+
     def train_epoch(self, wish: StopWish) -> None:
         """The batches of one epoch that are not done yet."""
         state, config = self.state, self.config.training
@@ -130,15 +162,17 @@ class _Training:
         order = epoch_order(self.config.seed, position.epoch, len(self.pixels))
         batches = order.to(self.pixels.device).split(config.batch_size)
         state.model.train()
+        self.watch.begin(position.batch)
         began, spent = time.perf_counter(), position.seconds
         for indices in batches[position.batch :]:
             number = position.epoch * self.steps_per_epoch + position.batch
-            rate = learning_rate_at(config, number, self.steps_per_epoch)
-            state.optimiser.set_step(number, rate)
+            state.optimiser.set_step(number, self.learning_rate(number))
             self.step(self.pixels[indices])
             position.batch += 1
             position.images += len(indices)
             position.seconds = spent + time.perf_counter() - began
+            if self.looks_each_step or wish.asked:
+                self.check_losses()
             self.emit(
                 StepDone(
                     epoch=position.epoch + 1,
@@ -160,6 +194,7 @@ class _Training:
         self.state.optimiser.step()
         with torch.no_grad():
             self.state.sums += torch.stack([distortion.sum(), rate.sum()])
+            self.watch.note()
 
     def losses_so_far(self) -> dict[str, float]:
         return self.weight.losses(*self.state.losses(self.state.position.images))
@@ -167,12 +202,14 @@ class _Training:
     def close_epoch(self) -> None:
         """Validation, best weights, the epoch's line, checkpoint."""
         state, position = self.state, self.state.position
+        self.check_losses()
+        state.check()  # before anything is written
         metrics = self.epoch_metrics()
         loss = metrics.get("valid_loss_nats", metrics["train_loss_nats"])
         if not math.isfinite(loss):
-            raise ReparamError(
-                f"the loss is {loss} after epoch {position.epoch + 1}; the last good weights are "
-                f"in {self.run.path}: train again with a smaller --learning-rate"
+            raise NotFiniteError(
+                f"the validation loss is {loss} after epoch {position.epoch + 1}; likely: a "
+                "learning rate that is too high"
             )
         position.epoch, position.batch, position.images = position.epoch + 1, 0, 0
         state.sums.zero_()
@@ -183,7 +220,7 @@ class _Training:
         patience = self.config.training.early_stop
         if patience is not None and position.epoch - position.best_epoch >= patience:
             position.finished = True
-        self.run.add_metrics(metrics)
+        add_metrics(self.run.metrics_file, metrics)
         state.save(self.run)
         self.emit(EpochDone(metrics))
 
@@ -193,9 +230,8 @@ class _Training:
         metrics: dict[str, Any] = {
             "epoch": position.epoch + 1,
             "step": number,
-            "learning_rate": learning_rate_at(
-                self.config.training, number - 1, self.steps_per_epoch
-            ),
+            "learning_rate": self.learning_rate(number - 1),
+            "backoffs": position.backoffs,
             "seconds": position.seconds,
         }
         metrics |= {f"train_{name}": value for name, value in self.losses_so_far().items()}
@@ -215,11 +251,15 @@ class _Training:
         result: dict[str, Any] = {
             "epochs": position.epoch,
             "best_epoch": position.best_epoch,
+            "backoffs": position.backoffs,
             "seconds": position.seconds,
             "images_per_second": position.epoch * len(self.pixels) / max(position.seconds, 1e-9),
             "device": str(self.fabric.device),
             "precision": self.precision,
             "kernels": self.kernels,
+            **what_held(
+                self.config.training.deterministic, self.fabric.device.type, self.fabric.world_size
+            ),
         }
         for split in ("train", "valid", "test"):
             if len(pixels := self.images.split_images(split)):

@@ -2,7 +2,7 @@
 
 import json
 import platform
-import shutil
+import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,40 +16,20 @@ from reparam.errors import ConfigError, RunError
 from reparam.model import Autoencoder, build_autoencoder
 from reparam.objective import Weight
 from reparam.training.config import RunConfig
+from reparam.training.files import write_atomically
+from reparam.training.folder import check_free, empty
+from reparam.training.lock import writing
+from reparam.training.metrics import read_metrics
 from reparam.training.settings import RECORDS, to_mapping, updated
 from reparam.training.weights import (
     FORMAT,
-    TEMPORARY,
     check_format,
     load_tensors,
     save_tensors,
-    write_atomically,
 )
 
 IN_MEMORY = "<arrays>"
 """Source of a run that was trained on arrays: it cannot read its images again."""
-
-OWN_ENTRIES = frozenset(
-    (
-        "config.json",
-        "model.safetensors",
-        "metrics.jsonl",
-        "result.json",
-        "scorecard.json",
-        "report.html",
-        "checkpoints",
-        "samples",
-        "tensorboard",
-        "figures",
-        "export",
-    )
-)
-"""What a run folder may hold; a folder with anything else is never replaced."""
-
-OWN_SUFFIXES = frozenset(
-    (".json", ".jsonl", ".safetensors", ".png", ".html", ".csv", ".parquet", ".npy", ".npz")
-)
-"""The kinds of files that a run and its exports are made of."""
 
 
 @dataclass(frozen=True)
@@ -91,32 +71,16 @@ class Run:
         return self.path / "samples"
 
     @classmethod
-    def check_free(cls, path: Path, *, overwrite: bool) -> None:
-        """Raises RunError when a new run must not be written to ``path``."""
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path}: a file stands where the run folder should be; choose another")
-        if not path.is_dir() or not any(path.iterdir()):
-            return
-        foreign = foreign_files(path)
-        if foreign or path.is_symlink() or not _is_reparams(path / "config.json"):
-            what = repr(foreign[0]) if foreign else "no config.json of a run"
-            raise RunError(f"{path}: holds other files ({what}); choose another --out")
-        if not overwrite:
-            raise RunError(
-                f"{path}: holds a run already; go on with `reparam resume {path}`, choose another "
-                "--out, or replace it with --overwrite"
-            )
-
-    @classmethod
     def create(
         cls, path: Path, config: RunConfig, images: ImageSet, *, command: str, overwrite: bool
     ) -> "Run":
-        """A new folder with its resolved configuration. Raises RunError where one stands."""
-        cls.check_free(path, overwrite=overwrite)
+        """A new folder with its resolved configuration.
+
+        Raises RunError where one stands, or is being written.
+        """
+        check_free(path, overwrite=overwrite)
         run = cls(path)
         config = replace(config, data=_with_absolute_paths(config.data))
-        if path.exists():
-            shutil.rmtree(path)
         record = {
             "format": FORMAT,
             **to_mapping(config),
@@ -133,7 +97,10 @@ class Run:
             "command": command,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        run.write_json("config.json", record)
+        with writing(path):
+            check_free(path, overwrite=overwrite)  # another process may have come first
+            empty(path)
+            run.write_json("config.json", record)
         return run
 
     @classmethod
@@ -186,6 +153,12 @@ class Run:
         """Whether the run was begun with this configuration."""
         return self.config() == replace(config, data=_with_absolute_paths(config.data))
 
+    def way_on(self) -> str:
+        """What a person does, after something stopped the run, to go on with it."""
+        if self.config().data.source == IN_MEMORY:
+            return "train again"
+        return f"go on with `reparam resume {shlex.quote(str(self.path))}`"
+
     def facts(self) -> Facts:
         record = self.record()
         try:
@@ -222,29 +195,7 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """One mapping per finished epoch."""
-        if not self.metrics_file.exists():
-            return []
-        lines = self.metrics_file.read_text(encoding="utf-8").splitlines()
-        try:
-            # A last line that a crash cut short is an epoch without checkpoint: it comes again.
-            return [json.loads(line) for line in lines if line.endswith("}")]
-        except ValueError as error:
-            raise RunError(
-                f"{self.metrics_file}: damaged ({error}); restore it, or train the run again"
-            ) from error
-
-    def keep_metrics(self, epochs: int) -> None:
-        """Drops the lines of epochs that a resumed run will go through again."""
-        lines = self.metrics()
-        kept = [line for line in lines if line["epoch"] <= epochs]
-        if kept == lines and self.metrics_file.exists() == bool(lines):
-            return
-        text = "".join(json.dumps(line) + "\n" for line in kept)
-        write_atomically(self.metrics_file, text.encode())
-
-    def add_metrics(self, line: dict[str, Any]) -> None:
-        with self.metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        return read_metrics(self.metrics_file)
 
     def save_model(self, model: Autoencoder, **state: Any) -> None:
         save_tensors(self.weights, model.state_dict(), "model", state)
@@ -282,20 +233,6 @@ class Run:
         write_atomically(self.path / name, text.encode())
 
 
-def foreign_files(path: Path) -> list[str]:
-    """What lies in a run folder, at any depth, and is not a run's: it must not be deleted."""
-    files = [entry.relative_to(path) for entry in path.rglob("*") if not entry.is_dir()]
-    return sorted(
-        str(file)
-        for file in files
-        if not file.name.startswith((TEMPORARY, ".DS_Store"))
-        and (
-            file.parts[0] not in OWN_ENTRIES
-            or not (file.suffix in OWN_SUFFIXES or file.parts[0] == "tensorboard")
-        )
-    )
-
-
 def _read_json(file: Path) -> dict[str, Any]:
     """Raises RunError when the file is not a mapping in JSON."""
     try:
@@ -305,15 +242,6 @@ def _read_json(file: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise RunError(f"{file}: damaged, it should hold names and values; train it again")
     return loaded
-
-
-def _is_reparams(file: Path) -> bool:
-    """Whether a config.json is a run's, and not one of the many other programs'."""
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
-        return False
-    return isinstance(record, dict) and "reparam" in (record.get("versions") or {})
 
 
 def _with_absolute_paths(data: DataConfig) -> DataConfig:

@@ -8,6 +8,8 @@ import torch
 
 from reparam.errors import RunError
 from reparam.model import Autoencoder
+from reparam.training.finite import check_weights
+from reparam.training.identity import check_same_run, identity
 from reparam.training.optimiser import Optimiser
 from reparam.training.run import Run, load_weights
 from reparam.training.weights import load_tensors, save_tensors
@@ -35,6 +37,10 @@ class Position:
     """Time spent in training steps, over all sessions."""
     finished: bool = False
     """Early stopping ended the run before its last epoch."""
+    backoffs: int = 0
+    """How often the run went back to a checkpoint because a loss was no number."""
+    rate_factor: float = 1.0
+    """What that multiplies the learning rate by."""
 
 
 @dataclass
@@ -50,20 +56,32 @@ class State:
     position: Position = field(default_factory=Position)
 
     def save(self, run: Run) -> None:
-        """Writes the checkpoint: whole, or not at all."""
+        """Writes the checkpoint: whole, or not at all.
+
+        Raises NotFiniteError, and writes nothing, when a weight is no number.
+        """
+        self.check()
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"optimiser.{k}": v for k, v in self.optimiser.tensors().items()}
         tensors |= {f"random.{k}": v for k, v in self._random_states().items()}
         tensors["sums"] = self.sums
-        position = {**vars(self.position), "device": self.sums.device.type}
+        position = {**vars(self.position), "device": self.sums.device.type, "of": identity(run)}
         save_tensors(run.checkpoint, tensors, "checkpoint", position)
 
+    def check(self) -> None:
+        """Raises NotFiniteError when a weight, or what the optimiser knows of it, is no number."""
+        # A prior that is fitted after training has no numbers yet.
+        model = {k: v for k, v in self.model.state_dict().items() if not k.startswith("prior.")}
+        optimiser = {f"the optimiser's {k}": v for k, v in self.optimiser.tensors().items()}
+        check_weights(model | optimiser, self.position.epoch + 1)
+
     def restore(self, run: Run) -> None:
-        """Goes back to the checkpoint. Raises RunError when it is damaged or does not fit.
+        """Goes back to the checkpoint. Raises RunError when it is damaged or another run's.
 
         On another kind of device than before the random streams start anew, with a warning.
         """
         tensors, position = load_tensors(run.checkpoint, "checkpoint")
+        check_same_run(run, position.pop("of", {}))
         groups: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimiser": {}, "random": {}}
         for name, tensor in tensors.items():
             group, _, key = name.partition(".")

@@ -1,8 +1,7 @@
 """Tensors on disc: safetensors files, written whole or not at all. No pickle."""
 
+import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,49 +10,26 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from reparam.errors import RunError
+from reparam.training.files import write_atomically
 
 FORMAT = 1
 """Version of the run folder's files; a newer one is refused by name."""
-
-TEMPORARY = ".unfinished-"
-"""How the names of files begin that are still being written."""
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes beside ``path`` first, then renames: a reader sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = f"{TEMPORARY}{path.name}."
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Removes what ``write_atomically`` could not finish when its process was killed."""
-    for leftover in folder.rglob(f"{TEMPORARY}*"):
-        leftover.unlink()
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], kind: str, state: Any) -> None:
     """Writes tensors with a JSON ``state`` beside them; ``kind`` says what the file is."""
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     # One key: the library writes several in an order that changes from run to run.
-    header = json.dumps({"kind": kind, "format": FORMAT, "state": state})
+    facts = {"kind": kind, "format": FORMAT, "state": state}
+    header = json.dumps({**facts, "digest": _digest(facts, plain)})
     write_atomically(path, save(plain, metadata={"reparam": header}))
 
 
 def load_tensors(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], Any]:
     """The tensors and the state of a file that ``save_tensors`` wrote.
 
-    Raises RunError, naming the file, when it is missing, damaged, foreign, or from a newer version.
+    Raises RunError, naming the file, when it is missing, damaged (by one bit), foreign, or from a
+    newer version.
     """
     if not path.is_file():
         raise RunError(
@@ -73,7 +49,23 @@ def load_tensors(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], Any]:
         found = header.get("kind", "a file of another program")
         raise RunError(f"{path}: expected a reparam {kind}, found {found}; restore the right file")
     check_format(path, header.get("format"))
+    digest = header.pop("digest", None)  # None: written before files had one
+    if digest not in (None, _digest(header, tensors)):
+        raise RunError(
+            f"{path}: damaged, its values are not those that were written; restore it or train "
+            "again"
+        )
     return tensors, header["state"]
+
+
+def _digest(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
+    """A checksum of everything that a file says: safetensors has none of its own."""
+    digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16)
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def check_format(path: Path, found: object) -> None:

@@ -21,6 +21,7 @@ def test_a_run(reparam, vae_run) -> None:
         "transposed convolution 3 × 3, stride 2",
         "loss_bits_per_dim",
         "test (12)",
+        "the same numbers again: yes, to the last bit (one process on a CPU",
     ):
         assert text in said.out
     total = sum(parameter_counts(Run.open(vae_run).load_model()).values())

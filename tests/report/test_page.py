@@ -1,6 +1,7 @@
 """The report: one file, nothing fetched, nothing from data taken for HTML, in both languages."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -68,6 +69,24 @@ def test_every_figure_of_the_article_is_there(html: str) -> None:
     numbers |= set(map(int, re.findall(r"(?:Fig\. \d+ and|그림 \d+[와과]) (\d+)", html)))
     assert numbers >= set(range(1, 23))
     assert html.count("<math") >= 6
+
+
+def test_the_page_says_whether_the_numbers_come_again(views: list[RunView]) -> None:
+    """On a CPU they do; what a GPU's fast algorithms did is said too, and a backoff."""
+    on_gpu = {"device": "cuda:0", "deterministic": False, "deterministic_reason": "fast & free"}
+    result = {**views[1].result, **on_gpu, "backoffs": 2}
+    cpu = chapter(views[1], None)
+    gpu = replace(cpu, view=replace(views[1], result=result))
+    for lang, sure, unsure, back in (
+        ("en", "to the last bit", "last digits may differ (fast &amp; free)", "no number 2 times"),
+        ("ko", "마지막 비트까지", "끝자리가 조금 다른", "일이 2번 있었고"),
+    ):
+        html = {name: render([c], lang, "", None) for name, c in (("cpu", cpu), ("gpu", gpu))}
+        assert sure in html["cpu"]
+        assert sure not in html["gpu"]
+        assert unsure in html["gpu"]
+        assert back in html["gpu"]
+        assert back not in html["cpu"]
 
 
 def test_text_from_data_never_becomes_html(html: str) -> None:

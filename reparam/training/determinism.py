@@ -1,0 +1,65 @@
+"""Whether the same seed gives the same run, bit for bit, and what buys that on a GPU."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from reparam.errors import ConfigError
+
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+"""cuBLAS repeats its sums in the same order only with workspaces of fixed sizes (NVIDIA's cuBLAS
+documentation, section on reproducible results)."""
+
+
+@contextmanager
+def deterministic_algorithms(wanted: bool) -> Iterator[None]:
+    """While inside, torch takes only algorithms that repeat themselves, where ``wanted``.
+
+    Torch's settings are afterwards what they were. Raises ConfigError where there is no such
+    algorithm on the device.
+    """
+    if not wanted:
+        yield
+        return
+    was_on = torch.are_deterministic_algorithms_enabled()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic, os.environ.get(WORKSPACE)
+    os.environ.setdefault(WORKSPACE, ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    cudnn.benchmark, cudnn.deterministic = False, True
+    try:
+        yield
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        raise ConfigError(
+            f"--deterministic: a part of this training has no deterministic form on this device "
+            f"({str(error).split('.')[0]}); leave it away, or train with --device cpu"
+        ) from error
+    finally:
+        torch.use_deterministic_algorithms(was_on, warn_only=only_warned)
+        cudnn.benchmark, cudnn.deterministic, workspace = before
+        if workspace is None:
+            os.environ.pop(WORKSPACE, None)
+
+
+def what_held(asked: bool, device: str, processes: int) -> dict[str, bool | str]:
+    """For result.json: whether the same command gives the same numbers on this machine, and why.
+
+    ``device`` is cpu, cuda or mps; ``processes`` is how many trained together.
+    """
+    if processes > 1:
+        return _fact(False, f"{processes} processes trained together")
+    if device == "cpu":
+        threads = torch.get_num_threads()
+        return _fact(True, f"one process on a CPU, with {threads} thread{'s' * (threads > 1)}")
+    if asked:
+        return _fact(True, f"deterministic algorithms on {device}, as asked for")
+    return _fact(False, f"the fastest algorithms on {device}; --deterministic takes others")
+
+
+def _fact(held: bool, reason: str) -> dict[str, bool | str]:
+    return {"deterministic": held, "deterministic_reason": reason}

@@ -1,0 +1,83 @@
+"""Files that are written whole or not at all, and what a full disc says."""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reparam.errors import DiscFullError
+
+TEMPORARY = ".unfinished-"
+"""How the names of files begin that are still being written."""
+
+NO_ROOM = frozenset(
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)
+)
+"""What the system says when a disc is full, a quota used up, or a file larger than allowed."""
+
+
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Writes beside ``path`` first, then renames: a reader sees the old file or the new one.
+
+    ``durable``: waits until the disc has it, so that it outlives a power cut too. Raises
+    DiscFullError where there is no room, and then leaves the old file and nothing else.
+    """
+    with _room_for(path, len(data)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        name = f"{TEMPORARY}{path.name}."
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a text file, and takes a part of it away again where there was no room.
+
+    Raises DiscFullError then.
+    """
+    data = f"{line}\n".encode()
+    # Unbuffered: a buffer would write its rest when it is closed, behind the truncation.
+    with _room_for(path, len(data)), path.open("ab", buffering=0) as file:
+        before = file.seek(0, os.SEEK_END)
+        try:
+            while data:
+                data = data[file.write(data) :]
+            # A checkpoint that outlives a power cut must find the lines of its epochs.
+            os.fsync(file.fileno())
+        except OSError:
+            os.truncate(path, before)
+            raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what ``write_atomically`` could not finish when its process was killed."""
+    for leftover in folder.rglob(f"{TEMPORARY}*"):
+        leftover.unlink()
+
+
+@contextmanager
+def _room_for(path: Path, size: int) -> Iterator[None]:
+    """Turns the system's word for a full disc into DiscFullError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        there = next(folder for folder in path.absolute().parents if folder.exists())
+        left = shutil.disk_usage(there).free
+        raise DiscFullError(
+            f"{path}: no room to write it ({error.strerror}): {size:,} bytes are needed, "
+            f"{left:,} are free on the disc; free some space or raise your quota"
+        ) from error

@@ -1,0 +1,97 @@
+"""Whose a folder is: nothing is written over or deleted that is not a run's own."""
+
+import json
+import shutil
+from pathlib import Path
+
+from reparam.errors import RunError
+from reparam.training.files import TEMPORARY
+from reparam.training.lock import LOCK
+
+OWN_ENTRIES = frozenset(
+    (
+        "config.json",
+        "model.safetensors",
+        "metrics.jsonl",
+        "result.json",
+        "scorecard.json",
+        "report.html",
+        "checkpoints",
+        "samples",
+        "tensorboard",
+        "figures",
+        "export",
+    )
+)
+"""What a run folder may hold; a folder with anything else is never replaced."""
+
+OWN_SUFFIXES = frozenset(
+    (".json", ".jsonl", ".safetensors", ".png", ".html", ".csv", ".parquet", ".npy", ".npz")
+)
+"""The kinds of files that a run and its exports are made of."""
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Raises RunError when a new run must not be written to ``path``."""
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path}: a file stands where the run folder should be; choose another")
+    if not path.is_dir() or is_empty(path):
+        return
+    foreign = foreign_files(path)
+    if foreign or path.is_symlink() or not _is_reparams(path / "config.json"):
+        what = repr(foreign[0]) if foreign else "no config.json of a run"
+        raise RunError(f"{path}: holds other files ({what}); choose another --out")
+    if not overwrite:
+        raise RunError(
+            f"{path}: holds a run already; go on with `reparam resume {path}`, choose another "
+            "--out, or replace it with --overwrite"
+        )
+
+
+def is_empty(path: Path) -> bool:
+    """Whether a folder holds nothing, or only what a process left that was killed as it began."""
+    return all(_is_passing(entry) for entry in path.iterdir())
+
+
+def empty(path: Path) -> None:
+    """Removes an older run from its folder, but for its lock and its config.json.
+
+    Raises RunError, and removes nothing, where something lies that is not a run's.
+    """
+    check_free(path, overwrite=True)
+    for entry in path.iterdir():
+        # With config.json what is left is a run still, should the process be killed on the way.
+        if entry.name in (LOCK, "config.json"):
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _is_passing(file: Path) -> bool:
+    """Whether a file is there only while somebody writes."""
+    return file.name == LOCK or file.name.startswith(TEMPORARY)
+
+
+def foreign_files(path: Path) -> list[str]:
+    """What lies in a run folder, at any depth, and is not a run's: it must not be deleted."""
+    files = [entry.relative_to(path) for entry in path.rglob("*") if not entry.is_dir()]
+    return sorted(
+        str(file)
+        for file in files
+        if not (_is_passing(file) or file.name.startswith(".DS_Store"))
+        and (
+            file.parts[0] not in OWN_ENTRIES
+            or not (file.suffix in OWN_SUFFIXES or file.parts[0] == "tensorboard")
+        )
+    )
+
+
+def _is_reparams(file: Path) -> bool:
+    """Whether a config.json is a run's, and not one of the many other programs'."""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return False
+    return isinstance(record, dict) and "reparam" in (record.get("versions") or {})

@@ -1,0 +1,111 @@
+"""A checkpoint that is damaged, foreign or not ours is refused by name."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from reparam.errors import RunError
+from reparam.training import EpochDone, Event, Run, train
+from reparam.training.weights import load_tensors, save_tensors
+
+
+@pytest.fixture
+def begun(new_run, small, blobs) -> Run:
+    """A run that a power cut ended after its first epoch."""
+    run = new_run(small(epochs=2, dropout=0.25))
+
+    def stop(event: Event) -> None:
+        if isinstance(event, EpochDone):
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(run, blobs, [stop])
+    return run
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
+def test_cut_short(begun: Run, blobs, share: float) -> None:
+    data = begun.checkpoint.read_bytes()
+    begun.checkpoint.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(RunError, match=r"last\.safetensors: damaged"):
+        train(begun, blobs)
+
+
+def test_one_bit_flipped_anywhere_is_noticed(begun: Run) -> None:
+    """Every bit of the header's beginning and end, and 200 bits of the values."""
+    data = bytearray(begun.checkpoint.read_bytes())
+    values = 8 + int.from_bytes(data[:8], "little")
+    rng = np.random.default_rng(0)
+    places = [*range(80), *range(values - 80, values), *rng.integers(values, len(data), 200)]
+    tensors, state = load_tensors(begun.checkpoint, "checkpoint")
+    for place in places:
+        bit = 1 << int(rng.integers(8))
+        data[place] ^= bit
+        begun.checkpoint.write_bytes(data)
+        data[place] ^= bit
+        try:
+            found, position = load_tensors(begun.checkpoint, "checkpoint")
+        except RunError:
+            continue
+        assert position == state, "a bit in the blanks that fill the header up"
+        assert all(torch.equal(found[name], tensors[name]) for name in tensors | found)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"latent_dim": 3}, "is another run's, with latent_dim 3, where this one has 2"),
+        ({"seed": 1}, "is another run's, with seed 1, where this one has 0"),
+        ({"learning_rate": 0.002}, "with learning_rate 0.002, where this one has 0.001"),
+    ],
+    ids=["networks", "seed", "rate"],
+)
+def test_another_runs(begun: Run, new_run, small, blobs, options, expected) -> None:
+    other = new_run(small(**{"epochs": 1, "dropout": 0.25} | options), "other")
+    train(other, blobs)
+    begun.checkpoint.write_bytes(other.checkpoint.read_bytes())
+    with pytest.raises(RunError, match=rf"last\.safetensors: .*{expected}"):
+        train(begun, blobs)
+
+
+def test_an_equal_runs_is_taken(begun: Run, new_run, small, blobs) -> None:
+    """Another folder, more epochs planned, another precision: the same run."""
+    copy = new_run(small(epochs=3, dropout=0.25, sample_every=0), "copy")
+    copy.checkpoint.parent.mkdir()
+    copy.checkpoint.write_bytes(begun.checkpoint.read_bytes())
+    train(copy, blobs)
+    assert [line["epoch"] for line in copy.metrics()] == [2, 3]
+
+
+def test_another_kind_or_another_programs(begun: Run, blobs) -> None:
+    weights = begun.weights.read_bytes()
+    begun.checkpoint.write_bytes(weights)
+    with pytest.raises(RunError, match=r"last\.safetensors: expected .* checkpoint, found model"):
+        train(begun, blobs)
+    save_file({"x": torch.zeros(2)}, begun.checkpoint)
+    with pytest.raises(RunError, match="found a file of another program"):
+        train(begun, blobs)
+
+
+def test_a_newer_format(begun: Run, blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors, state = load_tensors(begun.checkpoint, "checkpoint")
+    with monkeypatch.context() as patch:
+        patch.setattr("reparam.training.weights.FORMAT", 99)
+        save_tensors(begun.checkpoint, tensors, "checkpoint", state)
+    with pytest.raises(RunError, match=r"last\.safetensors: written by a newer reparam"):
+        train(begun, blobs)
+
+
+def test_a_pickle_is_never_loaded(begun: Run, blobs, tmp_path) -> None:
+    """A file that would run a command if anybody unpickled it."""
+    victim = tmp_path / "ran"
+
+    class Bomb:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (victim.write_text, ("boom",))
+
+    torch.save(Bomb(), begun.checkpoint)
+    with pytest.raises(RunError, match=r"last\.safetensors: damaged or not a safetensors file"):
+        train(begun, blobs)
+    assert not victim.exists()

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from reparam.data import ImageSet
+from reparam.data import SPLITS, ImageSet, Split
 from reparam.errors import ReparamError
 from reparam.model import Autoencoder, from_bytes, in_batches
 from reparam.objective import ObjectiveConfig, Weight, elbo_terms
 from reparam.training.config import RunConfig
 from reparam.training.device import launch
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.feed import open_feed
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
 from reparam.training.optimiser import build_optimiser, learning_rate_at, set_step
 from reparam.training.run import Run, build_model
@@ -55,12 +56,13 @@ class _Training:
         self.run, self.images, self.listeners = run, images, listeners
         self.config: RunConfig = run.config()
         self.fabric, self.precision = launch(self.config.training)
-        self.pixels = torch.from_numpy(images.split_images("train")).to(self.fabric.device)
+        self.feed = open_feed(images.images, images.splits["train"], self.fabric.device)
+        self.train_count = len(images.splits["train"])
         self.state = self._new_state()
         module = Objective(self.state.model, self.config.objective)
         self.step_module = self.fabric.setup_module(module, move_to_device=False)
         size = self.config.training.batch_size
-        self.steps_per_epoch = math.ceil(len(self.pixels) / size)
+        self.steps_per_epoch = math.ceil(self.train_count / size)
         dimensions = math.prod(images.image_shape)
         self.weight = Weight(self.config.objective.r_loss_factor, dimensions)
 
@@ -105,7 +107,7 @@ class _Training:
                 first_epoch=position.epoch,
                 first_batch=position.batch,
                 steps_per_epoch=self.steps_per_epoch,
-                images=len(self.pixels),
+                images=self.train_count,
                 device=str(self.fabric.device),
                 precision=self.precision,
                 seconds=position.seconds,
@@ -120,15 +122,15 @@ class _Training:
         """The batches of one epoch that are not done yet."""
         state, config = self.state, self.config.training
         position = state.position
-        order = epoch_order(self.config.seed, position.epoch, len(self.pixels))
-        batches = order.to(self.pixels.device).split(config.batch_size)
+        order = epoch_order(self.config.seed, position.epoch, self.train_count)
+        left = order.split(config.batch_size)[position.batch :]
         state.model.train()
         began, spent = time.perf_counter(), position.seconds
-        for indices in batches[position.batch :]:
+        for indices, pixels in zip(left, self.feed.batches(left), strict=True):
             number = position.epoch * self.steps_per_epoch + position.batch
             rate = learning_rate_at(config, number, self.steps_per_epoch)
             set_step(state.optimiser, number, rate)
-            self.step(self.pixels[indices])
+            self.step(pixels)
             position.batch += 1
             position.images += len(indices)
             position.seconds = spent + time.perf_counter() - began
@@ -192,30 +194,34 @@ class _Training:
             "seconds": position.seconds,
         }
         metrics |= {f"train_{name}": value for name, value in self.losses_so_far().items()}
-        held_out = self.images.split_images("valid")
-        if len(held_out):
-            losses = mean_losses(state.model, held_out, self.config.objective, self.config.seed)
+        if len(self.images.splits["valid"]):
+            losses = self.mean_losses(state.model, "valid")
             metrics |= {f"valid_{name}": value for name, value in losses.items()}
         return metrics
+
+    def mean_losses(self, model: Autoencoder, split: Split) -> dict[str, float]:
+        images, config = self.images, self.config
+        index = images.splits[split]
+        return mean_losses(model, images.images, config.objective, config.seed, index)
 
     def finish(self) -> Autoencoder:
         """The best weights, with the prior fitted where it needs it, and what they come to."""
         position = self.state.position
         model = self.run.load_model().to(self.fabric.device)
         if model.prior.needs_fit:
-            model.prior.fit(in_batches(model, self.pixels, lambda b: model.encode(from_bytes(b))))
+            pixels, index = self.images.images, self.images.splits["train"]
+            model.prior.fit(in_batches(model, pixels, lambda b: model.encode(from_bytes(b)), index))
         self.run.save_model(model, epoch=position.best_epoch)
         result: dict[str, Any] = {
             "epochs": position.epoch,
             "best_epoch": position.best_epoch,
             "seconds": position.seconds,
-            "images_per_second": position.epoch * len(self.pixels) / max(position.seconds, 1e-9),
+            "images_per_second": position.epoch * self.train_count / max(position.seconds, 1e-9),
             "device": str(self.fabric.device),
             "precision": self.precision,
         }
-        for split in ("train", "valid", "test"):
-            if len(pixels := self.images.split_images(split)):
-                losses = mean_losses(model, pixels, self.config.objective, self.config.seed)
-                result[split] = {"images": len(pixels), **losses}
+        for split in SPLITS:
+            if count := len(self.images.splits[split]):
+                result[split] = {"images": count, **self.mean_losses(model, split)}
         self.run.write_json("result.json", result)
         return model.cpu().eval()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reparam.cli.parse import RunFolder, parse
+from reparam.cli.reading import reading_progress
 from reparam.cli.session import train_with_progress
 from reparam.training import Run
 
@@ -30,7 +31,8 @@ class ResumeOptions:
 def run(args: Sequence[str]) -> int:
     options = parse(ResumeOptions, args, prog="reparam resume")
     folder = Run.open(options.run)
-    images = folder.images()
+    with reading_progress(quiet=options.quiet) as progress:
+        images = folder.images(progress)
     if options.epochs is not None:
         folder.extend(options.epochs)
     train_with_progress(folder, images, quiet=options.quiet)

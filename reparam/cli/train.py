@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reparam.cli.parse import parse, value_of
+from reparam.cli.reading import reading_progress
 from reparam.cli.session import train_with_progress
 from reparam.data import load_images
 from reparam.errors import ConfigError
@@ -100,7 +101,8 @@ def run(args: Sequence[str]) -> int:
     choose_device(config.training.device)
     if config.training.tensorboard:
         check_tensorboard()
-    images = load_images(config.data)
+    with reading_progress(quiet=options.quiet) as progress:
+        images = load_images(config.data, progress)
     build_model(config, images.image_shape)  # refuses impossible shapes before anything is written
     command = f"reparam train {shlex.join(args)}"
     folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)

@@ -41,4 +41,5 @@ def reading_progress(*, quiet: bool = False) -> Iterator[Told | None]:
     try:
         yield told
     finally:
-        bar.stop()
+        if tasks and console.is_terminal:
+            bar.stop()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reparam.cli.parse import parse, value_of
 from reparam.cli.reading import reading_progress
-from reparam.cli.session import train_with_progress
+from reparam.cli.session import follow, train_with_progress
 from reparam.data import load_images
 from reparam.errors import ConfigError
 from reparam.training import (
@@ -16,9 +16,12 @@ from reparam.training import (
     RunConfig,
     apply_config_file,
     apply_recipe,
+    assemble,
     build_model,
     check_tensorboard,
     choose_device,
+    leads,
+    planned,
     preset_config,
     read_config_file,
     to_mapping,
@@ -92,10 +95,13 @@ def defaults_from(args: Sequence[str]) -> TrainOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(TrainOptions, args, prog=PROG, default=defaults_from(args))
-    config = options.run
+    config = replace(options.run, training=planned(options.run.training))
     out = options.out or default_out(config)
     if options.dry_run:
         print(json.dumps(to_mapping(config), indent=2, ensure_ascii=False))
+        return 0
+    if not leads():
+        follow(out, config.training)
         return 0
     Run.check_free(out, overwrite=options.overwrite)
     choose_device(config.training.device)
@@ -106,5 +112,6 @@ def run(args: Sequence[str]) -> int:
     build_model(config, images.image_shape)  # refuses impossible shapes before anything is written
     command = f"reparam train {shlex.join(args)}"
     folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)
-    train_with_progress(folder, images, quiet=options.quiet)
+    team = assemble(config.training)
+    train_with_progress(folder, images, quiet=options.quiet, team=team)
     return 0

@@ -53,12 +53,13 @@ def train(
         team = assemble_one(run.config().training)
     try:
         return _Training(run, images, listeners, team).go()
-    except RuntimeError as error:
-        if team.size == 1 or not lost(error):
-            raise
-        raise lost_error(team) from error
-    finally:
+    except Interrupted:  # all of the team stop by themselves, at one step
+        raise
+    except BaseException as error:
         team.end()
+        if team.size > 1 and isinstance(error, RuntimeError) and lost(error):
+            raise lost_error(team) from error
+        raise
 
 
 class _Training:

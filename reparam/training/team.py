@@ -59,8 +59,8 @@ class Team:
         return f" × {self.size} processes" if self.size > 1 else ""
 
     def share(self, whole: int) -> slice:
-        """Which rows of a step's batch are this process': all have as many, or one more."""
-        return slice(self.rank * whole // self.size, (self.rank + 1) * whole // self.size)
+        """Which rows of a step's batch are this process'."""
+        return share_of(whole, self.rank, self.size)
 
     def part(self, indices: torch.Tensor) -> torch.Tensor:
         """This process' part of a batch. Where it has none, a row that ``mean`` does not count:
@@ -129,7 +129,12 @@ class Team:
         """Ends the processes that this one has started: it failed, and they would wait for it."""
         for process in getattr(self.fabric.strategy.launcher, "procs", []):
             if process.poll() is None:
-                process.terminate()
+                process.kill()  # it may hang in a transfer; it writes nothing
+
+
+def share_of(whole: int, rank: int, size: int) -> slice:
+    """Consecutive rows for each of ``size`` processes: all have as many, or one more."""
+    return slice(rank * whole // size, (rank + 1) * whole // size)
 
 
 def assemble_one(config: TrainingConfig) -> Team:

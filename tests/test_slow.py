@@ -53,20 +53,16 @@ def test_a_latent_dimension_more_reconstructs_better(tmp_path: Path) -> None:
 
 
 MILLION = """
-import json, resource, sys
-from dataclasses import replace
+import resource, sys
 from pathlib import Path
 from reparam.data import load_images
-from reparam.training import Run, preset_config, train
+from reparam.training import Run, apply_config_file, preset_config, train
 
-config = preset_config("vae")
-data = replace(config.data, source=sys.argv[1])
-model = replace(config.model, encoder_filters=(4, 4), encoder_kernels=(3, 3))
-model = replace(model, encoder_strides=(2, 2), decoder_filters=(4,), decoder_kernels=(3, 3))
-model = replace(model, decoder_strides=(2, 2))
-training = replace(config.training, epochs=1, batch_size=512, device="cpu")
-config = replace(config, data=data, model=model, training=training)
-images = load_images(data)
+options = {"encoder_filters": [4, 4], "encoder_kernels": [3, 3], "encoder_strides": [2, 2]}
+options |= {"decoder_filters": [4], "decoder_kernels": [3, 3], "decoder_strides": [2, 2]}
+options |= {"source": sys.argv[1], "epochs": 1, "batch_size": 512, "device": "cpu"}
+config = apply_config_file(preset_config("vae"), options, "the test")
+images = load_images(config.data)
 run = Run.create(Path(sys.argv[2]), config, images, command="test", overwrite=False)
 train(run, images)
 run.images()

@@ -11,7 +11,7 @@ import numpy as np
 from reparam.data.config import DataConfig
 from reparam.data.images import ImageSet
 from reparam.data.labels import as_labels
-from reparam.data.mapping import MAPPED_FROM
+from reparam.data.mapping import MAPPED_FROM, keep_open
 from reparam.data.pixels import as_pixels
 from reparam.data.splits import split_indices
 from reparam.errors import DataError
@@ -91,6 +91,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         large = path.suffix.lower() == ".npy" and path.stat().st_size >= MAPPED_FROM
         loaded = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
+        if isinstance(loaded, np.memmap):
+            keep_open(loaded, path)
         if isinstance(loaded, np.ndarray):
             return {"images": loaded}
         with loaded:

@@ -27,11 +27,15 @@ def in_batches(
     model.eval()
     device = next(model.parameters()).device
     reader = RowReader(rows)
-    parts = []
+    count = len(rows) if index is None else len(index)
+    found = torch.empty(0)
     with torch.no_grad():
-        for start in range(0, len(rows) if index is None else len(index), BATCH):
+        for start in range(0, count, BATCH):
             wanted = slice(start, start + BATCH)
             batch = torch.from_numpy(reader.take(wanted if index is None else index[wanted]))
-            parts.append(function(batch.to(device)).cpu())
+            part = function(batch.to(device)).cpu()
+            if start == 0:  # one piece: thousands of small ones would keep memory from being freed
+                found = torch.empty((count, *part.shape[1:]), dtype=part.dtype)
+            found[wanted] = part
     model.train(was_training)
-    return torch.cat(parts)
+    return found

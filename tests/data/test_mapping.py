@@ -9,6 +9,7 @@ import pytest
 
 from reparam.data import DataConfig, RowReader, arrays, in_parts, load_images
 from reparam.data.mapping import MAPPED_FROM, map_pixels
+from reparam.errors import DataError
 
 
 @pytest.fixture
@@ -40,6 +41,29 @@ def test_rows_are_copies_in_the_order_asked_for(stored, array) -> None:
         assert rows.flags.writeable
         rows[:] = 0
         np.testing.assert_array_equal(stored, array)
+
+
+def test_rows_that_are_not_there_are_an_error(stored) -> None:
+    with pytest.raises(IndexError):
+        RowReader(stored).take(np.array([3, 50]))
+
+
+def test_a_file_that_became_shorter_is_named(array, tmp_path) -> None:
+    path = tmp_path / "pixels.bin"
+    path.write_bytes(array.tobytes())
+    reader = RowReader(map_pixels(path, array.shape))
+    with path.open("r+b") as file:
+        file.truncate(100)
+    with pytest.raises(DataError, match=r"pixels\.bin: has become shorter"):
+        reader.take(np.array([1, 49]))
+
+
+def test_a_deleted_file_is_read_to_the_end(array, tmp_path) -> None:
+    path = tmp_path / "pixels.bin"
+    path.write_bytes(array.tobytes())
+    mapped = map_pixels(path, array.shape)
+    path.unlink()
+    np.testing.assert_array_equal(RowReader(mapped).take(np.array([49, 2])), array[[49, 2]])
 
 
 def test_parts_are_the_whole(stored, array, monkeypatch) -> None:
@@ -85,7 +109,7 @@ print(peak() - before)
 
 
 def test_a_mapped_set_does_not_fill_the_memory(tmp_path: Path) -> None:
-    """400,000 images of 28 × 28, 314 MB: read three times, a third of that is ever resident."""
+    """400,000 images of 28 × 28, 314 MB, read three times."""
     size = 400_000 * 28 * 28
     assert size > 4 * MAPPED_FROM
     large, small = tmp_path / "large.npy", tmp_path / "small.npy"
@@ -95,4 +119,4 @@ def test_a_mapped_set_does_not_fill_the_memory(tmp_path: Path) -> None:
     del mapped
     words = [sys.executable, "-c", GROWTH, str(large), str(small)]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    assert int(said) < 0.6 * size
+    assert int(said) < 0.3 * size

@@ -29,6 +29,8 @@ test-slow: install  ## the tests that take minutes
 
 bench: install  ## remake the figures of benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/article.py
+	$(BIN)/python benchmarks/growing.py
+	$(BIN)/python benchmarks/scaling.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from machine import describe
 from results import write_section
 
@@ -99,7 +100,7 @@ def spread(values: list[float], digits: int) -> str:
 
 def table(rows: dict[int, list[dict[str, float]]], options: argparse.Namespace, where: str) -> str:
     lines = [
-        f"{where}. {options.times} times {options.steps} steps of {BATCH}, of which the first "
+        f"{where}, {torch.get_num_threads()} threads. {options.times} times {options.steps} steps of {BATCH}, of which the first "
         f"{WARM_UP} do not count: median (lowest to highest).",
         "",
         "| images | bytes of pixels, MB | µs an image in training | peak resident memory, MB |",

@@ -37,6 +37,8 @@ $(BENCH)/.installed: pyproject.toml constraints.txt
 bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md
 	$(BENCH)/bin/python benchmarks/speed.py
 	$(BENCH)/bin/python benchmarks/article.py
+	$(BENCH)/bin/python benchmarks/growing.py
+	$(BENCH)/bin/python benchmarks/scaling.py
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache

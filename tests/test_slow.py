@@ -1,8 +1,11 @@
 """What takes minutes: the recipes at their real sizes. Run by `make test-slow`."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reparam.data import load_images
@@ -47,3 +50,40 @@ def test_a_latent_dimension_more_reconstructs_better(tmp_path: Path) -> None:
         train(run, images)
         losses[d] = (run.result() or {})["test"]["mse"]
     assert losses[16] < 0.6 * losses[2]
+
+
+MILLION = """
+import resource, sys
+from pathlib import Path
+from reparam.data import load_images
+from reparam.training import Run, apply_config_file, preset_config, train
+
+options = {"encoder_filters": [4, 4], "encoder_kernels": [3, 3], "encoder_strides": [2, 2]}
+options |= {"decoder_filters": [4], "decoder_kernels": [3, 3], "decoder_strides": [2, 2]}
+options |= {"source": sys.argv[1], "epochs": 1, "batch_size": 512, "device": "cpu"}
+config = apply_config_file(preset_config("vae"), options, "the test")
+images = load_images(config.data)
+run = Run.create(Path(sys.argv[2]), config, images, command="test", overwrite=False)
+train(run, images)
+run.images()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+@pytest.mark.slow
+def test_a_million_images_train_below_one_and_a_half_gigabytes(tmp_path: Path) -> None:
+    """All of a run: reading, fingerprint, an epoch, validation, evaluation on every split."""
+    pixels = np.lib.format.open_memmap(
+        tmp_path / "million.npy", "w+", np.uint8, (1_000_000, 28, 28)
+    )
+    rng = np.random.default_rng(0)
+    for start in range(0, len(pixels), 10_000):
+        pixels[start : start + 10_000] = rng.integers(0, 256, (10_000, 28, 28), np.uint8)
+    del pixels
+    words = [sys.executable, "-c", MILLION, str(tmp_path / "million.npy"), str(tmp_path / "run")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = Run.open(tmp_path / "run").result()
+    assert result is not None
+    assert sum(result[split]["images"] for split in ("train", "valid", "test")) == 1_000_000
+    assert int(done.stdout.splitlines()[-1]) < 1.5e9

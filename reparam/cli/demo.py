@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from reparam.cli.parse import parse, value_of
+from reparam.cli.reading import reading_progress
 from reparam.cli.session import train_with_progress
 from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError, RunError
@@ -66,7 +67,8 @@ def run(args: Sequence[str]) -> int:
     configs = {model: _config(options, model) for model in MODELS}
     for config in configs.values():
         options.report.check(config.model.latent_dim)
-    images = load_images(options.images)
+    with reading_progress(quiet=options.quiet) as progress:
+        images = load_images(options.images, progress)
     for config in configs.values():
         build_model(config, images.image_shape)  # refuses impossible shapes before writing
     again = shlex.join(["reparam", "demo", *(word for word in args if word != "--overwrite")])

@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from reparam.cli.parse import parse
+from reparam.cli.reading import reading_progress
 from reparam.cli.tables import new_table, print_table
 from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError
@@ -54,7 +55,8 @@ def run(args: Sequence[str]) -> int:
     if _is_run(Path(os.path.expanduser(source))):
         facts = run_facts(Run.open(Path(os.path.expanduser(source))))
     else:
-        facts = data_facts(load_images(options.data))
+        with reading_progress() as progress:
+            facts = data_facts(load_images(options.data, progress))
     if options.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     elif facts["kind"] == "run":

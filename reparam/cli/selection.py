@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from reparam.cli.reading import reading_progress
 from reparam.data import DataConfig, ImageSet, load_images, read_images
 from reparam.errors import RunError
 from reparam.evaluation import check_images
@@ -52,7 +53,9 @@ def select_images(run: Run, model: Autoencoder, given: DataConfig, split: SplitC
     """
     if given.source:
         config = _like_the_runs(given, run)
-        images = read_images(config) if split in ("auto", "all") else load_images(config)
+        read = read_images if split in ("auto", "all") else load_images
+        with reading_progress() as progress:
+            images = read(config, progress)
         chosen = "all" if split == "auto" else split
     else:
         images = _own_images(run, given)
@@ -71,7 +74,9 @@ def _part(images: ImageSet, split: str) -> Selection:
     if not len(index):
         raise RunError(f"{images.name}: its {split} split is empty; choose another --split")
     labels = None if images.labels is None else images.labels[index]
-    labelled = LabelledImages(images.images[index], labels, images.class_names)
+    # All of a set that is mapped from disc may be more than there is memory for.
+    pixels = images.images if split == "all" else images.images[index]
+    labelled = LabelledImages(pixels, labels, images.class_names)
     return Selection(images.name, split, index, labelled)
 
 
@@ -94,7 +99,8 @@ def _own_images(run: Run, given: DataConfig) -> ImageSet:
         for field in fields(DataConfig)
         if getattr(given, field.name) != getattr(RUNS_OWN, field.name)
     }
-    return load_images(replace(own, **changed))
+    with reading_progress() as progress:
+        return load_images(replace(own, **changed), progress)
 
 
 def default_out(run: Run, name: str) -> Path:

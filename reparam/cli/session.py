@@ -1,7 +1,10 @@
 """One training session as the commands run it: progress, sample pictures, how to go on."""
 
+import contextlib
 import shlex
 import sys
+import warnings
+from pathlib import Path
 
 from reparam.cli.progress import progress_listener
 from reparam.data import SPLITS, ImageSet
@@ -12,6 +15,9 @@ from reparam.training import (
     Listener,
     Run,
     RunConfig,
+    Team,
+    TrainingConfig,
+    assemble,
     sample_writer,
     tensorboard_writer,
     train,
@@ -19,7 +25,12 @@ from reparam.training import (
 
 
 def train_with_progress(
-    run: Run, images: ImageSet, *, quiet: bool, again: str | None = None
+    run: Run,
+    images: ImageSet,
+    *,
+    quiet: bool,
+    again: str | None = None,
+    team: Team | None = None,
 ) -> Autoencoder:
     """Trains, shows how it goes, and says at the end, on stderr, what came of it.
 
@@ -34,13 +45,25 @@ def train_with_progress(
     if config.training.tensorboard:
         listeners.append(tensorboard_writer(run))
     try:
-        model = train(run, images, listeners)
+        model = train(run, images, listeners, team)
     except KeyboardInterrupt:
         again = again or f"reparam resume {shlex.quote(str(run.path))}"
         raise Interrupted(f"stopped; everything up to here is saved. Go on with: {again}") from None
     if not quiet:
         print(_verdict(run), file=sys.stderr)
     return model
+
+
+def follow(path: Path, processes: TrainingConfig) -> None:
+    """What the processes of a run do that are not its first: they train and say nothing.
+
+    The first one has made the run folder when they have all found each other.
+    """
+    warnings.simplefilter("ignore")
+    team = assemble(processes)
+    run = Run.open(path)
+    with contextlib.suppress(Interrupted):  # the first one says so
+        train(run, run.images(), team=team)
 
 
 def _plan(config: RunConfig, images: ImageSet) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reparam.cli.parse import parse, value_of
-from reparam.cli.session import train_with_progress
+from reparam.cli.reading import reading_progress
+from reparam.cli.session import follow, train_with_progress
 from reparam.data import load_images
 from reparam.errors import ConfigError
 from reparam.training import (
@@ -15,10 +16,13 @@ from reparam.training import (
     RunConfig,
     apply_config_file,
     apply_recipe,
+    assemble,
     build_model,
     check_free,
     check_tensorboard,
     choose_device,
+    leads,
+    planned,
     preset_config,
     read_config_file,
     to_mapping,
@@ -93,19 +97,24 @@ def defaults_from(args: Sequence[str]) -> TrainOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(TrainOptions, args, prog=PROG, default=defaults_from(args))
-    config = options.run
+    config = replace(options.run, training=planned(options.run.training))
     out = options.out or default_out(config)
     if options.dry_run:
         print(json.dumps(to_mapping(config), indent=2, ensure_ascii=False))
+        return 0
+    if not leads():
+        follow(out, config.training)
         return 0
     check_free(out, overwrite=options.overwrite)
     choose_device(config.training.device)
     if config.training.tensorboard:
         check_tensorboard()
-    images = load_images(config.data)
+    with reading_progress(quiet=options.quiet) as progress:
+        images = load_images(config.data, progress)
     build_model(config, images.image_shape)  # refuses impossible shapes before anything is written
     command = f"reparam train {shlex.join(args)}"
     with writing(out):
         folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)
-        train_with_progress(folder, images, quiet=options.quiet)
+        team = assemble(config.training)
+        train_with_progress(folder, images, quiet=options.quiet, team=team)
     return 0

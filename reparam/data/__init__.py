@@ -5,6 +5,8 @@ from reparam.data.config import DataConfig
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import as_labels
 from reparam.data.load import load_images, read_images
+from reparam.data.mapping import RowReader, in_parts
+from reparam.data.pictures import Progress
 from reparam.data.pixels import as_pixels
 from reparam.data.registry import NAMED_SOURCES
 
@@ -13,10 +15,13 @@ __all__ = [
     "SPLITS",
     "DataConfig",
     "ImageSet",
+    "Progress",
+    "RowReader",
     "Split",
     "as_labels",
     "as_pixels",
     "image_set_from_arrays",
+    "in_parts",
     "load_images",
     "read_images",
 ]

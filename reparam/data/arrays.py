@@ -11,6 +11,7 @@ import numpy as np
 from reparam.data.config import DataConfig
 from reparam.data.images import ImageSet
 from reparam.data.labels import as_labels
+from reparam.data.mapping import MAPPED_FROM, keep_open
 from reparam.data.pixels import as_pixels
 from reparam.data.splits import split_indices
 from reparam.errors import DataError
@@ -62,7 +63,8 @@ def image_set_from_arrays(
 def load_array_file(path: Path, config: DataConfig) -> ImageSet:
     """An .npy file of images, or an .npz file of ``images``, ``labels``, ``class_names``.
 
-    Labels and names are optional. Pickles (object arrays) are never loaded.
+    Labels and names are optional. Pickles (object arrays) are never loaded. A large .npy file is
+    mapped: of uint8 it then takes no memory, of other numbers only their bytes are held.
 
     Raises DataError for a file that cannot be read, holds pickles or has no ``images``, and what
     `image_set_from_arrays` raises.
@@ -87,7 +89,10 @@ def load_array_file(path: Path, config: DataConfig) -> ImageSet:
 def _read(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file by name; an .npy file has only ``images``."""
     try:
-        loaded = np.load(path, allow_pickle=False)
+        large = path.suffix.lower() == ".npy" and path.stat().st_size >= MAPPED_FROM
+        loaded = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
+        if isinstance(loaded, np.memmap):
+            keep_open(loaded, path)
         if isinstance(loaded, np.ndarray):
             return {"images": loaded}
         with loaded:

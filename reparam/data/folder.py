@@ -1,18 +1,21 @@
 """A folder of image files; its sub-folders are the classes."""
 
+import math
 import os
 import warnings
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from reparam.data.cache import Entry
 from reparam.data.config import DataConfig
 from reparam.data.images import ImageSet
-from reparam.data.picture import UNREADABLE, Shape, decode, inspect
+from reparam.data.mapping import MAPPED_FROM
+from reparam.data.picture import Shape
+from reparam.data.pictures import Progress, decode_all, look_at_all
 from reparam.data.splits import split_indices
 from reparam.errors import ConfigError, DataError
 from reparam.types import LabelArray, PixelArray
@@ -30,13 +33,14 @@ class _Found:
     broken: dict[Path, str]
 
 
-def load_folder(folder: Path, config: DataConfig) -> ImageSet:
+def load_folder(folder: Path, config: DataConfig, progress: Progress | None = None) -> ImageSet:
     """The images of a folder, in the order of their paths.
 
     Images lie either all in the folder itself (no labels) or all in its sub-folders: each
     sub-folder that has images is a class, and images deeper down belong to it. Names that begin
     with a dot are left out; links to folders are followed at the first level only. How each kind of
-    file is read, `reparam.data.picture` says.
+    file is read, `reparam.data.picture` says. From MAPPED_FROM bytes of pixels on they are kept
+    decoded in the cache (`reparam.data.cache`) and mapped from there.
 
     Every other file must be a readable image; with ``skip_broken`` those that are not are left out
     with a warning. Without ``image_size`` all must have one size, without ``channels`` all must be
@@ -47,21 +51,43 @@ def load_folder(folder: Path, config: DataConfig) -> ImageSet:
     """
     _check(config)
     files = _list_files(folder)
-    Image.init()  # before the threads: it imports Pillow's formats
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        found = _inspect_all(folder, files, pool)
-        classes = _classes(folder, found.files)
-        height, width = config.image_size or _common_size(folder, found)
-        channels = config.channels or _common_channels(folder, found)
-        shape = Shape(height, width, channels)
-        images, undecoded = _decode_all(found.files, shape, config, pool)
-    _refuse_or_warn(folder, found.broken | undecoded, len(files), config.skip_broken)
-    kept = [i for i, path in enumerate(found.files) if path not in undecoded]
-    if undecoded:
-        images, classes = images[kept], [classes[i] for i in kept]
+    entry = Entry.of(folder, files, config)
+    images, why_broken = entry.read() or _decode(folder, files, config, entry, progress)
+    broken = {folder / name: why for name, why in why_broken.items()}
+    if broken:
+        what = _what_is_broken(folder, broken, len(files))
+        warnings.warn(f"{folder}: left out {what}", UserWarning, stacklevel=3)
+    classes = _classes(folder, [path for path in files if path not in broken])
     labels, names = _labels(classes)
     splits = split_indices(len(images), labels, config, name=str(folder))
     return ImageSet(folder.resolve().name or str(folder), images, labels, names, splits)
+
+
+def _decode(
+    folder: Path, files: list[Path], config: DataConfig, entry: Entry, progress: Progress | None
+) -> tuple[PixelArray, dict[str, str]]:
+    """The pixels of the files that are images, in memory or in the cache; why others are not."""
+    found = _inspect_all(folder, files, progress)
+    _classes(folder, found.files)  # refused before the long work
+    height, width = config.image_size or _common_size(folder, found)
+    shape = Shape(height, width, config.channels or _common_channels(folder, found))
+    broken = {str(path.relative_to(folder)): why for path, why in found.broken.items()}
+
+    def parts() -> Iterator[PixelArray]:
+        undecoded: dict[Path, str] = {}
+        yield from decode_all(found.files, shape, config.fit, undecoded, progress)
+        _refuse_broken(folder, found.broken | undecoded, len(files), config.skip_broken)
+        broken.update({str(path.relative_to(folder)): why for path, why in undecoded.items()})
+
+    count = len(found.files)
+    if count * math.prod(shape) >= MAPPED_FROM:
+        return entry.build(parts(), shape, count, broken)
+    images = np.empty((count, *shape), np.uint8)
+    filled = 0
+    for part in parts():
+        images[filled : filled + len(part)] = part
+        filled += len(part)
+    return images[:filled], broken
 
 
 def _check(config: DataConfig) -> None:
@@ -107,17 +133,10 @@ def _list_files(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: path.relative_to(folder).parts)
 
 
-def _inspect_all(folder: Path, files: list[Path], pool: ThreadPoolExecutor) -> _Found:
+def _inspect_all(folder: Path, files: list[Path], progress: Progress | None) -> _Found:
     """Look at every header. Raises DataError when no file is an image."""
-
-    def look(path: Path) -> Shape | str:
-        try:
-            return inspect(path)
-        except UNREADABLE as error:
-            return _reason(error)
-
     found = _Found([], [], {})
-    for path, result in zip(files, pool.map(look, files), strict=True):
+    for path, result in zip(files, look_at_all(files, progress), strict=True):
         if isinstance(result, str):
             found.broken[path] = result
         else:
@@ -131,28 +150,10 @@ def _inspect_all(folder: Path, files: list[Path], pool: ThreadPoolExecutor) -> _
     return found
 
 
-def _decode_all(
-    files: list[Path], shape: Shape, config: DataConfig, pool: ThreadPoolExecutor
-) -> tuple[PixelArray, dict[Path, str]]:
-    """The pixels of every file, and why some (left undefined there) could not be decoded."""
-    images = np.empty((len(files), *shape), np.uint8)
-
-    def fill(i: int) -> str | None:
-        try:
-            images[i] = decode(files[i], shape, config.fit)
-        except UNREADABLE as error:
-            return _reason(error)
-        return None
-
-    reasons = pool.map(fill, range(len(files)))
-    broken = {path: why for path, why in zip(files, reasons, strict=True) if why is not None}
-    return images, broken
-
-
-def _refuse_or_warn(folder: Path, broken: dict[Path, str], count: int, skip: bool) -> None:
+def _refuse_broken(folder: Path, broken: dict[Path, str], count: int, skip: bool) -> None:
     if not broken:
         return
-    what = f"{len(broken)} of {count} files that are not: {_first(folder, broken)}"
+    what = _what_is_broken(folder, broken, count)
     if not skip:
         raise DataError(
             f"{folder}: every file must be a readable image, found {what}; "
@@ -162,7 +163,10 @@ def _refuse_or_warn(folder: Path, broken: dict[Path, str], count: int, skip: boo
         raise DataError(
             f"{folder}: a folder of images needs readable images, found {what}; give another folder"
         )
-    warnings.warn(f"{folder}: left out {what}", UserWarning, stacklevel=3)
+
+
+def _what_is_broken(folder: Path, broken: dict[Path, str], count: int) -> str:
+    return f"{len(broken)} of {count} files that are not: {_first(folder, broken)}"
 
 
 def _classes(folder: Path, files: list[Path]) -> list[str | None]:
@@ -228,10 +232,3 @@ def _first(folder: Path, broken: dict[Path, str]) -> str:
 def _quoted(folder: Path, path: Path) -> str:
     """The path inside of the folder, quoted, since a file's name may hold anything."""
     return repr(path.relative_to(folder).as_posix())
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "no image"
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 80 else f"{text[:79]}…"

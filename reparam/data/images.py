@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from reparam.data.mapping import in_parts
 from reparam.errors import DataError
 from reparam.types import IndexArray, LabelArray, PixelArray
 
@@ -17,6 +18,9 @@ SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 @dataclass(frozen=True)
 class ImageSet:
     """Images as bytes, N × H × W × C, with optional labels, and the split of their indices.
+
+    The images may lie on disc, mapped and read-only: go through them with ``RowReader`` or
+    ``in_parts``, and never copy them all.
 
     ``labels[i]`` indexes ``class_names``. ``splits`` maps "train", "valid" and "test" to disjoint
     index arrays; they need not cover every image (``train_size`` leaves some out), and a split may
@@ -39,6 +43,7 @@ class ImageSet:
         return height, width, channels
 
     def split_images(self, split: Split) -> PixelArray:
+        """A copy of the split's images; of a large set take ``splits`` and a ``RowReader``."""
         return self.images[self.splits[split]]
 
     def split_labels(self, split: Split) -> LabelArray | None:
@@ -47,7 +52,8 @@ class ImageSet:
     def fingerprint(self) -> str:
         """SHA-256 of images, labels and splits: equal sets train equally."""
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
-        digest.update(np.ascontiguousarray(self.images).data)
+        for pixels in in_parts(self.images):
+            digest.update(np.ascontiguousarray(pixels).data)
         for part in (self.labels, *(self.splits[split] for split in SPLITS)):
             if part is not None:
                 digest.update(np.ascontiguousarray(part, np.int64).tobytes())

@@ -10,14 +10,15 @@ from reparam.data.config import DataConfig
 from reparam.data.folder import load_folder
 from reparam.data.images import ImageSet
 from reparam.data.named import load_digits, load_idx_source
+from reparam.data.pictures import Progress
 from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
 from reparam.errors import ConfigError, DataError
 
 _ACCEPTED = f"{', '.join(NAMED_SOURCES)}, an .npz or .npy file, or a folder of images"
 
 
-def load_images(config: DataConfig) -> ImageSet:
-    """The images that ``config.source`` names, split.
+def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSet:
+    """The images that ``config.source`` names, split; ``progress`` is told how reading goes.
 
     A known name comes before a file or folder of that name (write ./mnist for the folder).
 
@@ -36,7 +37,7 @@ def load_images(config: DataConfig) -> ImageSet:
         raise _unknown(source)
     _refuse_idle_options(config, "data_dir", "mirrors")
     if path.is_dir():
-        return load_folder(path, config)
+        return load_folder(path, config, progress)
     if path.suffix.lower() in ARRAY_SUFFIXES:
         _refuse_idle_options(config, *_FOLDER_OPTIONS)
         return load_array_file(path, config)
@@ -46,13 +47,13 @@ def load_images(config: DataConfig) -> ImageSet:
     )
 
 
-def read_images(config: DataConfig) -> ImageSet:
+def read_images(config: DataConfig, progress: Progress | None = None) -> ImageSet:
     """Every image that ``config.source`` names, for a model that is trained already.
 
     Nothing is held out or left out, and a single image will do. Raises as `load_images`.
     """
     whole = replace(config, train_size=None, valid_fraction=0.0, test_fraction=0.0)
-    return load_images(whole)
+    return load_images(whole, progress)
 
 
 _FOLDER_OPTIONS = ("image_size", "channels", "skip_broken")

@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from reparam.data import ImageSet
+import numpy as np
+
+from reparam.data import ImageSet, in_parts
 
 
 def data_facts(images: ImageSet) -> dict[str, Any]:
     """Name, shape, counts per split and class, and the range and mean of the pixels (0..255)."""
-    pixels = images.images
+    parts = [(p.min(), p.max(), p.sum(dtype=np.int64)) for p in in_parts(images.images)]
+    lows, highs, sums = zip(*parts, strict=True)
     return {
         "kind": "data",
         "name": images.name,
@@ -19,8 +22,8 @@ def data_facts(images: ImageSet) -> dict[str, Any]:
             for split, classes in images.counts().items()
         },
         "pixels": {
-            "min": int(pixels.min()),
-            "max": int(pixels.max()),
-            "mean": float(pixels.mean()),
+            "min": int(min(lows)),
+            "max": int(max(highs)),
+            "mean": int(sum(sums)) / images.images.size,
         },
     }

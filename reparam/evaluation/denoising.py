@@ -16,6 +16,6 @@ def add_noise(images: PixelArray, noise: ObjectiveConfig, seed: int = 0) -> Pixe
     generator = torch.Generator().manual_seed(seed)
     noisy = []
     for start in range(0, len(images), BATCH):
-        x = from_bytes(torch.from_numpy(images[start : start + BATCH]))
+        x = from_bytes(torch.from_numpy(np.array(images[start : start + BATCH])))
         noisy.append(to_bytes(corrupt(x, noise.corrupt, noise.corrupt_amount, generator)))
     return np.concatenate(noisy)

@@ -44,10 +44,9 @@ def posterior_parameters(model: Autoencoder, images: PixelArray) -> dict[str, La
     """mu, and log_var where there is one, of each image. Raises ShapeError for another size."""
     check_images(model, images)
     names = model.posterior_type.parameters
-    rows = torch.from_numpy(images)
     stacked = in_batches(
         model,
-        rows,
+        images,
         lambda batch: torch.stack([model.encoder(from_bytes(batch))[n] for n in names], 1),
     )
     return {name: stacked[:, i].numpy() for i, name in enumerate(names)}
@@ -56,15 +55,13 @@ def posterior_parameters(model: Autoencoder, images: PixelArray) -> dict[str, La
 def encode(model: Autoencoder, images: PixelArray) -> LatentArray:
     """The posterior's mean of each image. Raises ShapeError for images of another size."""
     check_images(model, images)
-    rows = torch.from_numpy(images)
-    return in_batches(model, rows, lambda batch: model.encode(from_bytes(batch))).numpy()
+    return in_batches(model, images, lambda batch: model.encode(from_bytes(batch))).numpy()
 
 
 def decode(model: Autoencoder, z: LatentArray) -> FloatImages:
     """The image that each latent decodes to. Raises ShapeError for latents of another size."""
     check_latents(model, z)
-    rows = torch.from_numpy(np.ascontiguousarray(z, np.float32))
-    return _channels_last(in_batches(model, rows, model.decode))
+    return _channels_last(in_batches(model, np.asarray(z, np.float32), model.decode))
 
 
 def reconstruct(model: Autoencoder, images: PixelArray) -> FloatImages:

@@ -41,8 +41,7 @@ def rows_to_pixels(
         array = array.reshape(-1, *image_shape)
     if array.dtype.kind == "f" and array.size:
         array = _without_rounding(array)
-    # Torch takes neither reversed arrays nor, quietly, the read-only ones of joblib's processes.
-    return np.require(as_pixels(array, "X"), requirements=["C", "W"]), row_shape
+    return as_pixels(array, "X"), row_shape
 
 
 def _without_rounding(array: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import torch
 
 from reparam.errors import ConfigError
+from reparam.model.noise import Noise, normal
 from reparam.types import Latents, PerExample
 
 
@@ -20,7 +21,7 @@ class Posterior(Protocol):
     @property
     def mean(self) -> Latents: ...
 
-    def rsample(self, generator: torch.Generator | None = None) -> Latents:
+    def rsample(self, generator: Noise = None) -> Latents:
         """One latent for each image, differentiable in the parameters."""
         ...
 
@@ -40,7 +41,7 @@ class Delta:
     def mean(self) -> Latents:
         return self.mu
 
-    def rsample(self, generator: torch.Generator | None = None) -> Latents:
+    def rsample(self, generator: Noise = None) -> Latents:
         return self.mu
 
     def entropy(self) -> None:
@@ -59,11 +60,9 @@ class DiagonalNormal:
     def mean(self) -> Latents:
         return self.mu
 
-    def rsample(self, generator: torch.Generator | None = None) -> Latents:
+    def rsample(self, generator: Noise = None) -> Latents:
         """z = mu + exp(log_var / 2) · ε, ε ~ N(0, I): reparametrised (ibid., section 2.4)."""
-        epsilon = torch.randn(
-            self.mu.shape, generator=generator, device=self.mu.device, dtype=self.mu.dtype
-        )
+        epsilon = normal(self.mu.shape, generator, self.mu)
         return self.mu + torch.exp(self.log_var / 2) * epsilon
 
     def entropy(self) -> PerExample:

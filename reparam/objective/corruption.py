@@ -3,12 +3,11 @@
 import torch
 
 from reparam.errors import ConfigError
+from reparam.model.noise import Noise, normal, uniform
 from reparam.types import Images
 
 
-def corrupt(
-    x: Images, kind: str, amount: float, generator: torch.Generator | None = None
-) -> Images:
+def corrupt(x: Images, kind: str, amount: float, generator: Noise = None) -> Images:
     """A noisy copy of ``x``, pixels kept in [0, 1].
 
     gaussian: adds N(0, amount²); masking: sets a share ``amount`` of the pixels to 0;
@@ -18,12 +17,10 @@ def corrupt(
     if kind == "none":
         return x
     if kind == "gaussian":
-        noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-        return (x + amount * noise).clamp(0, 1)
+        return (x + amount * normal(x.shape, generator, x)).clamp(0, 1)
     if kind not in ("masking", "salt-and-pepper"):
         raise ConfigError(f"corrupt is gaussian, masking or salt-and-pepper, found {kind!r}")
-    one_channel = (x.shape[0], 1, *x.shape[2:])
-    u = torch.rand(one_channel, generator=generator, device=x.device, dtype=x.dtype)
+    u = uniform(x[:, :1].shape, generator, x)
     if kind == "masking":
         return x * (u >= amount)
     return torch.where(u < amount / 2, 0.0, torch.where(u < amount, 1.0, x))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from reparam.model import Autoencoder
+from reparam.model.noise import Noise
 from reparam.objective.config import ObjectiveConfig
 from reparam.objective.corruption import corrupt
 from reparam.types import Images, PerExample
@@ -31,7 +32,7 @@ def elbo_terms(
     model: Autoencoder,
     x: Images,
     objective: ObjectiveConfig,
-    generator: torch.Generator | None = None,
+    generator: Noise = None,
 ) -> ElboTerms:
     """Distortion and rate of each image at one z ~ q(z|x) (Kingma & Welling 2014, eq. 7).
 

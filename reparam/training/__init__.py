@@ -20,6 +20,7 @@ from reparam.training.settings import (
     to_mapping,
     updated,
 )
+from reparam.training.team import Team, assemble, leads, planned
 from reparam.training.validation import mean_losses
 
 __all__ = [
@@ -37,15 +38,19 @@ __all__ = [
     "RunConfig",
     "Started",
     "StepDone",
+    "Team",
     "TrainingConfig",
     "apply_config_file",
     "apply_recipe",
+    "assemble",
     "build_model",
     "check_free",
     "check_tensorboard",
     "choose_device",
     "is_empty",
+    "leads",
     "mean_losses",
+    "planned",
     "preset_config",
     "read_config_file",
     "sample_writer",

@@ -15,9 +15,9 @@ MOST = 3
 def back_off(state: State, run: Run, on_nan: str, error: NotFiniteError) -> BackedOff:
     """Goes back to the checkpoint (an epoch's end, or where Ctrl-C stopped the run).
 
-    The number of times and the lower rate are part of the checkpoint, so that a run that is stopped
-    or killed afterwards goes on in the same way. Raises NotFiniteError, which then names what is
-    left, when ``on_nan`` is stop or the run has gone back often enough.
+    The number of times and the lower rate are part of the checkpoint, which must be saved again: a
+    run that is stopped or killed afterwards then goes on in the same way. Raises NotFiniteError,
+    which then names what is left, when ``on_nan`` is stop or the run has gone back often enough.
     """
     before = state.position
     if on_nan == "stop" or before.backoffs == MOST:
@@ -27,7 +27,6 @@ def back_off(state: State, run: Run, on_nan: str, error: NotFiniteError) -> Back
     after.backoffs = before.backoffs + 1
     after.rate_factor = before.rate_factor * FACTOR
     after.seconds = before.seconds  # they were spent, if in vain
-    state.save(run)
     return BackedOff(after.epoch, after.batch, after.backoffs, after.rate_factor, str(error))
 
 

@@ -21,7 +21,7 @@ class TrainingConfig:
     """Passes over the training images."""
 
     batch_size: int = 32
-    """Images a step."""
+    """Images a step in each process; a step of all takes --devices × --num-nodes as many."""
 
     optimiser: OptimiserName = "adam"
     """adam, or muon: Muon for the convolutions' weights, Adam for everything else."""
@@ -63,17 +63,30 @@ class TrainingConfig:
     """Take only algorithms that give the same numbers each time, at some cost of speed; one process
     on a CPU gives them anyway."""
 
+    devices: int = 1
+    """Processes on each machine: one for each GPU, or several on the CPU."""
+
+    num_nodes: int = 1
+    """Machines. Start the same command on each (by torchrun or SLURM), with a shared run folder."""
+
     sample_every: int = 100
     """Decode one random latent to samples/ every this many batches; 0 for none."""
 
     tensorboard: bool = False
     """Also write the metrics for TensorBoard, to tensorboard/ in the run folder."""
 
+    @property
+    def global_batch(self) -> int:
+        """Images a step, over all processes that the run was planned for."""
+        return self.batch_size * self.devices * self.num_nodes
+
     def __post_init__(self) -> None:
         at_least_one = {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "decay_every": self.decay_every,
+            "devices": self.devices,
+            "num_nodes": self.num_nodes,
             "early_stop": 1 if self.early_stop is None else self.early_stop,
         }
         for name, value in at_least_one.items():

@@ -1,7 +1,7 @@
 """Which device, and which arithmetic it is good at."""
 
 import logging
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -38,21 +38,27 @@ def fast_bfloat16(device: str) -> bool:
     return False
 
 
-def launch(config: TrainingConfig) -> tuple["Fabric", str]:
+def make_fabric(config: TrainingConfig, **processes: Any) -> tuple["Fabric", str]:
     """Lightning Fabric on the chosen device, in the chosen precision, which is named.
 
-    Raises ConfigError when the device is not there.
+    ``processes``: Fabric's options for several; one by default. Raises ConfigError when the device
+    is not there.
     """
     from lightning_fabric import Fabric  # takes seconds to import; only training needs it
 
     device = choose_device(config.device)
+    there = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device, config.devices)
+    if config.devices > there:
+        raise ConfigError(
+            f"--devices must be at most {there} here, found {config.devices}; lower it"
+        )
     use_bfloat16 = config.precision == "bfloat16" or (
         config.precision == "auto" and fast_bfloat16(device)
     )
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not at every start
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if use_bfloat16 else "32-true"
-    return Fabric(accelerator=device, devices=1, precision=precision), precision
+    return Fabric(accelerator=device, precision=precision, **{"devices": 1} | processes), precision
 
 
 def choose_kernels(config: TrainingConfig, device: str, precision: str) -> str:

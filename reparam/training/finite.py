@@ -26,19 +26,19 @@ class FiniteWatch:
 
     def __init__(self, sums: torch.Tensor) -> None:
         self._sums = sums
-        self._good = torch.zeros_like(sums, dtype=torch.int64)
+        self.good = torch.zeros_like(sums, dtype=torch.int64)
 
     def begin(self, batch: int) -> None:
         """An epoch begins or goes on, after ``batch`` of its batches."""
-        self._good.fill_(batch)
+        self.good.fill_(batch)
 
     def note(self) -> None:
         """A step was added to the sums."""
-        self._good += torch.isfinite(self._sums)
+        self.good += torch.isfinite(self._sums)
 
     def check(self, epoch: int, batch: int, learning_rate: float) -> None:
         """Raises NotFiniteError when a term was no number in one of the ``batch`` steps done."""
-        good = self._good.tolist()
+        good = self.good.tolist()
         first = min(good)
         if first >= batch:
             return

@@ -3,21 +3,23 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import nn
 
-from reparam.data import ImageSet
+from reparam.data import SPLITS, ImageSet, Split
 from reparam.errors import DiscFullError, NotFiniteError
 from reparam.model import Autoencoder, from_bytes, in_batches, use_native
+from reparam.model.noise import Noise
 from reparam.objective import ObjectiveConfig, Weight, elbo_terms
 from reparam.training.backoff import back_off
 from reparam.training.config import RunConfig
 from reparam.training.determinism import deterministic_algorithms, what_held
-from reparam.training.device import choose_kernels, launch
+from reparam.training.device import choose_kernels
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.feed import open_feed
 from reparam.training.files import remove_leftovers
 from reparam.training.finite import FiniteWatch
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
@@ -27,6 +29,7 @@ from reparam.training.metrics import add_metrics, keep_metrics
 from reparam.training.optimiser import build_optimiser, learning_rate_at
 from reparam.training.run import Run, build_model
 from reparam.training.state import State, epoch_order
+from reparam.training.team import Team, assemble_one, lost, lost_error
 from reparam.training.validation import mean_losses
 
 
@@ -38,49 +41,69 @@ class Objective(nn.Module):
         self.model = model
         self.config = config
 
-    def forward(
-        self, pixels: torch.Tensor, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, pixels: torch.Tensor, generator: Noise) -> tuple[torch.Tensor, torch.Tensor]:
         terms = elbo_terms(self.model, from_bytes(pixels), self.config, generator)
         return terms.distortion, terms.rate
 
 
-def train(run: Run, images: ImageSet, listeners: Sequence[Listener] = ()) -> Autoencoder:
+def train(
+    run: Run, images: ImageSet, listeners: Sequence[Listener] = (), team: Team | None = None
+) -> Autoencoder:
     """Trains ``run`` to its planned end, from its checkpoint where it has one.
 
+    ``team``: the processes that train together, where there are several; all of them call this.
     Returns the best model, in evaluation mode on the CPU. Raises Interrupted after Ctrl-C, when
     the checkpoint is written, NotFiniteError when a loss is no longer a number, RunError when
-    another process writes the run, and DiscFullError, with the last checkpoint as it was.
+    another process writes the run or one of the team is gone, and DiscFullError, with the last
+    checkpoint as it was.
     """
+    if team is None:
+        team = assemble_one(run.config().training)
+    wanted = run.config().training.deterministic
     try:
-        wanted = run.config().training.deterministic
-        with writing(run.path), deterministic_algorithms(wanted):
-            return _Training(run, images, listeners).go()
-    except DiscFullError as error:
-        raise DiscFullError(f"{error}, then {run.way_on()}") from error
+        with (
+            writing(run.path) if team.leads else nullcontext(),
+            deterministic_algorithms(wanted),
+        ):
+            return _Training(run, images, listeners, team).go()
+    except Interrupted:  # all of the team stop by themselves, at one step
+        raise
+    except BaseException as error:
+        team.end()
+        if team.size > 1 and isinstance(error, RuntimeError) and lost(error):
+            raise lost_error(team) from error
+        if isinstance(error, DiscFullError):
+            raise DiscFullError(f"{error}, then {run.way_on()}") from error
+        raise
 
 
 class _Training:
     """One session of training: what is fixed while ``State`` changes."""
 
-    def __init__(self, run: Run, images: ImageSet, listeners: Sequence[Listener]) -> None:
-        self.run, self.images, self.listeners = run, images, listeners
+    def __init__(
+        self, run: Run, images: ImageSet, listeners: Sequence[Listener], team: Team
+    ) -> None:
+        self.run, self.images, self.team = run, images, team
+        self.listeners = listeners if team.leads else ()
         self.config: RunConfig = run.config()
-        self.fabric, self.precision = launch(self.config.training)
+        self.fabric, self.precision = team.fabric, team.precision
         device = self.fabric.device.type
         self.kernels = choose_kernels(self.config.training, device, self.precision)
-        self.pixels = torch.from_numpy(images.split_images("train")).to(self.fabric.device)
+        self.feed = open_feed(images.images, images.splits["train"], self.fabric.device)
+        self.train_count = len(images.splits["train"])
         self.state = self._new_state()
         module = Objective(self.state.model, self.config.objective)
         self.step_module = self.fabric.setup_module(module, move_to_device=False)
-        size = self.config.training.batch_size
-        self.steps_per_epoch = math.ceil(len(self.pixels) / size)
+        size = self.config.training.global_batch
+        self.steps_per_epoch = math.ceil(self.train_count / size)
         self.watch = FiniteWatch(self.state.sums)
         # On a GPU a look at the losses waits for it: there only at the end of an epoch. Processes
         # that train together must find out together: likewise.
-        self.looks_each_step = self.fabric.device.type == "cpu" and self.fabric.world_size == 1
+        self.looks_each_step = device == "cpu" and team.size == 1
         dimensions = math.prod(images.image_shape)
         self.weight = Weight(self.config.objective.r_loss_factor, dimensions)
+        self.own_images = 0
+        """Images in ``state.sums``, which the team adds up at the epoch's end."""
 
     def _new_state(self) -> State:
         torch.manual_seed(self.config.seed)
@@ -105,23 +128,45 @@ class _Training:
 
     def go(self) -> Autoencoder:
         state, epochs = self.state, self.config.training.epochs
-        remove_leftovers(self.run.path)
         if self.run.checkpoint.exists():
             state.restore(self.run)
-        elif self.config.training.on_nan == "backoff":
-            state.save(self.run)  # the initial weights, to go back to
-        keep_metrics(self.run.metrics_file, state.position.epoch)
-        if state.position.epoch < epochs and not state.position.finished:
-            self.run.forget_result()
+        if self.team.leads:
+            remove_leftovers(self.run.path)
+            keep_metrics(self.run.metrics_file, state.position.epoch)
+            if state.position.epoch < epochs and not state.position.finished:
+                self.run.forget_result()
+            if self.config.training.on_nan == "backoff" and not self.run.checkpoint.exists():
+                state.save(self.run)  # the initial weights, to go back to
+        self.take_up_sums()
+        self.team.draw_apart(self.config.seed, state.position.epoch, state.position.batch)
         with self._session(), kept_memory(), stop_on_signal() as wish:
             while state.position.epoch < epochs and not state.position.finished:
                 try:
                     self.train_epoch(wish)
                     self.close_epoch()
                 except NotFiniteError as error:
-                    on_nan = self.config.training.on_nan
-                    self.emit(back_off(state, self.run, on_nan, error))
-        return self.finish()
+                    self.go_back(error)
+        if self.team.leads:
+            self.finish()
+        self.team.wait()
+        return self.run.load_model()
+
+    def take_up_sums(self) -> None:
+        """The losses of the epoch so far are the first process' to go on with."""
+        if self.team.leads:
+            self.own_images = self.state.position.images
+        else:
+            self.own_images = 0
+            self.state.sums.zero_()
+
+    def go_back(self, error: NotFiniteError) -> None:
+        """To the last checkpoint, all processes alike, or to the end of the run."""
+        event = back_off(self.state, self.run, self.config.training.on_nan, error)
+        self.team.wait()  # all have read the checkpoint before it is written anew
+        if self.team.leads:
+            self.state.save(self.run)
+        self.take_up_sums()
+        self.emit(event)
 
     @contextmanager
     def _session(self) -> Iterator[None]:
@@ -132,8 +177,8 @@ class _Training:
                 first_epoch=position.epoch,
                 first_batch=position.batch,
                 steps_per_epoch=self.steps_per_epoch,
-                images=len(self.pixels),
-                device=str(self.fabric.device),
+                images=self.train_count,
+                device=str(self.fabric.device) + self.team.times(),
                 precision=self.precision,
                 kernels=self.kernels,
                 seconds=position.seconds,
@@ -153,25 +198,27 @@ class _Training:
         """Raises NotFiniteError when a loss of the epoch so far is no number."""
         position = self.state.position
         number = position.epoch * self.steps_per_epoch + position.batch
+        self.team.least(self.watch.good)
         self.watch.check(position.epoch + 1, position.batch, self.learning_rate(number - 1))
 
     def train_epoch(self, wish: StopWish) -> None:
         """The batches of one epoch that are not done yet."""
         state, config = self.state, self.config.training
         position = state.position
-        order = epoch_order(self.config.seed, position.epoch, len(self.pixels))
-        batches = order.to(self.pixels.device).split(config.batch_size)
+        order = epoch_order(self.config.seed, position.epoch, self.train_count)
+        left = order.split(config.global_batch)[position.batch :]
+        parts = [self.team.part(indices) for indices in left]
         state.model.train()
         self.watch.begin(position.batch)
         began, spent = time.perf_counter(), position.seconds
-        for indices in batches[position.batch :]:
+        for indices, pixels in zip(left, self.feed.batches(parts), strict=True):
             number = position.epoch * self.steps_per_epoch + position.batch
             state.optimiser.set_step(number, self.learning_rate(number))
-            self.step(self.pixels[indices])
+            self.step(pixels, len(indices))
             position.batch += 1
             position.images += len(indices)
             position.seconds = spent + time.perf_counter() - began
-            if self.looks_each_step or wish.asked:
+            if self.looks_each_step:
                 self.check_losses()
             self.emit(
                 StepDone(
@@ -182,30 +229,40 @@ class _Training:
                     model=state.model,
                 )
             )
-            if wish.asked:
-                state.save(self.run)
+            if self.team.any_asks(wish.asked, number):
+                self.team.add_up(state.sums)
+                self.check_losses()
+                if self.team.leads:
+                    state.save(self.run)
+                self.team.wait()
                 raise Interrupted
 
-    def step(self, batch: torch.Tensor) -> None:
-        """One update of the weights."""
-        distortion, rate = self.step_module(batch, self.state.noise)
+    def step(self, part: torch.Tensor, whole: int) -> None:
+        """One update of the weights, from this process' part of a batch of ``whole`` images."""
+        team = self.team
+        distortion, rate = self.step_module(part, team.noise(self.state.noise, whole))
         self.state.optimiser.zero_grad()
-        self.fabric.backward((distortion + rate).mean())
+        self.fabric.backward(team.mean(distortion + rate, whole))
         self.state.optimiser.step()
         with torch.no_grad():
-            self.state.sums += torch.stack([distortion.sum(), rate.sum()])
+            own = [team.counted(term, whole) for term in (distortion, rate)]
+            self.state.sums += torch.stack([term.sum() for term in own])
+            self.own_images += len(own[0])
             self.watch.note()
 
     def losses_so_far(self) -> dict[str, float]:
-        return self.weight.losses(*self.state.losses(self.state.position.images))
+        return self.weight.losses(*self.state.losses(self.own_images))
 
     def close_epoch(self) -> None:
         """Validation, best weights, the epoch's line, checkpoint."""
         state, position = self.state, self.state.position
+        self.team.add_up(state.sums)
+        self.own_images = position.images
         self.check_losses()
         state.check()  # before anything is written
-        metrics = self.epoch_metrics()
-        loss = metrics.get("valid_loss_nats", metrics["train_loss_nats"])
+        metrics = self.epoch_metrics() if self.team.leads else {"train_loss_nats": 0.0}
+        holds_out = bool(len(self.images.splits["valid"]))
+        loss = self.team.agree(metrics.get("valid_loss_nats", metrics["train_loss_nats"]))
         if not math.isfinite(loss):
             raise NotFiniteError(
                 f"the validation loss is {loss} after epoch {position.epoch + 1}; likely: a "
@@ -213,16 +270,18 @@ class _Training:
             )
         position.epoch, position.batch, position.images = position.epoch + 1, 0, 0
         state.sums.zero_()
-        holds_out = "valid_loss_nats" in metrics
+        self.own_images = 0
         if loss < position.best_loss or not holds_out:  # without validation the last weights count
             position.best_loss, position.best_epoch = loss, position.epoch
-            self.run.save_model(state.model, epoch=position.epoch)
+            if self.team.leads:
+                self.run.save_model(state.model, epoch=position.epoch)
         patience = self.config.training.early_stop
         if patience is not None and position.epoch - position.best_epoch >= patience:
             position.finished = True
-        add_metrics(self.run.metrics_file, metrics)
-        state.save(self.run)
-        self.emit(EpochDone(metrics))
+        if self.team.leads:
+            add_metrics(self.run.metrics_file, metrics)
+            state.save(self.run)
+            self.emit(EpochDone(metrics))
 
     def epoch_metrics(self) -> dict[str, Any]:
         state, position = self.state, self.state.position
@@ -235,35 +294,39 @@ class _Training:
             "seconds": position.seconds,
         }
         metrics |= {f"train_{name}": value for name, value in self.losses_so_far().items()}
-        held_out = self.images.split_images("valid")
-        if len(held_out):
-            losses = mean_losses(state.model, held_out, self.config.objective, self.config.seed)
+        if len(self.images.splits["valid"]):
+            losses = self.mean_losses(state.model, "valid")
             metrics |= {f"valid_{name}": value for name, value in losses.items()}
         return metrics
 
-    def finish(self) -> Autoencoder:
-        """The best weights, with the prior fitted where it needs it, and what they come to."""
+    def mean_losses(self, model: Autoencoder, split: Split) -> dict[str, float]:
+        images, config = self.images, self.config
+        index = images.splits[split]
+        return mean_losses(model, images.images, config.objective, config.seed, index)
+
+    def finish(self) -> None:
+        """Saves the best weights with the prior fitted where it needs it, and what they come to."""
         position = self.state.position
         model = self.run.load_model().to(self.fabric.device)
         if model.prior.needs_fit:
-            model.prior.fit(in_batches(model, self.pixels, lambda b: model.encode(from_bytes(b))))
+            pixels, index = self.images.images, self.images.splits["train"]
+            model.prior.fit(in_batches(model, pixels, lambda b: model.encode(from_bytes(b)), index))
         self.run.save_model(model, epoch=position.best_epoch)
         result: dict[str, Any] = {
             "epochs": position.epoch,
             "best_epoch": position.best_epoch,
             "backoffs": position.backoffs,
             "seconds": position.seconds,
-            "images_per_second": position.epoch * len(self.pixels) / max(position.seconds, 1e-9),
+            "images_per_second": position.epoch * self.train_count / max(position.seconds, 1e-9),
             "device": str(self.fabric.device),
             "precision": self.precision,
             "kernels": self.kernels,
+            "processes": self.team.size,
             **what_held(
-                self.config.training.deterministic, self.fabric.device.type, self.fabric.world_size
+                self.config.training.deterministic, self.fabric.device.type, self.team.size
             ),
         }
-        for split in ("train", "valid", "test"):
-            if len(pixels := self.images.split_images(split)):
-                losses = mean_losses(model, pixels, self.config.objective, self.config.seed)
-                result[split] = {"images": len(pixels), **losses}
+        for split in SPLITS:
+            if count := len(self.images.splits[split]):
+                result[split] = {"images": count, **self.mean_losses(model, split)}
         self.run.write_json("result.json", result)
-        return model.cpu().eval()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from reparam._version import __version__
-from reparam.data import NAMED_SOURCES, DataConfig, ImageSet, load_images
+from reparam.data import NAMED_SOURCES, DataConfig, ImageSet, Progress, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.model import Autoencoder, build_autoencoder
 from reparam.objective import Weight
@@ -171,13 +171,13 @@ class Run:
             ) from error
         return Facts((height, width, channels), names, str(record["fingerprint"]))
 
-    def images(self) -> ImageSet:
+    def images(self, progress: Progress | None = None) -> ImageSet:
         """The images that the run was trained on, read again, and the same to the last pixel.
 
         Raises RunError when they have changed since, or were only ever in memory.
         """
         self.check_has_source()
-        images = load_images(self.config().data)
+        images = load_images(self.config().data, progress)
         if images.fingerprint() != self.facts().fingerprint:
             raise RunError(
                 f"{self.path}: {images.name} has other images or splits than when the run began; "

@@ -5,13 +5,19 @@ import torch
 
 from reparam.model import Autoencoder, from_bytes, in_batches
 from reparam.objective import ObjectiveConfig, Weight, elbo_terms
-from reparam.types import PixelArray
+from reparam.types import IndexArray, PixelArray
 
 
 def mean_losses(
-    model: Autoencoder, images: PixelArray, objective: ObjectiveConfig, seed: int = 0
+    model: Autoencoder,
+    images: PixelArray,
+    objective: ObjectiveConfig,
+    seed: int = 0,
+    index: IndexArray | None = None,
 ) -> dict[str, float]:
     """``Weight.losses`` of the mean terms over ``images``, in evaluation mode and float32.
+
+    ``index``: over these of the images only.
 
     z is sampled (for a VAE), with its own generator: the same seed gives the same figures.
     """
@@ -22,7 +28,7 @@ def mean_losses(
         found = elbo_terms(model, from_bytes(batch), objective, generator)
         return torch.stack([found.distortion, found.rate], 1)
 
-    each = in_batches(model, torch.from_numpy(images), terms)
+    each = in_batches(model, images, terms, index)
     distortion, rate = each.double().mean(0).tolist()
     dimensions = int(np.prod(model.image_shape))
     return Weight(objective.r_loss_factor, dimensions).losses(distortion, rate)

@@ -1,0 +1,41 @@
+"""Random numbers for a batch, also for a batch that several processes share."""
+
+from collections.abc import Callable
+
+import torch
+
+
+class SharedNoise:
+    """The noise of one step's whole batch, of which a process has the rows from ``first`` on.
+
+    Every process draws the numbers of all ``total`` rows and keeps its own: the generators stay in
+    step, and the noise of an image does not depend on the number of processes. (No dataclass:
+    Fabric would copy it on its way into the module, and the generator would not advance.)
+    """
+
+    def __init__(self, generator: torch.Generator, first: int, total: int) -> None:
+        self.generator, self.first, self.total = generator, first, total
+
+
+Noise = torch.Generator | SharedNoise | None
+"""Where random numbers come from; None: torch's global state."""
+
+
+def normal(shape: torch.Size, noise: Noise, like: torch.Tensor) -> torch.Tensor:
+    """N(0, 1), one row for each image; device and type as ``like``."""
+    return _draw(torch.randn, shape, noise, like)
+
+
+def uniform(shape: torch.Size, noise: Noise, like: torch.Tensor) -> torch.Tensor:
+    """U(0, 1), one row for each image; device and type as ``like``."""
+    return _draw(torch.rand, shape, noise, like)
+
+
+def _draw(
+    function: Callable[..., torch.Tensor], shape: torch.Size, noise: Noise, like: torch.Tensor
+) -> torch.Tensor:
+    if not isinstance(noise, SharedNoise):
+        return function(shape, generator=noise, device=like.device, dtype=like.dtype)
+    whole = (noise.total, *shape[1:])
+    drawn = function(whole, generator=noise.generator, device=like.device, dtype=like.dtype)
+    return drawn[noise.first : noise.first + shape[0]]

@@ -1,0 +1,225 @@
+"""Folders too large for memory: decoded once into a cache, mapped from there."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reparam.data import DataConfig, ImageSet, folder, load_images
+from reparam.data.cache import Entry, cache_root
+from reparam.data.picture import Shape
+from reparam.data.pictures import decode_all
+from reparam.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, which every folder goes through, however small."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(folder, "MAPPED_FROM", 0)
+    return cache_root()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """40 noisy pictures in two classes."""
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        path = tmp_path / "pictures" / "ab"[i % 2] / f"{i:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (9, 7, 3), np.uint8)).save(path)
+    return tmp_path / "pictures"
+
+
+def load(source: Path, **options: object) -> ImageSet:
+    return load_images(DataConfig(str(source), **options))
+
+
+def entries() -> list[str]:
+    return sorted(p.name for p in cache_root().iterdir() if p.name != ".lock")
+
+
+def is_mapped(images: ImageSet) -> bool:
+    base: object = images.images
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            return True
+        base = base.base
+    return False
+
+
+def test_the_cache_gives_what_memory_gives(pictures, monkeypatch) -> None:
+    cached, again = load(pictures), load(pictures)
+    assert is_mapped(cached)
+    monkeypatch.setattr(folder, "MAPPED_FROM", 2**30)
+    monkeypatch.setattr(folder.Entry, "read", lambda _self: None)
+    plain = load(pictures)
+    assert not is_mapped(plain)
+    assert cached.fingerprint() == again.fingerprint() == plain.fingerprint()
+    assert cached.labels.tolist() == plain.labels.tolist() == [0] * 20 + [1] * 20
+
+
+def test_a_set_is_decoded_once(pictures, monkeypatch) -> None:
+    first = load(pictures)
+
+    def never(*_args: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(folder, "look_at_all", never)
+    monkeypatch.setattr(folder, "decode_all", never)
+    assert load(pictures).fingerprint() == first.fingerprint()
+    whole = load(pictures, train_size=4, split_seed=3)
+    assert len(whole.splits["train"]) == 4, "splits are no part of the key"
+
+
+def test_in_parallel_as_one_after_another(pictures) -> None:
+    files = sorted(pictures.rglob("*.png"))
+    (several, one) = (
+        np.concatenate(list(decode_all(files, Shape(5, 5, 1), "crop", {}, workers=workers)))
+        for workers in (8, 1)
+    )
+    np.testing.assert_array_equal(several, one)
+
+
+@pytest.mark.parametrize("change", ["pixels", "time", "name", "more", "fewer"])
+def test_changed_files_are_decoded_anew_and_the_old_entry_goes(pictures, change) -> None:
+    before = load(pictures)
+    old = entries()
+    file = pictures / "a" / "00.png"
+    match change:
+        case "pixels":
+            Image.fromarray(np.zeros((9, 7, 3), np.uint8)).save(file)
+        case "time":
+            os.utime(file, (1, 1))
+        case "name":
+            file.rename(file.with_name("99.png"))
+        case "more":
+            Image.fromarray(np.zeros((9, 7, 3), np.uint8)).save(pictures / "b" / "new.png")
+        case "fewer":
+            file.unlink()
+    after = load(pictures)
+    assert len(entries()) == 1
+    assert entries() != old
+    assert (after.fingerprint() == before.fingerprint()) == (change == "time")
+
+
+def test_options_that_change_pixels_are_part_of_the_key(pictures) -> None:
+    small = load(pictures, image_size=(4, 4))
+    for options in ({"channels": 1}, {"fit": "crop"}, {"image_size": (4, 5)}, {}):
+        other = load(pictures, **{"image_size": (4, 4), **options})
+        assert (other.fingerprint() == small.fingerprint()) == (not options)
+    assert len(entries()) == 4, "one beside the other"
+
+
+def test_broken_files_are_left_out_and_named_each_time(pictures) -> None:
+    whole = (pictures / "a" / "00.png").read_bytes()
+    (pictures / "a" / "00.png").write_bytes(whole[:-40])
+    (pictures / "b" / "notes.txt").write_text("hello")
+    with pytest.raises(DataError, match=r"2 of 41 files that are not: 'a/00.png'"):
+        load(pictures)
+    assert entries() == []
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"left out 2 of 41 files"):
+            images = load(pictures, skip_broken=True)
+        assert images.labels.tolist() == [0] * 19 + [1] * 20
+        assert len(images) == 39
+
+
+@pytest.mark.parametrize("damage", ["pixels.bin", "facts.json"])
+def test_a_damaged_entry_is_built_again(pictures, damage) -> None:
+    before = load(pictures).fingerprint()
+    file = cache_root() / entries()[0] / damage
+    file.write_bytes(file.read_bytes()[:-20])
+    assert load(pictures).fingerprint() == before
+    assert load(pictures).fingerprint() == before
+
+
+def test_no_room_is_said_before_the_work(pictures, monkeypatch) -> None:
+    import shutil
+
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=100))
+    with pytest.raises(DataError, match=r"found 0\.0 GB free; make room"):
+        load(pictures)
+    assert entries() == []
+
+
+BUILD = """
+import sys, time
+from reparam.data import DataConfig, folder, load_images
+from reparam.data.pictures import decode_all
+folder.MAPPED_FROM = 0
+
+def slow(*args):
+    for part in decode_all(*args):
+        for row in range(len(part)):
+            yield part[row:row + 1]
+            print(row, flush=True)
+            time.sleep(float(sys.argv[2]))
+
+folder.decode_all = slow
+print(load_images(DataConfig(sys.argv[1])).fingerprint())
+"""
+
+
+def build_in_process(pictures: Path, pause: float) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", BUILD, str(pictures), str(pause)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_killed_build_leaves_nothing(pictures) -> None:
+    process = build_in_process(pictures, 60)
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert [name[:12] for name in entries()] == [".unfinished-"]
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    images = load(pictures)
+    assert len(images) == 40
+    assert len(entries()) == 1
+    assert not entries()[0].startswith(".")
+
+
+def test_two_builders_of_one_set_take_turns(pictures) -> None:
+    first = build_in_process(pictures, 0.02)
+    assert first.stdout is not None
+    first.stdout.readline()
+    second = build_in_process(pictures, 0.02)
+    said = [process.communicate(timeout=60)[0].splitlines() for process in (first, second)]
+    assert said[0][-1] == said[1][-1]
+    assert len(said[1]) == 1, "the second one found it there"
+    assert len(entries()) == 1
+
+
+def test_an_interrupted_build_leaves_nothing(pictures) -> None:
+    def stop(_what: str, done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_images(DataConfig(str(pictures)), stop)
+    time.sleep(0.01)
+    assert not cache_root().exists() or entries() == []
+
+
+def test_progress_comes_to_its_end(pictures) -> None:
+    told: list[tuple[str, int, int]] = []
+    load_images(DataConfig(str(pictures)), lambda *each: told.append(each))
+    assert told == [("headers", 40, 40), ("pictures", 40, 40)]
+
+
+def test_small_sets_do_not_touch_the_cache(pictures, monkeypatch) -> None:
+    monkeypatch.setattr(folder, "MAPPED_FROM", 40 * 9 * 7 * 3 + 1)
+    assert not is_mapped(load(pictures))
+    assert not cache_root().exists()
+
+
+def test_the_entry_knows_links_to_nowhere(pictures) -> None:
+    (pictures / "a" / "gone.png").symlink_to(pictures / "nowhere")
+    files = sorted(pictures.rglob("*.png"))
+    assert Entry.of(pictures, files, DataConfig(str(pictures))).read() is None

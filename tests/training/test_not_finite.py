@@ -12,6 +12,7 @@ from reparam.training import BackedOff, EpochDone, Event, Run, StepDone, Trainin
 from reparam.training.finite import FiniteWatch
 from reparam.training.loop import _Training
 from reparam.training.optimiser import learning_rate_at
+from reparam.training.team import assemble_one
 from reparam.training.weights import load_tensors
 
 Listen = Callable[[Event], None]
@@ -89,7 +90,7 @@ def test_the_step_and_the_term_are_named(
 def test_weights_of_the_last_step_are_looked_at_too(new_run, small, blobs) -> None:
     """No loss has seen them yet, and nothing may be written."""
     run = new_run(small(epochs=2))
-    steps = _Training(run, blobs, ()).steps_per_epoch
+    steps = _Training(run, blobs, (), assemble_one(run.config().training)).steps_per_epoch
     with pytest.raises(NotFiniteError, match=r"decoder\.dense\.weight is no longer made of"):
         train(run, blobs, [strike(2, steps, value=float("inf"))])
     assert [line["epoch"] for line in run.metrics()] == [1]
@@ -190,7 +191,7 @@ def test_a_run_that_is_cut_after_a_backoff_ends_as_the_one_that_is_not(
 def test_a_validation_loss_that_is_no_number(new_run, small, blobs) -> None:
     """Finite weights, whose variance e^1000 is not, and no training step left to see it."""
     run = new_run(small(epochs=3))
-    steps = _Training(run, blobs, ()).steps_per_epoch
+    steps = _Training(run, blobs, (), assemble_one(run.config().training)).steps_per_epoch
     with pytest.raises(NotFiniteError, match=r"validation loss is (nan|inf) after epoch 2"):
         train(run, blobs, [strike(2, steps, value=1000.0, name="encoder.heads.log_var.bias")])
     assert [line["epoch"] for line in run.metrics()] == [1]

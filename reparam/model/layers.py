@@ -279,6 +279,19 @@ def in_bfloat16(x: torch.Tensor) -> bool:
     )
 
 
+def before_activation(name: str, pixel: torch.Tensor) -> torch.Tensor:
+    """What the last layer must give for this pixel value: the inverse of ``output_activation``.
+
+    Values at the ends of the activation's range, which nothing finite gives, are moved inwards.
+    """
+    match name:
+        case "sigmoid":
+            return torch.logit(pixel, eps=1e-3)
+        case "tanh":
+            return torch.atanh(pixel.clamp(max=1 - 1e-3))
+    return pixel
+
+
 def output_activation(name: str, x: Maps) -> Maps:
     """Turns the last layer's values into pixels. Raises ConfigError for an unknown name."""
     match name:

@@ -1,6 +1,7 @@
 """Encoder and decoder: the article's stacks of convolutions, from lists of sizes."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,7 @@ from reparam.model.layers import (
     SameConv2d,
     SameConvTranspose2d,
     Tail,
+    before_activation,
     output_activation,
 )
 from reparam.types import Images, Latents
@@ -134,6 +136,12 @@ class Decoder(nn.Module):
             self.blocks.append(Block(conv, None if is_last else tail))
             channels = filters
         self.output = config.output_activation
+
+    def begin_at(self, pixel: Float[torch.Tensor, " C"]) -> None:
+        """Sets the last bias so that a decoder whose weights are small gives this colour."""
+        last = cast(SameConvTranspose2d, cast(Block, self.blocks[-1])[0])
+        with torch.no_grad():
+            last.bias.copy_(before_activation(self.output, pixel))
 
     def forward(self, z: Float[torch.Tensor, "B d"]) -> Images:
         x = self.dense(z).unflatten(1, self.feature_shape).permute(0, 3, 1, 2)

@@ -42,6 +42,18 @@ class TrainingConfig:
     warm_up: float = 0.2
     """Share of the run in which the one-cycle schedule rises."""
 
+    output_bias: Literal["zero", "mean"] = "zero"
+    """Where the decoder's last bias begins: zero, or where it gives the training images' mean."""
+
+    shift: float = 0.0
+    """Move training images at random by up to this many pixels, either way."""
+
+    rotate: float = 0.0
+    """Turn training images at random by up to this many degrees, either way."""
+
+    augment_below: int = 10_000
+    """Shift and rotate only where there are fewer training images than this."""
+
     early_stop: int | None = None
     """Stop when the validation loss has not improved for this many epochs."""
 
@@ -104,6 +116,11 @@ class TrainingConfig:
             raise ConfigError(
                 f"warm_up is a share from 0 up to but not including 1, found {self.warm_up}: "
                 "choose one, such as 0.2"
+            )
+        if not (0 <= self.shift < float("inf") and 0 <= self.rotate <= 180):
+            raise ConfigError(
+                f"shift is 0 or more pixels and rotate 0 to 180 degrees, found {self.shift} and "
+                f"{self.rotate}: choose some such as 1 and 10"
             )
         if self.sample_every < 0:
             raise ConfigError(

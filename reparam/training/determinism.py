@@ -15,13 +15,19 @@ documentation, section on reproducible results)."""
 
 @contextmanager
 def deterministic_algorithms(wanted: bool) -> Iterator[None]:
-    """While inside, torch takes only algorithms that repeat themselves, where ``wanted``.
+    """While inside, torch takes only algorithms that repeat themselves, where ``wanted``; else the
+    fastest.
 
     Torch's settings are afterwards what they were. Raises ConfigError where there is no such
     algorithm on the device.
     """
     if not wanted:
-        yield
+        tried = torch.backends.cudnn.benchmark
+        torch.backends.cudnn.benchmark = True  # tries algorithms: the shapes stay the same
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.benchmark = tried
         return
     was_on = torch.are_deterministic_algorithms_enabled()
     only_warned = torch.is_deterministic_algorithms_warn_only_enabled()

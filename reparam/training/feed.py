@@ -60,7 +60,9 @@ class ResidentFeed:
         return self.pixels[indices.to(self.pixels.device)]
 
     def batches(self, several: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
-        return map(self.batch, several)
+        if several:  # all numbers at once: a transfer a batch would wait for the device each time
+            numbers = torch.cat(list(several)).to(self.pixels.device)
+            yield from map(self.batch, numbers.split([len(indices) for indices in several]))
 
 
 class HostFeed:

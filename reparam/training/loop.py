@@ -7,13 +7,11 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import nn
 
 from reparam.data import SPLITS, ImageSet, Split
 from reparam.errors import DiscFullError, NotFiniteError
 from reparam.model import Autoencoder, from_bytes, in_batches, use_native
-from reparam.model.noise import Noise
-from reparam.objective import ObjectiveConfig, Weight, elbo_terms
+from reparam.objective import Weight
 from reparam.training.backoff import back_off
 from reparam.training.config import RunConfig
 from reparam.training.determinism import deterministic_algorithms, what_held
@@ -22,6 +20,7 @@ from reparam.training.events import Ended, EpochDone, Event, Listener, Started, 
 from reparam.training.feed import open_feed
 from reparam.training.files import remove_leftovers
 from reparam.training.finite import FiniteWatch
+from reparam.training.gradients import Gradients, Objective, ReplayedGradients, cuda_graph
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
 from reparam.training.lock import writing
 from reparam.training.memory import kept_memory
@@ -32,18 +31,8 @@ from reparam.training.state import State, epoch_order
 from reparam.training.team import Team, assemble_one, lost, lost_error
 from reparam.training.validation import mean_losses
 
-
-class Objective(nn.Module):
-    """Bytes of a batch (B, H, W, C) → distortion and rate, each (B,): what Fabric wraps."""
-
-    def __init__(self, model: Autoencoder, config: ObjectiveConfig) -> None:
-        super().__init__()
-        self.model = model
-        self.config = config
-
-    def forward(self, pixels: torch.Tensor, generator: Noise) -> tuple[torch.Tensor, torch.Tensor]:
-        terms = elbo_terms(self.model, from_bytes(pixels), self.config, generator)
-        return terms.distortion, terms.rate
+MEAN_OF = 10_000
+"""Images that the mean pixel is taken from: more do not change it."""
 
 
 def train(
@@ -92,11 +81,22 @@ class _Training:
         self.feed = open_feed(images.images, images.splits["train"], self.fabric.device)
         self.train_count = len(images.splits["train"])
         self.state = self._new_state()
-        module = Objective(self.state.model, self.config.objective)
-        self.step_module = self.fabric.setup_module(module, move_to_device=False)
+        training = self.config.training
+        few = self.train_count < training.augment_below
+        module = Objective(
+            self.state.model,
+            self.config.objective,
+            shift=training.shift * few,
+            rotate=training.rotate * few,
+        )
+        wrapped = self.fabric.setup_module(module, move_to_device=False)
         size = self.config.training.global_batch
         self.steps_per_epoch = math.ceil(self.train_count / size)
         self.watch = FiniteWatch(self.state.sums)
+        self.gradients: Gradients | ReplayedGradients
+        self.gradients = Gradients(wrapped, team, self.state, self.watch)
+        if device == "cuda" and team.size == 1:  # DDP's own hooks are not for recording
+            self.gradients = ReplayedGradients(self.gradients, size, cuda_graph)
         # On a GPU a look at the losses waits for it: there only at the end of an epoch. Processes
         # that train together must find out together: likewise.
         self.looks_each_step = device == "cpu" and team.size == 1
@@ -111,6 +111,8 @@ class _Training:
         model = build_model(self.config, self.images.image_shape)
         if self.kernels == "native":
             use_native(model)
+        if training.output_bias == "mean":
+            model.decoder.begin_at(self.mean_pixel())
         device = self.fabric.device
         # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
         model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -121,6 +123,12 @@ class _Training:
             noise=torch.Generator(device).manual_seed(self.config.seed),
             sums=torch.zeros(2, dtype=sums_type, device=device),
         )
+
+    def mean_pixel(self) -> torch.Tensor:
+        """The training images' mean colour (C,), from at most MEAN_OF of them."""
+        every = max(1, self.train_count // MEAN_OF)
+        batch = self.feed.batch(torch.arange(0, self.train_count, every))
+        return from_bytes(batch).mean((0, 2, 3)).cpu()
 
     def emit(self, event: Event) -> None:
         for listener in self.listeners:
@@ -214,7 +222,9 @@ class _Training:
         for indices, pixels in zip(left, self.feed.batches(parts), strict=True):
             number = position.epoch * self.steps_per_epoch + position.batch
             state.optimiser.set_step(number, self.learning_rate(number))
-            self.step(pixels, len(indices))
+            self.gradients(pixels, len(indices))
+            state.optimiser.step()
+            self.own_images += self.team.count(len(indices))
             position.batch += 1
             position.images += len(indices)
             position.seconds = spent + time.perf_counter() - began
@@ -236,19 +246,6 @@ class _Training:
                     state.save(self.run)
                 self.team.wait()
                 raise Interrupted
-
-    def step(self, part: torch.Tensor, whole: int) -> None:
-        """One update of the weights, from this process' part of a batch of ``whole`` images."""
-        team = self.team
-        distortion, rate = self.step_module(part, team.noise(self.state.noise, whole))
-        self.state.optimiser.zero_grad()
-        self.fabric.backward(team.mean(distortion + rate, whole))
-        self.state.optimiser.step()
-        with torch.no_grad():
-            own = [team.counted(term, whole) for term in (distortion, rate)]
-            self.state.sums += torch.stack([term.sum() for term in own])
-            self.own_images += len(own[0])
-            self.watch.note()
 
     def losses_so_far(self) -> dict[str, float]:
         return self.weight.losses(*self.state.losses(self.own_images))

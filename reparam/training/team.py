@@ -76,10 +76,14 @@ class Team:
         share = self.share(whole)
         return SharedNoise(generator, share.start if share.stop > share.start else 0, whole)
 
+    def count(self, whole: int) -> int:
+        """How many images of a batch of ``whole`` are this process'."""
+        share = self.share(whole)
+        return share.stop - share.start
+
     def counted(self, values: torch.Tensor, whole: int) -> torch.Tensor:
         """The values of this process' own images, without the row that does not count."""
-        share = self.share(whole)
-        return values[: share.stop - share.start]
+        return values[: self.count(whole)]
 
     def mean(self, values: torch.Tensor, whole: int) -> torch.Tensor:
         """A loss whose gradient, once averaged over the processes, is that of the whole batch."""

@@ -17,6 +17,7 @@ from reparam.model import (
     StandardNormal,
     build_autoencoder,
 )
+from reparam.model.config import OutputActivation
 from reparam.model.networks import decoder_sizes, encoder_sizes
 from reparam.model.posterior import posterior_type
 
@@ -253,3 +254,15 @@ def test_output_activation_is_the_last_step():
 def test_an_unknown_posterior_is_an_error():
     with pytest.raises(ConfigError, match=r"delta, diagonal-normal, found 'laplace'"):
         posterior_type("laplace")
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "linear"])
+def test_a_decoder_can_begin_at_a_colour(activation: OutputActivation) -> None:
+    config = ModelConfig(output_activation=activation)
+    model = build_autoencoder(config, (28, 28, 3))
+    for parameter in model.decoder.parameters():
+        torch.nn.init.zeros_(parameter)
+    colour = torch.tensor([0.1, 0.5, 0.9])
+    model.decoder.begin_at(colour)
+    x = model.decode(torch.randn(4, 2))
+    torch.testing.assert_close(x, colour.view(1, 3, 1, 1).expand_as(x))

@@ -1,0 +1,56 @@
+"""A recorded step is the step: its twin on the CPU, which replays by doing it again."""
+
+from collections.abc import Callable
+
+import torch
+
+from reparam.training import train
+from reparam.training.gradients import ReplayedGradients
+from reparam.training.loop import _Training
+from reparam.training.weights import load_tensors
+
+
+def twin(training: _Training) -> Callable[..., Callable[[], None]]:
+    """Records like a CUDA graph: the same memory is read, and written, at every replay."""
+    parameters = list(training.state.model.parameters())
+
+    def record(function: Callable[[], None], noise: torch.Generator) -> Callable[[], None]:
+        for parameter in parameters:
+            parameter.grad = torch.full_like(parameter, float("nan"))
+        written = [parameter.grad for parameter in parameters]
+
+        def replay() -> None:
+            for parameter in parameters:
+                parameter.grad = None
+            function()
+            for parameter, memory in zip(parameters, written, strict=True):
+                assert memory is not None
+                assert parameter.grad is not None
+                memory.copy_(parameter.grad)
+                parameter.grad = None  # a graph does not know of this name
+
+        return replay
+
+    return record
+
+
+def test_replayed_steps_are_the_usual_steps(new_run, small, blobs, monkeypatch) -> None:
+    plain = new_run(small(epochs=3, batch_size=7))
+    train(plain, blobs)
+    usual = _Training.__init__
+    replays = []
+
+    def replaying(self: _Training, *args: object) -> None:
+        usual(self, *args)  # type: ignore[arg-type]
+        gradients = ReplayedGradients(self.gradients, 7, twin(self))  # type: ignore[arg-type]
+        self.gradients = gradients
+        replays.append(gradients)
+
+    monkeypatch.setattr(_Training, "__init__", replaying)
+    replayed = new_run(small(epochs=3, batch_size=7), "replayed")
+    train(replayed, blobs)
+    assert replays[0].replay is not None
+    assert replays[0].taken > 3  # the short batches at the epochs' ends went the usual way
+    expected, _ = load_tensors(plain.weights, "model")
+    found, _ = load_tensors(replayed.weights, "model")
+    assert all(torch.equal(found[name], expected[name]) for name in expected)

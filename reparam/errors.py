@@ -34,6 +34,10 @@ class RunError(ReparamError, RuntimeError):
     """A run folder that is missing, incomplete, foreign, or in use."""
 
 
+class LostError(RunError):
+    """Another process of the same run is gone, and with it the connection to all."""
+
+
 def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:
     """``unknown model 'vea'; did you mean vae? (known: ae, vae)``."""
     names = sorted(known)

@@ -46,7 +46,7 @@ def train(
 
     ``team``: the processes that train together, where there are several; all of them call this.
     Returns the best model, in evaluation mode on the CPU. Raises Interrupted after Ctrl-C, when
-    the checkpoint is written, ReparamError when the loss is no longer a number, and RunError when
+    the checkpoint is written, ReparamError when the loss is no longer a number, and LostError when
     another process of the team is gone.
     """
     if team is None:

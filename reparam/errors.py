@@ -42,6 +42,10 @@ class DiscFullError(RunError):
     """A file that there was no room for. Nothing of it was left, and the old one still stands."""
 
 
+class LostError(RunError):
+    """Another process of the same run is gone, and with it the connection to all."""
+
+
 def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:
     """``unknown model 'vea'; did you mean vae? (known: ae, vae)``."""
     names = sorted(known)

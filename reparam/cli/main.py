@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from reparam._version import __version__
-from reparam.errors import ConfigError, ReparamError, unknown_name
+from reparam.errors import ConfigError, LostError, ReparamError, unknown_name
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "train the AE and the VAE on the same images and put them side by side"),
@@ -83,7 +83,9 @@ def main() -> int:
     try:
         return run(sys.argv[1:])
     except ReparamError as error:
-        print(f"reparam: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"reparam: error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        if isinstance(error, LostError):  # threads of the broken connection would abort the exit
+            os._exit(EXIT_USAGE)
         return EXIT_USAGE
     except KeyboardInterrupt as stop:
         if message := str(stop):

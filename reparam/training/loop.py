@@ -43,8 +43,8 @@ def train(
     ``team``: the processes that train together, where there are several; all of them call this.
     Returns the best model, in evaluation mode on the CPU. Raises Interrupted after Ctrl-C, when
     the checkpoint is written, NotFiniteError when a loss is no longer a number, RunError when
-    another process writes the run or one of the team is gone, and DiscFullError, with the last
-    checkpoint as it was.
+    another process writes the run, LostError when one of the team is gone, and DiscFullError, with
+    the last checkpoint as it was.
     """
     if team is None:
         team = assemble_one(run.config().training)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import distributed
 
-from reparam.errors import ConfigError, RunError
+from reparam.errors import ConfigError, LostError
 from reparam.model.noise import Noise, SharedNoise
 from reparam.training.config import TrainingConfig
 from reparam.training.device import make_fabric
@@ -217,10 +217,10 @@ def lost(error: RuntimeError) -> bool:
     return isinstance(error, distributed.DistError) or "gloo" in text or "nccl" in text
 
 
-def lost_error(team: Team) -> RunError:
+def lost_error(team: Team) -> LostError:
     """What to say then."""
     who = "the first process" if not team.leads else "another process"
-    return RunError(
+    return LostError(
         f"process {team.rank} of {team.size}: {who} of this run has ended, and with it all; what "
         "is saved is whole: go on with `reparam resume`"
     )

@@ -12,6 +12,7 @@ from reparam.cli.session import follow, train_with_progress
 from reparam.data import load_images
 from reparam.errors import ConfigError
 from reparam.training import (
+    DEFAULT_RECIPE,
     Run,
     RunConfig,
     apply_config_file,
@@ -45,8 +46,8 @@ class TrainOptions:
 
     run: RunConfig = field(default_factory=RunConfig)
 
-    recipe: str = "plain"
-    """A named set of training options: plain, quick (one cycle, better and sooner) or article."""
+    recipe: str = DEFAULT_RECIPE
+    """A named set of training options: quick, plain (constant Adam) or article."""
 
     out: Path | None = None
     """The run folder; by default runs/DATA-MODEL."""
@@ -74,7 +75,8 @@ def defaults_from(args: Sequence[str]) -> TrainOptions:
     file = value_of("--config", args)
     model, recipe = value_of("--model", args), value_of("--recipe", args)
     if file is None:
-        return TrainOptions(preset_config(model or "vae", recipe or "plain"), recipe or "plain")
+        recipe = recipe or DEFAULT_RECIPE
+        return TrainOptions(preset_config(model or "vae", recipe), recipe)
     where = f"config file {file}"
     values = read_config_file(Path(file))
     if isinstance(values.get("model"), str):  # as the flag is called

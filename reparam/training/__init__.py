@@ -12,7 +12,7 @@ from reparam.training.listeners import (
 )
 from reparam.training.lock import writing
 from reparam.training.loop import train
-from reparam.training.presets import PRESETS, RECIPES, apply_recipe, preset_config
+from reparam.training.presets import DEFAULT_RECIPE, PRESETS, RECIPES, apply_recipe, preset_config
 from reparam.training.run import IN_MEMORY, Facts, Run, build_model
 from reparam.training.settings import (
     apply_config_file,
@@ -24,6 +24,7 @@ from reparam.training.team import Team, assemble, leads, planned
 from reparam.training.validation import mean_losses
 
 __all__ = [
+    "DEFAULT_RECIPE",
     "IN_MEMORY",
     "PRESETS",
     "RECIPES",

@@ -42,6 +42,9 @@ class TrainingConfig:
     warm_up: float = 0.2
     """Share of the run in which the one-cycle schedule rises."""
 
+    rate_warm_up: float = 0.0
+    """Share of the run in which the rate's weight in the loss rises, linearly, from 0.02."""
+
     output_bias: Literal["zero", "mean"] = "zero"
     """Where the decoder's last bias begins: zero, or where it gives the training images' mean."""
 
@@ -50,6 +53,9 @@ class TrainingConfig:
 
     rotate: float = 0.0
     """Turn training images at random by up to this many degrees, either way."""
+
+    augment_until: float = 1.0
+    """Share of the run in which they move and turn; afterwards they are seen as they are."""
 
     augment_below: int = 10_000
     """Shift and rotate only where there are fewer training images than this."""
@@ -122,6 +128,9 @@ class TrainingConfig:
                 f"shift is 0 or more pixels and rotate 0 to 180 degrees, found {self.shift} and "
                 f"{self.rotate}: choose some such as 1 and 10"
             )
+        for name in ("rate_warm_up", "augment_until"):
+            if not 0 <= (value := getattr(self, name)) <= 1:
+                raise ConfigError(f"{name} is a share from 0 to 1, found {value}: choose one")
         if self.sample_every < 0:
             raise ConfigError(
                 f"sample_every must be 0 or more, found {self.sample_every}: 0 writes no samples"

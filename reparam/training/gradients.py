@@ -1,7 +1,8 @@
 """What one step computes: the losses of a batch and their gradients, if need be as a CUDA graph."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,12 +11,10 @@ from reparam.model import Autoencoder, from_bytes
 from reparam.model.noise import Noise
 from reparam.objective import ObjectiveConfig, elbo_terms
 from reparam.training.augment import augmented
+from reparam.training.config import TrainingConfig
 from reparam.training.finite import FiniteWatch
 from reparam.training.state import State
 from reparam.training.team import Team
-
-if TYPE_CHECKING:
-    from lightning_fabric.wrappers import _FabricModule
 
 
 class Objective(nn.Module):
@@ -28,23 +27,56 @@ class Objective(nn.Module):
         self.model = model
         self.config = config
         self.shift, self.rotate = shift, rotate
+        self.moves = True
+        """Whether images are shifted and rotated now."""
 
     def forward(self, pixels: torch.Tensor, generator: Noise) -> tuple[torch.Tensor, torch.Tensor]:
-        x = augmented(from_bytes(pixels), self.shift, self.rotate, generator)
+        x = from_bytes(pixels)
+        if self.moves:
+            x = augmented(x, self.shift, self.rotate, generator)
         terms = elbo_terms(self.model, x, self.config, generator)
         return terms.distortion, terms.rate
+
+
+RATE_BEGINS = 0.02
+"""The rate's weight at the beginning of a warm-up (Bowman et al. 2016, section 3.1, begin at 0)."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What of the objective changes in the course of a run."""
+
+    rate_weight: float
+    """Of the rate in the loss whose gradient is taken; the losses that are told have weight 1."""
+    moves: bool
+    """Whether images are shifted and rotated."""
+
+
+def phase_at(config: TrainingConfig, done: float) -> Phase:
+    """The phase after a share ``done`` of the run."""
+    rate_weight = 1.0
+    if done < config.rate_warm_up:
+        rate_weight = RATE_BEGINS + (1 - RATE_BEGINS) * done / config.rate_warm_up
+    return Phase(rate_weight, done < config.augment_until)
 
 
 class Gradients:
     """The gradients of a batch, in the parameters; its losses, in the epoch's sums."""
 
-    def __init__(
-        self, module: "_FabricModule", team: Team, state: State, watch: FiniteWatch
-    ) -> None:
-        self.module, self.team, self.state, self.watch = module, team, state, watch
+    def __init__(self, objective: Objective, team: Team, state: State, watch: FiniteWatch) -> None:
+        self.objective = objective
+        self.module = team.fabric.setup_module(objective, move_to_device=False)
+        self.team, self.state, self.watch = team, state, watch
+        self.rate_weight = torch.ones((), device=team.fabric.device)
 
-    def __call__(self, part: torch.Tensor, whole: int) -> None:
+    def enter(self, phase: Phase) -> None:
+        """From now on in this phase."""
+        self.rate_weight.fill_(phase.rate_weight)
+        self.objective.moves = phase.moves
+
+    def __call__(self, part: torch.Tensor, whole: int, phase: Phase) -> None:
         """From this process' part of a batch of ``whole`` images."""
+        self.enter(phase)
         self.state.optimiser.zero_grad()
         self.compute(part, whole)
 
@@ -52,7 +84,7 @@ class Gradients:
         """The same; the parameters must have no gradients yet."""
         team = self.team
         distortion, rate = self.module(part, team.noise(self.state.noise, whole))
-        team.fabric.backward(team.mean(distortion + rate, whole))
+        team.fabric.backward(team.mean(distortion + self.rate_weight * rate, whole))
         with torch.no_grad():
             own = [team.counted(term, whole).sum() for term in (distortion, rate)]
             self.state.sums += torch.stack(own)
@@ -76,17 +108,20 @@ class ReplayedGradients:
     def __init__(self, gradients: Gradients, batch_size: int, record: Record) -> None:
         self.gradients, self.batch_size, self.record = gradients, batch_size, record
         self.taken = 0
+        self.moves = True
         self.replay: Callable[[], None] | None = None
         self.parameters = list(gradients.state.model.parameters())
         self.recorded: list[torch.Tensor | None] = []
         self.batch = torch.empty(0)
 
-    def __call__(self, part: torch.Tensor, whole: int) -> None:
+    def __call__(self, part: torch.Tensor, whole: int, phase: Phase) -> None:
         if len(part) != self.batch_size or self.taken < WARM_UP:
             self.taken += 1
-            self.gradients(part, whole)
+            self.gradients(part, whole, phase)
             return
-        if self.replay is None:
+        self.gradients.enter(phase)
+        if self.replay is None or phase.moves != self.moves:
+            self.moves = phase.moves
             self._record(part, whole)
         assert self.replay is not None
         self.batch.copy_(part)

@@ -20,7 +20,14 @@ from reparam.training.events import Ended, EpochDone, Event, Listener, Started, 
 from reparam.training.feed import open_feed
 from reparam.training.files import remove_leftovers
 from reparam.training.finite import FiniteWatch
-from reparam.training.gradients import Gradients, Objective, ReplayedGradients, cuda_graph
+from reparam.training.gradients import (
+    Gradients,
+    Objective,
+    Phase,
+    ReplayedGradients,
+    cuda_graph,
+    phase_at,
+)
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
 from reparam.training.lock import writing
 from reparam.training.memory import kept_memory
@@ -89,12 +96,11 @@ class _Training:
             shift=training.shift * few,
             rotate=training.rotate * few,
         )
-        wrapped = self.fabric.setup_module(module, move_to_device=False)
         size = self.config.training.global_batch
         self.steps_per_epoch = math.ceil(self.train_count / size)
         self.watch = FiniteWatch(self.state.sums)
         self.gradients: Gradients | ReplayedGradients
-        self.gradients = Gradients(wrapped, team, self.state, self.watch)
+        self.gradients = Gradients(module, team, self.state, self.watch)
         if device == "cuda" and team.size == 1:  # DDP's own hooks are not for recording
             self.gradients = ReplayedGradients(self.gradients, size, cuda_graph)
         # On a GPU a look at the losses waits for it: there only at the end of an epoch. Processes
@@ -202,6 +208,11 @@ class _Training:
         planned = learning_rate_at(self.config.training, step, self.steps_per_epoch)
         return planned * self.state.position.rate_factor
 
+    def phase(self, step: int) -> Phase:
+        """What the objective is like at step number ``step`` (from 0)."""
+        training = self.config.training
+        return phase_at(training, step / (training.epochs * self.steps_per_epoch))
+
     def check_losses(self) -> None:
         """Raises NotFiniteError when a loss of the epoch so far is no number."""
         position = self.state.position
@@ -222,7 +233,7 @@ class _Training:
         for indices, pixels in zip(left, self.feed.batches(parts), strict=True):
             number = position.epoch * self.steps_per_epoch + position.batch
             state.optimiser.set_step(number, self.learning_rate(number))
-            self.gradients(pixels, len(indices))
+            self.gradients(pixels, len(indices), self.phase(number))
             state.optimiser.step()
             self.own_images += self.team.count(len(indices))
             position.batch += 1

@@ -1,8 +1,8 @@
 """Muon: steps whose singular values are all alike, for the weights of convolutions.
 
 Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; the step's size is
-that of Liu et al. 2025, "Muon is scalable for LLM training", section 2.2, so that Adam's learning
-rates serve for it.
+that of Liu et al. 2025, "Muon is scalable for LLM training", section 2.2, so that one learning
+rate serves for it and for Adam beside it.
 """
 
 from collections.abc import Iterable
@@ -18,8 +18,9 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 ITERATIONS = 5
 
-ADAM_RMS = 0.2
-"""Root mean square of a typical step of Adam's, divided by its learning rate (Liu et al. 2025)."""
+STEP_RMS = 0.5
+"""Root mean square of a step, divided by the learning rate. A typical step of Adam's has 0.2 (Liu
+et al. 2025); for the weights between channels more is sooner (docs/log.md)."""
 
 Matrices = Float[torch.Tensor, "n rows columns"]
 
@@ -82,6 +83,6 @@ class Muon(Optimizer):
             buffer = state["momentum_buffer"].lerp_(gradient, 1 - momentum)
             directions.append(gradient.lerp(buffer, momentum).flatten(1))
         stacked = orthogonalised(torch.stack(directions))
-        size = ADAM_RMS * max(stacked.shape[1:]) ** 0.5
+        size = STEP_RMS * max(stacked.shape[1:]) ** 0.5
         for parameter, direction in zip(parameters, stacked, strict=True):
             parameter.add_(direction.view(parameter.shape), alpha=-rate * size)

@@ -42,7 +42,9 @@ def small() -> Configure:
             "decoder_strides": [2, 1],
         }
         plain = {"epochs": 6, "batch_size": 16, "precision": "float32", "learning_rate": 1e-3}
-        return apply_config_file(preset_config(preset), {**sizes, **plain, **options}, "the test")
+        return apply_config_file(
+            preset_config(preset, "plain"), {**sizes, **plain, **options}, "the test"
+        )
 
     return configure
 

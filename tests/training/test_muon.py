@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from reparam.model import ModelConfig, build_autoencoder, hidden_weights
-from reparam.training.muon import ITERATIONS, Muon, orthogonalised
+from reparam.training.muon import ITERATIONS, STEP_RMS, Muon, orthogonalised
 
 sides = st.integers(2, 40)
 
@@ -46,7 +46,7 @@ def test_steps_are_those_of_pytorchs_muon() -> None:
     start = ours.detach().clone()
     muon = Muon([ours], lr=1e-2)
     reference = torch.optim.Muon(
-        [theirs], lr=1e-2, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
+        [theirs], lr=1e-2 * STEP_RMS / 0.2, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
     )
     for _ in range(5):
         gradient = torch.randn(16, 24)

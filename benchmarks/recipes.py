@@ -1,0 +1,88 @@
+"""Speed to a quality: the default recipe on all 60,000 MNIST training images.
+
+    python benchmarks/recipes.py --data-dir FOLDER_WITH_MNIST [--seeds 5]
+
+Trains the article's VAE for a few epochs and for many, each with several seeds, and writes the
+table into benchmarks/RESULTS.md. No image is held out, and the last weights are taken.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from machine import describe
+from results import spread, write_section
+
+from reparam.data import ImageSet, load_images
+from reparam.training import Run, RunConfig, preset_config, train
+
+
+def configured(epochs: int, seed: int, data_dir: Path) -> RunConfig:
+    config = preset_config("vae", "quick")
+    data = replace(config.data, source="mnist", data_dir=data_dir, valid_fraction=0.0)
+    training = replace(config.training, epochs=epochs, sample_every=0)
+    return replace(config, data=data, training=training, seed=seed)
+
+
+def results(
+    epochs: int, seeds: range, images: ImageSet, data_dir: Path
+) -> Iterator[dict[str, Any]]:
+    for seed in seeds:
+        config = configured(epochs, seed, data_dir)
+        with tempfile.TemporaryDirectory() as folder:
+            run = Run.create(
+                Path(folder) / "run", config, images, command="benchmark", overwrite=False
+            )
+            train(run, images)
+            result = run.result()
+        assert result is not None
+        losses = [result[split]["loss_article"] for split in ("train", "test")]
+        print(f"{epochs} epochs, seed {seed}: {losses}, {result['seconds']:.0f} s", flush=True)
+        yield result
+
+
+def row(epochs: int, found: list[dict[str, Any]]) -> str:
+    cells = [str(epochs)]
+    for split in ("train", "test"):
+        for name, digits in (("loss_article", 2), ("mse", 4), ("rate_nats", 2)):
+            cells.append(spread([result[split][name] for result in found], digits))
+    cells.append(spread([result["seconds"] for result in found], 0))
+    cells.append(spread([result["images_per_second"] for result in found], 0))
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", type=Path, default=os.environ.get("REPARAM_DATA"))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, nargs="+", default=[6, 20])
+    options = parser.parse_args()
+    if options.data_dir is None:
+        parser.error("name the folder with the MNIST files: --data-dir, or REPARAM_DATA")
+    images = load_images(configured(1, 0, options.data_dir).data)
+    where = describe()
+    lines = [
+        f"{where}. {options.seeds} seeds: median (lowest to highest).",
+        "",
+        "| epochs | training loss | MSE | KL, nats | test loss | MSE | KL, nats | seconds of steps "
+        "| images/s |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for epochs in options.epochs:
+        found = list(results(epochs, range(options.seeds), images, options.data_dir))
+        lines.append(row(epochs, found))
+    arguments = [a for a in sys.argv[1:] if a != "--data-dir" and a != str(options.data_dir)]
+    lines += ["", f"`{shlex.join(['python', 'benchmarks/recipes.py', *arguments])}`"]
+    write_section("recipes", "\n".join(lines))
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -21,7 +21,7 @@ from results import spread, write_section
 from reparam.data import ImageSet, load_images
 from reparam.training import Run, preset_config, train
 
-QUICK_EPOCHS = 25
+QUICK_EPOCHS = 22
 
 
 @dataclass(frozen=True)

@@ -91,9 +91,7 @@ def main() -> None:
     write_section("article", table(rows, options.seeds, options.models, where))
 
 
-def table(
-    rows: dict[tuple[str, str], list[Row]], seeds: int, models: list[str], where: str
-) -> str:
+def table(rows: dict[tuple[str, str], list[Row]], seeds: int, models: list[str], where: str) -> str:
     lines = [
         f"{where}. {seeds} seeds: median (lowest to highest).",
         "",

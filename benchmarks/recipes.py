@@ -48,7 +48,7 @@ def results(
 
 
 def row(epochs: int, found: list[dict[str, Any]]) -> str:
-    cells = [str(epochs)]
+    cells = [str(epochs), str(len(found))]
     for split in ("train", "test"):
         for name, digits in (("loss_article", 2), ("mse", 4), ("rate_nats", 2)):
             cells.append(spread([result[split][name] for result in found], digits))
@@ -61,27 +61,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("REPARAM_DATA"))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, nargs="+", default=[6, 20])
+    parser.add_argument("--epochs", type=int, nargs="+", default=[8, 30])
     options = parser.parse_args()
     if options.data_dir is None:
         parser.error("name the folder with the MNIST files: --data-dir, or REPARAM_DATA")
     images = load_images(configured(1, 0, options.data_dir).data)
     where = describe()
-    lines = [
-        f"{where}. {options.seeds} seeds: median (lowest to highest).",
-        "",
-        "| epochs | training loss | MSE | KL, nats | test loss | MSE | KL, nats | seconds of steps "
-        "| images/s |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for epochs in options.epochs:
-        found = list(results(epochs, range(options.seeds), images, options.data_dir))
-        lines.append(row(epochs, found))
     arguments = [a for a in sys.argv[1:] if a != "--data-dir" and a != str(options.data_dir)]
-    lines += ["", f"`{shlex.join(['python', 'benchmarks/recipes.py', *arguments])}`"]
-    write_section("recipes", "\n".join(lines))
-    print("\n".join(lines))
+    command = shlex.join(["python", "benchmarks/recipes.py", *arguments])
+    found: dict[int, list[dict[str, Any]]] = {}
+    for epochs in options.epochs:
+        for result in results(epochs, range(options.seeds), images, options.data_dir):
+            found.setdefault(epochs, []).append(result)
+            text = table(found, where, command)
+            write_section("recipes", text)  # after every run: they take minutes each
+    print(text)
     return 0
+
+
+def table(found: dict[int, list[dict[str, Any]]], where: str, command: str) -> str:
+    lines = [
+        f"{where}. Median (lowest to highest) over seeds.",
+        "",
+        "| epochs | seeds | training loss | MSE | KL, nats | test loss | MSE | KL, nats "
+        "| seconds of steps | images/s |",
+        f"| {' | '.join(['---'] * 10)} |",
+        *(row(epochs, several) for epochs, several in found.items()),
+        "",
+        f"`{command}`",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

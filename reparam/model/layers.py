@@ -215,25 +215,36 @@ class Tail(nn.Module):
         return Activation(self.slope, rate)
 
 
-class Block(nn.Sequential):
+class Block(nn.Module):
     """A convolution and what follows it: nothing, in the last layer.
 
     ``native`` is set by ``use_native``: then both are computed by our own kernels where they can.
+    The parts are called 0 and 1 in saved weights.
     """
 
-    native = False
-
     def __init__(self, conv: SameConv2d | SameConvTranspose2d, tail: Tail | None = None) -> None:
-        super().__init__(conv, *([] if tail is None else [tail]))
+        super().__init__()
+        self.native = False
+        self.add_module("0", conv)
+        if tail is not None:
+            self.add_module("1", tail)
+
+    @property
+    def conv(self) -> SameConv2d | SameConvTranspose2d:
+        return cast(SameConv2d | SameConvTranspose2d, self.get_submodule("0"))
+
+    @property
+    def tail(self) -> Tail | None:
+        return cast(Tail | None, self._modules.get("1"))
 
     def forward(self, x: Maps) -> NewMaps:
         if self.native and in_bfloat16(x):
             return self._native(x)
-        return super().forward(x)
+        y = self.conv(x)
+        return y if self.tail is None else self.tail(y)
 
     def _native(self, x: Maps) -> NewMaps:
-        conv = cast(SameConv2d | SameConvTranspose2d, self[0])
-        tail = cast(Tail, self[1]) if len(self) == 2 else None
+        conv, tail = self.conv, self.tail
         if tail is None:
             return convolution(x, conv.weight, conv.bias, conv.how(x), Activation())
         norm = tail.norm

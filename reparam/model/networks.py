@@ -139,7 +139,7 @@ class Decoder(nn.Module):
 
     def begin_at(self, pixel: Float[torch.Tensor, " C"]) -> None:
         """Sets the last bias so that a decoder whose weights are small gives this colour."""
-        last = cast(SameConvTranspose2d, cast(Block, self.blocks[-1])[0])
+        last = cast(Block, self.blocks[-1]).conv
         with torch.no_grad():
             last.bias.copy_(before_activation(self.output, pixel))
 

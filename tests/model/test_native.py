@@ -135,7 +135,7 @@ def test_a_block_observes_the_batch_as_pytorchs_does() -> None:
         ours = blocks[0](x)
     assert (ours - blocks[1](x)).abs().max() < 0.1
     for name in ("running_mean", "running_var"):
-        one, two = (getattr(block[1].norm, name) for block in blocks)
+        one, two = (getattr(block.tail.norm, name) for block in blocks)
         assert torch.allclose(one, two, atol=1e-3)
 
 
@@ -148,10 +148,10 @@ def test_dropout_drops_its_share_and_keeps_the_mean(rate: float, batch_norm: boo
         SameConv2d(16, 32, 1, 1),
         Tail(32, slope=1.0, batch_norm=batch_norm, order="act-norm", dropout=rate),
     )
-    torch.nn.init.zeros_(block[0].weight)
-    torch.nn.init.ones_(block[0].bias)
+    torch.nn.init.zeros_(block.conv.weight)
+    torch.nn.init.ones_(block.conv.bias)
     if batch_norm:
-        torch.nn.init.ones_(block[1].norm.bias)
+        torch.nn.init.ones_(block.tail.norm.bias)
     use_native(block)
     x = torch.zeros(50, 16, 20, 20, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):

@@ -170,7 +170,7 @@ def test_features_are_flattened_in_the_order_of_keras():
     )
     model = build_autoencoder(config, (2, 3, 2))
     with torch.no_grad():
-        model.encoder.blocks[0][0].weight.copy_(torch.eye(2).view(2, 2, 1, 1))
+        model.encoder.blocks[0].conv.weight.copy_(torch.eye(2).view(2, 2, 1, 1))
         model.encoder.heads["mu"].weight.copy_(torch.eye(12))
         x = torch.rand(1, 2, 2, 3)
         assert torch.equal(model.encode(x)[0], x[0].permute(1, 2, 0).flatten())

@@ -6,40 +6,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-import torch
-
-from reparam.data import SPLITS, ImageSet, Split
+from reparam.data import ImageSet
 from reparam.errors import DiscFullError, NotFiniteError
-from reparam.model import Autoencoder, from_bytes, in_batches, use_native
+from reparam.model import Autoencoder
 from reparam.objective import Weight
 from reparam.training.backoff import back_off
 from reparam.training.config import RunConfig
-from reparam.training.determinism import deterministic_algorithms, what_held
+from reparam.training.determinism import deterministic_algorithms
 from reparam.training.device import choose_kernels
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.feed import open_feed
 from reparam.training.files import remove_leftovers
 from reparam.training.finite import FiniteWatch
-from reparam.training.gradients import (
-    Gradients,
-    Objective,
-    Phase,
-    ReplayedGradients,
-    cuda_graph,
-    phase_at,
-)
+from reparam.training.gradients import Phase, phase_at
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
 from reparam.training.lock import writing
 from reparam.training.memory import kept_memory
 from reparam.training.metrics import add_metrics, keep_metrics
-from reparam.training.optimiser import build_optimiser, learning_rate_at
-from reparam.training.run import Run, build_model
-from reparam.training.state import State, epoch_order
+from reparam.training.optimiser import learning_rate_at
+from reparam.training.result import write_result
+from reparam.training.run import Run
+from reparam.training.start import gradients_of, new_state
+from reparam.training.state import epoch_order
 from reparam.training.team import Team, assemble_one, lost, lost_error
 from reparam.training.validation import mean_losses
-
-MEAN_OF = 10_000
-"""Images that the mean pixel is taken from: more do not change it."""
 
 
 def train(
@@ -83,58 +73,21 @@ class _Training:
         self.listeners = listeners if team.leads else ()
         self.config: RunConfig = run.config()
         self.fabric, self.precision = team.fabric, team.precision
-        device = self.fabric.device.type
-        self.kernels = choose_kernels(self.config.training, device, self.precision)
-        self.feed = open_feed(images.images, images.splits["train"], self.fabric.device)
+        device = self.fabric.device
+        self.kernels = choose_kernels(self.config.training, device.type, self.precision)
+        self.feed = open_feed(images.images, images.splits["train"], device)
         self.train_count = len(images.splits["train"])
-        self.state = self._new_state()
-        training = self.config.training
-        few = self.train_count < training.augment_below
-        module = Objective(
-            self.state.model,
-            self.config.objective,
-            shift=training.shift * few,
-            rotate=training.rotate * few,
-        )
-        size = self.config.training.global_batch
-        self.steps_per_epoch = math.ceil(self.train_count / size)
+        self.steps_per_epoch = math.ceil(self.train_count / self.config.training.global_batch)
+        self.state = new_state(self.config, images, self.feed, device, self.kernels)
         self.watch = FiniteWatch(self.state.sums)
-        self.gradients: Gradients | ReplayedGradients
-        self.gradients = Gradients(module, team, self.state, self.watch)
-        if device == "cuda" and team.size == 1:  # DDP's own hooks are not for recording
-            self.gradients = ReplayedGradients(self.gradients, size, cuda_graph)
+        self.gradients = gradients_of(self.state, self.config, images, team, self.watch)
         # On a GPU a look at the losses waits for it: there only at the end of an epoch. Processes
         # that train together must find out together: likewise.
-        self.looks_each_step = device == "cpu" and team.size == 1
+        self.looks_each_step = device.type == "cpu" and team.size == 1
         dimensions = math.prod(images.image_shape)
         self.weight = Weight(self.config.objective.r_loss_factor, dimensions)
         self.own_images = 0
         """Images in ``state.sums``, which the team adds up at the epoch's end."""
-
-    def _new_state(self) -> State:
-        torch.manual_seed(self.config.seed)
-        training = self.config.training
-        model = build_model(self.config, self.images.image_shape)
-        if self.kernels == "native":
-            use_native(model)
-        if training.output_bias == "mean":
-            model.decoder.begin_at(self.mean_pixel())
-        device = self.fabric.device
-        # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
-        model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        sums_type = torch.float32 if device.type == "mps" else torch.float64
-        return State(
-            model=model,
-            optimiser=build_optimiser(model, training.learning_rate, training.optimiser),
-            noise=torch.Generator(device).manual_seed(self.config.seed),
-            sums=torch.zeros(2, dtype=sums_type, device=device),
-        )
-
-    def mean_pixel(self) -> torch.Tensor:
-        """The training images' mean colour (C,), from at most MEAN_OF of them."""
-        every = max(1, self.train_count // MEAN_OF)
-        batch = self.feed.batch(torch.arange(0, self.train_count, every))
-        return from_bytes(batch).mean((0, 2, 3)).cpu()
 
     def emit(self, event: Event) -> None:
         for listener in self.listeners:
@@ -161,7 +114,7 @@ class _Training:
                 except NotFiniteError as error:
                     self.go_back(error)
         if self.team.leads:
-            self.finish()
+            write_result(self.run, self.images, state.position, self.team, self.kernels)
         self.team.wait()
         return self.run.load_model()
 
@@ -303,38 +256,12 @@ class _Training:
         }
         metrics |= {f"train_{name}": value for name, value in self.losses_so_far().items()}
         if len(self.images.splits["valid"]):
-            losses = self.mean_losses(state.model, "valid")
+            losses = mean_losses(
+                state.model,
+                self.images.images,
+                self.config.objective,
+                self.config.seed,
+                self.images.splits["valid"],
+            )
             metrics |= {f"valid_{name}": value for name, value in losses.items()}
         return metrics
-
-    def mean_losses(self, model: Autoencoder, split: Split) -> dict[str, float]:
-        images, config = self.images, self.config
-        index = images.splits[split]
-        return mean_losses(model, images.images, config.objective, config.seed, index)
-
-    def finish(self) -> None:
-        """Saves the best weights with the prior fitted where it needs it, and what they come to."""
-        position = self.state.position
-        model = self.run.load_model().to(self.fabric.device)
-        if model.prior.needs_fit:
-            pixels, index = self.images.images, self.images.splits["train"]
-            model.prior.fit(in_batches(model, pixels, lambda b: model.encode(from_bytes(b)), index))
-        self.run.save_model(model, epoch=position.best_epoch)
-        result: dict[str, Any] = {
-            "epochs": position.epoch,
-            "best_epoch": position.best_epoch,
-            "backoffs": position.backoffs,
-            "seconds": position.seconds,
-            "images_per_second": position.epoch * self.train_count / max(position.seconds, 1e-9),
-            "device": str(self.fabric.device),
-            "precision": self.precision,
-            "kernels": self.kernels,
-            "processes": self.team.size,
-            **what_held(
-                self.config.training.deterministic, self.fabric.device.type, self.team.size
-            ),
-        }
-        for split in SPLITS:
-            if count := len(self.images.splits[split]):
-                result[split] = {"images": count, **self.mean_losses(model, split)}
-        self.run.write_json("result.json", result)

@@ -1,0 +1,42 @@
+"""What a finished run came to: result.json, and the best weights with the prior fitted."""
+
+from typing import Any
+
+from reparam.data import SPLITS, ImageSet
+from reparam.model import from_bytes, in_batches
+from reparam.training.determinism import what_held
+from reparam.training.run import Run
+from reparam.training.state import Position
+from reparam.training.team import Team
+from reparam.training.validation import mean_losses
+
+
+def write_result(run: Run, images: ImageSet, position: Position, team: Team, kernels: str) -> None:
+    """Fits the best weights' prior where it needs that, and writes the losses on every split."""
+    config, device = run.config(), team.fabric.device
+    model = run.load_model().to(device)
+    if model.prior.needs_fit:
+        index = images.splits["train"]
+        model.prior.fit(
+            in_batches(model, images.images, lambda b: model.encode(from_bytes(b)), index)
+        )
+    run.save_model(model, epoch=position.best_epoch)
+    seen = position.epoch * len(images.splits["train"])
+    result: dict[str, Any] = {
+        "epochs": position.epoch,
+        "best_epoch": position.best_epoch,
+        "backoffs": position.backoffs,
+        "seconds": position.seconds,
+        "images_per_second": seen / max(position.seconds, 1e-9),
+        "device": str(device),
+        "precision": team.precision,
+        "kernels": kernels,
+        "processes": team.size,
+        **what_held(config.training.deterministic, device.type, team.size),
+    }
+    for split in SPLITS:
+        index = images.splits[split]
+        if len(index):
+            losses = mean_losses(model, images.images, config.objective, config.seed, index)
+            result[split] = {"images": len(index), **losses}
+    run.write_json("result.json", result)

@@ -1,5 +1,6 @@
 """What one step computes: the losses of a batch and their gradients, if need be as a CUDA graph."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -122,7 +123,12 @@ class ReplayedGradients:
         self.gradients.enter(phase)
         if self.replay is None or phase.moves != self.moves:
             self.moves = phase.moves
-            self._record(part, whole)
+            try:
+                self._record(part, whole)
+            except RuntimeError as error:
+                self._go_without(error)
+                self.gradients(part, whole, phase)
+                return
         assert self.replay is not None
         self.batch.copy_(part)
         self.replay()
@@ -136,6 +142,16 @@ class ReplayedGradients:
         noise = self.gradients.state.noise
         self.replay = self.record(lambda: self.gradients.compute(self.batch, whole), noise)
         self.recorded = [parameter.grad for parameter in self.parameters]
+
+    def _go_without(self, error: RuntimeError) -> None:
+        """Nothing is lost but speed: from now on every step goes the usual way."""
+        self.batch_size = 0
+        reason = (str(error).strip().splitlines() or ["no message"])[0]
+        warnings.warn(
+            f"a step could not be recorded as a CUDA graph ({reason}); training goes on without, "
+            "more slowly",
+            stacklevel=2,
+        )
 
 
 def cuda_graph(function: Callable[[], None], noise: torch.Generator) -> Callable[[], None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 import torch
 
 from reparam.training import train
@@ -53,4 +54,27 @@ def test_replayed_steps_are_the_usual_steps(new_run, small, blobs, monkeypatch) 
     assert replays[0].taken > 3  # the short batches at the epochs' ends went the usual way
     expected, _ = load_tensors(plain.weights, "model")
     found, _ = load_tensors(replayed.weights, "model")
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_step_that_cannot_be_recorded_is_taken_the_usual_way(
+    new_run, small, blobs, monkeypatch
+) -> None:
+    plain = new_run(small(epochs=1, batch_size=7))
+    train(plain, blobs)
+    usual = _Training.__init__
+
+    def refuse(function: Callable[[], None], noise: torch.Generator) -> Callable[[], None]:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
+
+    def refused(self: _Training, *args: object) -> None:
+        usual(self, *args)  # type: ignore[arg-type]
+        self.gradients = ReplayedGradients(self.gradients, 7, refuse)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_Training, "__init__", refused)
+    run = new_run(small(epochs=1, batch_size=7), "refused")
+    with pytest.warns(UserWarning, match=r"\(operation .* capturing\); training goes"):
+        train(run, blobs)
+    expected, _ = load_tensors(plain.weights, "model")
+    found, _ = load_tensors(run.weights, "model")
     assert all(torch.equal(found[name], expected[name]) for name in expected)

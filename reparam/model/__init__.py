@@ -2,9 +2,10 @@
 
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
 from reparam.model.batches import BATCH, in_batches
+from reparam.model.blocks import use_native
 from reparam.model.config import ModelConfig
 from reparam.model.cost import LayerCost, StepCost, layer_costs, step_cost
-from reparam.model.layers import hidden_weights, use_native
+from reparam.model.layers import hidden_weights
 from reparam.model.likelihood import GaussianLikelihood, NormalPixels
 from reparam.model.networks import Decoder, Encoder
 from reparam.model.pixels import from_bytes, to_bytes

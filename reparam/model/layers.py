@@ -6,16 +6,13 @@ right. The transposed convolution is its adjoint: n becomes n · s, and the full
 same shares.
 """
 
-from typing import cast
-
 import torch
 from jaxtyping import Float
 from torch import nn
 from torch.nn import functional as F
 
 from reparam.errors import ConfigError
-from reparam.model.config import BlockOrder
-from reparam.model.native import CHANNELS, Activation, Convolution, convolution, normalised
+from reparam.model.native import Convolution
 
 Maps = Float[torch.Tensor, "B C H W"]
 NewMaps = Float[torch.Tensor, "B C2 H2 W2"]
@@ -190,104 +187,10 @@ class Dropout(nn.Module):
         return x * keep * (2**bits / (2**bits - below))
 
 
-class Tail(nn.Module):
-    """What follows a convolution: LeakyReLU and batch norm in either order, then dropout."""
-
-    def __init__(
-        self, channels: int, *, slope: float, batch_norm: bool, order: BlockOrder, dropout: float
-    ) -> None:
-        super().__init__()
-        self.slope, self.order = slope, order
-        self.norm = BatchNorm(channels) if batch_norm else nn.Identity()
-        self.dropout = Dropout(dropout) if dropout else nn.Identity()
-
-    def forward(self, x: Maps) -> Maps:
-        if self.order == "norm-act":
-            x = F.leaky_relu(self.norm(x), self.slope)
-        else:
-            x = self.norm(F.leaky_relu(x, self.slope))
-        return self.dropout(x)
-
-    @property
-    def activation(self) -> Activation:
-        """LeakyReLU and dropout, as they are in the mode that the layer is in."""
-        rate = self.dropout.rate if isinstance(self.dropout, Dropout) and self.training else 0.0
-        return Activation(self.slope, rate)
-
-
-class Block(nn.Module):
-    """A convolution and what follows it: nothing, in the last layer.
-
-    ``native`` is set by ``use_native``: then both are computed by our own kernels where they can.
-    The parts are called 0 and 1 in saved weights.
-    """
-
-    def __init__(self, conv: SameConv2d | SameConvTranspose2d, tail: Tail | None = None) -> None:
-        super().__init__()
-        self.native = False
-        self.add_module("0", conv)
-        if tail is not None:
-            self.add_module("1", tail)
-
-    @property
-    def conv(self) -> SameConv2d | SameConvTranspose2d:
-        return cast(SameConv2d | SameConvTranspose2d, self.get_submodule("0"))
-
-    @property
-    def tail(self) -> Tail | None:
-        return cast(Tail | None, self._modules.get("1"))
-
-    def forward(self, x: Maps) -> NewMaps:
-        if self.native and in_bfloat16(x):
-            return self._native(x)
-        y = self.conv(x)
-        return y if self.tail is None else self.tail(y)
-
-    def _native(self, x: Maps) -> NewMaps:
-        conv, tail = self.conv, self.tail
-        if tail is None:
-            return convolution(x, conv.weight, conv.bias, conv.how(x), Activation())
-        norm = tail.norm
-        if not isinstance(norm, BatchNorm):
-            return convolution(x, conv.weight, conv.bias, conv.how(x), tail.activation)
-        y = convolution(x, conv.weight, conv.bias, conv.how(x), Activation())
-        if not self.training or y.shape[1] % CHANNELS:
-            return tail(y)
-        y, mean, variance = normalised(
-            y,
-            norm.weight,
-            norm.bias,
-            tail.activation,
-            act_first=tail.order == "act-norm",
-            eps=norm.eps,
-        )
-        norm.observe(mean, variance)
-        return y
-
-
-def use_native(model: nn.Module) -> None:
-    """From now on blocks compute in bfloat16 (autocast) on the CPU with our own kernels.
-
-    The kernels must be there (``native.available``).
-    """
-    for block in model.modules():
-        if isinstance(block, Block):
-            block.native = True
-
-
 def hidden_weights(model: nn.Module) -> list[nn.Parameter]:
     """The weights of convolutions that lead from several channels to several: matrices at heart."""
     convolutions = (m for m in model.modules() if isinstance(m, SameConv2d | SameConvTranspose2d))
     return [c.weight for c in convolutions if min(c.weight.shape[:2]) > 1]
-
-
-def in_bfloat16(x: torch.Tensor) -> bool:
-    """Whether layers compute in bfloat16 on the CPU here."""
-    return (
-        x.device.type == "cpu"
-        and torch.is_autocast_enabled("cpu")
-        and torch.get_autocast_dtype("cpu") is torch.bfloat16
-    )
 
 
 def before_activation(name: str, pixel: torch.Tensor) -> torch.Tensor:

@@ -8,13 +8,12 @@ from jaxtyping import Float
 from torch import nn
 
 from reparam.errors import ShapeError
+from reparam.model.blocks import Block, Tail
 from reparam.model.config import ModelConfig
 from reparam.model.layers import (
-    Block,
     Dense,
     SameConv2d,
     SameConvTranspose2d,
-    Tail,
     before_activation,
     output_activation,
 )

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reparam.errors import ConfigError
+from reparam.model.blocks import Tail
 from reparam.model.layers import (
     BatchNorm,
     Dense,
     SameConv2d,
     SameConvTranspose2d,
-    Tail,
     output_activation,
     same_padding,
 )

@@ -71,19 +71,25 @@ using TwoRuns = decltype(&two_runs<1>);
 constexpr TwoRuns TWO_RUNS[] = {nullptr,     two_runs<1>, two_runs<2>, two_runs<3>,
                                 two_runs<4>, two_runs<5>, two_runs<6>, two_runs<7>};
 
+// Where each tap of a phase reads, in elements from the pixel that it is meant for.
+std::vector<ptrdiff_t> offsets_of(const Plan& plan, const Phase& phase) {
+    std::vector<ptrdiff_t> offsets(phase.tap.size());
+    for (size_t t = 0; t < offsets.size(); ++t)
+        offsets[t] = ((ptrdiff_t)phase.y[t] * plan.buffer_w + phase.x[t]) * plan.channels;
+    return offsets;
+}
+
 // One image by a plan, for output channels in blocks of 32.
 void convolve_image(const Plan& plan, const Geometry& g, const Layer& layer, const bf16* buffer,
                     const bf16* weights, const float* bias, bf16* out) {
     const int pairs = plan.channels / 2;
     const size_t block_size = (size_t)pairs * 2 * WIDE;
     const int blocks = rounded_up(g.out_c, WIDE) / WIDE;
-    std::vector<ptrdiff_t> offsets;
     std::vector<const bf16*> taps;
     for (const Phase& phase : plan.phases) {
         const int count = (int)phase.tap.size();
-        offsets.resize(count), taps.resize(count);
-        for (int t = 0; t < count; ++t)
-            offsets[t] = ((ptrdiff_t)phase.y[t] * plan.buffer_w + phase.x[t]) * plan.channels;
+        const std::vector<ptrdiff_t> offsets = offsets_of(plan, phase);
+        taps.resize(count);
         if (!phase.rows || !phase.columns) continue;
         const int runs = (phase.columns + LONGEST - 1) / LONGEST;
         for (int block = 0; block < blocks; ++block) {
@@ -147,13 +153,11 @@ void few_pixels(const Layer& layer, const bf16* in, const ptrdiff_t* offsets,
 
 void convolve_image_to_few(const Plan& plan, const Geometry& g, const Layer& layer,
                            const bf16* buffer, const bf16* weights, const float* bias, bf16* out) {
-    std::vector<ptrdiff_t> offsets;
     std::vector<const bf16*> taps;
     for (const Phase& phase : plan.phases) {
         const int count = (int)phase.tap.size();
-        offsets.resize(count), taps.resize(count);
-        for (int t = 0; t < count; ++t)
-            offsets[t] = ((ptrdiff_t)phase.y[t] * plan.buffer_w + phase.x[t]) * plan.channels;
+        const std::vector<ptrdiff_t> offsets = offsets_of(plan, phase);
+        taps.resize(count);
         for (int c = 0; c < g.out_c; ++c) {
             for (int t = 0; t < count; ++t)
                 taps[t] = weights + ((size_t)phase.tap[t] * g.out_c + c) * plan.channels;

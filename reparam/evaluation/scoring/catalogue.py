@@ -1,0 +1,218 @@
+"""Every measure of the scorecard by name: its words, its unit, its better side, what matters of it.
+
+The one list of them: the table, scorecard.json, the report, the comparison and the sweep's charts
+follow it, in this order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["en", "ko"]
+Better = Literal["lower", "higher", "neither"]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What a group of measures is about, in the article's words."""
+
+    en: str
+    ko: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One measure.
+
+    ``better`` is the side on which a model is better; ``matters`` is the smallest difference that
+    a reader would care about, in the measure's own unit: what is below it is as good as nothing,
+    however certain. ``by_prior``: measured anew for each prior that latents are drawn from.
+    ``digits`` are significant ones.
+    """
+
+    topic: str
+    en: str
+    ko: str
+    better: Better
+    unit: str = ""
+    matters: float = 0.0
+    by_prior: bool = False
+    digits: int = 3
+
+    def title(self, lang: Language = "en") -> str:
+        return self.ko if lang == "ko" else self.en
+
+
+TOPICS: Mapping[str, Topic] = {
+    "centre": Topic("off-centre, unbounded", "원점에서 벗어남, 범위에 한계가 없음"),
+    "symmetry": Topic("not symmetric about 0", "원점에 대해 대칭이 아님"),
+    "match": Topic("latents differ from the prior", "잠재 벡터와 사전분포의 차이"),
+    "rate": Topic("where the rate goes", "KL 항의 쓰임새"),
+    "classes": Topic("classes uneven", "클래스의 불균형"),
+    "decodes": Topic("decodes that are no digit", "숫자가 아닌 복원 결과"),
+    "gaps": Topic("gaps, jumps", "빈틈과 급격한 변화"),
+    "neighbours": Topic("neighbours kept", "이웃 관계의 보존"),
+    "images": Topic("reconstruction", "재구성"),
+}
+
+MEASURES: Mapping[str, Entry] = {
+    "centre": Entry("centre", "‖mean‖² / d", "‖평균‖² / d", "lower", matters=0.02),
+    "gaussian_kl": Entry(
+        "centre",
+        "KL of the fitted Gaussian to N(0, I), per dimension",
+        "적합한 정규분포에서 N(0, I)까지의 KL, 차원당",
+        "lower",
+        "nats",
+        matters=0.02,
+    ),
+    "radius_99": Entry(
+        "centre",
+        "99 % radius over that of N(0, I)",
+        "99 % 반지름의 N(0, I) 대비 비율",
+        "neither",
+        "×",
+        matters=0.05,
+    ),
+    "asymmetry": Entry(
+        "symmetry", "MMD² between {z} and {−z}", "{z}와 {−z} 사이의 MMD²", "lower", matters=1e-3
+    ),
+    "auc": Entry(
+        "match",
+        "told apart from prior draws (AUC)",
+        "사전분포 표본과의 구별 정도 (AUC)",
+        "lower",
+        matters=0.02,
+        by_prior=True,
+    ),
+    "sliced_wasserstein": Entry(
+        "match",
+        "sliced Wasserstein-2 distance",
+        "슬라이스 바서슈타인-2 거리",
+        "lower",
+        "latent units",
+        matters=0.02,
+        by_prior=True,
+    ),
+    "mmd": Entry("match", "MMD²", "MMD²", "lower", matters=1e-3, by_prior=True),
+    "rate": Entry("rate", "rate E KL(q(z|x)‖p)", "E KL(q(z|x)‖p)", "neither", "nats"),
+    "mutual_information": Entry(
+        "rate", "… of which I(x; z)", "… 중 I(x; z)", "higher", "nats", matters=0.05
+    ),
+    "aggregate_kl": Entry(
+        "rate", "… of which KL(q(z)‖p)", "… 중 KL(q(z)‖p)", "lower", "nats", matters=0.05
+    ),
+    "active_units": Entry("rate", "active units", "활성 차원의 수", "higher", "of d", matters=0.5),
+    "class_tv": Entry(
+        "classes",
+        "class shares of decoded draws: distance from the data's",
+        "복원된 표본의 클래스 비율과 데이터 비율의 거리",
+        "lower",
+        "total variation",
+        matters=0.02,
+        by_prior=True,
+    ),
+    "class_entropy": Entry(
+        "classes",
+        "entropy of their classes / ln K",
+        "클래스 엔트로피 / ln K",
+        "higher",
+        matters=0.01,
+        by_prior=True,
+    ),
+    "classes_missing": Entry(
+        "classes", "classes missing", "나오지 않는 클래스", "lower", matters=0.5, by_prior=True
+    ),
+    "class_gini": Entry(
+        "classes",
+        "Gini of the classes' decoded areas",
+        "클래스별 복원 영역의 지니 계수",
+        "lower",
+        matters=0.02,
+        by_prior=True,
+    ),
+    "fid": Entry(
+        "decodes", "FID, judge's features", "FID (판정기 특징)", "lower", matters=0.5, by_prior=True
+    ),
+    "kid": Entry(
+        "decodes",
+        "KID, judge's features",
+        "KID (판정기 특징)",
+        "lower",
+        matters=1e-3,
+        by_prior=True,
+    ),
+    "precision": Entry("decodes", "precision", "정밀도", "higher", matters=0.02, by_prior=True),
+    "recall": Entry("decodes", "recall", "재현율", "higher", matters=0.02, by_prior=True),
+    "density": Entry("decodes", "density", "밀도", "higher", matters=0.02, by_prior=True),
+    "coverage": Entry("decodes", "coverage", "포괄도", "higher", matters=0.02, by_prior=True),
+    "unlikely_share": Entry(
+        "decodes",
+        "share further from real images than 95 % of real ones",
+        "실제 이미지 95 %보다 더 먼 표본의 비율",
+        "lower",
+        matters=0.02,
+        by_prior=True,
+    ),
+    "cycle_error": Entry(
+        "decodes",
+        "cycle error ‖z − mean q(z | decode(z))‖",
+        "순환 오차 ‖z − mean q(z | decode(z))‖",
+        "lower",
+        "latent units",
+        matters=0.05,
+        by_prior=True,
+    ),
+    "prior_gaps": Entry(
+        "gaps",
+        "prior mass where images leave gaps",
+        "이미지가 비워 둔 곳의 사전분포 질량",
+        "lower",
+        matters=0.02,
+        by_prior=True,
+    ),
+    "path_length": Entry(
+        "gaps",
+        "perceptual path length",
+        "지각 경로 길이",
+        "lower",
+        "feature units² per unit²",
+        by_prior=True,
+    ),
+    "trustworthiness": Entry("neighbours", "trustworthiness", "신뢰도", "higher", matters=0.01),
+    "continuity": Entry("neighbours", "continuity", "연속성", "higher", matters=0.01),
+    "knn_accuracy": Entry(
+        "neighbours",
+        "k-nearest-neighbour accuracy",
+        "k-최근접 이웃 정확도",
+        "higher",
+        matters=0.01,
+    ),
+    "silhouette": Entry("neighbours", "silhouette", "실루엣", "higher", matters=0.02),
+    "mse": Entry("images", "mean squared error", "평균제곱오차", "lower", "pixels²", matters=1e-3),
+    "psnr": Entry("images", "PSNR", "PSNR", "higher", "dB", matters=0.1),
+    "ssim": Entry("images", "SSIM", "SSIM", "higher", matters=0.01),
+    "feature_distance": Entry(
+        "images", "distance in the judge's features", "판정기 특징 거리", "lower", matters=0.05
+    ),
+    "noise_removed": Entry(
+        "images",
+        "PSNR gained on images with noise",
+        "잡음 이미지에서 얻은 PSNR",
+        "higher",
+        "dB",
+        matters=0.1,
+    ),
+    "elbo": Entry("images", "ELBO", "ELBO", "higher", "nats", matters=0.5, digits=5),
+    "log_likelihood": Entry(
+        "images",
+        "importance-weighted log-likelihood",
+        "중요도 가중 로그 가능도",
+        "higher",
+        "nats",
+        matters=0.5,
+        digits=5,
+    ),
+    "bits_per_dimension": Entry(
+        "images", "the same as bits per dimension", "차원당 비트로", "lower", "bits", matters=0.01
+    ),
+}

@@ -1,0 +1,99 @@
+"""Scorecard: what was measured of one trained model, as values and as scorecard.json."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from reparam.errors import RunError
+from reparam.evaluation.measures.measured import Measured, absent
+from reparam.evaluation.scoring.catalogue import MEASURES
+
+SCHEMA = 1
+"""Of scorecard.json; raised when a reader of the old form would misread the new one."""
+
+
+@dataclass(frozen=True)
+class PriorScores:
+    """What depends on where latents are drawn from.
+
+    ``kind`` names the prior ("standard-normal", "box", ...), ``description`` says it to a reader.
+    ``class_counts``: how many decoded draws the judge gave to each class; {} without labels.
+    """
+
+    kind: str
+    description: str
+    measures: Mapping[str, Measured]
+    class_counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """Measures of one model on held-out images.
+
+    ``images`` held-out images of ``split``, of ``source``; ``draws`` latents from each prior. The
+    first of ``priors`` is the one that the model samples from. ``weights`` is the SHA-256 of what
+    was scored: weights and prior. ``kl_per_dimension`` in nats; () for a model without a rate.
+    """
+
+    title: str
+    latent_dim: int
+    variational: bool
+    source: str
+    split: str
+    images: int
+    draws: int
+    seed: int
+    judge: str
+    judge_accuracy: float | None
+    measures: Mapping[str, Measured]
+    priors: tuple[PriorScores, ...]
+    kl_per_dimension: tuple[float, ...]
+    weights: str
+    options: Mapping[str, Any]
+    seconds: float
+
+    @property
+    def own(self) -> PriorScores:
+        """With the prior that the model samples from."""
+        return self.priors[0]
+
+    def find(self, name: str, kind: str | None = None) -> Measured:
+        """One measure; ``kind`` names the prior, where it depends on one: the model's own."""
+        if not MEASURES[name].by_prior:
+            return self.measures.get(name, absent("not measured"))
+        for scores in self.priors:
+            if kind in (None, scores.kind):
+                return scores.measures.get(name, absent("not measured"))
+        return absent(f"no prior {kind} here")
+
+    def to_mapping(self) -> dict[str, Any]:
+        """JSON values, as they stand in scorecard.json."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+
+def from_mapping(values: Mapping[str, Any], where: str) -> Scorecard:
+    """What ``to_mapping`` gave. Raises RunError for another schema or a damaged file."""
+    schema = values.get("schema")
+    if schema != SCHEMA:
+        raise RunError(
+            f"{where}: a scorecard of schema {SCHEMA} is wanted, found {schema!r}: make it again "
+            "with `reparam score`"
+        )
+    missing = [field.name for field in fields(Scorecard) if field.name not in values]
+    if missing:
+        raise RunError(f"{where}: {', '.join(missing)} missing; make it with `reparam score`")
+    plain = {field.name: values[field.name] for field in fields(Scorecard)}
+    try:
+        plain["measures"] = _measures(plain["measures"])
+        plain["priors"] = tuple(
+            PriorScores(**{**scores, "measures": _measures(scores["measures"])})
+            for scores in plain["priors"]
+        )
+        plain["kl_per_dimension"] = tuple(plain["kl_per_dimension"])
+        return Scorecard(**plain)
+    except (TypeError, AttributeError, KeyError) as error:
+        raise RunError(f"{where}: damaged ({error}); make it again with `reparam score`") from error
+
+
+def _measures(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Measured]:
+    return {name: Measured(**value) for name, value in values.items()}

@@ -11,21 +11,24 @@ from typing import Literal
 
 from reparam.cli.parse import parse, value_of
 from reparam.cli.reading import reading_progress
-from reparam.cli.session import train_with_progress
-from reparam.data import DataConfig, ImageSet, load_images
+from reparam.cli.scoring import judge_with_progress, scored
+from reparam.cli.standing import new_or_standing, trained
+from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError, RunError
+from reparam.evaluation import ScoreConfig
 from reparam.report import ReportChoices, write_report
 from reparam.training import (
-    Run,
     RunConfig,
     build_model,
     check_free,
-    is_empty,
     preset_config,
     writing,
 )
 
 MODELS = ("ae", "vae")
+
+SCORED = ScoreConfig(likelihood_images=5)
+"""How the demo measures: as `reparam score` does, but for fewer images in the slowest row."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,24 @@ def run(args: Sequence[str]) -> int:
         build_model(config, images.image_shape)  # refuses impossible shapes before writing
     again = shlex.join(["reparam", "demo", *(word for word in args if word != "--overwrite")])
     with writing(out / "ae"), writing(out / "vae"):
-        runs = [_run(out / model, config, images, options) for model, config in configs.items()]
+        runs = [
+            new_or_standing(
+                out / model,
+                config,
+                images,
+                command=_train_command(options, model),
+                overwrite=options.overwrite,
+            )
+            for model, config in configs.items()
+        ]
         if options.overwrite:
             shutil.rmtree(out / "figures", ignore_errors=True)
             (out / "report.html").unlink(missing_ok=True)
         for folder in runs:
-            train_with_progress(folder, images, quiet=options.quiet, again=again)
+            trained(folder, images, quiet=options.quiet, again=again)
+        judge = judge_with_progress(images, quiet=options.quiet)
+        for folder in runs:
+            scored(folder, images, SCORED, quiet=options.quiet, judge=judge)
         if not options.quiet:
             print("drawing the figures ...", file=sys.stderr)
         report = write_report(
@@ -129,21 +144,6 @@ def _check_room(options: DemoOptions) -> None:
         raise RunError(
             f"{mine[0]}: lies among the demo's figures; move it, or choose another --out"
         )
-
-
-def _run(path: Path, config: RunConfig, images: ImageSet, options: DemoOptions) -> Run:
-    """A new run, or the one that stands there when it was begun with the same configuration."""
-    if options.overwrite or is_empty(path):
-        command = _train_command(options, config.preset)
-        return Run.create(path, config, images, command=command, overwrite=options.overwrite)
-    run = Run.open(path)
-    same = run.is_of(config) and run.facts().fingerprint == images.fingerprint()
-    if not same:
-        raise RunError(
-            f"{path}: holds a run with other options or images; choose another --out, or replace "
-            "it with --overwrite"
-        )
-    return run
 
 
 def _train_command(options: DemoOptions, model: str) -> str:

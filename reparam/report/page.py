@@ -7,14 +7,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reparam._version import __version__
 from reparam.errors import ConfigError
+from reparam.evaluation import (
+    MEASURES,
+    TOPICS,
+    Group,
+    Scorecard,
+    Verdict,
+    current_scorecard,
+    verdicts,
+)
 from reparam.evaluation.latents import LatentFacts, latent_facts
 from reparam.model import parameter_counts
+from reparam.report.environment import environment
 from reparam.report.formulas import formulas
-from reparam.report.pictures import data_uri, draw_all, picture_size
+from reparam.report.pictures import Picture, draw_all, picture_of
 from reparam.report.projection import check_umap, chosen_plane
 from reparam.report.view import RunView, look_at
 from reparam.training import Run
@@ -24,15 +32,6 @@ Language = Literal["en", "ko"]
 
 GENERATOR = b'<meta name="generator" content="reparam '
 """What a report says of itself near its beginning (layout.html.j2)."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure as the page shows it."""
-
-    uri: str
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,8 @@ class Chapter:
     facts: LatentFacts
     parameters: Mapping[str, int]
     record: Mapping[str, Any]
+    card: Scorecard | None
+    """What `reparam score` measured of these very weights, if it has."""
 
     @property
     def title(self) -> str:
@@ -86,41 +87,52 @@ class Chapter:
 def chapter(view: RunView, figures_to: Path | None) -> Chapter:
     """Draws the run's figures; with ``figures_to`` they are also written there as PNG files."""
     shown: dict[str, Picture] = {}
-    for name, png in draw_all(view):
+    card = current_scorecard(view.run)
+    for name, png in draw_all(view, card):
         if figures_to is not None:
             write_atomically(figures_to / f"{name}.png", png)
-        shown[name] = Picture(data_uri(png), *picture_size(png))
+        shown[name] = picture_of(png)
     return Chapter(
         view=view,
         figures=shown,
         facts=latent_facts(view.mu, view.labels, view.class_names),
         parameters=parameter_counts(view.model),
         record=view.run.record(),
+        card=card,
     )
 
 
 def render(chapters: Sequence[Chapter], lang: Language, command: str, seconds: float | None) -> str:
     """The page as HTML. ``seconds`` is what everything took, where the caller knows it."""
-    environment = Environment(
-        loader=PackageLoader("reparam.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     plain = [c for c in chapters if not c.view.is_variational]
     variational = [c for c in chapters if c.view.is_variational]
-    return environment.get_template(f"story.{lang}.html.j2").render(
-        lang=lang,
-        chapters=chapters,
-        ae=plain[0] if plain else None,
-        vae=variational[0] if variational else None,
-        first=chapters[0],
-        math=formulas(),
-        version=__version__,
-        command=command,
-        seconds=seconds,
+    scored = [c for c in chapters if c.card is not None]
+    return (
+        environment()
+        .get_template(f"story.{lang}.html.j2")
+        .render(
+            lang=lang,
+            chapters=chapters,
+            ae=plain[0] if plain else None,
+            vae=variational[0] if variational else None,
+            first=chapters[0],
+            math=formulas(),
+            scored=scored,
+            verdicts=_verdicts(plain, variational),
+            topics=TOPICS,
+            measures=MEASURES,
+            command=command,
+            seconds=seconds,
+        )
     )
+
+
+def _verdicts(plain: Sequence[Chapter], variational: Sequence[Chapter]) -> tuple[Verdict, ...]:
+    """The article's claims, where both kinds of model have a scorecard."""
+    ae, vae = (next((c.card for c in several), None) for several in (plain, variational))
+    if ae is None or vae is None:
+        return ()
+    return verdicts(Group("", (ae,), {}), Group("", (vae,), {}))
 
 
 def write_report(

@@ -3,12 +3,14 @@
 import base64
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 from PIL import Image
 
-from reparam.evaluation import sample_latents
+from reparam.evaluation import Scorecard, sample_latents
 from reparam.report.figures import decoded, gaussian, latent, network, progress
+from reparam.report.figures.scores import class_shares
 from reparam.report.style import to_png
 from reparam.report.view import RunView
 
@@ -48,12 +50,15 @@ formulas of the article's 13 to 17.
 """
 
 
-def draw_all(view: RunView) -> Iterator[tuple[str, bytes]]:
-    """Every figure that the run has, as name and PNG."""
+def draw_all(view: RunView, card: Scorecard | None) -> Iterator[tuple[str, bytes]]:
+    """Every figure that the run and its scorecard have, as name and PNG."""
     for name, draw in FIGURES.items():
         figure = draw(view)
         if figure is not None:
             yield name, to_png(figure)
+    shares = class_shares(card) if card is not None else None
+    if shares is not None:
+        yield "class-shares", to_png(shares)
 
 
 def data_uri(png: bytes) -> str:
@@ -66,7 +71,15 @@ def data_uri(png: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def picture_size(png: bytes) -> tuple[int, int]:
-    """Width and height, which the page states so that nothing jumps while it loads."""
+@dataclass(frozen=True)
+class Picture:
+    """A figure as a page shows it: width and height stand there so that nothing jumps."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def picture_of(png: bytes) -> Picture:
     with Image.open(io.BytesIO(png)) as picture:
-        return picture.size
+        return Picture(data_uri(png), *picture.size)

@@ -17,7 +17,7 @@ from reparam.report.projection import (
     principal_plane,
     umap_scatter,
 )
-from reparam.training import Run, RunConfig
+from reparam.training import Run, RunConfig, title_of
 from reparam.types import LabelArray, LatentArray, PixelArray
 
 MAX_POINTS = 10_000
@@ -102,7 +102,7 @@ def look_at(
     pixels = images.images[chosen]
     parameters = posterior_parameters(model, pixels)
     return RunView(
-        title=_title(config),
+        title=title_of(config),
         run=run,
         config=config,
         model=model,
@@ -117,11 +117,6 @@ def look_at(
         scatter=umap_scatter(parameters["mu"]) if projection == "umap" else None,
         plane=chosen_plane(parameters["mu"], axes) if axes else principal_plane(parameters["mu"]),
     )
-
-
-def _title(config: RunConfig) -> str:
-    names = {"ae": "AE", "vae": "VAE", "dae": "denoising AE", "ae-functional": "AE (second form)"}
-    return names.get(config.preset, config.preset)
 
 
 def examples_by_class(view: RunView, n: int) -> list[int]:

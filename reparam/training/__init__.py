@@ -12,7 +12,14 @@ from reparam.training.listeners import (
 )
 from reparam.training.lock import writing
 from reparam.training.loop import train
-from reparam.training.presets import DEFAULT_RECIPE, PRESETS, RECIPES, apply_recipe, preset_config
+from reparam.training.presets import (
+    DEFAULT_RECIPE,
+    PRESETS,
+    RECIPES,
+    apply_recipe,
+    preset_config,
+    title_of,
+)
 from reparam.training.run import IN_MEMORY, Facts, Run, build_model
 from reparam.training.settings import (
     apply_config_file,
@@ -56,6 +63,7 @@ __all__ = [
     "read_config_file",
     "sample_writer",
     "tensorboard_writer",
+    "title_of",
     "to_mapping",
     "train",
     "updated",

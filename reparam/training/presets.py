@@ -68,6 +68,19 @@ soonest way to a given loss that was found (docs/log.md). plain: constant Adam, 
 the first 2,000 images, 200 epochs, the last weights, as the article does.
 """
 
+TITLES: Mapping[str, str] = {
+    "ae": "AE",
+    "vae": "VAE",
+    "dae": "denoising AE",
+    "ae-functional": "AE (second form)",
+}
+
+
+def title_of(config: RunConfig) -> str:
+    """What a report calls a model."""
+    return TITLES.get(config.preset, config.preset)
+
+
 DEFAULT_RECIPE = "quick"
 
 

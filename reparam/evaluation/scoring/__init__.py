@@ -1,1 +1,1 @@
-"""The scorecard: which measures there are, what they say of a model, and of the article's claims."""
+"""The scorecard: which measures there are, what they say of a model, and the article's claims."""

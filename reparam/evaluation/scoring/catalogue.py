@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Language = Literal["en", "ko"]
-Better = Literal["lower", "higher", "neither"]
+Better = Literal["lower", "higher", "ideal", "neither"]
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Topic:
 class Entry:
     """One measure.
 
-    ``better`` is the side on which a model is better; ``matters`` is the smallest difference that
-    a reader would care about, in the measure's own unit: what is below it is as good as nothing,
-    however certain. ``by_prior``: measured anew for each prior that latents are drawn from.
-    ``digits`` are significant ones.
+    ``better`` is the side on which a model is better, "ideal" the reference itself; ``matters`` is
+    the smallest difference that a reader would care about, in the measure's own unit: what is below
+    it is as good as nothing, however certain. ``by_prior``: measured anew for each prior that
+    latents are drawn from. ``digits`` are significant ones.
     """
 
     topic: str
@@ -49,7 +49,7 @@ TOPICS: Mapping[str, Topic] = {
     "match": Topic("latents differ from the prior", "잠재 벡터와 사전분포의 차이"),
     "rate": Topic("where the rate goes", "KL 항의 쓰임새"),
     "classes": Topic("classes uneven", "클래스의 불균형"),
-    "decodes": Topic("decodes that are no digit", "숫자가 아닌 복원 결과"),
+    "decodes": Topic("decodes that are no digit", "숫자가 아닌 디코딩 결과"),
     "gaps": Topic("gaps, jumps", "빈틈과 급격한 변화"),
     "neighbours": Topic("neighbours kept", "이웃 관계의 보존"),
     "images": Topic("reconstruction", "재구성"),
@@ -69,7 +69,7 @@ MEASURES: Mapping[str, Entry] = {
         "centre",
         "99 % radius over that of N(0, I)",
         "99 % 반지름의 N(0, I) 대비 비율",
-        "neither",
+        "ideal",
         "×",
         matters=0.05,
     ),
@@ -105,7 +105,7 @@ MEASURES: Mapping[str, Entry] = {
     "class_tv": Entry(
         "classes",
         "class shares of decoded draws: distance from the data's",
-        "복원된 표본의 클래스 비율과 데이터 비율의 거리",
+        "디코딩된 표본의 클래스 비율과 데이터 비율의 거리",
         "lower",
         "total variation",
         matters=0.02,
@@ -125,7 +125,7 @@ MEASURES: Mapping[str, Entry] = {
     "class_gini": Entry(
         "classes",
         "Gini of the classes' decoded areas",
-        "클래스별 복원 영역의 지니 계수",
+        "클래스별 디코딩 영역의 지니 계수",
         "lower",
         matters=0.02,
         by_prior=True,
@@ -188,7 +188,9 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.01,
     ),
     "silhouette": Entry("neighbours", "silhouette", "실루엣", "higher", matters=0.02),
-    "mse": Entry("images", "mean squared error", "평균제곱오차", "lower", "pixels²", matters=1e-3),
+    "mse": Entry(
+        "images", "mean squared error", "평균 제곱 오차", "lower", "pixels²", matters=1e-3
+    ),
     "psnr": Entry("images", "PSNR", "PSNR", "higher", "dB", matters=0.1),
     "ssim": Entry("images", "SSIM", "SSIM", "higher", matters=0.01),
     "feature_distance": Entry(

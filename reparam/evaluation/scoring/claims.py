@@ -1,31 +1,8 @@
-"""The article's claims as sentences that a measure can confirm or refute.
+"""The article's claims as sentences that a measure can confirm or refute."""
 
-A claim that something is wrong holds where the measure is worse than an ideal model's by more than
-what matters (``Entry.matters``), the whole interval of it. It is refuted where the whole interval
-is below that: a difference that small would not be seen (an equivalence test, Schuirmann 1987).
-Else the images at hand decide nothing.
-"""
-
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from reparam.evaluation.measures.measured import Measured
-from reparam.evaluation.scoring.catalogue import MEASURES, Entry, Language
-from reparam.evaluation.scoring.scorecard import Scorecard
-
-Word = Literal["confirmed", "refuted", "undecided", "absent"]
-
-WORDS: Mapping[Word, tuple[str, str]] = {
-    "confirmed": ("confirmed", "확인됨"),
-    "refuted": ("refuted", "반박됨"),
-    "undecided": ("undecided at this sample size", "이 표본 크기로는 판단할 수 없음"),
-    "absent": ("not measured", "측정하지 않음"),
-}
-
-
-def in_words(word: Word, lang: Language = "en") -> str:
-    return WORDS[word][lang == "ko"]
+from reparam.evaluation.scoring.catalogue import Language
 
 
 @dataclass(frozen=True)
@@ -71,13 +48,13 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         3,
         "Random latent points do not decode to all classes evenly",
-        "무작위 잠재 벡터가 모든 클래스로 고르게 복원되지 않는다",
+        "무작위 잠재 벡터가 모든 클래스로 고르게 디코딩되지 않는다",
         ("class_tv",),
     ),
     Claim(
         3,
         "… and some decode to nothing that looks real",
-        "… 일부는 실제처럼 보이지 않는 이미지로 복원된다",
+        "… 일부는 실제처럼 보이지 않는 이미지로 디코딩된다",
         ("unlikely_share",),
     ),
     Claim(
@@ -96,86 +73,3 @@ CLAIMS: tuple[Claim, ...] = (
 )
 """Claim 4, that all of it gets worse with more dimensions, takes several models: `reparam sweep`.
 """
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A difference, from low to high."""
-
-    low: float
-    high: float
-
-
-def decide(found: Interval, matters: float) -> Word:
-    """Whether a difference is above what matters."""
-    if found.low > matters:
-        return "confirmed"
-    return "refuted" if found.high < matters else "undecided"
-
-
-def above_ideal(found: Measured, entry: Entry) -> Interval | None:
-    """By how much the measure is worse than an ideal model's; None where it has no interval.
-
-    Of a measure that is good where it equals its reference, too large is worse.
-    """
-    if found.value is None or found.low is None or found.high is None:
-        return None
-    ideal = 0.0 if found.reference is None else found.reference
-    if entry.better == "higher":
-        return Interval(ideal - found.high, ideal - found.low)
-    return Interval(found.low - ideal, found.high - ideal)
-
-
-def gained(before: Measured, after: Measured, entry: Entry) -> Interval | None:
-    """By how much ``after`` is better than ``before``, their intervals taken as independent."""
-    values = (before.value, before.low, before.high, after.value, after.low, after.high)
-    if any(value is None for value in values):
-        return None
-    old, old_low, old_high, new, new_low, new_high = (float(v) for v in values if v is not None)
-    if entry.better == "higher":
-        old, old_low, old_high = -old, -old_high, -old_low
-        new, new_low, new_high = -new, -new_high, -new_low
-    down = ((old - old_low) ** 2 + (new_high - new) ** 2) ** 0.5
-    up = ((old_high - old) ** 2 + (new - new_low) ** 2) ** 0.5
-    return Interval(old - new - down, old - new + up)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What two scorecards say of a claim: whether it holds of the AE, and whether the VAE mends it.
-
-    ``measure`` is the one that decided; ``ae`` and ``vae`` are its figures.
-    """
-
-    claim: Claim
-    measure: str
-    ae: Measured
-    vae: Measured
-    holds: Word
-    mended: Word | None
-    """None for a claim that is no flaw."""
-
-
-def verdicts(ae: Scorecard, vae: Scorecard) -> tuple[Verdict, ...]:
-    """The article's claims, judged by an AE and a VAE, each drawing from its own prior."""
-    return tuple(_verdict(claim, ae, vae) for claim in CLAIMS)
-
-
-def _verdict(claim: Claim, ae: Scorecard, vae: Scorecard) -> Verdict:
-    name = next((m for m in claim.measures if ae.find(m).value is not None), claim.measures[0])
-    entry = MEASURES[name]
-    of_ae, of_vae = ae.find(name), vae.find(name)
-    if not claim.is_flaw:
-        found = of_ae
-        at_least = None if found.low is None or found.high is None else (found.low, found.high)
-        word = decide(Interval(*at_least), entry.matters) if at_least else "absent"
-        return Verdict(claim, name, of_ae, of_vae, word, None)
-    flaw, gain = above_ideal(of_ae, entry), gained(of_ae, of_vae, entry)
-    return Verdict(
-        claim,
-        name,
-        of_ae,
-        of_vae,
-        decide(flaw, entry.matters) if flaw else "absent",
-        decide(gain, entry.matters) if gain else "absent",
-    )

@@ -1,0 +1,130 @@
+"""reparam compare: several runs, or several seeds of them, side by side."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from reparam.cli.group_table import print_groups, print_verdicts
+from reparam.cli.parse import parse
+from reparam.cli.reading import reading_progress
+from reparam.cli.scoring import judge_with_progress, scored
+from reparam.cli.standing import new_or_standing, trained
+from reparam.data import ImageSet
+from reparam.errors import ConfigError
+from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
+from reparam.report import Language, write_comparison
+from reparam.training import Run, title_of, to_mapping, writing
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """Put the scorecards of several runs side by side.
+
+    Runs that differ in their seed alone are one column: mean and interval over seeds. With an AE
+    and a VAE among them, each of the article's claims gets a verdict: confirmed, refuted, or
+    undecided. What has no scorecard yet is scored. Writes a page with a chart of every measure.
+    """
+
+    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
+    """Run folders."""
+
+    seeds: int = 1
+    """Of each run that many seeds, its own and the next ones: those that are missing are trained,
+    into RUN-seed-N beside it."""
+
+    out: Path = Path("comparison.html")
+    """The page."""
+
+    score: ScoreConfig = field(default_factory=ScoreConfig)
+
+    lang: Language = "en"
+    """Language of the page: en or ko."""
+
+    quiet: bool = False
+    """No progress."""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise ConfigError(f"seeds must be 1 or more, found {self.seeds}: raise it")
+
+
+def run(args: Sequence[str]) -> int:
+    options = parse(CompareOptions, args, prog="reparam compare")
+    if not options.runs:
+        raise ConfigError("reparam compare needs run folders, found none: name some")
+    again = shlex.join(["reparam", "compare", *args])
+    judges: dict[str, Judge] = {}
+    together: dict[str, list[tuple[Run, Scorecard]]] = {}
+    for path in dict.fromkeys(path.resolve() for path in options.runs):
+        first = Run.open(path)
+        with reading_progress(quiet=options.quiet) as progress:
+            images = first.images(progress)
+        mark = images.fingerprint()
+        if mark not in judges:
+            judges[mark] = judge_with_progress(images, quiet=options.quiet)
+        for folder in _with_seeds(first, images, options, again):
+            card = scored(folder, images, options.score, quiet=options.quiet, judge=judges[mark])
+            together.setdefault(_kind(folder), []).append((folder, card))
+    groups = _groups(list(together.values()))
+    print_groups(groups)
+    print_verdicts(groups)
+    report = write_comparison(groups, options.out, command=again, lang=options.lang)
+    print(report)
+    return 0
+
+
+def _with_seeds(first: Run, images: ImageSet, options: CompareOptions, again: str) -> list[Run]:
+    """The run and its siblings of the next seeds, trained where they are missing."""
+    config = first.config()
+    runs = [first]
+    for seed in range(config.seed + 1, config.seed + options.seeds):
+        path = first.path.with_name(f"{first.path.name}-seed-{seed}")
+        if not options.quiet:
+            print(f"{path}", file=sys.stderr)
+        command = f"{again}  # seed {seed}"
+        with writing(path):
+            sibling = new_or_standing(path, replace(config, seed=seed), images, command=command)
+            runs.append(trained(sibling, images, quiet=options.quiet, again=again))
+    return runs
+
+
+def _kind(run: Run) -> str:
+    """What runs have in common that differ in their seed alone."""
+    return repr(replace(run.config(), seed=0)) + run.facts().fingerprint
+
+
+def _groups(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
+    """Titles say how the groups differ: by model, and by every other option that is not equal."""
+    options = [_flat(to_mapping(runs[0][0].config())) for runs in several]
+    apart = [
+        name
+        for name in options[0]
+        if name not in ("seed", "preset") and len({str(o.get(name)) for o in options}) > 1
+    ]
+    groups = []
+    for runs, own in zip(several, options, strict=True):
+        values = {name: str(own[name]) for name in apart}
+        model = title_of(runs[0][0].config())
+        groups.append(Group(model, tuple(card for _, card in runs), values))
+    return _told_apart(groups, [runs[0][0].path.name for runs in several])
+
+
+def _told_apart(groups: list[Group], names: list[str]) -> list[Group]:
+    """Groups of one title get the names of their first folders."""
+    titles = [group.title for group in groups]
+    return [
+        replace(group, title=f"{group.title} ({name})") if titles.count(group.title) > 1 else group
+        for group, name in zip(groups, names, strict=True)
+    ]
+
+
+def _flat(mapping: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in mapping.items():
+        flat |= _flat(value) if isinstance(value, dict) else {key: value}
+    return flat

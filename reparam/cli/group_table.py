@@ -1,0 +1,105 @@
+"""Groups of scorecards side by side on the terminal, with what their differences decide."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from reparam.cli.tables import new_table, print_table
+from reparam.evaluation import (
+    MEASURES,
+    TOPICS,
+    Group,
+    Interval,
+    Measured,
+    along_axis,
+    in_words,
+    trends,
+    verdicts,
+)
+from reparam.evaluation.scoring.catalogue import Entry
+from reparam.evaluation.scoring.groups import improvement
+from reparam.evaluation.scoring.words import interval_text, value_text
+
+
+def print_groups(groups: Sequence[Group]) -> None:
+    """A row for each measure, a column for each group; then by how much each beats the first."""
+    table = new_table()
+    table.add_column("measure")
+    for group in groups:
+        table.add_column(group.title, justify="right")
+    if len(groups) == 2:
+        table.add_column("better by", justify="right")
+    for topic, words in TOPICS.items():
+        table.add_row(words.en, style="bold")
+        for name, entry in MEASURES.items():
+            if entry.topic == topic:
+                _add(table, groups, name, entry)
+    seeds = {len(group.cards) for group in groups}
+    over = f"mean and 95 % interval over {max(seeds)} seeds" if max(seeds) > 1 else "one seed each"
+    print_table(table, f"side by side: {over}; each with its own prior")
+
+
+def _add(table: Table, groups: Sequence[Group], name: str, entry: Entry) -> None:
+    unit = f" ({entry.unit})" if entry.unit else ""
+    cells = [_cell(group.find(name), entry) for group in groups]
+    if all(cell == "–" for cell in cells):
+        return
+    if len(groups) == 2:
+        gain = None if entry.better == "neither" else improvement(*groups, name)
+        cells.append(_interval(gain, entry))
+    table.add_row(f"  {entry.en}{unit}", *cells)
+
+
+def _cell(found: Measured, entry: Entry) -> str:
+    if found.value is None:
+        return "–"
+    interval = interval_text(found, entry)
+    return (
+        f"{value_text(found.value, entry)} ({interval})"
+        if interval
+        else value_text(found.value, entry)
+    )
+
+
+def _interval(gain: Interval | None, entry: Entry) -> str:
+    if gain is None:
+        return "–"
+    return f"{value_text(gain.low, entry)} to {value_text(gain.high, entry)}"
+
+
+def print_verdicts(groups: Sequence[Group]) -> None:
+    """The article's claims, where there are an AE and a VAE."""
+    ae = [group for group in groups if not group.variational]
+    vae = [group for group in groups if group.variational]
+    if not (ae and vae):
+        return
+    table = new_table()
+    for title in ("", "claim", "of the AE", "the VAE mends it", ae[0].title, vae[0].title, "ideal"):
+        table.add_column(title)
+    for verdict in verdicts(ae[0], vae[0]):
+        ideal = verdict.ae.reference
+        table.add_row(
+            str(verdict.claim.number),
+            f"{verdict.claim.en} ({verdict.entry.en})",
+            in_words(verdict.holds),
+            "" if verdict.mended is None else in_words(verdict.mended),
+            *(
+                "–" if found.value is None else value_text(found.value, verdict.entry)
+                for found in (verdict.ae, verdict.vae)
+            ),
+            "" if ideal is None else value_text(ideal, verdict.entry),
+        )
+    print_table(table, f"the article's claims: {ae[0].title} beside {vae[0].title}")
+
+
+def print_trends(groups: Sequence[Group]) -> None:
+    """Of each model apart: which measures get worse from the option's first value to its last."""
+    for axis, several in along_axis(groups):
+        table = new_table()
+        for title in ("measure", several[0].title, several[-1].title, f"worse with {axis}"):
+            table.add_column(title)
+        for trend in trends(several):
+            entry = MEASURES[trend.measure]
+            cells = [_cell(found, entry) for found in (trend.first, trend.last)]
+            table.add_row(entry.en, *cells, in_words(trend.worse))
+        print_table(table, f"from {several[0].title} to {several[-1].title}")

@@ -1,0 +1,65 @@
+"""Scoring runs as the commands do it: progress, and nothing measured twice."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from reparam.data import ImageSet
+from reparam.evaluation import Judge, Scorecard, ScoreConfig, judge_for, score_run, stands
+from reparam.evaluation.scoring.score import Told
+from reparam.training import Run
+
+
+def scored(
+    run: Run,
+    images: ImageSet,
+    config: ScoreConfig,
+    *,
+    again: bool = False,
+    quiet: bool = False,
+    judge: Judge | None = None,
+) -> Scorecard:
+    """The run's scorecard: the one that stands, or else a new one, written to its folder."""
+    if not again and (card := stands(run, config)) is not None:
+        return card
+    judge = judge or judge_with_progress(images, quiet=quiet)
+    with _progress(f"scoring {run.path}", quiet=quiet) as told:
+        return score_run(run, images, config, judge=judge, told=told)
+
+
+def judge_with_progress(images: ImageSet, *, quiet: bool) -> Judge:
+    """The images' judge; says what it is and how good."""
+    if not quiet:
+        print(f"judge of {images.name} ...", file=sys.stderr, flush=True)
+    judge = judge_for(images)
+    if not quiet:
+        print(f"judge: {judge.description}", file=sys.stderr)
+    return judge
+
+
+@contextmanager
+def _progress(title: str, *, quiet: bool) -> Iterator[Told | None]:
+    if quiet:
+        yield None
+        return
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        print(f"{title} ...", file=sys.stderr, flush=True)
+        yield None
+        return
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[what]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None, what="")
+
+        def told(what: str, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, what=what)
+
+        yield told

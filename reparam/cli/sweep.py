@@ -1,0 +1,123 @@
+"""reparam sweep: a measure against an option."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reparam.cli.grid import Point, points
+from reparam.cli.group_table import print_groups, print_trends
+from reparam.cli.parse import known_flags, parse
+from reparam.cli.reading import reading_progress
+from reparam.cli.scoring import judge_with_progress, scored
+from reparam.cli.standing import new_or_standing, trained
+from reparam.data import DataConfig, ImageSet, load_images
+from reparam.errors import ConfigError
+from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
+from reparam.report import Language, write_comparison
+from reparam.training import build_model, title_of, writing
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """Train and score a model for every value of an option, and draw each measure against it.
+
+    Takes every option of `reparam train`, and of those that have one value any number of values:
+
+      reparam sweep digits --model ae vae --latent-dim 2 8 32 128 --seeds 3
+
+    One run folder each in --out; what stands there is not trained again, and a sweep that was
+    stopped goes on when the same command is given again. Writes OUT/report.html with a chart of
+    every measure, and OUT/sweep.json.
+    """
+
+    seeds: int = 3
+    """Runs of each combination, with seeds 0, 1, ..."""
+
+    out: Path = Path("runs/sweep")
+    """Folder for the runs and the report."""
+
+    score: ScoreConfig = field(default_factory=ScoreConfig)
+
+    lang: Language = "en"
+    """Language of the report: en or ko."""
+
+    quiet: bool = False
+    """No progress."""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise ConfigError(f"seeds must be 1 or more, found {self.seeds}: raise it")
+
+
+def run(args: Sequence[str]) -> int:
+    own, train_words = _parted(args)
+    options = parse(SweepOptions, own, prog="reparam sweep")
+    planned = points(train_words, options.seeds)
+    again = shlex.join(["reparam", "sweep", *args])
+    images: dict[DataConfig, tuple[ImageSet, Judge]] = {}
+    for point in planned:
+        if point.config.data not in images:
+            with reading_progress(quiet=options.quiet) as progress:
+                found = load_images(point.config.data, progress)
+            images[point.config.data] = found, judge_with_progress(found, quiet=options.quiet)
+        build_model(point.config, images[point.config.data][0].image_shape)  # before any training
+    cards = []
+    for number, point in enumerate(planned, 1):
+        if not options.quiet:
+            print(f"[{number} of {len(planned)}] {point.name}", file=sys.stderr)
+        cards.append(_card(point, *images[point.config.data], options, again))
+    groups = grouped(planned, cards)
+    print_groups(groups)
+    print_trends(groups)
+    report = write_comparison(
+        groups,
+        options.out / "report.html",
+        command=again,
+        lang=options.lang,
+        data=options.out / "sweep.json",
+    )
+    print(report)
+    return 0
+
+
+def _parted(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of the sweep itself, and those of `reparam train`."""
+    mine = known_flags(SweepOptions)
+    parts: tuple[list[str], list[str]] = ([], [])
+    to = 1
+    for word in args:
+        if word.startswith("--"):
+            to = 0 if word.split("=", 1)[0] in mine else 1
+        parts[to].append(word)
+    return parts
+
+
+def _card(
+    point: Point, images: ImageSet, judge: Judge, options: SweepOptions, again: str
+) -> Scorecard:
+    path = options.out / point.name
+    with writing(path):
+        folder = new_or_standing(path, point.config, images, command=point.command)
+        trained(folder, images, quiet=options.quiet, again=again)
+    return scored(folder, images, options.score, quiet=options.quiet, judge=judge)
+
+
+def grouped(planned: Sequence[Point], cards: Sequence[Scorecard]) -> list[Group]:
+    """The scorecards of one combination together, in the order of the sweep."""
+    together: dict[tuple[tuple[str, str], ...], list[Scorecard]] = {}
+    models = {}
+    for point, card in zip(planned, cards, strict=True):
+        key = tuple(point.values.items())
+        together.setdefault(key, []).append(card)
+        models[key] = title_of(point.config)
+    return [
+        Group(_title(models[key], dict(key)), tuple(several), dict(key))
+        for key, several in together.items()
+    ]
+
+
+def _title(model: str, values: dict[str, str]) -> str:
+    rest = [f"{name} {value}" for name, value in values.items() if name != "model"]
+    return ", ".join([model, *rest])

@@ -1,0 +1,40 @@
+"""How much is measured, and with which random numbers."""
+
+from dataclasses import dataclass
+
+from reparam.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """How large the samples are that a scorecard rests on."""
+
+    images: int = 10_000
+    """At most so many held-out images are measured."""
+
+    draws: int = 10_000
+    """Latents drawn from each prior, decoded and judged."""
+
+    likelihood_images: int = 20
+    """Images whose importance-weighted log-likelihood is estimated; 0 leaves it out."""
+
+    likelihood_samples: int = 5_000
+    """Latents for each of them (K of Burda et al. 2016)."""
+
+    score_seed: int = 0
+    """Seed of every random number in it; the same seed gives the same scorecard."""
+
+    def __post_init__(self) -> None:
+        least = {
+            "images": (self.images, 10),
+            "draws": (self.draws, 10),
+            "likelihood_images": (self.likelihood_images, 0),
+            "likelihood_samples": (self.likelihood_samples, 1),
+            "score_seed": (self.score_seed, 0),
+        }
+        for name, (value, low) in least.items():
+            if value < low:
+                raise ConfigError(f"{name} must be {low} or more, found {value}: raise it")
+
+
+DEFAULT = ScoreConfig()

@@ -1,0 +1,121 @@
+"""The rows of the scorecard that look at what draws of a prior decode to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from reparam.evaluation.inference import decode, encode
+from reparam.evaluation.measures.classes import class_area_gini, class_balance
+from reparam.evaluation.measures.decoding import cycle_error, path_length
+from reparam.evaluation.measures.fidelity import (
+    density_coverage,
+    frechet_distance,
+    kernel_distance,
+    precision_recall,
+    unlikely_share,
+)
+from reparam.evaluation.measures.measured import Measured, absent
+from reparam.evaluation.scoring.priors import Candidate
+from reparam.evaluation.scoring.subject import Subject
+from reparam.types import LatentArray
+
+GRID = 60
+"""Points along each side of the plane on which the classes' areas are counted."""
+
+
+@dataclass(frozen=True)
+class RealFeatures:
+    """The judge's features of real images, and the classes that it gives to the held-out ones."""
+
+    held_out: np.ndarray
+    train: np.ndarray
+    labels: np.ndarray | None
+
+
+def real_features(of: Subject) -> RealFeatures:
+    judge = of.judge
+    return RealFeatures(
+        held_out=judge.features(of.held_out.images),
+        train=judge.features(of.train.images),
+        labels=judge.labels(of.held_out.images) if of.shares is not None else None,
+    )
+
+
+def decoded_rows(
+    of: Subject, prior: Candidate, real: RealFeatures
+) -> tuple[Mapping[str, Measured], Mapping[str, int]]:
+    """The measures of ``config.draws`` decoded draws, and how many the judge gave to each class."""
+    key = prior.kind
+    z = prior.draw(of.config.draws, of.torch_seed(f"decoded {key}"))
+    images = decode(of.model, z)
+    features = of.judge.features(images)
+    found = _fidelity(of, features, real, key)
+    found["cycle_error"] = cycle_error(
+        z, lambda latents: decode(of.model, latents), lambda x: encode(of.model, x), of.rng(key)
+    )
+    found["path_length"] = _path_length(of, prior)
+    classes, counts = _classes(of, prior, images, real)
+    return found | classes, counts
+
+
+def _fidelity(
+    of: Subject, features: np.ndarray, real: RealFeatures, key: str
+) -> dict[str, Measured]:
+    """As many fakes as there are training images, with which the references are made."""
+    n = min(len(features), len(real.train))
+    fake, held_out, train = features[:n], real.held_out, real.train[:n]
+    found = {
+        "fid": frechet_distance(held_out, fake, train, rng=of.rng(f"fid {key}")),
+        "kid": kernel_distance(held_out, fake, train, rng=of.rng(f"kid {key}")),
+        **precision_recall(held_out, fake, train, rng=of.rng(f"precision {key}")),
+        **density_coverage(held_out, fake, train, rng=of.rng(f"density {key}")),
+    }
+    found["unlikely_share"] = unlikely_share(
+        real.train, held_out, features, of.rng(f"unlikely {key}")
+    )
+    return found
+
+
+def _classes(
+    of: Subject, prior: Candidate, images: np.ndarray, real: RealFeatures
+) -> tuple[dict[str, Measured], dict[str, int]]:
+    names = ("class_tv", "class_entropy", "classes_missing", "class_gini")
+    if of.shares is None or real.labels is None:
+        return dict.fromkeys(names, absent("the images have no labels")), {}
+    judged = of.judge.labels(images)
+    found = class_balance(judged, of.shares, of.rng(f"classes {prior.kind}"), real.labels)
+    found["class_gini"] = _areas(of, prior)
+    counts = np.bincount(judged, minlength=len(of.class_names)).tolist()
+    return found, dict(zip(of.class_names, counts, strict=True))
+
+
+def _areas(of: Subject, prior: Candidate) -> Measured:
+    cells = _cells(of, prior)
+    if cells is None:
+        return absent("areas are of a plane: two latent dimensions, and a prior with quantiles")
+    return class_area_gini(
+        of.judge.labels(decode(of.model, cells)),
+        len(of.class_names),
+        of.rng(f"areas {prior.kind}"),
+    )
+
+
+def _cells(of: Subject, prior: Candidate) -> LatentArray | None:
+    """Middles of cells that hold equal shares of the prior."""
+    if of.model.latent_dim != 2:
+        return None
+    u = (np.arange(GRID) + 0.5) / GRID
+    return prior.at_quantiles(np.stack(np.meshgrid(u, u), -1).reshape(-1, 2).astype(np.float32))
+
+
+def _path_length(of: Subject, prior: Candidate) -> Measured:
+    rng = of.rng(f"path {prior.kind}")
+    ends = prior.draw(2 * 500, of.torch_seed(f"path {prior.kind}"))
+    return path_length(
+        of.model.decode,
+        of.judge.feature_module,
+        np.stack([ends[:500], ends[500:]]),
+        rng,
+        spherical=prior.kind != "box",
+    )

@@ -1,0 +1,76 @@
+"""The scorecard of a run folder: read where it stands, made and written where it does not."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from reparam.data import ImageSet
+from reparam.errors import RunError
+from reparam.evaluation.judge import Judge, judge_for
+from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
+from reparam.evaluation.scoring.score import Told, scorecard
+from reparam.evaluation.scoring.scorecard import Scorecard, from_mapping
+from reparam.evaluation.scoring.subject import weights_hash
+from reparam.training import Run, title_of
+
+FILE = "scorecard.json"
+
+
+def read_scorecard(run: Run) -> Scorecard | None:
+    """The scorecard that stands in the run folder; None where there is none.
+
+    Raises RunError when it is damaged or of another schema.
+    """
+    file = run.path / FILE
+    if not file.exists():
+        return None
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise RunError(f"{file}: damaged ({error}); delete it and score the run again") from error
+    if not isinstance(values, Mapping):
+        raise RunError(f"{file}: damaged, it holds no names and values; delete it")
+    return from_mapping(values, str(file))
+
+
+def current_scorecard(run: Run) -> Scorecard | None:
+    """The one that stands, if it is of the run's weights and prior as they are now."""
+    card = read_scorecard(run)
+    return card if card is not None and card.weights == weights_hash(run.load_model()) else None
+
+
+def score_run(
+    run: Run,
+    images: ImageSet,
+    config: ScoreConfig = DEFAULT,
+    *,
+    judge: Judge | None = None,
+    told: Told | None = None,
+) -> Scorecard:
+    """Measures the run's best weights on its held-out images and writes scorecard.json.
+
+    Raises RunError for a run that is not finished, and what `scorecard` raises.
+    """
+    if run.result() is None:
+        raise RunError(f"{run.path}: its training is not finished; {run.way_on()}")
+    card = scorecard(
+        run.load_model(),
+        images,
+        config,
+        title=title_of(run.config()),
+        judge=judge or judge_for(images),
+        told=told,
+    )
+    run.write_json(FILE, card.to_mapping())
+    return card
+
+
+def stands(run: Run, config: ScoreConfig) -> Scorecard | None:
+    """The run's scorecard, where it is of its weights now and was made with these options."""
+    card = current_scorecard(run)
+    return card if card is not None and _same(card.options, asdict(config)) else None
+
+
+def _same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return dict(found) == dict(wanted)

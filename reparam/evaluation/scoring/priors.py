@@ -1,0 +1,47 @@
+"""The priors that a model is scored with: its own, N(0, I), and the best that points could have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from reparam.evaluation.scoring.subject import Subject
+from reparam.model import Box, Prior, StandardNormal
+from reparam.types import LatentArray
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A prior by name, ready to be drawn from."""
+
+    kind: str
+    prior: Prior
+
+    @property
+    def description(self) -> str:
+        return self.prior.description
+
+    def draw(self, n: int, seed: int) -> LatentArray:
+        """n latents (n, d), a function of the seed."""
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            return np.asarray(self.prior.sample(n, generator).cpu().numpy(), np.float32)
+
+
+def candidates(of: Subject) -> tuple[Candidate, ...]:
+    """The model's own first. A model of points (AE), which has none, also gets a Gaussian and the
+    box of its range, both fitted to its training latents.
+    """
+    latent_dim, z = of.model.latent_dim, torch.from_numpy(of.train.z)
+    offered: list[Prior] = [of.model.prior]
+    if of.held_out.log_var is None:
+        gaussian, box = GaussianPrior(latent_dim), Box(latent_dim)
+        gaussian.fit(z)
+        box.fit(z)
+        offered += [StandardNormal(latent_dim), gaussian, box]
+    else:
+        offered += [StandardNormal(latent_dim)]
+    kinds: dict[str, Candidate] = {}
+    for prior in offered:
+        kinds.setdefault(prior.kind, Candidate(prior.kind, prior))
+    return tuple(kinds.values())

@@ -1,0 +1,25 @@
+"""Figures as text, the same in the terminal and in the report."""
+
+import math
+
+from reparam.evaluation.measures.measured import Measured
+from reparam.evaluation.scoring.catalogue import Entry
+
+
+def value_text(value: float, entry: Entry) -> str:
+    """The value with the entry's significant digits, without an exponent where it can be."""
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if size < -4 or size > 6:
+        return f"{value:.{entry.digits - 1}e}"
+    return f"{value:.{max(0, entry.digits - 1 - size)}f}"
+
+
+def interval_text(found: Measured, entry: Entry) -> str:
+    """``low to high``; nothing where there is no interval."""
+    if found.low is None or found.high is None:
+        return ""
+    return f"{value_text(found.low, entry)} to {value_text(found.high, entry)}"

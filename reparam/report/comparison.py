@@ -1,0 +1,106 @@
+"""One page that puts groups of scorecards side by side: what compare and sweep write."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from reparam.errors import ConfigError
+from reparam.evaluation import (
+    MEASURES,
+    TOPICS,
+    Group,
+    Trend,
+    Verdict,
+    along_axis,
+    trends,
+    verdicts,
+)
+from reparam.report.environment import environment
+from reparam.report.figures import scores
+from reparam.report.page import Language, check_page
+from reparam.report.pictures import Picture, picture_of
+from reparam.report.style import to_png
+from reparam.training.files import write_atomically
+
+WEIGHTS = ("weight", "beta", "sigma", "target-mse", "target-rate", "r_loss_factor")
+"""Options whose sweep is a rate–distortion curve."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Groups along one option, and whether measures get worse along it."""
+
+    option: str
+    groups: tuple[Group, ...]
+    trends: tuple[Trend, ...]
+
+
+def write_comparison(
+    groups: Sequence[Group],
+    out: Path,
+    *,
+    command: str,
+    lang: Language = "en",
+    data: Path | None = None,
+) -> Path:
+    """Writes the page, and the table behind it as JSON to ``data``.
+
+    Raises ConfigError without groups, or where ``out`` must not be written.
+    """
+    if not groups:
+        raise ConfigError("a comparison needs at least one scored run, found none: name one")
+    check_page(out)
+    lines = [Line(o, tuple(several), trends(several)) for o, several in along_axis(groups)]
+    ae = next((group for group in groups if not group.variational), None)
+    vae = next((group for group in groups if group.variational), None)
+    judged: tuple[Verdict, ...] = verdicts(ae, vae) if ae and vae and not lines else ()
+    html = (
+        environment()
+        .get_template(f"comparison.{lang}.html.j2")
+        .render(
+            lang=lang,
+            groups=groups,
+            lines=lines,
+            verdicts=judged,
+            pictures=dict(_pictures(groups, lines)),
+            topics=TOPICS,
+            measures=MEASURES,
+            command=command,
+            first=groups[0].cards[0],
+        )
+    )
+    write_atomically(out, html.encode())
+    if data is not None:
+        text = json.dumps([_plain(group) for group in groups], indent=2, ensure_ascii=False)
+        write_atomically(data, (text + "\n").encode())
+    return out
+
+
+def _pictures(groups: Sequence[Group], lines: Sequence[Line]) -> Iterator[tuple[str, Picture]]:
+    if not lines:
+        return
+    if any(line.option in WEIGHTS for line in lines):
+        yield from _picture("rate-distortion", scores.rate_distortion(groups))
+    for topic in TOPICS:
+        charts = scores.measure_charts([(line.option, line.groups) for line in lines], topic)
+        yield from _picture(topic, charts)
+
+
+def _picture(name: str, figure: Figure | None) -> Iterator[tuple[str, Picture]]:
+    if figure is not None:
+        yield name, picture_of(to_png(figure))
+
+
+def _plain(group: Group) -> Mapping[str, Any]:
+    return {
+        "title": group.title,
+        "values": dict(group.values),
+        "measures": {
+            name: {**asdict(group.find(name)), "each": [m.value for m in group.each(name)]}
+            for name in MEASURES
+        },
+    }

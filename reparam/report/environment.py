@@ -1,0 +1,24 @@
+"""How pages are made of templates: everything that comes from data is escaped."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reparam._version import __version__
+from reparam.evaluation import in_words
+from reparam.evaluation.scoring.words import interval_text, value_text
+
+
+def environment() -> Environment:
+    found = Environment(
+        loader=PackageLoader("reparam.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals |= {
+        "version": __version__,
+        "in_words": in_words,
+        "value_text": value_text,
+        "interval_text": interval_text,
+    }
+    return found

@@ -1,0 +1,149 @@
+"""Scorecards as pictures: the classes of random draws, and measures against an option."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reparam.evaluation import MEASURES, Group, Scorecard
+from reparam.evaluation.scoring.catalogue import Entry
+from reparam.report.style import FAINT, MUTED, class_colours, house_style, new_figure
+
+COLUMNS = 3
+
+
+def class_shares(card: Scorecard) -> Figure | None:
+    """How often decoded draws of each prior are of each class; None without labels."""
+    several = [scores for scores in card.priors if scores.class_counts]
+    if not several:
+        return None
+    names = list(several[0].class_counts)
+    with house_style():
+        figure = new_figure(5.4, 1.0 + 1.15 * len(several))
+        rows = figure.subplots(len(several), 1, squeeze=False, sharex=True)[:, 0]
+        for axes, scores in zip(rows, several, strict=True):
+            total = max(1, sum(scores.class_counts.values()))
+            shares = [100 * scores.class_counts[name] / total for name in names]
+            axes.bar(range(len(names)), shares, color=class_colours(len(names)), width=0.75)
+            axes.axhline(100 / len(names), color=MUTED, lw=0.8, ls=":")
+            axes.set_title(f"{card.title}, {scores.description}", loc="left", fontsize=8)
+            axes.set_ylabel("%")
+            axes.set_xticks(range(len(names)), names)
+            if len(names) > 20:
+                axes.set_xticks([])
+        return figure
+
+
+def measure_charts(lines: Sequence[tuple[str, Sequence[Group]]], topic: str) -> Figure | None:
+    """Every measure of one topic against the last option of a sweep, a line for each model.
+
+    ``lines``: the option and its groups in order, for each setting of the other options. Small
+    dots are seeds, the band is the 95 % interval of their mean, the dotted line an ideal model.
+    """
+    shown = [
+        (name, entry)
+        for name, entry in MEASURES.items()
+        if entry.topic == topic and any(g.each(name) for _, groups in lines for g in groups)
+    ]
+    if not shown:
+        return None
+    with house_style():
+        columns = min(COLUMNS, len(shown))
+        rows = -(-len(shown) // columns)
+        figure = new_figure(3.1 * columns, 2.35 * rows)
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, (name, entry) in zip(grid, shown, strict=False):
+            _draw(axes, lines, name, entry)
+        for axes in grid[len(shown) :]:
+            axes.set_axis_off()
+        if len(lines) > 1:
+            grid[0].legend()
+        return figure
+
+
+LINE_COLOURS = ("#3f90da", "#e76300", "#832db6", "#bd1f01", "#a96b59", "#717581")
+
+
+def _draw(
+    axes: Axes, lines: Sequence[tuple[str, Sequence[Group]]], name: str, entry: Entry
+) -> None:
+    ideals: list[float] = []
+    for (option, groups), colour in zip(lines, LINE_COLOURS * 9, strict=False):
+        places = positions([group.values[option] for group in groups])
+        found = [group.find(name) for group in groups]
+        known = [i for i, measured in enumerate(found) if measured.value is not None]
+        x = [places[i] for i in known]
+        mean = [float(found[i].value or 0.0) for i in known]
+        axes.plot(x, mean, color=colour, lw=1.4, label=_label(groups[0], option))
+        if all(found[i].low is not None for i in known):
+            low = [float(found[i].low or 0.0) for i in known]
+            high = [float(found[i].high or 0.0) for i in known]
+            axes.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
+        for i in known:
+            dots = [float(m.value or 0.0) for m in groups[i].each(name)]
+            axes.scatter([places[i]] * len(dots), dots, s=9, color=colour, zorder=3)
+        ideals += [found[i].reference for i in known if found[i].reference is not None]  # type: ignore[misc]
+        axes.set_xticks(places, [group.values[option] for group in groups])
+        axes.set_xlabel(option)
+    if ideals:
+        axes.axhline(sum(ideals) / len(ideals), color=MUTED, lw=0.8, ls=":")
+    unit = f" ({entry.unit})" if entry.unit else ""
+    axes.set_title(f"{entry.en}{unit}", fontsize=7.5, wrap=True)
+    axes.grid(axis="y", color=FAINT, lw=0.5)
+
+
+def _label(group: Group, option: str) -> str:
+    rest = [value for name, value in group.values.items() if name != option]
+    return ", ".join(v.upper() if v in ("ae", "vae") else v for v in rest) or group.title
+
+
+def positions(values: Sequence[str]) -> list[float]:
+    """Where values stand on an axis: numbers that span more than a factor of 8 on a log scale,
+    other numbers as they are, words evenly.
+    """
+    try:
+        numbers = [float(value) for value in values]
+    except ValueError:
+        return [float(i) for i in range(len(values))]
+    if min(numbers) > 0 and max(numbers) / min(numbers) >= 8:
+        return [math.log(number) for number in numbers]
+    return numbers
+
+
+def rate_distortion(groups: Sequence[Group]) -> Figure | None:
+    """Rate against distortion, a point for each group: what a sweep over the weight draws.
+
+    A group of the automatic weight is marked. None where models have no rate.
+    """
+    with_rate = [g for g in groups if g.each("rate") and g.each("mse")]
+    if len(with_rate) < 2:
+        return None
+    with house_style():
+        figure = new_figure(4.6, 3.4)
+        axes = figure.subplots()
+        points = sorted(
+            (float(g.find("rate").value or 0), float(g.find("mse").value or 0), g)
+            for g in with_rate
+        )
+        axes.plot([p[0] for p in points], [p[1] for p in points], color=FAINT, lw=1.2, zorder=1)
+        for rate, mse, group in points:
+            auto = "auto" in group.values.values()
+            seeds = zip(group.each("rate"), group.each("mse"), strict=True)
+            colour = LINE_COLOURS[1] if auto else LINE_COLOURS[0]
+            for r, m in seeds:
+                axes.scatter([r.value], [m.value], s=8, color=colour, alpha=0.5)
+            axes.scatter(
+                [rate],
+                [mse],
+                s=52 if auto else 26,
+                color=colour,
+                zorder=3,
+                marker="D" if auto else "o",
+            )
+            label = ", ".join(group.values.values()) or group.title
+            axes.annotate(label, (rate, mse), textcoords="offset points", xytext=(6, 5), fontsize=8)
+        axes.set_xlabel("rate: KL(q(z|x) ‖ p), nats an image")
+        axes.set_ylabel("distortion: mean squared error per pixel")
+        axes.grid(True)
+        return figure

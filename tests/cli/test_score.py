@@ -1,0 +1,131 @@
+"""reparam score, compare and sweep on tiny runs, end to end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reparam.evaluation import MEASURES
+from reparam.training import Run
+
+from .conftest import Command
+
+SMALL = ["--draws", "200", "--likelihood-images", "2", "--likelihood-samples", "20", "--quiet"]
+TINY = ["--encoder-filters", "8", "8", "--encoder-kernels", "3", "3", "--encoder-strides", "2", "2"]
+TINY += ["--decoder-filters", "8", "--decoder-kernels", "3", "3", "--decoder-strides", "2", "2"]
+TINY += ["--epochs", "1", "--precision", "float32", "--sample-every", "0"]
+
+
+def test_every_measure_is_there_or_says_why_not(
+    reparam: Command, ae_run: Path, vae_run: Path
+) -> None:
+    said = reparam("score", ae_run, vae_run, *SMALL, "--json")
+    assert said.status == 0, said.err
+    ae, vae = json.loads(said.out)
+    assert [scores["kind"] for scores in vae["priors"]] == ["standard-normal"]
+    assert {scores["kind"] for scores in ae["priors"]} == {"box", "standard-normal", "gaussian"}
+    assert ae["priors"][0]["kind"] == "box"
+    for card in (ae, vae):
+        for name, entry in MEASURES.items():
+            places = (
+                [s["measures"] for s in card["priors"]] if entry.by_prior else [card["measures"]]
+            )
+            for place in places:
+                found = place[name]
+                assert found["value"] is not None or found["note"], name
+                if found["low"] is not None:
+                    assert found["low"] <= found["value"] + 1e-9, name
+                    assert found["high"] >= found["value"] - 1e-9, name
+    assert vae["measures"]["elbo"]["value"] < 0 or vae["measures"]["elbo"]["value"] > 0
+    assert ae["measures"]["elbo"]["value"] is None
+    assert sum(vae["priors"][0]["class_counts"].values()) == 200
+
+
+def test_a_scorecard_is_made_once_and_is_the_same_again(reparam: Command, vae_run: Path) -> None:
+    reparam("score", vae_run, *SMALL)
+    file = vae_run / "scorecard.json"
+    first = json.loads(file.read_text())
+    stamp = file.stat().st_mtime_ns
+    reparam("score", vae_run, *SMALL)
+    assert file.stat().st_mtime_ns == stamp
+    reparam("score", vae_run, *SMALL, "--again")
+    second = json.loads(file.read_text())
+    assert file.stat().st_mtime_ns != stamp
+    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+
+
+def test_the_table_has_verdicts_where_an_ae_stands_beside_a_vae(
+    reparam: Command, ae_run: Path, vae_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    said = reparam("score", ae_run, vae_run, *SMALL)
+    assert "the article's claims: AE beside VAE" in said.out
+    assert "told apart from prior draws (AUC)" in said.out
+    alone = reparam("score", vae_run, *SMALL)
+    assert "claims" not in alone.out
+
+
+def test_a_run_that_is_not_finished_is_refused(
+    refused: Command, reparam: Command, shapes_file: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    reparam("train", shapes_file, "--out", folder, *TINY, "--quiet")
+    Run.open(folder).forget_result()
+    assert "not finished" in refused("score", folder, *SMALL)
+
+
+def test_compare_trains_the_seeds_that_are_missing_and_groups_them(
+    reparam: Command, shapes_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    for model in ("ae", "vae"):
+        out = tmp_path / model
+        said = reparam("train", shapes_file, "--model", model, "--out", out, *TINY, "--quiet")
+        assert said.status == 0, said.err
+    page = tmp_path / "comparison.html"
+    args = ("compare", tmp_path / "ae", tmp_path / "vae", "--seeds", "2", "--out", page, *SMALL)
+    said = reparam(*args)
+    assert said.status == 0, said.err
+    assert Run.open(tmp_path / "vae-seed-1").config().seed == 1
+    assert "over 2 seeds" in said.out
+    assert "the article's claims" in said.out
+    stamp = (tmp_path / "vae-seed-1" / "model.safetensors").stat().st_mtime_ns
+    assert reparam(*args).status == 0
+    assert (tmp_path / "vae-seed-1" / "model.safetensors").stat().st_mtime_ns == stamp
+    html = page.read_text()
+    assert "The article’s claims" in html or "The article's claims" in html
+
+
+def test_a_sweep_makes_a_run_for_each_value_and_draws_them(
+    reparam: Command, shapes_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    out = tmp_path / "sweep"
+    args = ["sweep", shapes_file, "--latent-dim", "2", "3", "--seeds", "1", "--out", out]
+    said = reparam(*args, *TINY, *SMALL)
+    assert said.status == 0, said.err
+    assert {p.name for p in out.iterdir()} == {
+        "latent-dim-2-seed-0",
+        "latent-dim-3-seed-0",
+        "report.html",
+        "sweep.json",
+    }
+    assert "worse with latent-dim" in said.out
+    table = json.loads((out / "sweep.json").read_text())
+    assert [group["values"] for group in table] == [{"latent-dim": "2"}, {"latent-dim": "3"}]
+    stamp = (out / "latent-dim-3-seed-0" / "model.safetensors").stat().st_mtime_ns
+    assert reparam(*args, *TINY, *SMALL).status == 0
+    assert (out / "latent-dim-3-seed-0" / "model.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_scorecards_of_other_weights_are_not_shown(
+    reparam: Command, shapes_file: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    reparam("train", shapes_file, "--out", folder, *TINY, "--quiet")
+    reparam("score", folder, *SMALL)
+    before = json.loads((folder / "scorecard.json").read_text())
+    reparam("resume", folder, "--epochs", "2", "--quiet")
+    reparam("score", folder, *SMALL)
+    after = json.loads((folder / "scorecard.json").read_text())
+    assert before["weights"] != after["weights"]

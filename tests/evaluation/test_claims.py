@@ -1,0 +1,184 @@
+"""Verdicts: what intervals decide, and what the claims make of scorecards."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reparam.errors import RunError
+from reparam.evaluation.measures.measured import Measured, absent
+from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry
+from reparam.evaluation.scoring.claims import CLAIMS
+from reparam.evaluation.scoring.deciding import Interval, above_ideal, decide, gained
+from reparam.evaluation.scoring.groups import Group, improvement, trends
+from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard, from_mapping
+from reparam.evaluation.scoring.verdicts import verdicts
+
+LOWER = Entry("centre", "a", "a", "lower", matters=0.1)
+HIGHER = Entry("centre", "a", "a", "higher", matters=0.1)
+IDEAL = Entry("centre", "a", "a", "ideal", matters=0.1)
+
+
+def card(
+    measures: Mapping[str, Measured] = {}, prior: Mapping[str, Measured] = {}, seed: int = 0
+) -> Scorecard:
+    return Scorecard(
+        title="AE",
+        latent_dim=2,
+        variational=False,
+        source="digits",
+        split="test",
+        images=100,
+        draws=100,
+        seed=seed,
+        judge="a judge",
+        judge_accuracy=0.99,
+        measures=measures,
+        priors=(PriorScores("box", "a box", prior, {"0": 3}),),
+        kl_per_dimension=(),
+        weights="0" * 64,
+        options={},
+        seconds=1.0,
+    )
+
+
+def around(value: float, half: float = 0.01, reference: float | None = 0.0) -> Measured:
+    return Measured(value, value - half, value + half, reference)
+
+
+def one(**measures: Measured) -> Group:
+    latent = {n: m for n, m in measures.items() if not MEASURES[n].by_prior}
+    prior = {n: m for n, m in measures.items() if MEASURES[n].by_prior}
+    return Group("a", (card(latent, prior),), {})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [
+        (0.2, 0.3, "confirmed"),
+        (-0.2, 0.05, "refuted"),
+        (-0.1, 0.3, "undecided"),
+        (0.05, 0.15, "undecided"),
+        (-0.5, -0.3, "refuted"),
+    ],
+)
+def test_only_a_whole_interval_decides(low: float, high: float, word: str) -> None:
+    assert decide(Interval(low, high), 0.1) == word
+
+
+def test_worse_than_ideal_is_above_it_or_below_it_as_the_measure_has_it() -> None:
+    low = above_ideal(around(0.7, 0.1, 0.5), LOWER)
+    high = above_ideal(around(0.7, 0.1, 0.9), HIGHER)
+    assert low is not None
+    assert high is not None
+    assert (low.low, low.high) == pytest.approx((0.1, 0.3))
+    assert (high.low, high.high) == pytest.approx((0.1, 0.3))
+    assert above_ideal(Measured(0.7), LOWER) is None
+
+
+@given(st.floats(-5, 5), st.floats(-5, 5), st.floats(0, 2), st.floats(0, 2))
+def test_a_gain_has_its_value_inside_and_turns_its_sign_with_the_order(
+    old: float, new: float, half_old: float, half_new: float
+) -> None:
+    before, after = around(old, half_old), around(new, half_new)
+    there, back = gained(before, after, LOWER), gained(after, before, LOWER)
+    assert there is not None
+    assert back is not None
+    assert there.low <= old - new + 1e-9
+    assert there.high >= old - new - 1e-9
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+    width = (half_old**2 + half_new**2) ** 0.5
+    assert there.high - there.low == pytest.approx(2 * width, abs=1e-9)
+
+
+def test_a_gain_is_towards_the_better_side() -> None:
+    more = gained(around(1.0), around(2.0), HIGHER)
+    less = gained(around(1.0), around(2.0), LOWER)
+    nearer = gained(around(0.2, reference=1.0), around(1.5, reference=1.0), IDEAL)
+    assert more is not None
+    assert more.low > 0
+    assert less is not None
+    assert less.high < 0
+    assert nearer is not None
+    assert (nearer.low + nearer.high) / 2 == pytest.approx(0.3)
+
+
+def test_an_uneven_ae_that_a_vae_mends() -> None:
+    ae = one(centre=around(0.5), class_tv=around(0.4), radius_99=around(3.0, 0.1, 1.0))
+    vae = one(centre=around(0.001, 0.001), class_tv=around(0.05), radius_99=around(1, 0.1, 1))
+    found = {v.claim.en: v for v in verdicts(ae, vae)}
+    assert found["The AE's latent points are off-centre"].holds == "confirmed"
+    assert found["The AE's latent points are off-centre"].mended == "confirmed"
+    areas = found["Classes take very unequal areas"]
+    assert (areas.measure, areas.holds, areas.mended) == ("class_tv", "confirmed", "confirmed")
+    assert found["… and not symmetric about the origin"].holds == "absent"
+
+
+def test_an_even_ae_refutes_what_is_said_of_it() -> None:
+    even = one(centre=around(0.001, 0.001), class_tv=around(0.011, 0.005, 0.01))
+    found = {v.claim.measures[0]: v for v in verdicts(even, even)}
+    assert found["centre"].holds == "refuted"
+    assert found["centre"].mended == "refuted"
+    assert found["class_tv"].holds == "refuted"
+
+
+def test_noise_removed_is_no_flaw() -> None:
+    for gain, word in ((5.0, "confirmed"), (-3.0, "refuted")):
+        found = verdicts(one(noise_removed=around(gain)), one())[-1]
+        assert (found.claim.number, found.holds, found.mended) == (5, word, None)
+
+
+def test_over_seeds_the_interval_is_students_and_welchs() -> None:
+    from scipy import stats
+
+    values = {"a": [0.1, 0.14, 0.12], "b": [0.3, 0.38, 0.31, 0.29]}
+    groups = {
+        name: Group(name, tuple(card({"centre": around(v)}, seed=i) for i, v in enumerate(vs)), {})
+        for name, vs in values.items()
+    }
+    found = groups["a"].find("centre")
+    expected = stats.ttest_1samp(values["a"], 0).confidence_interval()
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
+    gain = improvement(groups["b"], groups["a"], "centre")
+    welch = stats.ttest_ind(values["b"], values["a"], equal_var=False).confidence_interval()
+    assert gain is not None
+    assert (gain.low, gain.high) == pytest.approx(tuple(welch))
+
+
+def test_a_trend_is_from_the_first_group_to_the_last() -> None:
+    groups = [
+        one(class_tv=around(v), ssim=around(s)) for v, s in ((0.1, 0.5), (0.2, 0.6), (0.4, 0.9))
+    ]
+    found = {trend.measure: trend.worse for trend in trends(groups)}
+    assert found == {"class_tv": "confirmed", "ssim": "refuted"}
+
+
+def test_a_scorecard_survives_its_file() -> None:
+    whole = card({"centre": around(0.5), "elbo": absent("a point has none")}, {"fid": around(3)})
+    again = from_mapping(json.loads(json.dumps(whole.to_mapping())), "file")
+    assert again == whole
+    assert again.find("fid") == whole.own.measures["fid"]
+    assert again.find("fid", "flow").value is None
+
+
+def test_another_schema_and_a_damaged_file_are_refused_by_name() -> None:
+    values = card().to_mapping()
+    with pytest.raises(RunError, match="schema 1 is wanted, found 99"):
+        from_mapping({**values, "schema": 99}, "RUN/scorecard.json")
+    with pytest.raises(RunError, match="priors missing"):
+        from_mapping({k: v for k, v in values.items() if k != "priors"}, "f")
+    with pytest.raises(RunError, match="damaged"):
+        from_mapping({**values, "measures": {"fid": {"worth": 3}}}, "f")
+
+
+def test_the_catalogue_is_whole() -> None:
+    assert {entry.topic for entry in MEASURES.values()} == set(TOPICS)
+    for claim in CLAIMS:
+        assert set(claim.measures) <= set(MEASURES)
+        for name in claim.measures:
+            assert MEASURES[name].matters > 0, name
+    for entry in MEASURES.values():
+        assert entry.en
+        assert entry.ko

@@ -1,0 +1,136 @@
+"""Whether the latent space keeps neighbours: of images, and of classes."""
+
+import numpy as np
+from jaxtyping import Float, Int
+from sklearn.metrics import silhouette_samples
+from sklearn.neighbors import KNeighborsClassifier
+
+from reparam.errors import ShapeError
+from reparam.evaluation.measures.measured import Measured, absent, mean_of
+from reparam.types import LabelArray, LatentArray
+
+NEIGHBOURS = 10
+MOST = 2000
+"""Images of trustworthiness, continuity and silhouette, which need all distances."""
+
+MOST_TRAINING = 20_000
+"""Training latents among which the classifier looks for neighbours."""
+
+NO_LABELS = "needs labels, and these images have none"
+
+Flat = Float[np.ndarray, "N p"]
+TrainLatents = Float[np.ndarray, "T d"]
+TrainLabels = Int[np.ndarray, " T"]
+
+
+def neighbours(
+    images_flat: Flat,
+    z: LatentArray,
+    labels: LabelArray | None,
+    rng: np.random.Generator,
+    train_z: TrainLatents | None = None,
+    train_labels: TrainLabels | None = None,
+    k: int = NEIGHBOURS,
+) -> dict[str, Measured]:
+    """``trustworthiness``, ``continuity``, ``knn_accuracy`` and ``silhouette``, with k neighbours.
+
+    - trustworthiness, in [0, 1]: 1 − penalties for neighbours in z that are none among the images
+      (Venna & Kaski 2001, eq. 1); continuity: the same with the roles swapped. On at most 2,000
+      images; distances are Euclidean, between pixels and between latents.
+    - knn_accuracy, in [0, 1]: k-nearest-neighbour classifier from training latents (at most 20,000)
+      to all held-out ones. Reference: the share of the most frequent class.
+    - silhouette, in [−1, 1]: of the classes in z (Rousseeuw 1987), on at most 2,000 images.
+
+    Each is a mean over images, whose bootstrap takes neighbourhoods as they are: a resampled image
+    is never searched for among its own copies.
+    """
+    if len(images_flat) != len(z) or (labels is not None and len(labels) != len(z)):
+        of_labels = "" if labels is None else f" and {len(labels)} labels"
+        raise ShapeError(
+            f"each image has one latent and one label, found {len(images_flat)} images, "
+            f"{len(z)} latents{of_labels}; take all of the same split"
+        )
+    n = min(len(z), MOST)
+    kept = np.sort(rng.choice(len(z), n, replace=False))
+    subset = f"k = {k}; {n:,} of {len(z):,} images"
+    found: dict[str, Measured] = {}
+    pixels, latents = images_flat[kept], z[kept]
+    if n < 2 * k + 2:
+        why = f"{k} neighbours need at least {2 * k + 2} images, found {n}"
+        found["trustworthiness"] = found["continuity"] = absent(why)
+    else:
+        nearest = {name: _ranks(x) for name, x in (("x", pixels), ("z", latents))}
+        for name, (truth, shown) in {
+            "trustworthiness": ("x", "z"),
+            "continuity": ("z", "x"),
+        }.items():
+            found[name] = mean_of(_kept_share(nearest[truth], nearest[shown], k), rng, note=subset)
+    found["knn_accuracy"] = _knn_accuracy(z, labels, train_z, train_labels, k, rng)
+    found["silhouette"] = _silhouette(
+        latents, None if labels is None else labels[kept], rng, len(z)
+    )
+    return found
+
+
+def _ranks(x: Float[np.ndarray, "n p"]) -> Int[np.ndarray, "n n"]:
+    """``ranks[i, j]``: j is the ranks[i, j]-th nearest to i, counted from 1; i itself has rank 0."""
+    n = len(x)
+    x = np.asarray(x, np.float64)
+    x = x - x.mean(0)
+    squares = np.square(x).sum(1)
+    distance = squares[:, None] + squares - 2 * (x @ x.T)
+    np.fill_diagonal(distance, -np.inf)
+    order = np.argsort(distance, axis=1, kind="stable")
+    ranks = np.empty((n, n), np.int64)
+    np.put_along_axis(ranks, order, np.broadcast_to(np.arange(n), (n, n)), 1)
+    return ranks
+
+
+def _kept_share(
+    truth: Int[np.ndarray, "n n"], shown: Int[np.ndarray, "n n"], k: int
+) -> Float[np.ndarray, " n"]:
+    """Trustworthiness image by image, which scikit-learn gives only as a mean over them."""
+    n = len(truth)
+    intruders = (shown >= 1) & (shown <= k) & (truth > k)
+    penalty = np.where(intruders, truth - k, 0).sum(1)
+    return 1 - penalty * (2 / (k * (2 * n - 3 * k - 1)))
+
+
+def _knn_accuracy(
+    z: LatentArray,
+    labels: LabelArray | None,
+    train_z: TrainLatents | None,
+    train_labels: TrainLabels | None,
+    k: int,
+    rng: np.random.Generator,
+) -> Measured:
+    if labels is None or train_labels is None:
+        return absent(NO_LABELS)
+    if train_z is None or len(train_z) != len(train_labels):
+        count = 0 if train_z is None else len(train_z)
+        raise ShapeError(
+            f"each training latent has a label, found {count} latents and {len(train_labels)} "
+            "labels; take both of the training split"
+        )
+    if len(train_z) < k:
+        return absent(f"{k} neighbours need at least {k} training latents, found {len(train_z)}")
+    if len(train_z) > MOST_TRAINING:
+        some = rng.choice(len(train_z), MOST_TRAINING, replace=False)
+        train_z, train_labels = train_z[some], train_labels[some]
+    classifier = KNeighborsClassifier(k).fit(train_z, train_labels)
+    right = (classifier.predict(z) == labels).astype(float)
+    most_frequent = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+    note = f"k = {k}; neighbours among {len(train_z):,} training latents"
+    return mean_of(right, rng, reference=most_frequent, note=note)
+
+
+def _silhouette(
+    latents: LatentArray, labels: LabelArray | None, rng: np.random.Generator, total: int
+) -> Measured:
+    if labels is None:
+        return absent(NO_LABELS)
+    classes = len(np.unique(labels))
+    if not 2 <= classes < len(labels):
+        return absent(f"a silhouette needs at least 2 classes, found {classes}")
+    each = silhouette_samples(latents, labels)
+    return mean_of(each, rng, note=f"{len(latents):,} of {total:,} images")

@@ -1,4 +1,4 @@
-"""The judge: a small network that looks at images as the scorecard does, by classes and features."""
+"""The judge: a small network that sees images by class and by features, for the scorecard."""
 
 from reparam.evaluation.judge.judge import Judge, judge_for
 from reparam.evaluation.judge.network import FEATURES

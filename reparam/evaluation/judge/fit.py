@@ -46,10 +46,11 @@ def fitted(images: ImageSet, seed: int, device: str, progress: Progress | None) 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = JudgeNetwork(images.image_shape, classes)
-    network.to(device=device, memory_format=torch.channels_last)
+    network.to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     _train(network, images, seed, progress)
     network.eval()
-    _standardise(network, images, index[: MEASURED])
+    _standardise(network, images, index[:MEASURED])
     return network.requires_grad_(False)
 
 
@@ -66,7 +67,9 @@ def _train(network: JudgeNetwork, images: ImageSet, seed: int, progress: Progres
         while len(order) < BATCH:  # whole batches: batch norm needs more than one image
             order = torch.cat([order, torch.randperm(len(index), generator=generator)])
         rows, order = index[order[:BATCH]], order[BATCH:]
-        x = augmented(from_bytes(torch.from_numpy(reader.take(rows.numpy()))), shift, ROTATE, generator)
+        x = augmented(
+            from_bytes(torch.from_numpy(reader.take(rows.numpy()))), shift, ROTATE, generator
+        )
         x = x.to(device)
         rate = LEARNING_RATE * min((step + 1) / (WARM_UP * steps), 1) * (1 - step / steps)
         out = network(x)

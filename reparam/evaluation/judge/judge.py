@@ -6,7 +6,6 @@ import inspect
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,8 @@ from reparam.types import IndexArray
 SEED = 0
 BATCH = 500
 KIND = "judge"
-_CODE: tuple[ModuleType, ...] = (network, fit, augment, muon)
-"""What decides on a judge besides the data; a change of one of them makes another judge."""
+_CODE = "".join(inspect.getsource(module) for module in (network, fit, augment, muon))
+"""What decides on a judge besides the data; a change of it makes another judge."""
 
 JudgedImages = Float[np.ndarray, "N H W C"] | Int[np.ndarray, "N H W C"]
 """Bytes, or floats in [0, 1]."""
@@ -132,7 +131,9 @@ def judge_for(images: ImageSet, *, progress: Progress | None = None, device: str
         classes = None if images.labels is None else len(images.class_names)
         found = JudgeNetwork(images.image_shape, classes)
         found.load_state_dict(tensors)
-        found.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        found.to(device)
+        found.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        found.eval().requires_grad_(False)
         return Judge(found, images.image_shape, images.class_names, **state, from_cache=True)
     started = time.perf_counter()
     trained = fit.fitted(images, SEED, device, progress)
@@ -153,10 +154,7 @@ def judge_for(images: ImageSet, *, progress: Progress | None = None, device: str
 
 def cache_path(images: ImageSet) -> Path:
     """Where the judge of these images is kept."""
-    digest = hashlib.sha256(images.fingerprint().encode())
-    for module in _CODE:
-        digest.update(inspect.getsource(module).encode())
-    digest.update(str(SEED).encode())
+    digest = hashlib.sha256(f"{SEED} {images.fingerprint()} {_CODE}".encode())
     name = f"{digest.hexdigest()[:32]}.safetensors"
     return platformdirs.user_cache_path("reparam") / "judges" / name
 

@@ -1,6 +1,7 @@
 """The judge's network: images → 64 features → classes, or → images where there are no labels."""
 
 import math
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -74,7 +75,7 @@ class ImageHead(nn.Module):
             nn.Sequential(
                 nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()
             )
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            for before, after in pairwise(widths)
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 

@@ -32,7 +32,13 @@ class Quality:
 
 
 def image_quality(found: Pictures, originals: Pictures) -> Quality:
-    """Each metric image by image, pixels in [0, 1], then its mean and standard error.
+    """Each metric image by image, pixels in [0, 1], then its mean and standard error."""
+    each = quality_of_each(found, originals)
+    return Quality(len(originals), **{name: _estimate(each[name]) for name in each})
+
+
+def quality_of_each(found: Pictures, originals: Pictures) -> dict[str, Float[np.ndarray, " N"]]:
+    """``mse``, ``psnr`` and ``ssim`` of each image, pixels in [0, 1].
 
     PSNR is 10 · log10(1 / MSE), infinite for an exact copy. SSIM is that of Wang et al. 2004 with
     its Gaussian window (σ = 1.5, 11 × 11 pixels), which is narrowed for sides below 6 pixels.
@@ -55,8 +61,8 @@ def image_quality(found: Pictures, originals: Pictures) -> Quality:
         assert isinstance(ssim, torch.Tensor)  # a tuple only with options that are not passed
         mse = (preds - target).square().flatten(1).mean(1)
         parts.append(torch.stack([mse, psnr.reshape(-1), ssim.reshape(-1)]))
-    mse, psnr, ssim = torch.cat(parts, 1).double()
-    return Quality(len(originals), _estimate(mse), _estimate(psnr), _estimate(ssim))
+    rows = torch.cat(parts, 1).double().numpy()
+    return dict(zip(("mse", "psnr", "ssim"), rows, strict=True))
 
 
 def ssim_sigma(side: int) -> float:
@@ -71,9 +77,8 @@ def _channels_first(images: Pictures) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(images, np.float32)).permute(0, 3, 1, 2)
 
 
-def _estimate(values: torch.Tensor) -> Estimate:
-    n = len(values)
-    mean = values.mean().item()
+def _estimate(values: Float[np.ndarray, " N"]) -> Estimate:
+    n, mean = len(values), float(values.mean())
     if n < 2 or not math.isfinite(mean):
         return Estimate(mean, math.nan)
-    return Estimate(mean, values.std().item() / math.sqrt(n))
+    return Estimate(mean, float(values.std(ddof=1)) / math.sqrt(n))

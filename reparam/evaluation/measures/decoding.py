@@ -1,0 +1,128 @@
+"""What a decoder does along paths and there and back: jumps, and latents that are not found again.
+
+These take functions, not models, so that they can be tried on maps whose answer is known.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch.func import jvp
+
+from reparam.evaluation.measures.measured import Measured, mean_of
+from reparam.types import Images, LatentArray, Latents, PerExample
+
+Pictures = Float[np.ndarray, "N H W C"]
+Path = Callable[[Latents, Latents, PerExample], Latents]
+
+TIMES = 8
+"""Points on a path at which its speed is taken."""
+
+BATCH = 256
+
+
+def cycle_error(
+    z: LatentArray,
+    decode: Callable[[LatentArray], Pictures],
+    encode_mean: Callable[[Pictures], LatentArray],
+    *,
+    rng: np.random.Generator,
+) -> dict[str, Measured]:
+    """How far the encoder finds a latent from where it was decoded: ‖z − mean q(z | decode(z))‖.
+
+    ``cycle_error`` is the mean over z (N, d), usually draws from the prior, in latent units;
+    ``cycle_error_relative`` the same over the root mean square distance of z to its mean, so that
+    latent spaces of different scale compare: about 1 where the encoder answers the same to all.
+    0 where the encoder inverts the decoder; there is no ideal value for a posterior of some width.
+    """
+    z = np.asarray(z, np.float64)
+    found = encode_mean(decode(z.astype(np.float32)))
+    distances = np.linalg.norm(z - found, axis=1)
+    spread = float(np.sqrt(np.square(z - z.mean(0)).sum(1).mean()))
+    measured = {"cycle_error": mean_of(distances, rng, note="in latent units")}
+    if spread > 0:
+        note = "over the root mean square distance of z to its mean"
+        measured["cycle_error_relative"] = mean_of(distances / spread, rng, note=note)
+    return measured
+
+
+def path_length(
+    decode: Callable[[Latents], Images],
+    features: Callable[[Images], Float[torch.Tensor, "B f"]],
+    ends: tuple[LatentArray, LatentArray],
+    *,
+    rng: np.random.Generator,
+    along: Literal["slerp", "lerp"] = "slerp",
+    device: str = "cpu",
+) -> dict[str, Measured]:
+    """Perceptual path length between pairs of latents (P, d), and how unevenly it is walked.
+
+    With γ from one end (t = 0) to the other (t = 1), and v(t) = ∂/∂t features(decode(γ(t))) by a
+    Jacobian-vector product:
+
+    ``path_length`` is E ‖v(t)‖², in squared feature units over a whole path: the limit ε → 0 of
+    the perceptual path length E d(G(γ(t)), G(γ(t + ε))) / ε² (Karras et al. 2019, section 4.1),
+    with squared distance in these features in place of LPIPS.
+    ``path_unevenness`` is E[‖v‖²] / E[‖v‖]² along a path, averaged over paths: 1 at constant speed
+    (Cauchy-Schwarz), more the more of the change comes in jumps; it has no unit.
+
+    ``along``: "slerp" for priors like N(0, I), "lerp" for a box. Each path is sampled at 8 times,
+    one in each eighth. The intervals are over paths. ``decode`` and ``features`` take and give
+    tensors, row by row (batch norm in evaluation mode), and need forward-mode derivatives.
+    """
+    path: Path = {"slerp": slerp, "lerp": lerp}[along]
+    start, end = (np.repeat(np.asarray(x, np.float32), TIMES, axis=0) for x in ends)
+    times = (np.arange(len(start)) % TIMES + rng.uniform(size=len(start))) / TIMES
+    t = times.astype(np.float32)
+    speeds = []
+    for first in range(0, len(start), BATCH):
+        a, b, when = (
+            torch.from_numpy(x[first : first + BATCH]).to(device) for x in (start, end, t)
+        )
+
+        def seen(when: torch.Tensor, a: torch.Tensor = a, b: torch.Tensor = b) -> torch.Tensor:
+            return features(decode(path(a, b, when)))
+
+        with torch.no_grad():
+            velocity = jvp(seen, (when,), (torch.ones_like(when),))[1]
+        speeds.append(velocity.norm(dim=1).cpu().double().numpy())
+    speed = np.concatenate(speeds).reshape(-1, TIMES)
+    energy, length = np.square(speed).mean(1), speed.mean(1)
+    moving = length > 0
+    measured = {
+        "path_length": mean_of(energy, rng, note=f"squared feature units a path, along {along}")
+    }
+    if moving.any():
+        measured["path_unevenness"] = mean_of(
+            energy[moving] / length[moving] ** 2, rng, reference=1.0, note=f"along {along}"
+        )
+    return measured
+
+
+def lerp(a: Latents, b: Latents, t: PerExample) -> Latents:
+    """The straight line."""
+    return a + t[:, None] * (b - a)
+
+
+def slerp(a: Latents, b: Latents, t: PerExample) -> Latents:
+    """Direction along the great circle at constant speed, length from ‖a‖ to ‖b‖ linearly.
+
+    For ends of equal length that is Shoemake's spherical interpolation (1985), and unlike it, it
+    stays bounded for ends of different length on opposite sides, which are common in two
+    dimensions. In one dimension, and from or to 0, there is no circle: a straight line.
+    """
+    if a.shape[1] == 1:
+        return lerp(a, b, t)
+    length_a, length_b = (x.norm(dim=1, keepdim=True) for x in (a, b))
+    u, v = a / length_a.clamp_min(1e-12), b / length_b.clamp_min(1e-12)
+    # Twice the half angles' arctangent: exact also for ends that are nearly the same or opposite.
+    angle = 2 * torch.atan2((u - v).norm(dim=1), (u + v).norm(dim=1))
+    sine = angle.sin().clamp_min(1e-12)
+    w = t[:, None]
+    turned = (((1 - t) * angle).sin() / sine)[:, None] * u + ((t * angle).sin() / sine)[:, None] * v
+    curved = ((1 - w) * length_a + w * length_b) * turned
+    plain = (angle < 1e-4) | (angle > torch.pi - 1e-4)
+    degenerate = plain | (length_a[:, 0] < 1e-6) | (length_b[:, 0] < 1e-6)
+    return torch.where(degenerate[:, None], lerp(a, b, t), curved)

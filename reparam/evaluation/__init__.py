@@ -4,11 +4,13 @@ from reparam.evaluation.denoising import add_noise
 from reparam.evaluation.inference import (
     as_bytes,
     as_floats,
+    carry_noise,
     check_images,
     check_latents,
     decode,
     encode,
     posterior_parameters,
+    prior_log_prob,
     reconstruct,
     sample_latents,
 )
@@ -20,12 +22,14 @@ __all__ = [
     "add_noise",
     "as_bytes",
     "as_floats",
+    "carry_noise",
     "check_images",
     "check_latents",
     "decode",
     "encode",
     "image_quality",
     "posterior_parameters",
+    "prior_log_prob",
     "reconstruct",
     "sample_latents",
 ]

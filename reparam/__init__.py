@@ -27,13 +27,17 @@ if TYPE_CHECKING:
         Delta,
         DiagonalNormal,
         Encoder,
+        FlowPrior,
         GaussianLikelihood,
+        GaussianPrior,
+        MixturePrior,
         ModelConfig,
+        Prior,
         StandardNormal,
         build_autoencoder,
     )
     from reparam.objective import ElboTerms, ObjectiveConfig, Weight, elbo_terms
-    from reparam.training import Run, RunConfig, TrainingConfig, preset_config, train
+    from reparam.training import Run, RunConfig, TrainingConfig, fit_prior, preset_config, train
 
 __all__ = [
     "AE",
@@ -50,10 +54,14 @@ __all__ = [
     "DiagonalNormal",
     "ElboTerms",
     "Encoder",
+    "FlowPrior",
     "GaussianLikelihood",
+    "GaussianPrior",
     "ImageSet",
+    "MixturePrior",
     "ModelConfig",
     "ObjectiveConfig",
+    "Prior",
     "ReparamError",
     "Run",
     "RunConfig",
@@ -65,6 +73,7 @@ __all__ = [
     "__version__",
     "build_autoencoder",
     "elbo_terms",
+    "fit_prior",
     "load",
     "load_images",
     "preset_config",
@@ -89,13 +98,17 @@ _ROOMS = {
         "Delta",
         "DiagonalNormal",
         "Encoder",
+        "FlowPrior",
         "GaussianLikelihood",
+        "GaussianPrior",
+        "MixturePrior",
         "ModelConfig",
+        "Prior",
         "StandardNormal",
         "build_autoencoder",
     ),
     "objective": ("ElboTerms", "ObjectiveConfig", "Weight", "elbo_terms"),
-    "training": ("Run", "RunConfig", "TrainingConfig", "preset_config", "train"),
+    "training": ("Run", "RunConfig", "TrainingConfig", "fit_prior", "preset_config", "train"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -21,7 +21,7 @@ from reparam.errors import ConfigError, RunError, unknown_name
 from reparam.evaluation import decode, encode, sample_latents
 from reparam.evaluation import reconstruct as reconstruct_pixels
 from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
-from reparam.model import Autoencoder
+from reparam.model import Autoencoder, FittedPrior
 from reparam.training import (
     IN_MEMORY,
     BackedOff,
@@ -31,6 +31,7 @@ from reparam.training import (
     Run,
     RunConfig,
     apply_config_file,
+    fit_prior,
     is_empty,
     mean_losses,
     preset_config,
@@ -150,8 +151,20 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         pixels, row_shape = self._pixels(X)
         return self._as_rows(reconstruct_pixels(model, pixels), row_shape)
 
+    def fit_prior(self: Fitted, X: Any, prior: FittedPrior = "mixture", seed: int = 0) -> Fitted:
+        """From now on samples come from a prior that is fitted to the latents of X.
+
+        ``prior``: gaussian, mixture or flow. Give the X that the model was fitted to. The model's
+        networks stay as they are; a run folder is not changed (`reparam fit-prior` does that).
+        Raises ConfigError for another prior, DataError for too few images.
+        """
+        model = self._fitted()
+        model.prior = fit_prior(model, self._pixels(X)[0], prior, seed)
+        return self
+
     def sample(self, n: int = 1, seed: int = 0) -> Rows:
-        """Decodings of n draws from the prior (an AE: from the box of its training latents)."""
+        """Decodings of n draws from the prior (an AE without a fitted one: from the box of its
+        training latents)."""
         model = self._fitted()
         if n < 1:
             raise ConfigError(f"n must be 1 or more, found {n}: raise it")
@@ -244,7 +257,7 @@ class DenoisingAE(_Estimator):
 
 
 def load(path: str | Path) -> AE | VAE | DenoisingAE:
-    """The fitted estimator of a run folder; its images are not needed.
+    """The fitted estimator of a run folder, with its fitted prior; its images are not needed.
 
     Images that it gives back are N × H × W × C, since a run does not know how X was laid out.
     Raises RunError when the run is missing, damaged, or from a newer version.

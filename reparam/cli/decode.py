@@ -37,7 +37,7 @@ def run(args: Sequence[str]) -> int:
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "decoded")
     check_target(out, overwrite=options.overwrite)
-    model = folder.load_model()
+    model = folder.load_model(own_prior=True)
     z = read_latents(options.latents, model.latent_dim)
     print(f"{len(z)} latents of {options.latents}", file=sys.stderr)
     write_images(out, LabelledImages(as_bytes(decode(model, z))), overwrite=options.overwrite)

@@ -74,7 +74,7 @@ def run(args: Sequence[str]) -> int:
     out = options.out or default_out(folder, "denoised")
     check_target(out, overwrite=options.overwrite)
     noise = noise_of(folder, options)
-    model = folder.load_model()
+    model = folder.load_model(own_prior=True)
     selection = select_images(folder, model, options.data, options.split)
     clean, noisy = selection.images, add_noise(selection.images, noise, options.seed)
     pixels = reconstruct(model, noisy)

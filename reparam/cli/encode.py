@@ -41,7 +41,7 @@ def run(args: Sequence[str]) -> int:
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "latents.csv")
     check_latents_target(out, overwrite=options.overwrite)
-    model = folder.load_model()
+    model = folder.load_model(own_prior=True)
     selection = select_images(folder, model, options.data, options.split)
     q = posterior_parameters(model, selection.images)
     table = LatentTable(selection.index, q["mu"], q.get("log_var"), selection.label_names())

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "encode": ("encode", "images to latents, as CSV, Parquet, .npy or .npz"),
     "decode": ("decode", "latents to images"),
     "sample": ("sample", "new images from the prior"),
+    "fit-prior": ("fit_prior", "a prior fitted to what the trained encoder does"),
 }
 
 EXIT_USAGE = 2

@@ -42,7 +42,7 @@ def run(args: Sequence[str]) -> int:
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "reconstructions")
     check_target(out, overwrite=options.overwrite)
-    model = folder.load_model()
+    model = folder.load_model(own_prior=True)
     selection = select_images(folder, model, options.data, options.split)
     pixels = reconstruct(model, selection.images)
     result = as_bytes(pixels)

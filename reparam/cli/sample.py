@@ -27,7 +27,8 @@ from reparam.training import Run
 class SampleOptions:
     """Draw latents from the prior and decode them to images.
 
-    An AE has no prior: it draws from the box of its training latents. A folder also gets the
+    The prior is the one that `reparam fit-prior` fitted, or else the one that the run was trained
+    with. An AE has none: it draws from the box of its training latents. A folder also gets the
     latents, as latents.csv.
     """
 

@@ -70,10 +70,27 @@ def reconstruct(model: Autoencoder, images: PixelArray) -> FloatImages:
 
 
 def sample_latents(model: Autoencoder, n: int, seed: int = 0) -> LatentArray:
-    """n draws from the prior; for an AE from the box of its training latents."""
+    """n draws from the model's prior: fixed, learned, or fitted; else an AE's box, (N, d)."""
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
-    return model.prior.sample(n, generator).cpu().numpy()
+    with torch.no_grad():
+        return model.prior.sample(n, generator).cpu().numpy()
+
+
+def carry_noise(model: Autoencoder, u: LatentArray) -> LatentArray:
+    """Standard normal noise as latents of the prior: u ~ N(0, I) gives z ~ p(z), (N, d)."""
+    check_latents(model, u)
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        return model.prior.from_normal(torch.from_numpy(u).to(device)).cpu().numpy()
+
+
+def prior_log_prob(model: Autoencoder, z: LatentArray) -> Float[np.ndarray, " N"]:
+    """log p(z) under the model's prior, in nats; −∞ where the density is 0."""
+    check_latents(model, z)
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        return model.prior.log_prob(torch.from_numpy(z).to(device)).cpu().numpy()
 
 
 def as_bytes(images: FloatImages) -> PixelArray:

@@ -4,7 +4,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from reparam.model import layer_table, parameter_counts
+from reparam.errors import RunError
+from reparam.model import Autoencoder, layer_table, parameter_counts
 from reparam.objective import Weight
 from reparam.training import Run, build_model, to_mapping
 
@@ -13,7 +14,8 @@ def run_facts(run: Run) -> dict[str, Any]:
     """Configuration, layers, parameter counts, weight, metrics and result, as JSON values.
 
     ``weight`` is the objective's weight in its three units; ``metrics`` has a mapping for each
-    finished epoch; ``result`` is None before the end. Needs neither the weights nor the images.
+    finished epoch; ``result`` is None before the end. ``prior`` says what samples are drawn from.
+    Needs not the images, and the weights only where a prior was fitted.
     """
     config, facts, record = run.config(), run.facts(), run.record()
     model = build_model(config, facts.image_shape)
@@ -28,7 +30,7 @@ def run_facts(run: Run) -> dict[str, Any]:
         "config": to_mapping(config),
         "layers": [{**asdict(row), "shape": list(row.shape)} for row in layer_table(model)],
         "parameters": parameter_counts(model),
-        "prior": model.prior.description,
+        "prior": _prior(run, model),
         "weight": {
             "r_loss_factor": weight.r_loss_factor,
             "sigma": weight.sigma,
@@ -45,6 +47,16 @@ def run_facts(run: Run) -> dict[str, Any]:
         "created": record["created"],
         "versions": record["versions"],
     }
+
+
+def _prior(run: Run, model: Autoencoder) -> str:
+    """What samples are drawn from, also where the weights or the fitted prior cannot be read."""
+    if not run.prior_file.exists():
+        return model.prior.description
+    try:
+        return run.load_model().prior.description
+    except RunError as error:
+        return f"a fitted prior that cannot be used ({error})"
 
 
 def best_epoch(metrics: list[dict[str, Any]]) -> int | None:

@@ -3,33 +3,50 @@
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
 from reparam.model.batches import BATCH, in_batches
 from reparam.model.blocks import use_native
-from reparam.model.config import ModelConfig
+from reparam.model.config import FittedPrior, ModelConfig
 from reparam.model.cost import LayerCost, StepCost, layer_costs, step_cost
 from reparam.model.layers import hidden_weights
 from reparam.model.likelihood import GaussianLikelihood, NormalPixels
 from reparam.model.networks import Decoder, Encoder
 from reparam.model.pixels import from_bytes, to_bytes
 from reparam.model.posterior import Delta, DiagonalNormal, Posterior
-from reparam.model.prior import Box, Prior, StandardNormal
+from reparam.model.prior import Prior, Told
+from reparam.model.priors import (
+    AnyFittedPrior,
+    AnyPrior,
+    Box,
+    FlowPrior,
+    GaussianPrior,
+    MixturePrior,
+    StandardNormal,
+    unfitted_prior,
+)
 from reparam.model.summary import LayerRow, layer_table, parameter_counts
 
 __all__ = [
     "BATCH",
+    "AnyFittedPrior",
+    "AnyPrior",
     "Autoencoder",
     "Box",
     "Decoder",
     "Delta",
     "DiagonalNormal",
     "Encoder",
+    "FittedPrior",
+    "FlowPrior",
     "GaussianLikelihood",
+    "GaussianPrior",
     "LayerCost",
     "LayerRow",
+    "MixturePrior",
     "ModelConfig",
     "NormalPixels",
     "Posterior",
     "Prior",
     "StandardNormal",
     "StepCost",
+    "Told",
     "build_autoencoder",
     "from_bytes",
     "hidden_weights",
@@ -39,5 +56,6 @@ __all__ = [
     "parameter_counts",
     "step_cost",
     "to_bytes",
+    "unfitted_prior",
     "use_native",
 ]

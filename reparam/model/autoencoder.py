@@ -7,7 +7,7 @@ from reparam.model.config import ModelConfig
 from reparam.model.likelihood import GaussianLikelihood
 from reparam.model.networks import Decoder, Encoder
 from reparam.model.posterior import Delta, DiagonalNormal, Posterior, posterior_type
-from reparam.model.prior import Box, StandardNormal, prior_type
+from reparam.model.priors import AnyPrior, model_prior
 from reparam.types import Images, Latents
 
 
@@ -23,7 +23,7 @@ class Autoencoder(nn.Module):
         encoder: Encoder,
         decoder: Decoder,
         posterior: type[Delta] | type[DiagonalNormal],
-        prior: StandardNormal | Box,
+        prior: AnyPrior,
         likelihood: GaussianLikelihood,
         latent_dim: int,
     ) -> None:
@@ -31,7 +31,7 @@ class Autoencoder(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
         self.posterior_type = posterior
-        self.prior = prior
+        self.prior: AnyPrior = prior
         self.likelihood = likelihood
         self.latent_dim = latent_dim
 
@@ -75,6 +75,6 @@ def build_autoencoder(
     posterior = posterior_type(config.posterior)
     encoder = Encoder(config, image_shape, posterior.parameters)
     decoder = Decoder(config, image_shape, encoder.feature_shape)
-    prior = prior_type(config.prior)(config.latent_dim)
     likelihood = GaussianLikelihood(variance)
+    prior = model_prior(config)
     return Autoencoder(encoder, decoder, posterior, prior, likelihood, config.latent_dim)

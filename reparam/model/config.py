@@ -8,7 +8,11 @@ from reparam.errors import ConfigError
 BlockOrder = Literal["act-norm", "norm-act"]
 OutputActivation = Literal["sigmoid", "tanh", "linear"]
 PosteriorName = Literal["delta", "diagonal-normal"]
-PriorName = Literal["standard-normal", "box"]
+PriorName = Literal["standard-normal", "box", "gaussian", "mixture"]
+"""Priors that a model is trained with."""
+
+FittedPrior = Literal["gaussian", "mixture", "flow"]
+"""Priors that are fitted to the latents of a trained encoder."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,11 @@ class ModelConfig:
     """q(z|x): delta is a point (AE), diagonal-normal a normal distribution around it (VAE)."""
 
     prior: PriorName = "standard-normal"
-    """p(z): standard-normal is N(0, I); box is uniform over the training latents' range (AE)."""
+    """p(z): standard-normal is N(0, I); box is uniform over the training latents' range (AE);
+    gaussian and mixture learn their means and covariances with a VAE."""
+
+    prior_components: int = 10
+    """Gaussians of the prior mixture."""
 
     latent_dim: int = 2
     """Dimensions d of the latent space."""
@@ -73,6 +81,7 @@ class ModelConfig:
         )
         positive = {
             "latent_dim": (self.latent_dim,),
+            "prior_components": (self.prior_components,),
             "encoder_filters": self.encoder_filters,
             "encoder_kernels": self.encoder_kernels,
             "encoder_strides": self.encoder_strides,

@@ -1,38 +1,66 @@
-"""p(z): where new latents are drawn from. Fixed (N(0, I)), or fitted afterwards (a box)."""
+"""p(z): what every prior can do. The families stand in ``priors/``, one file each."""
 
-import math
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
-from torch import nn
 
-from reparam.errors import ConfigError, RunError
-from reparam.model.posterior import DiagonalNormal, Posterior
+from reparam.errors import ConfigError, DataError
+from reparam.model.posterior import Posterior
 from reparam.types import Latents, PerExample
+
+Told = Callable[[str], None]
+"""Hears how far a long fit is, a line at a time."""
 
 
 @runtime_checkable  # beartype checks it under pytest
 class Prior(Protocol):
-    """A distribution over latents. Every density is in nats."""
+    """A distribution over latents. Every density is in nats.
 
-    needs_fit: bool
-    """Whether it is fitted to the latents of the training images once they are known."""
+    It is fixed, learned with the model (its parameters are the model's then, and ``kl`` is what
+    they learn from), or fitted to the latents of a frozen encoder by ``fit`` (Ghosh et al. 2020,
+    section 4; Dai & Wipf 2019, section 4).
+    """
 
-    description: str
+    kind: ClassVar[str]
+    """Its name among the priors."""
+
+    needs_fit: ClassVar[bool]
+    """Whether a model that has it is no use before ``fit``: training ends with it then."""
+
+    @property
+    def fitted(self) -> bool:
+        """Whether ``fit`` has been called: its numbers follow from latents, not from training."""
+        ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The arguments that make an empty prior of the same shape."""
+        ...
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Latents: ...
 
     def log_prob(self, z: Latents) -> PerExample: ...
 
+    def from_normal(self, u: Latents) -> Latents:
+        """Carries N(0, I) to the prior: u ~ N(0, I) gives z ~ p(z), continuously in u."""
+        ...
+
     def kl(self, q: Posterior, z: Latents) -> PerExample:
         """KL(q ‖ p) of each image: in closed form, or else estimated at ``z`` ~ q."""
         ...
 
-    def fit(self, z: Latents) -> None: ...
+    def fit(self, z: Latents, seed: int = 0, told: Told | None = None) -> None:
+        """Fits the prior to latents (N, d). Raises DataError for too few or collapsed ones."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]: ...
 
 
-def _estimated_kl(prior: Prior, q: Posterior, z: Latents) -> PerExample:
+def estimated_kl(prior: Prior, q: Posterior, z: Latents) -> PerExample:
     """−H(q) − log p(z), unbiased with one z ~ q. Raises ConfigError for a point."""
     entropy = q.entropy()
     if entropy is None:
@@ -43,86 +71,29 @@ def _estimated_kl(prior: Prior, q: Posterior, z: Latents) -> PerExample:
     return -entropy - prior.log_prob(z)
 
 
-class StandardNormal(nn.Module):
-    """N(0, I) in d dimensions."""
-
-    needs_fit = False
-    description = "N(0, I)"
-
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.latent_dim = latent_dim
-        self.register_buffer("device_marker", torch.zeros(0), persistent=False)
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
-        device = self.get_buffer("device_marker").device
-        return torch.randn(n, self.latent_dim, generator=generator, device=device)
-
-    def log_prob(self, z: Latents) -> PerExample:
-        return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
-
-    def kl(self, q: Posterior, z: Latents) -> PerExample:
-        """−½ Σ_j (1 + log σ_j² − μ_j² − σ_j²) (Kingma & Welling 2014, appendix B)."""
-        if isinstance(q, DiagonalNormal):
-            return -0.5 * (1 + q.log_var - q.mu.square() - q.log_var.exp()).sum(1)
-        return _estimated_kl(self, q, z)
-
-    def fit(self, z: Latents) -> None:
-        """Nothing to fit."""
+FEWEST = 20
+"""Latents below which nothing is fitted."""
 
 
-class Box(nn.Module):
-    """Uniform over the box of the training latents: how the article draws from an AE.
+def check_latents_to_fit(z: Latents) -> None:
+    """Raises DataError where no density can be fitted: too few latents, collapsed, or no numbers.
 
-    An AE has no prior of its own; ``sample`` and ``log_prob`` raise RunError before ``fit``.
+    The rule is at least 20, and more than two for each dimension.
     """
-
-    needs_fit = True
-    description = "the box of the training latents (an AE has no prior)"
-
-    low: torch.Tensor
-    high: torch.Tensor
-
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.register_buffer("low", torch.full((latent_dim,), torch.nan))
-        self.register_buffer("high", torch.full((latent_dim,), torch.nan))
-
-    def _require_fit(self) -> None:
-        if self.low.isnan().any():
-            raise RunError(
-                "an AE draws from the box of its training latents, which is known when training "
-                "has ended: finish it with `reparam resume`"
-            )
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
-        self._require_fit()
-        shape = (n, self.low.numel())
-        u = torch.rand(shape, generator=generator, device=self.low.device)
-        return self.low + (self.high - self.low) * u
-
-    def log_prob(self, z: Latents) -> PerExample:
-        self._require_fit()
-        inside = ((z >= self.low) & (z <= self.high)).all(1)
-        density = -(self.high - self.low).log().sum()
-        return torch.where(inside, density, -torch.inf)
-
-    def kl(self, q: Posterior, z: Latents) -> PerExample:
-        return _estimated_kl(self, q, z)
-
-    def fit(self, z: Latents) -> None:
-        self.low.copy_(z.amin(0))
-        self.high.copy_(z.amax(0))
-
-
-PRIORS: Mapping[str, type[StandardNormal] | type[Box]] = {
-    "standard-normal": StandardNormal,
-    "box": Box,
-}
-
-
-def prior_type(name: str) -> type[StandardNormal] | type[Box]:
-    """Raises ConfigError for an unknown name."""
-    if name not in PRIORS:
-        raise ConfigError(f"prior is one of {', '.join(PRIORS)}, found {name!r}")
-    return PRIORS[name]
+    n, d = z.shape
+    if n < max(FEWEST, 2 * d + 1):
+        raise DataError(
+            f"a prior is fitted to at least {max(FEWEST, 2 * d + 1)} latents in {d} dimensions, "
+            f"found {n}: train on more images, or with fewer latent dimensions"
+        )
+    if not z.isfinite().all():
+        raise DataError(
+            "a prior is fitted to finite latents, found infinite ones or no numbers: train again"
+        )
+    low, high = z.amin(0), z.amax(0)
+    # Latents that differ by rounding alone are one point to a density in float32.
+    if ((high - low) <= 1e-6 * z.abs().amax(0).clamp_min(1e-30)).all():
+        raise DataError(
+            "a prior is fitted to latents that differ, found the same for every image (the "
+            "encoder has collapsed): train again, with a larger --r-loss-factor for a VAE"
+        )

@@ -3,6 +3,14 @@
 from reparam.training.config import RunConfig, TrainingConfig
 from reparam.training.device import choose_device
 from reparam.training.events import BackedOff, Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.fitting import (
+    LatentFit,
+    PriorFit,
+    aggregate_latents,
+    fit_prior,
+    fit_run_prior,
+    latent_fit,
+)
 from reparam.training.folder import check_free, is_empty
 from reparam.training.interrupt import Interrupted
 from reparam.training.listeners import (
@@ -41,13 +49,16 @@ __all__ = [
     "Event",
     "Facts",
     "Interrupted",
+    "LatentFit",
     "Listener",
+    "PriorFit",
     "Run",
     "RunConfig",
     "Started",
     "StepDone",
     "Team",
     "TrainingConfig",
+    "aggregate_latents",
     "apply_config_file",
     "apply_recipe",
     "assemble",
@@ -55,7 +66,10 @@ __all__ = [
     "check_free",
     "check_tensorboard",
     "choose_device",
+    "fit_prior",
+    "fit_run_prior",
     "is_empty",
+    "latent_fit",
     "leads",
     "mean_losses",
     "planned",

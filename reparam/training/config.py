@@ -12,6 +12,9 @@ from reparam.objective import ObjectiveConfig
 
 OptimiserName = Literal["adam", "muon"]
 
+LEARNED = ("gaussian", "mixture")
+"""Priors that have nothing but their KL to learn from."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -157,6 +160,12 @@ class RunConfig:
             raise ConfigError(
                 "a point has no finite KL to a continuous prior, found posterior delta with "
                 "regulariser kl: take regulariser none, or posterior diagonal-normal"
+            )
+        if self.model.prior in LEARNED and self.objective.regulariser != "kl":
+            raise ConfigError(
+                f"a prior is learned through the KL term, found prior {self.model.prior} with "
+                f"regulariser {self.objective.regulariser}: take regulariser kl (a VAE), or fit a "
+                "prior after training with `reparam fit-prior`"
             )
         if not 0 <= self.seed < 2**32:
             raise ConfigError(

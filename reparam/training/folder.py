@@ -12,6 +12,7 @@ OWN_ENTRIES = frozenset(
     (
         "config.json",
         "model.safetensors",
+        "prior.safetensors",
         "metrics.jsonl",
         "result.json",
         "scorecard.json",

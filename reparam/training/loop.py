@@ -38,7 +38,8 @@ def train(
     """Trains ``run`` to its planned end, from its checkpoint where it has one.
 
     ``team``: the processes that train together, where there are several; all of them call this.
-    Returns the best model, in evaluation mode on the CPU. Raises Interrupted after Ctrl-C, when
+    Returns the best model with the prior that it was trained with, in evaluation mode on the CPU.
+    Raises Interrupted after Ctrl-C, when
     the checkpoint is written, NotFiniteError when a loss is no longer a number, RunError when
     another process writes the run, LostError when one of the team is gone, and DiscFullError, with
     the last checkpoint as it was.
@@ -116,7 +117,7 @@ class _Training:
         if self.team.leads:
             write_result(self.run, self.images, state.position, self.team, self.kernels)
         self.team.wait()
-        return self.run.load_model()
+        return self.run.load_model(own_prior=True)
 
     def take_up_sums(self) -> None:
         """The losses of the epoch so far are the first process' to go on with."""

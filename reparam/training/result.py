@@ -1,8 +1,10 @@
 """What a finished run came to: result.json, and the best weights with the prior fitted."""
 
+import warnings
 from typing import Any
 
 from reparam.data import SPLITS, ImageSet
+from reparam.errors import RunError
 from reparam.model import from_bytes, in_batches
 from reparam.training.determinism import what_held
 from reparam.training.run import Run
@@ -14,7 +16,7 @@ from reparam.training.validation import mean_losses
 def write_result(run: Run, images: ImageSet, position: Position, team: Team, kernels: str) -> None:
     """Fits the best weights' prior where it needs that, and writes the losses on every split."""
     config, device = run.config(), team.fabric.device
-    model = run.load_model().to(device)
+    model = run.load_model(own_prior=True).to(device)
     if model.prior.needs_fit:
         index = images.splits["train"]
         model.prior.fit(
@@ -40,3 +42,7 @@ def write_result(run: Run, images: ImageSet, position: Position, team: Team, ker
             losses = mean_losses(model, images.images, config.objective, config.seed, index)
             result[split] = {"images": len(index), **losses}
     run.write_json("result.json", result)
+    try:
+        run.load_model()
+    except RunError as error:  # nothing of the training: a prior that it left behind
+        warnings.warn(str(error), stacklevel=2)

@@ -13,10 +13,12 @@ import torch
 from reparam._version import __version__
 from reparam.data import NAMED_SOURCES, DataConfig, ImageSet, Progress, load_images
 from reparam.errors import ConfigError, RunError
-from reparam.model import Autoencoder, build_autoencoder
+from reparam.model import AnyFittedPrior, Autoencoder, build_autoencoder
 from reparam.objective import Weight
 from reparam.training.config import RunConfig
 from reparam.training.files import write_atomically
+from reparam.training.fitted_prior import FILE as PRIOR_FILE
+from reparam.training.fitted_prior import load_prior, save_prior
 from reparam.training.folder import check_free, empty
 from reparam.training.lock import writing
 from reparam.training.metrics import read_metrics
@@ -61,6 +63,11 @@ class Run:
     @property
     def weights(self) -> Path:
         return self.path / "model.safetensors"
+
+    @property
+    def prior_file(self) -> Path:
+        """A prior that was fitted after training; ``load_model`` says whether it can be used."""
+        return self.path / PRIOR_FILE
 
     @property
     def metrics_file(self) -> Path:
@@ -200,15 +207,28 @@ class Run:
     def save_model(self, model: Autoencoder, **state: Any) -> None:
         save_tensors(self.weights, model.state_dict(), "model", state)
 
-    def load_model(self) -> Autoencoder:
-        """The best weights so far, in evaluation mode on the CPU.
+    def load_model(self, *, own_prior: bool = False) -> Autoencoder:
+        """The best weights so far, in evaluation mode on the CPU, with the prior fitted to them.
 
-        Raises RunError when they are missing, damaged, or of another shape than config.json says.
+        ``own_prior``: with the prior that the run was trained with, whatever was fitted since.
+        Raises RunError when the weights are missing, damaged, or of another shape than config.json
+        says, and when a fitted prior is damaged or of other weights.
         """
         tensors, _ = load_tensors(self.weights, "model")
         model = build_model(self.config(), self.facts().image_shape)
         load_weights(model, tensors, self.weights)
+        fitted = None if own_prior else load_prior(self.path, tensors)
+        if fitted is not None:
+            model.prior = fitted
         return model.eval()
+
+    def save_prior(self, prior: AnyFittedPrior, **facts: Any) -> None:
+        """Keeps a prior that was fitted to the latents of the best weights; ``facts`` say how."""
+        save_prior(self.path, prior, load_tensors(self.weights, "model")[0], facts)
+
+    def forget_prior(self) -> None:
+        """Back to the prior that the run was trained with."""
+        self.prior_file.unlink(missing_ok=True)
 
     def result(self) -> dict[str, Any] | None:
         """What the finished run came to; None while it is unfinished."""
@@ -219,6 +239,11 @@ class Run:
         if missing:
             raise RunError(f"{self._result_file}: {', '.join(missing)} missing; train it again")
         return result
+
+    def check_finished(self, rule: str) -> None:
+        """Raises RunError for an unfinished run, saying the ``rule``."""
+        if self.result() is None:
+            raise RunError(f"{self.path}: {rule}, found an unfinished one; {self.way_on()}")
 
     def forget_result(self) -> None:
         """The run goes on: what it came to is no longer true."""

@@ -71,7 +71,8 @@ class State:
     def check(self) -> None:
         """Raises NotFiniteError when a weight, or what the optimiser knows of it, is no number."""
         # A prior that is fitted after training has no numbers yet.
-        model = {k: v for k, v in self.model.state_dict().items() if not k.startswith("prior.")}
+        later = {f"prior.{name}" for name, _ in self.model.prior.named_buffers()}
+        model = {k: v for k, v in self.model.state_dict().items() if k not in later}
         optimiser = {f"the optimiser's {k}": v for k, v in self.optimiser.tensors().items()}
         check_weights(model | optimiser, self.position.epoch + 1)
 

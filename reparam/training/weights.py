@@ -21,15 +21,17 @@ def save_tensors(path: Path, tensors: dict[str, torch.Tensor], kind: str, state:
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     # One key: the library writes several in an order that changes from run to run.
     facts = {"kind": kind, "format": FORMAT, "state": state}
-    header = json.dumps({**facts, "digest": _digest(facts, plain)})
+    header = json.dumps({**facts, "digest": digest_of(facts, plain)})
     write_atomically(path, save(plain, metadata={"reparam": header}))
 
 
-def load_tensors(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], Any]:
+def load_tensors(
+    path: Path, kind: str, mend: str = "restore it or train again"
+) -> tuple[dict[str, torch.Tensor], Any]:
     """The tensors and the state of a file that ``save_tensors`` wrote.
 
-    Raises RunError, naming the file, when it is missing, damaged (by one bit), foreign, or from a
-    newer version.
+    ``mend``: what one does about a damaged one. Raises RunError, naming the file, when it is
+    missing, damaged (by one bit), foreign, or from a newer version.
     """
     if not path.is_file():
         raise RunError(
@@ -42,24 +44,19 @@ def load_tensors(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], Any]:
             # Clones: the file must not stay mapped, or Windows cannot replace it.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(
-            f"{path}: damaged or not a safetensors file ({error}); restore it or train again"
-        ) from error
+        raise RunError(f"{path}: damaged or not a safetensors file ({error}); {mend}") from error
     if header.get("kind") != kind:
         found = header.get("kind", "a file of another program")
         raise RunError(f"{path}: expected a reparam {kind}, found {found}; restore the right file")
     check_format(path, header.get("format"))
     digest = header.pop("digest", None)  # None: written before files had one
-    if digest not in (None, _digest(header, tensors)):
-        raise RunError(
-            f"{path}: damaged, its values are not those that were written; restore it or train "
-            "again"
-        )
+    if digest not in (None, digest_of(header, tensors)):
+        raise RunError(f"{path}: damaged, its values are not those that were written; {mend}")
     return tensors, header["state"]
 
 
-def _digest(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
-    """A checksum of everything that a file says: safetensors has none of its own."""
+def digest_of(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
+    """A checksum of facts and tensors: safetensors has none of its own."""
     digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16)
     for name in sorted(tensors):
         tensor = tensors[name]

@@ -1,0 +1,36 @@
+"""Covariances as any numbers: lower triangular factors with the diagonal's logarithm inside."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from reparam.types import Latents
+
+FLOOR = 1e-6
+"""Least share of the largest eigenvalue that an eigenvalue of a fitted covariance has."""
+
+
+def lower(raw: Float[Tensor, "*k d d"]) -> Float[Tensor, "*k d d"]:
+    """L, with Σ = L Lᵀ: below the diagonal as ``raw``, on it exp(raw). Any raw gives one."""
+    return raw.tril(-1) + torch.diag_embed(raw.diagonal(dim1=-2, dim2=-1).exp())
+
+
+def raw_of(factor: Float[Tensor, "*k d d"]) -> Float[Tensor, "*k d d"]:
+    """The inverse of ``lower``."""
+    return factor.tril(-1) + torch.diag_embed(factor.diagonal(dim1=-2, dim2=-1).log())
+
+
+def fitted_normal(z: Latents) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
+    """Mean and lower factor of the maximum-likelihood normal distribution, in float64.
+
+    Latents may lie on a line or plane (dead dimensions of an AE), where the likelihood has no
+    maximum: eigenvalues below a millionth of the largest are raised to it.
+    """
+    z = z.double()
+    mean = z.mean(0)
+    covariance = (z - mean).T @ (z - mean) / len(z)
+    values, vectors = torch.linalg.eigh(covariance)
+    least = FLOOR * values[-1]
+    if values[0] < least:
+        covariance = (vectors * values.clamp_min(least)) @ vectors.T
+    return mean, torch.linalg.cholesky(covariance)

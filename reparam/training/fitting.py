@@ -1,0 +1,112 @@
+"""A prior fitted after training to what the frozen encoder does, and what that gains."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from reparam.data import ImageSet
+from reparam.model import (
+    AnyFittedPrior,
+    Autoencoder,
+    FittedPrior,
+    Prior,
+    StandardNormal,
+    Told,
+    from_bytes,
+    in_batches,
+    unfitted_prior,
+)
+from reparam.training.run import Run
+from reparam.types import IndexArray, Latents, PixelArray
+
+
+@dataclass(frozen=True)
+class LatentFit:
+    """How likely latents are under a prior: mean log p(z), in nats per image."""
+
+    prior: str
+    nats: float
+    standard_error: float
+    """Of ``nats``, over the images."""
+    nats_per_dimension: float
+    outside: float
+    """Share of the latents whose density is 0: one of them makes ``nats`` −∞."""
+
+
+@dataclass(frozen=True)
+class PriorFit:
+    """A prior fitted to ``fitted_to`` latents, beside the fixed and own priors, held out."""
+
+    prior: AnyFittedPrior
+    fitted_to: int
+    split: str
+    """The images whose latents ``before`` and ``after`` are about; train where none is held out."""
+    images: int
+    before: tuple[LatentFit, ...]
+    """N(0, I), and the prior that the model was trained with where that is another one."""
+    after: LatentFit
+
+
+def aggregate_latents(
+    model: Autoencoder, images: PixelArray, seed: int = 0, index: IndexArray | None = None
+) -> Latents:
+    """One z ~ q(z|x) for each image (an AE's point): draws from the aggregate posterior, (N, d)."""
+    generator = torch.Generator(next(model.parameters()).device).manual_seed(seed)
+    return in_batches(
+        model, images, lambda b: model.posterior(from_bytes(b)).rsample(generator), index
+    )
+
+
+def latent_fit(prior: Prior, z: Latents) -> LatentFit:
+    """The mean log-density of latents (N, d) under a prior; −∞ where one has density 0."""
+    with torch.no_grad():
+        each = prior.log_prob(z).double()
+    mean = each.mean().item()
+    finite = each[each.isfinite()]
+    error = finite.std().item() / len(finite) ** 0.5 if len(finite) > 1 else np.nan
+    outside = 1 - len(finite) / len(each)
+    return LatentFit(prior.description, mean, error, mean / z.shape[1], outside)
+
+
+def fit_prior(
+    model: Autoencoder,
+    images: PixelArray,
+    kind: FittedPrior,
+    seed: int = 0,
+    index: IndexArray | None = None,
+    told: Told | None = None,
+) -> AnyFittedPrior:
+    """A prior for ``model``, fitted to one z ~ q(z|x) of each image (Ghosh et al. 2020, section 4).
+
+    ``index``: to these of the images only. The model is left as it was, and so is torch's global
+    random state. Raises DataError for too few images or collapsed latents, ConfigError for a kind
+    that is not fitted.
+    """
+    with torch.random.fork_rng(devices=[]):
+        prior = unfitted_prior(kind, {"latent_dim": model.latent_dim})
+    if told is not None:
+        told(f"encoding {len(images) if index is None else len(index)} images")
+    prior.fit(aggregate_latents(model, images, seed, index), seed, told)
+    return prior
+
+
+def fit_run_prior(
+    run: Run, images: ImageSet, kind: FittedPrior, seed: int = 0, told: Told | None = None
+) -> PriorFit:
+    """Fits a prior to the run's training images, judges it on held-out ones, and keeps it.
+
+    Raises RunError for an unfinished run, and what `fit_prior` raises.
+    """
+    run.check_finished("a prior is fitted to a finished run")
+    model = run.load_model(own_prior=True)
+    train = images.splits["train"]
+    prior = fit_prior(model, images.images, kind, seed, train, told)
+    split = images.held_out()
+    z = aggregate_latents(model, images.images, seed, images.splits[split])
+    normal = StandardNormal(model.latent_dim)
+    others = [normal] if model.prior.kind == normal.kind else [normal, model.prior]
+    before = tuple(latent_fit(other, z) for other in others)
+    after = latent_fit(prior, z)
+    run.save_prior(prior, seed=seed, images=len(train), split=split, held_out=asdict(after))
+    return PriorFit(prior, len(train), split, len(z), before, after)

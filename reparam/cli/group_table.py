@@ -45,7 +45,7 @@ def _add(table: Table, groups: Sequence[Group], name: str, entry: Entry) -> None
     if all(cell == "–" for cell in cells):
         return
     if len(groups) == 2:
-        gain = None if entry.better == "neither" else improvement(*groups, name)
+        gain = None if entry.better == "neither" else improvement(groups[0], groups[1], name)
         cells.append(_interval(gain, entry))
     table.add_row(f"  {entry.en}{unit}", *cells)
 

@@ -1,24 +1,27 @@
 """The rows of the scorecard that look at what draws of a prior decode to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
-from reparam.evaluation.inference import decode, encode
+from reparam.evaluation.inference import decode
 from reparam.evaluation.measures.classes import class_area_gini, class_balance
 from reparam.evaluation.measures.decoding import cycle_error, path_length
 from reparam.evaluation.measures.fidelity import (
-    density_coverage,
     frechet_distance,
     kernel_distance,
-    precision_recall,
-    unlikely_share,
 )
 from reparam.evaluation.measures.measured import Measured, absent
+from reparam.evaluation.measures.support import density_coverage, precision_recall, unlikely_share
 from reparam.evaluation.scoring.priors import Candidate
 from reparam.evaluation.scoring.subject import Subject
+from reparam.model import Box, in_batches
 from reparam.types import LatentArray
+
+PATHS = 200
+"""Pairs of draws between which the decoder is followed."""
 
 GRID = 60
 """Points along each side of the plane on which the classes' areas are counted."""
@@ -51,10 +54,8 @@ def decoded_rows(
     images = decode(of.model, z)
     features = of.judge.features(images)
     found = _fidelity(of, features, real, key)
-    found["cycle_error"] = cycle_error(
-        z, lambda latents: decode(of.model, latents), lambda x: encode(of.model, x), of.rng(key)
-    )
-    found["path_length"] = _path_length(of, prior)
+    found |= cycle_error(z, lambda _: images, _encoder(of), rng=of.rng(f"cycle {key}"))
+    found |= _paths(of, prior)
     classes, counts = _classes(of, prior, images, real)
     return found | classes, counts
 
@@ -72,7 +73,7 @@ def _fidelity(
         **density_coverage(held_out, fake, train, rng=of.rng(f"density {key}")),
     }
     found["unlikely_share"] = unlikely_share(
-        real.train, held_out, features, of.rng(f"unlikely {key}")
+        real.train, held_out, features, rng=of.rng(f"unlikely {key}")
     )
     return found
 
@@ -84,38 +85,41 @@ def _classes(
     if of.shares is None or real.labels is None:
         return dict.fromkeys(names, absent("the images have no labels")), {}
     judged = of.judge.labels(images)
-    found = class_balance(judged, of.shares, of.rng(f"classes {prior.kind}"), real.labels)
+    found = class_balance(
+        judged, of.shares, rng=of.rng(f"classes {prior.kind}"), reference_labels=real.labels
+    )
     found["class_gini"] = _areas(of, prior)
     counts = np.bincount(judged, minlength=len(of.class_names)).tolist()
     return found, dict(zip(of.class_names, counts, strict=True))
 
 
 def _areas(of: Subject, prior: Candidate) -> Measured:
-    cells = _cells(of, prior)
-    if cells is None:
-        return absent("areas are of a plane: two latent dimensions, and a prior with quantiles")
-    return class_area_gini(
-        of.judge.labels(decode(of.model, cells)),
-        len(of.class_names),
-        of.rng(f"areas {prior.kind}"),
-    )
-
-
-def _cells(of: Subject, prior: Candidate) -> LatentArray | None:
-    """Middles of cells that hold equal shares of the prior."""
+    """Of the classes on the plane, cells holding equal shares of the prior."""
+    assert of.shares is not None
     if of.model.latent_dim != 2:
-        return None
-    u = (np.arange(GRID) + 0.5) / GRID
-    return prior.at_quantiles(np.stack(np.meshgrid(u, u), -1).reshape(-1, 2).astype(np.float32))
+        return absent("areas are those of a plane")
+    middles = norm.ppf((np.arange(GRID) + 0.5) / GRID)
+    u = np.stack(np.meshgrid(middles, middles), -1).reshape(-1, 2)
+    cells = prior.at(u.astype(np.float32))
+    return class_area_gini(of.judge.labels(decode(of.model, cells)), of.shares)
 
 
-def _path_length(of: Subject, prior: Candidate) -> Measured:
-    rng = of.rng(f"path {prior.kind}")
-    ends = prior.draw(2 * 500, of.torch_seed(f"path {prior.kind}"))
+def _encoder(of: Subject) -> Callable[[np.ndarray], LatentArray]:
+    """The mean of q(z|x) of float pixels, as they come from the decoder."""
+
+    def encode(images: np.ndarray) -> LatentArray:
+        batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+        return in_batches(of.model, batch, of.model.encode).numpy()
+
+    return encode
+
+
+def _paths(of: Subject, prior: Candidate) -> dict[str, Measured]:
+    ends = prior.draw(2 * PATHS, of.torch_seed(f"path {prior.kind}"))
     return path_length(
         of.model.decode,
         of.judge.feature_module,
-        np.stack([ends[:500], ends[500:]]),
-        rng,
-        spherical=prior.kind != "box",
+        (ends[:PATHS], ends[PATHS:]),
+        rng=of.rng(f"path {prior.kind}"),
+        along="lerp" if prior.kind == Box.kind else "slerp",
     )

@@ -9,7 +9,7 @@ from reparam.evaluation.denoising import add_noise
 from reparam.evaluation.inference import as_floats, decode, reconstruct
 from reparam.evaluation.likelihood import importance_weighted
 from reparam.evaluation.measures.measured import Measured, absent, mean_of
-from reparam.evaluation.measures.reconstruction import reconstruction
+from reparam.evaluation.measures.reconstruction import feature_distance, reconstruction_quality
 from reparam.evaluation.scoring.subject import Subject, posterior_at
 from reparam.model import BATCH, from_bytes
 from reparam.objective import ObjectiveConfig
@@ -21,8 +21,12 @@ NOISY_IMAGES = 2_000
 def image_rows(of: Subject) -> dict[str, Measured]:
     """Reconstructions from z ~ q(z|x), noise removed, and likelihoods where there is one."""
     part = of.held_out
-    found = reconstruction(
-        decode(of.model, part.z), as_floats(part.images), of.judge, of.rng("reconstruction")
+    decoded = decode(of.model, part.z)
+    found = reconstruction_quality(
+        decoded, as_floats(part.images), rng=of.rng("reconstruction quality")
+    )
+    found["feature_distance"] = feature_distance(
+        of.judge.features(decoded), of.judge.features(part.images), rng=of.rng("feature distance")
     )
     return {**found, "noise_removed": _noise_removed(of), **_likelihoods(of)}
 

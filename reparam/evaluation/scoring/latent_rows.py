@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 
+from reparam.evaluation.inference import prior_log_prob
 from reparam.evaluation.measures.gaps import AggregatePosterior, prior_gaps
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.measures.moments import gaussian_kl, off_centre, radius_99
@@ -14,6 +14,7 @@ from reparam.evaluation.measures.rate import active_units, kl_per_dimension, rat
 from reparam.evaluation.measures.symmetry import asymmetry
 from reparam.evaluation.scoring.priors import Candidate
 from reparam.evaluation.scoring.subject import Subject
+from reparam.model import StandardNormal
 from reparam.types import LatentArray
 
 GAPS_UP_TO = 10
@@ -46,12 +47,14 @@ def rate_rows(of: Subject) -> dict[str, Measured]:
     if part.log_var is None:
         why = absent("a point has no rate")
         return dict.fromkeys(("rate", "mutual_information", "aggregate_kl", "active_units"), why)
-    with torch.no_grad():
-        log_prob = of.model.prior.log_prob(torch.from_numpy(part.z)).double().numpy()
-    found = rate_decomposition(
-        part.mu, part.log_var, part.z, of.rng("rate"), prior_log_prob=log_prob
-    )
-    return {**found, "active_units": active_units(part.mu)}
+    own = None
+    if of.model.prior.kind != StandardNormal.kind:
+
+        def own(z: LatentArray) -> np.ndarray:
+            return prior_log_prob(of.model, z)
+
+    found = rate_decomposition(part.mu, part.log_var, part.z, of.rng("rate"), prior_log_prob=own)
+    return found | active_units(part.mu, of.rng("active units"))
 
 
 def rate_of_dimensions(of: Subject) -> tuple[float, ...]:
@@ -66,7 +69,9 @@ def aggregate_posterior(of: Subject) -> AggregatePosterior | None:
     """q(z) over the training images; None where there are too many dimensions for a density."""
     if of.model.latent_dim > GAPS_UP_TO:
         return None
-    return AggregatePosterior.of(of.train.mu, of.train.log_var)
+    if of.train.log_var is None:
+        return AggregatePosterior.of_points(of.train.z, of.rng("aggregate posterior"))
+    return AggregatePosterior.of_posteriors(of.train.mu, of.train.log_var)
 
 
 def match_rows(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from reparam.evaluation.scoring.subject import Subject
-from reparam.model import Box, Prior, StandardNormal
+from reparam.model import Box, GaussianPrior, Prior, StandardNormal
 from reparam.types import LatentArray
 
 
@@ -20,6 +20,11 @@ class Candidate:
     @property
     def description(self) -> str:
         return self.prior.description
+
+    def at(self, u: LatentArray) -> LatentArray:
+        """Where standard normal noise (n, d) is carried to: equal shares stay equal shares."""
+        with torch.no_grad():
+            return np.asarray(self.prior.from_normal(torch.from_numpy(u)).cpu(), np.float32)
 
     def draw(self, n: int, seed: int) -> LatentArray:
         """n latents (n, d), a function of the seed."""

@@ -1,5 +1,6 @@
 """A trained model and held-out images → arrays and numbers."""
 
+from reparam.evaluation.binarising import binarised
 from reparam.evaluation.denoising import add_noise
 from reparam.evaluation.inference import (
     as_bytes,
@@ -12,6 +13,7 @@ from reparam.evaluation.inference import (
     reconstruct,
     sample_latents,
 )
+from reparam.evaluation.likelihood import importance_weighted
 from reparam.evaluation.quality import Estimate, Quality, image_quality
 
 __all__ = [
@@ -20,11 +22,13 @@ __all__ = [
     "add_noise",
     "as_bytes",
     "as_floats",
+    "binarised",
     "check_images",
     "check_latents",
     "decode",
     "encode",
     "image_quality",
+    "importance_weighted",
     "posterior_parameters",
     "reconstruct",
     "sample_latents",

@@ -3,10 +3,17 @@
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
 from reparam.model.batches import BATCH, in_batches
 from reparam.model.blocks import use_native
-from reparam.model.config import ModelConfig
+from reparam.model.config import LikelihoodName, ModelConfig
 from reparam.model.cost import LayerCost, StepCost, layer_costs, step_cost
 from reparam.model.layers import hidden_weights
-from reparam.model.likelihood import GaussianLikelihood, NormalPixels
+from reparam.model.likelihood import (
+    BernoulliLikelihood,
+    BernoulliPixels,
+    GaussianLikelihood,
+    Likelihood,
+    NormalPixels,
+    Pixels,
+)
 from reparam.model.networks import Decoder, Encoder
 from reparam.model.pixels import from_bytes, to_bytes
 from reparam.model.posterior import Delta, DiagonalNormal, Posterior
@@ -16,6 +23,8 @@ from reparam.model.summary import LayerRow, layer_table, parameter_counts
 __all__ = [
     "BATCH",
     "Autoencoder",
+    "BernoulliLikelihood",
+    "BernoulliPixels",
     "Box",
     "Decoder",
     "Delta",
@@ -24,8 +33,11 @@ __all__ = [
     "GaussianLikelihood",
     "LayerCost",
     "LayerRow",
+    "Likelihood",
+    "LikelihoodName",
     "ModelConfig",
     "NormalPixels",
+    "Pixels",
     "Posterior",
     "Prior",
     "StandardNormal",

@@ -106,10 +106,11 @@ def _print_run(facts: dict[str, Any]) -> None:
     )
     print_table(_layers(facts), "layers")
     if facts["metrics"]:
-        title = "training curve: loss in the article's units, factor · MSE + KL"
-        print_table(_curve(facts["metrics"]), title)
+        loss = "loss_article" if "train_loss_article" in facts["metrics"][0] else "loss_nats"
+        unit = {"loss_article": "the article's units, factor · MSE + KL", "loss_nats": "nats"}[loss]
+        print_table(_curve(facts["metrics"], loss), f"training curve: loss in {unit}")
         for part in ("train", "valid"):
-            losses = [line.get(f"{part}_loss_article") for line in facts["metrics"]]
+            losses = [line.get(f"{part}_{loss}") for line in facts["metrics"]]
             if None not in losses:
                 print(f"{part:5} {sparkline(losses)}")
     if result := facts["result"]:
@@ -145,12 +146,12 @@ def _layers(facts: dict[str, Any]) -> Table:
     return table
 
 
-def _curve(metrics: list[dict[str, Any]]) -> Table:
+def _curve(metrics: list[dict[str, Any]], loss: str) -> Table:
     """A few epochs, evenly spaced, the last among them."""
     table = new_table()
     columns = {
-        "train loss": ("train_loss_article", ".5g"),
-        "valid loss": ("valid_loss_article", ".5g"),
+        "train loss": (f"train_{loss}", ".5g"),
+        "valid loss": (f"valid_{loss}", ".5g"),
         "train mse": ("train_mse", ".5f"),
         "rate (nats)": ("train_rate_nats", ".2f"),
         "seconds": ("seconds", ".1f"),
@@ -184,6 +185,8 @@ def _result(result: dict[str, Any]) -> Table:
         table.add_column(f"{split} ({result[split]['images']:,})", justify="right")
     table.add_column("unit")
     for key, unit in UNITS.items():
+        if key not in result[splits[0]]:
+            continue
         table.add_row(key, *(f"{result[split][key]:.5g}" for split in splits), unit)
     return table
 

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -14,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from reparam.objective import shown_terms
 from reparam.training import BackedOff, Ended, EpochDone, Event, Listener, Started, StepDone
 
 REFRESH_SECONDS = 0.2
@@ -44,11 +46,14 @@ class _Pace:
     drawn: float = 0.0
 
 
-_SHOWN = ("r_loss_article", "rate_nats", "loss_article")
+def _of_split(metrics: Mapping[str, Any], split: str) -> dict[str, float]:
+    """An epoch's losses on one split, named as a step's are."""
+    begin = f"{split}_"
+    return {key[len(begin) :]: value for key, value in metrics.items() if key.startswith(begin)}
 
 
 def _terms(losses: Mapping[str, float]) -> str:
-    distortion, rate, loss = (losses[key] for key in _SHOWN)
+    distortion, rate, loss = shown_terms(losses)
     return f"distortion {_number(distortion)} + rate {rate:.2f} = {_number(loss)} nats"
 
 
@@ -89,10 +94,8 @@ def _bar(title: str, console: Console) -> Listener:
                 )
             case EpochDone():
                 metrics = event.metrics
-                losses = {key: metrics[f"train_{key}"] for key in _SHOWN}
-                progress.update(
-                    task, epoch=f"{metrics['epoch']}/{pace.epochs}", losses=_terms(losses)
-                )
+                losses = _terms(_of_split(metrics, "train"))
+                progress.update(task, epoch=f"{metrics['epoch']}/{pace.epochs}", losses=losses)
             case BackedOff():
                 done = event.epoch * pace.steps_per_epoch + event.batch
                 progress.update(task, completed=done)
@@ -115,7 +118,7 @@ def _lines(title: str) -> Listener:
                     f"{title}: {event.images} images, {event.epochs} epochs of "
                     f"{event.steps_per_epoch} batches, {event.device}, {event.precision}, "
                     f"{event.kernels} kernels; "
-                    "losses in nats, without the likelihood's constant (the article's units)",
+                    "losses in nats, without a normal likelihood's constant (the article's units)",
                     file=sys.stderr,
                 )
             case EpochDone():
@@ -131,14 +134,14 @@ def _epoch_line(event: EpochDone, pace: _Pace) -> str:
     metrics = event.metrics
     seconds = metrics["seconds"] - pace.seconds
     left = (pace.epochs - metrics["epoch"]) * metrics["seconds"] / metrics["epoch"]
-    parts = [
-        f"epoch {metrics['epoch']}/{pace.epochs}",
-        f"loss {_number(metrics['train_loss_article'])}",
-        f"mse {metrics['train_mse']:.5f} per pixel",
-        f"rate {metrics['train_rate_nats']:.2f} nats",
-    ]
-    if "valid_loss_article" in metrics:
-        parts.append(f"validation {_number(metrics['valid_loss_article'])}")
+    trained, held_out = _of_split(metrics, "train"), _of_split(metrics, "valid")
+    _, rate, loss = shown_terms(trained)
+    parts = [f"epoch {metrics['epoch']}/{pace.epochs}", f"loss {_number(loss)}"]
+    if "mse" in trained:
+        parts.append(f"mse {trained['mse']:.5f} per pixel")
+    parts.append(f"rate {rate:.2f} nats")
+    if held_out:
+        parts.append(f"validation {_number(shown_terms(held_out)[2])}")
     if seconds > 0:
         parts.append(f"{pace.images_per_epoch / seconds:,.0f} images/s")
     parts.append(f"{math.ceil(left)} s left")

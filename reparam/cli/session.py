@@ -9,7 +9,7 @@ from pathlib import Path
 from reparam.cli.progress import progress_listener
 from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
-from reparam.objective import Weight
+from reparam.objective import units_of
 from reparam.training import (
     Interrupted,
     Listener,
@@ -69,22 +69,26 @@ def follow(path: Path, processes: TrainingConfig) -> None:
 def _plan(config: RunConfig, images: ImageSet) -> str:
     """What is about to be trained, in one line."""
     height, width, channels = images.image_shape
-    weight = Weight(config.objective.r_loss_factor, height * width * channels)
+    factor, dimensions = config.objective.r_loss_factor, height * width * channels
+    units = units_of(config.model.likelihood, factor, dimensions)
     counts = ", ".join(f"{len(images.splits[split])} {split}" for split in SPLITS)
     line = (
         f"{config.preset}: {images.name}, {height} × {width} × {channels} ({counts} images), "
         f"{config.model.latent_dim} latent dimensions, seed {config.seed}"
     )
-    return f"{line}; {weight}" if config.objective.regulariser != "none" else line
+    return f"{line}; {units}" if config.objective.regulariser != "none" else line
 
 
 def _verdict(run: Run) -> str:
     result = run.result() or {}
     split = next(s for s in ("test", "valid", "train") if s in result)
     losses = result[split]
+    article = ""
+    if "loss_article" in losses:
+        article = f"mse {losses['mse']:.5f}, loss {losses['loss_article']:.4g} (article's units), "
     return (
         f"{run.path}: best epoch {result['best_epoch']} of {result['epochs']}; on "
-        f"{losses['images']} {split} images mse {losses['mse']:.5f}, loss "
-        f"{losses['loss_article']:.4g} (article's units), {losses['loss_nats']:.1f} nats; "
+        f"{losses['images']} {split} images {article}"
+        f"{losses['loss_nats']:.1f} nats; "
         f"{result['seconds']:.0f} s at {result['images_per_second']:,.0f} images/s"
     )

@@ -1,5 +1,6 @@
 """A trained model and held-out images → arrays and numbers."""
 
+from reparam.evaluation.binarising import binarised
 from reparam.evaluation.denoising import add_noise
 from reparam.evaluation.inference import (
     as_bytes,
@@ -15,6 +16,7 @@ from reparam.evaluation.inference import (
     sample_latents,
 )
 from reparam.evaluation.judge import Judge, judge_for
+from reparam.evaluation.likelihood import importance_weighted
 from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.quality import Estimate, Quality, image_quality
 from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS
@@ -49,6 +51,7 @@ __all__ = [
     "along_axis",
     "as_bytes",
     "as_floats",
+    "binarised",
     "carry_noise",
     "check_images",
     "check_latents",
@@ -56,6 +59,7 @@ __all__ = [
     "decode",
     "encode",
     "image_quality",
+    "importance_weighted",
     "in_words",
     "judge_for",
     "posterior_parameters",

@@ -6,20 +6,24 @@ from typing import Any
 
 from reparam.errors import RunError
 from reparam.model import Autoencoder, layer_table, parameter_counts
-from reparam.objective import Weight
+from reparam.objective import Weight, units_of
 from reparam.training import Run, build_model, to_mapping
+
+WEIGHTS = ("r_loss_factor", "sigma", "beta")
 
 
 def run_facts(run: Run) -> dict[str, Any]:
     """Configuration, layers, parameter counts, weight, metrics and result, as JSON values.
 
-    ``weight`` is the objective's weight in its three units; ``metrics`` has a mapping for each
-    finished epoch; ``result`` is None before the end. ``prior`` says what samples are drawn from.
-    Needs not the images, and the weights only where a prior was fitted.
+    ``weight`` is the objective's weight in its three units, where the likelihood has one;
+    ``metrics`` has a mapping for each finished epoch; ``result`` is None before the end. ``prior``
+    says what samples are drawn from. Needs not the images, and the weights only where a prior was
+    fitted.
     """
     config, facts, record = run.config(), run.facts(), run.record()
     model = build_model(config, facts.image_shape)
-    weight = Weight(config.objective.r_loss_factor, math.prod(facts.image_shape))
+    dimensions = math.prod(facts.image_shape)
+    units = units_of(config.model.likelihood, config.objective.r_loss_factor, dimensions)
     metrics, result = run.metrics(), run.result()
     return {
         "kind": "run",
@@ -32,10 +36,8 @@ def run_facts(run: Run) -> dict[str, Any]:
         "parameters": parameter_counts(model),
         "prior": _prior(run, model),
         "weight": {
-            "r_loss_factor": weight.r_loss_factor,
-            "sigma": weight.sigma,
-            "beta": weight.beta,
-            "in_words": str(weight),
+            **({key: getattr(units, key) for key in WEIGHTS} if isinstance(units, Weight) else {}),
+            "in_words": str(units),
         },
         "epochs_planned": config.training.epochs,
         "epochs_done": len(metrics),

@@ -3,10 +3,17 @@
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
 from reparam.model.batches import BATCH, in_batches
 from reparam.model.blocks import use_native
-from reparam.model.config import FittedPrior, ModelConfig
+from reparam.model.config import FittedPrior, LikelihoodName, ModelConfig
 from reparam.model.cost import LayerCost, StepCost, layer_costs, step_cost
 from reparam.model.layers import hidden_weights
-from reparam.model.likelihood import GaussianLikelihood, NormalPixels
+from reparam.model.likelihood import (
+    BernoulliLikelihood,
+    BernoulliPixels,
+    GaussianLikelihood,
+    Likelihood,
+    NormalPixels,
+    Pixels,
+)
 from reparam.model.networks import Decoder, Encoder
 from reparam.model.pixels import from_bytes, to_bytes
 from reparam.model.posterior import Delta, DiagonalNormal, Posterior
@@ -28,6 +35,8 @@ __all__ = [
     "AnyFittedPrior",
     "AnyPrior",
     "Autoencoder",
+    "BernoulliLikelihood",
+    "BernoulliPixels",
     "Box",
     "Decoder",
     "Delta",
@@ -39,9 +48,12 @@ __all__ = [
     "GaussianPrior",
     "LayerCost",
     "LayerRow",
+    "Likelihood",
+    "LikelihoodName",
     "MixturePrior",
     "ModelConfig",
     "NormalPixels",
+    "Pixels",
     "Posterior",
     "Prior",
     "StandardNormal",

@@ -13,11 +13,14 @@ PriorName = Literal["standard-normal", "box", "gaussian", "mixture"]
 
 FittedPrior = Literal["gaussian", "mixture", "flow"]
 """Priors that are fitted to the latents of a trained encoder."""
+Architecture = Literal["convolutional", "mlp"]
+HiddenActivation = Literal["tanh", "relu", "leaky-relu"]
+LikelihoodName = Literal["gaussian", "bernoulli"]
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The networks and the posterior. The likelihood's variance follows from the objective."""
+    """The parts of a model. The variance of a gaussian likelihood follows from the objective."""
 
     posterior: PosteriorName = "diagonal-normal"
     """q(z|x): delta is a point (AE), diagonal-normal a normal distribution around it (VAE)."""
@@ -31,6 +34,22 @@ class ModelConfig:
 
     latent_dim: int = 2
     """Dimensions d of the latent space."""
+
+    likelihood: LikelihoodName = "gaussian"
+    """p(x|z), pixel by pixel: gaussian is least squares; bernoulli is for black and white pixels,
+    and its loss for grey ones is the cross-entropy."""
+
+    architecture: Architecture = "convolutional"
+    """convolutional networks, or mlp: dense layers, which the widths below describe."""
+
+    encoder_widths: tuple[int, ...] = (200, 200)
+    """Outputs of each hidden dense layer of the encoder (mlp)."""
+
+    decoder_widths: tuple[int, ...] = (200, 200)
+    """Outputs of each hidden dense layer of the decoder (mlp)."""
+
+    hidden_activation: HiddenActivation = "tanh"
+    """What follows each hidden dense layer (mlp)."""
 
     encoder_filters: tuple[int, ...] = (32, 64, 64, 64)
     """Filters of each convolution of the encoder."""
@@ -66,7 +85,12 @@ class ModelConfig:
     """Whether batch normalisation stands before or after LeakyReLU in the decoder."""
 
     output_activation: OutputActivation = "sigmoid"
-    """What turns the last layer into pixels."""
+    """What turns the last layer into pixels; of a bernoulli likelihood always the sigmoid."""
+
+    @property
+    def decoder_output(self) -> OutputActivation:
+        """The decoder's own last step: a Bernoulli likelihood takes logits as they are."""
+        return "linear" if self.likelihood == "bernoulli" else self.output_activation
 
     def __post_init__(self) -> None:
         _same_length("encoder", self.encoder_filters, self.encoder_kernels, self.encoder_strides)
@@ -88,6 +112,8 @@ class ModelConfig:
             "decoder_filters": self.decoder_filters,
             "decoder_kernels": self.decoder_kernels,
             "decoder_strides": self.decoder_strides,
+            "encoder_widths": self.encoder_widths,
+            "decoder_widths": self.decoder_widths,
         }
         for name, values in positive.items():
             if any(value < 1 for value in values):
@@ -100,6 +126,17 @@ class ModelConfig:
         if not self.leaky_slope >= 0:
             raise ConfigError(
                 f"leaky_slope must be 0 or more, found {self.leaky_slope}: choose one, such as 0.3"
+            )
+        if self.likelihood == "bernoulli" and self.output_activation != "sigmoid":
+            raise ConfigError(
+                "a bernoulli likelihood needs output_activation sigmoid, found "
+                f"{self.output_activation}: leave it away"
+            )
+        if self.architecture == "mlp" and (self.batch_norm or self.dropout):
+            found = "batch_norm" if self.batch_norm else f"dropout {self.dropout:g}"
+            raise ConfigError(
+                f"an mlp has neither batch_norm nor dropout, found {found}: leave it away, or take "
+                "architecture convolutional"
             )
 
 

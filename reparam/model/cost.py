@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reparam.model.config import ModelConfig
-from reparam.model.networks import decoder_sizes, encoder_sizes
+from reparam.model.convolutional import decoder_sizes, encoder_sizes
 from reparam.model.posterior import posterior_type
 
 FLOAT32 = 4
@@ -74,6 +74,8 @@ def layer_costs(config: ModelConfig, image_shape: tuple[int, int, int]) -> list[
 
     Raises ShapeError when the strides do not fit the image.
     """
+    if config.architecture == "mlp":
+        return list(_mlp(config, math.prod(image_shape)))
     return [*_encoder(config, image_shape), *_decoder(config, image_shape)]
 
 
@@ -135,6 +137,21 @@ def _decoder(config: ModelConfig, image_shape: tuple[int, int, int]) -> Iterator
             norm,
         )
         channels = filters
+
+
+def _mlp(config: ModelConfig, pixels: int) -> Iterator[LayerCost]:
+    name = f"dense, {config.hidden_activation}"
+    inputs = pixels
+    for width in config.encoder_widths:
+        yield _dense(name, inputs, width)
+        inputs = width
+    for head in posterior_type(config.posterior).parameters:
+        yield _dense(f"dense: {head}", inputs, config.latent_dim)
+    inputs = config.latent_dim
+    for width in config.decoder_widths:
+        yield _dense(name, inputs, width)
+        inputs = width
+    yield _dense("dense, reshape", inputs, pixels)
 
 
 def _dense(name: str, inputs: int, outputs: int) -> LayerCost:

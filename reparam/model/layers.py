@@ -151,10 +151,14 @@ class BatchNorm(nn.Module):
 
 
 class Dense(nn.Module):
-    """A dense layer with Keras' Glorot-uniform weights and zero biases."""
+    """A dense layer with Keras' Glorot-uniform weights and zero biases.
 
-    def __init__(self, in_features: int, out_features: int) -> None:
+    ``hidden``: whether it is one of an MLP's, rather than what joins convolutions to latents.
+    """
+
+    def __init__(self, in_features: int, out_features: int, *, hidden: bool = False) -> None:
         super().__init__()
+        self.hidden = hidden
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
         self.bias = nn.Parameter(torch.zeros(out_features))
         nn.init.xavier_uniform_(self.weight)
@@ -188,9 +192,18 @@ class Dropout(nn.Module):
 
 
 def hidden_weights(model: nn.Module) -> list[nn.Parameter]:
-    """The weights of convolutions that lead from several channels to several: matrices at heart."""
-    convolutions = (m for m in model.modules() if isinstance(m, SameConv2d | SameConvTranspose2d))
-    return [c.weight for c in convolutions if min(c.weight.shape[:2]) > 1]
+    """The weights that are matrices at heart, in the order in which data meets them.
+
+    Those of convolutions that lead from several channels to several, and of hidden dense layers.
+    """
+    found = []
+    for module in model.modules():
+        if isinstance(module, SameConv2d | SameConvTranspose2d):
+            if min(module.weight.shape[:2]) > 1:
+                found.append(module.weight)
+        elif isinstance(module, Dense) and module.hidden:
+            found.append(module.weight)
+    return found
 
 
 def before_activation(name: str, pixel: torch.Tensor) -> torch.Tensor:

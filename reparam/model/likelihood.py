@@ -2,11 +2,46 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
+from reparam.errors import DataRangeError
+from reparam.model.config import LikelihoodName
 from reparam.types import Images, PerExample
+
+
+@runtime_checkable  # beartype checks it under pytest
+class Pixels(Protocol):
+    """A distribution over images for each latent of a batch."""
+
+    @property
+    def mean(self) -> Images:
+        """The decoded image: what everybody but the likelihood looks at."""
+        ...
+
+    def distortion(self, x: Images) -> PerExample:
+        """−log p(x|z) in nats, up to a constant that depends on no weight."""
+        ...
+
+    def log_prob(self, x: Images) -> PerExample:
+        """log p(x|z) in nats."""
+        ...
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """What the decoder gives (B, C, H, W) → a distribution over images."""
+
+    name: ClassVar[LikelihoodName]
+
+    def __call__(self, decoded: Images) -> Pixels: ...
+
+    def at_mean(self, mean: torch.Tensor) -> torch.Tensor:
+        """What the decoder must give for this mean; finite also at its ends, 0 and 1."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,9 +66,48 @@ class NormalPixels:
         return -self.distortion(x) - log_normaliser
 
 
+@dataclass(frozen=True)
+class BernoulliPixels:
+    """Every pixel 1 with probability sigmoid(``logits``), else 0."""
+
+    logits: Images
+
+    @property
+    def mean(self) -> Images:
+        return torch.sigmoid(self.logits)
+
+    def distortion(self, x: Images) -> PerExample:
+        """−log p(x|z), whole: nothing of it is constant."""
+        return -self.log_prob(x)
+
+    def log_prob(self, x: Images) -> PerExample:
+        """Σ x · log p + (1 − x) · log (1 − p), in nats (Kingma & Welling 2014, appendix C.1).
+
+        From logits, so that no digit is lost where p is near 0 or 1. For pixels between 0 and 1 it
+        is minus the cross-entropy, which is the mean over images drawn with those probabilities.
+        Raises DataRangeError for pixels outside of [0, 1].
+        """
+        _check_range(x)
+        each = F.binary_cross_entropy_with_logits(self.logits, x, reduction="none")
+        return -each.flatten(1).sum(1)
+
+
+def _check_range(x: torch.Tensor) -> None:
+    if torch.cuda.is_current_stream_capturing():  # a recording cannot look at values
+        return
+    low, high = (float(end) for end in x.detach().aminmax())
+    if not (low >= 0 and high <= 1):
+        found = low if not low >= 0 else high
+        raise DataRangeError(
+            f"a Bernoulli likelihood needs pixels in [0, 1], found {found:g}: divide bytes by 255, "
+            "or take likelihood gaussian"
+        )
+
+
 class GaussianLikelihood(nn.Module):
     """A normal likelihood of fixed variance σ²; least squares is its negative logarithm."""
 
+    name: ClassVar[LikelihoodName] = "gaussian"
     variance: torch.Tensor
 
     def __init__(self, variance: float) -> None:
@@ -42,3 +116,18 @@ class GaussianLikelihood(nn.Module):
 
     def forward(self, decoded: Images) -> NormalPixels:
         return NormalPixels(decoded, self.variance)
+
+    def at_mean(self, mean: torch.Tensor) -> torch.Tensor:
+        return mean
+
+
+class BernoulliLikelihood(nn.Module):
+    """Black and white pixels, independent of each other given z. It has no scale to choose."""
+
+    name: ClassVar[LikelihoodName] = "bernoulli"
+
+    def forward(self, decoded: Images) -> BernoulliPixels:
+        return BernoulliPixels(decoded)
+
+    def at_mean(self, mean: torch.Tensor) -> torch.Tensor:
+        return torch.logit(mean, eps=1e-3)

@@ -1,5 +1,6 @@
 """q(z|x): what an encoder says about an image. A point (AE) or a normal distribution (VAE)."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
@@ -68,6 +69,11 @@ class DiagonalNormal:
     def entropy(self) -> PerExample:
         constant = 1 + torch.log(torch.tensor(2 * torch.pi))
         return 0.5 * (self.log_var + constant.to(self.log_var)).sum(1)
+
+    def log_prob(self, z: Latents) -> PerExample:
+        """log q(z|x) in nats."""
+        squared = (z - self.mu).square() * torch.exp(-self.log_var)
+        return -0.5 * (squared + self.log_var + math.log(2 * math.pi)).sum(1)
 
 
 POSTERIORS: Mapping[str, type[Delta] | type[DiagonalNormal]] = {

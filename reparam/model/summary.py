@@ -7,6 +7,7 @@ from torch import nn
 
 from reparam.model.autoencoder import Autoencoder
 from reparam.model.layers import BatchNorm, Dense, Dropout, SameConv2d, SameConvTranspose2d
+from reparam.model.mlp import DenseBlock
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ def _describe(module: nn.Module, name: str) -> str | None:
             return "batch normalisation"
         case Dropout():
             return f"dropout {module.rate:g}"
+        case DenseBlock():
+            return f"dense, {module.activation}"
+        case Dense() if ".dense" in name:  # told of with its block
+            return None
         case Dense():
             return f"dense: {name.rsplit('.', 1)[-1]}" if "heads" in name else "dense, reshape"
     return None

@@ -8,13 +8,18 @@ from reparam.errors import ConfigError
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """Distortion + rate, and what is done to an image before it is encoded."""
+    """Distortion + rate, and what is done to an image beforehand."""
 
     r_loss_factor: float = 1000.0
-    """Weight of the mean squared error against the KL term; the likelihood's σ² is D/(2·factor)."""
+    """Weight of the mean squared error against the KL term; the likelihood's σ² is D/(2·factor).
+    A bernoulli likelihood has no variance, and no weight."""
 
     regulariser: Literal["none", "kl"] = "kl"
     """The second term of the loss: the KL divergence to the prior (VAE), or none (AE)."""
+
+    binarise: Literal["none", "dynamic", "threshold"] = "none"
+    """Black and white pixels instead of grey ones: dynamic draws each from Bernoulli(its grey
+    value), anew whenever the image is seen; threshold takes 1 from half on."""
 
     corrupt: Literal["none", "gaussian", "masking", "salt-and-pepper"] = "none"
     """Noise put on each image before it is encoded; the loss compares with the clean image."""

@@ -6,6 +6,7 @@ import torch
 
 from reparam.model import Autoencoder
 from reparam.model.noise import Noise
+from reparam.objective.binarisation import binarise
 from reparam.objective.config import ObjectiveConfig
 from reparam.objective.corruption import corrupt
 from reparam.types import Images, PerExample
@@ -15,7 +16,7 @@ from reparam.types import Images, PerExample
 class ElboTerms:
     """Distortion and rate KL(q(z|x) ‖ p(z)) of each image, in nats.
 
-    The distortion is −log p(x|z) without the likelihood's constant normaliser, which
+    The distortion is −log p(x|z) without the likelihood's constant normaliser, if it has one, which
     ``Weight.losses`` adds when it reports; the gradient is the same.
     """
 
@@ -36,12 +37,14 @@ def elbo_terms(
 ) -> ElboTerms:
     """Distortion and rate of each image at one z ~ q(z|x) (Kingma & Welling 2014, eq. 7).
 
-    With ``objective.corrupt`` the encoder sees a noisy image and the distortion is to the clean
-    one (Vincent et al. 2010). Without a regulariser the rate is 0: the plain autoencoder.
+    With ``objective.binarise`` the image is first made black and white, for encoder and distortion
+    alike. With ``objective.corrupt`` the encoder sees a noisy image and the distortion is to the
+    clean one (Vincent et al. 2010). Without a regulariser the rate is 0: the plain autoencoder.
     """
+    x = binarise(x, objective.binarise, generator)
     q = model.posterior(corrupt(x, objective.corrupt, objective.corrupt_amount, generator))
     z = q.rsample(generator)
-    distortion = model.likelihood(model.decode(z)).distortion(x)
+    distortion = model.pixels(z).distortion(x)
     rate = torch.zeros_like(distortion)
     if objective.regulariser == "kl":
         rate = model.prior.kl(q, z)

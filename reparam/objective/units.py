@@ -5,11 +5,15 @@ For D pixels × channels and a normal likelihood of variance σ²:
     −log p(x|z) = factor · MSE + D/2 · log 2πσ²,  factor = D / (2σ²)
 
 so that factor · MSE + KL and the negative ELBO differ by a constant. Against a likelihood of unit
-variance, weighing the rate by β gives the same optimum when β = σ².
+variance, weighing the rate by β gives the same optimum when β = σ². A Bernoulli likelihood has no
+variance to choose: its losses are nats from the beginning, and the rate's weight is 1.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from reparam.model import LikelihoodName
 
 
 def variance_of(r_loss_factor: float, dimensions: int) -> float:
@@ -64,3 +68,46 @@ class Weight:
             f"r_loss_factor {self.r_loss_factor:g} = D/(2σ²) with D = {self.dimensions}; "
             f"σ = {self.sigma:.4g}; β = {self.beta:.4g}"
         )
+
+
+@dataclass(frozen=True)
+class Unweighted:
+    """The units of a likelihood without a scale: nats, and bits per dimension."""
+
+    dimensions: int
+
+    def losses(self, distortion: float, rate: float) -> dict[str, float]:
+        """``distortion_nats``, ``rate_nats``, ``loss_nats`` (the negative ELBO, per image) and
+        ``loss_bits_per_dim``, as ``Weight.losses`` names them; it has no article's units.
+        """
+        loss = distortion + rate
+        return {
+            "loss_nats": loss,
+            "distortion_nats": distortion,
+            "rate_nats": rate,
+            "loss_bits_per_dim": loss / (self.dimensions * math.log(2)),
+        }
+
+    def __str__(self) -> str:
+        return "Bernoulli likelihood: nats, no weight"
+
+
+def units_of(
+    likelihood: LikelihoodName, r_loss_factor: float, dimensions: int
+) -> Weight | Unweighted:
+    """The units in which a likelihood's losses are told, for D = ``dimensions``."""
+    if likelihood == "bernoulli":
+        return Unweighted(dimensions)
+    return Weight(r_loss_factor, dimensions)
+
+
+def shown_terms(losses: Mapping[str, float]) -> tuple[float, float, float]:
+    """Distortion, rate and their sum as people are shown them.
+
+    In the article's units where there are some, which leave the normaliser out; else in nats.
+    """
+    names = ("r_loss_article", "rate_nats", "loss_article")
+    if "loss_article" not in losses:
+        names = ("distortion_nats", "rate_nats", "loss_nats")
+    distortion, rate, loss = (losses[name] for name in names)
+    return distortion, rate, loss

@@ -9,7 +9,7 @@ from reparam.data import ImageSet
 from reparam.errors import RunError
 from reparam.evaluation import posterior_parameters
 from reparam.model import Autoencoder
-from reparam.objective import Weight
+from reparam.objective import Unweighted, Weight, units_of
 from reparam.report.projection import (
     Projection,
     Scatter,
@@ -65,9 +65,15 @@ class RunView:
         return self.model.latent_dim
 
     @property
-    def weight(self) -> Weight:
+    def weight(self) -> Weight | Unweighted:
         dimensions = int(np.prod(self.model.image_shape))
-        return Weight(self.config.objective.r_loss_factor, dimensions)
+        factor = self.config.objective.r_loss_factor
+        return units_of(self.config.model.likelihood, factor, dimensions)
+
+    @property
+    def has_weight(self) -> bool:
+        """Whether the loss has the article's units: a normal likelihood's."""
+        return isinstance(self.weight, Weight)
 
     @property
     def losses(self) -> dict[str, float]:

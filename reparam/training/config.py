@@ -27,7 +27,7 @@ class TrainingConfig:
     """Images a step in each process; a step of all takes --devices × --num-nodes as many."""
 
     optimiser: OptimiserName = "adam"
-    """adam, or muon: Muon for the convolutions' weights, Adam for everything else."""
+    """adam, or muon: Muon for the weights of convolutions and of an MLP, Adam for the rest."""
 
     learning_rate: float = 5e-4
     """The optimiser's learning rate; the peak, with the one-cycle schedule."""
@@ -145,7 +145,8 @@ class RunConfig:
     """Everything that determines a run."""
 
     preset: Annotated[str, tyro.conf.arg(name="model")] = "vae"
-    """The combination of parts to start from: ae, vae, dae (denoising AE) or ae-functional."""
+    """The combination of parts to start from: ae, vae, dae (denoising AE), ae-functional or
+    burda."""
 
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -9,7 +9,7 @@ from typing import Any
 from reparam.data import ImageSet
 from reparam.errors import DiscFullError, NotFiniteError
 from reparam.model import Autoencoder
-from reparam.objective import Weight
+from reparam.objective import units_of
 from reparam.training.backoff import back_off
 from reparam.training.config import RunConfig
 from reparam.training.determinism import deterministic_algorithms
@@ -86,7 +86,8 @@ class _Training:
         # that train together must find out together: likewise.
         self.looks_each_step = device.type == "cpu" and team.size == 1
         dimensions = math.prod(images.image_shape)
-        self.weight = Weight(self.config.objective.r_loss_factor, dimensions)
+        likelihood, factor = self.config.model.likelihood, self.config.objective.r_loss_factor
+        self.weight = units_of(likelihood, factor, dimensions)
         self.own_images = 0
         """Images in ``state.sums``, which the team adds up at the epoch's end."""
 

@@ -32,11 +32,23 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         },
         "objective": AE["objective"],
     },
+    "burda": {
+        "model": {
+            "architecture": "mlp",
+            "encoder_widths": (200, 200),
+            "decoder_widths": (200, 200),
+            "hidden_activation": "tanh",
+            "latent_dim": 50,
+            "likelihood": "bernoulli",
+        },
+        "objective": {"binarise": "dynamic"},
+    },
 }
 """What each preset changes in the defaults, which are the VAE's.
 
 ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
-ae-functional: the article's second form.
+ae-functional: the article's second form. burda: the VAE with one stochastic layer of Burda et al.
+2016, section 5, on images that are black and white.
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -73,6 +85,7 @@ TITLES: Mapping[str, str] = {
     "vae": "VAE",
     "dae": "denoising AE",
     "ae-functional": "AE (second form)",
+    "burda": "VAE of Burda et al.",
 }
 
 

@@ -14,7 +14,7 @@ from reparam.training.state import State
 from reparam.training.team import Team
 
 MEAN_OF = 10_000
-"""Images that the mean pixel is taken from: more do not change it."""
+"""Images that the mean is taken from: more do not change it."""
 
 
 def new_state(
@@ -27,7 +27,7 @@ def new_state(
     if kernels == "native":
         use_native(model)
     if training.output_bias == "mean":
-        model.decoder.begin_at(_mean_pixel(feed, len(images.splits["train"])))
+        model.begin_at(_mean_image(feed, len(images.splits["train"])))
     # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
     model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     sums_type = torch.float32 if device.type == "mps" else torch.float64
@@ -39,10 +39,10 @@ def new_state(
     )
 
 
-def _mean_pixel(feed: Feed, count: int) -> torch.Tensor:
-    """The training images' mean colour (C,), from about MEAN_OF of them."""
+def _mean_image(feed: Feed, count: int) -> torch.Tensor:
+    """The training images' mean (C, H, W), from about MEAN_OF of them."""
     batch = feed.batch(torch.arange(0, count, max(1, count // MEAN_OF)))
-    return from_bytes(batch).mean((0, 2, 3)).cpu()
+    return from_bytes(batch).mean(0).cpu()
 
 
 def gradients_of(

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from reparam.model import Autoencoder, from_bytes, in_batches
-from reparam.objective import ObjectiveConfig, Weight, elbo_terms
+from reparam.objective import ObjectiveConfig, elbo_terms, units_of
 from reparam.types import IndexArray, PixelArray
 
 
@@ -15,11 +15,12 @@ def mean_losses(
     seed: int = 0,
     index: IndexArray | None = None,
 ) -> dict[str, float]:
-    """``Weight.losses`` of the mean terms over ``images``, in evaluation mode and float32.
+    """The likelihood's losses (``units_of``) of the mean terms over ``images``, in evaluation mode and float32.
 
     ``index``: over these of the images only.
 
-    z is sampled (for a VAE), with its own generator: the same seed gives the same figures.
+    z is sampled (for a VAE), and so are black and white images, with a generator of their own: the
+    same seed gives the same figures.
     """
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
@@ -31,4 +32,5 @@ def mean_losses(
     each = in_batches(model, images, terms, index)
     distortion, rate = each.double().mean(0).tolist()
     dimensions = int(np.prod(model.image_shape))
-    return Weight(objective.r_loss_factor, dimensions).losses(distortion, rate)
+    units = units_of(model.likelihood.name, objective.r_loss_factor, dimensions)
+    return units.losses(distortion, rate)

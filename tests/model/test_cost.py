@@ -15,7 +15,7 @@ from reparam.model import (
     layer_table,
     step_cost,
 )
-from reparam.model.networks import decoder_sizes
+from reparam.model.convolutional import decoder_sizes
 
 ARTICLE = ModelConfig()
 WIDE = ModelConfig(

@@ -18,7 +18,7 @@ from reparam.model import (
     build_autoencoder,
 )
 from reparam.model.config import OutputActivation
-from reparam.model.networks import decoder_sizes, encoder_sizes
+from reparam.model.convolutional import decoder_sizes, encoder_sizes
 from reparam.model.posterior import posterior_type
 
 side = st.integers(1, 40)

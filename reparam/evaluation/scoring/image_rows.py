@@ -76,8 +76,8 @@ def _elbo(of: Subject) -> np.ndarray:
         for start in range(0, len(part.z), BATCH):
             rows = slice(start, start + BATCH)
             x = from_bytes(torch.from_numpy(part.images[rows]))
-            decoded = model.likelihood(model.decode(torch.from_numpy(part.z[rows])))
-            values.append(decoded.log_prob(x).double())
+            pixels = model.pixels(torch.from_numpy(part.z[rows]))
+            values.append(pixels.log_prob(x).double())
     return (torch.cat(values) - rate).numpy()
 
 

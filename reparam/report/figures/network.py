@@ -160,8 +160,13 @@ def _first_enlarging(view: RunView) -> tuple[SameConvTranspose2d, torch.Tensor] 
     return seen[0] if seen else None
 
 
-def leaky_relu(view: RunView) -> Figure:
-    """Figure 6: LeakyReLU with this run's slope, over what this encoder really feeds it."""
+def leaky_relu(view: RunView) -> Figure | None:
+    """Figure 6: LeakyReLU with this run's slope, over what this encoder really feeds it.
+
+    None for an MLP, which the article has none of.
+    """
+    if view.config.model.architecture != "convolutional":
+        return None
     slope = view.config.model.leaky_slope
     values = _before_activation(view)
     reach = float(np.quantile(np.abs(values), 0.995)) or 1.0

@@ -16,7 +16,11 @@ def training_curves(views: Sequence[RunView]) -> Figure:
         (view, key, label)
         for view in views
         for key, label in (
-            ("mse", "mean squared error per pixel"),
+            (
+                ("mse", "mean squared error per pixel")
+                if view.has_weight
+                else ("distortion_nats", "distortion, nats per image")
+            ),
             *([("rate_nats", "KL, nats per image")] if view.is_variational else []),
         )
     ]

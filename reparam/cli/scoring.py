@@ -36,7 +36,8 @@ def judge_with_progress(images: ImageSet, *, quiet: bool) -> Judge:
         print(f"judge of {images.name} ...", file=sys.stderr, flush=True)
     judge = judge_for(images)
     if not quiet:
-        print(f"judge: {judge.description}", file=sys.stderr)
+        cached = ", from the cache" if judge.from_cache else f", trained in {judge.seconds:.0f} s"
+        print(f"judge: {judge.description}{cached}", file=sys.stderr)
     return judge
 
 

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from reparam.data import ImageSet, Progress, RowReader
 from reparam.errors import DataError
+from reparam.evaluation.judge.blur import blurred_in_part
 from reparam.evaluation.judge.network import JudgeNetwork
 from reparam.model import from_bytes
 from reparam.training.augment import augmented
@@ -26,6 +27,11 @@ SMOOTHING = 0.05
 
 SHIFT, ROTATE = 0.07, 12.0
 """Augmentation: up to this share of the smaller side, and up to so many degrees, either way."""
+
+BLURRED, BLUR = 0.5, 0.07
+"""Share of each batch that is blurred, by up to this share of the smaller side. Without it a judge
+that read 99.4 % of real digits found the class of 44 % of a VAE's reconstructions (d = 2), with it
+of 55 %; their 20 nearest neighbours in the latent plane know 58 % (docs/log.md)."""
 
 MEASURED = 10_000
 """Training images at most over which the features are standardised."""
@@ -62,14 +68,15 @@ def _train(network: JudgeNetwork, images: ImageSet, seed: int, progress: Progres
     optimisers = _optimisers(network)
     generator = torch.Generator().manual_seed(seed)
     order = torch.empty(0, dtype=torch.int64)
-    shift = SHIFT * min(images.image_shape[:2])
+    side = min(images.image_shape[:2])
+    shift, blur = SHIFT * side, BLUR * side
     for step in range(steps):
         while len(order) < BATCH:  # whole batches: batch norm needs more than one image
             order = torch.cat([order, torch.randperm(len(index), generator=generator)])
         rows, order = index[order[:BATCH]], order[BATCH:]
-        x = augmented(
-            from_bytes(torch.from_numpy(reader.take(rows.numpy()))), shift, ROTATE, generator
-        )
+        x = from_bytes(torch.from_numpy(reader.take(rows.numpy())))
+        x = augmented(x, shift, ROTATE, generator)
+        x = blurred_in_part(x, BLURRED, blur, generator)
         x = x.to(device)
         rate = LEARNING_RATE * min((step + 1) / (WARM_UP * steps), 1) * (1 - step / steps)
         out = network(x)

@@ -16,7 +16,7 @@ from torch import nn
 
 from reparam.data import ImageSet, Progress, RowReader
 from reparam.errors import ConfigError, ReparamError, RunError, ShapeError
-from reparam.evaluation.judge import fit, network
+from reparam.evaluation.judge import blur, fit, network
 from reparam.evaluation.judge.network import JudgeNetwork
 from reparam.training import augment, muon
 from reparam.training.weights import load_tensors, save_tensors
@@ -25,7 +25,7 @@ from reparam.types import IndexArray
 SEED = 0
 BATCH = 500
 KIND = "judge"
-_CODE = "".join(inspect.getsource(module) for module in (network, fit, augment, muon))
+_CODE = "".join(inspect.getsource(module) for module in (network, fit, blur, augment, muon))
 """What decides on a judge besides the data; a change of it makes another judge."""
 
 JudgedImages = Float[np.ndarray, "N H W C"] | Int[np.ndarray, "N H W C"]
@@ -74,7 +74,7 @@ class Judge:
                 "no labels: convolutional autoencoder with 64 features, mean squared error "
                 f"{self.error:.4f} on {self.held_out}"
             )
-        return f"{what}, trained in {self.seconds:.0f} s{' (cached)' * self.from_cache}"
+        return what
 
     def features(self, images: JudgedImages) -> Float[np.ndarray, "N 64"]:
         """The feature layer: mean 0 and variance 1 each over the training images.

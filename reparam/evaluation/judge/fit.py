@@ -31,7 +31,7 @@ SHIFT, ROTATE = 0.07, 12.0
 BLURRED, BLUR = 0.5, 0.07
 """Share of each batch that is blurred, by up to this share of the smaller side. Without it a judge
 that read 99.4 % of real digits found the class of 44 % of a VAE's reconstructions (d = 2), with it
-of 55 %; their 20 nearest neighbours in the latent plane know 58 % (docs/log.md)."""
+of 55 %; their 10 nearest neighbours in the latent plane know 58 % (docs/log.md)."""
 
 MEASURED = 10_000
 """Training images at most over which the features are standardised."""

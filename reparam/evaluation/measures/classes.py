@@ -120,11 +120,15 @@ def class_area_gini(cell_labels: Labels, class_shares: Shares) -> Measured:
     """Gini coefficient of the areas that the classes take of a grid of decoded cells.
 
     Σ_ij |a_i − a_j| / (2 K² ā) over the K classes: 0 for equal areas, 1 − 1/K where one takes all.
-    The reference is that of ``class_shares``, the data's own. A grid is no sample: no interval.
+    The reference is that of ``class_shares``, the data's own. A grid is no sample: the interval is
+    the value.
     """
     areas = np.bincount(cell_labels, minlength=len(class_shares)).astype(np.float64)
+    value = gini(areas)
     return Measured(
-        gini(areas),
+        value,
+        value,
+        value,
         reference=gini(class_shares.astype(np.float64)),
         samples=len(cell_labels),
         note="over the cells of a grid",

@@ -36,7 +36,7 @@ def verdicts(ae: Group, vae: Group) -> tuple[Verdict, ...]:
 
 
 def _verdict(claim: Claim, ae: Group, vae: Group) -> Verdict:
-    name = next((m for m in claim.measures if ae.find(m).value is not None), claim.measures[0])
+    name = next((m for m in claim.measures if ae.find(m).low is not None), claim.measures[0])
     entry, of_ae, of_vae = MEASURES[name], ae.find(name), vae.find(name)
     gain = improvement(ae, vae, name)
     if claim.is_flaw:

@@ -1,6 +1,6 @@
-"""Scorecards side by side on the terminal, and what they say of the article's claims."""
+"""Scorecards on the terminal, and what they say of the article's claims."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
@@ -8,64 +8,76 @@ from reparam.cli.group_table import print_verdicts
 from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import MEASURES, TOPICS, Group, Measured, Scorecard
 from reparam.evaluation.scoring.catalogue import Entry
-from reparam.evaluation.scoring.words import interval_text, value_text
+from reparam.evaluation.scoring.words import interval_text, p_text, value_text
 
 
 def print_scorecards(cards: Sequence[Scorecard]) -> None:
-    """A table of the measures that need no prior, one for each prior, and the verdicts."""
+    """Two tables for each: what needs no prior, and what does with a column for each prior."""
     for card in cards:
-        print_table(_table(card), _title(card))
+        print_table(_plain_table(card), _title(card))
+        draws = f"{card.title}: {card.draws:,} draws of each prior, the first one is its own"
+        print_table(_prior_table(card), draws)
     print_verdicts([Group(card.title, (card,), {}) for card in cards])
 
 
 def _title(card: Scorecard) -> str:
     return (
         f"{card.title} on {card.images:,} {card.split} images of {card.source}, "
-        f"{card.latent_dim} latent dimensions, seed {card.seed}, {card.seconds:.0f} s"
+        f"{card.latent_dim} latent dimensions, {card.seconds:.0f} s"
     )
 
 
-def _table(card: Scorecard) -> Table:
+def _plain_table(card: Scorecard) -> Table:
     table = new_table()
     table.add_column("measure")
-    table.add_column("", justify="right")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("an ideal model", justify="right")
-    table.add_column("p", justify="right")
-    for topic, words in TOPICS.items():
-        rows = [(n, e) for n, e in MEASURES.items() if e.topic == topic]
-        shown = [row for name, entry in rows for row in _rows(card, name, entry)]
-        if shown:
-            table.add_row(words.en, style="bold")
-            for row in shown:
-                table.add_row(*row)
+    for title in ("", "95 % interval", "ideal", "p"):
+        table.add_column(title, justify="right")
+    for name, entry in _by_topic(table, by_prior=False):
+        found = card.find(name)
+        if found.value is None:
+            table.add_row(_named(entry), "–", found.note)
+        else:
+            interval = interval_text(found, entry)
+            cells = value_text(found.value, entry), interval, _ideal(found, entry), _p(found)
+            table.add_row(_named(entry), *cells)
     return table
 
 
-def _rows(card: Scorecard, name: str, entry: Entry) -> list[tuple[str, ...]]:
-    if not entry.by_prior:
-        return [_row(entry.en, card.find(name), entry)]
-    several = len(card.priors) > 1
-    return [
-        _row(
-            f"{entry.en}{f' · {scores.description}' if several else ''}",
-            scores.measures[name],
-            entry,
-        )
-        for scores in card.priors
-        if name in scores.measures
-    ]
+def _prior_table(card: Scorecard) -> Table:
+    table = new_table()
+    table.add_column("measure")
+    for scores in card.priors:
+        table.add_column(scores.name, justify="right")
+    table.add_column("ideal", justify="right")
+    for name, entry in _by_topic(table, by_prior=True):
+        several = [card.find(name, scores.kind) for scores in card.priors]
+        table.add_row(_named(entry), *(_cell(f, entry) for f in several), _ideal(several[0], entry))
+    return table
 
 
-def _row(title: str, found: Measured, entry: Entry) -> tuple[str, ...]:
-    unit = f" ({entry.unit})" if entry.unit else ""
+def _by_topic(table: Table, *, by_prior: bool) -> Iterator[tuple[str, Entry]]:
+    """The measures of a table in order; each topic first gets a line of its own."""
+    for topic, words in TOPICS.items():
+        mine = [(n, e) for n, e in MEASURES.items() if e.topic == topic and e.by_prior == by_prior]
+        if mine:
+            table.add_row(words.en, style="bold")
+        yield from mine
+
+
+def _named(entry: Entry) -> str:
+    return f"  {entry.en}{f' ({entry.unit})' if entry.unit else ''}"
+
+
+def _cell(found: Measured, entry: Entry) -> str:
     if found.value is None:
-        return (f"  {title}{unit}", "–", found.note, "", "")
-    p = "" if found.p_value is None else f"{found.p_value:.3f}"
-    return (
-        f"  {title}{unit}",
-        value_text(found.value, entry),
-        interval_text(found, entry),
-        "" if found.reference is None else value_text(found.reference, entry),
-        p,
-    )
+        return "–"
+    interval = interval_text(found, entry)
+    return f"{value_text(found.value, entry)}{f' ({interval})' if interval else ''}"
+
+
+def _ideal(found: Measured, entry: Entry) -> str:
+    return "" if found.reference is None else value_text(found.reference, entry)
+
+
+def _p(found: Measured) -> str:
+    return "" if found.p_value is None else p_text(found.p_value)

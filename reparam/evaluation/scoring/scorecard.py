@@ -25,6 +25,11 @@ class PriorScores:
     measures: Mapping[str, Measured]
     class_counts: Mapping[str, int]
 
+    @property
+    def name(self) -> str:
+        """Short, for the head of a column."""
+        return {"standard-normal": "N(0, I)", "gaussian": "Gaussian"}.get(self.kind, self.kind)
+
 
 @dataclass(frozen=True)
 class Scorecard:

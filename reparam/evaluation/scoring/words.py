@@ -14,8 +14,10 @@ def value_text(value: float, entry: Entry) -> str:
         return "0"
     size = math.floor(math.log10(abs(value)))
     if size < -4 or size > 6:
-        return f"{value:.{entry.digits - 1}e}"
-    return f"{value:.{max(0, entry.digits - 1 - size)}f}"
+        text = f"{value:.{entry.digits - 1}e}"
+    else:
+        text = f"{value:.{max(0, entry.digits - 1 - size)}f}"
+    return text.replace("-", "−", 1) if value < 0 else text
 
 
 def interval_text(found: Measured, entry: Entry) -> str:
@@ -23,3 +25,7 @@ def interval_text(found: Measured, entry: Entry) -> str:
     if found.low is None or found.high is None:
         return ""
     return f"{value_text(found.low, entry)} to {value_text(found.high, entry)}"
+
+
+def p_text(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

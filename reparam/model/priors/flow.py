@@ -5,7 +5,8 @@ import math
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from reparam.model.posterior import Posterior
 from reparam.model.prior import Told, check_latents_to_fit, estimated_kl
@@ -103,7 +104,13 @@ class FlowPrior(nn.Module):
         self.fitted = True
         self.requires_grad_(False)
 
-    def _train(self, own: Latents, held_out: Latents, seed: int, told: Told | None) -> None:
+    def _train(
+        self,
+        own: Float[Tensor, "own d"],
+        held_out: Float[Tensor, "held d"],
+        seed: int,
+        told: Told | None,
+    ) -> None:
         noise = torch.Generator().manual_seed(seed)
         volume = self.factor.diagonal().log().sum().item()
         optimiser = torch.optim.Adam(self.flow.parameters(), lr=LEARNING_RATE)

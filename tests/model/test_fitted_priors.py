@@ -62,11 +62,20 @@ def known_mixture(latent_dim: int, components: int = 3, seed: int = 0) -> Mixtur
     return prior.requires_grad_(False)
 
 
+@pytest.fixture(autouse=True)
+def _short_flows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What holds of any flow holds of one that has learnt for a moment."""
+    if "slow" not in request.keywords:
+        monkeypatch.setattr("reparam.model.priors.flow.STEPS", 50)
+
+
 @pytest.fixture(scope="module", params=get_args(FittedPrior))
 def fitted(request: pytest.FixtureRequest) -> Prior:
     """Each kind, fitted to the clouds in two dimensions."""
     prior = unfitted_prior(request.param, {"latent_dim": 2})
-    prior.fit(three_clouds(1500))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reparam.model.priors.flow.STEPS", 50)
+        prior.fit(three_clouds(1500))
     return prior
 
 
@@ -259,7 +268,9 @@ def test_a_seed_gives_the_same_samples_and_the_same_fit(fitted: Prior) -> None:
     assert all(torch.equal(value, own[name]) for name, value in again.state_dict().items())
 
 
-@pytest.mark.parametrize("kind", get_args(FittedPrior))
+@pytest.mark.parametrize(
+    "kind", ["gaussian", "mixture", pytest.param("flow", marks=pytest.mark.slow)]
+)
 def test_a_fit_finds_the_likelihood_of_a_known_mixture(kind: str) -> None:
     """On new draws the true density is the likeliest, and a good fit comes close to it.
 

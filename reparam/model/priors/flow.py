@@ -14,11 +14,11 @@ from reparam.model.priors.held_out import split_latents
 from reparam.model.priors.triangular import fitted_normal
 from reparam.types import Latents, PerExample
 
-STEPS = 3000
+STEPS = 1500
 BATCH = 256
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 5e-3
 LOOK_EVERY = 50
-PATIENCE = 12
+PATIENCE = 8
 """Looks at the held-out latents without a better one before a fit ends."""
 
 
@@ -36,7 +36,7 @@ class FlowPrior(nn.Module):
     factor: torch.Tensor
 
     def __init__(
-        self, latent_dim: int, transforms: int = 4, hidden: int = 64, bins: int = 8
+        self, latent_dim: int, transforms: int = 3, hidden: int = 64, bins: int = 8
     ) -> None:
         from zuko.flows import NSF  # imported late: nobody else waits for it
 

@@ -88,13 +88,13 @@ def _progress(prior: str, *, quiet: bool) -> Iterator[Told | None]:
 def _print(found: PriorFit) -> None:
     table = new_table()
     table.add_column("prior")
-    table.add_column("nats per image", justify="right")
-    table.add_column("nats per dimension", justify="right")
+    table.add_column("per image", justify="right")
+    table.add_column("per dimension", justify="right")
     for fit in (*found.before, found.after):
         table.add_row(fit.prior, _nats(fit), f"{fit.nats_per_dimension:.3f}".replace("inf", "∞"))
     print_table(
         table,
-        f"log p(z), mean ± standard error over the latents of {found.images:,} {found.split} "
+        f"log p(z) in nats, mean ± standard error over the latents of {found.images:,} {found.split} "
         f"images (fitted to {found.fitted_to:,} training images)",
     )
 

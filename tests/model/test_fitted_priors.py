@@ -88,7 +88,7 @@ def test_the_kinds_that_a_flag_offers_are_those_that_can_be_fitted() -> None:
 def test_each_is_a_prior_and_says_that_it_was_fitted(fitted: Prior) -> None:
     assert isinstance(fitted, Prior)
     assert fitted.fitted
-    assert "fitted to the training latents" in fitted.description
+    assert "fitted to the latents" in fitted.description
 
 
 @given(seed=seeds)

@@ -62,7 +62,7 @@ class FlowPrior(nn.Module):
 
     @property
     def description(self) -> str:
-        how = "fitted to the training latents" if self.fitted else "not fitted yet"
+        how = "fitted to the latents" if self.fitted else "not fitted yet"
         return f"a normalising flow {how}"
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:

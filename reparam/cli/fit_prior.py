@@ -94,8 +94,8 @@ def _print(found: PriorFit) -> None:
         table.add_row(fit.prior, _nats(fit), f"{fit.nats_per_dimension:.3f}".replace("inf", "∞"))
     print_table(
         table,
-        f"log p(z) in nats, mean ± standard error over the latents of {found.images:,} {found.split} "
-        f"images (fitted to {found.fitted_to:,} training images)",
+        f"log p(z) in nats, mean ± standard error over the latents of {found.images:,} "
+        f"{found.split} images (fitted to {found.fitted_to:,} training images)",
     )
 
 

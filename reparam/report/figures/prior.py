@@ -1,5 +1,7 @@
 """A prior that was learned or fitted, over the latents that it should be like."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,7 +29,7 @@ def prior_over_latents(view: RunView) -> Figure | None:
     with house_style():
         figure = new_figure(5.4, 5.0)
         axes = figure.add_subplot()
-        axes.scatter(*latents.T, s=3, c="#c3c9d6", linewidths=0, label="latents")
+        axes.scatter(*latents.T, s=5, c="#c3c9d6", linewidths=0, label="latents")
         if view.latent_dim == 2:
             _draw_lines(axes, view, draws)
         else:
@@ -54,6 +56,7 @@ def _draw_lines(axes: Axes, view: RunView, draws: np.ndarray) -> None:
     order = np.argsort(levels)
     if len(set(levels)) < len(levels):  # as of a density that is the same everywhere
         return
-    lines = axes.contour(x, y, density, levels=levels[order], colors=SECOND, linewidths=1.2)
+    look: dict[str, Any] = {"colors": SECOND, "linewidths": 1.2, "linestyles": "solid"}
+    lines = axes.contour(x, y, density, levels=levels[order], **look)
     names = {levels[i]: f"{MASSES[i]:.0%}" for i in order}
     axes.clabel(lines, fmt=names, fontsize=7)

@@ -97,9 +97,12 @@ def _print(found: PriorFit) -> None:
         f"log p(z) in nats, mean ± standard error over the latents of {found.images:,} "
         f"{found.split} images (fitted to {found.fitted_to:,} training images)",
     )
+    for fit in (*found.before, found.after):
+        if fit.outside:
+            print(f"{fit.outside:.2%} of them lie outside of {fit.prior}: a density of 0 there")
 
 
 def _nats(fit: LatentFit) -> str:
     if not math.isfinite(fit.nats):
-        return f"-∞ ({fit.outside:.2%} lie outside)"
+        return "-∞"
     return f"{fit.nats:.3f} ± {fit.standard_error:.3f}"

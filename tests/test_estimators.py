@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import inspect
 import pickle
@@ -16,7 +17,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from reparam import AE, VAE, DenoisingAE, ImageSet, load
 from reparam.data import DataConfig, image_set_from_arrays
-from reparam.errors import ConfigError, RunError, ShapeError
+from reparam.errors import ConfigError, DataError, RunError, ShapeError
 from reparam.evaluation import reconstruct
 from reparam.model import ModelConfig
 from reparam.objective import ObjectiveConfig
@@ -52,6 +53,21 @@ def bars(n: int = 60, height: int = 12, width: int = 10) -> tuple[np.ndarray, np
 @pytest.fixture(scope="module")
 def fitted() -> VAE:
     return VAE(**SMALL).fit(*bars())
+
+
+@pytest.mark.parametrize("prior", ["gaussian", "mixture"])
+def test_samples_come_from_a_prior_that_was_fitted(fitted: VAE, prior: Any) -> None:
+    """The networks stay as they are, and so does torch's global random state."""
+    estimator, images = copy.deepcopy(fitted), bars()[0]
+    before, state = estimator.transform(images), torch.get_rng_state()
+    assert estimator.fit_prior(images, prior) is estimator
+    assert torch.equal(torch.get_rng_state(), state)
+    np.testing.assert_array_equal(estimator.transform(images), before)
+    assert estimator.model_.prior.kind == prior
+    assert (estimator.sample(5) != fitted.sample(5)).any()
+    np.testing.assert_array_equal(estimator.sample(5, seed=2), estimator.sample(5, seed=2))
+    with pytest.raises(DataError, match="at least 20 latents"):
+        estimator.fit_prior(images[:5])
 
 
 @pytest.mark.parametrize("kind", [AE, VAE, DenoisingAE])

@@ -4,12 +4,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from reparam.data import load_images
-from reparam.training import Run, preset_config, train
+from reparam.model import FittedPrior
+from reparam.training import Run, fit_run_prior, preset_config, train
 
 BOOKS_CODE = {"ae": 0.0520, "vae": 58.0}
 """Test losses of the book's Keras code on 2,000 images, in the article's units."""
@@ -50,6 +52,25 @@ def test_a_latent_dimension_more_reconstructs_better(tmp_path: Path) -> None:
         train(run, images)
         losses[d] = (run.result() or {})["test"]["mse"]
     assert losses[16] < 0.6 * losses[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["ae", "vae"])
+def test_every_fitted_prior_is_nearer_to_the_latents_of_digits(model: str, tmp_path: Path) -> None:
+    """Held-out latents are likelier under each than under N(0, I); mixture and flow bend too."""
+    config = preset_config(model, "quick")
+    config = replace(config, training=replace(config.training, epochs=8))
+    images = load_images(config.data)
+    run = Run.create(tmp_path / "run", config, images, command="test", overwrite=False)
+    train(run, images)
+    after = {}
+    for kind in get_args(FittedPrior):
+        found = fit_run_prior(run, images, kind)
+        assert found.images == 1000
+        after[kind] = found.after.nats
+        assert found.after.nats > found.before[0].nats
+        assert run.load_model().prior.kind == kind
+    assert min(after["mixture"], after["flow"]) > after["gaussian"] + 0.05
 
 
 MILLION = """

@@ -88,18 +88,21 @@ def _progress(prior: str, *, quiet: bool) -> Iterator[Told | None]:
 def _print(found: PriorFit) -> None:
     table = new_table()
     table.add_column("prior")
-    table.add_column("nats per image", justify="right")
-    table.add_column("nats per dimension", justify="right")
+    table.add_column("per image", justify="right")
+    table.add_column("per dimension", justify="right")
     for fit in (*found.before, found.after):
         table.add_row(fit.prior, _nats(fit), f"{fit.nats_per_dimension:.3f}".replace("inf", "∞"))
     print_table(
         table,
-        f"log p(z), mean ± standard error over the latents of {found.images:,} {found.split} "
-        f"images (fitted to {found.fitted_to:,} training images)",
+        f"log p(z) in nats, mean ± standard error over the latents of {found.images:,} "
+        f"{found.split} images (fitted to {found.fitted_to:,} training images)",
     )
+    for fit in (*found.before, found.after):
+        if fit.outside:
+            print(f"{fit.outside:.2%} of them lie outside of {fit.prior}: a density of 0 there")
 
 
 def _nats(fit: LatentFit) -> str:
     if not math.isfinite(fit.nats):
-        return f"-∞ ({fit.outside:.2%} lie outside)"
+        return "-∞"
     return f"{fit.nats:.3f} ± {fit.standard_error:.3f}"

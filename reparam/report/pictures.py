@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from reparam.evaluation import Scorecard, sample_latents
-from reparam.report.figures import decoded, gaussian, latent, network, progress
+from reparam.report.figures import decoded, gaussian, latent, network, prior, progress
 from reparam.report.figures.scores import class_shares
 from reparam.report.style import to_png
 from reparam.report.view import RunView
@@ -38,6 +38,7 @@ FIGURES: Mapping[str, Draw] = {
     "17-reparametrisation": gaussian.reparametrisation,
     "19-kl": gaussian.kl_divergence,
     "21-quantile-grid": decoded.quantile_grid,
+    "prior": prior.prior_over_latents,
     "noise-removed": decoded.noise_removed,
     "random-samples": lambda view: decoded.random_samples(
         view, sample_latents(view.model, SAMPLES, seed=view.config.seed)

@@ -61,6 +61,11 @@ class RunView:
         return self.log_var is not None
 
     @property
+    def has_shaped_prior(self) -> bool:
+        """Whether its prior was learned or fitted: neither N(0, I) nor an AE's box."""
+        return self.model.prior.kind not in ("standard-normal", "box")
+
+    @property
     def latent_dim(self) -> int:
         return self.model.latent_dim
 

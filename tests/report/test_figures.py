@@ -1,15 +1,19 @@
 """Every figure of every kind of run: drawn, from the run's own numbers, the same each time."""
 
+import copy
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from reparam.errors import ConfigError
 from reparam.evaluation import decode
+from reparam.model import FittedPrior, unfitted_prior
 from reparam.report import FIGURES, RunView
 from reparam.report.figures.gaussian import posterior_samples
 from reparam.report.pictures import data_uri, picture_size
@@ -22,13 +26,24 @@ ONLY_VARIATIONAL = {"17-reparametrisation", "19-kl"}
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_can_be_drawn(name: str, view: RunView) -> None:
     figure = FIGURES[name](view)
-    if name in ONLY_VARIATIONAL and not view.is_variational:
+    if (name in ONLY_VARIATIONAL and not view.is_variational) or name == "prior":
         assert figure is None
         return
     assert isinstance(figure, Figure)
     width, height = picture_size(to_png(figure))
     assert width > 300
     assert height > 150
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "mixture"])
+def test_a_fitted_prior_is_drawn(kind: FittedPrior, view: RunView) -> None:
+    """Its own figure, and those that show the prior that samples come from."""
+    model = copy.deepcopy(view.model)
+    model.prior = unfitted_prior(kind, {"latent_dim": view.latent_dim})
+    model.prior.fit(torch.randn(100, view.latent_dim, generator=torch.Generator().manual_seed(0)))
+    mended = replace(view, model=model)
+    for name in ("prior", "09-latents", "13-marginals", "21-quantile-grid", "random-samples"):
+        assert isinstance(FIGURES[name](mended), Figure)
 
 
 def test_figures_are_deterministic_and_leave_matplotlib_alone(view: RunView) -> None:

@@ -46,7 +46,7 @@ class Entry:
 TOPICS: Mapping[str, Topic] = {
     "centre": Topic("off-centre, unbounded", "원점에서 벗어남, 범위에 한계가 없음"),
     "symmetry": Topic("not symmetric about 0", "원점에 대해 대칭이 아님"),
-    "match": Topic("latents differ from the prior", "잠재 벡터와 사전분포의 차이"),
+    "match": Topic("latents differ from the prior", "잠재 벡터와 사전 분포의 차이"),
     "rate": Topic("where the rate goes", "KL 항의 쓰임새"),
     "classes": Topic("classes uneven", "클래스의 불균형"),
     "decodes": Topic("decodes that are no digit", "숫자가 아닌 디코딩 결과"),
@@ -79,7 +79,7 @@ MEASURES: Mapping[str, Entry] = {
     "auc": Entry(
         "match",
         "told apart from prior draws (AUC)",
-        "사전분포 표본과의 구별 정도 (AUC)",
+        "사전 분포 표본과의 구별 정도 (AUC)",
         "lower",
         matters=0.02,
         by_prior=True,
@@ -165,7 +165,7 @@ MEASURES: Mapping[str, Entry] = {
     "prior_gaps": Entry(
         "gaps",
         "prior mass where images leave gaps",
-        "이미지가 비워 둔 곳의 사전분포 질량",
+        "이미지가 비워 둔 곳의 사전 분포 질량",
         "lower",
         matters=0.02,
         by_prior=True,

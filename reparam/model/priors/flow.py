@@ -5,7 +5,8 @@ import math
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from reparam.model.posterior import Posterior
 from reparam.model.prior import Told, check_latents_to_fit, estimated_kl
@@ -13,11 +14,11 @@ from reparam.model.priors.held_out import split_latents
 from reparam.model.priors.triangular import fitted_normal
 from reparam.types import Latents, PerExample
 
-STEPS = 3000
+STEPS = 1500
 BATCH = 256
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 5e-3
 LOOK_EVERY = 50
-PATIENCE = 12
+PATIENCE = 8
 """Looks at the held-out latents without a better one before a fit ends."""
 
 
@@ -35,7 +36,7 @@ class FlowPrior(nn.Module):
     factor: torch.Tensor
 
     def __init__(
-        self, latent_dim: int, transforms: int = 4, hidden: int = 64, bins: int = 8
+        self, latent_dim: int, transforms: int = 3, hidden: int = 64, bins: int = 8
     ) -> None:
         from zuko.flows import NSF  # imported late: nobody else waits for it
 
@@ -61,7 +62,7 @@ class FlowPrior(nn.Module):
 
     @property
     def description(self) -> str:
-        how = "fitted to the training latents" if self.fitted else "not fitted yet"
+        how = "fitted to the latents" if self.fitted else "not fitted yet"
         return f"a normalising flow {how}"
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
@@ -103,7 +104,13 @@ class FlowPrior(nn.Module):
         self.fitted = True
         self.requires_grad_(False)
 
-    def _train(self, own: Latents, held_out: Latents, seed: int, told: Told | None) -> None:
+    def _train(
+        self,
+        own: Float[Tensor, "own d"],
+        held_out: Float[Tensor, "held d"],
+        seed: int,
+        told: Told | None,
+    ) -> None:
         noise = torch.Generator().manual_seed(seed)
         volume = self.factor.diagonal().log().sum().item()
         optimiser = torch.optim.Adam(self.flow.parameters(), lr=LEARNING_RATE)

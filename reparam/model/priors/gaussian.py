@@ -26,7 +26,7 @@ class GaussianPrior(nn.Module):
 
     @property
     def description(self) -> str:
-        how = "fitted to the training latents" if self.fitted else "learned with the model"
+        how = "fitted to the latents" if self.fitted else "learned with the model"
         return f"a Gaussian {how}"
 
     @property

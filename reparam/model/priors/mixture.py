@@ -44,7 +44,7 @@ class MixturePrior(nn.Module):
 
     @property
     def description(self) -> str:
-        how = "fitted to the training latents" if self.fitted else "learned with the model"
+        how = "fitted to the latents" if self.fitted else "learned with the model"
         count = len(self.logits)
         return f"a mixture of {count} Gaussian{'s' if count > 1 else ''} {how}"
 

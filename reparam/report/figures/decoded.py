@@ -1,11 +1,14 @@
 """Pictures that the decoder makes (figures 8, 11, 20, 21), also from noisy images."""
 
+from collections.abc import Callable
+
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from reparam.evaluation import add_noise, as_bytes, decode, reconstruct
+from reparam.evaluation import add_noise, as_bytes, carry_noise, decode, reconstruct
 from reparam.objective import ObjectiveConfig
+from reparam.report.projection import Points
 from reparam.report.style import (
     MUTED,
     bare,
@@ -16,6 +19,7 @@ from reparam.report.style import (
     show_pixels,
 )
 from reparam.report.view import RunView, examples_by_class
+from reparam.types import LatentArray
 
 GRID = 20
 
@@ -51,10 +55,21 @@ def reconstructions(view: RunView, n: int = 10) -> Figure:
         return figure
 
 
-def _decoded_grid(view: RunView, xs: np.ndarray, ys: np.ndarray, title: str) -> Figure:
-    """One sheet of decodings, the second axis pointing up as in the scatter plots."""
+def _decoded_grid(
+    view: RunView,
+    xs: np.ndarray,
+    ys: np.ndarray,
+    title: str,
+    *,
+    back: Callable[[Points], LatentArray],
+    labels: tuple[str, str],
+) -> Figure:
+    """One sheet of decodings, the second axis pointing up as in the scatter plots.
+
+    ``back`` makes latents of the grid's points.
+    """
     points = np.array([(x, y) for y in ys[::-1] for x in xs], np.float32)
-    images = as_bytes(decode(view.model, view.plane.back(points)))
+    images = as_bytes(decode(view.model, back(points)))
     with house_style():
         figure = new_figure(5.4, max(sheet_height(images, len(xs), 5.4) + 0.2, 1.4))
         axes = figure.add_subplot()
@@ -62,8 +77,8 @@ def _decoded_grid(view: RunView, xs: np.ndarray, ys: np.ndarray, title: str) -> 
         axes.set_xticks(*_three_ticks(xs, len(xs) * images.shape[2]))
         axes.set_yticks(*_three_ticks(ys[::-1], len(ys) * images.shape[1]))
         axes.spines[:].set_visible(False)
-        axes.set_xlabel(view.plane.labels[0])
-        axes.set_ylabel(view.plane.labels[1])
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
         axes.set_title(title)
         return figure
 
@@ -79,19 +94,28 @@ def even_grid(view: RunView, n: int = GRID) -> Figure:
     points = view.plane.onto(view.mu)
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
     xs, ys = np.linspace(x0, x1, n), np.linspace(y0, y1, n if view.latent_dim > 1 else 1)
-    return _decoded_grid(
-        view, xs, ys, f"{view.title}: an even grid over the latents' range, decoded"
-    )
+    title = f"{view.title}: an even grid over the latents' range, decoded"
+    return _decoded_grid(view, xs, ys, title, back=view.plane.back, labels=view.plane.labels)
 
 
 def quantile_grid(view: RunView, n: int = GRID) -> Figure:
-    """Figure 21: a grid at equal quantiles of N(0, I), decoded.
+    """Figure 21: a grid at equal quantiles of the prior, decoded.
 
-    In more than two dimensions it runs over the two principal axes, through the latents' mean.
+    Of N(0, I) it is a grid of the plane; in more than two dimensions it runs over the two principal
+    axes, through the latents' mean. To another prior the grid is carried from the noise that the
+    prior makes its draws of (``Prior.from_normal``).
     """
     quantiles = norm.ppf((np.arange(n) + 0.5) / n)
-    title = f"{view.title}: a grid at equal quantiles of N(0, I), decoded"
-    return _decoded_grid(view, quantiles, quantiles if view.latent_dim > 1 else np.zeros(1), title)
+    back, labels, name = view.plane.back, view.plane.labels, "N(0, I)"
+    if view.model.prior.kind != "standard-normal":
+        labels, name = ("first noise of the prior", "second noise of the prior"), "the prior"
+
+        def back(points: Points) -> LatentArray:
+            return carry_noise(view.model, points @ view.plane.axes)
+
+    title = f"{view.title}: a grid at equal quantiles of {name}, decoded"
+    ys = quantiles if view.latent_dim > 1 else np.zeros(1)
+    return _decoded_grid(view, quantiles, ys, title, back=back, labels=labels)
 
 
 def noise_removed(view: RunView, n: int = 10, amount: float = 0.3, seed: int = 0) -> Figure:

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from reparam.evaluation import as_bytes, decode
+from reparam.evaluation import as_bytes, decode, sample_latents
 from reparam.report.style import (
     ACCENT,
     FAINT,
@@ -20,6 +20,7 @@ from reparam.report.style import (
 from reparam.report.view import RunView, examples_by_class
 
 MAX_MARGINALS = 4
+PRIOR_DRAWS = 20_000
 
 
 def posterior_samples(view: RunView, seed: int = 0) -> np.ndarray:
@@ -31,8 +32,12 @@ def posterior_samples(view: RunView, seed: int = 0) -> np.ndarray:
 
 
 def marginals(view: RunView) -> Figure:
-    """Figures 13 and 14: the aggregate posterior's marginals beside normal densities."""
+    """Figures 13 and 14: the aggregate posterior's marginals beside normal densities.
+
+    A prior that was learned or fitted is there too, by the histogram of its draws.
+    """
     z = posterior_samples(view)
+    draws = sample_latents(view.model, PRIOR_DRAWS) if view.has_shaped_prior else None
     shown = min(view.latent_dim, MAX_MARGINALS)
     order = np.argsort(-z.var(0))[:shown] if view.latent_dim > 2 else np.arange(shown)
     x = np.linspace(-5, 5, 401)
@@ -43,6 +48,10 @@ def marginals(view: RunView) -> Figure:
             if len(near):
                 axes.hist(near, bins=60, range=(-5, 5), density=True, color="#cfe1f3")
             axes.plot(x, norm.pdf(x), color=SECOND, lw=1.8, label="N(0, 1)")
+            if draws is not None:
+                look = {"histtype": "step", "color": INK, "label": "the prior"}
+                inside = draws[np.abs(draws[:, j]) <= 5, j]
+                axes.hist(inside, bins=60, range=(-5, 5), density=True, **look)
             other = norm.pdf(x, -2, np.sqrt(0.5))
             axes.plot(x, other, color=MUTED, lw=1, ls="--", label="N(−2, 0.5)")
             axes.set(xlabel=f"$z_{{{j + 1}}}$", yticks=[])
@@ -128,11 +137,11 @@ def _vector(values: np.ndarray) -> str:
 
 
 def kl_divergence(view: RunView) -> Figure | None:
-    """Figure 19: the KL of one dimension over μ and σ, with this run's images on it.
+    """Figure 19: the KL to N(0, I) of one dimension over μ and σ, with this run's images on it.
 
-    None for a point posterior.
+    None for a point posterior, and where the loss had a learned prior instead of N(0, I).
     """
-    if view.log_var is None:
+    if view.log_var is None or view.config.model.prior != "standard-normal":
         return None
     sigma = np.exp(view.log_var / 2)
     each = 0.5 * (view.mu**2 + sigma**2 - 1 - view.log_var)
@@ -152,7 +161,7 @@ def kl_divergence(view: RunView) -> Figure | None:
         )
         plane.scatter([0], [1], marker="*", s=90, c=SECOND, zorder=4)
         plane.annotate(
-            "prior: KL = 0", (0, 1), xytext=(7, 5), textcoords="offset points", fontsize=8
+            "N(0, 1): KL = 0", (0, 1), xytext=(7, 5), textcoords="offset points", fontsize=8
         )
         plane.set(
             xlabel=f"μ of $z_{{{busiest + 1}}}$", ylabel="σ", xlim=(-reach, reach), ylim=(0, top)

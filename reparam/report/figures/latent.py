@@ -104,7 +104,8 @@ def latent_scatter(view: RunView) -> Figure:
         figure = new_figure(5.6, 5.2)
         axes = figure.add_subplot()
         points = draw_points(axes, view, view.dots())
-        if view.is_variational and view.latent_dim == 2 and view.scatter is None:
+        standard = view.is_variational and not view.has_shaped_prior
+        if standard and view.latent_dim == 2 and view.scatter is None:
             for radius in (1, 2, 3):  # of the prior
                 axes.add_patch(Circle((0, 0), radius, fill=False, ec=MUTED, lw=0.7, ls=(0, (4, 3))))
                 axes.text(

@@ -1,0 +1,62 @@
+"""A prior that was learned or fitted, over the latents that it should be like."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reparam.evaluation import prior_log_prob, sample_latents
+from reparam.report.figures.gaussian import posterior_samples
+from reparam.report.style import SECOND, house_style, new_figure
+from reparam.report.view import RunView
+
+DRAWS = 10_000
+SHOWN = 2_000
+STEPS = 200
+MASSES = (0.5, 0.9, 0.99)
+
+
+def prior_over_latents(view: RunView) -> Figure | None:
+    """Lines of equal density on two dimensions; on the plane of more, draws beside the latents.
+
+    None for N(0, I) and for an AE's box.
+    """
+    if not view.has_shaped_prior:
+        return None
+    latents = view.plane.onto(posterior_samples(view))
+    draws = sample_latents(view.model, DRAWS, seed=view.config.seed)
+    with house_style():
+        figure = new_figure(5.4, 5.0)
+        axes = figure.add_subplot()
+        axes.scatter(*latents.T, s=5, c="#c3c9d6", linewidths=0, label="latents")
+        if view.latent_dim == 2:
+            _draw_lines(axes, view, draws)
+        else:
+            points = view.plane.onto(draws[:SHOWN])
+            axes.scatter(*points.T, s=3, c=SECOND, alpha=0.6, linewidths=0, label="the prior")
+            axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2, markerscale=3)
+        axes.set_xlabel(view.plane.labels[0])
+        axes.set_ylabel(view.plane.labels[1])
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_title(f"{view.title}: the prior over the latents")
+        return figure
+
+
+def _draw_lines(axes: Axes, view: RunView, draws: np.ndarray) -> None:
+    """The least regions that hold given shares of the prior's mass.
+
+    A region is bounded by a density that this share of the draws exceeds.
+    """
+    low, high = draws.min(0), draws.max(0)
+    x, y = (np.linspace(a, b, STEPS, dtype=np.float32) for a, b in zip(low, high, strict=True))
+    grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+    density = prior_log_prob(view.model, grid).reshape(STEPS, STEPS)
+    levels = np.quantile(prior_log_prob(view.model, draws), [1 - mass for mass in MASSES])
+    order = np.argsort(levels)
+    if len(set(levels)) < len(levels):  # as of a density that is the same everywhere
+        return
+    look: dict[str, Any] = {"colors": SECOND, "linewidths": 1.2, "linestyles": "solid"}
+    lines = axes.contour(x, y, density, levels=levels[order], **look)
+    names = {levels[i]: f"{MASSES[i]:.0%}" for i in order}
+    axes.clabel(lines, fmt=names, fontsize=7)

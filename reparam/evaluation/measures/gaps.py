@@ -46,7 +46,7 @@ class AggregatePosterior:
 
     @classmethod
     def of_posteriors(cls, mu: LatentArray, log_var: LatentArray) -> "AggregatePosterior":
-        """From the posteriors of training images; of more than 10,000, as many evenly spaced ones."""
+        """From training images' posteriors: of more than 10,000, as many evenly spaced ones."""
         if mu.shape != log_var.shape:
             raise ShapeError(
                 f"mu and log_var are of one shape, found {mu.shape} and {log_var.shape}; "
@@ -61,7 +61,7 @@ class AggregatePosterior:
 
         The bandwidth, one factor on the standard deviation of every dimension, is the one of 18
         that gives held-out points (a fifth, at most 1,000) the highest mean log density under the
-        others (Habbema et al. 1974; Duin 1976).
+        others (maximum likelihood: Duin 1976).
         """
         points = z[rng.permutation(len(z))[:MOST_COMPONENTS]].astype(np.float64)
         spread = points.std(0)
@@ -98,8 +98,8 @@ def prior_gaps(
     The reference fits no second density, since none would change it: where held-out latents and
     draws come from one distribution, their log densities under any density fitted to other points
     are exchangeable, so that the expected share below the k-th lowest of n is k / (n + 1) exactly,
-    and the count of draws below it is beta-binomial, which gives the one-sided p-value. The interval
-    is the bootstrap's, over latents (and so the quantile) and draws. Only for d ≤ 10.
+    and the count of draws below it is beta-binomial, which gives the one-sided p-value. The
+    interval is the bootstrap's, over latents (and so the quantile) and draws. Only for d ≤ 10.
     """
     d = density.mu.shape[1]
     if d > LARGEST_DIMENSION:

@@ -35,7 +35,7 @@ def neighbours(
     """``trustworthiness``, ``continuity``, ``knn_accuracy`` and ``silhouette``, with k neighbours.
 
     - trustworthiness, in [0, 1]: 1 − penalties for neighbours in z that are none among the images
-      (Venna & Kaski 2001, eq. 1); continuity: the same with the roles swapped. On at most 2,000
+      (Venna & Kaski 2001); continuity: the same with the roles swapped. On at most 2,000
       images; distances are Euclidean, between pixels and between latents.
     - knn_accuracy, in [0, 1]: k-nearest-neighbour classifier from training latents (at most 20,000)
       to all held-out ones. Reference: the share of the most frequent class.
@@ -73,7 +73,7 @@ def neighbours(
 
 
 def _ranks(x: Float[np.ndarray, "n p"]) -> Int[np.ndarray, "n n"]:
-    """``ranks[i, j]``: j is the ranks[i, j]-th nearest to i, counted from 1; i itself has rank 0."""
+    """``ranks[i, j]``: j is the ranks[i, j]-th nearest to i, from 1 on; i itself has rank 0."""
     n = len(x)
     x = np.asarray(x, np.float64)
     x = x - x.mean(0)

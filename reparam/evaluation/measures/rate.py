@@ -24,14 +24,14 @@ def rate_decomposition(
     rng: np.random.Generator,
     prior_log_prob: LogProb | None = None,
 ) -> dict[str, Measured]:
-    """``rate`` = ``mutual_information`` + ``aggregate_kl``, in nats an image (Hoffman & Johnson 2016).
+    """``rate`` = ``mutual_information`` + ``aggregate_kl``, in nats (Hoffman & Johnson 2016).
 
     rate = E_x KL(q(z|x) ‖ p), mutual_information = I(x; z), aggregate_kl = KL(q(z) ‖ p), with q(z)
     the even mixture of the N posteriors N(mu_j, exp(log_var_j)) and one draw ``z`` from each.
     I = mean ln q(z_i|x_i) − ln q(z_i), over all N × N pairs, exactly. The rate has its closed form
-    for p = N(0, I); ``prior_log_prob`` gives ln p(z) of another prior, and then the rate is the mean
-    of ln q(z_i|x_i) − ln p(z_i). aggregate_kl is the difference, image by image, so that the parts
-    sum to the rate to the last digit.
+    for p = N(0, I); ``prior_log_prob`` gives ln p(z) of another prior, and then the rate is the
+    mean of ln q(z_i|x_i) − ln p(z_i). aggregate_kl is the difference, image by image, so that the
+    parts sum to the rate to the last digit.
 
     N images can show at most ln N nats: the mixture holds each z's own posterior, so I is at most
     ln N, too small when the truth is near or above it, and aggregate_kl too large by as much. The

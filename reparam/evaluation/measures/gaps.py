@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import betabinom
 
-from reparam.errors import DataError, ShapeError
+from reparam.errors import DataError
 from reparam.evaluation.measures.aggregate import mixture_log_density
 from reparam.evaluation.measures.measured import (
     Measured,
@@ -47,11 +47,6 @@ class AggregatePosterior:
     @classmethod
     def of_posteriors(cls, mu: LatentArray, log_var: LatentArray) -> "AggregatePosterior":
         """From training images' posteriors: of more than 10,000, as many evenly spaced ones."""
-        if mu.shape != log_var.shape:
-            raise ShapeError(
-                f"mu and log_var are of one shape, found {mu.shape} and {log_var.shape}; "
-                "take both of the same images"
-            )
         kept = _evenly(len(mu), MOST_COMPONENTS)
         return cls(mu[kept].astype(np.float64), log_var[kept].astype(np.float64))
 
@@ -104,11 +99,6 @@ def prior_gaps(
     d = density.mu.shape[1]
     if d > LARGEST_DIMENSION:
         return absent(f"only for up to {LARGEST_DIMENSION} latent dimensions, this model has {d}")
-    if not held_out_z.shape[1] == draws.shape[1] == d:
-        raise ShapeError(
-            f"density, latents and draws have the same dimensions, found {d}, "
-            f"{held_out_z.shape[1]} and {draws.shape[1]}; take all of one model"
-        )
     n, m = min(len(held_out_z), MOST_POINTS), min(len(draws), MOST_POINTS)
     if n * LEVEL < 1:
         return absent(f"a 1 % quantile needs at least {1 / LEVEL:.0f} held-out latents, found {n}")

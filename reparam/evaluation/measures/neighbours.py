@@ -5,7 +5,6 @@ from jaxtyping import Float, Int
 from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import KNeighborsClassifier
 
-from reparam.errors import ShapeError
 from reparam.evaluation.measures.measured import Measured, absent, mean_of
 from reparam.types import LabelArray, LatentArray
 
@@ -44,12 +43,6 @@ def neighbours(
     Each is a mean over images, whose bootstrap takes neighbourhoods as they are: a resampled image
     is never searched for among its own copies.
     """
-    if len(images_flat) != len(z) or (labels is not None and len(labels) != len(z)):
-        of_labels = "" if labels is None else f" and {len(labels)} labels"
-        raise ShapeError(
-            f"each image has one latent and one label, found {len(images_flat)} images, "
-            f"{len(z)} latents{of_labels}; take all of the same split"
-        )
     n = min(len(z), MOST)
     kept = np.sort(rng.choice(len(z), n, replace=False))
     subset = f"k = {k}; {n:,} of {len(z):,} images"
@@ -106,12 +99,8 @@ def _knn_accuracy(
 ) -> Measured:
     if labels is None or train_labels is None:
         return absent(NO_LABELS)
-    if train_z is None or len(train_z) != len(train_labels):
-        count = 0 if train_z is None else len(train_z)
-        raise ShapeError(
-            f"each training latent has a label, found {count} latents and {len(train_labels)} "
-            "labels; take both of the training split"
-        )
+    if train_z is None:
+        return absent("needs the training split's latents")
     if len(train_z) < k:
         return absent(f"{k} neighbours need at least {k} training latents, found {len(train_z)}")
     if len(train_z) > MOST_TRAINING:

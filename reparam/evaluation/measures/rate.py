@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from reparam.errors import ShapeError
 from reparam.evaluation.measures.aggregate import mixture_log_density, normal_log_density
 from reparam.evaluation.measures.measured import Measured, bootstrap, mean_of, percentile_interval
 from reparam.types import LatentArray
@@ -37,11 +36,6 @@ def rate_decomposition(
     ln N, too small when the truth is near or above it, and aggregate_kl too large by as much. The
     notes say so with the number. Intervals are the bootstrap's over images, the mixture kept.
     """
-    if not mu.shape == log_var.shape == z.shape:
-        raise ShapeError(
-            "mu, log_var and z have one row an image and one column a dimension, found "
-            f"{mu.shape}, {log_var.shape} and {z.shape}; take all three of the same images"
-        )
     limit = f"at most ln N = {math.log(len(z)):.2f} nats can be seen with {len(z):,} images"
     own = normal_log_density(z, mu, log_var)
     information = own - mixture_log_density(z, mu, log_var)
@@ -76,7 +70,7 @@ def active_units(mu: LatentArray, rng: np.random.Generator | None = None) -> dic
     value = count(np.ones(n))
     low = high = None
     if rng is not None and n > 1:
-        counts = bootstrap(lambda i: count(np.bincount(i, minlength=n)), n, rng)
+        counts = bootstrap(lambda i: count(np.bincount(i, minlength=n) * 1.0), n, rng)
         low, high = percentile_interval(counts)
     note = f"of {d}; variance of the mean above {ACTIVE_VARIANCE}"
     share = [None if v is None else v / d for v in (low, high)]

@@ -37,7 +37,8 @@ def asymmetry(z: LatentArray, rng: np.random.Generator, permutations: int = 1000
     value = factor * float(rows.sum())
     signs = rng.choice(np.array([-1, 1], np.float32), size=(n, permutations))
     flipped = factor * (h @ signs * signs).sum(0, dtype=np.float64)
-    p = (1 + np.count_nonzero(flipped >= value)) / (1 + permutations)
+    rounding = 1e-6 * factor * float(np.abs(h).sum(dtype=np.float64))  # equal flips count as equal
+    p = (1 + np.count_nonzero(flipped >= value - rounding)) / (1 + permutations)
     left_out = 2 * (rows.sum() - 2 * rows) / ((n - 1) * (n - 2))
     low, high = normal_interval(value, jackknife_deviation(left_out))
     return Measured(value, low, high, float(flipped.mean()), float(p), n, note)

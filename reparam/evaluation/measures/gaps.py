@@ -28,6 +28,7 @@ LARGEST_DIMENSION = 10
 LEVEL = 0.01
 BANDWIDTHS = np.geomspace(0.01, 1.5, 18)
 HELD_OUT_POINTS = 1000
+NARROWEST = 1e-6
 
 Queries = Float[np.ndarray, "M d"]
 
@@ -56,15 +57,16 @@ class AggregatePosterior:
 
         The bandwidth, one factor on the standard deviation of every dimension, is the one of 18
         that gives held-out points (a fifth, at most 1,000) the highest mean log density under the
-        others (maximum likelihood: Duin 1976).
+        others (maximum likelihood: Duin 1976). A dimension that does not vary gets a very narrow
+        kernel. Raises DataError for fewer than 10 points.
         """
         points = z[rng.permutation(len(z))[:MOST_COMPONENTS]].astype(np.float64)
-        spread = points.std(0)
-        if len(points) < 10 or not (spread > 0).all():
+        if len(points) < 10:
             raise DataError(
-                "a kernel density needs at least 10 points that differ in every dimension, found "
-                f"{len(points)} with standard deviations from {spread.min():.3g}; give more latents"
+                "a kernel density needs at least 10 latents to choose its bandwidth, found "
+                f"{len(points)}; give those of more images"
             )
+        spread = np.maximum(points.std(0), NARROWEST)
         cut = min(len(points) // 5, HELD_OUT_POINTS)
         held_out, others = points[:cut], points[cut:]
         scores = [

@@ -135,6 +135,13 @@ def test_latents_far_from_the_prior_leave_all_of_it() -> None:
     assert 0 < inside.high < 0.01
 
 
+def test_latents_on_a_line_or_a_point_leave_all_of_the_plane() -> None:
+    for flat in (np.array([1, 0], np.float32), np.zeros(2, np.float32)):
+        density = AggregatePosterior.of_points(normal(500, 2, 0) * flat, rng())
+        found = prior_gaps(density, normal(500, 2, 1) * flat, normal(500, 2, 2), rng())
+        assert found.value == 1
+
+
 def test_what_cannot_be_measured_says_why() -> None:
     density = of_prior(50, 11, 0)
     found = prior_gaps(density, normal(500, 11, 1), normal(500, 11, 2), rng())
@@ -143,8 +150,8 @@ def test_what_cannot_be_measured_says_why() -> None:
     few = prior_gaps(of_prior(50, 2, 0), normal(50, 2, 1), normal(500, 2, 2), rng())
     assert few.value is None
     assert "at least 100" in few.note
-    with pytest.raises(DataError, match="differ in every dimension"):
-        AggregatePosterior.of_points(np.zeros((50, 2), np.float32), rng())
+    with pytest.raises(DataError, match="at least 10 latents"):
+        AggregatePosterior.of_points(normal(5, 2, 0), rng())
 
 
 def test_a_seed_repeats_everything() -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,15 @@ from scipy.stats import chi2, kstest
 from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.measures.moments import gaussian_kl, off_centre, radius_99
 
-from .planted import far_class, normal, scaled, shifted
+from .planted import (
+    alarms,
+    far_class,
+    fewest_alarms,
+    most_alarms,
+    normal,
+    scaled,
+    shifted,
+)
 
 
 def rng() -> np.random.Generator:
@@ -60,6 +70,24 @@ def test_p_values_are_uniform_at_the_prior(d: int) -> None:
     for measure in (off_centre, gaussian_kl):
         p = [measure(normal(300, d, s), np.random.default_rng(s)).p_value for s in range(100)]
         assert kstest(p, "uniform").pvalue > 0.001
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("d", [2, 16, 128])
+def test_the_prior_raises_an_alarm_one_time_in_twenty(d: int) -> None:
+    for measure in (off_centre, gaussian_kl, radius_99):
+
+        def p(seed: int, measure: Callable[..., Measured] = measure) -> float | None:
+            return measure(normal(2000, d, seed), np.random.default_rng(seed)).p_value
+
+        assert fewest_alarms(200) <= alarms(p, 200) <= most_alarms(200)
+
+
+def test_few_tests_of_the_radius_raise_an_alarm() -> None:
+    def p(seed: int) -> float | None:
+        return radius_99(normal(500, 2, seed), rng()).p_value
+
+    assert alarms(p, 100) <= most_alarms(100)
 
 
 @pytest.mark.parametrize("d", [1, 3])

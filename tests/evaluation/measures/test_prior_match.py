@@ -114,7 +114,8 @@ def test_the_prior_itself_raises_no_alarm(d: int) -> None:
         return against_prior(classifier_two_sample, normal(120, d, seed), seed).p_value
 
     assert alarms(p_mmd, 30) <= most_alarms(30)
-    assert alarms(p_auc, 12) <= most_alarms(12)
+    few = 20 if d == 2 else 4  # all 200 trials are in the slow test below
+    assert alarms(p_auc, few) <= most_alarms(few)
 
 
 @pytest.mark.slow
@@ -182,7 +183,9 @@ def test_mmd_and_sliced_distance_catch_a_shift_and_grow_with_it(d: int) -> None:
 
 
 def test_mmd_sees_the_hole_in_the_plane() -> None:
-    found = [against_prior(mmd, hollow(2000, 2, 3, share)) for share in (0.0, 0.5, 1.0)]
+    found = [
+        against_prior(mmd, hollow(2000, 2, 3, share), permutations=199) for share in (0, 0.5, 1)
+    ]
     assert [m.value for m in found] == sorted(m.value or 0 for m in found)
     assert found[-1].p_value is not None
     assert found[-1].p_value < 0.01
@@ -200,6 +203,14 @@ def test_collapsed_and_separated_latents_have_values() -> None:
             assert found.value is not None
             assert np.isfinite([found.value, found.low, found.high, found.reference]).all()
     assert against_prior(classifier_two_sample, normal(200, 3, 0) + 1000).value == 1
+
+
+def test_one_dimension_is_enough() -> None:
+    for z, same in ((normal(400, 1, 0), True), (normal(400, 1, 0) * 3, False)):
+        for measure in (mmd, classifier_two_sample):
+            p = against_prior(measure, z).p_value
+            assert p is not None
+            assert (p > 0.01) == same
 
 
 def test_subsets_are_stated_and_few_latents_are_refused() -> None:

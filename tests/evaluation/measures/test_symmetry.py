@@ -4,7 +4,7 @@ import pytest
 from reparam.evaluation.measures.kernel import SCALES, inverse_multiquadratic
 from reparam.evaluation.measures.symmetry import asymmetry
 
-from .planted import alarms, hollow, most_alarms, normal, shifted, skewed
+from .planted import alarms, fewest_alarms, hollow, most_alarms, normal, shifted, skewed
 
 
 def slow_kernel(a: np.ndarray, b: np.ndarray) -> float:
@@ -53,6 +53,15 @@ def test_symmetric_latents_raise_no_alarm(d: int) -> None:
         return asymmetry(normal(150, d, seed), np.random.default_rng(seed), 99).p_value
 
     assert alarms(p, 40) <= most_alarms(40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("d", [2, 16, 128])
+def test_symmetric_latents_raise_an_alarm_one_time_in_twenty(d: int) -> None:
+    def p(seed: int) -> float | None:
+        return asymmetry(normal(500, d, seed), np.random.default_rng(seed), 199).p_value
+
+    assert fewest_alarms(200) <= alarms(p, 200) <= most_alarms(200)
 
 
 def test_a_symmetric_fault_is_none_of_its_business() -> None:

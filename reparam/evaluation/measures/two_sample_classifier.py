@@ -3,7 +3,7 @@
 No single classifier does: a linear one misses a changed scale, boosted trees a small shift shared
 by a hundred dimensions, and both a dependence between two of many dimensions. So four are fitted
 and stacked by logistic regression on their out-of-fold scores (Wolpert 1992), which in trials came
-within 0.02 of AUC of the best of the four for every planted fault.
+within 0.02 of AUC of the best of the four for every planted fault (docs/log.md).
 """
 
 import numpy as np

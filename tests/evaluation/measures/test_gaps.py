@@ -92,7 +92,7 @@ def test_the_reference_is_the_expected_share_whatever_the_density() -> None:
     for density in (of_prior(100, 2, 0), of_prior(1000, 2, 1)):
         found = [
             prior_gaps(density, normal(300, 2, 5 * s), normal(300, 2, 5 * s + 1), rng())
-            for s in range(150)
+            for s in range(60)
         ]
         shares = np.array([m.value for m in found])
         assert found[0].reference == pytest.approx(
@@ -104,8 +104,8 @@ def test_a_hole_is_found_with_its_size() -> None:
     """The middle of the hollow holds 1/9 of the prior, and its rim blurs by a kernel's width."""
     found = []
     for share in (0.0, 0.9, 1.0):
-        density = AggregatePosterior.of_points(hollow(8000, 2, 0, share), rng())
-        found.append(prior_gaps(density, hollow(4000, 2, 1, share), normal(4000, 2, 2), rng()))
+        density = AggregatePosterior.of_points(hollow(5000, 2, 0, share), rng())
+        found.append(prior_gaps(density, hollow(3000, 2, 1, share), normal(3000, 2, 2), rng()))
     values = [m.value or 0.0 for m in found]
     assert values == sorted(values)
     assert 0.03 < values[-1] < 1 / 9 + 0.02

@@ -113,8 +113,8 @@ def test_the_prior_itself_raises_no_alarm(d: int) -> None:
     def p_auc(seed: int) -> float | None:
         return against_prior(classifier_two_sample, normal(120, d, seed), seed).p_value
 
-    assert alarms(p_mmd, 30) <= most_alarms(30)
-    few = 20 if d == 2 else 4  # all 200 trials are in the slow test below
+    assert alarms(p_mmd, 25) <= most_alarms(25)
+    few = 10 if d == 2 else 3  # all 200 trials are in the slow test below
     assert alarms(p_auc, few) <= most_alarms(few)
 
 
@@ -140,11 +140,18 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("d", [2, 16])
+@pytest.mark.parametrize(
+    ("fault", "d"),
+    [
+        *(pytest.param(fault, 16, marks=pytest.mark.slow) for fault in ("mean", "scale", "narrow")),
+        *(("correlation", 16), ("hole", 16)),
+        *((fault, 2) for fault in FAULTS),
+    ],
+)
 def test_the_classifier_catches_each_fault_and_grows_with_it(fault: str, d: int) -> None:
     plant, sizes = FAULTS[fault]
-    found = [against_prior(classifier_two_sample, plant(4000, d, 3, size)) for size in sizes]
+    n = 4000 if d > 2 or fault == "hole" else 2000
+    found = [against_prior(classifier_two_sample, plant(n, d, 3, size)) for size in sizes]
     values = [m.value for m in found]
     assert values == sorted(values)
     assert found[0].p_value is not None

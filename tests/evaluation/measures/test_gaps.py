@@ -5,7 +5,7 @@ from scipy.stats import norm
 from reparam.errors import DataError
 from reparam.evaluation.measures.gaps import AggregatePosterior, prior_gaps
 
-from .planted import alarms, fewest_alarms, hollow, most_alarms, normal
+from .planted import alarms, fewest_alarms, most_alarms, normal
 
 
 def rng() -> np.random.Generator:
@@ -100,19 +100,29 @@ def test_the_reference_is_the_expected_share_whatever_the_density() -> None:
         )
 
 
+def ring(n: int, seed: int, radius: float) -> np.ndarray:
+    """N(0, I) in the plane without the disc of this radius, which holds 1 − exp(−radius²/2)."""
+    z = normal(8 * n, 2, seed)
+    return z[np.linalg.norm(z, axis=1) >= radius][:n]
+
+
 def test_a_hole_is_found_with_its_size() -> None:
-    """The middle of the hollow holds 1/9 of the prior, and its rim blurs by a kernel's width."""
+    """All but the rim of it, which blurs by a kernel's width."""
     found = []
-    for share in (0.0, 0.9, 1.0):
-        density = AggregatePosterior.of_points(hollow(5000, 2, 0, share), rng())
-        found.append(prior_gaps(density, hollow(3000, 2, 1, share), normal(3000, 2, 2), rng()))
-    values = [m.value or 0.0 for m in found]
-    assert values == sorted(values)
-    assert 0.03 < values[-1] < 1 / 9 + 0.02
-    assert found[-1].p_value is not None
-    assert found[-1].p_value < 1e-6
-    assert found[-1].low is not None
-    assert found[-1].low > 0.02
+    for radius in (0.0, 0.7, 1.2, 1.8):
+        density = AggregatePosterior.of_points(ring(4000, 0, radius), rng())
+        found.append(prior_gaps(density, ring(2500, 1, radius), normal(2500, 2, 2), rng()))
+    for m, radius in zip(found[1:], (0.7, 1.2, 1.8), strict=True):
+        hole = 1 - np.exp(-(radius**2) / 2)
+        inner = 1 - np.exp(-((radius - 0.6) ** 2) / 2)
+        assert m.value is not None
+        assert inner < m.value < hole + 0.02
+    for m in found[2:]:
+        assert m.p_value is not None
+        assert m.p_value < 1e-6
+        assert m.low is not None
+        assert m.low > 0.1
+    assert [m.value for m in found] == sorted(m.value or 0 for m in found)
 
 
 def test_latents_on_a_part_of_the_prior_leave_the_rest_as_a_gap() -> None:

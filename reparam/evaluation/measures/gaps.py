@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import betabinom
 
-from reparam.errors import DataError, ShapeError
+from reparam.errors import DataError
 from reparam.evaluation.measures.aggregate import mixture_log_density
 from reparam.evaluation.measures.measured import (
     Measured,
@@ -28,6 +28,7 @@ LARGEST_DIMENSION = 10
 LEVEL = 0.01
 BANDWIDTHS = np.geomspace(0.01, 1.5, 18)
 HELD_OUT_POINTS = 1000
+NARROWEST = 1e-6
 
 Queries = Float[np.ndarray, "M d"]
 
@@ -46,12 +47,7 @@ class AggregatePosterior:
 
     @classmethod
     def of_posteriors(cls, mu: LatentArray, log_var: LatentArray) -> "AggregatePosterior":
-        """From the posteriors of training images; of more than 10,000, as many evenly spaced ones."""
-        if mu.shape != log_var.shape:
-            raise ShapeError(
-                f"mu and log_var are of one shape, found {mu.shape} and {log_var.shape}; "
-                "take both of the same images"
-            )
+        """From training images' posteriors: of more than 10,000, as many evenly spaced ones."""
         kept = _evenly(len(mu), MOST_COMPONENTS)
         return cls(mu[kept].astype(np.float64), log_var[kept].astype(np.float64))
 
@@ -61,15 +57,16 @@ class AggregatePosterior:
 
         The bandwidth, one factor on the standard deviation of every dimension, is the one of 18
         that gives held-out points (a fifth, at most 1,000) the highest mean log density under the
-        others (Habbema et al. 1974; Duin 1976).
+        others (maximum likelihood: Duin 1976). A dimension that does not vary gets a very narrow
+        kernel. Raises DataError for fewer than 10 points.
         """
         points = z[rng.permutation(len(z))[:MOST_COMPONENTS]].astype(np.float64)
-        spread = points.std(0)
-        if len(points) < 10 or not (spread > 0).all():
+        if len(points) < 10:
             raise DataError(
-                "a kernel density needs at least 10 points that differ in every dimension, found "
-                f"{len(points)} with standard deviations from {spread.min():.3g}; give more latents"
+                "a kernel density needs at least 10 latents to choose its bandwidth, found "
+                f"{len(points)}; give those of more images"
             )
+        spread = np.maximum(points.std(0), NARROWEST)
         cut = min(len(points) // 5, HELD_OUT_POINTS)
         held_out, others = points[:cut], points[cut:]
         scores = [
@@ -98,17 +95,12 @@ def prior_gaps(
     The reference fits no second density, since none would change it: where held-out latents and
     draws come from one distribution, their log densities under any density fitted to other points
     are exchangeable, so that the expected share below the k-th lowest of n is k / (n + 1) exactly,
-    and the count of draws below it is beta-binomial, which gives the one-sided p-value. The interval
-    is the bootstrap's, over latents (and so the quantile) and draws. Only for d ≤ 10.
+    and the count of draws below it is beta-binomial, which gives the one-sided p-value. The
+    interval is the bootstrap's, over latents (and so the quantile) and draws. Only for d ≤ 10.
     """
     d = density.mu.shape[1]
     if d > LARGEST_DIMENSION:
         return absent(f"only for up to {LARGEST_DIMENSION} latent dimensions, this model has {d}")
-    if not held_out_z.shape[1] == draws.shape[1] == d:
-        raise ShapeError(
-            f"density, latents and draws have the same dimensions, found {d}, "
-            f"{held_out_z.shape[1]} and {draws.shape[1]}; take all of one model"
-        )
     n, m = min(len(held_out_z), MOST_POINTS), min(len(draws), MOST_POINTS)
     if n * LEVEL < 1:
         return absent(f"a 1 % quantile needs at least {1 / LEVEL:.0f} held-out latents, found {n}")

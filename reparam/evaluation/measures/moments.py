@@ -1,7 +1,7 @@
 """Centre, spread and range of latents against N(0, I): claims that they are off-centre, unbounded.
 
-Every reference and p-value here is that of N(0, I) samples of the same number N. They come from the
-exact distributions of mean, scatter (Wishart) and order statistics, so that no sample need be drawn.
+References and p-values are those of N(0, I) samples of the same number N. They come from the exact
+distributions of mean, scatter (Wishart) and order statistics, so that no such sample is drawn.
 """
 
 import math
@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import binom, binomtest, chi2
 
+from reparam.evaluation.measures.jackknife import normal_interval
 from reparam.evaluation.measures.measured import Measured, absent, bootstrap, centred_interval
 from reparam.types import LatentArray
 
@@ -18,15 +19,13 @@ NULL_REPEATS = 999
 
 RADIUS_LEVEL = 0.99
 
-Z95 = 1.959964
-
 
 def off_centre(z: LatentArray, rng: np.random.Generator) -> Measured:
     """‖mean‖² / d, in the prior's variances; 0 for a centred aggregate posterior.
 
     The interval is the bootstrap's, centred, since a resampled squared norm is biased upwards by
-    tr(Σ)/N; it ends at 0. Reference: 1/N, the expectation under N(0, I). p-value: exact, as N‖mean‖²
-    is then χ²(d).
+    tr(Σ)/N; it ends at 0. Reference: 1/N, the expectation under N(0, I). p-value: exact, since
+    N‖mean‖² is then χ²(d).
     """
     x = np.asarray(z, np.float64)
     n, d = x.shape
@@ -48,9 +47,9 @@ def gaussian_kl(z: LatentArray, rng: np.random.Generator) -> Measured:
     ½ (tr S + ‖m‖² − d − ln det S) / d, with S the maximum-likelihood covariance (divisor N).
     The interval is analytic: first-order variance by the influence function (the infinitesimal
     jackknife, Efron 1982), plus the second-order one, which is all that is left at N(0, I) and is
-    known there exactly. Like the value it is not corrected for the bias of a fit, about (d + 3)/4N,
-    which the reference shows. The p-value is a Monte Carlo likelihood-ratio test, exact at any N > d:
-    under N(0, I) the scatter is Wishart, sampled by its Bartlett decomposition.
+    known there exactly. Like the value it is not corrected for the bias of a fit, about
+    (d + 3) / 4N, which the reference shows. The p-value is a Monte Carlo likelihood-ratio test,
+    exact at any N > d: under N(0, I) the scatter is Wishart, drawn by its Bartlett decomposition.
     """
     x = np.asarray(z, np.float64)
     n, d = x.shape
@@ -69,9 +68,9 @@ def gaussian_kl(z: LatentArray, rng: np.random.Generator) -> Measured:
     influence = (0.5 * np.einsum("ni,ij,nj->n", centred, precise, centred, optimize=True)) / d
     influence += centred @ mean / d
     null = _null_kl(n, d, rng)
-    half = Z95 * math.sqrt(influence.var() / n + null.var())
+    low, high = normal_interval(value, math.sqrt(influence.var() / n + null.var()))
     p = (1 + np.count_nonzero(null >= value)) / (1 + len(null))
-    return Measured(value, max(value - half, 0.0), value + half, float(null.mean()), float(p), n)
+    return Measured(value, max(low, 0.0), high, float(null.mean()), float(p), n)
 
 
 def _null_kl(n: int, d: int, rng: np.random.Generator) -> Float[np.ndarray, " r"]:

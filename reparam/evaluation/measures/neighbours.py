@@ -5,7 +5,6 @@ from jaxtyping import Float, Int
 from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import KNeighborsClassifier
 
-from reparam.errors import ShapeError
 from reparam.evaluation.measures.measured import Measured, absent, mean_of
 from reparam.types import LabelArray, LatentArray
 
@@ -35,7 +34,7 @@ def neighbours(
     """``trustworthiness``, ``continuity``, ``knn_accuracy`` and ``silhouette``, with k neighbours.
 
     - trustworthiness, in [0, 1]: 1 − penalties for neighbours in z that are none among the images
-      (Venna & Kaski 2001, eq. 1); continuity: the same with the roles swapped. On at most 2,000
+      (Venna & Kaski 2001); continuity: the same with the roles swapped. On at most 2,000
       images; distances are Euclidean, between pixels and between latents.
     - knn_accuracy, in [0, 1]: k-nearest-neighbour classifier from training latents (at most 20,000)
       to all held-out ones. Reference: the share of the most frequent class.
@@ -44,12 +43,6 @@ def neighbours(
     Each is a mean over images, whose bootstrap takes neighbourhoods as they are: a resampled image
     is never searched for among its own copies.
     """
-    if len(images_flat) != len(z) or (labels is not None and len(labels) != len(z)):
-        of_labels = "" if labels is None else f" and {len(labels)} labels"
-        raise ShapeError(
-            f"each image has one latent and one label, found {len(images_flat)} images, "
-            f"{len(z)} latents{of_labels}; take all of the same split"
-        )
     n = min(len(z), MOST)
     kept = np.sort(rng.choice(len(z), n, replace=False))
     subset = f"k = {k}; {n:,} of {len(z):,} images"
@@ -73,7 +66,7 @@ def neighbours(
 
 
 def _ranks(x: Float[np.ndarray, "n p"]) -> Int[np.ndarray, "n n"]:
-    """``ranks[i, j]``: j is the ranks[i, j]-th nearest to i, counted from 1; i itself has rank 0."""
+    """``ranks[i, j]``: j is the ranks[i, j]-th nearest to i, from 1 on; i itself has rank 0."""
     n = len(x)
     x = np.asarray(x, np.float64)
     x = x - x.mean(0)
@@ -106,12 +99,8 @@ def _knn_accuracy(
 ) -> Measured:
     if labels is None or train_labels is None:
         return absent(NO_LABELS)
-    if train_z is None or len(train_z) != len(train_labels):
-        count = 0 if train_z is None else len(train_z)
-        raise ShapeError(
-            f"each training latent has a label, found {count} latents and {len(train_labels)} "
-            "labels; take both of the training split"
-        )
+    if train_z is None:
+        return absent("needs the training split's latents")
     if len(train_z) < k:
         return absent(f"{k} neighbours need at least {k} training latents, found {len(train_z)}")
     if len(train_z) > MOST_TRAINING:

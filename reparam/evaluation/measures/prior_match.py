@@ -9,9 +9,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import mannwhitneyu
-from scipy.stats import t as student_t
 
-from reparam.errors import ShapeError
+from reparam.evaluation.measures.jackknife import jackknife_deviation, normal_interval
 from reparam.evaluation.measures.kernel import inverse_multiquadratic
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.measures.roc import auc
@@ -32,8 +31,6 @@ FEWEST_CLASSIFIED = 40
 GROUPS = 20
 """Of the jackknife in ``sliced_wasserstein``."""
 
-Z95 = 1.959964
-
 
 def sliced_wasserstein(
     z: LatentArray,
@@ -45,21 +42,21 @@ def sliced_wasserstein(
     """The sliced Wasserstein-2 distance, in units of latents (the prior's standard deviations).
 
     √ of the mean, over random unit directions, of the squared Wasserstein-2 distance of the
-    projections (Rabin et al. 2012; Bonneel et al. 2015), which is that of the sorted values. A shift
-    by μ gives ‖μ‖/√d. The number of points is the smaller sample's.
+    projections (Rabin et al. 2012; Bonneel et al. 2015), which is that of the sorted values. A
+    shift by μ gives ‖μ‖/√d. The number of points is the smaller sample's.
 
     The interval is that of a jackknife which leaves out a twentieth of either sample at a time
-    (Shao & Wu 1989), since resampled points lie further apart than fresh ones. It is about the value,
-    not about 0: any two finite samples are some way apart, as the reference shows.
+    (Shao & Wu 1989), since resampled points lie further apart than fresh ones. It lies about the
+    value, not about 0: any two finite samples are some way apart, as the reference shows.
     """
-    _same_dimensions(z, draws, other)
     n = min(len(z), len(draws), len(other)) // GROUPS * GROUPS
     if n < 2 * GROUPS:
         return absent(f"sliced Wasserstein needs at least {2 * GROUPS} latents, found {len(z)}")
     theta = rng.standard_normal((z.shape[1], directions))
     theta /= np.linalg.norm(theta, axis=0)
+    samples = (x[rng.choice(len(x), n, replace=False)] for x in (z, draws, other))
     # projections as rows, so that each is contiguous where it is sorted
-    a, b, c = (np.ascontiguousarray((x[:n] @ theta).T, np.float32) for x in (z, draws, other))
+    a, b, c = (np.ascontiguousarray((x @ theta).T, np.float32) for x in samples)
     order = [np.argsort(x, axis=1) for x in (a, b)]
     a, b = (np.take_along_axis(x, o, 1) for x, o in zip((a, b), order, strict=True))
     c.sort(axis=1)
@@ -67,14 +64,11 @@ def sliced_wasserstein(
     group = np.arange(n) % GROUPS
     group_a, group_b = (group.astype(np.int8)[o] for o in order)
     # every row loses n / GROUPS values, so that what is left is a table again, still sorted
-    left_out = np.array(
-        [_root_mean_square(a[group_a != g] - b[group_b != g]) for g in range(GROUPS)]
-    )
-    deviation = math.sqrt((GROUPS - 1) * left_out.var())
-    half = float(student_t.ppf(0.975, GROUPS - 1)) * deviation
+    left_out = [_root_mean_square(a[group_a != g] - b[group_b != g]) for g in range(GROUPS)]
+    low, high = normal_interval(value, jackknife_deviation(np.array(left_out)))
     note = f"{directions} directions"
     reference = _root_mean_square(c - b)
-    return Measured(value, max(value - half, 0.0), value + half, reference, None, n, note)
+    return Measured(value, max(low, 0.0), high, reference, None, n, note)
 
 
 def _root_mean_square(x: np.ndarray) -> float:
@@ -93,9 +87,8 @@ def mmd(
     The kernel is the inverse multiquadratic summed over seven scales (Tolstikhin et al. 2018): no
     unit. The p-value is exact: the share of random relabellings of the pooled points with at least
     this MMD². The interval is the delete-one jackknife's over both samples (Arvesen 1969), as a
-    bootstrap would pair points with their own copies; it errs on the wide side (Efron & Stein 1981).
+    bootstrap would pair points with their own copies.
     """
-    _same_dimensions(z, draws, other)
     n = min(len(z), len(draws), len(other), MOST_KERNEL)
     if n < 4:
         return absent(f"a test of two samples needs at least 4 latents, found {n}")
@@ -108,15 +101,16 @@ def mmd(
     rng.permuted(labels[1:], axis=1, out=labels[1:])
     relabelled = _mmd_of_labels(k, labels.T)
     value = float(relabelled[0])
-    p = (1 + np.count_nonzero(relabelled[1:] >= value)) / (1 + permutations)
-    half = Z95 * _jackknife_deviation(k, n)
+    rounding = 1e-6 * float(k.mean(dtype=np.float64))  # equal labellings count as equal
+    p = (1 + np.count_nonzero(relabelled[1:] >= value - rounding)) / (1 + permutations)
+    low, high = normal_interval(value, _mmd_deviation(k, n))
     within, across = inverse_multiquadratic(o, o), inverse_multiquadratic(o, y)
     np.fill_diagonal(within, 0)
     pairs = n * (n - 1)
     reference = (within.sum(dtype=float) + k[n:, n:].sum(dtype=float)) / pairs
     reference -= 2 * float(across.mean(dtype=float))
     note = f"{n:,} of each, drawn without repetition" if n < len(z) else ""
-    return Measured(value, value - half, value + half, float(reference), float(p), n, note)
+    return Measured(value, low, high, float(reference), float(p), n, note)
 
 
 def _mmd_of_labels(
@@ -132,7 +126,7 @@ def _mmd_of_labels(
     return (first + second) / (n * (n - 1)) - 2 * across / n**2
 
 
-def _jackknife_deviation(k: Float[np.ndarray, "T T"], n: int) -> float:
+def _mmd_deviation(k: Float[np.ndarray, "T T"], n: int) -> float:
     """Of MMD², leaving out one point of one sample, then one of the other."""
     xx, yy, xy = (block.astype(np.float64) for block in (k[:n, :n], k[n:, n:], k[:n, n:]))
     variance = 0.0
@@ -140,7 +134,7 @@ def _jackknife_deviation(k: Float[np.ndarray, "T T"], n: int) -> float:
         rows = own.sum(1)
         left_out = (rows.sum() - 2 * rows) / ((n - 1) * (n - 2))
         left_out -= 2 * (cross.sum() - cross) / ((n - 1) * n)
-        variance += (n - 1) * left_out.var()
+        variance += jackknife_deviation(left_out) ** 2
     return math.sqrt(variance)
 
 
@@ -156,7 +150,6 @@ def classifier_two_sample(
     could be. Dependences among three and more dimensions that leave all pairs as they were are seen
     by its trees alone, and with luck.
     """
-    _same_dimensions(z, draws, other)
     n = min(len(z), len(draws), len(other), MOST_CLASSIFIED)
     if n < FEWEST_CLASSIFIED:
         return absent(f"a classifier needs at least {FEWEST_CLASSIFIED} latents, found {n}")
@@ -176,12 +169,3 @@ def _held_out_scores(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[np.ndarra
     classes = np.repeat([1, 0], half)
     fitted = stacked_classifier(seed).fit(rows, classes)
     return fitted.decision_function(x[half:]), fitted.decision_function(y[half:])
-
-
-def _same_dimensions(z: np.ndarray, draws: np.ndarray, other: np.ndarray) -> None:
-    if not z.shape[1] == draws.shape[1] == other.shape[1]:
-        found = " and ".join(str(a.shape[1]) for a in (z, draws, other))
-        raise ShapeError(
-            f"latents and prior draws have the same dimensions, found {found}; "
-            "draw from the prior of this model"
-        )

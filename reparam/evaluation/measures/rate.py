@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from reparam.errors import ShapeError
 from reparam.evaluation.measures.aggregate import mixture_log_density, normal_log_density
 from reparam.evaluation.measures.measured import Measured, bootstrap, mean_of, percentile_interval
 from reparam.types import LatentArray
@@ -24,24 +23,19 @@ def rate_decomposition(
     rng: np.random.Generator,
     prior_log_prob: LogProb | None = None,
 ) -> dict[str, Measured]:
-    """``rate`` = ``mutual_information`` + ``aggregate_kl``, in nats an image (Hoffman & Johnson 2016).
+    """``rate`` = ``mutual_information`` + ``aggregate_kl``, in nats (Hoffman & Johnson 2016).
 
     rate = E_x KL(q(z|x) ‖ p), mutual_information = I(x; z), aggregate_kl = KL(q(z) ‖ p), with q(z)
     the even mixture of the N posteriors N(mu_j, exp(log_var_j)) and one draw ``z`` from each.
     I = mean ln q(z_i|x_i) − ln q(z_i), over all N × N pairs, exactly. The rate has its closed form
-    for p = N(0, I); ``prior_log_prob`` gives ln p(z) of another prior, and then the rate is the mean
-    of ln q(z_i|x_i) − ln p(z_i). aggregate_kl is the difference, image by image, so that the parts
-    sum to the rate to the last digit.
+    for p = N(0, I); ``prior_log_prob`` gives ln p(z) of another prior, and then the rate is the
+    mean of ln q(z_i|x_i) − ln p(z_i). aggregate_kl is the difference, image by image, so that the
+    parts sum to the rate to the last digit.
 
     N images can show at most ln N nats: the mixture holds each z's own posterior, so I is at most
     ln N, too small when the truth is near or above it, and aggregate_kl too large by as much. The
     notes say so with the number. Intervals are the bootstrap's over images, the mixture kept.
     """
-    if not mu.shape == log_var.shape == z.shape:
-        raise ShapeError(
-            "mu, log_var and z have one row an image and one column a dimension, found "
-            f"{mu.shape}, {log_var.shape} and {z.shape}; take all three of the same images"
-        )
     limit = f"at most ln N = {math.log(len(z)):.2f} nats can be seen with {len(z):,} images"
     own = normal_log_density(z, mu, log_var)
     information = own - mixture_log_density(z, mu, log_var)
@@ -76,7 +70,7 @@ def active_units(mu: LatentArray, rng: np.random.Generator | None = None) -> dic
     value = count(np.ones(n))
     low = high = None
     if rng is not None and n > 1:
-        counts = bootstrap(lambda i: count(np.bincount(i, minlength=n)), n, rng)
+        counts = bootstrap(lambda i: count(np.bincount(i, minlength=n) * 1.0), n, rng)
         low, high = percentile_interval(counts)
     note = f"of {d}; variance of the mean above {ACTIVE_VARIANCE}"
     share = [None if v is None else v / d for v in (low, high)]

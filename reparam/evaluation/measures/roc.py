@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import expit, logit
 from scipy.stats import rankdata
 
-Z95 = 1.959964
+from reparam.evaluation.measures.jackknife import normal_interval
 
 
 def auc(
@@ -15,9 +16,9 @@ def auc(
     """P(positive > negative) + ½ P(=) and the ends of its 95 % interval.
 
     The variance is DeLong's (DeLong, DeLong & Clarke-Pearson 1988), by ranks (Sun & Xu 2014), and
-    the interval symmetric on the logit scale (Pepe 2003, §5.2.3), so that it stays in (0, 1). Where
-    the scores do not overlap at all that variance is 0; the interval then ends at 0.05^(1/min(n, m)),
-    what a share of n ones out of n would leave open.
+    the interval symmetric on the logit scale (Pepe 2003), so that it stays in (0, 1). Where the
+    scores do not overlap at all that variance is 0; the interval then ends at 0.05^(1/min(n, m)),
+    which is what n successes out of n would leave open.
     """
     n, m = len(positive), len(negative)
     ranks = rankdata(np.concatenate([positive, negative]))
@@ -28,6 +29,5 @@ def auc(
         end = 0.05 ** (1 / min(n, m))
         return value, min(value, end), max(value, 1 - end)
     deviation = math.sqrt(above.var(ddof=1) / n + below.var(ddof=1) / m)
-    logit, half = math.log(value / (1 - value)), Z95 * deviation / (value * (1 - value))
-    low, high = (1 / (1 + math.exp(-np.clip(logit + s * half, -700, 700))) for s in (-1, 1))
-    return value, low, high
+    ends = normal_interval(float(logit(value)), deviation / (value * (1 - value)))
+    return value, float(expit(ends[0])), float(expit(ends[1]))

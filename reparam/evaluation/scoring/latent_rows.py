@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from reparam.evaluation.inference import prior_log_prob
+from reparam.evaluation.inference import as_floats, prior_log_prob
 from reparam.evaluation.measures.gaps import AggregatePosterior, prior_gaps
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.measures.moments import gaussian_kl, off_centre, radius_99
@@ -30,7 +30,7 @@ def latent_rows(of: Subject) -> dict[str, Measured]:
         "radius_99": radius_99(z, of.rng("radius_99")),
         "asymmetry": asymmetry(z, of.rng("asymmetry")),
     }
-    flat = of.held_out.images.reshape(len(z), -1)
+    flat = as_floats(of.held_out.images).reshape(len(z), -1)
     return found | neighbours(
         flat,
         of.held_out.mu,

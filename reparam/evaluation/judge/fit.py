@@ -14,7 +14,7 @@ from reparam.types import IndexArray
 
 BATCH = 64
 EPOCHS = 16
-FEWEST, MOST = 300, 2500
+FEWEST, MOST = 200, 2500
 """Steps. The most are 160,000 images: three epochs of MNIST."""
 
 LEARNING_RATE = 3e-3

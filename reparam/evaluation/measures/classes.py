@@ -1,6 +1,6 @@
 """Whether all classes come out, and as often as in the data: of labels that a judge gives."""
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -64,7 +64,7 @@ def class_balance(
             ideal,
             shares,
             n,
-            p_value=(1 + as_far) / (1 + TRIALS),
+            p_value=(1 + int(as_far)) / (1 + TRIALS),
         ),
         "class_entropy": _measured(relative_entropy, found, replicates, ideal, shares, n),
         "classes_missing": _measured(missing, found, replicates, ideal, shares, n),
@@ -95,10 +95,10 @@ def missing(found: Rows, shares: Shares) -> Figures:
 
 
 def _measured(
-    statistic: Any,
+    statistic: Callable[[Rows, Shares], Figures],
     found: Shares,
-    replicates: Rows,
-    ideal: Rows,
+    replicates: Float[np.ndarray, "B K"],
+    ideal: Float[np.ndarray, "T K"],
     shares: Shares,
     n: int,
     p_value: float | None = None,

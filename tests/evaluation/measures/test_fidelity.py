@@ -89,7 +89,7 @@ def test_frechet_distance_finds_that_of_the_distributions_it_is_given_samples_of
 
 @pytest.mark.parametrize("measure", [frechet_distance, kernel_distance])
 def test_real_against_real_is_within_sampling_error_of_its_reference(measure) -> None:  # type: ignore[no-untyped-def]
-    """Value and reference are two draws of one random number; of 40 their difference has no side."""
+    """Value and reference are two draws of one number: of 40 either is the larger in about half."""
     above = 0
     for seed in range(40):
         real, fake, other = rng(seed).normal(size=(3, 150, 6))

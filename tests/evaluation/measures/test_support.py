@@ -40,7 +40,12 @@ def test_an_outlier_raises_precision_and_recall_but_not_density_or_coverage() ->
 def slow_precision(real: np.ndarray, fake: np.ndarray, k: int) -> float:
     radii = NearestNeighbors().fit(real).kneighbors(n_neighbors=k)[0][:, -1]
     return float(
-        np.mean([any(np.linalg.norm(f - r) <= radius for r, radius in zip(real, radii, strict=True)) for f in fake])
+        np.mean(
+            [
+                any(np.linalg.norm(f - r) <= radius for r, radius in zip(real, radii, strict=True))
+                for f in fake
+            ]
+        )
     )
 
 

@@ -111,7 +111,7 @@ def one_bit(data: bytes) -> bytes:
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
-@pytest.mark.parametrize("damage", [cut, one_bit, lambda data: b""])
+@pytest.mark.parametrize("damage", [cut, one_bit])
 def test_a_damaged_cache_is_made_anew(
     damage: Callable[[bytes], bytes], colour_judge: Judge, judge_cache: Path
 ) -> None:

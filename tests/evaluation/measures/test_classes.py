@@ -43,16 +43,16 @@ def test_a_stray_image_does_not_bring_a_missing_class_back() -> None:
     assert class_balance(judged, EVEN, rng=rng())["classes_missing"].value == 1
 
 
-@pytest.mark.parametrize("errors", [0.0, 0.2])
+@pytest.mark.parametrize("errors", [0.0, 0.02, 0.1])
 def test_labels_of_real_images_raise_no_alarm(errors: float) -> None:
     """At the 5 % level at most 21 of 200 trials do, which a true 5 % passes once in 1,000 times.
 
-    Also where the judge takes a fifth of one class for another, which the reference labels tell.
+    Also where the judge takes some of one class for another, which the reference labels tell.
     """
     alarms = 0
     for seed in range(200):
         random = rng(seed)
-        judged, reference = (random.integers(0, 4, n) for n in (500, 300))
+        judged, reference = random.integers(0, 4, 500), np.arange(1000) % 4
         for labels in (judged, reference):
             labels[(labels == 1) & (random.uniform(size=len(labels)) < errors)] = 2
         found = class_balance(judged, EVEN, rng=random, reference_labels=reference)["class_tv"]

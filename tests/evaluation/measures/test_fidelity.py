@@ -109,12 +109,12 @@ def test_the_interval_holds_the_true_distance_nineteen_times_in_twenty(measure) 
 
     truth = 1.5**2
     if measure is kernel_distance:
-        truth = measure(*sample(fidelity.KERNEL_IMAGES, 999), rng=rng(0)).value
+        truth = measure(*sample(3000, 999), rng=rng(0)).value
     held = 0
-    for seed in range(60):
+    for seed in range(40):
         found = measure(*sample(300, seed), rng=rng(seed))
         held += found.low <= truth <= found.high
-    assert held >= 50  # of 60 intervals at 95 %: fewer than 50 once in 10,000 times
+    assert held >= 32  # of 40 intervals at 95 %: fewer once in 10,000 times
 
 
 def slow_kernel_distance(x: np.ndarray, y: np.ndarray) -> float:

@@ -9,6 +9,7 @@ from reparam.evaluation.measures.measured import (
     REPEATS,
     Measured,
     centred_interval,
+    percentile_interval,
 )
 
 MISSING_BELOW = 0.1
@@ -40,7 +41,8 @@ def class_balance(
     ``class_shares``; without them the judge counts as perfect. The p-value of ``class_tv`` is the
     share of such samples that are as far off. It is exact but for the noise in how
     ``reference_labels`` show the judge's errors, which counts where those are many and the labels
-    few. The intervals are a bootstrap over images, around the value (`centred_interval`).
+    few. The intervals are a bootstrap over images: around the value (`centred_interval`) for the
+    first two, which resampling biases, and of percentiles for the count.
     """
     n, k = len(judged), len(class_shares)
     shares = class_shares / class_shares.sum()
@@ -101,12 +103,15 @@ def _measured(
     p_value: float | None = None,
 ) -> Measured:
     value = float(statistic(found, shares))
-    low, high = centred_interval(value, statistic(replicates, shares))
-    most = float(len(shares)) if statistic is missing else 1.0
+    found_again = statistic(replicates, shares)
+    if statistic is missing:  # a count, which a shift by the replicates' bias would break
+        low, high = percentile_interval(found_again)
+    else:
+        low, high = centred_interval(value, found_again)
     return Measured(
         value,
         max(low, 0.0),
-        min(high, most),
+        high if statistic is missing else min(high, 1.0),
         float(statistic(ideal, shares).mean()),
         p_value,
         samples=n,

@@ -111,6 +111,13 @@ def test_the_interval_holds_the_true_distance() -> None:
     assert held >= 50
 
 
+def test_the_interval_of_a_count_holds_the_count() -> None:
+    """Class 3 is near the limit of a tenth: some resamplings have it, some miss it."""
+    judged = np.repeat([0, 1, 2, 3], [400, 300, 277, 24])
+    found = class_balance(judged, EVEN, rng=rng())["classes_missing"]
+    assert (found.value, found.low, found.high) == (1, 0, 1)
+
+
 def test_gini_by_hand() -> None:
     assert gini(np.array([1.0, 1.0, 1.0])) == 0
     assert gini(np.array([0.0, 0.0, 0.0, 7.0])) == pytest.approx(3 / 4)

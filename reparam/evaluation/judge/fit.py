@@ -1,5 +1,6 @@
 """How a judge is trained: seeded, on the training split, in a fixed number of steps."""
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -15,7 +16,7 @@ from reparam.types import IndexArray
 
 BATCH = 64
 EPOCHS = 16
-FEWEST, MOST = 300, 2500
+FEWEST, MOST = 200, 2500
 """Steps. The most are 160,000 images: three epochs of MNIST."""
 
 LEARNING_RATE = 3e-3
@@ -56,14 +57,16 @@ def fitted(images: ImageSet, seed: int, device: str, progress: Progress | None) 
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     _train(network, images, seed, progress)
     network.eval()
-    _standardise(network, images, index[:MEASURED])
+    # Spread over the whole split, which may be sorted by class.
+    spread = np.linspace(0, len(index) - 1, min(len(index), MEASURED)).astype(np.int64)
+    _standardise(network, images, index[spread])
     return network.requires_grad_(False)
 
 
 def _train(network: JudgeNetwork, images: ImageSet, seed: int, progress: Progress | None) -> None:
     device = next(network.parameters()).device
-    reader, index = RowReader(images.images), torch.from_numpy(images.splits["train"])
-    labels = None if images.labels is None else torch.from_numpy(images.labels)
+    reader, index = RowReader(images.images), images.splits["train"]
+    labels = None if images.labels is None else torch.tensor(images.labels)
     steps = min(max(EPOCHS * len(index) // BATCH, FEWEST), MOST)
     optimisers = _optimisers(network)
     generator = torch.Generator().manual_seed(seed)
@@ -73,8 +76,8 @@ def _train(network: JudgeNetwork, images: ImageSet, seed: int, progress: Progres
     for step in range(steps):
         while len(order) < BATCH:  # whole batches: batch norm needs more than one image
             order = torch.cat([order, torch.randperm(len(index), generator=generator)])
-        rows, order = index[order[:BATCH]], order[BATCH:]
-        x = from_bytes(torch.from_numpy(reader.take(rows.numpy())))
+        rows, order = index[order[:BATCH].numpy()], order[BATCH:]
+        x = from_bytes(torch.from_numpy(reader.take(rows)))
         x = augmented(x, shift, ROTATE, generator)
         x = blurred_in_part(x, BLURRED, blur, generator)
         x = x.to(device)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import nn
 
 from reparam.data import ImageSet, Progress, RowReader
@@ -28,7 +28,7 @@ KIND = "judge"
 _CODE = "".join(inspect.getsource(module) for module in (network, fit, blur, augment, muon))
 """What decides on a judge besides the data; a change of it makes another judge."""
 
-JudgedImages = Float[np.ndarray, "N H W C"] | Int[np.ndarray, "N H W C"]
+JudgedImages = Float[np.ndarray, "N H W C"] | UInt8[np.ndarray, "N H W C"]
 """Bytes, or floats in [0, 1]."""
 
 

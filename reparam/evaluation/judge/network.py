@@ -13,7 +13,7 @@ from reparam.types import Images
 FEATURES = 64
 """Width of the feature layer, the last before the classes."""
 
-SMALLEST_MAP = 8
+SMALLEST_MAP = 7
 """Convolutions of stride 2 go on until the larger side has at most so many pixels."""
 
 POOLED = 3

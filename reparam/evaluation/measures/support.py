@@ -118,7 +118,7 @@ def unlikely_share(
         value,
         low,
         high,
-        reference=1 - LIKELY,
+        reference=round(1 - LIKELY, 12),
         samples=len(far),
         note=f"limit from {len(real):,} held-out images",
     )

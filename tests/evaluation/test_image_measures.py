@@ -1,0 +1,123 @@
+"""The measures on real images, through a real judge: planted faults are found by the measure meant
+for them, the more the larger they are, and real images raise no alarm."""
+
+import numpy as np
+import pytest
+
+from reparam.data import ImageSet
+from reparam.evaluation.judge import Judge
+from reparam.evaluation.measures.classes import class_balance
+from reparam.evaluation.measures.fidelity import frechet_distance, kernel_distance
+from reparam.evaluation.measures.measured import Measured
+from reparam.evaluation.measures.support import density_coverage, precision_recall, unlikely_share
+
+SHARES = (0.0, 0.25, 0.5, 1.0)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+class Scene:
+    """Real images in three disjoint parts, one of which plays the decodes."""
+
+    def __init__(self, images: ImageSet, judge: Judge) -> None:
+        self.judge = judge
+        test = images.split_images("test")
+        labels = images.split_labels("test")
+        assert labels is not None
+        order = rng().permutation(len(test))
+        self.real, self.other, self.decodes = (test[order[i::3]] for i in range(3))
+        self.decoded_classes = labels[order[2::3]]
+        self.shares = np.bincount(labels) / len(labels)
+        self.train_features = judge.features(images.split_images("train"))
+        self.real_features, self.other_features = map(judge.features, (self.real, self.other))
+        self.real_labels = judge.labels(test)
+
+    def score(self, decodes: np.ndarray) -> dict[str, Measured]:
+        fake = self.judge.features(decodes)
+        three = self.real_features, fake, self.other_features
+        return {
+            "fid": frechet_distance(*three, rng=rng()),
+            "kid": kernel_distance(*three, rng=rng()),
+            **precision_recall(*three, rng=rng()),
+            **density_coverage(*three, rng=rng()),
+            "unlikely": unlikely_share(self.train_features, self.real_features, fake, rng=rng()),
+            **class_balance(
+                self.judge.labels(decodes),
+                self.shares,
+                rng=rng(),
+                reference_labels=self.real_labels,
+            ),
+        }
+
+    def replaced(self, share: float, by: np.ndarray) -> np.ndarray:
+        """The decodes with a share of them replaced."""
+        images = self.decodes.copy()
+        chosen = rng(1).permutation(len(images))[: int(share * len(images))]
+        images[chosen] = by[: len(chosen)]
+        return images
+
+
+@pytest.fixture(scope="module")
+def scene(small_digits: ImageSet, small_judge: Judge) -> Scene:
+    return Scene(small_digits, small_judge)
+
+
+def values(scores: list[dict[str, Measured]], name: str) -> list[float]:
+    found = [score[name].value for score in scores]
+    return [value for value in found if value is not None]
+
+
+def test_real_images_raise_no_alarm(scene: Scene) -> None:
+    found = scene.score(scene.decodes)
+    for name in ("precision", "recall", "density", "coverage"):
+        assert found[name].value == pytest.approx(found[name].reference, abs=0.1), name
+    fid, kid, unlikely = found["fid"], found["kid"], found["unlikely"]
+    for each, ideal in ((fid, fid.reference), (kid, kid.reference), (unlikely, 0.05)):
+        assert ideal is not None
+        assert each.low is not None
+        assert each.high is not None
+        assert each.low <= ideal <= each.high
+    assert found["class_tv"].p_value is not None
+    assert found["class_tv"].p_value > 0.05
+    assert found["classes_missing"].value == 0
+
+
+def test_junk_is_found(scene: Scene) -> None:
+    junk = rng(2).integers(0, 256, scene.decodes.shape, np.uint8)
+    scores = [scene.score(scene.replaced(share, junk)) for share in SHARES]
+    for name in ("fid", "kid", "unlikely"):
+        assert (np.diff(values(scores, name)) > 0).all(), name
+    for name in ("precision", "density"):
+        assert (np.diff(values(scores, name)) < 0).all(), name
+    assert values(scores, "unlikely")[-1] > 0.9
+    assert values(scores, "precision")[-1] < 0.2
+
+
+def test_one_decode_repeated_is_found(scene: Scene) -> None:
+    copies = np.repeat(scene.decodes[:1], len(scene.decodes), axis=0)
+    scores = [scene.score(scene.replaced(share, copies)) for share in SHARES]
+    for name in ("fid", "kid", "class_tv"):
+        assert (np.diff(values(scores, name)) > 0).all(), name
+    for name in ("coverage", "class_entropy"):
+        assert (np.diff(values(scores, name)) < 0).all(), name
+    assert values(scores, "recall")[-1] < 0.05  # (before that, fewer fakes have larger balls)
+    assert values(scores, "unlikely")[-1] in (0.0, 1.0)  # all are one image, itself a real one
+
+
+def test_a_missing_class_is_found(scene: Scene) -> None:
+    others = scene.decodes[scene.decoded_classes != 3]
+    mine = np.flatnonzero(scene.decoded_classes == 3)
+    scores = []
+    for share in SHARES:
+        images = scene.decodes.copy()
+        gone = mine[: int(share * len(mine))]
+        images[gone] = others[: len(gone)]
+        scores.append(scene.score(images))
+    assert values(scores, "classes_missing") == [0, 0, 0, 1]
+    assert (np.diff(values(scores, "class_tv")) > 0).all()
+    assert (np.diff(values(scores, "coverage")) < 0).all()
+    alarm = scores[-1]["class_tv"].p_value
+    assert alarm is not None
+    assert alarm < 0.05

@@ -52,9 +52,9 @@ def configured(epochs: int, seed: int, data_dir: Path, held_out: float = 0.0) ->
     training = replace(
         config.training,
         epochs=epochs,
-        batch_size=500,
+        batch_size=1000,
         optimiser="muon",
-        learning_rate=5e-3,
+        learning_rate=4e-3,
         schedule="one-cycle",
         warm_up=0.1,
         rate_warm_up=0.3,
@@ -124,7 +124,7 @@ def table(rows: list[Row], samples: int, where: str, command: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("REPARAM_DATA"))
-    parser.add_argument("--epochs", type=int, default=300)
+    parser.add_argument("--epochs", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--samples", type=int, default=5000)
     parser.add_argument("--runs", type=Path)
@@ -132,7 +132,7 @@ def main() -> int:
     if options.data_dir is None:
         parser.error("name the folder with the MNIST files: --data-dir, or REPARAM_DATA")
     where = describe()  # before anything in the checkout can change
-    told = [("--epochs", options.epochs), ("--seeds", options.seeds), ("--samples", options.samples)]
+    told = [(f"--{name}", getattr(options, name)) for name in ("epochs", "seeds", "samples")]
     words = [str(word) for pair in told for word in pair]
     command = shlex.join(["python", "benchmarks/likelihood.py", *words])
     images = load_images(configured(1, 0, options.data_dir).data)

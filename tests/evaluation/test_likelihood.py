@@ -1,4 +1,4 @@
-"""log p(x) by importance sampling: exact where it is known in closed form, and a bound elsewhere."""
+"""log p(x) by importance sampling: exact where it is known in closed form, else a bound."""
 
 import math
 

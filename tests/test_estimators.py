@@ -70,6 +70,17 @@ def test_samples_come_from_a_prior_that_was_fitted(fitted: VAE, prior: Any) -> N
         estimator.fit_prior(images[:5])
 
 
+def test_parts_are_options() -> None:
+    """An MLP with a Bernoulli likelihood: pixels come out, not logits."""
+    images, labels = bars()
+    mlp = {"architecture": "mlp", "encoder_widths": (12,), "decoder_widths": [12]}
+    vae = VAE(**SMALL, **mlp, likelihood="bernoulli", binarise="dynamic").fit(images, labels)
+    again = vae.reconstruct(images)
+    assert 0 <= again.min() <= again.max() <= 1
+    assert vae.score(images) < 0
+    assert "valid_mse" not in vae.history_[0]
+
+
 @pytest.mark.parametrize("kind", [AE, VAE, DenoisingAE])
 def test_the_signature_is_the_configuration(kind: type) -> None:
     """No second list of options: every field is there, with the preset's value as its default."""

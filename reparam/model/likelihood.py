@@ -93,7 +93,7 @@ class BernoulliPixels:
 
 
 def _check_range(x: torch.Tensor) -> None:
-    if torch.cuda.is_current_stream_capturing():  # a recording cannot look at values
+    if x.is_cuda and torch.cuda.is_current_stream_capturing():  # which cannot look at values
         return
     low, high = (float(end) for end in x.detach().aminmax())
     if not (low >= 0 and high <= 1):

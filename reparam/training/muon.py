@@ -31,19 +31,24 @@ def orthogonalised(matrices: Matrices) -> Matrices:
     Newton-Schulz: X ← aX + (bA + cA²)X with A = XXᵀ. Every step multiplies X from the left by a
     polynomial of A, so the steps are taken on the small A alone, and X is multiplied once.
     """
-    a, b, c = COEFFICIENTS
     wide = matrices.shape[-2] <= matrices.shape[-1]
     x = matrices if wide else matrices.mT
     x = x / (torch.linalg.matrix_norm(x)[..., None, None] + 1e-7)
     gram = x @ x.mT
-    eye = torch.eye(gram.shape[-1], dtype=x.dtype, device=x.device)
-    product = eye.expand_as(gram)
-    for _ in range(ITERATIONS):
-        factor = torch.baddbmm(b * gram, gram, gram, beta=1, alpha=c) + a * eye
-        product = factor @ product
+    product = factor = _polynomial(gram)
+    for _ in range(ITERATIONS - 1):
         gram = factor @ gram @ factor
+        factor = _polynomial(gram)
+        product = factor @ product
     x = product @ x
     return x if wide else x.mT
+
+
+def _polynomial(gram: Matrices) -> Matrices:
+    """a + bA + cA²."""
+    a, b, c = COEFFICIENTS
+    eye = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    return torch.baddbmm(b * gram, gram, gram, beta=1, alpha=c) + a * eye
 
 
 class Muon(Optimizer):

@@ -15,7 +15,7 @@ def mean_losses(
     seed: int = 0,
     index: IndexArray | None = None,
 ) -> dict[str, float]:
-    """The likelihood's losses (``units_of``) of the mean terms over ``images``, in evaluation mode and float32.
+    """The losses (``units_of``) of the mean terms over ``images``, in evaluation mode and float32.
 
     ``index``: over these of the images only.
 

@@ -1,5 +1,6 @@
 """Operations counted from the shapes against PyTorch's own counter, on the same function."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ from reparam.model import (
     step_cost,
 )
 from reparam.model.convolutional import decoder_sizes
+from reparam.training import preset_config
 
 ARTICLE = ModelConfig()
 WIDE = ModelConfig(
@@ -99,6 +101,34 @@ def test_operations_are_those_that_torch_counts(config, image_shape):
     cost = step_cost(config, image_shape, batch)
     assert cost.forward == forward.get_total_flops()
     assert cost.backward == backward.get_total_flops()
+
+
+MLPS = {
+    "burda": preset_config("burda").model,
+    "AE, no hidden layer": ModelConfig(
+        posterior="delta", architecture="mlp", encoder_widths=(), decoder_widths=(7,)
+    ),
+}
+
+
+@pytest.mark.parametrize("config", MLPS.values(), ids=MLPS)
+def test_operations_of_an_mlp_are_those_that_torch_counts(config):
+    torch.manual_seed(0)
+    model, batch = build_autoencoder(config, (6, 5, 2)), 3
+    with FlopCounterMode(display=False) as forward:
+        q = model.posterior(torch.rand(batch, 2, 6, 5))
+        y = model.decode(q.rsample())
+    with FlopCounterMode(display=False) as backward:
+        y.sum().backward()
+    cost = step_cost(config, (6, 5, 2), batch)
+    assert cost.forward == forward.get_total_flops()
+    assert cost.backward == backward.get_total_flops()
+    layers, table = layer_costs(config, (6, 5, 2)), layer_table(model)
+    assert [layer.name for layer in layers] == [row.layer for row in table]
+    assert [layer.parameters for layer in layers] == [row.parameters for row in table]
+    assert [layer.values for layer in layers] == [math.prod(row.shape) for row in table]
+    assert table[-1].shape == (6, 5, 2)
+    assert sum(layer.parameters for layer in layers) == sum(p.numel() for p in model.parameters())
 
 
 @by_case

@@ -263,6 +263,6 @@ def test_a_decoder_can_begin_at_a_colour(activation: OutputActivation) -> None:
     for parameter in model.decoder.parameters():
         torch.nn.init.zeros_(parameter)
     colour = torch.tensor([0.1, 0.5, 0.9])
-    model.decoder.begin_at(colour)
+    model.begin_at(colour.view(3, 1, 1).expand(3, 28, 28))
     x = model.decode(torch.randn(4, 2))
     torch.testing.assert_close(x, colour.view(1, 3, 1, 1).expand_as(x))

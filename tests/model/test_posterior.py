@@ -24,6 +24,15 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+@settings(deadline=None)
+@given(seed=seeds)
+def test_log_prob_is_torchs(seed):
+    q = normal(seed)
+    z = q.rsample(generator(seed)) * 2
+    theirs = distributions.Normal(q.mu, (q.log_var / 2).exp()).log_prob(z).sum(1)
+    torch.testing.assert_close(q.log_prob(z), theirs)
+
+
 def test_both_are_posteriors():
     assert isinstance(Delta(torch.zeros(1, 2)), Posterior)
     assert isinstance(normal(0), Posterior)

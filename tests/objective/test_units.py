@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reparam.model import NormalPixels
-from reparam.objective import Weight
+from reparam.objective import Unweighted, Weight, shown_terms, units_of
 from reparam.objective.units import variance_of
 
 factors = st.floats(0.1, 1e5)
@@ -92,3 +92,24 @@ def test_the_text_names_every_unit():
     assert "784" in text
     assert "σ = 0.6261" in text
     assert "β = 0.392" in text
+
+
+@given(distortion=terms, rate=terms, d=dimensions)
+def test_a_bernoulli_likelihood_is_in_nats_from_the_beginning(distortion, rate, d):
+    units = units_of("bernoulli", 1000.0, d)
+    losses = units.losses(distortion, rate)
+    assert losses["distortion_nats"] == distortion
+    assert losses["loss_nats"] == distortion + rate
+    bits = (distortion + rate) / math.log(2)
+    assert losses["loss_bits_per_dim"] * d == pytest.approx(bits, rel=1e-12)
+    assert not {"mse", "loss_article", "r_loss_article"} & set(losses)
+    assert shown_terms(losses) == (distortion, rate, distortion + rate)
+    assert set(losses) < set(Weight(1000.0, d).losses(distortion, rate))
+
+
+@given(factor=factors, d=dimensions)
+def test_the_units_follow_from_the_likelihood(factor, d):
+    assert units_of("gaussian", factor, d) == Weight(factor, d)
+    assert units_of("bernoulli", factor, d) == Unweighted(d)
+    losses = Weight(factor, d).losses(3.0, 2.0)
+    assert shown_terms(losses) == (3.0, 2.0, 5.0)

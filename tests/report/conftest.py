@@ -19,6 +19,7 @@ KINDS = {
     "vae-1d": ("vae", 1, 1, True),
     "vae-5d-colour": ("vae", 5, 3, True),
     "ae-40d": ("ae", 40, 1, True),
+    "burda": ("burda", 5, 1, True),
     "vae-unlabelled": ("vae", 2, 2, False),
 }
 """Preset, latent dimensions, channels, whether there are labels."""
@@ -41,6 +42,8 @@ def make_run(folder: Path, preset: str, latent_dim: int, images: ImageSet, name:
         "decoder_filters": [4],
         "decoder_kernels": [3, 3],
         "decoder_strides": [2, 1],
+        "encoder_widths": [12, 8],
+        "decoder_widths": [8],
         "epochs": 2,
     }
     config = apply_config_file(preset_config(preset), small, "the test")

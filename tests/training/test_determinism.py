@@ -14,6 +14,7 @@ KINDS = {
     "vae": ("vae", {"dropout": 0.25, "batch_norm": True}),
     "dae": ("dae", {"dropout": 0.25, "corrupt": "salt-and-pepper"}),
     "gaussian": ("dae", {"corrupt": "gaussian", "precision": "bfloat16"}),
+    "burda": ("burda", {"encoder_widths": [9], "optimiser": "muon"}),
     "asked for": ("vae", {"dropout": 0.25, "deterministic": True}),
 }
 

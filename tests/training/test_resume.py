@@ -18,6 +18,7 @@ MAKERS = {
     "one-cycle": ("vae", {"schedule": "one-cycle"}),
     "ae": ("ae", {}),
     "dae": ("dae", {"latent_dim": 3}),
+    "burda": ("burda", {"latent_dim": 3, "optimiser": "muon"}),
     "bfloat16": ("vae", {"precision": "bfloat16"}),
 }
 

@@ -1,0 +1,83 @@
+"""A run of dense layers with a Bernoulli likelihood, through every command: nats, and no weight."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reparam.cli.main import run
+
+WIDTHS = ("--encoder-widths", "16", "--decoder-widths", "16", "--latent-dim", "3")
+TRAINING = ("--epochs", "2", "--precision", "float32", "--sample-every", "2", "--batch-size", "16")
+
+
+@pytest.fixture(scope="module")
+def burda_run(shapes_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "burda"
+    args = [str(shapes_file), "--model", "burda", "--out", str(out), *WIDTHS, *TRAINING, "--quiet"]
+    assert run(["train", *args]) == 0
+    return out
+
+
+def test_training_tells_nats(shapes_file: Path, tmp_path: Path, reparam) -> None:
+    out = tmp_path / "run"
+    said = reparam("train", shapes_file, "--model", "burda", "--out", out, *WIDTHS, *TRAINING)
+    assert said.status == 0
+    assert "Bernoulli likelihood: nats, no weight" in said.err
+    assert "mse" not in said.err
+    assert "article's units), " not in said.err
+    assert "nats" in said.err.splitlines()[-1]
+
+
+def test_info_shows_what_there_is(burda_run: Path, reparam) -> None:
+    said = reparam("info", burda_run)
+    assert said.status == 0
+    assert "dense, tanh" in said.out
+    assert "training curve: loss in nats" in said.out
+    assert "factor" not in said.out
+    facts = json.loads(reparam("info", burda_run, "--json").out)
+    assert facts["weight"] == {"in_words": "Bernoulli likelihood: nats, no weight"}
+    assert facts["config"]["model"]["likelihood"] == "bernoulli"
+    result = facts["result"]["test"]
+    assert result["loss_nats"] == pytest.approx(result["distortion_nats"] + result["rate_nats"])
+    assert len(list((burda_run / "samples").iterdir())) > 0
+
+
+@pytest.mark.parametrize(
+    ("command", "files"), [("encode", "latents.csv"), ("reconstruct", "again"), ("sample", "drawn")]
+)
+def test_other_commands_take_it(command, files, burda_run, tmp_path, shapes_file, reparam) -> None:
+    more = {"encode": [shapes_file], "reconstruct": [shapes_file], "sample": ["--count", "3"]}[
+        command
+    ]
+    said = reparam(command, burda_run, *more, "--out", tmp_path / files)
+    assert said.status == 0, said.err
+    assert (tmp_path / files).exists()
+
+
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_the_report_does_without_convolutions_and_weight(
+    lang, burda_run, vae_run, tmp_path, reparam
+):
+    page = tmp_path / "report.html"
+    said = reparam("report", burda_run, vae_run, "--out", page, "--lang", lang)
+    assert said.status == 0, said.err
+    html = page.read_text()
+    assert ("no weight to choose" if lang == "en" else "베르누이") in html
+
+
+def test_an_ae_may_have_a_bernoulli_likelihood_too(shapes_file, tmp_path, reparam) -> None:
+    out = tmp_path / "ae"
+    parts = ("--architecture", "mlp", "--likelihood", "bernoulli")
+    said = reparam("train", shapes_file, "--model", "ae", "--out", out, *parts, *WIDTHS, *TRAINING)
+    assert said.status == 0, said.err
+    result = json.loads((out / "result.json").read_text())["test"]
+    assert result["rate_nats"] == 0
+    assert np.isfinite(result["loss_nats"])
+
+
+def test_what_cannot_be_is_refused(shapes_file, tmp_path, refused) -> None:
+    args = ("train", shapes_file, "--model", "burda", "--out", tmp_path / "run")
+    assert "neither batch_norm nor dropout" in refused(*args, "--batch-norm")
+    assert "needs output_activation sigmoid" in refused(*args, "--output-activation", "tanh")

@@ -68,10 +68,10 @@ def _interval(gain: Interval | None, entry: Entry) -> str:
 
 
 def print_verdicts(groups: Sequence[Group]) -> None:
-    """The article's claims, where there are an AE and a VAE."""
+    """The article's claims, where there are one AE and one VAE."""
     ae = [group for group in groups if not group.variational]
     vae = [group for group in groups if group.variational]
-    if not (ae and vae):
+    if len(ae) != 1 or len(vae) != 1:
         return
     table = new_table()
     for title in ("", "claim", "of the AE", "the VAE mends it", ae[0].title, vae[0].title, "ideal"):

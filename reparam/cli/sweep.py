@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reparam.cli.grid import Point, points
-from reparam.cli.group_table import print_groups, print_trends
+from reparam.cli.group_table import print_groups, print_trends, print_verdicts
 from reparam.cli.parse import known_flags, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
@@ -70,6 +70,7 @@ def run(args: Sequence[str]) -> int:
         cards.append(_card(point, *images[point.config.data], options, again))
     groups = grouped(planned, cards)
     print_groups(groups)
+    print_verdicts(groups)
     print_trends(groups)
     report = write_comparison(
         groups,

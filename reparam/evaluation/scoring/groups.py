@@ -105,10 +105,14 @@ def trends(groups: Sequence[Group]) -> tuple[Trend, ...]:
 
 
 def along_axis(groups: Sequence[Group]) -> list[tuple[str, list[Group]]]:
-    """Groups in lines along the last option that they were swept over, the others fixed."""
-    if not groups or not groups[0].values or len(groups) < 2:
+    """Groups in lines along the last option that they were swept over, the others fixed.
+
+    The model is no option to draw a line along.
+    """
+    options = [name for name in (groups[0].values if groups else ()) if name != "model"]
+    if not options:
         return []
-    axis = list(groups[0].values)[-1]
+    axis = options[-1]
     lines: dict[tuple[tuple[str, str], ...], list[Group]] = {}
     for group in groups:
         rest = tuple((name, value) for name, value in group.values.items() if name != axis)

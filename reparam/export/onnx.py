@@ -25,7 +25,7 @@ from reparam.evaluation import as_floats, sample_latents
 from reparam.export.graph import unpadded_kernels, without_notes
 from reparam.model import Autoencoder
 from reparam.training import Run
-from reparam.types import Images, Latents, LatentArray, PixelArray
+from reparam.types import Images, LatentArray, Latents, PixelArray
 
 OPSET = 18
 """The exporter's own; every operator of ours runs in onnxruntime-web on one thread of wasm."""

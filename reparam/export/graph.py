@@ -35,28 +35,45 @@ def unpadded_kernels(model: ir.Model) -> None:
     zero before each kernel where the ends differ: a kernel of 3 × 3 becomes one of 4 × 4, with 1.8
     times the work. ONNX can cut each end by itself: of a kernel without that zero, one less before.
     """
+    initializers = model.graph.initializers
     for node in list(model.graph):
-        if node.op_type != "ConvTranspose" or node.inputs[1] is None:
-            continue
-        pad = node.inputs[1].producer()
-        if pad is None or pad.op_type != "Pad" or not _is_zero_before(pad):
+        if node.op_type != "ConvTranspose":
             continue
         top, left, bottom, right = node.attributes["pads"].as_ints()
+        own = _own_kernel(node.inputs[1]) if min(top, left) > 0 else None
+        if own is None:
+            continue
+        initializers.setdefault(str(own.name), own)
         kernel = [side - 1 for side in node.attributes["kernel_shape"].as_ints()]
         node.attributes["pads"] = ir.AttrInt64s("pads", [top - 1, left - 1, bottom, right])
         node.attributes["kernel_shape"] = ir.AttrInt64s("kernel_shape", kernel)
-        node.replace_input_with(1, pad.inputs[0])
-        if not pad.outputs[0].uses():
-            model.graph.remove(pad, safe=True)
-    for name, value in list(model.graph.initializers.items()):
+        node.replace_input_with(1, own)
+    for node in list(model.graph):
+        if node.op_type == "Pad" and not node.outputs[0].uses():
+            model.graph.remove(node, safe=True)
+    for name, value in list(initializers.items()):
         if not value.uses() and value not in model.graph.outputs:
-            del model.graph.initializers[name]
+            del initializers[name]
 
 
-def _is_zero_before(pad: ir.Node) -> bool:
-    amounts = pad.inputs[1]
-    weights = pad.inputs[0]
-    if amounts is None or amounts.const_value is None or weights is None:
-        return False
-    found = tuple(int(n) for n in np.ravel(amounts.const_value.numpy()))
-    return found == ZERO_BEFORE and weights.is_initializer()
+def _own_kernel(padded: ir.Value | None) -> ir.Value | None:
+    """The kernel without its zeros before; None where it has none.
+
+    The exporter leaves the padding as a node, or has carried it out where the kernel is small.
+    """
+    if padded is None:
+        return None
+    pad = padded.producer()
+    if pad is not None:
+        amounts = pad.inputs[1] if pad.op_type == "Pad" else None
+        if amounts is None or amounts.const_value is None:
+            return None
+        found = tuple(int(n) for n in np.ravel(amounts.const_value.numpy()))
+        return pad.inputs[0] if found == ZERO_BEFORE else None
+    if padded.const_value is None:
+        return None
+    weights = padded.const_value.numpy()
+    if min(weights.shape[2:]) < 2 or weights[:, :, 0].any() or weights[:, :, :, 0].any():
+        return None
+    name = f"{padded.name}.own"
+    return ir.val(name, const_value=ir.tensor(weights[:, :, 1:, 1:].copy(), name=name))

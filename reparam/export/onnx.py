@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 import torch
+from jaxtyping import Float
 from torch import nn
 
 from reparam._version import __version__
@@ -184,7 +185,7 @@ def _computed(module: nn.Module, inputs: np.ndarray) -> Sequence[np.ndarray]:
         return [found.numpy() for found in module(torch.from_numpy(inputs))]
 
 
-def _interleaved(first: LatentArray, second: LatentArray) -> LatentArray:
+def _interleaved(first: LatentArray, second: LatentArray) -> Float[np.ndarray, "twice d"]:
     """Rows of both in turns, so that small batches have of either."""
     return np.stack([first, second], 1).reshape(-1, first.shape[1])
 

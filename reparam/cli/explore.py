@@ -6,7 +6,7 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reparam.cli.export import Runs, gathered, open_runs
+from reparam.cli.export import Runs, check_images, gathered, open_runs
 from reparam.cli.parse import parse
 from reparam.errors import ConfigError
 from reparam.explorer import ExplorerServer, check_page, is_loopback, site_files
@@ -39,6 +39,7 @@ class ExploreOptions:
     """Port to listen on; by default 8537, or any free one where that is in use."""
 
     def __post_init__(self) -> None:
+        check_images(self.images)
         if self.port is not None and self.port not in PORTS:
             raise ConfigError(
                 f"port is a number from {PORTS.start} to {PORTS.stop - 1}, found {self.port}: "

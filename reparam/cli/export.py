@@ -56,6 +56,9 @@ class ExportOptions:
     overwrite: bool = False
     """Replace what stands there from an earlier export."""
 
+    def __post_init__(self) -> None:
+        check_images(self.images)
+
 
 def run(args: Sequence[str]) -> int:
     options = parse(ExportOptions, args, prog="reparam export")
@@ -90,6 +93,12 @@ def open_runs(paths: Sequence[Path]) -> list[Run]:
         found = len(paths) or "none"
         raise ConfigError(f"the explorer shows one run or two, found {found}: name one or two")
     return [Run.open(path) for path in paths]
+
+
+def check_images(images: int) -> None:
+    """Raises ConfigError for fewer than one."""
+    if images < 1:
+        raise ConfigError(f"images must be 1 or more, found {images}: raise it")
 
 
 def gathered(runs: Sequence[Run], images: int) -> Bundle:

@@ -36,8 +36,8 @@ def quantised(values: LatentArray, what: str) -> Quantised:
             f"{what} must be finite numbers, found {values[~np.isfinite(values)].flat[0]}; "
             "train the run again with a lower --learning-rate"
         )
-    low = np.array([rounded(v) for v in values.min(0)])
-    high = np.array([rounded(v) for v in values.max(0)])
+    low = np.array(floats(values.min(0)))
+    high = np.array(floats(values.max(0)))
     spread = np.where(high > low, high - low, 1.0)
     steps = np.rint((values.astype(np.float64) - low) / spread * LEVELS).clip(0, LEVELS)
     return Quantised(steps.astype(np.uint16), tuple(low.tolist()), tuple(high.tolist()))

@@ -64,7 +64,7 @@ def test_the_old_page_stays_when_the_build_fails(hook: ModuleType, root: Path) -
     page = root / "reparam" / "explorer" / "page"
     assert hook.build_page(root)
     (root / "web" / "build.cjs").write_text("process.exit(3)")
-    with pytest.raises(hook.PageBuildError, match="npm run build .* status 0, found 3"):
+    with pytest.raises(hook.PageBuildError, match=r"npm run build .* status 0, found 3"):
         hook.build_page(root)
     assert (page / "index.html").read_text() == "one"
 

@@ -77,7 +77,7 @@ def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, 
     cases = [
         (
             ("--site", mine, "--overwrite"),
-            "holds other files ('letter.txt'); choose another --site",
+            "other files ('letter.txt'); choose another --site",
         ),
         (("--onnx", mine, "--overwrite"), "choose another --onnx"),
         (("--site", other, "--overwrite"), "holds other files"),

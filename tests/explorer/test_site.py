@@ -13,7 +13,7 @@ from reparam.explorer import built, check_page, single_file, site_files
 from .conftest import INDEX
 
 BUNDLE = {
-    "data/manifest.json": '{"classes": ["</script><!--<img onerror=1>"]}'.encode(),
+    "data/manifest.json": b'{"classes": ["</script><!--<img onerror=1>"]}',
     "data/vae/mu.bin": bytes(range(256)) * 40,
     "data/</script><b>.bin": b"a name that nothing here makes",
 }
@@ -56,7 +56,7 @@ def test_one_file_holds_every_file_of_the_bundle(page: Path) -> None:
 @pytest.mark.parametrize("content", [b"<!doctype html>", b"<!--BUNDLE--><!--BUNDLE-->"])
 def test_a_single_page_that_does_not_say_where_the_bundle_goes(page: Path, content: bytes) -> None:
     (page / "single.html").write_bytes(content)
-    with pytest.raises(PageError, match="must hold <!--BUNDLE--> once, found (none|2)"):
+    with pytest.raises(PageError, match=r"must hold <!--BUNDLE--> once, found (none|2)"):
         single_file(BUNDLE)
 
 

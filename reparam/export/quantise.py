@@ -43,11 +43,10 @@ def quantised(values: LatentArray, what: str) -> Quantised:
     return Quantised(steps.astype(np.uint16), tuple(low.tolist()), tuple(high.tolist()))
 
 
-def rounded(value: float) -> float:
-    """Nine significant digits: enough for every float32, and short in JSON."""
-    return float(f"{float(value):.9g}")
-
-
 def floats(values: np.ndarray) -> Any:
-    """An array as nested lists of rounded numbers."""
-    return [floats(row) for row in values] if values.ndim else rounded(values.item())
+    """An array as nested lists of numbers of nine digits: exact for float32, and short in JSON."""
+    return _rounded(values.tolist())
+
+
+def _rounded(value: Any) -> Any:
+    return [_rounded(v) for v in value] if isinstance(value, list) else float(f"{value:.9g}")

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from reparam.evaluation import sample_latents
 from reparam.export.quantise import floats
@@ -82,7 +83,7 @@ def _moments(z: LatentArray) -> tuple[np.ndarray, np.ndarray]:
     return mean, (z - mean).T @ (z - mean) / len(z)
 
 
-def golden_latents(view: RunView, draws: LatentArray) -> LatentArray:
+def golden_latents(view: RunView, draws: LatentArray) -> Float[np.ndarray, "5 d"]:
     """Five latents: the images' centre, two of images and two of the prior's draws."""
     middle = view.mu.mean(0, keepdims=True)
     rows = [middle, view.mu[:1], view.mu[len(view.mu) // 2][None], draws[:2]]

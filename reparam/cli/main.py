@@ -24,12 +24,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "encode": ("encode", "images to latents, as CSV, Parquet, .npy or .npz"),
     "decode": ("decode", "latents to images"),
     "sample": ("sample", "new images from the prior"),
-<<<<<<< HEAD
     "fit-prior": ("fit_prior", "a prior fitted to what the trained encoder does"),
-=======
     "explore": ("explore", "a web page in which one moves through the latent space of runs"),
     "export": ("export", "runs as ONNX, as a web site, or as a web page in one file"),
->>>>>>> export
 }
 
 EXIT_USAGE = 2

@@ -1,11 +1,7 @@
 """Numbers and latents → figures and the report. Nothing is trained here."""
 
-<<<<<<< HEAD
 from reparam.report.comparison import write_comparison
-from reparam.report.page import Language, ReportChoices, write_report
-=======
 from reparam.report.page import Language, ReportChoices, told_apart, write_report
->>>>>>> export
 from reparam.report.pictures import FIGURES
 from reparam.report.view import RunView, look_at
 
@@ -15,10 +11,7 @@ __all__ = [
     "ReportChoices",
     "RunView",
     "look_at",
-<<<<<<< HEAD
-    "write_comparison",
-=======
     "told_apart",
->>>>>>> export
+    "write_comparison",
     "write_report",
 ]

@@ -30,6 +30,7 @@ UNITS = {
     "distortion_nats": "nats an image",
     "rate_nats": "nats an image",
     "loss_bits_per_dim": "bits a dimension",
+    "dead_units": "latent dimensions below 0.01 nats",
 }
 
 
@@ -106,12 +107,16 @@ def _print_run(facts: dict[str, Any]) -> None:
     )
     print_table(_layers(facts), "layers")
     if facts["metrics"]:
-        title = "training curve: loss in the article's units, factor · MSE + KL"
-        print_table(_curve(facts["metrics"]), title)
+        loss, title = "loss_article", "loss in the article's units, factor · MSE + KL"
+        if facts["weight"]["moves"]:
+            loss, title = "loss_nats", "loss in nats, the negative ELBO"
+        print_table(_curve(facts["metrics"], loss), f"training curve: {title}")
         for part in ("train", "valid"):
-            losses = [line.get(f"{part}_loss_article") for line in facts["metrics"]]
+            losses = [line.get(f"{part}_{loss}") for line in facts["metrics"]]
             if None not in losses:
                 print(f"{part:5} {sparkline(losses)}")
+    for warning in facts["warnings"]:
+        print(f"warning, epoch {warning['epoch']}: {warning['message']}")
     if result := facts["result"]:
         title = (
             f"result after {result['epochs']} epochs, {result['seconds']:.1f} s, "
@@ -145,12 +150,12 @@ def _layers(facts: dict[str, Any]) -> Table:
     return table
 
 
-def _curve(metrics: list[dict[str, Any]]) -> Table:
-    """A few epochs, evenly spaced, the last among them."""
+def _curve(metrics: list[dict[str, Any]], loss: str) -> Table:
+    """A few epochs, evenly spaced, the last among them; ``loss`` names the one that is shown."""
     table = new_table()
     columns = {
-        "train loss": ("train_loss_article", ".5g"),
-        "valid loss": ("valid_loss_article", ".5g"),
+        "train loss": (f"train_{loss}", ".5g"),
+        "valid loss": (f"valid_{loss}", ".5g"),
         "train mse": ("train_mse", ".5f"),
         "rate (nats)": ("train_rate_nats", ".2f"),
         "seconds": ("seconds", ".1f"),
@@ -184,6 +189,8 @@ def _result(result: dict[str, Any]) -> Table:
         table.add_column(f"{split} ({result[split]['images']:,})", justify="right")
     table.add_column("unit")
     for key, unit in UNITS.items():
+        if key not in result[splits[0]]:  # an AE has no units to count
+            continue
         table.add_row(key, *(f"{result[split][key]:.5g}" for split in splits), unit)
     return table
 

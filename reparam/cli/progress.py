@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import (
@@ -14,7 +15,16 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from reparam.training import BackedOff, Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training import (
+    BackedOff,
+    Ended,
+    EpochDone,
+    Event,
+    Listener,
+    Started,
+    StepDone,
+    Warned,
+)
 
 REFRESH_SECONDS = 0.2
 
@@ -41,14 +51,23 @@ class _Pace:
     images_seen: int = 0
     seconds: float = 0.0
     began: float = 0.0
+    unit: Literal["article", "nats"] = "article"
+    """Of the losses that are shown: one in which epochs compare."""
     drawn: float = 0.0
 
 
-_SHOWN = ("r_loss_article", "rate_nats", "loss_article")
+_SHOWN = {
+    "article": ("r_loss_article", "rate_nats", "loss_article"),
+    "nats": ("distortion_nats", "rate_nats", "loss_nats"),
+}
+_UNITS = {
+    "article": "losses in nats, without the likelihood's constant (the article's units)",
+    "nats": "losses in nats, the negative ELBO (σ moves, so the article's units do not compare)",
+}
 
 
-def _terms(losses: Mapping[str, float]) -> str:
-    distortion, rate, loss = (losses[key] for key in _SHOWN)
+def _terms(losses: Mapping[str, float], unit: str) -> str:
+    distortion, rate, loss = (losses[key] for key in _SHOWN[unit])
     return f"distortion {_number(distortion)} + rate {rate:.2f} = {_number(loss)} nats"
 
 
@@ -72,6 +91,7 @@ def _bar(title: str, console: Console) -> Listener:
                 done = event.first_epoch * event.steps_per_epoch + event.first_batch
                 progress.update(task, total=total, completed=done)
                 pace.began, pace.epochs = time.monotonic(), event.epochs
+                pace.unit = event.losses
                 pace.steps_per_epoch = event.steps_per_epoch
                 progress.start()
             case StepDone():
@@ -84,18 +104,21 @@ def _bar(title: str, console: Console) -> Listener:
                 progress.update(
                     task,
                     epoch=f"{event.epoch}/{pace.epochs}",
-                    losses=_terms(event.losses()),
+                    losses=_terms(event.losses(), pace.unit),
                     speed=f"{pace.images_seen / max(now - pace.began, 1e-9):,.0f} img/s",
                 )
             case EpochDone():
                 metrics = event.metrics
-                losses = {key: metrics[f"train_{key}"] for key in _SHOWN}
+                losses = {key: metrics[f"train_{key}"] for key in _SHOWN[pace.unit]}
                 progress.update(
-                    task, epoch=f"{metrics['epoch']}/{pace.epochs}", losses=_terms(losses)
+                    task,
+                    epoch=f"{metrics['epoch']}/{pace.epochs}",
+                    losses=_terms(losses, pace.unit),
                 )
-            case BackedOff():
-                done = event.epoch * pace.steps_per_epoch + event.batch
-                progress.update(task, completed=done)
+            case BackedOff() | Warned():
+                if isinstance(event, BackedOff):
+                    done = event.epoch * pace.steps_per_epoch + event.batch
+                    progress.update(task, completed=done)
                 progress.console.print(f"{title}: {event}", highlight=False, markup=False)
             case Ended():
                 progress.stop()
@@ -110,18 +133,17 @@ def _lines(title: str) -> Listener:
         match event:
             case Started():
                 pace.epochs, pace.images_per_epoch = event.epochs, event.images
-                pace.seconds = event.seconds
+                pace.seconds, pace.unit = event.seconds, event.losses
                 print(
                     f"{title}: {event.images} images, {event.epochs} epochs of "
                     f"{event.steps_per_epoch} batches, {event.device}, {event.precision}, "
-                    f"{event.kernels} kernels; "
-                    "losses in nats, without the likelihood's constant (the article's units)",
+                    f"{event.kernels} kernels; {_UNITS[event.losses]}",
                     file=sys.stderr,
                 )
             case EpochDone():
                 print(f"{title}: {_epoch_line(event, pace)}", file=sys.stderr, flush=True)
                 pace.seconds = event.metrics["seconds"]
-            case BackedOff():
+            case BackedOff() | Warned():
                 print(f"{title}: {event}", file=sys.stderr, flush=True)
 
     return listen
@@ -133,12 +155,14 @@ def _epoch_line(event: EpochDone, pace: _Pace) -> str:
     left = (pace.epochs - metrics["epoch"]) * metrics["seconds"] / metrics["epoch"]
     parts = [
         f"epoch {metrics['epoch']}/{pace.epochs}",
-        f"loss {_number(metrics['train_loss_article'])}",
+        f"loss {_number(metrics[f'train_loss_{pace.unit}'])}",
         f"mse {metrics['train_mse']:.5f} per pixel",
         f"rate {metrics['train_rate_nats']:.2f} nats",
     ]
+    if pace.unit == "nats":
+        parts.append(f"σ {metrics['sigma']:.4g}")
     if "valid_loss_article" in metrics:
-        parts.append(f"validation {_number(metrics['valid_loss_article'])}")
+        parts.append(f"validation {_number(metrics[f'valid_loss_{pace.unit}'])}")
     if seconds > 0:
         parts.append(f"{pace.images_per_epoch / seconds:,.0f} images/s")
     parts.append(f"{math.ceil(left)} s left")

@@ -9,7 +9,6 @@ from pathlib import Path
 from reparam.cli.progress import progress_listener
 from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
-from reparam.objective import Weight
 from reparam.training import (
     Interrupted,
     Listener,
@@ -69,12 +68,12 @@ def follow(path: Path, processes: TrainingConfig) -> None:
 def _plan(config: RunConfig, images: ImageSet) -> str:
     """What is about to be trained, in one line."""
     height, width, channels = images.image_shape
-    weight = Weight(config.objective.r_loss_factor, height * width * channels)
     counts = ", ".join(f"{len(images.splits[split])} {split}" for split in SPLITS)
     line = (
         f"{config.preset}: {images.name}, {height} × {width} × {channels} ({counts} images), "
         f"{config.model.latent_dim} latent dimensions, seed {config.seed}"
     )
+    weight = config.objective.in_words(height * width * channels)
     return f"{line}; {weight}" if config.objective.regulariser != "none" else line
 
 
@@ -82,8 +81,12 @@ def _verdict(run: Run) -> str:
     result = run.result() or {}
     split = next(s for s in ("test", "valid", "train") if s in result)
     losses = result[split]
+    found = ""
+    if run.config().objective.sought:
+        weight = result["weight"]
+        found = f"weight {weight['r_loss_factor']:.4g}, σ {weight['sigma']:.4g}; "
     return (
-        f"{run.path}: best epoch {result['best_epoch']} of {result['epochs']}; on "
+        f"{run.path}: {found}best epoch {result['best_epoch']} of {result['epochs']}; on "
         f"{losses['images']} {split} images mse {losses['mse']:.5f}, loss "
         f"{losses['loss_article']:.4g} (article's units), {losses['loss_nats']:.1f} nats; "
         f"{result['seconds']:.0f} s at {result['images_per_second']:,.0f} images/s"

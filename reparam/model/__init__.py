@@ -10,7 +10,7 @@ from reparam.model.likelihood import GaussianLikelihood, NormalPixels
 from reparam.model.networks import Decoder, Encoder
 from reparam.model.pixels import from_bytes, to_bytes
 from reparam.model.posterior import Delta, DiagonalNormal, Posterior
-from reparam.model.prior import Box, Prior, StandardNormal
+from reparam.model.prior import Box, Factorised, Prior, StandardNormal
 from reparam.model.summary import LayerRow, layer_table, parameter_counts
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Delta",
     "DiagonalNormal",
     "Encoder",
+    "Factorised",
     "GaussianLikelihood",
     "LayerCost",
     "LayerRow",

@@ -32,6 +32,13 @@ class Prior(Protocol):
     def fit(self, z: Latents) -> None: ...
 
 
+@runtime_checkable
+class Factorised(Protocol):
+    """A prior of independent dimensions, whose KL is a sum over them."""
+
+    def kl_by_dimension(self, q: DiagonalNormal) -> Latents: ...
+
+
 def _estimated_kl(prior: Prior, q: Posterior, z: Latents) -> PerExample:
     """−H(q) − log p(z), unbiased with one z ~ q. Raises ConfigError for a point."""
     entropy = q.entropy()
@@ -62,10 +69,16 @@ class StandardNormal(nn.Module):
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
 
     def kl(self, q: Posterior, z: Latents) -> PerExample:
-        """−½ Σ_j (1 + log σ_j² − μ_j² − σ_j²) (Kingma & Welling 2014, appendix B)."""
+        """The sum of ``kl_by_dimension`` where it has a closed form."""
         if isinstance(q, DiagonalNormal):
-            return -0.5 * (1 + q.log_var - q.mu.square() - q.log_var.exp()).sum(1)
+            return self.kl_by_dimension(q).sum(1)
         return _estimated_kl(self, q, z)
+
+    def kl_by_dimension(self, q: DiagonalNormal) -> Latents:
+        """−½ (1 + log σ_j² − μ_j² − σ_j²) of each image and dimension j (B, d), in nats (Kingma &
+        Welling 2014, appendix B).
+        """
+        return -0.5 * (1 + q.log_var - q.mu.square() - q.log_var.exp())
 
     def fit(self, z: Latents) -> None:
         """Nothing to fit."""

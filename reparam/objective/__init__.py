@@ -1,14 +1,19 @@
 """(model, images) → per-image terms, in nats."""
 
-from reparam.objective.config import ObjectiveConfig
+from reparam.objective.config import ONE_OF, ObjectiveConfig, given_once
 from reparam.objective.corruption import corrupt
 from reparam.objective.elbo import ElboTerms, elbo_terms
-from reparam.objective.units import Weight
+from reparam.objective.free_bits import free_bits
+from reparam.objective.units import Weight, weight_of
 
 __all__ = [
+    "ONE_OF",
     "ElboTerms",
     "ObjectiveConfig",
     "Weight",
     "corrupt",
     "elbo_terms",
+    "free_bits",
+    "given_once",
+    "weight_of",
 ]

@@ -11,6 +11,8 @@ variance, weighing the rate by β gives the same optimum when β = σ².
 import math
 from dataclasses import dataclass
 
+from reparam.model import Autoencoder
+
 
 def variance_of(r_loss_factor: float, dimensions: int) -> float:
     """σ² = D / (2 · factor), in squared pixel units."""
@@ -23,6 +25,14 @@ class Weight:
 
     r_loss_factor: float
     dimensions: int
+
+    @classmethod
+    def of_beta(cls, beta: float, dimensions: int) -> "Weight":
+        return cls(dimensions / (2 * beta), dimensions)
+
+    @classmethod
+    def of_sigma(cls, sigma: float, dimensions: int) -> "Weight":
+        return cls.of_beta(sigma**2, dimensions)
 
     @property
     def variance(self) -> float:
@@ -40,6 +50,10 @@ class Weight:
     def constant(self) -> float:
         """D/2 · log 2πσ²: what −log p(x|z) holds beside factor · MSE, in nats."""
         return 0.5 * self.dimensions * math.log(2 * math.pi * self.variance)
+
+    def units(self) -> dict[str, float]:
+        """The three units by name."""
+        return {"r_loss_factor": self.r_loss_factor, "sigma": self.sigma, "beta": self.beta}
 
     def losses(self, distortion: float, rate: float) -> dict[str, float]:
         """Every loss of a mean distortion (without normaliser) and rate, named with its unit.
@@ -64,3 +78,9 @@ class Weight:
             f"r_loss_factor {self.r_loss_factor:g} = D/(2σ²) with D = {self.dimensions}; "
             f"σ = {self.sigma:.4g}; β = {self.beta:.4g}"
         )
+
+
+def weight_of(model: Autoencoder) -> Weight:
+    """The weight that a model's likelihood has now, to float32's precision."""
+    dimensions = math.prod(model.image_shape)
+    return Weight.of_beta(model.likelihood.variance.item(), dimensions)

@@ -9,7 +9,7 @@ from reparam.data import ImageSet
 from reparam.errors import RunError
 from reparam.evaluation import posterior_parameters
 from reparam.model import Autoencoder
-from reparam.objective import Weight
+from reparam.objective import Weight, weight_of
 from reparam.report.projection import (
     Projection,
     Scatter,
@@ -66,8 +66,7 @@ class RunView:
 
     @property
     def weight(self) -> Weight:
-        dimensions = int(np.prod(self.model.image_shape))
-        return Weight(self.config.objective.r_loss_factor, dimensions)
+        return weight_of(self.model)
 
     @property
     def losses(self) -> dict[str, float]:

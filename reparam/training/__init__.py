@@ -2,7 +2,16 @@
 
 from reparam.training.config import RunConfig, TrainingConfig
 from reparam.training.device import choose_device
-from reparam.training.events import BackedOff, Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.events import (
+    BackedOff,
+    Ended,
+    EpochDone,
+    Event,
+    Listener,
+    Started,
+    StepDone,
+    Warned,
+)
 from reparam.training.folder import check_free, is_empty
 from reparam.training.interrupt import Interrupted
 from reparam.training.listeners import (
@@ -41,6 +50,7 @@ __all__ = [
     "StepDone",
     "Team",
     "TrainingConfig",
+    "Warned",
     "apply_config_file",
     "apply_recipe",
     "assemble",

@@ -158,6 +158,16 @@ class RunConfig:
                 "a point has no finite KL to a continuous prior, found posterior delta with "
                 "regulariser kl: take regulariser none, or posterior diagonal-normal"
             )
+        if self.objective.free_bits and self.model.prior != "standard-normal":
+            raise ConfigError(
+                f"free_bits needs a prior of independent dimensions, found {self.model.prior}: "
+                "take prior standard-normal, or leave free_bits out"
+            )
+        if self.training.early_stop is not None and not self.objective.compares:
+            raise ConfigError(
+                "early_stop compares the epochs' losses, which a target keeps in motion, found "
+                f"{self.objective.sought} with early_stop {self.training.early_stop}: leave one out"
+            )
         if not 0 <= self.seed < 2**32:
             raise ConfigError(
                 f"seed must lie between 0 and 2^32 - 1, found {self.seed}: choose one, such as 0"

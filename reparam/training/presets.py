@@ -9,7 +9,7 @@ from reparam.training.config import RunConfig
 
 AE: Mapping[str, Mapping[str, Any]] = {
     "model": {"posterior": "delta", "prior": "box", "encoder_order": "act-norm"},
-    "objective": {"regulariser": "none", "r_loss_factor": 1.0},
+    "objective": {"regulariser": "none"},
 }
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -58,6 +58,7 @@ RECIPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "article": {
         "data": {"train_size": 2000, "valid_fraction": 0.0},
+        "objective": {"weight": 1000.0},
         "training": {"epochs": 200, "batch_size": 32, "learning_rate": 5e-4},
     },
 }

@@ -12,15 +12,28 @@ from reparam.training.optimiser import build_optimiser
 from reparam.training.run import build_model
 from reparam.training.state import State
 from reparam.training.team import Team
+from reparam.training.weighing import Weighing
 
 MEAN_OF = 10_000
 """Images that the mean pixel is taken from: more do not change it."""
 
 
+SPREAD_OF = 2_000
+"""Images that the variance around their mean is taken from."""
+
+
 def new_state(
-    config: RunConfig, images: ImageSet, feed: Feed, device: torch.device, kernels: str
+    config: RunConfig,
+    images: ImageSet,
+    feed: Feed,
+    device: torch.device,
+    kernels: str,
+    spread: float,
 ) -> State:
-    """Fresh weights and random streams: a function of the seed and the configuration."""
+    """Fresh weights and random streams: a function of the seed and the configuration.
+
+    ``spread``: the images' variance around their mean image, where a sought σ² begins.
+    """
     torch.manual_seed(config.seed)
     training = config.training
     model = build_model(config, images.image_shape)
@@ -31,8 +44,11 @@ def new_state(
     # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
     model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     sums_type = torch.float32 if device.type == "mps" else torch.float64
+    weighing = Weighing(config.objective, model)
+    weighing.begin_at(spread)
     return State(
         model=model,
+        weighing=weighing,
         optimiser=build_optimiser(model, training.learning_rate, training.optimiser),
         noise=torch.Generator(device).manual_seed(config.seed),
         sums=torch.zeros(2, dtype=sums_type, device=device),
@@ -43,6 +59,21 @@ def _mean_pixel(feed: Feed, count: int) -> torch.Tensor:
     """The training images' mean colour (C,), from about MEAN_OF of them."""
     batch = feed.batch(torch.arange(0, count, max(1, count // MEAN_OF)))
     return from_bytes(batch).mean((0, 2, 3)).cpu()
+
+
+def spread_of(feed: Feed, count: int) -> float:
+    """The training images' variance around their mean image, a pixel and channel, from about
+    SPREAD_OF of them: the mean squared error of a decoder that knows only the mean.
+    """
+    chosen = torch.arange(0, count, max(1, count // SPREAD_OF))
+    total, squares = torch.zeros(()), 0.0
+    for part in chosen.split(100):
+        x = from_bytes(feed.batch(part)).cpu().double()
+        total = total + x.sum(0)
+        squares += x.square().sum().item()
+    n = len(chosen)
+    around_mean = squares - total.square().sum().item() / n
+    return max(around_mean, 0.0) / (max(n - 1, 1) * total.numel())
 
 
 def gradients_of(

@@ -3,20 +3,20 @@
 import pytest
 
 from reparam.errors import ConfigError
-from reparam.objective import ObjectiveConfig
+from reparam.objective import ObjectiveConfig, Weight
 
 
 def test_the_defaults_are_the_books_vae():
     config = ObjectiveConfig()
-    assert config.r_loss_factor == 1000
+    assert config.weight_for(784) == Weight(1000.0, 784)
     assert config.regulariser == "kl"
     assert config.corrupt == "none"
 
 
 @pytest.mark.parametrize("factor", [0.0, -1.0, float("inf"), float("nan")])
 def test_the_factor_is_positive_and_finite(factor):
-    with pytest.raises(ConfigError, match=f"r_loss_factor must be above 0, found {factor}"):
-        ObjectiveConfig(r_loss_factor=factor)
+    with pytest.raises(ConfigError, match=f"weight must be above 0, found {factor}"):
+        ObjectiveConfig(weight=factor)
 
 
 @pytest.mark.parametrize(

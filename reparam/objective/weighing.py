@@ -18,8 +18,8 @@ HIGHEST = 1e4
 GECO_MEMORY = 0.9
 """α, share that the moving average of a constraint keeps in a step."""
 
-GECO_SPEED = 0.05
-"""Change of log σ² in a step at which the constraint is missed by its whole target."""
+GECO_SPEED = 0.04
+"""η, the most that log σ² changes in a step."""
 
 
 def optimal_variance(variance: torch.Tensor, mse: torch.Tensor) -> torch.Tensor:
@@ -33,15 +33,18 @@ def optimal_variance(variance: torch.Tensor, mse: torch.Tensor) -> torch.Tensor:
 
 
 def constraint(average: torch.Tensor, found: torch.Tensor, target: float) -> torch.Tensor:
-    """C̄ ← α C̄ + (1 − α) C: by how much, as a share, a batch mean exceeds its target."""
-    return GECO_MEMORY * average + (1 - GECO_MEMORY) * (found.detach() / target - 1)
+    """C̄ ← α C̄ + (1 − α) C with C = ln(found / target), held within ±1: a batch's mean is at its
+    target where C = 0. Beyond, a model that has not learned yet would wind the weight up for long.
+    """
+    excess = (found.detach() / target).log().clamp(-1, 1)
+    return GECO_MEMORY * average + (1 - GECO_MEMORY) * excess
 
 
 def holding_mse(variance: torch.Tensor, average: torch.Tensor) -> torch.Tensor:
     """λ ← λ · exp(η C̄) for λ = D / 2σ²: an error above its target weighs more.
 
-    GECO (Rezende and Viola 2018, "Taming VAEs", algorithm 1), with the constraint MSE ≤ target
-    taken relative to the target.
+    GECO (Rezende and Viola 2018, "Taming VAEs", algorithm 1), with the constraint on the logarithm
+    of the error, so that η has no unit.
     """
     return variance * torch.exp(-GECO_SPEED * average)
 

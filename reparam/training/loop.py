@@ -79,7 +79,7 @@ class _Training:
         self.feed = open_feed(images.images, images.splits["train"], device)
         self.train_count = len(images.splits["train"])
         self.steps_per_epoch = math.ceil(self.train_count / self.config.training.global_batch)
-        self.spread = spread_of(self.feed, self.train_count)
+        self.spread = spread_of(images)
         self.state = new_state(self.config, images, self.feed, device, self.kernels, self.spread)
         self.watch = FiniteWatch(self.state.sums)
         self.gradients = gradients_of(self.state, self.config, images, team, self.watch)

@@ -1,8 +1,9 @@
 """What a session of training begins with: a fresh state, and what computes its gradients."""
 
+import numpy as np
 import torch
 
-from reparam.data import ImageSet
+from reparam.data import ImageSet, RowReader
 from reparam.model import from_bytes, use_native
 from reparam.training.config import RunConfig
 from reparam.training.feed import Feed
@@ -61,19 +62,20 @@ def _mean_pixel(feed: Feed, count: int) -> torch.Tensor:
     return from_bytes(batch).mean((0, 2, 3)).cpu()
 
 
-def spread_of(feed: Feed, count: int) -> float:
+def spread_of(images: ImageSet) -> float:
     """The training images' variance around their mean image, a pixel and channel, from about
     SPREAD_OF of them: the mean squared error of a decoder that knows only the mean.
     """
-    chosen = torch.arange(0, count, max(1, count // SPREAD_OF))
-    total, squares = torch.zeros(()), 0.0
-    for part in chosen.split(100):
-        x = from_bytes(feed.batch(part)).cpu().double()
-        total = total + x.sum(0)
-        squares += x.square().sum().item()
-    n = len(chosen)
-    around_mean = squares - total.square().sum().item() / n
-    return max(around_mean, 0.0) / (max(n - 1, 1) * total.numel())
+    index = images.splits["train"]
+    chosen = index[:: max(1, len(index) // SPREAD_OF)]
+    reader = RowReader(images.images)
+    total, squares = np.zeros(images.image_shape), 0.0
+    for start in range(0, len(chosen), 100):
+        x = reader.take(chosen[start : start + 100]) / 255
+        total += x.sum(0)
+        squares += float(np.square(x).sum())
+    around_mean = squares - float(np.square(total).sum()) / len(chosen)
+    return max(around_mean, 0.0) / (max(len(chosen) - 1, 1) * total.size)
 
 
 def gradients_of(

@@ -19,6 +19,9 @@ MAKERS = {
     "ae": ("ae", {}),
     "dae": ("dae", {"latent_dim": 3}),
     "bfloat16": ("vae", {"precision": "bfloat16"}),
+    "auto": ("vae", {"weight": "auto", "free_bits": 0.1}),
+    "target-mse": ("vae", {"target_mse": 0.05}),
+    "target-rate": ("vae", {"target_rate": 3.0}),
 }
 
 

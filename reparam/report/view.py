@@ -65,6 +65,11 @@ class RunView:
         return self.model.latent_dim
 
     @property
+    def sought(self) -> str | None:
+        """How training found the weight; None where it was given."""
+        return self.config.objective.sought
+
+    @property
     def weight(self) -> Weight:
         return weight_of(self.model)
 

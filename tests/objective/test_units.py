@@ -121,7 +121,7 @@ def test_people_see_the_articles_units_or_nats(factor, d):
 
 def test_the_units_follow_from_the_likelihood():
     model = build_autoencoder(ModelConfig(architecture="mlp"), (4, 3, 2), variance=0.125)
-    assert units_of(model) == Weight.of_sigma(math.sqrt(0.125), 24)
+    assert units_of(model) == Weight.of_beta(0.125, 24)
     model.likelihood.scale.fill_(0.5)
     assert units_of(model).units()["beta"] == 0.5
     config = ModelConfig(architecture="mlp", likelihood="bernoulli")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
@@ -14,6 +14,7 @@ from reparam.objective.weighing import constraint, holding_mse, holding_rate, op
 
 errors = st.floats(1e-4, 0.5)
 seeds = st.integers(0, 2**31)
+quick = settings(max_examples=50, deadline=None)
 
 
 def pictures(seed: int, n: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
@@ -22,6 +23,7 @@ def pictures(seed: int, n: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
     return x, y
 
 
+@quick
 @given(seed=seeds)
 def test_the_mean_squared_error_is_the_likeliest_variance(seed):
     """For fixed decodings −log p(x|z) is least in σ² at σ² = MSE: found by search."""
@@ -39,6 +41,7 @@ def test_the_mean_squared_error_is_the_likeliest_variance(seed):
     assert rest.item() == pytest.approx(mse, rel=1e-6)
 
 
+@quick
 @given(seed=seeds)
 def test_with_the_batchs_own_error_the_gradient_is_that_of_its_logarithm(seed):
     """Rybkin et al. 2021: the optimal σ-VAE has the distortion D/2 · ln MSE."""
@@ -53,6 +56,7 @@ def test_with_the_batchs_own_error_the_gradient_is_that_of_its_logarithm(seed):
     torch.testing.assert_close(auto, published)
 
 
+@quick
 @given(mse=errors, start=errors)
 def test_the_running_estimate_comes_to_the_error(mse, start):
     variance = torch.tensor(start, dtype=torch.float64)
@@ -67,6 +71,7 @@ def test_the_running_estimate_has_no_gradient():
     assert not constraint(torch.tensor(0.0), mse, 0.2).requires_grad
 
 
+@quick
 @given(target=errors, share=st.floats(1.01, 100))
 def test_a_target_moves_the_weight_the_right_way_and_rests_where_it_is_met(target, share):
     start, rest = torch.tensor(0.3), torch.tensor(0.0)
@@ -80,6 +85,7 @@ def test_a_target_moves_the_weight_the_right_way_and_rests_where_it_is_met(targe
     assert -1 <= below <= above <= 1
 
 
+@quick
 @given(seed=seeds, free=st.floats(0, 2))
 def test_free_bits_are_the_papers_formula_and_its_gradient(seed, free):
     """Kingma et al. 2016, eq. 15: Σ_j max(λ, mean_x KL_j)."""

@@ -51,7 +51,8 @@ def measure(model: str, kind: str, seed: int, images: ImageSet, data_dir: Path) 
     )
     if epochs is not None:
         config = replace(config, training=replace(config.training, epochs=epochs))
-    config = replace(config, data=data, seed=seed)
+    objective = preset_config(model, "article").objective  # the article's weight in both recipes
+    config = replace(config, data=data, objective=objective, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder) / "run", config, images, command="benchmark", overwrite=False)
         began = time.perf_counter()

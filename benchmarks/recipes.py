@@ -27,7 +27,8 @@ def configured(epochs: int, seed: int, data_dir: Path) -> RunConfig:
     config = preset_config("vae", "quick")
     data = replace(config.data, source="mnist", data_dir=data_dir, valid_fraction=0.0)
     training = replace(config.training, epochs=epochs, sample_every=0)
-    return replace(config, data=data, training=training, seed=seed)
+    objective = replace(config.objective, weight=1000.0)  # the book's, to compare with it
+    return replace(config, data=data, objective=objective, training=training, seed=seed)
 
 
 def results(

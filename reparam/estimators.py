@@ -30,6 +30,7 @@ from reparam.training import (
     Listener,
     Run,
     RunConfig,
+    Warned,
     apply_config_file,
     fit_prior,
     is_empty,
@@ -289,8 +290,8 @@ def _check_out_free(path: Path) -> None:
 
 
 def _say(title: str, epochs: int, event: Event) -> None:
-    """A line an epoch on stderr, and one when a loss was no number."""
-    if isinstance(event, BackedOff):
+    """A line an epoch on stderr, and one when something looks wrong."""
+    if isinstance(event, BackedOff | Warned):
         print(f"{title}: {event}", file=sys.stderr)
     if isinstance(event, EpochDone):
         shown = event.metrics.get("valid_loss_nats", event.metrics["train_loss_nats"])

@@ -30,6 +30,7 @@ UNITS = {
     "distortion_nats": "nats an image",
     "rate_nats": "nats an image",
     "loss_bits_per_dim": "bits a dimension",
+    "dead_units": "latent dimensions below 0.01 nats",
 }
 
 
@@ -106,13 +107,16 @@ def _print_run(facts: dict[str, Any]) -> None:
     )
     print_table(_layers(facts), "layers")
     if facts["metrics"]:
-        loss = "loss_article" if "train_loss_article" in facts["metrics"][0] else "loss_nats"
-        unit = {"loss_article": "the article's units, factor · MSE + KL", "loss_nats": "nats"}[loss]
-        print_table(_curve(facts["metrics"], loss), f"training curve: loss in {unit}")
+        loss, title = "loss_article", "loss in the article's units, factor · MSE + KL"
+        if facts["weight"]["moves"] or f"train_{loss}" not in facts["metrics"][0]:
+            loss, title = "loss_nats", "loss in nats, the negative ELBO"
+        print_table(_curve(facts["metrics"], loss), f"training curve: {title}")
         for part in ("train", "valid"):
             losses = [line.get(f"{part}_{loss}") for line in facts["metrics"]]
             if None not in losses:
                 print(f"{part:5} {sparkline(losses)}")
+    for warning in facts["warnings"]:
+        print(f"warning, epoch {warning['epoch']}: {warning['message']}")
     if result := facts["result"]:
         title = (
             f"result after {result['epochs']} epochs, {result['seconds']:.1f} s, "
@@ -147,7 +151,7 @@ def _layers(facts: dict[str, Any]) -> Table:
 
 
 def _curve(metrics: list[dict[str, Any]], loss: str) -> Table:
-    """A few epochs, evenly spaced, the last among them."""
+    """A few epochs, evenly spaced, the last among them; ``loss`` names the one that is shown."""
     table = new_table()
     columns = {
         "train loss": (f"train_{loss}", ".5g"),
@@ -185,7 +189,7 @@ def _result(result: dict[str, Any]) -> Table:
         table.add_column(f"{split} ({result[split]['images']:,})", justify="right")
     table.add_column("unit")
     for key, unit in UNITS.items():
-        if key not in result[splits[0]]:
+        if key not in result[splits[0]]:  # an AE has no units to count, nor nats alone an MSE
             continue
         table.add_row(key, *(f"{result[split][key]:.5g}" for split in splits), unit)
     return table

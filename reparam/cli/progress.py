@@ -15,8 +15,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from reparam.objective import shown_terms
-from reparam.training import BackedOff, Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.objective import LossUnit, shown_terms
+from reparam.training import (
+    BackedOff,
+    Ended,
+    EpochDone,
+    Event,
+    Listener,
+    Started,
+    StepDone,
+    Warned,
+)
 
 REFRESH_SECONDS = 0.2
 
@@ -43,7 +52,15 @@ class _Pace:
     images_seen: int = 0
     seconds: float = 0.0
     began: float = 0.0
+    unit: LossUnit = "article"
+    """Of the losses that are shown: one in which epochs compare."""
     drawn: float = 0.0
+
+
+_UNITS: Mapping[LossUnit, str] = {
+    "article": "losses in nats, without the likelihood's constant (the article's units)",
+    "nats": "losses in nats, the negative ELBO",
+}
 
 
 def _of_split(metrics: Mapping[str, Any], split: str) -> dict[str, float]:
@@ -52,8 +69,8 @@ def _of_split(metrics: Mapping[str, Any], split: str) -> dict[str, float]:
     return {key[len(begin) :]: value for key, value in metrics.items() if key.startswith(begin)}
 
 
-def _terms(losses: Mapping[str, float]) -> str:
-    distortion, rate, loss = shown_terms(losses)
+def _terms(losses: Mapping[str, float], unit: LossUnit) -> str:
+    distortion, rate, loss = shown_terms(losses, unit)
     return f"distortion {_number(distortion)} + rate {rate:.2f} = {_number(loss)} nats"
 
 
@@ -77,6 +94,7 @@ def _bar(title: str, console: Console) -> Listener:
                 done = event.first_epoch * event.steps_per_epoch + event.first_batch
                 progress.update(task, total=total, completed=done)
                 pace.began, pace.epochs = time.monotonic(), event.epochs
+                pace.unit = event.losses
                 pace.steps_per_epoch = event.steps_per_epoch
                 progress.start()
             case StepDone():
@@ -89,16 +107,17 @@ def _bar(title: str, console: Console) -> Listener:
                 progress.update(
                     task,
                     epoch=f"{event.epoch}/{pace.epochs}",
-                    losses=_terms(event.losses()),
+                    losses=_terms(event.losses(), pace.unit),
                     speed=f"{pace.images_seen / max(now - pace.began, 1e-9):,.0f} img/s",
                 )
             case EpochDone():
                 metrics = event.metrics
-                losses = _terms(_of_split(metrics, "train"))
+                losses = _terms(_of_split(metrics, "train"), pace.unit)
                 progress.update(task, epoch=f"{metrics['epoch']}/{pace.epochs}", losses=losses)
-            case BackedOff():
-                done = event.epoch * pace.steps_per_epoch + event.batch
-                progress.update(task, completed=done)
+            case BackedOff() | Warned():
+                if isinstance(event, BackedOff):
+                    done = event.epoch * pace.steps_per_epoch + event.batch
+                    progress.update(task, completed=done)
                 progress.console.print(f"{title}: {event}", highlight=False, markup=False)
             case Ended():
                 progress.stop()
@@ -113,18 +132,17 @@ def _lines(title: str) -> Listener:
         match event:
             case Started():
                 pace.epochs, pace.images_per_epoch = event.epochs, event.images
-                pace.seconds = event.seconds
+                pace.seconds, pace.unit = event.seconds, event.losses
                 print(
                     f"{title}: {event.images} images, {event.epochs} epochs of "
                     f"{event.steps_per_epoch} batches, {event.device}, {event.precision}, "
-                    f"{event.kernels} kernels; "
-                    "losses in nats, without a normal likelihood's constant (the article's units)",
+                    f"{event.kernels} kernels; {_UNITS[event.losses]}",
                     file=sys.stderr,
                 )
             case EpochDone():
                 print(f"{title}: {_epoch_line(event, pace)}", file=sys.stderr, flush=True)
                 pace.seconds = event.metrics["seconds"]
-            case BackedOff():
+            case BackedOff() | Warned():
                 print(f"{title}: {event}", file=sys.stderr, flush=True)
 
     return listen
@@ -135,13 +153,15 @@ def _epoch_line(event: EpochDone, pace: _Pace) -> str:
     seconds = metrics["seconds"] - pace.seconds
     left = (pace.epochs - metrics["epoch"]) * metrics["seconds"] / metrics["epoch"]
     trained, held_out = _of_split(metrics, "train"), _of_split(metrics, "valid")
-    _, rate, loss = shown_terms(trained)
+    _, rate, loss = shown_terms(trained, pace.unit)
     parts = [f"epoch {metrics['epoch']}/{pace.epochs}", f"loss {_number(loss)}"]
     if "mse" in trained:
         parts.append(f"mse {trained['mse']:.5f} per pixel")
     parts.append(f"rate {rate:.2f} nats")
+    if pace.unit == "nats" and "sigma" in metrics:  # it moves
+        parts.append(f"σ {metrics['sigma']:.4g}")
     if held_out:
-        parts.append(f"validation {_number(shown_terms(held_out)[2])}")
+        parts.append(f"validation {_number(shown_terms(held_out, pace.unit)[2])}")
     if seconds > 0:
         parts.append(f"{pace.images_per_epoch / seconds:,.0f} images/s")
     parts.append(f"{math.ceil(left)} s left")

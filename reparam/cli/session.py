@@ -9,7 +9,6 @@ from pathlib import Path
 from reparam.cli.progress import progress_listener
 from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
-from reparam.objective import units_of
 from reparam.training import (
     Interrupted,
     Listener,
@@ -69,13 +68,12 @@ def follow(path: Path, processes: TrainingConfig) -> None:
 def _plan(config: RunConfig, images: ImageSet) -> str:
     """What is about to be trained, in one line."""
     height, width, channels = images.image_shape
-    factor, dimensions = config.objective.r_loss_factor, height * width * channels
-    units = units_of(config.model.likelihood, factor, dimensions)
     counts = ", ".join(f"{len(images.splits[split])} {split}" for split in SPLITS)
     line = (
         f"{config.preset}: {images.name}, {height} × {width} × {channels} ({counts} images), "
         f"{config.model.latent_dim} latent dimensions, seed {config.seed}"
     )
+    units = config.objective.in_words(config.model.likelihood, height * width * channels)
     return f"{line}; {units}" if config.objective.regulariser != "none" else line
 
 
@@ -83,12 +81,14 @@ def _verdict(run: Run) -> str:
     result = run.result() or {}
     split = next(s for s in ("test", "valid", "train") if s in result)
     losses = result[split]
-    article = ""
+    found = article = ""
+    if run.config().objective.sought:
+        weight = result["weight"]
+        found = f"weight {weight['r_loss_factor']:.4g}, σ {weight['sigma']:.4g}; "
     if "loss_article" in losses:
         article = f"mse {losses['mse']:.5f}, loss {losses['loss_article']:.4g} (article's units), "
     return (
-        f"{run.path}: best epoch {result['best_epoch']} of {result['epochs']}; on "
-        f"{losses['images']} {split} images {article}"
-        f"{losses['loss_nats']:.1f} nats; "
+        f"{run.path}: {found}best epoch {result['best_epoch']} of {result['epochs']}; on "
+        f"{losses['images']} {split} images {article}{losses['loss_nats']:.1f} nats; "
         f"{result['seconds']:.0f} s at {result['images_per_second']:,.0f} images/s"
     )

@@ -11,6 +11,7 @@ from reparam.cli.reading import reading_progress
 from reparam.cli.session import follow, train_with_progress
 from reparam.data import load_images
 from reparam.errors import ConfigError
+from reparam.objective import ONE_OF
 from reparam.training import (
     DEFAULT_RECIPE,
     Run,
@@ -72,6 +73,16 @@ def default_out(config: RunConfig) -> Path:
 
 def defaults_from(args: Sequence[str]) -> TrainOptions:
     """What options are before the flags: preset, then recipe, then --config."""
+    options = _before_flags(args)
+    given = any(value_of(f"--{name.replace('_', '-')}", args) is not None for name in ONE_OF)
+    if not given:
+        return options
+    # A weight in one unit takes the place of one in another.
+    return updated(options, {"run": {"objective": dict.fromkeys(ONE_OF)}}, PROG)
+
+
+def _before_flags(args: Sequence[str]) -> TrainOptions:
+    """Preset, then recipe, then --config."""
     file = value_of("--config", args)
     model, recipe = value_of("--model", args), value_of("--recipe", args)
     if file is None:
@@ -99,7 +110,8 @@ def defaults_from(args: Sequence[str]) -> TrainOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(TrainOptions, args, prog=PROG, default=defaults_from(args))
-    config = replace(options.run, training=planned(options.run.training))
+    objective = options.run.objective.settled(options.run.model.likelihood)
+    config = replace(options.run, training=planned(options.run.training), objective=objective)
     out = options.out or default_out(config)
     if options.dry_run:
         print(json.dumps(to_mapping(config), indent=2, ensure_ascii=False))

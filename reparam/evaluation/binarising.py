@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 
 from reparam.data import RowReader
 from reparam.model import BATCH, from_bytes, to_bytes
@@ -11,7 +12,7 @@ from reparam.types import IndexArray, PixelArray
 
 def binarised(
     images: PixelArray, kind: str = "dynamic", seed: int = 0, index: IndexArray | None = None
-) -> PixelArray:
+) -> UInt8[np.ndarray, "M H W C"]:
     """Copies whose bytes are 0 or 255, as `objective.binarise` makes them.
 
     dynamic is one draw from Bernoulli(grey value): the same seed gives the same draw. ``index``:

@@ -17,7 +17,7 @@ from reparam.model.likelihood import (
 from reparam.model.networks import Decoder, Encoder
 from reparam.model.pixels import from_bytes, to_bytes
 from reparam.model.posterior import Delta, DiagonalNormal, Posterior
-from reparam.model.prior import Prior, Told
+from reparam.model.prior import Factorised, Prior, Told
 from reparam.model.priors import (
     AnyFittedPrior,
     AnyPrior,
@@ -42,6 +42,7 @@ __all__ = [
     "Delta",
     "DiagonalNormal",
     "Encoder",
+    "Factorised",
     "FittedPrior",
     "FlowPrior",
     "GaussianLikelihood",

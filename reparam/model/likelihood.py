@@ -37,6 +37,11 @@ class Likelihood(Protocol):
 
     name: ClassVar[LikelihoodName]
 
+    @property
+    def scale(self) -> torch.Tensor:
+        """A scalar that divides the distortion: σ², which training may move, or always 1."""
+        ...
+
     def __call__(self, decoded: Images) -> Pixels: ...
 
     def at_mean(self, mean: torch.Tensor) -> torch.Tensor:
@@ -105,7 +110,9 @@ def _check_range(x: torch.Tensor) -> None:
 
 
 class GaussianLikelihood(nn.Module):
-    """A normal likelihood of fixed variance σ²; least squares is its negative logarithm."""
+    """A normal likelihood of variance σ², which no gradient moves; least squares is its negative
+    logarithm.
+    """
 
     name: ClassVar[LikelihoodName] = "gaussian"
     variance: torch.Tensor
@@ -113,6 +120,10 @@ class GaussianLikelihood(nn.Module):
     def __init__(self, variance: float) -> None:
         super().__init__()
         self.register_buffer("variance", torch.tensor(float(variance)))
+
+    @property
+    def scale(self) -> torch.Tensor:
+        return self.variance
 
     def forward(self, decoded: Images) -> NormalPixels:
         return NormalPixels(decoded, self.variance)
@@ -125,6 +136,11 @@ class BernoulliLikelihood(nn.Module):
     """Black and white pixels, independent of each other given z. It has no scale to choose."""
 
     name: ClassVar[LikelihoodName] = "bernoulli"
+    scale: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.ones(()), persistent=False)
 
     def forward(self, decoded: Images) -> BernoulliPixels:
         return BernoulliPixels(decoded)

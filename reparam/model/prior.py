@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import torch
 
 from reparam.errors import ConfigError, DataError
-from reparam.model.posterior import Posterior
+from reparam.model.posterior import DiagonalNormal, Posterior
 from reparam.types import Latents, PerExample
 
 Told = Callable[[str], None]
@@ -60,6 +60,13 @@ class Prior(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
 
+@runtime_checkable
+class Factorised(Protocol):
+    """A prior of independent dimensions, whose KL is a sum over them."""
+
+    def kl_by_dimension(self, q: DiagonalNormal) -> Latents: ...
+
+
 def estimated_kl(prior: Prior, q: Posterior, z: Latents) -> PerExample:
     """−H(q) − log p(z), unbiased with one z ~ q. Raises ConfigError for a point."""
     entropy = q.entropy()
@@ -95,5 +102,5 @@ def check_latents_to_fit(z: Latents) -> None:
     if ((high - low) <= 1e-6 * z.abs().amax(0).clamp_min(1e-30)).all():
         raise DataError(
             "a prior is fitted to latents that differ, found the same for every image (the "
-            "encoder has collapsed): train again, with a larger --r-loss-factor for a VAE"
+            "encoder has collapsed): train again, with a larger --weight for a VAE"
         )

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from reparam.model import Autoencoder
+from reparam.model import Autoencoder, DiagonalNormal, Factorised
 from reparam.model.noise import Noise
 from reparam.objective.binarisation import binarise
 from reparam.objective.config import ObjectiveConfig
 from reparam.objective.corruption import corrupt
-from reparam.types import Images, PerExample
+from reparam.types import Images, Latents, PerExample
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class ElboTerms:
 
     distortion: PerExample
     rate: PerExample
+    rates: Latents | None = None
+    """The rate of each latent dimension (B, d), where it is their sum."""
 
     @property
     def loss(self) -> PerExample:
@@ -45,7 +47,9 @@ def elbo_terms(
     q = model.posterior(corrupt(x, objective.corrupt, objective.corrupt_amount, generator))
     z = q.rsample(generator)
     distortion = model.pixels(z).distortion(x)
-    rate = torch.zeros_like(distortion)
-    if objective.regulariser == "kl":
-        rate = model.prior.kl(q, z)
-    return ElboTerms(distortion, rate)
+    if objective.regulariser == "none":
+        return ElboTerms(distortion, torch.zeros_like(distortion))
+    if isinstance(model.prior, Factorised) and isinstance(q, DiagonalNormal):
+        rates = model.prior.kl_by_dimension(q)
+        return ElboTerms(distortion, rates.sum(1), rates)
+    return ElboTerms(distortion, model.prior.kl(q, z))

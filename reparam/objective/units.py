@@ -12,8 +12,16 @@ variance to choose: its losses are nats from the beginning, and the rate's weigh
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from reparam.model import LikelihoodName
+from reparam.model import Autoencoder
+
+LossUnit = Literal["article", "nats"]
+
+_TERMS: Mapping[LossUnit, tuple[str, str, str]] = {
+    "article": ("r_loss_article", "rate_nats", "loss_article"),
+    "nats": ("distortion_nats", "rate_nats", "loss_nats"),
+}
 
 
 def variance_of(r_loss_factor: float, dimensions: int) -> float:
@@ -27,6 +35,16 @@ class Weight:
 
     r_loss_factor: float
     dimensions: int
+    shown_in: ClassVar[LossUnit] = "article"
+    """The unit in which people are shown its losses."""
+
+    @classmethod
+    def of_beta(cls, beta: float, dimensions: int) -> "Weight":
+        return cls(dimensions / (2 * beta), dimensions)
+
+    @classmethod
+    def of_sigma(cls, sigma: float, dimensions: int) -> "Weight":
+        return cls.of_beta(sigma**2, dimensions)
 
     @property
     def variance(self) -> float:
@@ -44,6 +62,10 @@ class Weight:
     def constant(self) -> float:
         """D/2 · log 2πσ²: what −log p(x|z) holds beside factor · MSE, in nats."""
         return 0.5 * self.dimensions * math.log(2 * math.pi * self.variance)
+
+    def units(self) -> dict[str, float]:
+        """The three units by name."""
+        return {"r_loss_factor": self.r_loss_factor, "sigma": self.sigma, "beta": self.beta}
 
     def losses(self, distortion: float, rate: float) -> dict[str, float]:
         """Every loss of a mean distortion (without normaliser) and rate, named with its unit.
@@ -75,6 +97,11 @@ class Unweighted:
     """The units of a likelihood without a scale: nats, and bits per dimension."""
 
     dimensions: int
+    shown_in: ClassVar[LossUnit] = "nats"
+
+    def units(self) -> dict[str, float]:
+        """None: there is no weight."""
+        return {}
 
     def losses(self, distortion: float, rate: float) -> dict[str, float]:
         """``distortion_nats``, ``rate_nats``, ``loss_nats`` (the negative ELBO, per image) and
@@ -92,22 +119,18 @@ class Unweighted:
         return "Bernoulli likelihood: nats, no weight"
 
 
-def units_of(
-    likelihood: LikelihoodName, r_loss_factor: float, dimensions: int
-) -> Weight | Unweighted:
-    """The units in which a likelihood's losses are told, for D = ``dimensions``."""
-    if likelihood == "bernoulli":
+def units_of(model: Autoencoder) -> Weight | Unweighted:
+    """The units of a model's losses, by its likelihood as it is now; σ² to float32's precision."""
+    dimensions = math.prod(model.image_shape)
+    if model.likelihood.name == "bernoulli":
         return Unweighted(dimensions)
-    return Weight(r_loss_factor, dimensions)
+    return Weight.of_beta(model.likelihood.scale.item(), dimensions)
 
 
-def shown_terms(losses: Mapping[str, float]) -> tuple[float, float, float]:
+def shown_terms(losses: Mapping[str, float], unit: LossUnit) -> tuple[float, float, float]:
     """Distortion, rate and their sum as people are shown them.
 
-    In the article's units where there are some, which leave the normaliser out; else in nats.
+    The article's units leave the normaliser out, which is for a σ² that stays.
     """
-    names = ("r_loss_article", "rate_nats", "loss_article")
-    if "loss_article" not in losses:
-        names = ("distortion_nats", "rate_nats", "loss_nats")
-    distortion, rate, loss = (losses[name] for name in names)
+    distortion, rate, loss = (losses[name] for name in _TERMS[unit])
     return distortion, rate, loss

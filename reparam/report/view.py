@@ -71,14 +71,17 @@ class RunView:
 
     @property
     def weight(self) -> Weight | Unweighted:
-        dimensions = int(np.prod(self.model.image_shape))
-        factor = self.config.objective.r_loss_factor
-        return units_of(self.config.model.likelihood, factor, dimensions)
+        return units_of(self.model)
 
     @property
     def has_weight(self) -> bool:
         """Whether the loss has the article's units: a normal likelihood's."""
         return isinstance(self.weight, Weight)
+
+    @property
+    def sought(self) -> str | None:
+        """How training found the weight; None where it was given."""
+        return self.config.objective.sought
 
     @property
     def losses(self) -> dict[str, float]:

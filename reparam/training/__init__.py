@@ -2,7 +2,16 @@
 
 from reparam.training.config import RunConfig, TrainingConfig
 from reparam.training.device import choose_device
-from reparam.training.events import BackedOff, Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.events import (
+    BackedOff,
+    Ended,
+    EpochDone,
+    Event,
+    Listener,
+    Started,
+    StepDone,
+    Warned,
+)
 from reparam.training.fitting import (
     LatentFit,
     PriorFit,
@@ -58,6 +67,7 @@ __all__ = [
     "StepDone",
     "Team",
     "TrainingConfig",
+    "Warned",
     "aggregate_latents",
     "apply_config_file",
     "apply_recipe",

@@ -168,6 +168,22 @@ class RunConfig:
                 f"regulariser {self.objective.regulariser}: take regulariser kl (a VAE), or fit a "
                 "prior after training with `reparam fit-prior`"
             )
+        if self.model.likelihood == "bernoulli" and self.objective.given:
+            name = self.objective.given[0]
+            raise ConfigError(
+                "a bernoulli likelihood has no variance and so no weight, found "
+                f"{name} {getattr(self.objective, name)}: leave it out, or take likelihood gaussian"
+            )
+        if self.objective.free_bits and self.model.prior != "standard-normal":
+            raise ConfigError(
+                f"free_bits needs a prior of independent dimensions, found {self.model.prior}: "
+                "take prior standard-normal, or leave free_bits out"
+            )
+        if self.training.early_stop is not None and not self.objective.compares:
+            raise ConfigError(
+                "early_stop compares the epochs' losses, which a target keeps in motion, found "
+                f"{self.objective.sought} with early_stop {self.training.early_stop}: leave one out"
+            )
         if not 0 <= self.seed < 2**32:
             raise ConfigError(
                 f"seed must lie between 0 and 2^32 - 1, found {self.seed}: choose one, such as 0"

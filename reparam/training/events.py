@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reparam.model import Autoencoder
+from reparam.objective import LossUnit
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Started:
     """native or pytorch: what computes the convolutions."""
     seconds: float
     """Spent in training steps by earlier sessions."""
+    losses: LossUnit
+    """The unit in which epochs compare: the article's leaves out σ², which must not move then."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,22 @@ class EpochDone:
     """After an epoch's validation and checkpoint; ``metrics`` is its line in metrics.jsonl."""
 
     metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something looks wrong, once in a run: ``kind`` is its name, ``str`` a line with the mend.
+
+    ``epoch`` counts from 1; 0 is before training.
+    """
+
+    epoch: int
+    kind: str
+    message: str
+
+    def __str__(self) -> str:
+        when = f"after epoch {self.epoch}: " if self.epoch else ""
+        return f"warning: {when}{self.message}"
 
 
 @dataclass(frozen=True)
@@ -73,5 +92,5 @@ class Ended:
     """After the last step of this session, however it came to its end."""
 
 
-Event = Started | StepDone | EpochDone | BackedOff | Ended
+Event = Started | StepDone | EpochDone | Warned | BackedOff | Ended
 Listener = Callable[[Event], None]

@@ -9,10 +9,10 @@ from reparam.errors import NotFiniteError
 TERMS = ("distortion", "rate")
 
 CAUSES = {
-    ("distortion",): "the decoder's output overflows: a learning rate or r_loss_factor that is too "
+    ("distortion",): "the decoder's output overflows: a learning rate or a weight that is too "
     "high, or output_activation linear without bounds",
     ("rate",): "the encoder's mean or log-variance overflows: a learning rate that is too high, or "
-    "an r_loss_factor that leaves the rate no weight",
+    "a weight that leaves the rate no weight",
     TERMS: "the weights overflowed in the update before it: a learning rate that is too high",
 }
 

@@ -10,16 +10,19 @@ from torch import nn
 
 from reparam.model import Autoencoder, from_bytes
 from reparam.model.noise import Noise
-from reparam.objective import ObjectiveConfig, elbo_terms
+from reparam.objective import ObjectiveConfig, elbo_terms, free_bits
 from reparam.training.augment import augmented
 from reparam.training.config import TrainingConfig
 from reparam.training.finite import FiniteWatch
 from reparam.training.state import State
 from reparam.training.team import Team
 
+Terms = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]
+"""Distortion (B,), rate (B,), and the rate of each dimension (B, d) where there is one."""
+
 
 class Objective(nn.Module):
-    """Bytes of a batch (B, H, W, C) → distortion and rate, each (B,): what Fabric wraps."""
+    """Bytes of a batch (B, H, W, C) → its terms: what Fabric wraps."""
 
     def __init__(
         self, model: Autoencoder, config: ObjectiveConfig, *, shift: float, rotate: float
@@ -31,12 +34,12 @@ class Objective(nn.Module):
         self.moves = True
         """Whether images are shifted and rotated now."""
 
-    def forward(self, pixels: torch.Tensor, generator: Noise) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, pixels: torch.Tensor, generator: Noise) -> Terms:
         x = from_bytes(pixels)
         if self.moves:
             x = augmented(x, self.shift, self.rotate, generator)
         terms = elbo_terms(self.model, x, self.config, generator)
-        return terms.distortion, terms.rate
+        return terms.distortion, terms.rate, terms.rates
 
 
 RATE_BEGINS = 0.02
@@ -84,12 +87,18 @@ class Gradients:
     def compute(self, part: torch.Tensor, whole: int) -> None:
         """The same; the parameters must have no gradients yet."""
         team = self.team
-        distortion, rate = self.module(part, team.noise(self.state.noise, whole))
-        team.fabric.backward(team.mean(distortion + self.rate_weight * rate, whole))
+        distortion, rate, rates = self.module(part, team.noise(self.state.noise, whole))
+        cost = rate
+        if self.objective.config.free_bits and rates is not None:
+            mean_rates = team.mean_of_all(rates.detach(), whole)
+            cost = free_bits(rates, mean_rates, self.objective.config.free_bits)
+        team.fabric.backward(team.mean(distortion + self.rate_weight * cost, whole))
         with torch.no_grad():
-            own = [team.counted(term, whole).sum() for term in (distortion, rate)]
-            self.state.sums += torch.stack(own)
+            # The distortion without σ², which may move: half of the squared error.
+            terms = torch.stack([distortion * self.state.weighing.scale, rate], 1)
+            self.state.sums += team.counted(terms, whole).sum(0)
             self.watch.note()
+            self.state.weighing.after(terms, team, whole)
 
 
 WARM_UP = 3

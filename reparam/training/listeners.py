@@ -63,7 +63,7 @@ def tensorboard_writer(run: Run) -> Listener:
     def listen(event: Event) -> None:
         if isinstance(event, EpochDone):
             for name, value in event.metrics.items():
-                if name != "epoch":
+                if name not in ("epoch", "warnings"):
                     writer.add_scalar(name, value, event.metrics["epoch"])
         elif isinstance(event, Ended):
             writer.close()

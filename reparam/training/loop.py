@@ -11,10 +11,11 @@ from reparam.errors import DiscFullError, NotFiniteError
 from reparam.model import Autoencoder
 from reparam.objective import units_of
 from reparam.training.backoff import back_off
+from reparam.training.concerns import add_warnings, before_training
 from reparam.training.config import RunConfig
 from reparam.training.determinism import deterministic_algorithms
 from reparam.training.device import choose_kernels
-from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
+from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone, Warned
 from reparam.training.feed import open_feed
 from reparam.training.files import remove_leftovers
 from reparam.training.finite import FiniteWatch
@@ -26,7 +27,7 @@ from reparam.training.metrics import add_metrics, keep_metrics
 from reparam.training.optimiser import learning_rate_at
 from reparam.training.result import write_result
 from reparam.training.run import Run
-from reparam.training.start import gradients_of, new_state
+from reparam.training.start import gradients_of, new_state, spread_of
 from reparam.training.state import epoch_order
 from reparam.training.team import Team, assemble_one, lost, lost_error
 from reparam.training.validation import mean_losses
@@ -79,17 +80,17 @@ class _Training:
         self.feed = open_feed(images.images, images.splits["train"], device)
         self.train_count = len(images.splits["train"])
         self.steps_per_epoch = math.ceil(self.train_count / self.config.training.global_batch)
-        self.state = new_state(self.config, images, self.feed, device, self.kernels)
+        self.spread = spread_of(images)
+        self.state = new_state(self.config, images, self.feed, device, self.kernels, self.spread)
         self.watch = FiniteWatch(self.state.sums)
         self.gradients = gradients_of(self.state, self.config, images, team, self.watch)
         # On a GPU a look at the losses waits for it: there only at the end of an epoch. Processes
         # that train together must find out together: likewise.
         self.looks_each_step = device.type == "cpu" and team.size == 1
-        dimensions = math.prod(images.image_shape)
-        likelihood, factor = self.config.model.likelihood, self.config.objective.r_loss_factor
-        self.weight = units_of(likelihood, factor, dimensions)
         self.own_images = 0
         """Images in ``state.sums``, which the team adds up at the epoch's end."""
+        self.lines: list[dict[str, Any]] = []
+        """The finished epochs' metrics, in the first process."""
 
     def emit(self, event: Event) -> None:
         for listener in self.listeners:
@@ -102,6 +103,7 @@ class _Training:
         if self.team.leads:
             remove_leftovers(self.run.path)
             keep_metrics(self.run.metrics_file, state.position.epoch)
+            self.lines = self.run.metrics()
             if state.position.epoch < epochs and not state.position.finished:
                 self.run.forget_result()
             if self.config.training.on_nan == "backoff" and not self.run.checkpoint.exists():
@@ -139,7 +141,7 @@ class _Training:
 
     @contextmanager
     def _session(self) -> Iterator[None]:
-        position = self.state.position
+        position, units = self.state.position, units_of(self.state.model)
         self.emit(
             Started(
                 epochs=self.config.training.epochs,
@@ -151,8 +153,12 @@ class _Training:
                 precision=self.precision,
                 kernels=self.kernels,
                 seconds=position.seconds,
+                losses="nats" if self.config.objective.sought else units.shown_in,
             )
         )
+        if not position.epoch and not position.batch:
+            for kind, message in before_training(self.config).items():
+                self.emit(Warned(0, kind, message))
         try:
             yield
         finally:
@@ -214,7 +220,8 @@ class _Training:
                 raise Interrupted
 
     def losses_so_far(self) -> dict[str, float]:
-        return self.weight.losses(*self.state.losses(self.own_images))
+        units = units_of(self.state.model)
+        return units.losses(*self.state.losses(self.own_images))
 
     def close_epoch(self) -> None:
         """Validation, best weights, the epoch's line, checkpoint."""
@@ -224,7 +231,7 @@ class _Training:
         self.check_losses()
         state.check()  # before anything is written
         metrics = self.epoch_metrics() if self.team.leads else {"train_loss_nats": 0.0}
-        holds_out = bool(len(self.images.splits["valid"]))
+        compares = self.config.objective.compares and bool(len(self.images.splits["valid"]))
         loss = self.team.agree(metrics.get("valid_loss_nats", metrics["train_loss_nats"]))
         if not math.isfinite(loss):
             raise NotFiniteError(
@@ -234,7 +241,7 @@ class _Training:
         position.epoch, position.batch, position.images = position.epoch + 1, 0, 0
         state.sums.zero_()
         self.own_images = 0
-        if loss < position.best_loss or not holds_out:  # without validation the last weights count
+        if loss < position.best_loss or not compares:  # then the last weights count
             position.best_loss, position.best_epoch = loss, position.epoch
             if self.team.leads:
                 self.run.save_model(state.model, epoch=position.epoch)
@@ -242,9 +249,13 @@ class _Training:
         if patience is not None and position.epoch - position.best_epoch >= patience:
             position.finished = True
         if self.team.leads:
+            warned = add_warnings(self.lines, metrics, self.config, self.spread)
             add_metrics(self.run.metrics_file, metrics)
             state.save(self.run)
+            self.lines.append(metrics)
             self.emit(EpochDone(metrics))
+            for warning in warned:
+                self.emit(warning)
 
     def epoch_metrics(self) -> dict[str, Any]:
         state, position = self.state, self.state.position
@@ -255,6 +266,7 @@ class _Training:
             "learning_rate": self.learning_rate(number - 1),
             "backoffs": position.backoffs,
             "seconds": position.seconds,
+            **units_of(state.model).units(),
         }
         metrics |= {f"train_{name}": value for name, value in self.losses_so_far().items()}
         if len(self.images.splits["valid"]):

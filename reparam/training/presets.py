@@ -9,7 +9,7 @@ from reparam.training.config import RunConfig
 
 AE: Mapping[str, Mapping[str, Any]] = {
     "model": {"posterior": "delta", "prior": "box", "encoder_order": "act-norm"},
-    "objective": {"regulariser": "none", "r_loss_factor": 1.0},
+    "objective": {"regulariser": "none"},
 }
 
 PRESETS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {

@@ -14,7 +14,6 @@ from reparam._version import __version__
 from reparam.data import NAMED_SOURCES, DataConfig, ImageSet, Progress, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.model import AnyFittedPrior, Autoencoder, build_autoencoder
-from reparam.objective import Weight
 from reparam.training.config import RunConfig
 from reparam.training.files import write_atomically
 from reparam.training.fitted_prior import FILE as PRIOR_FILE
@@ -44,10 +43,12 @@ class Facts:
 
 
 def build_model(config: RunConfig, image_shape: tuple[int, int, int]) -> Autoencoder:
-    """A fresh model whose likelihood has the variance that the objective's weight asks for."""
+    """A fresh model whose likelihood has the variance that the objective's weight asks for, or 1
+    where training is to find it.
+    """
     height, width, channels = image_shape
-    weight = Weight(config.objective.r_loss_factor, height * width * channels)
-    return build_autoencoder(config.model, image_shape, weight.variance)
+    weight = config.objective.weight_for(height * width * channels)
+    return build_autoencoder(config.model, image_shape, weight.variance if weight else 1.0)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Run:
         """
         check_free(path, overwrite=overwrite)
         run = cls(path)
-        config = replace(config, data=_with_absolute_paths(config.data))
+        config = _written_out(config)
         record = {
             "format": FORMAT,
             **to_mapping(config),
@@ -158,7 +159,7 @@ class Run:
 
     def is_of(self, config: RunConfig) -> bool:
         """Whether the run was begun with this configuration."""
-        return self.config() == replace(config, data=_with_absolute_paths(config.data))
+        return self.config() == _written_out(config)
 
     def way_on(self) -> str:
         """What a person does, after something stopped the run, to go on with it."""
@@ -267,6 +268,12 @@ def _read_json(file: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict):
         raise RunError(f"{file}: damaged, it should hold names and values; train it again")
     return loaded
+
+
+def _written_out(config: RunConfig) -> RunConfig:
+    """As config.json has it: whatever depends on the folder or on defaults is said."""
+    data = _with_absolute_paths(config.data)
+    return replace(config, data=data, objective=config.objective.settled(config.model.likelihood))
 
 
 def _with_absolute_paths(data: DataConfig) -> DataConfig:

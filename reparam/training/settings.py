@@ -5,11 +5,12 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from typeguard import TypeCheckError, check_type
 
 from reparam.errors import ConfigError, unknown_name
+from reparam.objective import given_once
 from reparam.training.config import RunConfig
 
 T = TypeVar("T")
@@ -58,7 +59,8 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
     wanted = str(hint)
     if isinstance(value, list):
         value = tuple(value)
-    if isinstance(value, int) and not isinstance(value, bool) and hint is float:
+    takes_float = hint is float or float in get_args(hint)
+    if isinstance(value, int) and not isinstance(value, bool) and takes_float:
         value = float(value)
     if isinstance(value, str) and "Path" in wanted:
         value = Path(value)
@@ -112,6 +114,8 @@ def apply_config_file(config: RunConfig, values: Mapping[str, Any], where: str) 
     for key in sections:
         if key not in known:
             raise ConfigError(f"{where}: {unknown_name('option', key, known)}")
+    if isinstance(sections.get("objective"), Mapping):
+        sections["objective"] = given_once(sections["objective"])
     return updated(config, sections, where)
 
 

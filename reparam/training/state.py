@@ -12,6 +12,7 @@ from reparam.training.finite import check_weights
 from reparam.training.identity import check_same_run, identity
 from reparam.training.optimiser import Optimiser
 from reparam.training.run import Run, load_weights
+from reparam.training.weighing import Weighing
 from reparam.training.weights import load_tensors, save_tensors
 
 
@@ -52,7 +53,10 @@ class State:
     noise: torch.Generator
     """The stream of latent noise and corruption."""
     sums: torch.Tensor
-    """Distortion and rate, summed over the images of the epoch under way (2,)."""
+    """The distortion without σ² (half of the squared error where the likelihood is normal) and the
+    rate, summed over the images of the epoch under way (2,)."""
+    weighing: Weighing
+    """How the weight moves."""
     position: Position = field(default_factory=Position)
 
     def save(self, run: Run) -> None:
@@ -65,6 +69,7 @@ class State:
         tensors |= {f"optimiser.{k}": v for k, v in self.optimiser.tensors().items()}
         tensors |= {f"random.{k}": v for k, v in self._random_states().items()}
         tensors["sums"] = self.sums
+        tensors["weighing"] = self.weighing.average
         position = {**vars(self.position), "device": self.sums.device.type, "of": identity(run)}
         save_tensors(run.checkpoint, tensors, "checkpoint", position)
 
@@ -92,6 +97,7 @@ class State:
         try:
             self.optimiser.restore(groups["optimiser"])
             self.sums.copy_(tensors["sums"])
+            self.weighing.average.copy_(tensors["weighing"])
             device = position.pop("device")
             self.position = Position(**position)
             if device == self.sums.device.type:
@@ -127,6 +133,6 @@ class State:
                 torch.mps.set_rng_state(states["device"])
 
     def losses(self, images: int) -> tuple[float, float]:
-        """Mean distortion and rate of the epoch so far."""
-        distortion, rate = (self.sums.cpu().double() / max(images, 1)).tolist()
-        return distortion, rate
+        """Mean distortion, with σ² as it is now, and rate of the epoch so far."""
+        unscaled, rate = (self.sums.cpu().double() / max(images, 1)).tolist()
+        return unscaled / self.weighing.scale.item(), rate

@@ -91,6 +91,12 @@ class Team:
             return values.mean()
         return self.counted(values, whole).sum() * (self.size / whole)
 
+    def mean_of_all(self, values: torch.Tensor, whole: int) -> torch.Tensor:
+        """The mean over a batch of ``whole`` images, the same in every process; no gradient."""
+        total = self.counted(values, whole).sum(0)
+        self.add_up(total)
+        return total / whole
+
     def add_up(self, values: torch.Tensor) -> None:
         """Makes ``values`` their sum over all processes, in place."""
         if self.size > 1:

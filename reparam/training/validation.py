@@ -1,11 +1,13 @@
 """Mean losses of a model over a whole set of images."""
 
-import numpy as np
 import torch
 
 from reparam.model import Autoencoder, from_bytes, in_batches
 from reparam.objective import ObjectiveConfig, elbo_terms, units_of
 from reparam.types import IndexArray, PixelArray
+
+DEAD = 0.01
+"""Nats below which a latent dimension tells nothing of an image."""
 
 
 def mean_losses(
@@ -17,7 +19,8 @@ def mean_losses(
 ) -> dict[str, float]:
     """The losses (``units_of``) of the mean terms over ``images``, in evaluation mode and float32.
 
-    ``index``: over these of the images only.
+    ``dead_units`` beside them, where the rate is a sum over latent dimensions: how many of these
+    have a mean rate below DEAD nats. ``index``: over these of the images only.
 
     z is sampled (for a VAE), and so are black and white images, with a generator of their own: the
     same seed gives the same figures.
@@ -27,10 +30,10 @@ def mean_losses(
 
     def terms(batch: torch.Tensor) -> torch.Tensor:
         found = elbo_terms(model, from_bytes(batch), objective, generator)
-        return torch.stack([found.distortion, found.rate], 1)
+        columns = [found.distortion, found.rate]
+        return torch.stack(columns if found.rates is None else [*columns, *found.rates.T], 1)
 
     each = in_batches(model, images, terms, index)
-    distortion, rate = each.double().mean(0).tolist()
-    dimensions = int(np.prod(model.image_shape))
-    units = units_of(model.likelihood.name, objective.r_loss_factor, dimensions)
-    return units.losses(distortion, rate)
+    distortion, rate, *rates = each.double().mean(0).tolist()
+    losses = units_of(model).losses(distortion, rate)
+    return losses | ({"dead_units": sum(each < DEAD for each in rates)} if rates else {})

@@ -62,7 +62,7 @@ def test_the_same_loss_and_gradient_for_the_same_weights(batch_norm):
     x = torch.rand(6, 1, 28, 28)
 
     torch.manual_seed(1)
-    own = elbo_terms(model, x, ObjectiveConfig(r_loss_factor=factor)).loss.mean()
+    own = elbo_terms(model, x, ObjectiveConfig(weight=factor)).loss.mean()
     torch.manual_seed(1)
     loss = plain.loss(mirrored(x))
     assert loss.item() == pytest.approx(own.item(), rel=1e-5)

@@ -37,7 +37,10 @@ def test_info_shows_what_there_is(burda_run: Path, reparam) -> None:
     assert "training curve: loss in nats" in said.out
     assert "factor" not in said.out
     facts = json.loads(reparam("info", burda_run, "--json").out)
-    assert facts["weight"] == {"in_words": "Bernoulli likelihood: nats, no weight"}
+    assert facts["weight"] == {
+        "in_words": "Bernoulli likelihood: nats, no weight",
+        "moves": False,
+    }
     assert facts["config"]["model"]["likelihood"] == "bernoulli"
     result = facts["result"]["test"]
     assert result["loss_nats"] == pytest.approx(result["distortion_nats"] + result["rate_nats"])
@@ -81,3 +84,9 @@ def test_what_cannot_be_is_refused(shapes_file, tmp_path, refused) -> None:
     args = ("train", shapes_file, "--model", "burda", "--out", tmp_path / "run")
     assert "neither batch_norm nor dropout" in refused(*args, "--batch-norm")
     assert "needs output_activation sigmoid" in refused(*args, "--output-activation", "tanh")
+
+
+@pytest.mark.parametrize("name", ["weight", "beta", "sigma", "target-mse", "target-rate"])
+def test_a_weight_is_refused(name, shapes_file, tmp_path, refused) -> None:
+    args = ("train", shapes_file, "--model", "burda", "--out", tmp_path / "run")
+    assert "has no variance and so no weight" in refused(*args, f"--{name}", "3.0")

@@ -192,7 +192,7 @@ def test_a_run_folder_tells_how_it_was_made(ae_run: Path, vae_run: Path) -> None
     assert record["versions"]["torch"] == torch.__version__
     lines = [json.loads(line) for line in (vae_run / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
-    factor = record["objective"]["r_loss_factor"]
+    factor = record["objective"]["weight"]
     for line in lines:
         for part in ("train", "valid"):
             mse, kl = line[f"{part}_mse"], line[f"{part}_rate_nats"]

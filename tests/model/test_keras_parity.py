@@ -244,7 +244,7 @@ def test_ae_loss_agrees(config, image_shape):
     model, reference = pair(config, image_shape)
     x = images(image_shape)
     with torch.no_grad():
-        terms = elbo_terms(model, x, ObjectiveConfig(r_loss_factor=1.0, regulariser="none"))
+        terms = elbo_terms(model, x, ObjectiveConfig(regulariser="none"))
         y = reference.decoder(reference_latents(reference, x)[0])
     expected = np.square(numbers(channels_last(x)) - numbers(y)).mean((1, 2, 3))
     assert_same(terms.loss, expected)
@@ -259,7 +259,7 @@ def test_vae_losses_agree(config, image_shape, factor):
     model, reference = pair(config, image_shape, factor)
     x = images(image_shape)
     with torch.no_grad():
-        objective = ObjectiveConfig(r_loss_factor=factor)
+        objective = ObjectiveConfig(weight=factor)
         terms = elbo_terms(model, x, objective, torch.Generator().manual_seed(5))
         mu, log_var = (numbers(head) for head in reference_latents(reference, x))
         epsilon = torch.randn(mu.shape, generator=torch.Generator().manual_seed(5))

@@ -51,7 +51,7 @@ def squared_error(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def test_the_terms_of_a_vae_by_hand(factor, seed):
     """factor · MSE + KL, with the ε that the same seed gives."""
     vae, x = model(factor=factor), images(seed)
-    terms = elbo_terms(vae, x, ObjectiveConfig(r_loss_factor=factor), generator(seed))
+    terms = elbo_terms(vae, x, ObjectiveConfig(weight=factor), generator(seed))
     heads = vae.encoder(x)
     mu, log_var = heads["mu"], heads["log_var"]
     epsilon = torch.randn(mu.shape, generator=generator(seed))
@@ -74,7 +74,7 @@ def test_the_terms_of_a_vae_by_hand(factor, seed):
 @torch.no_grad()
 def test_the_rate_of_an_ae_is_zero(seed):
     ae, x = model(replace(SMALL, posterior="delta"), factor=1.0), images(seed)
-    terms = elbo_terms(ae, x, ObjectiveConfig(r_loss_factor=1.0, regulariser="none"))
+    terms = elbo_terms(ae, x, ObjectiveConfig(regulariser="none"))
     assert torch.equal(terms.rate, torch.zeros(3))
     assert torch.equal(terms.loss, terms.distortion)
     torch.testing.assert_close(terms.loss, squared_error(x, ae.reconstruct(x)))
@@ -126,9 +126,7 @@ def test_each_images_terms_are_its_own():
 def test_denoising_compares_with_the_clean_image():
     """Masked wholly, the encoder sees black; the distortion is still to the image itself."""
     ae, x = model(replace(SMALL, posterior="delta"), factor=1.0), images(4)
-    objective = ObjectiveConfig(
-        r_loss_factor=1.0, regulariser="none", corrupt="masking", corrupt_amount=1.0
-    )
+    objective = ObjectiveConfig(regulariser="none", corrupt="masking", corrupt_amount=1.0)
     from_black = ae.reconstruct(torch.zeros_like(x))
     found = elbo_terms(ae, x, objective).distortion
     torch.testing.assert_close(found, squared_error(x, from_black))
@@ -160,7 +158,7 @@ def test_the_elbo_is_below_the_importance_weighted_bound(factor):
     weight = Weight(factor, D)
     repeats = 2000
     many = x.repeat_interleave(repeats, 0)
-    terms = elbo_terms(vae, many, ObjectiveConfig(r_loss_factor=factor), generator(6))
+    terms = elbo_terms(vae, many, ObjectiveConfig(weight=factor), generator(6))
     draws = -(terms.loss + weight.constant).view(4, repeats).double()
     elbo, error = draws.mean(1), draws.std(1) / math.sqrt(repeats)
 
@@ -226,7 +224,7 @@ def test_the_elbo_falls_short_of_log_p_by_the_kl_to_the_true_posterior(mean_erro
     true = distributions.Normal(0.0, math.sqrt(true_variance))
     wrong = distributions.Normal(mean_error, math.sqrt(spread * true_variance))
     gap = distributions.kl_divergence(wrong, true).item()
-    objective = ObjectiveConfig(r_loss_factor=weight.r_loss_factor)
+    objective = ObjectiveConfig(weight=weight.r_loss_factor)
     for value in (-1.0, 0.2, 1.7):
         x = torch.full((n, 1, 1, 1), value)
         terms = elbo_terms(vae, x, objective, generator(8))

@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reparam.model import NormalPixels
-from reparam.objective import Unweighted, Weight, shown_terms, units_of
+from reparam.model import ModelConfig, NormalPixels, build_autoencoder
+from reparam.objective import ObjectiveConfig, Unweighted, Weight, shown_terms, units_of
+from reparam.objective.config import DEFAULT_WEIGHT
 from reparam.objective.units import variance_of
 
 factors = st.floats(0.1, 1e5)
@@ -96,20 +97,40 @@ def test_the_text_names_every_unit():
 
 @given(distortion=terms, rate=terms, d=dimensions)
 def test_a_bernoulli_likelihood_is_in_nats_from_the_beginning(distortion, rate, d):
-    units = units_of("bernoulli", 1000.0, d)
+    units = Unweighted(d)
     losses = units.losses(distortion, rate)
     assert losses["distortion_nats"] == distortion
     assert losses["loss_nats"] == distortion + rate
     bits = (distortion + rate) / math.log(2)
     assert losses["loss_bits_per_dim"] * d == pytest.approx(bits, rel=1e-12)
     assert not {"mse", "loss_article", "r_loss_article"} & set(losses)
-    assert shown_terms(losses) == (distortion, rate, distortion + rate)
+    assert shown_terms(losses, units.shown_in) == (distortion, rate, distortion + rate)
+    assert units.units() == {}
     assert set(losses) < set(Weight(1000.0, d).losses(distortion, rate))
 
 
 @given(factor=factors, d=dimensions)
-def test_the_units_follow_from_the_likelihood(factor, d):
-    assert units_of("gaussian", factor, d) == Weight(factor, d)
-    assert units_of("bernoulli", factor, d) == Unweighted(d)
-    losses = Weight(factor, d).losses(3.0, 2.0)
-    assert shown_terms(losses) == (3.0, 2.0, 5.0)
+def test_people_see_the_articles_units_or_nats(factor, d):
+    weight = Weight(factor, d)
+    losses = weight.losses(3.0, 2.0)
+    assert shown_terms(losses, weight.shown_in) == (3.0, 2.0, 5.0)
+    distortion, rate, loss = shown_terms(losses, "nats")
+    assert (rate, loss) == (2.0, losses["loss_nats"])
+    assert distortion == pytest.approx(3.0 + weight.constant)
+
+
+def test_the_units_follow_from_the_likelihood():
+    model = build_autoencoder(ModelConfig(architecture="mlp"), (4, 3, 2), variance=0.125)
+    assert units_of(model) == Weight.of_beta(0.125, 24)
+    model.likelihood.scale.fill_(0.5)
+    assert units_of(model).units()["beta"] == 0.5
+    config = ModelConfig(architecture="mlp", likelihood="bernoulli")
+    assert units_of(build_autoencoder(config, (4, 3, 2), variance=0.125)) == Unweighted(24)
+
+
+def test_the_plan_knows_the_units_before_there_is_a_model():
+    assert ObjectiveConfig().units_for("gaussian", 24) == Weight(DEFAULT_WEIGHT, 24)
+    assert ObjectiveConfig().units_for("bernoulli", 24) == Unweighted(24)
+    assert ObjectiveConfig(weight="auto").units_for("gaussian", 24) is None
+    assert ObjectiveConfig().in_words("bernoulli", 24) == str(Unweighted(24))
+    assert ObjectiveConfig().settled("bernoulli").weight is None

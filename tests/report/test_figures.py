@@ -16,7 +16,7 @@ from reparam.evaluation import decode
 from reparam.model import FittedPrior, unfitted_prior
 from reparam.report import FIGURES, RunView
 from reparam.report.figures.gaussian import posterior_samples
-from reparam.report.pictures import data_uri, picture_size
+from reparam.report.pictures import data_uri, picture_of
 from reparam.report.projection import chosen_plane, principal_plane, umap_scatter
 from reparam.report.style import CLASS_COLOURS, class_colours, house_style, to_png
 
@@ -30,9 +30,9 @@ def test_every_figure_can_be_drawn(name: str, view: RunView) -> None:
         assert figure is None
         return
     assert isinstance(figure, Figure)
-    width, height = picture_size(to_png(figure))
-    assert width > 300
-    assert height > 150
+    picture = picture_of(to_png(figure))
+    assert picture.width > 300
+    assert picture.height > 150
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "mixture"])

@@ -35,8 +35,9 @@ def twin(training: _Training) -> Callable[..., Callable[[], None]]:
     return record
 
 
-def test_replayed_steps_are_the_usual_steps(new_run, small, blobs, monkeypatch) -> None:
-    plain = new_run(small(epochs=3, batch_size=7))
+@pytest.mark.parametrize("options", [{}, {"weight": "auto", "free_bits": 0.1}, {"target_rate": 3}])
+def test_replayed_steps_are_the_usual_steps(options, new_run, small, blobs, monkeypatch) -> None:
+    plain = new_run(small(epochs=3, batch_size=7, **options))
     train(plain, blobs)
     usual = _Training.__init__
     replays = []
@@ -48,7 +49,7 @@ def test_replayed_steps_are_the_usual_steps(new_run, small, blobs, monkeypatch) 
         replays.append(gradients)
 
     monkeypatch.setattr(_Training, "__init__", replaying)
-    replayed = new_run(small(epochs=3, batch_size=7), "replayed")
+    replayed = new_run(small(epochs=3, batch_size=7, **options), "replayed")
     train(replayed, blobs)
     assert replays[0].replay is not None
     assert replays[0].taken > 3  # the short batches at the epochs' ends went the usual way

@@ -20,6 +20,9 @@ MAKERS = {
     "dae": ("dae", {"latent_dim": 3}),
     "burda": ("burda", {"latent_dim": 3, "optimiser": "muon"}),
     "bfloat16": ("vae", {"precision": "bfloat16"}),
+    "auto": ("vae", {"weight": "auto", "free_bits": 0.1}),
+    "target-mse": ("vae", {"target_mse": 0.05}),
+    "target-rate": ("vae", {"target_rate": 3.0}),
 }
 
 

@@ -169,6 +169,25 @@ def test_two_processes_of_torchrun(make: Make) -> None:
     np.testing.assert_allclose(curve(two), curve(one), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"weight": "auto", "free_bits": 0.1},
+        pytest.param({"target_rate": 2.0}, marks=pytest.mark.slow),
+    ],
+)
+def test_two_processes_move_the_weight_as_one(make: Make, options) -> None:
+    """What moves σ², and which dimensions' bits are free, are means over both parts of a batch."""
+    one = make("one", batch_size=16, train_size=65, **options)
+    two = make("two", batch_size=8, devices=2, train_size=65, **options)
+    train(one, one.images())
+    finish(start(two))
+    np.testing.assert_allclose(curve(two), curve(one), rtol=1e-5)
+    sigmas = [[line["sigma"] for line in run.metrics()] for run in (one, two)]
+    assert sigmas[1] == pytest.approx(sigmas[0], rel=1e-5)
+    assert len(set(sigmas[0])) == 3, "it moves"
+
+
 def run_script(run: Run, tmp_path: Path, fails: str = "") -> subprocess.CompletedProcess[str]:
     """The script in two processes: Fabric starts the second one by the same command."""
     script = tmp_path / "script.py"

@@ -39,7 +39,7 @@ def byte_images(n: int) -> np.ndarray:
 def test_they_are_the_mean_of_every_image(n):
     """The last, smaller batch weighs by its images, not as a batch."""
     ae, images = small("delta").eval(), byte_images(n)
-    objective = ObjectiveConfig(r_loss_factor=100.0, regulariser="none")
+    objective = ObjectiveConfig(regulariser="none")
     found = mean_losses(ae, images, objective)
     x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
@@ -54,7 +54,7 @@ def test_a_seed_gives_the_same_figures_and_leaves_the_model_and_the_random_state
     vae, images = small("diagonal-normal").train(), byte_images(20)
     before = {name: values.clone() for name, values in vae.state_dict().items()}
     random_state = torch.get_rng_state()
-    objective = ObjectiveConfig(r_loss_factor=100.0)
+    objective = ObjectiveConfig(weight=100.0)
     first, again = (mean_losses(vae, images, objective, seed=3) for _ in range(2))
     assert first == again
     assert first["mse"] != mean_losses(vae, images, objective, seed=4)["mse"]

@@ -42,10 +42,16 @@ class StandardNormal(nn.Module):
         return u
 
     def kl(self, q: Posterior, z: Latents) -> PerExample:
-        """−½ Σ_j (1 + log σ_j² − μ_j² − σ_j²) (Kingma & Welling 2014, appendix B)."""
+        """The sum of ``kl_by_dimension`` where it has a closed form."""
         if isinstance(q, DiagonalNormal):
-            return -0.5 * (1 + q.log_var - q.mu.square() - q.log_var.exp()).sum(1)
+            return self.kl_by_dimension(q).sum(1)
         return estimated_kl(self, q, z)
+
+    def kl_by_dimension(self, q: DiagonalNormal) -> Latents:
+        """−½ (1 + log σ_j² − μ_j² − σ_j²) of each image and dimension j (B, d), in nats (Kingma &
+        Welling 2014, appendix B).
+        """
+        return -0.5 * (1 + q.log_var - q.mu.square() - q.log_var.exp())
 
     def fit(self, z: Latents, seed: int = 0, told: Told | None = None) -> None:
         """Nothing to fit."""

@@ -1,0 +1,119 @@
+"""Each warning where it is deserved, and none where it is not."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reparam.data import image_set_from_arrays
+from reparam.training import Run, train
+from reparam.training.concerns import after_epoch, before_training
+
+SPREAD = 0.06
+
+
+def line(epoch: int = 10, **values: Any) -> dict[str, Any]:
+    """An epoch of a run that is well."""
+    fine: dict[str, Any] = {"epoch": epoch, "valid_dead_units": 0}
+    for part in ("train", "valid"):
+        fine |= {f"{part}_mse": 0.03, f"{part}_rate_nats": 5.0, f"{part}_loss_nats": 400 - epoch}
+    return fine | values
+
+
+def kinds(lines: list[dict[str, Any]], config: Any) -> set[str]:
+    found = after_epoch(lines, config, SPREAD)
+    assert all("mend: " in text and "\n" not in text for text in found.values())
+    return set(found)
+
+
+DESERVED: dict[str, dict[str, Any]] = {
+    "rate_vanished": {"valid_rate_nats": 0.05, "valid_dead_units": 2},
+    "dead_units": {"valid_dead_units": 2},
+    "at_mean": {"valid_mse": 0.0595},
+}
+
+
+def test_a_run_that_is_well(small) -> None:
+    assert not kinds([line(epoch) for epoch in range(1, 11)], small(epochs=10))
+    assert not before_training(small())
+
+
+@pytest.mark.parametrize("kind", DESERVED)
+def test_each_is_told_of_in_the_second_half_of_a_run(kind: str, small) -> None:
+    values = DESERVED[kind]
+    assert kinds([line(10, **values)], small(epochs=20)) == {kind}
+    assert not kinds([line(9, **values)], small(epochs=20))
+
+
+def test_half_of_the_units_may_be_dead(small) -> None:
+    assert not kinds([line(valid_dead_units=4)], small(epochs=10, latent_dim=8))
+    assert kinds([line(valid_dead_units=5)], small(epochs=10, latent_dim=8)) == {"dead_units"}
+
+
+def test_an_ae_has_no_rate_to_vanish(small) -> None:
+    assert not kinds([line(valid_rate_nats=0.0)], small("ae", epochs=10))
+
+
+def test_without_validation_the_training_figures_count(small) -> None:
+    alone = {key: value for key, value in line().items() if not key.startswith("valid")}
+    assert not kinds([alone], small(epochs=10))
+    assert kinds([alone | {"train_rate_nats": 0.0}], small(epochs=10)) == {"rate_vanished"}
+
+
+@pytest.mark.parametrize(
+    ("valid", "train", "parted"),
+    [
+        ([300, 200, 100, 110, 120, 130, 140, 150], [300, 200, 100, 90, 80, 70, 60, 50], True),
+        # not long enough
+        ([300, 200, 150, 100, 120, 130, 140, 150], [300, 200, 100, 90, 80, 70, 60, 50], False),
+        # a rise within the noise of what it fell by
+        ([300, 200, 100, 101, 102, 103, 104, 105], [300, 200, 100, 90, 80, 70, 60, 50], False),
+        # training does not get better either
+        ([300, 200, 100, 110, 120, 130, 140, 150], [300, 200, 100, 110, 120, 130, 140, 150], False),
+    ],
+)
+def test_training_and_validation_part(valid, train, parted, small) -> None:
+    lines = [
+        line(epoch, valid_loss_nats=v, train_loss_nats=t)
+        for epoch, (v, t) in enumerate(zip(valid, train, strict=True), 1)
+    ]
+    assert kinds(lines, small(epochs=8)) == ({"parted"} if parted else set())
+
+
+def test_a_missed_target_is_told_of_at_the_end(small) -> None:
+    missed, met = line(10, train_mse=0.05), line(10, train_mse=0.031)
+    config = small(epochs=10, target_mse=0.03)
+    assert kinds([missed], config) == {"target_missed"}
+    assert not kinds([met], config)
+    assert not kinds([missed], small(epochs=11, target_mse=0.03))
+    rate = small(epochs=10, target_rate=3.0)
+    assert kinds([line(10, train_rate_nats=5.0)], rate) == {"target_missed"}
+    assert not kinds([line(10, train_rate_nats=3.1)], rate)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "linear"])
+def test_an_activation_that_leaves_the_pixels_range(activation, small) -> None:
+    (text,) = before_training(small(output_activation=activation)).values()
+    assert f"output_activation {activation}" in text
+    assert "mend: --output-activation sigmoid" in text
+
+
+def test_a_real_run_that_is_well_and_one_that_learns_nothing(new_run, small, blobs) -> None:
+    def said(name: str, **options: Any) -> set[str]:
+        run = new_run(small(epochs=30, **options), name)
+        train(run, blobs)
+        return {kind for entry in run.metrics() for kind in entry.get("warnings", {})}
+
+    assert said("well", learning_rate=3e-3, weight="auto") == set()
+    assert said("collapsed", learning_rate=3e-3, weight=0.1) == {"rate_vanished", "at_mean"}
+    assert said("asleep", learning_rate=1e-7) >= {"at_mean"}
+
+
+def test_a_real_run_that_overfits(small, tmp_path) -> None:
+    """Noise has nothing in common: what is learned of one picture is wrong for another."""
+    noise = np.random.default_rng(0).integers(0, 256, (60, 8, 8)).astype(np.uint8)
+    config = small("ae", epochs=80, learning_rate=5e-3, latent_dim=16)
+    images = image_set_from_arrays(noise, None, name="noise", config=config.data)
+    run = Run.create(tmp_path / "run", config, images, command="", overwrite=False)
+    train(run, images)
+    assert "parted" in {kind for entry in run.metrics() for kind in entry.get("warnings", {})}

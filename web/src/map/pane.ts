@@ -1,0 +1,268 @@
+/** One run's map: its layers, its window, and what a move of the pointer does to it. */
+import { Problem } from "../bundle/problem";
+import type { Run } from "../bundle/run";
+import type { Explorer } from "../explorer";
+import type { State, View } from "../state/state";
+import { el } from "../ui/dom";
+import { inWords, t } from "../ui/language";
+import { reducedMotion } from "../ui/theme";
+import { between, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
+import { Cloud, densityOpacity } from "./cloud";
+import { cloudColours } from "./colours";
+import { listenGestures, listenKeys } from "./gestures";
+import { Manifold } from "./manifold";
+import { type Extras, marksOf } from "./marks";
+import { drawOverlay } from "./overlay";
+
+type Layer = "background" | "points" | "overlay";
+
+export class Pane {
+  readonly root: HTMLElement;
+  readonly manifold: Manifold;
+  /** When the points were first on the screen, milliseconds after the page began. */
+  pointsShown: number | null = null;
+  private readonly layers: Record<Layer, HTMLCanvasElement>;
+  private readonly cloud: Cloud | null;
+  private readonly dirty = new Set<Layer>();
+  private size: Size = { width: 1, height: 1 };
+  private drawing: [number, number][] | null = null;
+  private extras: Extras = { trail: [], logVar: null };
+  private asking = 0;
+  private flight = 0;
+  private pinnedBefore = false;
+
+  constructor(
+    private readonly explorer: Explorer,
+    readonly run: Run,
+    private readonly onCatch: (polygon: [number, number][]) => void,
+    private readonly onStop: (z: number[]) => void,
+  ) {
+    const canvas = () => el("canvas", { "aria-hidden": "true" });
+    this.layers = { background: canvas(), points: canvas(), overlay: canvas() };
+    this.root = el("div", { class: "map", tabindex: 0, role: "application", "data-run": run.id });
+    this.root.append(this.layers.background, this.layers.points, this.layers.overlay);
+    inWords(() => {
+      this.root.setAttribute("aria-label", `${t("map", { title: run.entry.title })}. ${t("mapHelp")}`);
+      this.redraw("overlay");
+    });
+    this.manifold = new Manifold(explorer, () => this.redraw("background"));
+    this.cloud = this.openCloud();
+    void run.logVar().then((logVar) => {
+      this.extras.logVar = logVar;
+      this.redraw("overlay");
+    }, () => undefined);
+    this.listen();
+    new ResizeObserver(() => this.resize()).observe(this.root);
+  }
+
+  get view(): View {
+    const kept = this.explorer.store.state.view[this.run.id];
+    return kept ?? home(this.explorer.places(this.run), this.size);
+  }
+
+  /** Where a latent is on the page, in CSS pixels. */
+  client(z: readonly number[]): [number, number] {
+    const box = this.layers.overlay.getBoundingClientRect();
+    const [x, y] = toScreen(this.view, this.size, ...this.explorer.frame(this.run).place(z));
+    return [box.left + x, box.top + y];
+  }
+
+  setTrail(latents: number[][]): void {
+    this.extras.trail = latents;
+    this.redraw("overlay");
+  }
+
+  /** The window changed, or what it shows. */
+  setView(view: View | null): void {
+    const { state } = this.explorer.store;
+    this.explorer.store.set({ view: { ...state.view, [this.run.id]: view } });
+  }
+
+  zoom(factor: number): void {
+    const { width, height } = this.size;
+    this.setView(zoomed(this.view, this.size, factor, width / 2, height / 2));
+  }
+
+  flyHome(): void {
+    const from = this.view;
+    const to = home(this.explorer.places(this.run), this.size);
+    const began = performance.now();
+    const flight = ++this.flight;
+    const length = reducedMotion() ? 0 : 350;
+    const step = () => {
+      if (flight !== this.flight) return;
+      const t = length ? Math.min(1, (performance.now() - began) / length) : 1;
+      this.setView(t < 1 ? between(from, to, t) : null);
+      if (t < 1) requestAnimationFrame(step);
+    };
+    step();
+  }
+
+  /** Draws these layers with the next frame. */
+  redraw(...layers: Layer[]): void {
+    if (this.dirty.size === 0) requestAnimationFrame(() => this.draw());
+    for (const layer of layers) this.dirty.add(layer);
+  }
+
+  /** Asks for the background of the window once the window rests. */
+  askBackground(delay = 90): void {
+    clearTimeout(this.asking);
+    this.asking = window.setTimeout(() => {
+      const { background } = this.explorer.store.state;
+      void this.manifold.ask(this.run, background, this.view, this.size);
+      this.redraw("background");
+    }, delay);
+  }
+
+  /** Takes over the points' places, colours and marks. */
+  refresh(): void {
+    const { state } = this.explorer.store;
+    this.cloud?.setPoints(this.explorer.places(this.run), this.run.labels);
+    this.cloud?.setColours(cloudColours(this.run.entry.classes, state, this.explorer.theme.palette));
+    this.markCaught();
+    this.redraw("points", "overlay");
+  }
+
+  private markCaught(): void {
+    const { lasso, run, pair } = this.explorer.store.state;
+    const main = this.explorer.main();
+    const shared = this.run.id === run || (this.run.id === pair && this.explorer.linked());
+    const caught = shared && lasso.length > 2 ? this.explorer.members(main, { lasso }) : null;
+    this.cloud?.setCaught(caught);
+  }
+
+  private openCloud(): Cloud | null {
+    try {
+      return new Cloud(this.layers.points);
+    } catch {
+      this.explorer.banner.show(new Problem("webgl"));
+      return null;
+    }
+  }
+
+  private listen(): void {
+    const { store } = this.explorer;
+    const recolour: (keyof State)[] = ["hidden", "dim", "lasso", "frame", "plane", "pair"];
+    store.on(recolour, () => this.refresh());
+    store.on(["view"], () => {
+      this.redraw("points", "overlay", "background");
+      this.askBackground();
+    });
+    store.on(["z", "pinned", "rings", "posterior", "names", "path", "interpolation", "t", "panel"], () =>
+      this.redraw("overlay"),
+    );
+    store.on(["background", "frame", "plane"], () => this.askBackground(0));
+    // With more than two dimensions the background depends on the others, too.
+    if (this.run.d > 2) store.on(["z"], () => this.askBackground());
+    this.explorer.theme.onChange(() => {
+      this.manifold.forget();
+      this.refresh();
+      this.askBackground(0);
+    });
+    const place = (x: number, y: number) => toPlane(this.view, this.size, x, y);
+    const go = (x: number, y: number, pinned?: boolean) => {
+      const z = this.explorer.frame(this.run).at(...place(x, y), this.explorer.z(this.run));
+      this.explorer.moveTo(this.run, z, pinned === undefined ? {} : { pinned });
+    };
+    const panBy = (dx: number, dy: number) => this.setView(panned(this.view, dx, dy));
+    listenGestures(this.root, {
+      draws: () => store.state.tool === "lasso",
+      point: (x, y, held) => {
+        if (held) go(x, y, false);
+        else if (!store.state.pinned) go(x, y);
+      },
+      pan: panBy,
+      zoom: (factor, x, y) => this.setView(zoomed(this.view, this.size, factor, x, y)),
+      tap: (x, y) => {
+        this.pinnedBefore = store.state.pinned;
+        go(x, y, true);
+        if (store.state.tool === "path") this.onStop([...this.explorer.z(this.run)]);
+      },
+      doubleTap: () => {
+        if (store.state.tool !== "path") store.set({ pinned: this.pinnedBefore });
+        this.flyHome();
+      },
+      stroke: (x, y, part) => this.stroke(place(x, y), part),
+      leave: () => undefined,
+    });
+    listenKeys(this.root, {
+      step: (dx, dy) => {
+        const [x, y] = this.client(this.explorer.z(this.run));
+        const box = this.root.getBoundingClientRect();
+        go(x - box.left + dx, y - box.top + dy, true);
+      },
+      pan: panBy,
+      zoom: (factor) => this.zoom(factor),
+      pin: () => {
+        if (store.state.tool === "path") this.onStop([...this.explorer.z(this.run)]);
+        store.set({ pinned: true });
+      },
+      home: () => this.flyHome(),
+      release: () => store.set({ pinned: false, lasso: [] }),
+    });
+  }
+
+  private stroke(place: [number, number], part: "start" | "move" | "end"): void {
+    if (part === "start") this.drawing = [];
+    this.drawing!.push(place);
+    if (part === "end") {
+      const polygon = this.drawing!;
+      this.drawing = null;
+      this.onCatch(polygon);
+    }
+    this.redraw("overlay");
+  }
+
+  private resize(): void {
+    const { clientWidth: width, clientHeight: height } = this.root;
+    if (width === 0 || height === 0) return;
+    this.size = { width, height };
+    const ratio = window.devicePixelRatio;
+    for (const canvas of Object.values(this.layers)) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+    }
+    this.refresh();
+    this.draw();
+    this.askBackground();
+  }
+
+  private draw(): void {
+    const { view, size } = this;
+    const { state } = this.explorer.store;
+    const { palette } = this.explorer.theme;
+    const ratio = window.devicePixelRatio;
+    const layers = new Set(this.dirty);
+    this.dirty.clear();
+    const plain = (layer: Layer) => {
+      const context = this.layers[layer].getContext("2d")!;
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      return context;
+    };
+    if (layers.has("background")) {
+      this.manifold.paint(plain("background"), view, size, state.background);
+    }
+    if (layers.has("points") && this.cloud) this.drawPoints(view, ratio);
+    if (layers.has("overlay")) {
+      const marks = marksOf(this.explorer, this.run, this.extras, this.drawing);
+      drawOverlay(plain("overlay"), view, size, palette, marks);
+    }
+  }
+
+  private drawPoints(view: View, ratio: number): void {
+    const { size } = this;
+    const diameter = Math.min(7, Math.max(3, 260 / Math.sqrt(this.run.count)));
+    const places = this.explorer.places(this.run);
+    const [x0, y1] = toPlane(view, size, 0, 0);
+    const [x1, y0] = toPlane(view, size, size.width, size.height);
+    let visible = 0;
+    for (let i = 0; i < places.length; i += 2) {
+      const [x, y] = [places[i], places[i + 1]];
+      if (x > x0 && x < x1 && y > y0 && y < y1) visible++;
+    }
+    const opacity = densityOpacity(visible, diameter, size);
+    this.cloud!.draw(view, size, { size: diameter, opacity, ratio });
+    this.pointsShown ??= performance.now();
+  }
+
+}

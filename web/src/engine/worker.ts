@@ -18,6 +18,9 @@ async function answer(request: Request): Promise<Omit<Answer, "id">> {
       ort.env.logLevel = "error";
       if ("url" in request.wasm) ort.env.wasm.wasmPaths = { wasm: request.wasm.url };
       else ort.env.wasm.wasmBinary = await unzip(request.wasm.gzipBase64);
+      // The runtime is fetched and compiled with the first session: no model is one, too, and by the
+      // time the real one is here the runtime stands.
+      await ort.InferenceSession.create(new Uint8Array(0)).catch(() => undefined);
       return {};
     case "load":
       sessions.set(

@@ -18,14 +18,14 @@ const ACROSS = 20;
 
 /**
  * The cells of a lattice that the window touches, from the middle outwards. The lattice's step is a
- * power of two, so that a move of the window keeps the cells that it has, and zooming in halves them:
- * between 10 and 20 on the longer side.
+ * power of √2, so that a move of the window keeps the cells that it has, and zooming in refines them:
+ * between 14 and 20 on the longer side.
  */
 export function windowTiles(view: View, size: Size): Tile[] {
   const [x0, y1] = toPlane(view, size, 0, 0);
   const [x1, y0] = toPlane(view, size, size.width, size.height);
-  const level = Math.ceil(Math.log2(Math.max(x1 - x0, y1 - y0) / (ACROSS - 1)));
-  const step = 2 ** level;
+  const level = Math.ceil(2 * Math.log2(Math.max(x1 - x0, y1 - y0) / (ACROSS - 1)));
+  const step = 2 ** (level / 2);
   const tiles: Tile[] = [];
   for (let i = Math.floor(x0 / step); i * step < x1; i++) {
     for (let j = Math.floor(y0 / step); j * step < y1; j++) {

@@ -196,24 +196,30 @@ function drawAxes(
   }
   context.strokeStyle = palette.muted;
   context.stroke();
+  context.strokeStyle = palette.paper;
+  context.lineWidth = 3;
+  const write = (text: string, x: number, y: number) => {
+    context.strokeText(text, x, y);
+    context.fillText(text, x, y);
+  };
   context.textBaseline = "alphabetic";
   context.textAlign = "center";
   for (const x of across) {
     const [sx] = toScreen(view, size, x, 0);
-    if (sx > 34 && sx < size.width - 44) context.fillText(tick(x), sx, size.height - 9);
+    if (sx > 34 && sx < size.width - 44) write(tick(x), sx, size.height - 9);
   }
   context.textAlign = "left";
   context.textBaseline = "middle";
   for (const y of up) {
     const [, sy] = toScreen(view, size, 0, y);
-    if (sy > 60 && sy < size.height - 24) context.fillText(tick(y), 9, sy);
+    if (sy > 60 && sy < size.height - 24) write(tick(y), 9, sy);
   }
   context.font = `italic 600 12px ${FONT}`;
   context.textAlign = "right";
   context.textBaseline = "alphabetic";
-  context.fillText(names[0], size.width - 10, size.height - 9);
+  write(names[0], size.width - 10, size.height - 9);
   context.textAlign = "left";
-  context.fillText(names[1], 9, 52);
+  write(names[1], 9, 52);
 }
 
 function tick(value: number): string {

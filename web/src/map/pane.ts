@@ -151,7 +151,10 @@ export class Pane {
     store.on(["z", "pinned", "rings", "posterior", "names", "path", "interpolation", "t", "panel"], () =>
       this.redraw("overlay"),
     );
-    store.on(["background", "frame", "plane"], () => this.askBackground(0));
+    store.on(["background", "frame", "plane"], () => {
+      this.askBackground(0);
+      this.redraw("points");
+    });
     // With more than two dimensions the background depends on the others, too.
     if (this.run.d > 2) store.on(["z"], () => this.askBackground());
     this.explorer.theme.onChange(() => {
@@ -260,7 +263,9 @@ export class Pane {
       const [x, y] = [places[i], places[i + 1]];
       if (x > x0 && x < x1 && y > y0 && y < y1) visible++;
     }
-    const opacity = densityOpacity(visible, diameter, size);
+    // Over a decoded background the points step back.
+    const behind = this.explorer.store.state.background === "off" ? 1 : 0.45;
+    const opacity = behind * densityOpacity(visible, diameter, size);
     this.cloud!.draw(view, size, { size: diameter, opacity, ratio });
     this.pointsShown ??= performance.now();
   }

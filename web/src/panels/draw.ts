@@ -36,8 +36,8 @@ export class DrawPanel {
     const { theme } = explorer;
     this.pad = new Pad(() => this.drawn(), () => theme.palette.ink);
     name(this.pad.canvas, "drawHere", false);
-    const sheet = el("div", { class: "stack pad-box" }, this.pad.canvas,
-      say(el("p", { class: "muted" }), "drawHint"));
+    const sheet = el("div", { class: "stack" }, this.pad.canvas);
+    const hint = say(el("p", { class: "muted" }), "drawHint");
     const file = el("input", { type: "file", accept: "image/*", class: "visually-hidden" });
     file.addEventListener("change", () => void this.open(file.files?.[0]));
     const choose = el("label", { class: "button" }, say(el("span"), "choose"), file);
@@ -45,18 +45,19 @@ export class DrawPanel {
     this.invert.addEventListener("change", () => this.reencode());
     swap.hidden = true;
     this.invert.dataset["for"] = "file";
-    this.result.append(
-      el("div", { class: "pictures" },
-        el("figure", {}, this.seen, say(el("figcaption"), "asSeen")),
-        el("figure", {}, this.again, say(el("figcaption"), "reconstruction"))),
-      this.where, say(el("h3"), "neighbours"), this.neighbours);
+    this.result.append(this.where, say(el("h3"), "neighbours"), this.neighbours);
     this.result.hidden = true;
-    this.root.append(sheet,
+    const seen = el("div", { class: "stack" },
+      el("figure", {}, this.seen, say(el("figcaption"), "asSeen")),
+      el("figure", {}, this.again, say(el("figcaption"), "reconstruction")));
+    this.root.append(
+      el("div", { class: "drawing" }, sheet, seen),
+      this.result,
       el("div", { class: "row" }, say(button("", () => this.clear()), "clear"), choose, swap),
-      say(el("p", { class: "muted" }), "dropHint"), this.note, this.result);
+      hint, say(el("p", { class: "muted" }), "dropHint"), this.note);
     const suits = () => {
       const { channels, width, height } = explorer.main().entry.image;
-      sheet.hidden = channels !== 1 || width !== height;
+      sheet.hidden = hint.hidden = channels !== 1 || width !== height;
       this.clear();
     };
     explorer.store.show(["run"], suits);
@@ -89,6 +90,7 @@ export class DrawPanel {
     this.dropped = null;
     this.note.textContent = "";
     this.result.hidden = true;
+    for (const canvas of [this.seen, this.again]) paint(canvas, null, this.explorer.look(this.explorer.main()));
     this.pad.clear();
     this.onTrail([]);
   }

@@ -7,10 +7,11 @@ import { nearest } from "../math/points";
 import { paintSheet, pictureOf } from "../picture/picture";
 import { button, el, image } from "../ui/dom";
 import { inWords, say, t } from "../ui/language";
-import { countBars } from "./counts";
+import { countBars, countColumns } from "./counts";
 
 const SHOWN = 32;
 const COLUMNS = 16;
+const MOST_COLUMNS = 16; // beyond, names no longer fit below
 
 export class SamplesPanel {
   readonly root = el("div", { class: "panel" });
@@ -79,7 +80,9 @@ export class SamplesPanel {
     if (classes.length === 0) return;
     const judged = judgeCounts(run.entry.scorecard, classes.map((c) => c.name));
     const words = el("p", { class: "muted" }, t(judged ? "judgeCounts" : "neighbourCounts"));
-    counted.replaceChildren(words, countBars(classes, judged ?? this.neighbourCounts(run, draws)));
+    const counts = judged ?? this.neighbourCounts(run, draws);
+    const chart = classes.length > MOST_COLUMNS ? countBars : countColumns;
+    counted.replaceChildren(words, chart(classes, counts));
   }
 
   /** Without a judge: the classes of the test images that the draws are nearest to. */

@@ -26,7 +26,7 @@ export function header(
   const title = el("div", { class: "title" },
     el("h1", {}, el("span", { class: "brand" }, "reparam"), " ", el("span", {}, manifest.source)),
     facts);
-  const root = el("header", { class: "top" }, title);
+  const root = el("header", { class: "masthead" }, title);
   if (manifest.runs.length > 1) root.append(runChoice(explorer, showRun), pairChoice(explorer, showPair));
   root.append(el("div", { class: "row settings" }, languageButton(explorer), themeButton(explorer)));
   return root;

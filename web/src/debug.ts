@@ -30,7 +30,12 @@ export interface Debug {
   dimensions(): { index: number; weight: number; dead: boolean }[];
   direction(): number[] | null;
   golden(run: string): number | null;
-  background(run: string): { tiles: number; milliseconds: number } | null;
+  /** The finished background: how many of its tiles were decoded for it, where they lie, in latents. */
+  background(
+    run: string,
+  ): { decoded: number; milliseconds: number; places: [number, number][]; side: number } | null;
+  /** Of the points, 0 to 1. */
+  opacity(run: string): number;
   /** Milliseconds: of each run of a network, and since the start of the page. */
   timings(): { runs: { name: string; batch: number; milliseconds: number }[]; points: number | null; first: number | null };
 }
@@ -77,7 +82,13 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       app.dimensions.dimensions(explorer.main()).map(({ index, weight, dead }) => ({ index, weight, dead })),
     direction: () => app.direction.direction(),
     golden: (id) => app.golden.get(id) ?? null,
-    background: (id) => app.panes.get(id)?.manifold.finished ?? null,
+    background: (id) => {
+      const finished = app.panes.get(id)?.manifold.finished;
+      if (!finished) return null;
+      const { decoded, milliseconds, tiles } = finished;
+      return { decoded, milliseconds, places: tiles.map(({ x, y }) => [x, y]), side: tiles[0].width };
+    },
+    opacity: (id) => app.panes.get(id)!.opacity,
     timings: () => ({
       runs: structuredClone(explorer.pool.first.timings),
       points: app.panes.get(explorer.store.state.run)?.pointsShown ?? null,

@@ -9,9 +9,15 @@ import { quantileTiles, type Tile, windowTiles } from "./grid";
 
 const KEPT = 4000;
 
+export interface Finished {
+  decoded: number;
+  milliseconds: number;
+  tiles: Tile[];
+}
+
 export class Manifold {
-  /** Of the last grid that was finished: its tiles, and the milliseconds from asking to painting. */
-  finished: { tiles: number; milliseconds: number } | null = null;
+  /** The last grid that was finished: what was decoded for it, in how many milliseconds. */
+  finished: Finished | null = null;
   private readonly cache = new Map<string, ImageBitmap>();
   private tiles: Tile[] = [];
   private under: Tile[] = []; // those of the window before, until the new ones are there
@@ -42,7 +48,8 @@ export class Manifold {
       const wanted = this.tiles.filter((tile) => !this.cache.has(tile.key));
       if (wanted.length > 0 && !(await this.decode(run, wanted, stop.signal))) return;
       this.under = [];
-      this.finished = { tiles: wanted.length, milliseconds: performance.now() - began };
+      const milliseconds = performance.now() - began;
+      this.finished = { decoded: wanted.length, milliseconds, tiles };
       this.repaint();
     } catch (error) {
       this.explorer.banner.show(asProblem(error, "engine"));

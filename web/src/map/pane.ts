@@ -21,6 +21,8 @@ export class Pane {
   readonly manifold: Manifold;
   /** When the points were first on the screen, milliseconds after the page began. */
   pointsShown: number | null = null;
+  /** Of the points that are in front, 0 to 1. */
+  opacity = 1;
   private readonly layers: Record<Layer, HTMLCanvasElement>;
   private readonly cloud: Cloud | null;
   private readonly dirty = new Set<Layer>();
@@ -254,7 +256,8 @@ export class Pane {
 
   private drawPoints(view: View, ratio: number): void {
     const { size } = this;
-    const diameter = Math.min(7, Math.max(3, 260 / Math.sqrt(this.run.count)));
+    const room = Math.sqrt(size.width * size.height) / 100;
+    const diameter = Math.min(7, Math.max(3, (30 * room) / Math.sqrt(this.run.count)));
     const places = this.explorer.places(this.run);
     const [x0, y1] = toPlane(view, size, 0, 0);
     const [x1, y0] = toPlane(view, size, size.width, size.height);
@@ -265,8 +268,8 @@ export class Pane {
     }
     // Over a decoded background the points step back.
     const behind = this.explorer.store.state.background === "off" ? 1 : 0.45;
-    const opacity = behind * densityOpacity(visible, diameter, size);
-    this.cloud!.draw(view, size, { size: diameter, opacity, ratio });
+    this.opacity = behind * densityOpacity(visible, diameter, size);
+    this.cloud!.draw(view, size, { size: diameter, opacity: this.opacity, ratio });
     this.pointsShown ??= performance.now();
   }
 

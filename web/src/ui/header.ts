@@ -16,7 +16,7 @@ export function header(
     const run = explorer.main();
     facts.textContent = t("facts", {
       count: whole(run.count),
-      split: run.entry.points.split,
+      split: splitName(run.entry.points.split),
       d: run.d,
       prior: run.entry.prior.description,
     });
@@ -30,6 +30,12 @@ export function header(
   if (manifest.runs.length > 1) root.append(runChoice(explorer, showRun), pairChoice(explorer, showPair));
   root.append(el("div", { class: "row settings" }, languageButton(explorer), themeButton(explorer)));
   return root;
+}
+
+function splitName(split: string): string {
+  const known = ["train", "valid", "test"] as const;
+  const found = known.find((name) => name === split);
+  return found ? t(`split_${found}`) : split;
 }
 
 function runChoice(explorer: Explorer, showRun: (id: string) => void): HTMLElement {

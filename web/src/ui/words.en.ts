@@ -10,6 +10,9 @@ export const en = {
   themeAuto: "Theme: as the system",
   themeLight: "Theme: light",
   themeDark: "Theme: dark",
+  split_train: "training",
+  split_valid: "validation",
+  split_test: "test",
   facts: "{count} {split} images · {d} dimensions · prior {prior}",
 
   map: "Map of the latent space of {title}",

@@ -12,6 +12,9 @@ export const ko: Words = {
   themeAuto: "화면 색: 시스템 설정",
   themeLight: "화면 색: 밝게",
   themeDark: "화면 색: 어둡게",
+  split_train: "학습",
+  split_valid: "검증",
+  split_test: "테스트",
   facts: "{split} 이미지 {count}장 · {d}차원 · 사전분포 {prior}",
 
   map: "{title}의 잠재 공간 지도",

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
-from reparam.explorer import ExplorerServer
 
+from reparam.explorer import ExplorerServer
 from reparam.model import Autoencoder
 from reparam.training import Run
 

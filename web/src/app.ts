@@ -109,6 +109,7 @@ export class App {
     this.golden.set(run.id, NaN);
     try {
       this.golden.set(run.id, await checkGolden(this.explorer, run));
+      await this.explorer.pool.warm(run.entry);
     } catch (error) {
       this.explorer.banner.show(asProblem(error, "engine"));
     }

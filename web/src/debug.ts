@@ -30,6 +30,8 @@ export interface Debug {
   dimensions(): { index: number; weight: number; dead: boolean }[];
   direction(): number[] | null;
   golden(run: string): number | null;
+  /** Whether everything stands that large grids are decoded with. */
+  warm(): boolean;
   /** The finished background: how many of its tiles were decoded for it, where they lie, in latents. */
   background(
     run: string,
@@ -61,7 +63,8 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       const near = explorer.near(run(id));
       return { ...near, name: explorer.className(run(id), near.index) };
     },
-    decode: async (id, latents) => Array.from(await explorer.pool.decodeAll(run(id).entry, latents)),
+    decode: async (id, latents) =>
+      Array.from(await explorer.pool.first.decode(run(id).entry, Float32Array.from(latents.flat()))),
     encode: async (id, image) =>
       (await explorer.pool.first.encode(run(id).entry, Float32Array.from(image)))[0],
     mean: (id, index) => Array.from(run(id).mu.subarray(index * run(id).d, (index + 1) * run(id).d)),
@@ -81,6 +84,7 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
     dimensions: () =>
       app.dimensions.dimensions(explorer.main()).map(({ index, weight, dead }) => ({ index, weight, dead })),
     direction: () => app.direction.direction(),
+    warm: () => explorer.pool.isWarm,
     golden: (id) => app.golden.get(id) ?? null,
     background: (id) => {
       const finished = app.panes.get(id)?.manifold.finished;

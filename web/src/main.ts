@@ -1,6 +1,8 @@
 /** From the bundle to the page. */
 import "./style/base.css";
+import "./style/charts.css";
 import "./style/layout.css";
+import "./style/panels.css";
 import "./style/parts.css";
 import { App } from "./app";
 import { readManifest } from "./bundle/manifest";

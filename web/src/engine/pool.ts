@@ -8,6 +8,8 @@ const PART = 10;
 
 export class Pool {
   readonly first: Engine;
+  /** Whether the second engine stands. */
+  isWarm = false;
   private second: Engine | undefined;
 
   constructor(private readonly source: Source) {
@@ -37,10 +39,20 @@ export class Pool {
         if (!signal?.aborted) onPart(images, from);
       }
     };
-    const workers = [work(this.first)];
-    if (n > 4 * PART) workers.push(work((this.second ??= new Engine(this.source))));
-    await Promise.all(workers);
+    // A few pictures leave the first engine to the pointer; a grid takes both.
+    const engines = n > 4 * PART ? [this.first, this.other()] : [this.isWarm ? this.other() : this.first];
+    await Promise.all(engines.map(work));
     return !signal?.aborted;
+  }
+
+  /** Starts the second engine, so that the first grid does not wait for it. */
+  async warm(entry: RunEntry): Promise<void> {
+    await this.other().load(entry, "decoder");
+    this.isWarm = true;
+  }
+
+  private other(): Engine {
+    return (this.second ??= new Engine(this.source));
   }
 
   /** All decoded images of n × d latents at once. */

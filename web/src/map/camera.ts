@@ -70,3 +70,15 @@ export function ticks(low: number, high: number, count: number): number[] {
   for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(k * step);
   return found;
 }
+
+/** How many of the places (n × 2) lie in the window. */
+export function countVisible(places: Float32Array, view: View, size: Size): number {
+  const [x0, y1] = toPlane(view, size, 0, 0);
+  const [x1, y0] = toPlane(view, size, size.width, size.height);
+  let count = 0;
+  for (let i = 0; i < places.length; i += 2) {
+    const [x, y] = [places[i], places[i + 1]];
+    if (x > x0 && x < x1 && y > y0 && y < y1) count++;
+  }
+  return count;
+}

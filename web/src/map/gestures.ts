@@ -10,7 +10,6 @@ export interface Gestures {
   tap(x: number, y: number): void;
   doubleTap(): void;
   stroke(x: number, y: number, part: "start" | "move" | "end"): void;
-  leave(): void;
 }
 
 interface Finger {
@@ -93,7 +92,6 @@ export function listenGestures(element: HTMLElement, meant: Gestures): void {
   };
   element.addEventListener("pointerup", (event) => lift(event, false));
   element.addEventListener("pointercancel", (event) => lift(event, true));
-  element.addEventListener("pointerleave", () => fingers.size === 0 && meant.leave());
 
   element.addEventListener(
     "wheel",

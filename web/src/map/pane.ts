@@ -6,13 +6,13 @@ import type { State, View } from "../state/state";
 import { el } from "../ui/dom";
 import { inWords, t } from "../ui/language";
 import { reducedMotion } from "../ui/theme";
-import { between, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
+import { between, countVisible, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
 import { Cloud, densityOpacity } from "./cloud";
 import { cloudColours } from "./colours";
-import { listenGestures, listenKeys } from "./gestures";
 import { Manifold } from "./manifold";
 import { type Extras, marksOf } from "./marks";
 import { drawOverlay } from "./overlay";
+import { steer } from "./steer";
 
 type Layer = "background" | "points" | "overlay";
 
@@ -31,7 +31,6 @@ export class Pane {
   private extras: Extras = { trail: [], logVar: null };
   private asking = 0;
   private flight = 0;
-  private pinnedBefore = false;
 
   constructor(
     private readonly explorer: Explorer,
@@ -54,6 +53,7 @@ export class Pane {
       this.redraw("overlay");
     }, () => undefined);
     this.listen();
+    steer(this, explorer.store);
     new ResizeObserver(() => this.resize()).observe(this.root);
   }
 
@@ -64,9 +64,15 @@ export class Pane {
 
   /** Where a latent is on the page, in CSS pixels. */
   client(z: readonly number[]): [number, number] {
-    const box = this.layers.overlay.getBoundingClientRect();
+    const box = this.root.getBoundingClientRect();
     const [x, y] = toScreen(this.view, this.size, ...this.explorer.frame(this.run).place(z));
     return [box.left + x, box.top + y];
+  }
+
+  /** Where the run's z is, CSS pixels from the map's corner. */
+  cursor(): [number, number] {
+    const place = this.explorer.frame(this.run).place(this.explorer.z(this.run));
+    return toScreen(this.view, this.size, ...place);
   }
 
   setTrail(latents: number[][]): void {
@@ -81,8 +87,7 @@ export class Pane {
   }
 
   zoom(factor: number): void {
-    const { width, height } = this.size;
-    this.setView(zoomed(this.view, this.size, factor, width / 2, height / 2));
+    this.zoomAt(factor, this.size.width / 2, this.size.height / 2);
   }
 
   flyHome(): void {
@@ -164,58 +169,42 @@ export class Pane {
       this.refresh();
       this.askBackground(0);
     });
-    const place = (x: number, y: number) => toPlane(this.view, this.size, x, y);
-    const go = (x: number, y: number, pinned?: boolean) => {
-      const z = this.explorer.frame(this.run).at(...place(x, y), this.explorer.z(this.run));
-      this.explorer.moveTo(this.run, z, pinned === undefined ? {} : { pinned });
-    };
-    const panBy = (dx: number, dy: number) => this.setView(panned(this.view, dx, dy));
-    listenGestures(this.root, {
-      draws: () => store.state.tool === "lasso",
-      point: (x, y, held) => {
-        if (held) go(x, y, false);
-        else if (!store.state.pinned) go(x, y);
-      },
-      pan: panBy,
-      zoom: (factor, x, y) => this.setView(zoomed(this.view, this.size, factor, x, y)),
-      tap: (x, y) => {
-        this.pinnedBefore = store.state.pinned;
-        go(x, y, true);
-        if (store.state.tool === "path") this.onStop([...this.explorer.z(this.run)]);
-      },
-      doubleTap: () => {
-        if (store.state.tool !== "path") store.set({ pinned: this.pinnedBefore });
-        this.flyHome();
-      },
-      stroke: (x, y, part) => this.stroke(place(x, y), part),
-      leave: () => undefined,
-    });
-    listenKeys(this.root, {
-      step: (dx, dy) => {
-        const [x, y] = this.client(this.explorer.z(this.run));
-        const box = this.root.getBoundingClientRect();
-        go(x - box.left + dx, y - box.top + dy, true);
-      },
-      pan: panBy,
-      zoom: (factor) => this.zoom(factor),
-      pin: () => {
-        if (store.state.tool === "path") this.onStop([...this.explorer.z(this.run)]);
-        store.set({ pinned: true });
-      },
-      home: () => this.flyHome(),
-      release: () => store.set({ pinned: false, lasso: [] }),
-    });
   }
 
-  private stroke(place: [number, number], part: "start" | "move" | "end"): void {
+  /** Decodes what lies at a place of the map, CSS pixels from its corner. */
+  go(x: number, y: number, pinned?: boolean): void {
+    const { explorer, run } = this;
+    const z = explorer.frame(run).at(...this.place(x, y), explorer.z(run));
+    explorer.moveTo(run, z, pinned === undefined ? {} : { pinned });
+  }
+
+  pan(dx: number, dy: number): void {
+    this.setView(panned(this.view, dx, dy));
+  }
+
+  zoomAt(factor: number, x: number, y: number): void {
+    this.setView(zoomed(this.view, this.size, factor, x, y));
+  }
+
+  /** Adds the point of now to the path. */
+  addStop(): void {
+    this.onStop([...this.explorer.z(this.run)]);
+  }
+
+  /** A part of the lasso's line; its end catches what lies inside. */
+  stroke(x: number, y: number, part: "start" | "move" | "end"): void {
     if (part === "start") this.drawing = [];
-    this.drawing!.push(place);
+    this.drawing!.push(this.place(x, y));
     if (part === "end") {
       const polygon = this.drawing!;
       this.drawing = null;
       this.onCatch(polygon);
     }
     this.redraw("overlay");
+  }
+
+  private place(x: number, y: number): [number, number] {
+    return toPlane(this.view, this.size, x, y);
   }
 
   private resize(): void {
@@ -258,19 +247,11 @@ export class Pane {
     const { size } = this;
     const room = Math.sqrt(size.width * size.height) / 100;
     const diameter = Math.min(7, Math.max(3, (30 * room) / Math.sqrt(this.run.count)));
-    const places = this.explorer.places(this.run);
-    const [x0, y1] = toPlane(view, size, 0, 0);
-    const [x1, y0] = toPlane(view, size, size.width, size.height);
-    let visible = 0;
-    for (let i = 0; i < places.length; i += 2) {
-      const [x, y] = [places[i], places[i + 1]];
-      if (x > x0 && x < x1 && y > y0 && y < y1) visible++;
-    }
+    const visible = countVisible(this.explorer.places(this.run), view, size);
     // Over a decoded background the points step back.
     const behind = this.explorer.store.state.background === "off" ? 1 : 0.45;
     this.opacity = behind * densityOpacity(visible, diameter, size);
     this.cloud!.draw(view, size, { size: diameter, opacity: this.opacity, ratio });
     this.pointsShown ??= performance.now();
   }
-
 }

@@ -11,5 +11,6 @@ export default defineConfig({
     modulePreload: false,
     chunkSizeWarningLimit: 600,
   },
-  worker: { format: "es" },
+  // A classic worker: from a file, a module worker in a blob does not start (its origin is null).
+  worker: { format: "iife" },
 });

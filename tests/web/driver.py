@@ -28,7 +28,7 @@ class Explorer:
         self.page.goto("about:blank")
         self.page.goto(f"{address}#{fragment}")
         self.until("'reparam' in window")
-        self.read("reparam.ready")
+        self.until("reparam.timings().first !== null")
         return self
 
     def read(self, script: str, argument: Any = None) -> Any:

@@ -60,7 +60,7 @@ def test_all_of_it_works_from_a_file(explorer: Explorer, single: Path, vae: Auto
     before = page.state
     page.page.reload()
     page.until("'reparam' in window")
-    page.read("reparam.ready")
+    page.until("reparam.timings().first !== null")
     page.until("reparam.state().pair === argument", before["pair"])
     assert page.state["panel"] == before["panel"]
     # Nothing came from elsewhere.

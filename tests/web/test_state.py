@@ -23,7 +23,7 @@ def test_state_survives_a_reload(demo: Explorer) -> None:
     before = demo.state
     demo.page.reload()
     demo.until("'reparam' in window")
-    demo.read("reparam.ready")
+    demo.until("reparam.timings().first !== null")
     demo.until("reparam.state().pair === 'ae'")
     after = demo.state
     for key in before:

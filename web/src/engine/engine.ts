@@ -108,7 +108,7 @@ function openWorker(): Worker {
   const inline = document.getElementById("worker-base64")?.textContent;
   if (!inline) return new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   const url = URL.createObjectURL(new Blob([fromBase64(inline)], { type: "text/javascript" }));
-  return new Worker(url, { type: "module" });
+  return new Worker(url);
 }
 
 function startMessage(): StartMessage {

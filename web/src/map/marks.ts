@@ -24,6 +24,7 @@ export function marksOf(
   const { state } = explorer.store;
   const frame = explorer.frame(run);
   const { prior } = run.entry;
+  const { palette } = explorer.theme;
   const z = explorer.z(run);
   const near = explorer.near(run);
   const label = labelOf(run, near.index);
@@ -42,7 +43,7 @@ export function marksOf(
     pinned: state.pinned,
     nearest: {
       place: frame.place(meanOf(run, near.index)),
-      colour: label === null ? explorer.theme.palette.muted : safeColour(run.entry.classes[label].colour),
+      colour: label === null ? palette.muted : safeColour(run.entry.classes[label].colour, palette.dark),
     },
     line: Array.from({ length: steps && steps + 1 }, (_, i) =>
       frame.place(onPath(path, i / steps, state.interpolation)),
@@ -86,9 +87,10 @@ function classNames(explorer: Explorer, run: Run): Marks["names"] {
     centres.set(places, sums);
   }
   const { hidden } = explorer.store.state;
+  const { palette } = explorer.theme;
   return sums.flatMap(([x, y, n], k) =>
     n === 0 || hidden.includes(k)
       ? []
-      : [{ place: [x / n, y / n] as Place, text: classes[k].name, colour: safeColour(classes[k].colour) }],
+      : [{ place: [x / n, y / n] as Place, text: classes[k].name, colour: safeColour(classes[k].colour, palette.dark) }],
   );
 }

@@ -12,6 +12,7 @@ export function lookPanel(explorer: Explorer): HTMLElement {
   name(legend, "classes", false);
   const showLegend = () => legend.replaceChildren(...legendRows(explorer));
   store.on(["run"], showLegend);
+  explorer.theme.onChange(showLegend);
   inWords(showLegend);
   store.on(["hidden"], ({ hidden }) => {
     legend.querySelectorAll<HTMLElement>(".legend-class").forEach((row, k) =>
@@ -44,7 +45,7 @@ function legendRows(explorer: Explorer): HTMLElement[] {
       store.set({ hidden: hidden.includes(k) ? hidden.filter((c) => c !== k) : [...hidden, k] });
     });
     const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-    swatch.style.background = safeColour(colour);
+    swatch.style.background = safeColour(colour, explorer.theme.palette.dark);
     row.append(swatch, el("span", { class: "legend-name" }, text));
     row.append(el("span", { class: "muted count" }, whole(counts[k])));
     row.setAttribute("aria-label", t("classShown", { name: text }));

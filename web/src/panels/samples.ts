@@ -82,7 +82,7 @@ export class SamplesPanel {
     const words = el("p", { class: "muted" }, t(judged ? "judgeCounts" : "neighbourCounts"));
     const counts = judged ?? this.neighbourCounts(run, draws);
     const chart = classes.length > MOST_COLUMNS ? countBars : countColumns;
-    counted.replaceChildren(words, chart(classes, counts));
+    counted.replaceChildren(words, chart(classes, counts, this.explorer.theme.palette.dark));
   }
 
   /** Without a judge: the classes of the test images that the draws are nearest to. */

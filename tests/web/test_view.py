@@ -25,17 +25,17 @@ def bare(explorer: Explorer, serve, files: Files) -> Explorer:
 
 def shown(page: Explorer, colour: str) -> float:
     page.page.wait_for_timeout(150)  # two frames, on a busy machine
-    return share_of(page.screen("vae"), colour, within=12)
+    return share_of(page.screen("vae"), colour, within=24)
 
 
 def test_a_class_is_switched_off_and_alone(bare: Explorer, files: Files) -> None:
     zero, one = (c["colour"] for c in manifest(files)["runs"][1]["classes"][:2])
     full = shown(bare, zero)
-    assert full > 0.0005
+    assert full > 0.0002
     bare.page.locator(".legend-class").first.click()
     assert bare.state["hidden"] == [0]
     assert shown(bare, zero) < 0.1 * full
-    assert shown(bare, one) > 0.0005
+    assert shown(bare, one) > 0.0002
     bare.page.locator(".legend-row .ghost").first.click()
     assert bare.state["hidden"] == list(range(1, 10))
     assert shown(bare, zero) == pytest.approx(full, rel=0.5)
@@ -61,8 +61,7 @@ def test_each_layer_is_drawn_and_taken_away(bare: Explorer, flag: str) -> None:
 
 
 def test_crowded_windows_are_more_transparent(bare: Explorer) -> None:
-    """Zooming in leaves fewer points, so that each is drawn more strongly."""
-    assert bare.read("reparam.opacity('vae')") <= 1
+    """Zooming out brings the points together, so that each is drawn more faintly."""
     far = bare.read("reparam.opacity('vae')")
     x, y = bare.client("vae", [0.0, 0.0])
     bare.page.mouse.move(x, y)

@@ -71,14 +71,24 @@ export function ticks(low: number, high: number, count: number): number[] {
   return found;
 }
 
-/** How many of the places (n × 2) lie in the window. */
-export function countVisible(places: Float32Array, view: View, size: Size): number {
+/** How many of the places (n × 2) lie in the window, and the square pixels that they spread over. */
+export function crowd(places: Float32Array, view: View, size: Size): { count: number; area: number } {
   const [x0, y1] = toPlane(view, size, 0, 0);
   const [x1, y0] = toPlane(view, size, size.width, size.height);
-  let count = 0;
+  let [count, sx, sy, sxx, syy] = [0, 0, 0, 0, 0];
   for (let i = 0; i < places.length; i += 2) {
     const [x, y] = [places[i], places[i + 1]];
-    if (x > x0 && x < x1 && y > y0 && y < y1) count++;
+    if (x < x0 || x > x1 || y < y0 || y > y1) continue;
+    count++;
+    sx += x;
+    sy += y;
+    sxx += x * x;
+    syy += y * y;
   }
-  return count;
+  if (count < 2) return { count, area: size.width * size.height };
+  const deviation = (sum: number, squares: number) =>
+    Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2)) * view.scale;
+  // The ellipse of two deviations: of evenly spread points that is about their rectangle.
+  const area = 4 * Math.PI * deviation(sx, sxx) * deviation(sy, syy);
+  return { count, area: Math.min(area, size.width * size.height) };
 }

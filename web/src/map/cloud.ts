@@ -159,10 +159,10 @@ function link(gl: WebGL2RenderingContext): WebGLProgram {
 }
 
 /**
- * Opacity of a point so that crowded windows stay readable: the share of the window that `fill` allows
- * the points in it to cover, were none upon another.
+ * Opacity of a point so that crowds stay readable: the less, the more of the area that the points
+ * spread over they would cover, were none upon another.
  */
-export function densityOpacity(visible: number, diameter: number, size: Size): number {
-  const covered = visible * Math.PI * (diameter / 2) ** 2;
-  return Math.min(0.92, Math.max(0.14, (0.35 * size.width * size.height) / Math.max(1, covered)));
+export function densityOpacity({ count, area }: { count: number; area: number }, diameter: number): number {
+  const covered = count * Math.PI * (diameter / 2) ** 2;
+  return Math.min(0.92, Math.max(0.14, (0.3 * area) / Math.max(1, covered)));
 }

@@ -6,7 +6,7 @@ import type { State, View } from "../state/state";
 import { el } from "../ui/dom";
 import { inWords, t } from "../ui/language";
 import { reducedMotion } from "../ui/theme";
-import { between, countVisible, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
+import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
 import { Cloud, densityOpacity } from "./cloud";
 import { cloudColours } from "./colours";
 import { Manifold } from "./manifold";
@@ -247,10 +247,10 @@ export class Pane {
     const { size } = this;
     const room = Math.sqrt(size.width * size.height) / 100;
     const diameter = Math.min(7, Math.max(3, (30 * room) / Math.sqrt(this.run.count)));
-    const visible = countVisible(this.explorer.places(this.run), view, size);
+    const visible = crowd(this.explorer.places(this.run), view, size);
     // Over a decoded background the points step back.
     const behind = this.explorer.store.state.background === "off" ? 1 : 0.45;
-    this.opacity = behind * densityOpacity(visible, diameter, size);
+    this.opacity = behind * densityOpacity(visible, diameter);
     this.cloud!.draw(view, size, { size: diameter, opacity: this.opacity, ratio });
     this.pointsShown ??= performance.now();
   }

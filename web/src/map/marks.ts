@@ -1,4 +1,4 @@
-/** What the overlay shows of the state. */
+/** What lies over the points, from the state. */
 import { labelOf, meanOf, type Run } from "../bundle/run";
 import type { Explorer } from "../explorer";
 import type { Gaussian2 } from "../math/frame";
@@ -6,6 +6,7 @@ import { onPath } from "../math/interpolate";
 import { t } from "../ui/language";
 import { safeColour } from "./colours";
 import type { Marks } from "./overlay";
+import type { PointerMarks } from "./pointer";
 
 /** What is not in the state. */
 export interface Extras {
@@ -24,10 +25,6 @@ export function marksOf(
   const { state } = explorer.store;
   const frame = explorer.frame(run);
   const { prior } = run.entry;
-  const { palette } = explorer.theme;
-  const z = explorer.z(run);
-  const near = explorer.near(run);
-  const label = labelOf(run, near.index);
   const main = run.id === state.run;
   const path = main && (state.panel === "path" || state.tool === "path") ? state.path : [];
   const steps = path.length > 1 ? 24 * (path.length - 1) : 0;
@@ -37,14 +34,7 @@ export function marksOf(
     axes: [t(word, { i: frame.a + 1 }), frame.d > 1 ? t(word, { i: frame.b + 1 }) : ""],
     prior: state.rings && !boxed ? frame.plane(prior.mean, prior.covariance) : null,
     box: state.rings && boxed ? { low: frame.place(prior.low!), high: frame.place(prior.high!) } : null,
-    posterior: state.posterior ? posteriorOf(explorer, run, extras.logVar, near.index) : null,
     names: state.names ? classNames(explorer, run) : [],
-    cursor: frame.place(z),
-    pinned: state.pinned,
-    nearest: {
-      place: frame.place(meanOf(run, near.index)),
-      colour: label === null ? palette.muted : safeColour(run.entry.classes[label].colour, palette.dark),
-    },
     line: Array.from({ length: steps && steps + 1 }, (_, i) =>
       frame.place(onPath(path, i / steps, state.interpolation)),
     ),
@@ -53,6 +43,23 @@ export function marksOf(
     trail: main && state.panel === "draw" ? extras.trail.map((latent) => frame.place(latent)) : [],
     lasso: drawing ?? (main ? state.lasso : []),
     open: drawing !== null,
+  };
+}
+
+/** What moves with the pointer. */
+export function pointerMarksOf(explorer: Explorer, run: Run, extras: Extras): PointerMarks {
+  const { state } = explorer.store;
+  const { palette } = explorer.theme;
+  const frame = explorer.frame(run);
+  const { index } = explorer.near(run);
+  const label = labelOf(run, index);
+  const colour =
+    label === null ? palette.muted : safeColour(run.entry.classes[label].colour, palette.dark);
+  return {
+    cursor: frame.place(explorer.z(run)),
+    pinned: state.pinned,
+    nearest: { place: frame.place(meanOf(run, index)), colour },
+    posterior: state.posterior ? posteriorOf(explorer, run, extras.logVar, index) : null,
   };
 }
 

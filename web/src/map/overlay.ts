@@ -1,4 +1,4 @@
-/** What lies over the points: axes, rings, names, marks, lines. Drawn anew at every move. */
+/** What lies over the points and stays where the pointer goes: axes, rings, names, lines. */
 import { type Gaussian2, ellipseOf } from "../math/frame";
 import type { View } from "../state/state";
 import { figure } from "../ui/language";
@@ -12,12 +12,7 @@ export interface Marks {
   /** The prior's one-deviation ellipse, or its box. */
   prior: Gaussian2 | null;
   box: { low: Place; high: Place } | null;
-  /** The posterior of the nearest image. */
-  posterior: Gaussian2 | null;
   names: { place: Place; text: string; colour: string }[];
-  cursor: Place | null;
-  pinned: boolean;
-  nearest: { place: Place; colour: string } | null;
   /** The path's line and its points, and the place on it. */
   line: Place[];
   stops: Place[];
@@ -29,7 +24,6 @@ export interface Marks {
   open: boolean;
 }
 
-const RADIUS_95 = 2.4477; // √χ²(2, 0.95)
 const FONT = "system-ui, sans-serif";
 
 export function drawOverlay(
@@ -44,29 +38,23 @@ export function drawOverlay(
   context.lineJoin = context.lineCap = "round";
   drawAxes(context, view, size, palette, marks.axes);
   if (marks.prior) {
-    for (const times of [1, 2, 3]) ring(marks.prior, times, palette.muted, [4, 4], 1);
+    for (const times of [1, 2, 3]) ring(marks.prior, times);
   }
   if (marks.box) box(marks.box);
-  if (marks.posterior) ring(marks.posterior, RADIUS_95, palette.second, [], 2);
   for (const { place, text, colour } of marks.names) label(at(place), text, colour);
   if (marks.lasso.length > 1) polyline(marks.lasso, palette.accent, 1.5, !marks.open);
   if (marks.line.length > 1) polyline(marks.line, palette.second, 2, false);
   marks.stops.forEach((stop, i) => numbered(at(stop), String(i + 1)));
   if (marks.on) disc(at(marks.on), 6, palette.second, palette.paper);
   drawTrail();
-  if (marks.nearest) {
-    if (marks.cursor) connect(at(marks.cursor), at(marks.nearest.place));
-    disc(at(marks.nearest.place), 6, marks.nearest.colour, palette.ink);
-  }
-  if (marks.cursor) cross(at(marks.cursor), marks.pinned);
 
-  function ring(g: Gaussian2, times: number, colour: string, dash: number[], width: number): void {
+  function ring(g: Gaussian2, times: number): void {
     const { major, minor, angle } = ellipseOf(g);
     const [x, y] = at([g.x, g.y]);
     const radii = [major, minor].map((r) => Math.max(0.5, r * times * view.scale));
     context.beginPath();
     context.ellipse(x, y, radii[0], radii[1], -angle, 0, 2 * Math.PI);
-    stroke(colour, width, dash);
+    stroke(palette.muted, 1, [4, 4]);
   }
 
   function box(corners: { low: Place; high: Place }): void {
@@ -132,31 +120,6 @@ export function drawOverlay(
     context.fillStyle = fill;
     context.fill();
     stroke(edge, 1.5, []);
-  }
-
-  function connect(a: Place, b: Place): void {
-    context.beginPath();
-    context.moveTo(a[0], a[1]);
-    context.lineTo(b[0], b[1]);
-    stroke(palette.ink, 1, [1, 3]);
-  }
-
-  function cross([x, y]: Place, pinned: boolean): void {
-    const arm = (from: number, to: number) => {
-      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-        context.moveTo(x + dx * from, y + dy * from);
-        context.lineTo(x + dx * to, y + dy * to);
-      }
-    };
-    for (const [colour, width] of [[palette.paper, 4], [palette.ink, 1.5]] as const) {
-      context.beginPath();
-      arm(4, 11);
-      if (pinned) {
-        context.moveTo(x + 15, y);
-        context.arc(x, y, 15, 0, 2 * Math.PI);
-      }
-      stroke(colour, width, []);
-    }
   }
 
   function stroke(colour: string, width: number, dash: number[]): void {

@@ -10,11 +10,13 @@ import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } fr
 import { Cloud, densityOpacity } from "./cloud";
 import { cloudColours } from "./colours";
 import { Manifold } from "./manifold";
-import { type Extras, marksOf } from "./marks";
+import { type Extras, marksOf, pointerMarksOf } from "./marks";
 import { drawOverlay } from "./overlay";
+import { PointerLayer } from "./pointer";
 import { steer } from "./steer";
 
-type Layer = "background" | "points" | "overlay";
+type Canvas = "background" | "points" | "overlay";
+type Layer = Canvas | "pointer";
 
 export class Pane {
   readonly root: HTMLElement;
@@ -23,7 +25,8 @@ export class Pane {
   pointsShown: number | null = null;
   /** Of the points that are in front, 0 to 1. */
   opacity = 1;
-  private readonly layers: Record<Layer, HTMLCanvasElement>;
+  private readonly layers: Record<Canvas, HTMLCanvasElement>;
+  private readonly pointer = new PointerLayer();
   private readonly cloud: Cloud | null;
   private readonly dirty = new Set<Layer>();
   private size: Size = { width: 1, height: 1 };
@@ -41,7 +44,7 @@ export class Pane {
     const canvas = () => el("canvas", { "aria-hidden": "true" });
     this.layers = { background: canvas(), points: canvas(), overlay: canvas() };
     this.root = el("div", { class: "map", tabindex: 0, role: "application", "data-run": run.id });
-    this.root.append(this.layers.background, this.layers.points, this.layers.overlay);
+    this.root.append(this.layers.background, this.layers.points, this.layers.overlay, this.pointer.root);
     inWords(() => {
       this.root.setAttribute("aria-label", `${t("map", { title: run.entry.title })}. ${t("mapHelp")}`);
       this.redraw("overlay");
@@ -50,7 +53,7 @@ export class Pane {
     this.cloud = this.openCloud();
     void run.logVar().then((logVar) => {
       this.extras.logVar = logVar;
-      this.redraw("overlay");
+      this.redraw("pointer");
     }, () => undefined);
     this.listen();
     steer(this, explorer.store);
@@ -127,7 +130,7 @@ export class Pane {
     this.cloud?.setPoints(this.explorer.places(this.run), this.run.labels);
     this.cloud?.setColours(cloudColours(this.run.entry.classes, state, this.explorer.theme.palette));
     this.markCaught();
-    this.redraw("points", "overlay");
+    this.redraw("points", "overlay", "pointer");
   }
 
   private markCaught(): void {
@@ -152,10 +155,11 @@ export class Pane {
     const recolour: (keyof State)[] = ["hidden", "dim", "lasso", "frame", "plane", "pair"];
     store.on(recolour, () => this.refresh());
     store.on(["view"], () => {
-      this.redraw("points", "overlay", "background");
+      this.redraw("points", "overlay", "background", "pointer");
       this.askBackground();
     });
-    store.on(["z", "pinned", "rings", "posterior", "names", "path", "interpolation", "t", "panel"], () =>
+    store.on(["z", "pinned", "posterior"], () => this.redraw("pointer"));
+    store.on(["rings", "names", "path", "interpolation", "t", "panel", "tool"], () =>
       this.redraw("overlay"),
     );
     store.on(["background", "frame", "plane"], () => {
@@ -228,7 +232,7 @@ export class Pane {
     const ratio = window.devicePixelRatio;
     const layers = new Set(this.dirty);
     this.dirty.clear();
-    const plain = (layer: Layer) => {
+    const plain = (layer: Canvas) => {
       const context = this.layers[layer].getContext("2d")!;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       return context;
@@ -240,6 +244,9 @@ export class Pane {
     if (layers.has("overlay")) {
       const marks = marksOf(this.explorer, this.run, this.extras, this.drawing);
       drawOverlay(plain("overlay"), view, size, palette, marks);
+    }
+    if (layers.has("pointer")) {
+      this.pointer.show(view, size, pointerMarksOf(this.explorer, this.run, this.extras));
     }
   }
 

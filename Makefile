@@ -3,7 +3,7 @@ VENV   ?= .venv
 BENCH  ?= .venv-bench
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test test-slow test-web lint bench clean
+.PHONY: install demo page test test-slow test-web lint bench clean
 
 # One stamp per environment: it is remade when the pins or the project's own metadata change.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -15,6 +15,9 @@ install: $(VENV)/.installed  ## the environment alone
 
 demo: install  ## train the AE and the VAE, write runs/demo/report.html
 	$(BIN)/reparam demo
+
+page:  ## the explorer's page from web/, where its sources changed
+	$(PYTHON) hatch_build.py
 
 lint: install
 	$(BIN)/ruff check .

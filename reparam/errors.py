@@ -38,6 +38,14 @@ class NotFiniteError(ReparamError, ArithmeticError):
     """A loss, or weights, that are infinite or no numbers."""
 
 
+class ParityError(ReparamError, ArithmeticError):
+    """An exported model that computes something else than the model that it was made from."""
+
+
+class PageError(ReparamError, RuntimeError):
+    """The explorer's page is not there, or not whole."""
+
+
 class DiscFullError(RunError):
     """A file that there was no room for. Nothing of it was left, and the old one still stands."""
 

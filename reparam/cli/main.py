@@ -21,6 +21,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "encode": ("encode", "images to latents, as CSV, Parquet, .npy or .npz"),
     "decode": ("decode", "latents to images"),
     "sample": ("sample", "new images from the prior"),
+    "explore": ("explore", "a web page in which one moves through the latent space of runs"),
+    "export": ("export", "runs as ONNX, as a web site, or as a web page in one file"),
 }
 
 EXIT_USAGE = 2

@@ -1,4 +1,8 @@
-"""A run's results as files: images, latents."""
+"""A run's results as files: images, latents, ONNX, the explorer's bundle.
+
+The last two import their own packages: take them from ``reparam.export.onnx`` and
+``reparam.export.bundle``.
+"""
 
 from reparam.export.images import (
     LabelledImages,

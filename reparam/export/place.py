@@ -4,78 +4,131 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from reparam.errors import ConfigError
 from reparam.training.files import write_atomically
 
-_OWN_NAMES = re.compile(r"sheet\.png|latents\.csv|(images|noisy)(/\d{5,}\.png)?")
-"""What a folder of results holds: only such a folder, with its sheet.png, is ever replaced."""
+
+@dataclass(frozen=True)
+class OwnFolder:
+    """What a folder of ours holds: only such a folder is ever replaced.
+
+    Every name in it matches ``names``, and ``marker``, if there is one, stands there and begins
+    with ``begins``.
+    """
+
+    names: re.Pattern[str]
+    marker: str | None = None
+    begins: bytes = b""
+
+    def first_foreign(self, path: Path) -> str | None:
+        """A name in the folder that is not ours, if there is one; the marker's if that misses."""
+        held = sorted(entry.relative_to(path).as_posix() for entry in path.rglob("*"))
+        foreign = next((name for name in held if not self.names.fullmatch(name)), None)
+        if foreign is None and self.marker is not None and held:
+            marker = path / self.marker
+            if not (marker.is_file() and marker.read_bytes().startswith(self.begins)):
+                return held[0]
+        return foreign
 
 
-def check_file_free(path: Path, *, overwrite: bool) -> None:
-    """Raises ConfigError when a new file must not be written to ``path``."""
-    _check_parent(path)
+IMAGES_FOLDER = OwnFolder(
+    re.compile(r"sheet\.png|latents\.csv|(images|noisy)(/\d{5,}\.png)?"), "sheet.png"
+)
+ONNX_FOLDER = OwnFolder(re.compile(r"([a-z0-9-]+/)?(encoder|decoder)\.onnx|[a-z0-9-]+"))
+SITE_FOLDER = OwnFolder(
+    re.compile(r"index\.html|favicon\.\w+|(assets|data)(/[\w.-]+)*"),
+    "data/manifest.json",
+    b'{"schema":',
+)
+
+
+def check_file_free(path: Path, *, overwrite: bool, option: str = "--out") -> None:
+    """Raises ConfigError when a new file must not be written to ``path``, given by ``option``."""
+    _check_parent(path, option)
     if path.is_dir():
-        raise ConfigError(f"{path}: a folder stands where the file should be; choose another --out")
+        raise ConfigError(
+            f"{path}: a folder stands where the file should be; choose another {option}"
+        )
     if path.exists() and not overwrite:
         raise ConfigError(
-            f"{path}: exists already; choose another --out, or replace it with --overwrite"
+            f"{path}: exists already; choose another {option}, or replace it with --overwrite"
         )
 
 
-def check_folder_free(path: Path, *, overwrite: bool) -> None:
-    """Raises ConfigError when a new folder of results must not be written to ``path``."""
-    _check_parent(path)
+def check_folder_free(
+    path: Path, *, overwrite: bool, own: OwnFolder = IMAGES_FOLDER, option: str = "--out"
+) -> None:
+    """Raises ConfigError when a new folder must not be written to ``path``, given by ``option``."""
+    _check_parent(path, option)
     if path.exists() and not path.is_dir():
-        raise ConfigError(f"{path}: a file stands where the folder should be; choose another --out")
-    if not path.is_dir():
+        raise ConfigError(
+            f"{path}: a file stands where the folder should be; choose another {option}"
+        )
+    if not path.is_dir() or not any(path.iterdir()):
         return
-    held = sorted(entry.relative_to(path).as_posix() for entry in path.rglob("*"))
-    foreign = [name for name in held if not _OWN_NAMES.fullmatch(name)]
-    if foreign or (held and "sheet.png" not in held):
+    if foreign := own.first_foreign(path):
         raise ConfigError(
-            f"{path}: the folder holds other files ({(foreign or held)[0]!r}); choose another --out"
+            f"{path}: the folder holds other files ({foreign!r}); choose another {option}"
         )
-    if held and not overwrite:
+    if not overwrite:
         raise ConfigError(
-            f"{path}: holds results already; choose another --out, or replace them with --overwrite"
+            f"{path}: holds results already; choose another {option}, or replace them with "
+            "--overwrite"
         )
 
 
-def _check_parent(path: Path) -> None:
+def _check_parent(path: Path, option: str) -> None:
     """Raises ConfigError when the nearest folder that exists cannot take a new file."""
     there = next((parent for parent in path.absolute().parents if parent.exists()), None)
     if there is None or not there.is_dir() or not os.access(there, os.W_OK):
         raise ConfigError(
             f"{path}: cannot be written, since {there} is no folder that you may write to; "
-            "choose another --out"
+            f"choose another {option}"
         )
 
 
-def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
+def write_file(path: Path, data: bytes, *, overwrite: bool, option: str = "--out") -> None:
     """The whole file, or none. Raises ConfigError where one stands or none can be written."""
-    check_file_free(path, overwrite=overwrite)
+    check_file_free(path, overwrite=overwrite, option=option)
     try:
         write_atomically(path, data)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error, option) from error
+
+
+def write_folder(
+    path: Path, files: Mapping[str, bytes], *, overwrite: bool, own: OwnFolder, option: str
+) -> None:
+    """A folder of these files, whose names may hold /. The whole folder, or none.
+
+    Raises ConfigError where another stands or none can be written.
+    """
+    with new_folder(path, overwrite=overwrite, own=own, option=option) as folder:
+        for name, data in files.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
 
 
 @contextmanager
-def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
+def new_folder(
+    path: Path, *, overwrite: bool, own: OwnFolder = IMAGES_FOLDER, option: str = "--out"
+) -> Iterator[Path]:
     """A temporary folder to fill, which becomes ``path`` when the block ends without an error.
 
     Raises ConfigError where results or other files stand, or where none can be written.
     """
-    check_folder_free(path, overwrite=overwrite)
+    check_folder_free(path, overwrite=overwrite, own=own, option=option)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error, option) from error
     try:
         yield temporary
         temporary.chmod(0o755)
@@ -83,11 +136,11 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
             shutil.rmtree(path)
         temporary.rename(path)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error, option) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _unwritable(path: Path, error: OSError) -> ConfigError:
+def _unwritable(path: Path, error: OSError, option: str) -> ConfigError:
     reason = error.strerror or type(error).__name__
-    return ConfigError(f"{path}: cannot be written ({reason}); choose another --out")
+    return ConfigError(f"{path}: cannot be written ({reason}); choose another {option}")

@@ -143,7 +143,7 @@ def write_report(
     views = [look_at(run, run.images(), choices.axes, choices.projection) for run in runs]
     chapters = [
         chapter(view, figures / name if figures else None)
-        for view, name in zip(_told_apart(views), _folder_names(views), strict=True)
+        for view, name in zip(told_apart(views), _folder_names(views), strict=True)
     ]
     html = render(chapters, choices.lang, command, seconds)
     write_atomically(out, html.encode())
@@ -160,7 +160,7 @@ def check_page(out: Path) -> None:
         raise ConfigError(f"{out}: exists and is no report of reparam's; choose another --out")
 
 
-def _told_apart(views: Sequence[RunView]) -> list[RunView]:
+def told_apart(views: Sequence[RunView]) -> list[RunView]:
     """Two runs of one kind have their folders' names in their titles."""
     titles = [view.title for view in views]
     return [

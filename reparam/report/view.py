@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reparam.data import ImageSet
+from reparam.data import ImageSet, RowReader
 from reparam.errors import RunError
 from reparam.evaluation import posterior_parameters
 from reparam.model import Autoencoder
@@ -76,9 +76,13 @@ class RunView:
 
 
 def look_at(
-    run: Run, images: ImageSet, axes: tuple[int, int] | None = None, projection: str = "plane"
+    run: Run,
+    images: ImageSet,
+    axes: tuple[int, int] | None = None,
+    projection: str = "plane",
+    points: int = MAX_POINTS,
 ) -> RunView:
-    """Encodes the held-out images (at most 10,000) of ``images`` with the run's best weights.
+    """Encodes the held-out images (at most ``points``) of ``images`` with the run's best weights.
 
     ``axes``: the two latent dimensions of the pictures' plane, from 1; by default the principal
     axes where there are more than two. Raises RunError when the run is unfinished or has no usable
@@ -98,8 +102,8 @@ def look_at(
         )
     model = run.load_model()
     split = images.held_out()
-    chosen = images.splits[split][:MAX_POINTS]
-    pixels = images.images[chosen]
+    chosen = images.splits[split][:points]
+    pixels = RowReader(images.images).take(chosen)
     parameters = posterior_parameters(model, pixels)
     return RunView(
         title=_title(config),

@@ -1,0 +1,70 @@
+"""reparam explore: a web page in which one moves through the latent space of runs."""
+
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reparam.cli.export import Runs, check_images, gathered, open_runs
+from reparam.cli.parse import parse
+from reparam.errors import ConfigError
+from reparam.explorer import ExplorerServer, check_page, is_loopback, site_files
+from reparam.export.bundle import IMAGES
+
+PORTS = range(1, 65536)
+
+
+@dataclass(frozen=True)
+class ExploreOptions:
+    """Open a web page in which one moves through the latent space of finished runs.
+
+    With two runs they stand side by side. The models run in the browser; nothing leaves this
+    machine, and nothing is written to disc. Ctrl-C ends it.
+    """
+
+    runs: Runs
+    """Run folders: one, or two."""
+
+    images: int = IMAGES
+    """Held-out images to show, at most."""
+
+    browser: bool = True
+    """Open the page in the browser."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; the default is reached from this machine alone."""
+
+    port: int | None = None
+    """Port to listen on; by default 8537, or any free one where that is in use."""
+
+    def __post_init__(self) -> None:
+        check_images(self.images)
+        if self.port is not None and self.port not in PORTS:
+            raise ConfigError(
+                f"port is a number from {PORTS.start} to {PORTS.stop - 1}, found {self.port}: "
+                "choose one, such as 8537"
+            )
+
+
+def run(args: Sequence[str]) -> int:
+    options = parse(ExploreOptions, args, prog="reparam explore")
+    check_page()
+    runs = open_runs(options.runs)
+    with ExplorerServer(options.host, options.port) as server:
+        if not is_loopback(options.host):
+            print(
+                f"reparam: with --host {options.host} everybody who reaches this machine can see "
+                "the images and take the models",
+                file=sys.stderr,
+            )
+        server.publish(site_files(gathered(runs, options.images).files))
+        print(server.address, flush=True)
+        print("Ctrl-C ends it", file=sys.stderr, flush=True)
+        if options.browser:  # beside: a browser in the terminal does not return until it is left
+            threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
+        try:
+            server.serve_forever(poll_interval=0.2)
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+    return 0

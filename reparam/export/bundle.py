@@ -1,0 +1,113 @@
+"""The explorer's bundle: everything that the page shows of one or more runs, as files.
+
+The same runs give the same bytes: nothing in it says when, where or by whom it was made.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from reparam._version import __version__
+from reparam.data import ImageSet, Progress
+from reparam.errors import ConfigError
+from reparam.export.entry import run_entry
+from reparam.export.onnx import OnnxModel, export_onnx
+from reparam.report import RunView, look_at, told_apart
+from reparam.training import Run
+
+SCHEMA = 1
+"""Of manifest.json. A page refuses a newer one than its own."""
+
+MANIFEST = "data/manifest.json"
+
+IMAGES = 10_000
+"""Held-out images in a bundle, unless more or fewer are asked for."""
+
+GENERATOR = f"reparam {__version__}"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """``files``: name below the site, such as data/manifest.json, to content.
+
+    ``onnx``: encoder and decoder of each run, by the run's id.
+    """
+
+    files: Mapping[str, bytes]
+    onnx: Mapping[str, tuple[OnnxModel, OnnxModel]]
+
+
+def make_bundle(
+    runs: Sequence[Run], *, images: int = IMAGES, progress: Progress | None = None
+) -> Bundle:
+    """The bundle of finished runs, with at most ``images`` held-out images of each.
+
+    Raises ConfigError without runs or images, RunError for an unfinished run or one whose images
+    cannot be found again, ParityError where a model cannot be exported faithfully.
+    """
+    files: dict[str, bytes] = {}
+    halves: dict[str, tuple[OnnxModel, OnnxModel]] = {}
+    entries = []
+    with _one_thread():
+        views = held_out_views(runs, images=images, progress=progress)
+        for name, view in zip(run_ids(runs), views, strict=True):
+            halves[name] = export_onnx(view.run, view.model, view.images)
+            entries.append(run_entry(name, view, halves[name], files))
+    sources = dict.fromkeys(Path(view.config.data.source).name for view in views)
+    manifest = {
+        "schema": SCHEMA,
+        "generator": GENERATOR,
+        "source": ", ".join(sources),
+        "runs": entries,
+    }
+    text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Bundle({MANIFEST: text.encode(), **files}, halves)
+
+
+def held_out_views(
+    runs: Sequence[Run], *, images: int, progress: Progress | None = None
+) -> list[RunView]:
+    """The runs with their held-out images, encoded. Runs of equal data share what is read."""
+    if not runs:
+        raise ConfigError("an export needs at least one run folder, found none: name one")
+    if images < 1:
+        raise ConfigError(f"images must be 1 or more, found {images}: raise it")
+    sets: dict[str, ImageSet] = {}
+    views = []
+    for run in runs:
+        fingerprint = run.facts().fingerprint
+        if fingerprint not in sets:
+            sets[fingerprint] = run.images(progress)
+        views.append(look_at(run, sets[fingerprint], points=images))
+    return told_apart(views)
+
+
+def run_ids(runs: Sequence[Run]) -> list[str]:
+    """The folders' names as they may stand in an address, numbered where two would be the same."""
+    taken = {"shared"}
+    ids = []
+    for run in runs:
+        plain = re.sub(r"[^a-z0-9]+", "-", run.path.resolve().name.lower()).strip("-") or "run"
+        name, n = plain, 1
+        while name in taken:
+            n += 1
+            name = f"{plain}-{n}"
+        taken.add(name)
+        ids.append(name)
+    return ids
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Several threads part a sum otherwise than one, and the last digits follow them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,167 @@
+"""What the explorer's manifest says of one run, and the run's files."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from reparam.errors import DataError, RunError
+from reparam.export.described import (
+    decoded,
+    described_prior,
+    golden_latents,
+    kl_per_dimension,
+    principal_axes,
+    prior_draws,
+)
+from reparam.export.onnx import OnnxModel
+from reparam.export.quantise import floats, quantised
+from reparam.export.sprites import grid_for, sheets
+from reparam.report import RunView
+from reparam.report.style import class_colours
+from reparam.training import Run
+from reparam.types import LatentArray, PixelArray
+
+NO_LABEL = 65535
+"""What stands for no class among labels of 16 bits."""
+
+GOLDEN_TOLERANCE = 0.00392
+"""How far the page's pixels may be from PyTorch's: 1/255, less than what a screen shows."""
+
+Add = Callable[[str, bytes], dict[str, Any]]
+"""Takes a file, by its name below data/, into the bundle; what the manifest says of it."""
+
+
+def run_entry(
+    name: str, view: RunView, halves: tuple[OnnxModel, OnnxModel], files: dict[str, bytes]
+) -> dict[str, Any]:
+    """The manifest's entry of a run, whose files are added to ``files``."""
+
+    def add(file: str, data: bytes) -> dict[str, Any]:
+        files[f"data/{file}"] = data
+        digest = hashlib.sha256(data).hexdigest()
+        return {"file": f"data/{file}", "bytes": len(data), "sha256": digest}
+
+    def add_latents(file: str, z: LatentArray) -> dict[str, Any]:
+        coded = quantised(z, f"{view.run.path}: latents")
+        return {**add(file, coded.data), "low": list(coded.low), "high": list(coded.high)}
+
+    height, width, channels = view.model.image_shape
+    encoder, decoder = halves
+    draws = prior_draws(view)
+    labels = None
+    if view.labels is not None:
+        labels = add(f"{name}/labels.bin", _labels(view))
+    return {
+        "id": name,
+        "title": view.title,
+        "preset": view.config.preset,
+        "variational": view.is_variational,
+        "latent_dim": view.latent_dim,
+        "image": {"height": height, "width": width, "channels": channels},
+        "classes": _classes(view),
+        "encoder": {
+            **add(f"{name}/encoder.onnx", encoder.data),
+            "input": encoder.input,
+            "outputs": list(encoder.outputs),
+        },
+        "decoder": {
+            **add(f"{name}/decoder.onnx", decoder.data),
+            "input": decoder.input,
+            "output": decoder.outputs[0],
+        },
+        "points": {
+            "count": len(view.mu),
+            "split": view.split,
+            "mu": add_latents(f"{name}/mu.bin", view.mu),
+            "log_var": None
+            if view.log_var is None
+            else add_latents(f"{name}/log_var.bin", view.log_var),
+            "labels": labels,
+            **_thumbnails(view.images, add),
+        },
+        "prior": {
+            **described_prior(view, draws),
+            "draws": {**add_latents(f"{name}/prior.bin", draws), "count": len(draws)},
+        },
+        "kl_per_dimension": kl_per_dimension(view),
+        "principal": principal_axes(view.mu),
+        "golden": _golden(name, view, draws, add),
+        "figures": _figures(view),
+        "scorecard": _scorecard(view.run),
+    }
+
+
+def _classes(view: RunView) -> list[dict[str, str]]:
+    if view.labels is None:
+        return []
+    colours = class_colours(len(view.class_names))
+    return [{"name": n, "colour": c} for n, c in zip(view.class_names, colours, strict=True)]
+
+
+def _labels(view: RunView) -> bytes:
+    if len(view.class_names) > NO_LABEL:
+        raise DataError(
+            f"{view.run.path}: the explorer shows at most {NO_LABEL:,} classes, found "
+            f"{len(view.class_names):,}; train on fewer"
+        )
+    return np.asarray(view.labels).astype("<u2").tobytes()
+
+
+def _thumbnails(images: PixelArray, add: Add) -> dict[str, Any]:
+    digest = hashlib.sha256(repr(images.shape).encode())
+    digest.update(np.ascontiguousarray(images).data)
+    same = digest.hexdigest()
+    grid = grid_for(images.shape[1:])
+    return {
+        "thumbnails": {
+            "width": grid.width,
+            "height": grid.height,
+            "columns": grid.columns,
+            "rows": grid.rows,
+            "sheets": [
+                add(f"shared/thumbs-{same[:12]}-{k}.png", png)
+                for k, png in enumerate(sheets(images, grid))
+            ],
+        },
+        "images_sha256": same,
+    }
+
+
+def _golden(name: str, view: RunView, draws: LatentArray, add: Add) -> dict[str, Any]:
+    """What PyTorch makes of five latents and of one image, for the page to compare with.
+
+    An image of other than 1 or 3 channels cannot be read back from its thumbnail.
+    """
+    latents = golden_latents(view, draws)
+    readable = view.model.image_shape[2] in (1, 3)
+    return {
+        "latents": floats(latents),
+        "images": add(f"{name}/golden.bin", decoded(view, latents).astype("<f4").tobytes()),
+        "image_index": 0 if readable else None,
+        "mu": floats(view.mu[0]) if readable else None,
+        "tolerance": GOLDEN_TOLERANCE,
+    }
+
+
+def _figures(view: RunView) -> dict[str, Any]:
+    result = view.result
+    return {
+        "epochs": result["epochs"],
+        "images": result["train"].get("images"),
+        "seconds": result["seconds"],
+        "loss": {key: view.losses[key] for key in ("mse", "rate_nats", "loss_article")},
+    }
+
+
+def _scorecard(run: Run) -> Any:
+    """The run's scorecard, if it stands there; numbers that are none become null."""
+    file = run.path / "scorecard.json"
+    if not file.is_file():
+        return None
+    try:
+        return json.loads(file.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+    except ValueError as error:
+        raise RunError(f"{file}: cut short or damaged ({error}); make it again") from error

@@ -1,0 +1,112 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from reparam.evaluation import encode
+from reparam.explorer import built
+from reparam.training import Run
+
+from .conftest import train_tiny
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A page that stands in for the built one."""
+    folder = tmp_path / "page"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text('<script type="module" src="assets/a.js"></script>')
+    (folder / "assets" / "a.js").write_text("1")
+    (folder / "single.html").write_text("<!doctype html><!--BUNDLE-->")
+    monkeypatch.setattr(built, "PAGE", folder)
+    return folder
+
+
+def test_onnx_of_one_run_computes_its_latents(reparam, vae_run, tmp_path) -> None:
+    said = reparam("export", vae_run, "--onnx", tmp_path / "onnx")
+    assert said.status == 0, said.err
+    assert said.out == f"{tmp_path / 'onnx'}\n"
+    for half in ("encoder", "decoder"):
+        (line,) = [line for line in said.err.splitlines() if f"vae {half}:" in line]
+        assert float(line.split("PyTorch's by ")[1].split()[0]) <= 1e-5
+    files = {path.name for path in (tmp_path / "onnx").iterdir()}
+    assert files == {"encoder.onnx", "decoder.onnx"}
+    run = Run.open(vae_run)
+    images = run.images().split_images("test")
+    encoder = onnxruntime.InferenceSession(tmp_path / "onnx" / "encoder.onnx")
+    x = images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    mu, _ = encoder.run(["mu", "log_var"], {"images": x})
+    np.testing.assert_allclose(mu, encode(run.load_model(), images), atol=1e-5)
+
+
+def test_two_runs_everywhere_at_once(reparam, ae_run, vae_run, page, tmp_path) -> None:
+    site, one, onnx = tmp_path / "site", tmp_path / "one.html", tmp_path / "onnx"
+    args = ("export", ae_run, vae_run, "--onnx", onnx, "--site", site, "--single-file", one)
+    said = reparam(*args)
+    assert said.status == 0, said.err
+    assert said.out.splitlines() == [str(onnx), str(site), str(one)]
+    found = {p.relative_to(onnx).as_posix() for p in onnx.rglob("*.onnx")}
+    assert found == {f"{run}/{half}coder.onnx" for run in ("ae", "vae") for half in ("en", "de")}
+    assert (site / "assets" / "a.js").read_text() == "1"
+    assert not (site / "single.html").exists()
+    manifest = json.loads((site / "data" / "manifest.json").read_text())
+    assert [run["title"] for run in manifest["runs"]] == ["AE", "VAE"]
+    assert manifest["source"] == "shapes.npz"  # the file's name, not where it lies
+    listed = {p.relative_to(site).as_posix() for p in (site / "data").rglob("*") if p.is_file()}
+    text = one.read_text()
+    inlined = json.loads(text[text.index(">", text.index("<script")) + 1 : text.index("</script>")])
+    assert set(inlined) == listed
+
+    before = {p: p.read_bytes() for p in site.rglob("*") if p.is_file()}
+    assert "exists already" in reparam(*args[:3], "--single-file", one).err
+    assert "holds results already" in reparam(*args[:3], "--site", site).err
+    assert reparam(*args, "--overwrite").status == 0
+    assert before == {p: p.read_bytes() for p in site.rglob("*") if p.is_file()}
+
+
+def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, tmp_path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("mine")
+    other = tmp_path / "other"
+    (other / "data").mkdir(parents=True)
+    (other / "index.html").write_text("somebody else's site")
+    (other / "data" / "manifest.json").write_text('{"name": "another"}')
+    cases = [
+        (
+            ("--site", mine, "--overwrite"),
+            "other files ('letter.txt'); choose another --site",
+        ),
+        (("--onnx", mine, "--overwrite"), "choose another --onnx"),
+        (("--site", other, "--overwrite"), "holds other files"),
+        (("--site", mine / "letter.txt"), "a file stands where the folder should be"),
+        (("--single-file", mine), "ends in .html"),
+        (("--single-file", tmp_path / "one.txt"), "found .txt"),
+        ((), "give --onnx DIR, --site DIR or --single-file FILE"),
+        (("--site", tmp_path / "new", "--images", "0"), "images must be 1 or more, found 0"),
+        ((vae_run, vae_run, "--site", tmp_path / "new"), "one run or two, found 3"),
+    ]
+    for more, message in cases:
+        assert message in refused("export", vae_run, *more)
+    assert "one run or two, found none" in refused("export", "--site", tmp_path / "new")
+    assert (mine / "letter.txt").read_text() == "mine"
+    assert (other / "index.html").read_text() == "somebody else's site"
+    assert not (tmp_path / "new").exists()
+
+
+def test_without_the_page_it_says_what_to_run(refused, vae_run, page, tmp_path) -> None:
+    (page / "index.html").unlink()
+    for option, name in (("--site", "site"), ("--single-file", "one.html")):
+        said = refused("export", vae_run, option, tmp_path / name)
+        assert "run `make page`" in said
+        assert "npm" in said
+    assert "make page" in refused("explore", vae_run)
+
+
+def test_an_unfinished_run_says_how_to_go_on(refused, shapes_file, tmp_path) -> None:
+    run = train_tiny(shapes_file, tmp_path / "run", "ae")
+    (run / "result.json").unlink()
+    assert "reparam resume" in refused("export", run, "--onnx", tmp_path / "onnx")
+    assert not (tmp_path / "onnx").exists()

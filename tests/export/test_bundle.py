@@ -1,0 +1,239 @@
+"""The explorer's bundle says what Python says."""
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+
+from reparam.data import ImageSet
+from reparam.errors import ConfigError, RunError
+from reparam.evaluation import decode, posterior_parameters, sample_latents
+from reparam.export.bundle import MANIFEST, Bundle, make_bundle
+from reparam.training import Run
+
+from .conftest import CLASSES, Finished
+
+
+def manifest(bundle: Bundle) -> dict[str, Any]:
+    return json.loads(bundle.files[MANIFEST])
+
+
+def values(bundle: Bundle, entry: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
+    """A quantised array as the page reads it."""
+    steps = np.frombuffer(bundle.files[entry["file"]], "<u2").reshape(shape)
+    low, high = np.array(entry["low"]), np.array(entry["high"])
+    return low + (high - low) * steps / 65535
+
+
+def half_step(entry: dict[str, Any]) -> np.ndarray:
+    return (np.array(entry["high"]) - np.array(entry["low"])) / 65535 * 0.501 + 1e-7
+
+
+def held_out(run: Run) -> tuple[ImageSet, np.ndarray]:
+    images = run.images()
+    return images, images.splits["test"]
+
+
+@pytest.fixture(scope="module")
+def both(finished: Finished) -> tuple[Bundle, list[Run]]:
+    runs = [finished("ae"), finished("vae")]
+    return make_bundle(runs), runs
+
+
+def entries(value: Any) -> list[dict[str, Any]]:
+    """Every mapping in the manifest that describes a file."""
+    if isinstance(value, dict):
+        mine = [value] if "file" in value else []
+        return mine + [e for v in value.values() for e in entries(v)]
+    return [e for v in value for e in entries(v)] if isinstance(value, list) else []
+
+
+def test_every_file_is_listed_with_its_size_and_hash(both) -> None:
+    bundle, _ = both
+    listed = entries(manifest(bundle))
+    assert {entry["file"] for entry in listed} == set(bundle.files) - {MANIFEST}
+    for entry in listed:
+        data = bundle.files[entry["file"]]
+        assert entry["bytes"] == len(data)
+        assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_points_are_the_encoders(both) -> None:
+    bundle, runs = both
+    for run, entry in zip(runs, manifest(bundle)["runs"], strict=True):
+        images, index = held_out(run)
+        model = run.load_model()
+        points = entry["points"]
+        assert (points["count"], points["split"]) == (len(index), "test")
+        expected = posterior_parameters(model, images.images[index])
+        assert entry["variational"] == (set(expected) == {"mu", "log_var"})
+        assert entry["encoder"]["outputs"] == list(expected)
+        for name, theirs in expected.items():
+            coded = points[name]
+            found = values(bundle, coded, theirs.shape)
+            # Of one thread here and one there: a sum's last digits at most.
+            assert (np.abs(found - theirs) <= half_step(coded) + 1e-5 * np.abs(theirs)).all()
+        labels = np.frombuffer(bundle.files[points["labels"]["file"]], "<u2")
+        np.testing.assert_array_equal(labels, images.labels[index])
+
+
+def test_thumbnails_are_the_images_and_both_runs_share_them(both) -> None:
+    bundle, runs = both
+    images, index = held_out(runs[0])
+    first, second = (entry["points"] for entry in manifest(bundle)["runs"])
+    assert first["images_sha256"] == second["images_sha256"]
+    thumbs = first["thumbnails"]
+    assert thumbs == second["thumbnails"]
+    assert (thumbs["height"], thumbs["width"]) == images.image_shape[:2]
+    (sheet,) = thumbs["sheets"]
+    pixels = np.asarray(Image.open(io.BytesIO(bundle.files[sheet["file"]])))
+    for i, image in enumerate(images.images[index]):
+        row, column = divmod(i, thumbs["columns"])
+        top, left = row * thumbs["height"], column * thumbs["width"]
+        cut = pixels[top : top + thumbs["height"], left : left + thumbs["width"]]
+        np.testing.assert_array_equal(cut, image[:, :, 0])
+
+
+def test_golden_images_and_the_models_in_the_bundle(both) -> None:
+    bundle, runs = both
+    for run, entry in zip(runs, manifest(bundle)["runs"], strict=True):
+        model, golden = run.load_model(), entry["golden"]
+        latents = np.array(golden["latents"], np.float32)
+        assert latents.shape == (5, model.latent_dim)
+        shape = (5, 1, 9, 7)
+        pixels = np.frombuffer(bundle.files[golden["images"]["file"]], "<f4").reshape(shape)
+        expected = decode(model, latents).transpose(0, 3, 1, 2)
+        np.testing.assert_allclose(pixels, expected, atol=1e-6)
+        decoder = onnxruntime.InferenceSession(bundle.files[entry["decoder"]["file"]])
+        names = [entry["decoder"]["output"]]
+        (found,) = decoder.run(names, {entry["decoder"]["input"]: latents})
+        np.testing.assert_allclose(found, pixels, atol=1e-5)
+        images, index = held_out(run)
+        image = images.images[index[[golden["image_index"]]]]
+        encoder = onnxruntime.InferenceSession(bundle.files[entry["encoder"]["file"]])
+        x = image.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+        mu = encoder.run(["mu"], {entry["encoder"]["input"]: x})[0][0]
+        np.testing.assert_allclose(mu, golden["mu"], atol=1e-5 * max(1, np.abs(mu).max()))
+
+
+def test_the_prior_and_its_moments(both) -> None:
+    bundle, runs = both
+    ae, vae = manifest(bundle)["runs"]
+    assert (ae["prior"]["kind"], vae["prior"]["kind"]) == ("box", "standard-normal")
+    for run, entry in zip(runs, (ae, vae), strict=True):
+        prior, model = entry["prior"], run.load_model()
+        draws = values(bundle, prior["draws"], (prior["draws"]["count"], 2))
+        expected = sample_latents(model, 4096, 0)
+        assert (np.abs(draws - expected) <= half_step(prior["draws"])).all()
+        # Within five standard errors, of draws that are always the same ones.
+        spread = np.sqrt(np.diag(prior["covariance"]))
+        assert (np.abs(draws.mean(0) - prior["mean"]) < 5 * spread / 64).all()
+        np.testing.assert_allclose(draws.std(0), spread, rtol=0.06)
+    low, high = np.array(ae["prior"]["low"]), np.array(ae["prior"]["high"])
+    inside = values(bundle, ae["prior"]["draws"], (4096, 2))
+    assert (inside >= low).all()
+    assert (inside <= high).all()
+    assert vae["prior"]["low"] is None
+    np.testing.assert_array_equal(vae["prior"]["covariance"], np.eye(2))
+
+
+def test_kl_of_each_dimension_adds_up_to_the_rate(both) -> None:
+    bundle, runs = both
+    ae, vae = manifest(bundle)["runs"]
+    assert ae["kl_per_dimension"] is None
+    images, index = held_out(runs[1])
+    model = runs[1].load_model()
+    x = torch.from_numpy(images.images[index]).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        q = model.posterior(x)
+        rate = model.prior.kl(q, q.mean).mean().item()
+    assert sum(vae["kl_per_dimension"]) == pytest.approx(rate, rel=1e-4)
+
+
+def test_principal_axes(finished: Finished) -> None:
+    run = finished("vae", latent_dim=5)
+    bundle = make_bundle([run])
+    (entry,) = manifest(bundle)["runs"]
+    found, axes = entry["principal"], np.array(entry["principal"]["axes"])
+    np.testing.assert_allclose(axes @ axes.T, np.eye(5), atol=1e-7)
+    assert found["variances"] == sorted(found["variances"], reverse=True)
+    mu = values(bundle, entry["points"]["mu"], (entry["points"]["count"], 5))
+    along = (mu - found["mean"]) @ axes.T
+    np.testing.assert_allclose(
+        np.cov(along.T, ddof=0), np.diag(found["variances"]), atol=1e-3 * found["variances"][0]
+    )
+
+
+def test_names_of_classes_stay_data(both) -> None:
+    bundle, _ = both
+    for entry in manifest(bundle)["runs"]:
+        assert tuple(c["name"] for c in entry["classes"]) == CLASSES
+        assert len({c["colour"] for c in entry["classes"]}) == len(CLASSES)
+
+
+def test_identifiers_may_stand_in_an_address_and_differ(both) -> None:
+    bundle, runs = both
+    assert [run.path.name for run in runs] == ["My run!", "My run!"]
+    assert [entry["id"] for entry in manifest(bundle)["runs"]] == ["my-run", "my-run-2"]
+
+
+def test_without_labels_and_with_channels_that_no_picture_has(finished: Finished) -> None:
+    run = finished("ae", shape=(6, 8, 2))
+    (entry,) = manifest(make_bundle([run]))["runs"]
+    assert entry["golden"]["image_index"] is None
+    assert entry["image"]["channels"] == 2
+
+
+def test_fewer_images(finished: Finished) -> None:
+    run = finished("vae")
+    bundle = make_bundle([run], images=5)
+    (entry,) = manifest(bundle)["runs"]
+    assert entry["points"]["count"] == 5
+    with pytest.raises(ConfigError, match="images must be 1 or more, found 0"):
+        make_bundle([run], images=0)
+
+
+def test_a_scorecard_goes_along_and_a_damaged_one_is_refused(finished: Finished) -> None:
+    run = finished("vae", latent_dim=3)
+    file = run.path / "scorecard.json"
+    file.write_text('{"schema": 1, "judge": {"counts": [3, NaN]}}')
+    try:
+        (entry,) = manifest(make_bundle([run]))["runs"]
+        assert entry["scorecard"] == {"schema": 1, "judge": {"counts": [3, None]}}
+        file.write_text('{"schema": 1, "judge"')
+        with pytest.raises(RunError, match=r"scorecard.json: cut short or damaged"):
+            make_bundle([run])
+    finally:
+        file.unlink()
+
+
+PRINT_HASHES = """
+import hashlib, sys, torch
+from pathlib import Path
+from reparam.export.bundle import make_bundle
+from reparam.training import Run
+torch.set_num_threads(int(sys.argv[1]))
+files = make_bundle([Run.open(Path(p)) for p in sys.argv[2:]]).files
+for name, data in files.items():
+    print(name, hashlib.sha256(data).hexdigest())
+assert torch.get_num_threads() == int(sys.argv[1])
+"""
+
+
+def test_another_process_with_other_threads_writes_the_same_bytes(both) -> None:
+    bundle, runs = both
+    paths = [str(run.path) for run in runs]
+    command = [sys.executable, "-c", PRINT_HASHES, "2", *paths]
+    root = Path(__file__).parents[2]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root).stdout
+    mine = {name: hashlib.sha256(data).hexdigest() for name, data in bundle.files.items()}
+    assert dict(line.rsplit(" ", 1) for line in said.splitlines()) == mine

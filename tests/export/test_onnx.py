@@ -1,0 +1,167 @@
+"""The exported halves compute what the model computes, for every kind of network."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reparam.errors import ParityError
+from reparam.evaluation import as_floats
+from reparam.export.onnx import export_onnx
+
+from .conftest import untrained
+
+TOLERANCE = 1e-5
+
+
+def session(data: bytes) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+
+
+def check_parity(preset: str, shape: tuple[int, int, int], **options: Any) -> None:
+    """Encoder and decoder against PyTorch, in batches of 1, 2, 7 and 400."""
+    with tempfile.TemporaryDirectory() as folder:
+        run, model, pixels = untrained(Path(folder) / "run", preset, shape, **options)
+        encoder, decoder = export_onnx(run, model, pixels)
+    images = as_floats(pixels).transpose(0, 3, 1, 2)
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 7, 400):
+        x = np.ascontiguousarray(images[rng.integers(0, len(images), size)])
+        z = rng.normal(0, 2, (size, model.latent_dim)).astype(np.float32)
+        with torch.no_grad():
+            parameters = model.encoder(torch.from_numpy(x))
+            decoded = model.decode(torch.from_numpy(z)).clamp(0, 1).numpy()
+        found = session(encoder.data).run(list(encoder.outputs), {"images": x})
+        assert encoder.outputs == tuple(parameters)
+        for name, theirs in zip(encoder.outputs, found, strict=True):
+            ours = parameters[name].numpy()
+            np.testing.assert_allclose(theirs, ours, atol=TOLERANCE * max(1, np.abs(ours).max()))
+        (theirs,) = session(decoder.data).run(["images"], {"latents": z})
+        assert theirs.min() >= 0
+        assert theirs.max() <= 1
+        np.testing.assert_allclose(theirs, decoded, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("preset", ["ae", "vae", "ae-functional"])
+def test_presets_agree_with_pytorch(preset: str) -> None:
+    sizes = {
+        "decoder_filters": [6, 4, 4, 4],
+        "decoder_kernels": [3] * 5,
+        "decoder_strides": [1, 2, 1, 1, 1],
+    }
+    check_parity(preset, (12, 12, 1), **(sizes if preset == "ae-functional" else {}))
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((7, 9, 3), {"output_activation": "linear", "batch_norm": True, "decoder_kernels": [4, 3]}),
+        ((11, 5, 1), {"output_activation": "tanh", "batch_norm": True, "latent_dim": 5}),
+    ],
+)
+def test_odd_sizes_colour_and_outputs_beyond_one(
+    shape: tuple[int, int, int], options: dict[str, Any]
+) -> None:
+    check_parity("ae", shape, **options)
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(
+    height=st.integers(4, 11),
+    width=st.integers(4, 11),
+    channels=st.integers(1, 4),
+    kernel=st.integers(1, 5),
+    stride=st.integers(1, 3),
+    output=st.sampled_from(["sigmoid", "tanh", "linear"]),
+    batch_norm=st.booleans(),
+    order=st.sampled_from(["norm-act", "act-norm"]),
+    latent_dim=st.integers(1, 5),
+)
+def test_any_network_agrees_with_pytorch(
+    height: int,
+    width: int,
+    channels: int,
+    kernel: int,
+    stride: int,
+    output: str,
+    batch_norm: bool,
+    order: str,
+    latent_dim: int,
+) -> None:
+    check_parity(
+        "vae",
+        (height, width, channels),
+        encoder_kernels=[3, kernel],
+        encoder_strides=[1, stride],
+        decoder_kernels=[kernel, 3],
+        decoder_strides=[stride, 1],
+        output_activation=output,
+        batch_norm=batch_norm,
+        encoder_order=order,
+        decoder_order=order,
+        latent_dim=latent_dim,
+    )
+
+
+def test_what_a_file_says_of_itself(tmp_path: Path) -> None:
+    run, model, pixels = untrained(tmp_path / "run", "vae", (10, 8, 3), latent_dim=4)
+    encoder, decoder = export_onnx(run, model, pixels)
+    for half in (encoder, decoder):
+        onnx.checker.check_model(onnx.load_from_string(half.data), full_check=True)
+        # Neither the machine's folders nor the lines of our code.
+        assert str(tmp_path).encode() not in half.data
+        assert b".py" not in half.data
+        assert half.difference <= TOLERANCE
+    opened = session(encoder.data)
+    facts = opened.get_modelmeta().custom_metadata_map
+    assert json.loads(facts["reparam.shapes"]) == {
+        "images": ["B", 3, 10, 8],
+        "mu": ["B", 4],
+        "log_var": ["B", 4],
+    }
+    assert facts["reparam.image_range"] == "[0, 1]"
+    assert facts["reparam.part"] == "encoder"
+    assert [(i.name, i.shape) for i in opened.get_inputs()] == [("images", ["batch", 3, 10, 8])]
+    (image,) = session(decoder.data).get_outputs()
+    assert (image.name, image.shape) == ("images", ["batch", 3, 10, 8])
+
+
+@pytest.mark.parametrize("filters", [6, 48])  # the exporter pads small kernels by itself
+def test_kernels_are_exported_in_their_own_size(tmp_path: Path, filters: int) -> None:
+    """PyTorch needs a row of zeros to cut both ends alike; ONNX does not."""
+    options = {"encoder_filters": [4, filters], "decoder_filters": [filters]}
+    run, model, pixels = untrained(tmp_path / "run", "ae", (8, 8, 1), **options)
+    _, decoder = export_onnx(run, model, pixels)
+    graph = onnx.load_from_string(decoder.data).graph
+    kinds = [node.op_type for node in graph.node]
+    assert "Pad" not in kinds
+    assert kinds.count("ConvTranspose") == 2
+    kernels = {
+        tuple(a.ints) for node in graph.node for a in node.attribute if a.name == "kernel_shape"
+    }
+    assert kernels == {(3, 3)}
+    used = {name for node in graph.node for name in node.input}
+    assert {value.name for value in graph.initializer} <= used
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
+    run, model, pixels = untrained(tmp_path / "run", "vae", (8, 8, 1))
+    first, second = export_onnx(run, model, pixels), export_onnx(run, model, pixels)
+    assert [half.data for half in first] == [half.data for half in second]
+
+
+def test_a_model_that_computes_no_numbers_is_refused(tmp_path: Path) -> None:
+    run, model, pixels = untrained(tmp_path / "run", "vae", (8, 8, 1))
+    with torch.no_grad():
+        model.decoder.dense.bias[0] = torch.nan
+    with pytest.raises(ParityError, match=r"decoder must agree .* found a difference of nan"):
+        export_onnx(run, model, pixels)

@@ -34,10 +34,8 @@ DECODES = 300
 MOVES = 120
 CHROMIUM = (
     "--no-sandbox",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
+    "--disable-gpu",
     "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
 )
 Files = dict[str, bytes]
 Round = dict[str, float]

@@ -18,10 +18,8 @@ from .driver import Explorer
 
 CHROMIUM = (
     "--no-sandbox",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
+    "--disable-gpu",
     "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
 )
 """WebGL without a graphics card, and Chromium as root in a container."""
 

@@ -59,6 +59,9 @@ export interface CloudLook {
 }
 
 export class Cloud {
+  // Drawn apart and copied: a canvas of WebGL on the page is read back for every frame of the page
+  // where there is no graphics card, also when only the pointer's marks have moved.
+  private readonly sheet = document.createElement("canvas");
   private readonly gl: WebGL2RenderingContext;
   private readonly program: WebGLProgram;
   private readonly buffers: Record<"place" | "label" | "caught", WebGLBuffer>;
@@ -66,8 +69,8 @@ export class Cloud {
   private selecting = false;
 
   /** Throws where the browser has no WebGL 2. */
-  constructor(canvas: HTMLCanvasElement) {
-    const gl = canvas.getContext("webgl2", { alpha: true, antialias: false });
+  constructor() {
+    const gl = this.sheet.getContext("webgl2", { alpha: true, antialias: false });
     if (!gl) throw new Error("no WebGL 2");
     this.gl = gl;
     this.program = link(gl);
@@ -106,8 +109,11 @@ export class Cloud {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, COLOURS, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
   }
 
-  draw(view: View, size: Size, look: CloudLook): void {
-    const { gl } = this;
+  draw(context: CanvasRenderingContext2D, view: View, size: Size, look: CloudLook): void {
+    const { gl, sheet } = this;
+    const { width, height } = context.canvas;
+    if (sheet.width !== width) sheet.width = width;
+    if (sheet.height !== height) sheet.height = height;
     const uniform = (name: string) => gl.getUniformLocation(this.program, name);
     gl.viewport(0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight);
     gl.clearColor(0, 0, 0, 0);
@@ -121,6 +127,8 @@ export class Cloud {
       gl.uniform1i(uniform("front"), front);
       gl.drawArrays(gl.POINTS, 0, this.count);
     }
+    context.clearRect(0, 0, width, height);
+    context.drawImage(sheet, 0, 0);
   }
 
   private attribute(name: string, parts: number, type: number): WebGLBuffer {

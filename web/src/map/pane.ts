@@ -143,7 +143,7 @@ export class Pane {
 
   private openCloud(): Cloud | null {
     try {
-      return new Cloud(this.layers.points);
+      return new Cloud();
     } catch {
       this.explorer.banner.show(new Problem("webgl"));
       return null;
@@ -258,7 +258,8 @@ export class Pane {
     // Over a decoded background the points step back.
     const behind = this.explorer.store.state.background === "off" ? 1 : 0.45;
     this.opacity = behind * densityOpacity(visible, diameter);
-    this.cloud!.draw(view, size, { size: diameter, opacity: this.opacity, ratio });
+    const context = this.layers.points.getContext("2d")!;
+    this.cloud!.draw(context, view, size, { size: diameter, opacity: this.opacity, ratio });
     this.pointsShown ??= performance.now();
   }
 }

@@ -8,6 +8,7 @@ import { type Size, toScreen } from "./camera";
 import { quantileTiles, type Tile, windowTiles } from "./grid";
 
 const KEPT = 4000;
+const BETWEEN = 120; // ms
 
 export interface Finished {
   decoded: number;
@@ -87,6 +88,7 @@ export class Manifold {
     const latents = Float32Array.from(wanted.flatMap((tile) => frame.at(tile.x, tile.y, z)));
     const size = run.entry.image.height * run.entry.image.width * run.entry.image.channels;
     const painting: Promise<void>[] = [];
+    let painted = performance.now();
     const whole = await this.explorer.pool.decodeMany(
       run.entry,
       latents,
@@ -98,7 +100,11 @@ export class Manifold {
             createImageBitmap(data).then((bitmap) => void this.cache.set(key, bitmap)),
           );
         }
-        this.repaint();
+        // Painting takes the time of decoding: not after each part.
+        if (performance.now() - painted > BETWEEN) {
+          painted = performance.now();
+          this.repaint();
+        }
       },
       signal,
     );

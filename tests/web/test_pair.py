@@ -12,6 +12,9 @@ from .driver import Explorer, ink
 def test_the_same_test_image_is_marked_in_both(demo: Explorer) -> None:
     demo.page.click(".compare")
     demo.until("reparam.runs().length === 2 && reparam.state().pair === 'ae'")
+    # At once, before anything is moved.
+    index = demo.read("reparam.nearest('vae').index")
+    demo.until("reparam.nearest('ae').index === argument", index)
     for run, other, place in (("vae", "ae", [1.0, 0.5]), ("ae", "vae", [2.0, -3.0])):
         demo.hover(run, place)
         index = demo.read("reparam.nearest(argument).index", run)

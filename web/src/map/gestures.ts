@@ -23,6 +23,7 @@ interface Finger {
 }
 
 const STILL = 6; // px that a tap may wander
+const RAW_EVERY = 8; // ms: a mouse may report a thousand times a second
 const DOUBLE = 350; // ms between the taps of a double tap
 
 export function listenGestures(element: HTMLElement, meant: Gestures): void {
@@ -44,6 +45,15 @@ export function listenGestures(element: HTMLElement, meant: Gestures): void {
     fingers.set(event.pointerId, { x, y, fromX: x, fromY: y, moved: false, draws, touch });
     pinched = fingers.size > 1;
     if (draws) meant.stroke(x, y, "start");
+  });
+
+  // Moves come with the frames; raw ones at once, so that the image is decoded when the frame is due.
+  let lastRaw = -Infinity;
+  element.addEventListener("pointerrawupdate", (event) => {
+    const { pointerType, pointerId, timeStamp } = event as PointerEvent;
+    if (fingers.has(pointerId) || pointerType === "touch" || timeStamp - lastRaw < RAW_EVERY) return;
+    lastRaw = timeStamp;
+    meant.point(...place(event as PointerEvent), false);
   });
 
   element.addEventListener("pointermove", (event) => {

@@ -179,6 +179,8 @@ export class Pane {
   go(x: number, y: number, pinned?: boolean): void {
     const { explorer, run } = this;
     const z = explorer.frame(run).at(...this.place(x, y), explorer.z(run));
+    // A raw move and the frame's move say the same place.
+    if (pinned === undefined && explorer.z(run).every((v, i) => v === z[i])) return;
     explorer.moveTo(run, z, pinned === undefined ? {} : { pinned });
   }
 

@@ -145,8 +145,8 @@ function drawAxes(
   context.strokeStyle = palette.line;
   context.lineWidth = 1;
   context.beginPath();
-  const across = ticks(x0, x1, size.width / 110);
-  const up = ticks(y0, y1, size.height / 90);
+  const across = ticks(x0, x1, Math.max(4, size.width / 110));
+  const up = ticks(y0, y1, Math.max(4, size.height / 90));
   for (const x of across) {
     const [sx] = toScreen(view, size, x, 0);
     context.moveTo(Math.round(sx) + 0.5, size.height);

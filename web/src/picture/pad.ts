@@ -3,7 +3,7 @@ import { el } from "../ui/dom";
 import type { Ink } from "./mnist";
 
 const SIDE = 280;
-const BRUSH = 22;
+const BRUSH = 26; // of 280: about as thick as in MNIST once the digit is fitted into 20 × 20
 
 export class Pad {
   readonly canvas = el("canvas", { class: "pad", width: SIDE, height: SIDE, tabindex: 0 });

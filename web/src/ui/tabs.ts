@@ -40,7 +40,10 @@ export class Tabs {
         panels[key].hidden = !chosen;
       });
       const tab = tabs[keys.indexOf(panel)];
-      if (tab.offsetParent) list.scrollLeft = tab.offsetLeft - list.clientWidth / 2 + tab.clientWidth / 2;
+      // Once it has a place: the first time the page is not put together yet.
+      requestAnimationFrame(() => {
+        list.scrollLeft = tab.offsetLeft - list.clientWidth / 2 + tab.clientWidth / 2;
+      });
     });
   }
 }

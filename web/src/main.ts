@@ -56,6 +56,8 @@ async function open(): Promise<void> {
   loading.remove();
   root.append(app.root);
   const ready = new Promise<number>((resolve) => {
+    // A quick engine may have been done while the page was put together.
+    if (explorer.decoded.size > 0) resolve(performance.now());
     explorer.onDecoded(() => resolve(performance.now()));
   });
   expose(explorer, app, ready);

@@ -3,7 +3,7 @@ VENV   ?= .venv
 BENCH  ?= .venv-bench
 BIN    := $(VENV)/bin
 
-.PHONY: install demo page test test-slow lint bench clean
+.PHONY: install demo page test test-slow test-web lint bench clean
 
 # One stamp per environment: it is remade when the pins or the project's own metadata change.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -26,10 +26,15 @@ lint: install
 	$(BIN)/lint-imports --no-cache
 
 test: lint  ## lint, types, import rules and the test suite
-	$(BIN)/python -m pytest -m "not slow" --numprocesses auto
+	$(BIN)/python -m pytest -m "not slow and not web" --numprocesses auto
 
 test-slow: install  ## the tests that take minutes
-	OMP_NUM_THREADS=$$(nproc 2>/dev/null || echo 2) $(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=$$(nproc 2>/dev/null || echo 2) $(BIN)/python -m pytest -m "slow and not web"
+
+# Playwright drives the Chromium of the system: on Debian, apt-get install chromium.
+test-web: install  ## the explorer's page, built by npm, in a real Chromium
+	$(BIN)/python hatch_build.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m web
 
 # What the benchmarks compare with (TensorFlow, Lightning, pythae) stays out of the normal environment.
 $(BENCH)/.installed: pyproject.toml constraints.txt

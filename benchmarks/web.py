@@ -1,0 +1,194 @@
+"""How quick the explorer's page is: decoding, pointer to paint, the grid, the first points.
+
+    reparam export runs/demo/ae runs/demo/vae --site runs/site
+    python benchmarks/web.py runs/site [--times 5]
+
+Opens the site in headless Chromium, from a server on this machine, a new browser each round, and
+writes the table into benchmarks/RESULTS.md. The page with 70,000 points is the same site with its
+points repeated, a little moved.
+"""
+
+import argparse
+import gzip
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import statistics
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import describe
+from playwright.sync_api import Page, sync_playwright
+from results import spread, write_section
+from web_page import DECODE, GRID, POINTER, READY
+
+from reparam.explorer import ExplorerServer
+
+POINTS = 70_000
+DECODES = 300
+MOVES = 120
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--enable-unsafe-swiftshader",
+)
+Files = dict[str, bytes]
+Round = dict[str, float]
+
+
+def with_points(files: Files, count: int) -> Files:
+    """The site with ``count`` points in its last run: its own again and again, a little moved."""
+    manifest = json.loads(files["data/manifest.json"])
+    run = manifest["runs"][-1]
+    points, d = run["points"], run["latent_dim"]
+    times = -(-count // points["count"])
+    rng = np.random.default_rng(0)
+    codes = np.frombuffer(files[points["mu"]["file"]], "<u2").reshape(-1, d)
+    moved = np.tile(codes, (times, 1))[:count] + rng.normal(0, 600, (count, d))
+    changed = dict(files)
+
+    def put(entry: dict[str, Any], name: str, data: bytes) -> None:
+        changed[name] = data
+        digest = hashlib.sha256(data).hexdigest()
+        entry.update(file=name, bytes=len(data), sha256=digest)
+
+    put(points["mu"], "data/many-mu.bin", moved.clip(0, 65535).astype("<u2").tobytes())
+    if points["labels"]:
+        labels = np.frombuffer(files[points["labels"]["file"]], "<u2")
+        put(points["labels"], "data/many-labels.bin", np.tile(labels, times)[:count].tobytes())
+    if points["log_var"]:
+        codes = np.frombuffer(files[points["log_var"]["file"]], "<u2").reshape(-1, d)
+        data = np.tile(codes, (times, 1))[:count].tobytes()
+        put(points["log_var"], "data/many-log-var.bin", data)
+    points["count"] = count
+    manifest["runs"] = [run]
+    changed["data/manifest.json"] = json.dumps(manifest).encode()
+    return changed
+
+
+def opened(page: Page, address: str) -> Page:
+    page.goto(address)
+    page.evaluate(READY)
+    return page
+
+
+def measure(address: str, publish: Any, few: Files, many: Files, run: str) -> Round:
+    """One round in a new browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=list(CHROMIUM))
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        publish(few)
+        page = opened(context.new_page(), f"{address}#run={run}&panel=look")
+        begun = page.evaluate("reparam.timings()")
+        decode = page.evaluate(DECODE, [run, DECODES])
+        grid = page.evaluate(GRID, run)
+        page.close()
+        publish(many)
+        page = opened(context.new_page(), f"{address}#run={run}&panel=look")
+        crowded = page.evaluate("reparam.timings()")
+        page.evaluate(POINTER[0], run)
+        box = page.locator(".map").bounding_box()
+        assert box
+        for i in range(MOVES):
+            turn = 2 * np.pi * i / MOVES
+            x = box["x"] + box["width"] * (0.5 + 0.35 * np.cos(turn))
+            page.mouse.move(x, box["y"] + box["height"] * (0.5 + 0.35 * np.sin(2 * turn)))
+            page.wait_for_timeout(40)
+        pointer = page.evaluate(POINTER[1])
+        browser.close()
+    return {
+        "points": begun["points"],
+        "first": begun["first"],
+        "points, many": crowded["points"],
+        "decode": statistics.median(decode["inside"]),
+        "decode, p95": _p95(decode["inside"]),
+        "round trip": statistics.median(decode["trip"]),
+        "pointer": statistics.median(pointer),
+        "pointer, p95": _p95(pointer),
+        "grid": grid["milliseconds"],
+        "task": grid["longest"],
+    }
+
+
+def _chromium() -> str:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        raise SystemExit("no chromium on the PATH: on Debian, apt-get install chromium")
+    return path
+
+
+def _p95(values: list[float]) -> float:
+    return float(np.percentile(values, 95))
+
+
+def scripts(files: Mapping[str, bytes]) -> float:
+    """Kilobytes of scripts and styles, gzipped; without the WebAssembly runtime."""
+    sources = [data for name, data in files.items() if name.endswith((".js", ".css"))]
+    return sum(len(gzip.compress(data, 9)) for data in sources) / 1000
+
+
+ROWS = (
+    ("points", "points on the screen after the page began, ms", "1000"),
+    ("points, many", f"the same with {POINTS:,} points, ms", "–"),
+    ("first", "first decoded image after the page began, ms", "2000"),
+    ("decode", "one decode, median, ms", "2"),
+    ("decode, p95", "one decode, p95, ms", "6"),
+    ("round trip", "one decode with the way to the worker and back, median, ms", "–"),
+    ("pointer", f"pointer to paint with {POINTS:,} points, median, ms", "–"),
+    ("pointer, p95", f"pointer to paint with {POINTS:,} points, p95, ms", "35"),
+    ("grid", "grid of 400 images, ms", "500"),
+    ("task", "longest task on the main thread meanwhile, ms", "50"),
+)
+
+
+def table(rounds: list[Round], files: Files, where: str, options: argparse.Namespace) -> str:
+    low, high = min(options.loads), max(options.loads)
+    lines = [
+        f"{where}. {len(rounds)} rounds: median (lowest to highest) of the rounds. Processes that "
+        f"wanted a core meanwhile (load average): {low:.1f} to {high:.1f}.",
+        "",
+        "| | measured | allowed |",
+        "| --- | --- | --- |",
+        f"| scripts and styles without the runtime, gzipped, KB | {scripts(files):.1f} | 200 |",
+    ]
+    for key, name, allowed in ROWS:
+        digits = 1 if key.startswith(("decode", "round")) else 0
+        lines.append(f"| {name} | {spread([r[key] for r in rounds], digits)} | {allowed} |")
+    words = ["python", "benchmarks/web.py", "SITE", "--times", str(options.times)]
+    return "\n".join([*lines, "", f"`{shlex.join(words)}`"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("site", type=Path, help="a folder made by reparam export --site")
+    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--print", action="store_true", help="print the table only")
+    options = parser.parse_args()
+    where = describe()
+    site = options.site
+    files = {f.relative_to(site).as_posix(): f.read_bytes() for f in site.rglob("*") if f.is_file()}
+    run = json.loads(files["data/manifest.json"])["runs"][-1]["id"]
+    many = with_points(files, POINTS)
+    server = ExplorerServer(port=0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    rounds = []
+    options.loads = [os.getloadavg()[0]]
+    for _ in range(options.times):
+        rounds.append(measure(server.address, server.publish, files, many, run))
+        options.loads.append(os.getloadavg()[0])
+        print({k: round(v, 1) for k, v in rounds[-1].items()}, flush=True)
+    server.shutdown()
+    text = table(rounds, files, where, options)
+    if options.print:
+        print(text)
+    else:
+        write_section("web", text)
+
+
+if __name__ == "__main__":
+    main()

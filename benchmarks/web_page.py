@@ -1,0 +1,60 @@
+"""What benchmarks/web.py runs inside the page: scripts that measure."""
+
+READY = """async () => {
+    while (!("reparam" in window)) await new Promise((go) => setTimeout(go, 10));
+    await reparam.ready;
+    // The comparison with PyTorch and the second engine's start are done when the page rests.
+    const run = reparam.state().run;
+    while (reparam.golden(run) === null || Number.isNaN(reparam.golden(run)) || !reparam.warm())
+        await new Promise((go) => setTimeout(go, 20));
+    await new Promise((go) => setTimeout(go, 300));
+}"""
+
+DECODE = """async ([run, times]) => {
+    const trip = [];
+    for (let i = 0; i < times; i++) {
+        const began = performance.now();
+        await reparam.decode(run, [[2 * Math.cos(i), 2 * Math.sin(i)]]);
+        trip.push(performance.now() - began);
+    }
+    const inside = reparam.timings().runs.slice(-times).map((r) => r.milliseconds);
+    return { inside, trip };
+}"""
+"""One image at a time: milliseconds inside the runtime, and with the way there and back."""
+
+GRID = """async (run) => {
+    const tasks = [];
+    const watch = new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) tasks.push(entry.duration);
+    });
+    watch.observe({ type: "longtask", buffered: false });
+    document.querySelector('[data-value="quantiles"]').click();
+    while (reparam.background(run)?.decoded !== 400) await new Promise((go) => setTimeout(go, 5));
+    await new Promise((go) => setTimeout(go, 200));
+    watch.disconnect();
+    const { milliseconds } = reparam.background(run);
+    return { milliseconds, longest: Math.max(0, ...tasks) };
+}"""
+"""400 images at the prior's quantiles, from the click; a task below 50 ms counts as 0."""
+
+POINTER = (
+    """(run) => {
+    window.latencies = [];
+    const map = document.querySelector(".map");
+    map.addEventListener("pointermove", (event) => {
+        // The page's own listener came first: this is the z that the move led to.
+        const z = String(reparam.state().z[run]);
+        const look = () => {
+            if (String(reparam.state().z[run]) !== z) return; // a newer move
+            if (String(reparam.decoded(run)?.z) !== z) return void requestAnimationFrame(look);
+            // A message posted in a frame's callback comes after that frame is painted.
+            const channel = new MessageChannel();
+            channel.port1.onmessage = () => latencies.push(performance.now() - event.timeStamp);
+            channel.port2.postMessage(0);
+        };
+        requestAnimationFrame(look);
+    });
+}""",
+    "() => latencies",
+)
+"""From the pointer's own time stamp to the frame that holds the decoded image."""

@@ -1,0 +1,61 @@
+"""The sites that the tests open: the one place that knows how they are made."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Files = Mapping[str, bytes]
+
+
+def command(*words: str | Path) -> None:
+    """Runs reparam as from the shell; what it printed is the message where it fails."""
+    line = [sys.executable, "-P", "-m", "reparam", *map(str, words)]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def demo_runs(work: Path) -> tuple[Path, Path]:
+    """The AE and the VAE of `reparam demo`, or those in the folder that REPARAM_DEMO names."""
+    given = os.environ.get("REPARAM_DEMO")
+    out = Path(given) if given else work / "demo"
+    if not given:
+        command("demo", "--out", out, "--quiet")
+    return out / "ae", out / "vae"
+
+
+def wide_run(work: Path) -> Path:
+    """A VAE of six dimensions, hardly trained; REPARAM_WIDE names one that stands already."""
+    given = os.environ.get("REPARAM_WIDE")
+    if given:
+        return Path(given)
+    out = work / "wide"
+    size = ("--train-size", "2000", "--epochs", "4", "--latent-dim", "6")
+    command("train", "digits", "--out", out, "--quiet", *size)
+    return out
+
+
+def exported(work: Path, *runs: Path) -> Files:
+    """The site of these runs, as the server and any other web server would have it."""
+    site = work / "site"
+    command("export", *runs, "--site", site)
+    return {f.relative_to(site).as_posix(): f.read_bytes() for f in site.rglob("*") if f.is_file()}
+
+
+def exported_file(work: Path, *runs: Path) -> Path:
+    """The one-file page of these runs."""
+    file = work / "explorer.html"
+    command("export", *runs, "--single-file", file)
+    return file
+
+
+def manifest(files: Files) -> dict[str, Any]:
+    return json.loads(files["data/manifest.json"])
+
+
+def with_manifest(files: Files, changed: dict[str, Any]) -> Files:
+    """The site with another manifest."""
+    return {**files, "data/manifest.json": json.dumps(changed).encode()}

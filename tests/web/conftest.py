@@ -1,0 +1,119 @@
+"""A browser, the sites, and a server for them."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from reparam.explorer import ExplorerServer
+from reparam.model import Autoencoder
+from reparam.training import Run
+
+from .bundles import Files, demo_runs, exported, exported_file, manifest, wide_run
+from .driver import Explorer
+
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--enable-unsafe-swiftshader",
+)
+"""WebGL without a graphics card, and Chromium as root in a container."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.web)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The demo's AE and VAE."""
+    return demo_runs(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
+def vae(runs: tuple[Path, Path]) -> Autoencoder:
+    """The demo's VAE, in PyTorch."""
+    return Run.open(runs[1]).load_model().float().eval()
+
+
+@pytest.fixture(scope="session")
+def files(runs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The demo's site."""
+    return exported(tmp_path_factory.mktemp("site"), *runs)
+
+
+@pytest.fixture(scope="session")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The site of a VAE of six dimensions."""
+    work = tmp_path_factory.mktemp("wide")
+    return exported(work, wide_run(work))
+
+
+@pytest.fixture(scope="session")
+def single(runs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo as one file."""
+    return exported_file(tmp_path_factory.mktemp("single"), *runs)
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Files], str]]:
+    """Serves a site from now on; gives its address."""
+    server = ExplorerServer(port=0)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+
+    def publish(site: Files) -> str:
+        server.publish(site)
+        return server.address
+
+    yield publish
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.fail("no chromium on the PATH: on Debian, apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    made = chromium.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def explorer(context: BrowserContext) -> Iterator[Explorer]:
+    """A new page, by day; a test that leaves an error in the console fails."""
+    page = Explorer(context.new_page())
+    page.page.emulate_media(color_scheme="light")
+    yield page
+    assert page.errors == []
+
+
+@pytest.fixture
+def demo(explorer: Explorer, serve: Callable[[Files], str], files: Files) -> Explorer:
+    """The demo's VAE, opened."""
+    return explorer.open(serve(files), run="vae")
+
+
+@pytest.fixture(scope="session")
+def means(files: Files) -> np.ndarray:
+    """The VAE's means as the bundle has them, N × 2."""
+    entry = manifest(files)["runs"][1]["points"]["mu"]
+    codes = np.frombuffer(files[entry["file"]], "<u2").reshape(-1, 2)
+    low, high = np.array(entry["low"]), np.array(entry["high"])
+    return low + (high - low) * codes / 65535

@@ -1,0 +1,117 @@
+"""A page of the explorer in Chromium, and what the tests do to it."""
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page
+
+SECONDS = 60
+"""Longest wait for anything: a machine may be busy; a page that works is there in two."""
+
+
+class Explorer:
+    """The page, with `window.reparam`. Its values come by ``read``; nothing is set through it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
+
+    def open(self, address: str, **state: str) -> "Explorer":
+        """Goes to the page with this state in its address and waits for the first picture."""
+        fragment = "&".join(f"{k}={v}" for k, v in state.items())
+        self.page.goto("about:blank")
+        self.page.goto(f"{address}#{fragment}")
+        self.until("'reparam' in window")
+        self.until("reparam.timings().first !== null")
+        return self
+
+    def read(self, script: str, argument: Any = None) -> Any:
+        return self.page.evaluate(f"(argument) => {script}", argument)
+
+    def until(self, script: str, argument: Any = None) -> Any:
+        """The script's value once it is true. Playwright's own waiting breaks the page's policy."""
+        return self.when(lambda: self.read(script, argument), script)
+
+    @staticmethod
+    def when(ask: Callable[[], Any], what: str = "") -> Any:
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            value = ask()
+            if value:
+                return value
+            time.sleep(0.02)
+        raise AssertionError(f"never came true: {what or ask}")
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return self.read("reparam.state()")
+
+    def z(self, run: str) -> np.ndarray:
+        return np.array(self.state["z"][run])
+
+    def client(self, run: str, z: Sequence[float]) -> tuple[float, float]:
+        """Where a latent lies on the screen."""
+        x, y = self.page.evaluate("([run, z]) => reparam.client(run, z)", [run, list(z)])
+        return x, y
+
+    def hover(self, run: str, z: Sequence[float]) -> None:
+        self.page.mouse.move(*self.client(run, z))
+
+    def click(self, run: str, z: Sequence[float]) -> None:
+        self.page.mouse.click(*self.client(run, z))
+
+    def decoded(self, run: str) -> np.ndarray:
+        """The image shown for the run's z of now, H × W in [0, 1]."""
+        found = self.when(
+            lambda: self.read(
+                "((d, z) => d && String(d.z) === String(z) && d)"
+                "(reparam.decoded(argument), reparam.state().z[argument])",
+                run,
+            ),
+            f"the decoded image of {run}",
+        )
+        return np.array(found["image"]).reshape(28, 28)
+
+    def pixels(self, selector: str) -> np.ndarray:
+        """The RGBA bytes of a canvas, H × W × 4."""
+        found = self.page.evaluate(
+            """(selector) => {
+                const canvas = document.querySelector(selector);
+                const { width, height } = canvas;
+                const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+                return { width, height, data: Array.from(data) };
+            }""",
+            selector,
+        )
+        shape = (found["height"], found["width"], 4)
+        return np.array(found["data"], np.uint8).reshape(shape)
+
+    def screen(self, run: str) -> np.ndarray:
+        """What the run's map shows on the screen, as RGB."""
+        png = self.page.locator(f'.map[data-run="{run}"]').screenshot()
+        return np.array(Image.open(io.BytesIO(png)).convert("RGB"))
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        """One stroke of the mouse through these places of the screen."""
+        self.page.mouse.move(*places[0])
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.page.mouse.move(*place, steps=8)
+        self.page.mouse.up()
+
+
+def ink(pixels: np.ndarray) -> np.ndarray:
+    """Of a grey picture by day: 0 is paper, 1 is ink."""
+    return 1 - pixels[:, :, 0] / 255
+
+
+def share_of(screen: np.ndarray, colour: str, within: int = 40) -> float:
+    """How much of the screen has about this colour."""
+    value = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return float((np.abs(screen.astype(int) - value).max(-1) <= within).mean())

@@ -1,0 +1,74 @@
+"""A bundle that is damaged, newer or strange gives a message, and never a blank page."""
+
+import pytest
+
+from .bundles import Files, manifest, with_manifest
+from .driver import Explorer
+
+
+def message(page: Explorer, address: str, **state: str) -> str:
+    fragment = "&".join(f"{k}={v}" for k, v in {"lang": "en", **state}.items())
+    page.page.goto("about:blank")
+    page.page.goto(f"{address}#{fragment}")
+    banner = page.page.locator(".banner")
+    page.when(lambda: banner.count() > 0)
+    page.errors.clear()  # a file that is missing leaves a line in the console
+    return banner.first.inner_text()
+
+
+@pytest.mark.parametrize("name", ["mu", "decoder", "labels", "thumbs", "golden", "prior"])
+def test_a_changed_file_is_named(explorer: Explorer, serve, files: Files, name: str) -> None:
+    path = next(f for f in sorted(files) if name in f and ("vae" in f or "shared" in f))
+    for damaged, words in (
+        (files[path][:-7], "cut short"),
+        (bytes([files[path][0] ^ 1]) + files[path][1:], "hash"),
+        (None, "missing"),
+    ):
+        site = {f: data for f, data in files.items() if f != path}
+        if damaged is not None:
+            site[path] = damaged
+        text = message(explorer, serve(site), run="vae", panel="samples")
+        assert words in text
+        assert path in text
+
+
+def test_a_newer_manifest(explorer: Explorer, serve, files: Files) -> None:
+    text = message(explorer, serve(with_manifest(files, {**manifest(files), "schema": 2})))
+    assert "schema 2" in text
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"{", b"[]", b'{"schema": 1}', b'{"schema": 1, "runs": [{}]}']
+)
+def test_a_broken_manifest(explorer: Explorer, serve, files: Files, broken: bytes) -> None:
+    text = message(explorer, serve({**files, "data/manifest.json": broken}))
+    assert "cannot be read" in text
+
+
+def test_a_model_that_computes_something_else(explorer: Explorer, serve, files: Files) -> None:
+    changed = manifest(files)
+    changed["runs"][1]["golden"]["latents"][2][0] += 1.5
+    text = message(explorer, serve(with_manifest(files, changed)), run="vae")
+    assert "than PyTorch" in text
+    assert explorer.page.locator(".map").count() == 1  # and the page goes on
+
+
+def test_text_from_data_stays_text(explorer: Explorer, serve, files: Files) -> None:
+    name = "<img src=x onerror=window.boom=1>"
+    changed = manifest(files)
+    changed["source"] = name
+    for run in changed["runs"]:
+        run["title"] = name
+        run["prior"]["description"] = name
+        for one in run["classes"]:
+            one["name"] = name
+            one["colour"] = "red;background:url(https://elsewhere.example)"
+    site = serve(with_manifest(files, changed))
+    for panel in ("look", "samples", "gallery", "direction", "dimensions", "draw", "path"):
+        page = explorer.open(site, run="vae", pair="ae", panel=panel)
+        page.until("reparam.runs().length === 2")
+        page.page.wait_for_timeout(100)
+        assert page.read("document.querySelectorAll('img').length") == 0
+        assert page.read("window.boom === undefined")
+    assert name in page.page.locator("h1").inner_text()
+    assert name in page.page.locator(".readout .class").first.inner_text()

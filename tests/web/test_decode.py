@@ -1,0 +1,44 @@
+"""The page computes what PyTorch does."""
+
+import numpy as np
+import torch
+
+from reparam.model import Autoencoder
+
+from .bundles import Files, manifest
+from .driver import Explorer, ink
+
+
+def test_five_latents_decode_as_in_pytorch(demo: Explorer, vae: Autoencoder) -> None:
+    latents = [[0.0, 0.0], [1.5, -1.0], [-2.0, 0.5], [0.3, 2.5], [4.0, -4.0]]
+    found = np.array(demo.read("reparam.decode('vae', argument)", latents)).reshape(5, 28, 28)
+    with torch.no_grad():
+        expected = vae.decode(torch.tensor(latents))[:, 0].clamp(0, 1).numpy()
+    assert np.abs(found - expected).max() <= 1 / 255
+
+
+def test_golden_images_of_both_runs_are_met(demo: Explorer, files: Files) -> None:
+    demo.page.click(".compare")
+    for entry in manifest(files)["runs"]:
+        demo.until("Number.isFinite(reparam.golden(argument))", entry["id"])
+        difference = demo.read("reparam.golden(argument)", entry["id"])
+        assert difference <= entry["golden"]["tolerance"]
+    assert demo.page.locator(".banner").count() == 0
+
+
+def test_the_canvas_shows_the_decoded_image(demo: Explorer, vae: Autoencoder) -> None:
+    demo.hover("vae", [1.0, 0.5])
+    image = demo.decoded("vae")
+    with torch.no_grad():
+        z = torch.tensor(demo.z("vae"), dtype=torch.float32)[None]
+        expected = vae.decode(z)[0, 0].clamp(0, 1).numpy()
+    assert np.abs(image - expected).max() <= 1 / 255
+    assert np.abs(ink(demo.pixels(".readout canvas")) - expected).max() <= 1 / 255
+
+
+def test_an_image_encodes_as_in_pytorch(demo: Explorer, vae: Autoencoder) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (28, 28)) / 255
+    found = demo.read("reparam.encode('vae', argument)", image.ravel().tolist())
+    with torch.no_grad():
+        q = vae.posterior(torch.tensor(image, dtype=torch.float32)[None, None])
+    np.testing.assert_allclose(found["mu"], q.mean[0].numpy(), atol=1e-4)

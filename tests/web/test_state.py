@@ -1,0 +1,121 @@
+"""10: the address bar, day and night, two languages, small screens, screen readers."""
+
+import pytest
+
+from .bundles import Files
+from .driver import Explorer
+
+
+def test_state_survives_a_reload(demo: Explorer) -> None:
+    demo.click("vae", [1.2, -0.8])
+    demo.page.locator(".legend-class").nth(3).click()
+    demo.page.click('[data-value="window"]')
+    demo.page.locator(".map").focus()
+    demo.page.keyboard.press("+")
+    demo.page.click('[data-tool="path"]')
+    demo.click("vae", [0.0, 0.0])
+    demo.click("vae", [1.0, 1.0])
+    demo.page.click('[data-action="theme"]')
+    demo.page.click('[data-action="language"]')
+    demo.page.click(".compare")
+    demo.until("reparam.state().pair === 'ae'")
+    demo.page.wait_for_timeout(600)  # the address is written once the state rests
+    before = demo.state
+    demo.page.reload()
+    demo.until("'reparam' in window")
+    demo.until("reparam.timings().first !== null")
+    demo.until("reparam.state().pair === 'ae'")
+    after = demo.state
+    for key in before:
+        assert rounded(after[key]) == rounded(before[key]), key
+
+
+def rounded(value: object) -> object:
+    """As the address has it: five digits."""
+    if isinstance(value, float):
+        return pytest.approx(value, rel=1e-4, abs=1e-6)
+    if isinstance(value, list):
+        return [rounded(v) for v in value]
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items() if v is not None}
+    return value
+
+
+def test_an_address_from_elsewhere_does_no_harm(explorer: Explorer, serve, files: Files) -> None:
+    page = explorer.open(
+        serve(files),
+        run="%3Cimg%3E",
+        pair="vae",
+        z="vae:1,2,3,NaN|ae:",
+        view="vae:0,0,-1|ae:1",
+        plane="7,9",
+        hide="a,b",
+        path="1;2,3;x",
+        a="c99",
+        b="l1,2",
+        base="1e9",
+        frame="bogus",
+        t="Infinity",
+        x="%",
+    )
+    state = page.state
+    assert state["run"] == "ae"
+    assert state["plane"] == [0, 1]
+    assert state["path"] == [[2, 3]]
+    assert state["frame"] == "axes"
+    assert page.page.locator(".banner").count() == 0
+
+
+def test_day_and_night(context, serve, files: Files) -> None:
+    page = Explorer(context.new_page())
+    page.page.emulate_media(color_scheme="dark")
+    page.open(serve(files), run="vae")
+    assert page.screen("vae").mean() < 80
+    page.page.click('[data-action="theme"]')
+    assert page.state["theme"] == "light"
+    page.page.wait_for_timeout(200)
+    assert page.screen("vae").mean() > 180
+
+
+def test_two_languages(demo: Explorer) -> None:
+    assert "Decoded" in demo.page.locator(".readout").inner_text()
+    demo.page.click('[data-action="language"]')
+    assert "복원한 이미지" in demo.page.locator(".readout").inner_text()
+    assert demo.read("document.documentElement.lang") == "ko"
+    words = (
+        "[...document.querySelectorAll('button,h3,figcaption')]"
+        ".filter(e => e.offsetParent).map(e => e.innerText).join(' ')"
+    )
+    for english in ("Classes", "Lasso", "Move", "Samples", "only"):
+        assert english not in demo.read(words)
+
+
+@pytest.mark.parametrize(
+    "panel", ["look", "draw", "path", "gallery", "samples", "dimensions", "direction"]
+)
+def test_nothing_is_wider_than_a_small_screen(context, serve, files: Files, panel: str) -> None:
+    page = Explorer(context.new_page())
+    page.page.set_viewport_size({"width": 360, "height": 740})
+    page.open(serve(files), run="vae", pair="ae", panel=panel, lang="en")
+    assert page.read("document.documentElement.scrollWidth") <= 360
+
+
+def test_reduced_motion_flies_at_once(context, serve, files: Files) -> None:
+    page = Explorer(context.new_page())
+    page.page.emulate_media(reduced_motion="reduce")
+    page.open(serve(files), run="vae", view="vae:1,1,400")
+    page.page.get_by_role("button", name="Show everything").click()
+    assert page.state["view"]["vae"] is None
+
+
+def test_a_screen_reader_is_told(demo: Explorer) -> None:
+    demo.page.locator(".map").focus()
+    demo.page.keyboard.press("ArrowRight")
+    said = demo.page.locator("[aria-live=polite]").first
+    demo.when(lambda: "nearest test image" in said.inner_text())
+    unnamed = demo.read(
+        """[...document.querySelectorAll('button,select,input,canvas[role=img],[role=application]')]
+            .filter((e) => e.offsetParent && !(e.ariaLabel || e.innerText || e.labels?.length))
+            .map((e) => e.outerHTML)"""
+    )
+    assert unnamed == []

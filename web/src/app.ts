@@ -1,0 +1,170 @@
+/** The page: header, maps, readouts, tools. */
+import { asProblem } from "./bundle/problem";
+import type { Run } from "./bundle/run";
+import type { Explorer } from "./explorer";
+import { checkGolden } from "./golden";
+import { Pane } from "./map/pane";
+import { DimensionsPanel } from "./panels/dimensions";
+import { DirectionPanel } from "./panels/direction";
+import { DrawPanel } from "./panels/draw";
+import { GalleryPanel } from "./panels/gallery";
+import { lookPanel } from "./panels/look";
+import { PathPanel } from "./panels/path";
+import { Readout } from "./panels/readout";
+import { SamplesPanel } from "./panels/samples";
+import { el } from "./ui/dom";
+import { header } from "./ui/header";
+import { name, say } from "./ui/language";
+import { liveRegion } from "./ui/live";
+import { Tabs } from "./ui/tabs";
+import { mapButtons, toolButtons } from "./ui/tools";
+
+export class App {
+  readonly root = el("div", { class: "page" });
+  readonly panes = new Map<string, Pane>();
+  readonly path: PathPanel;
+  readonly gallery: GalleryPanel;
+  readonly draw: DrawPanel;
+  readonly samples: SamplesPanel;
+  readonly dimensions: DimensionsPanel;
+  readonly direction: DirectionPanel;
+  /** The largest difference to PyTorch's images of each run that was checked. */
+  readonly golden = new Map<string, number>();
+  private readonly maps = el("div", { class: "maps" });
+  private readonly readouts = el("div", { class: "readouts" });
+  private readonly boxes = new Map<string, HTMLElement>();
+  private readonly read = new Map<string, Readout>();
+
+  constructor(private readonly explorer: Explorer) {
+    const { store } = explorer;
+    this.path = new PathPanel(explorer);
+    this.gallery = new GalleryPanel(explorer);
+    this.draw = new DrawPanel(explorer, (latents) => {
+      this.panes.get(store.state.run)?.setTrail(latents);
+    });
+    this.samples = new SamplesPanel(explorer);
+    this.dimensions = new DimensionsPanel(explorer);
+    this.direction = new DirectionPanel(explorer);
+    const tabs = new Tabs(store, {
+      look: lookPanel(explorer),
+      draw: this.draw.root,
+      path: this.path.root,
+      gallery: this.gallery.root,
+      samples: this.samples.root,
+      dimensions: this.dimensions.root,
+      direction: this.direction.root,
+    });
+    const stage = el("main", { class: "stage", id: "stage" }, toolButtons(store), this.maps);
+    const side = name(el("aside", { class: "side" }, this.readouts, tabs.root), "tabs", false);
+    this.root.append(
+      say(el("a", { class: "skip", href: "#stage" }), "skip"),
+      header(explorer, (id) => void this.showRun(id), (id) => void this.showPair(id)),
+      stage,
+      side,
+      liveRegion(explorer),
+    );
+    this.root.querySelector(".skip")!.addEventListener("click", (event) => {
+      event.preventDefault(); // the fragment holds the state
+      this.maps.querySelector<HTMLElement>(".map")?.focus();
+    });
+    store.on(["run", "pair"], () => this.arrange());
+    this.arrange();
+  }
+
+  /** Shows another run; what the map held of the former one is let go. */
+  async showRun(id: string): Promise<void> {
+    const { store } = this.explorer;
+    if (!(await this.tryLoad(id))) return;
+    const { pair, run } = store.state;
+    const sameSize = this.explorer.entry(id)!.latent_dim === this.explorer.entry(run)?.latent_dim;
+    store.set({
+      run: id,
+      pair: pair === id ? run : pair,
+      path: [],
+      lasso: [],
+      groupA: null,
+      groupB: null,
+      base: null,
+      tool: "move",
+      ...(sameSize ? {} : { plane: [0, 1] as [number, number] }),
+    });
+  }
+
+  /** Shows a second run beside the first; "" takes it away. */
+  async showPair(id: string): Promise<void> {
+    if (id !== "" && !(await this.tryLoad(id))) return;
+    const { store } = this.explorer;
+    store.set({ pair: id, ...(id ? { panel: "samples" as const } : {}) });
+    if (id) this.explorer.moveTo(this.explorer.main(), this.explorer.z(this.explorer.main()));
+  }
+
+  /** The second run as the address says it: its point stays where it was. */
+  async restorePair(id: string): Promise<void> {
+    if (await this.tryLoad(id)) this.explorer.store.set({ pair: id });
+  }
+
+  /** Once the first image is there, asks whether this browser computes what PyTorch did. */
+  async check(run: Run): Promise<void> {
+    if (this.golden.has(run.id)) return;
+    this.golden.set(run.id, NaN);
+    try {
+      this.golden.set(run.id, await checkGolden(this.explorer, run));
+      await this.explorer.pool.warm(run.entry);
+    } catch (error) {
+      this.explorer.banner.show(asProblem(error, "engine"));
+    }
+  }
+
+  private async tryLoad(id: string): Promise<Run | null> {
+    try {
+      const run = await this.explorer.load(id);
+      void this.check(run);
+      return run;
+    } catch (error) {
+      this.explorer.banner.show(asProblem(error, "missing"));
+      return null;
+    }
+  }
+
+  private arrange(): void {
+    const runs = this.explorer.shown();
+    this.root.classList.toggle("pair", runs.length > 1);
+    this.maps.replaceChildren(...runs.map((run) => this.box(run)));
+    this.readouts.replaceChildren(...runs.map((run) => this.readout(run).root));
+    for (const run of runs) this.panes.get(run.id)!.refresh();
+    this.explorer.decodeShown();
+  }
+
+  private box(run: Run): HTMLElement {
+    let box = this.boxes.get(run.id);
+    if (!box) {
+      const { store } = this.explorer;
+      const pane = new Pane(
+        this.explorer,
+        run,
+        (polygon) => {
+          if (run.id !== store.state.run) return;
+          store.set({ lasso: thinned(polygon), panel: "gallery" });
+        },
+        (z) => run.id === store.state.run && this.path.add(z),
+      );
+      this.panes.set(run.id, pane);
+      box = el("div", { class: "map-box" }, pane.root, mapButtons(pane),
+        el("span", { class: "map-title" }, run.entry.title));
+      this.boxes.set(run.id, box);
+    }
+    return box;
+  }
+
+  private readout(run: Run): Readout {
+    let readout = this.read.get(run.id);
+    if (!readout) this.read.set(run.id, (readout = new Readout(this.explorer, run)));
+    return readout;
+  }
+}
+
+/** At most 60 corners: the lasso stands in the address bar. */
+function thinned(polygon: [number, number][]): [number, number][] {
+  const step = Math.max(1, Math.ceil(polygon.length / 60));
+  return polygon.filter((_, i) => i % step === 0);
+}

@@ -1,0 +1,72 @@
+/** A run's points in memory. */
+import type { RunEntry, ScaledEntry } from "./manifest";
+import { checkedBytes, type Source } from "./source";
+import { Thumbnails } from "./thumbnails";
+
+export const NO_LABEL = 65535;
+
+export interface Run {
+  readonly entry: RunEntry;
+  readonly id: string;
+  readonly d: number;
+  readonly count: number;
+  /** Posterior means, count × d. */
+  readonly mu: Float32Array;
+  /** Class of each point, or NO_LABEL; all NO_LABEL without labels. */
+  readonly labels: Uint16Array;
+  readonly thumbnails: Thumbnails;
+  /** Log-variances, count × d, or null for a run without them. Read when first asked for. */
+  logVar(): Promise<Float32Array | null>;
+  /** Draws from the prior, n × d. Read when first asked for. */
+  draws(): Promise<Float32Array>;
+}
+
+export async function loadRun(source: Source, entry: RunEntry): Promise<Run> {
+  const { count, labels, mu, log_var, thumbnails } = entry.points;
+  const [means, classes] = await Promise.all([
+    readScaled(source, mu),
+    labels ? readUint16(source, labels) : new Uint16Array(count).fill(NO_LABEL),
+  ]);
+  return {
+    entry,
+    id: entry.id,
+    d: entry.latent_dim,
+    count,
+    mu: means,
+    labels: classes,
+    thumbnails: new Thumbnails(source, thumbnails, entry.image.channels, count),
+    logVar: once(async () => (log_var ? readScaled(source, log_var) : null)),
+    draws: once(() => readScaled(source, entry.prior.draws)),
+  };
+}
+
+/** The class of point i, or null. */
+export function labelOf(run: Run, i: number): number | null {
+  const label = run.labels[i];
+  return label < run.entry.classes.length ? label : null;
+}
+
+/** The latent of point i. */
+export function meanOf(run: Run, i: number): number[] {
+  return Array.from(run.mu.subarray(i * run.d, (i + 1) * run.d));
+}
+
+async function readUint16(source: Source, entry: Parameters<typeof checkedBytes>[1]) {
+  const bytes = await checkedBytes(source, entry);
+  const view = new DataView(bytes.buffer);
+  return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => view.getUint16(2 * i, true));
+}
+
+async function readScaled(source: Source, entry: ScaledEntry): Promise<Float32Array> {
+  const codes = await readUint16(source, entry);
+  const d = entry.low.length;
+  const step = entry.low.map((low, j) => (entry.high[j] - low) / 65535);
+  const values = new Float32Array(codes.length);
+  for (let i = 0; i < codes.length; i++) values[i] = entry.low[i % d] + step[i % d] * codes[i];
+  return values;
+}
+
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let value: Promise<T> | undefined;
+  return () => (value ??= read());
+}

@@ -1,0 +1,103 @@
+/**
+ * `window.reparam`: what the page shows, as values, to read.
+ *
+ * For tests and for who wants to look deeper in the browser's console. Reading only: nothing here
+ * changes the page.
+ */
+import type { App } from "./app";
+import type { Explorer } from "./explorer";
+import type { State } from "./state/state";
+
+export interface Debug {
+  /** Resolves once points and the first decoded image are on the screen. */
+  ready: Promise<void>;
+  state(): State;
+  runs(): string[];
+  /** The latent that is decoded, and the image that is shown for it: C × H × W in [0, 1]. */
+  decoded(run: string): { z: number[]; image: number[] } | null;
+  nearest(run: string): { index: number; distance: number; name: string | null };
+  /** Any latents through the run's decoder, any image through its encoder. */
+  decode(run: string, latents: number[][]): Promise<number[]>;
+  encode(run: string, image: number[]): Promise<{ mu: number[]; logVar: number[] | null }>;
+  mean(run: string, index: number): number[];
+  /** Where a latent lies on the page, CSS pixels. */
+  client(run: string, z: number[]): [number, number];
+  view(run: string): { x: number; y: number; scale: number };
+  drawn(): { pixels: number[]; mu: number[] } | null;
+  caught(): { indices: number[]; counts: number[]; mean: number[] | null };
+  path(): number[][];
+  samples(run: string): number[][];
+  dimensions(): { index: number; weight: number; dead: boolean }[];
+  direction(): number[] | null;
+  golden(run: string): number | null;
+  /** Whether everything stands that large grids are decoded with. */
+  warm(): boolean;
+  /** The finished background: how many of its tiles were decoded for it, where they lie, in latents. */
+  background(
+    run: string,
+  ): { decoded: number; milliseconds: number; places: [number, number][]; side: number } | null;
+  /** Of the points, 0 to 1. */
+  opacity(run: string): number;
+  /** Milliseconds: of each run of a network, and since the start of the page. */
+  timings(): { runs: { name: string; batch: number; milliseconds: number }[]; points: number | null; first: number | null };
+}
+
+declare global {
+  interface Window {
+    reparam: Debug;
+  }
+}
+
+export function expose(explorer: Explorer, app: App, ready: Promise<number>): void {
+  const run = (id: string) => explorer.runs.get(id)!;
+  let first: number | null = null;
+  const debug: Debug = {
+    ready: ready.then((time) => void (first = time)),
+    state: () => structuredClone(explorer.store.state) as State,
+    runs: () => [...explorer.runs.keys()],
+    decoded: (id) => {
+      const newest = explorer.decoded.get(id);
+      return newest ? { z: [...newest.z], image: Array.from(newest.image) } : null;
+    },
+    nearest: (id) => {
+      const near = explorer.near(run(id));
+      return { ...near, name: explorer.className(run(id), near.index) };
+    },
+    decode: async (id, latents) =>
+      Array.from(await explorer.pool.first.decode(run(id).entry, Float32Array.from(latents.flat()))),
+    encode: async (id, image) =>
+      (await explorer.pool.first.encode(run(id).entry, Float32Array.from(image)))[0],
+    mean: (id, index) => Array.from(run(id).mu.subarray(index * run(id).d, (index + 1) * run(id).d)),
+    client: (id, z) => app.panes.get(id)!.client(z),
+    view: (id) => ({ ...app.panes.get(id)!.view }),
+    drawn: () => {
+      const { encoded } = app.draw;
+      return encoded && { pixels: Array.from(encoded.picture.pixels), mu: [...encoded.mu] };
+    },
+    caught: () => ({
+      indices: [...app.gallery.caught],
+      counts: app.gallery.counts(),
+      mean: app.gallery.mean && Array.from(app.gallery.mean.pixels),
+    }),
+    path: () => app.path.pictures.map((picture) => Array.from(picture.pixels)),
+    samples: (id) => structuredClone(app.samples.latents.get(id) ?? []),
+    dimensions: () =>
+      app.dimensions.dimensions(explorer.main()).map(({ index, weight, dead }) => ({ index, weight, dead })),
+    direction: () => app.direction.direction(),
+    warm: () => explorer.pool.isWarm,
+    golden: (id) => app.golden.get(id) ?? null,
+    background: (id) => {
+      const finished = app.panes.get(id)?.manifold.finished;
+      if (!finished) return null;
+      const { decoded, milliseconds, tiles } = finished;
+      return { decoded, milliseconds, places: tiles.map(({ x, y }) => [x, y]), side: tiles[0].width };
+    },
+    opacity: (id) => app.panes.get(id)!.opacity,
+    timings: () => ({
+      runs: structuredClone(explorer.pool.first.timings),
+      points: app.panes.get(explorer.store.state.run)?.pointsShown ?? null,
+      first,
+    }),
+  };
+  window.reparam = Object.freeze(debug);
+}

@@ -1,0 +1,118 @@
+/** The networks, as functions of arrays. */
+import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import type { RunEntry } from "../bundle/manifest";
+import { Problem } from "../bundle/problem";
+import { checkedBytes, fromBase64, type Source } from "../bundle/source";
+import type { Answer, LoadMessage, RunMessage, StartMessage } from "./protocol";
+
+export interface Encoded {
+  mu: number[];
+  logVar: number[] | null;
+}
+
+type Message = StartMessage | LoadMessage | RunMessage;
+interface Waiting {
+  resolve: (answer: Answer) => void;
+  reject: (error: Problem) => void;
+}
+
+/** A worker with the runtime in it; models are loaded when first asked for. */
+export class Engine {
+  /** Milliseconds inside the runtime of the last runs, newest last. */
+  readonly timings: { name: string; batch: number; milliseconds: number }[] = [];
+  private readonly worker: Worker;
+  private readonly waiting = new Map<number, Waiting>();
+  private readonly loaded = new Map<string, Promise<unknown>>();
+  private next = 0;
+
+  constructor(private readonly source: Source) {
+    this.worker = openWorker();
+    this.worker.onmessage = (event: MessageEvent<Answer>) => this.receive(event.data);
+    this.worker.onerror = (event) => this.fail(event.message || "the worker did not start");
+    // Its answer is awaited with the first model: the runtime itself starts only then.
+    this.ask(startMessage()).catch(() => undefined);
+  }
+
+  /** Latents (n × d) → images (n × C × H × W) in [0, 1]. Throws Problem. */
+  async decode(entry: RunEntry, latents: Float32Array<ArrayBuffer>): Promise<Float32Array> {
+    const name = await this.load(entry, "decoder");
+    const { input, output } = entry.decoder;
+    const shape = [latents.length / entry.latent_dim, entry.latent_dim];
+    return (await this.run(name, input, [output], latents, shape))[0];
+  }
+
+  /** Images (n × C × H × W) in [0, 1] → posterior parameters. Throws Problem. */
+  async encode(entry: RunEntry, images: Float32Array<ArrayBuffer>): Promise<Encoded[]> {
+    const name = await this.load(entry, "encoder");
+    const { height, width, channels } = entry.image;
+    const n = images.length / (height * width * channels);
+    const { input, outputs } = entry.encoder;
+    const found = await this.run(name, input, outputs, images, [n, channels, height, width]);
+    const d = entry.latent_dim;
+    const row = (a: Float32Array, i: number) => Array.from(a.subarray(i * d, (i + 1) * d));
+    return Array.from({ length: n }, (_, i) => ({
+      mu: row(found[0], i),
+      logVar: found[1] ? row(found[1], i) : null,
+    }));
+  }
+
+  /** Fetches, checks and prepares a network; a second call waits for the first. */
+  async load(entry: RunEntry, part: "encoder" | "decoder"): Promise<string> {
+    const name = `${entry.id}/${part}`;
+    let loading = this.loaded.get(name);
+    if (!loading) {
+      loading = checkedBytes(this.source, entry[part]).then((model) =>
+        this.ask({ type: "load", name, model }, [model.buffer]),
+      );
+      this.loaded.set(name, loading);
+    }
+    await loading;
+    return name;
+  }
+
+  private async run(
+    name: string,
+    input: string,
+    outputs: string[],
+    data: Float32Array<ArrayBuffer>,
+    shape: number[],
+  ): Promise<Float32Array[]> {
+    const answer = await this.ask({ type: "run", name, input, outputs, data, shape });
+    this.timings.push({ name, batch: shape[0], milliseconds: answer.milliseconds ?? 0 });
+    if (this.timings.length > 2000) this.timings.splice(0, 1000);
+    return answer.outputs!;
+  }
+
+  private ask(message: Message, transfer: Transferable[] = []): Promise<Answer> {
+    const id = this.next++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ id, ...message }, transfer);
+    });
+  }
+
+  private receive(answer: Answer): void {
+    const waiting = this.waiting.get(answer.id);
+    this.waiting.delete(answer.id);
+    if (answer.error === undefined) waiting?.resolve(answer);
+    else waiting?.reject(new Problem("engine", { message: answer.error }));
+  }
+
+  private fail(message: string): void {
+    for (const { reject } of this.waiting.values()) reject(new Problem("engine", { message }));
+    this.waiting.clear();
+  }
+}
+
+function openWorker(): Worker {
+  const inline = document.getElementById("worker-base64")?.textContent;
+  if (!inline) return new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  const url = URL.createObjectURL(new Blob([fromBase64(inline)], { type: "text/javascript" }));
+  return new Worker(url);
+}
+
+function startMessage(): StartMessage {
+  const inline = document.getElementById("wasm-gzip-base64")?.textContent;
+  if (inline) return { type: "start", wasm: { gzipBase64: inline } };
+  return { type: "start", wasm: { url: new URL(wasmUrl, document.baseURI).href } };
+}

@@ -1,0 +1,67 @@
+/** Two engines: one for what follows the pointer, both for pictures by the hundred. */
+import type { RunEntry } from "../bundle/manifest";
+import type { Source } from "../bundle/source";
+import { Engine } from "./engine";
+
+// Larger batches are no faster in one thread, and what follows the pointer waits for one batch.
+const PART = 10;
+
+export class Pool {
+  readonly first: Engine;
+  /** Whether the second engine stands. */
+  isWarm = false;
+  private second: Engine | undefined;
+
+  constructor(private readonly source: Source) {
+    this.first = new Engine(source);
+  }
+
+  /**
+   * Decodes n × d latents; `onPart` gets each decoded part and the index of its first latent.
+   * Resolves to false where `signal` stopped it. Throws Problem.
+   */
+  async decodeMany(
+    entry: RunEntry,
+    latents: Float32Array<ArrayBuffer>,
+    onPart: (images: Float32Array, from: number) => void,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
+    const d = entry.latent_dim;
+    const n = latents.length / d;
+    let next = 0;
+    const work = async (engine: Engine) => {
+      await engine.load(entry, "decoder");
+      while (next < n && !signal?.aborted) {
+        const from = next;
+        next += PART;
+        const part = latents.slice(from * d, Math.min(n, next) * d);
+        const images = await engine.decode(entry, part);
+        if (!signal?.aborted) onPart(images, from);
+      }
+    };
+    // A few pictures leave the first engine to the pointer; a grid takes both.
+    const engines = n > 4 * PART ? [this.first, this.other()] : [this.isWarm ? this.other() : this.first];
+    await Promise.all(engines.map(work));
+    return !signal?.aborted;
+  }
+
+  /** Starts the second engine, so that the first grid does not wait for it. */
+  async warm(entry: RunEntry): Promise<void> {
+    await this.other().load(entry, "decoder");
+    this.isWarm = true;
+  }
+
+  private other(): Engine {
+    return (this.second ??= new Engine(this.source));
+  }
+
+  /** All decoded images of n × d latents at once. */
+  async decodeAll(entry: RunEntry, latents: readonly (readonly number[])[]): Promise<Float32Array> {
+    const { height, width, channels } = entry.image;
+    const size = height * width * channels;
+    const all = new Float32Array(latents.length * size);
+    const flat = Float32Array.from(latents.flat());
+    await this.decodeMany(entry, flat, (images, from) => all.set(images, from * size));
+    return all;
+  }
+}

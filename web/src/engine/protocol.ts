@@ -1,0 +1,31 @@
+/** What the page and its worker say to each other. */
+
+export interface StartMessage {
+  type: "start";
+  /** Where the WebAssembly runtime lies, or its bytes in the one-file page. */
+  wasm: { url: string } | { gzipBase64: string };
+}
+
+export interface LoadMessage {
+  type: "load";
+  name: string;
+  model: Uint8Array<ArrayBuffer>;
+}
+
+export interface RunMessage {
+  type: "run";
+  name: string;
+  input: string;
+  outputs: string[];
+  data: Float32Array<ArrayBuffer>;
+  shape: number[];
+}
+
+export type Request = { id: number } & (StartMessage | LoadMessage | RunMessage);
+
+export interface Answer {
+  id: number;
+  outputs?: Float32Array<ArrayBuffer>[];
+  milliseconds?: number;
+  error?: string;
+}

@@ -1,0 +1,169 @@
+/** The loaded runs and what follows from the state: frames, places, the nearest image, decodings. */
+import { labelOf, loadRun, meanOf, type Run } from "./bundle/run";
+import type { Manifest, RunEntry } from "./bundle/manifest";
+import { asProblem } from "./bundle/problem";
+import type { Source } from "./bundle/source";
+import { Latest } from "./engine/latest";
+import { Pool } from "./engine/pool";
+import { Frame } from "./math/frame";
+import { inside, nearest, type Near } from "./math/points";
+import { isInk, pictureOf, type Look, type Picture } from "./picture/picture";
+import type { Group } from "./state/state";
+import type { Store } from "./state/store";
+import type { Banner } from "./ui/banner";
+import type { ThemeKeeper } from "./ui/theme";
+
+export class Explorer {
+  readonly pool: Pool;
+  readonly runs = new Map<string, Run>();
+  /** The newest decoded image of each run, and the latent that it belongs to. */
+  readonly decoded = new Map<string, { z: readonly number[]; image: Float32Array; picture: Picture }>();
+  private readonly decoders = new Map<string, Latest<readonly number[]>>();
+  private readonly decodedListeners: ((id: string) => void)[] = [];
+  private readonly frames = new Map<string, { key: string; frame: Frame; places: Float32Array }>();
+  private readonly nears = new Map<string, { z: readonly number[]; near: Near }>();
+  private readonly ink = new Map<string, boolean>();
+
+  constructor(
+    readonly manifest: Manifest,
+    readonly source: Source,
+    readonly store: Store,
+    readonly theme: ThemeKeeper,
+    readonly banner: Banner,
+    pool: Pool,
+  ) {
+    this.pool = pool;
+    store.on(["z", "run", "pair"], () => this.decodeShown());
+  }
+
+  entry(id: string): RunEntry | undefined {
+    return this.manifest.runs.find((run) => run.id === id);
+  }
+
+  /** Reads a run's points if they are not here yet. Throws Problem. */
+  async load(id: string): Promise<Run> {
+    const known = this.runs.get(id);
+    if (known) return known;
+    const run = await loadRun(this.source, this.entry(id)!);
+    this.runs.set(id, run);
+    const { state } = this.store;
+    const z = state.z[id];
+    if (z?.length !== run.d) this.store.set({ z: { ...state.z, [id]: meanOf(run, 0) } });
+    return run;
+  }
+
+  /** The runs on the screen that are loaded. */
+  shown(): Run[] {
+    const { run, pair } = this.store.state;
+    return [run, pair].flatMap((id) => this.runs.get(id) ?? []);
+  }
+
+  main(): Run {
+    return this.runs.get(this.store.state.run)!;
+  }
+
+  z(run: Run): readonly number[] {
+    return this.store.state.z[run.id];
+  }
+
+  /** Whether both runs shown hold the same test images in the same order. */
+  linked(): boolean {
+    const { run, pair } = this.store.state;
+    const hashes = [run, pair].map((id) => this.entry(id)?.points.images_sha256);
+    return hashes[0] !== undefined && hashes[0] === hashes[1];
+  }
+
+  /** Decodes another latent of the run; the run beside it goes to the same test image. */
+  moveTo(run: Run, z: readonly number[], change: { pinned?: boolean } = {}): void {
+    const { state } = this.store;
+    const all: Record<string, number[]> = { ...state.z, [run.id]: [...z] };
+    const other = this.runs.get(run.id === state.run ? state.pair : state.run);
+    if (other && this.linked()) all[other.id] = meanOf(other, nearest(run.mu, z).index);
+    this.store.set({ z: all, ...change });
+  }
+
+  moveToImage(run: Run, index: number): void {
+    this.moveTo(run, meanOf(run, index), { pinned: true });
+  }
+
+  /** The test image whose mean is nearest to the run's z. */
+  near(run: Run): Near {
+    const z = this.z(run);
+    const known = this.nears.get(run.id);
+    if (known?.z === z) return known.near;
+    const near = nearest(run.mu, z);
+    this.nears.set(run.id, { z, near });
+    return near;
+  }
+
+  className(run: Run, index: number): string | null {
+    const label = labelOf(run, index);
+    return label === null ? null : run.entry.classes[label].name;
+  }
+
+  frame(run: Run): Frame {
+    return this.framed(run).frame;
+  }
+
+  /** Where the run's points lie on its map, n × 2. */
+  places(run: Run): Float32Array {
+    return this.framed(run).places;
+  }
+
+  private framed(run: Run): { key: string; frame: Frame; places: Float32Array } {
+    const { frame: kind, plane } = this.store.state;
+    const key = `${kind} ${plane.join()}`;
+    let known = this.frames.get(run.id);
+    if (known?.key !== key) {
+      const frame = Frame.of(run.entry, kind, plane);
+      known = { key, frame, places: frame.places(run.mu) };
+      this.frames.set(run.id, known);
+    }
+    return known;
+  }
+
+  /** The points of a group. */
+  members(run: Run, group: Group): number[] {
+    if (!group) return [];
+    if ("lasso" in group) return inside(this.places(run), group.lasso);
+    const found: number[] = [];
+    for (let i = 0; i < run.count; i++) if (run.labels[i] === group.class) found.push(i);
+    return found;
+  }
+
+  look(run: Run): Look {
+    return { ink: this.ink.get(run.id) ?? run.entry.image.channels === 1, dark: this.theme.palette.dark };
+  }
+
+  /** Tells how the run's images are drawn, from images decoded by PyTorch. */
+  judgeInk(run: Run, images: Float32Array): void {
+    this.ink.set(run.id, isInk(images, run.entry.image.channels));
+  }
+
+  onDecoded(listener: (id: string) => void): void {
+    this.decodedListeners.push(listener);
+  }
+
+  decodeShown(): void {
+    for (const run of this.shown()) {
+      const z = this.z(run);
+      if (this.decoded.get(run.id)?.z === z) continue;
+      let decoder = this.decoders.get(run.id);
+      if (!decoder) {
+        decoder = new Latest<readonly number[]>((latent) => this.decode(run, latent));
+        this.decoders.set(run.id, decoder);
+      }
+      decoder.push(z);
+    }
+  }
+
+  private async decode(run: Run, z: readonly number[]): Promise<void> {
+    try {
+      const image = await this.pool.first.decode(run.entry, Float32Array.from(z));
+      this.decoded.set(run.id, { z, image, picture: pictureOf(image, 0, run.entry.image) });
+      for (const listener of this.decodedListeners) listener(run.id);
+    } catch (error) {
+      this.banner.show(asProblem(error, "engine"));
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** Which window of the plane a map shows. */
+import type { View } from "../state/state";
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+export function toScreen(view: View, size: Size, x: number, y: number): [number, number] {
+  return [
+    size.width / 2 + (x - view.x) * view.scale,
+    size.height / 2 - (y - view.y) * view.scale,
+  ];
+}
+
+export function toPlane(view: View, size: Size, sx: number, sy: number): [number, number] {
+  return [
+    view.x + (sx - size.width / 2) / view.scale,
+    view.y - (sy - size.height / 2) / view.scale,
+  ];
+}
+
+/** Zoomed by a factor so that the place under (sx, sy) stays where it is. */
+export function zoomed(view: View, size: Size, factor: number, sx: number, sy: number): View {
+  const [x, y] = toPlane(view, size, sx, sy);
+  const scale = Math.min(1e7, Math.max(1e-4, view.scale * factor));
+  return {
+    x: x - (sx - size.width / 2) / scale,
+    y: y + (sy - size.height / 2) / scale,
+    scale,
+  };
+}
+
+export function panned(view: View, dx: number, dy: number): View {
+  return { ...view, x: view.x - dx / view.scale, y: view.y + dy / view.scale };
+}
+
+/** The window that holds all places (n × 2) with a margin. */
+export function home(places: Float32Array, size: Size): View {
+  let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (let i = 0; i < places.length; i += 2) {
+    x0 = Math.min(x0, places[i]);
+    x1 = Math.max(x1, places[i]);
+    y0 = Math.min(y0, places[i + 1]);
+    y1 = Math.max(y1, places[i + 1]);
+  }
+  if (x0 > x1) return { x: 0, y: 0, scale: 50 };
+  const margin = 36;
+  const across = (size.width - 2 * margin) / Math.max(x1 - x0, 1e-6);
+  const up = (size.height - 2 * margin) / Math.max(y1 - y0, 1e-6);
+  return { x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale: Math.max(1e-4, Math.min(across, up)) };
+}
+
+/** Between two windows, t from 0 to 1: the scale goes in equal ratios. */
+export function between(a: View, b: View, t: number): View {
+  const s = t * t * (3 - 2 * t);
+  return {
+    x: a.x + (b.x - a.x) * s,
+    y: a.y + (b.y - a.y) * s,
+    scale: a.scale * (b.scale / a.scale) ** s,
+  };
+}
+
+/** Round numbers for an axis from low to high, about `count` of them. */
+export function ticks(low: number, high: number, count: number): number[] {
+  const rough = (high - low) / Math.max(1, count);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? 10 * power;
+  const found: number[] = [];
+  for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(k * step);
+  return found;
+}
+
+/** How many of the places (n × 2) lie in the window, and the square pixels that they spread over. */
+export function crowd(places: Float32Array, view: View, size: Size): { count: number; area: number } {
+  const [x0, y1] = toPlane(view, size, 0, 0);
+  const [x1, y0] = toPlane(view, size, size.width, size.height);
+  let [count, sx, sy, sxx, syy] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < places.length; i += 2) {
+    const [x, y] = [places[i], places[i + 1]];
+    if (x < x0 || x > x1 || y < y0 || y > y1) continue;
+    count++;
+    sx += x;
+    sy += y;
+    sxx += x * x;
+    syy += y * y;
+  }
+  if (count < 2) return { count, area: size.width * size.height };
+  const deviation = (sum: number, squares: number) =>
+    Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2)) * view.scale;
+  // The ellipse of two deviations: of evenly spread points that is about their rectangle.
+  const area = 4 * Math.PI * deviation(sx, sxx) * deviation(sy, syy);
+  return { count, area: Math.min(area, size.width * size.height) };
+}

@@ -1,0 +1,103 @@
+/** What lies over the points, from the state. */
+import { labelOf, meanOf, type Run } from "../bundle/run";
+import type { Explorer } from "../explorer";
+import type { Gaussian2 } from "../math/frame";
+import { onPath } from "../math/interpolate";
+import { t } from "../ui/language";
+import { safeColour } from "./colours";
+import type { Marks } from "./overlay";
+import type { PointerMarks } from "./pointer";
+
+/** What is not in the state. */
+export interface Extras {
+  trail: number[][];
+  logVar: Float32Array | null;
+}
+
+type Place = [number, number];
+
+export function marksOf(
+  explorer: Explorer,
+  run: Run,
+  extras: Extras,
+  drawing: Place[] | null,
+): Marks {
+  const { state } = explorer.store;
+  const frame = explorer.frame(run);
+  const { prior } = run.entry;
+  const main = run.id === state.run;
+  const path = main && (state.panel === "path" || state.tool === "path") ? state.path : [];
+  const steps = path.length > 1 ? 24 * (path.length - 1) : 0;
+  const word = state.frame === "axes" ? "axis" : "principalAxis";
+  const boxed = prior.kind === "box" && frame.kind === "axes" && prior.low && prior.high;
+  return {
+    axes: [t(word, { i: frame.a + 1 }), frame.d > 1 ? t(word, { i: frame.b + 1 }) : ""],
+    prior: state.rings && !boxed ? frame.plane(prior.mean, prior.covariance) : null,
+    box: state.rings && boxed ? { low: frame.place(prior.low!), high: frame.place(prior.high!) } : null,
+    names: state.names ? classNames(explorer, run) : [],
+    line: Array.from({ length: steps && steps + 1 }, (_, i) =>
+      frame.place(onPath(path, i / steps, state.interpolation)),
+    ),
+    stops: path.map((stop) => frame.place(stop)),
+    on: path.length > 1 ? frame.place(onPath(path, state.t, state.interpolation)) : null,
+    trail: main && state.panel === "draw" ? extras.trail.map((latent) => frame.place(latent)) : [],
+    lasso: drawing ?? (main ? state.lasso : []),
+    open: drawing !== null,
+  };
+}
+
+/** What moves with the pointer. */
+export function pointerMarksOf(explorer: Explorer, run: Run, extras: Extras): PointerMarks {
+  const { state } = explorer.store;
+  const { palette } = explorer.theme;
+  const frame = explorer.frame(run);
+  const { index } = explorer.near(run);
+  const label = labelOf(run, index);
+  const colour =
+    label === null ? palette.muted : safeColour(run.entry.classes[label].colour, palette.dark);
+  return {
+    cursor: frame.place(explorer.z(run)),
+    pinned: state.pinned,
+    nearest: { place: frame.place(meanOf(run, index)), colour },
+    posterior: state.posterior ? posteriorOf(explorer, run, extras.logVar, index) : null,
+  };
+}
+
+function posteriorOf(
+  explorer: Explorer,
+  run: Run,
+  logVar: Float32Array | null,
+  index: number,
+): Gaussian2 | null {
+  if (!logVar) return null;
+  const variance = Array.from(logVar.subarray(index * run.d, (index + 1) * run.d), Math.exp);
+  const covariance = variance.map((v, i) => variance.map((_, j) => (i === j ? v : 0)));
+  return explorer.frame(run).plane(meanOf(run, index), covariance);
+}
+
+const centres = new WeakMap<Float32Array, [number, number, number][]>();
+
+/** The classes that are shown, at the mean of their points. */
+function classNames(explorer: Explorer, run: Run): Marks["names"] {
+  const places = explorer.places(run);
+  const { classes } = run.entry;
+  let sums = centres.get(places);
+  if (!sums) {
+    sums = classes.map(() => [0, 0, 0]);
+    for (let i = 0; i < run.count; i++) {
+      const sum = sums[run.labels[i]];
+      if (!sum) continue;
+      sum[0] += places[2 * i];
+      sum[1] += places[2 * i + 1];
+      sum[2]++;
+    }
+    centres.set(places, sums);
+  }
+  const { hidden } = explorer.store.state;
+  const { palette } = explorer.theme;
+  return sums.flatMap(([x, y, n], k) =>
+    n === 0 || hidden.includes(k)
+      ? []
+      : [{ place: [x / n, y / n] as Place, text: classes[k].name, colour: safeColour(classes[k].colour, palette.dark) }],
+  );
+}

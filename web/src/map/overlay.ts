@@ -1,0 +1,194 @@
+/** What lies over the points and stays where the pointer goes: axes, rings, names, lines. */
+import { type Gaussian2, ellipseOf } from "../math/frame";
+import type { View } from "../state/state";
+import { figure } from "../ui/language";
+import type { Palette } from "../ui/theme";
+import { type Size, ticks, toPlane, toScreen } from "./camera";
+
+type Place = readonly [number, number];
+
+export interface Marks {
+  axes: [string, string];
+  /** The prior's one-deviation ellipse, or its box. */
+  prior: Gaussian2 | null;
+  box: { low: Place; high: Place } | null;
+  names: { place: Place; text: string; colour: string }[];
+  /** The path's line and its points, and the place on it. */
+  line: Place[];
+  stops: Place[];
+  on: Place | null;
+  /** Encodings of the drawing, oldest first. */
+  trail: Place[];
+  lasso: Place[];
+  /** Whether the lasso is still being drawn. */
+  open: boolean;
+}
+
+const FONT = "system-ui, sans-serif";
+
+export function drawOverlay(
+  context: CanvasRenderingContext2D,
+  view: View,
+  size: Size,
+  palette: Palette,
+  marks: Marks,
+): void {
+  const at = (place: Place) => toScreen(view, size, place[0], place[1]);
+  context.clearRect(0, 0, size.width, size.height);
+  context.lineJoin = context.lineCap = "round";
+  drawAxes(context, view, size, palette, marks.axes);
+  if (marks.prior) {
+    for (const times of [1, 2, 3]) ring(marks.prior, times);
+  }
+  if (marks.box) box(marks.box);
+  for (const { place, text, colour } of marks.names) label(at(place), text, colour);
+  if (marks.lasso.length > 1) polyline(marks.lasso, palette.accent, 1.5, !marks.open);
+  if (marks.line.length > 1) polyline(marks.line, palette.second, 2, false);
+  marks.stops.forEach((stop, i) => numbered(at(stop), String(i + 1)));
+  if (marks.on) disc(at(marks.on), 6, palette.second, palette.paper);
+  drawTrail();
+
+  function ring(g: Gaussian2, times: number): void {
+    const { major, minor, angle } = ellipseOf(g);
+    const [x, y] = at([g.x, g.y]);
+    const radii = [major, minor].map((r) => Math.max(0.5, r * times * view.scale));
+    context.beginPath();
+    context.ellipse(x, y, radii[0], radii[1], -angle, 0, 2 * Math.PI);
+    stroke(palette.muted, 1, [4, 4]);
+  }
+
+  function box(corners: { low: Place; high: Place }): void {
+    const [x0, y1] = at(corners.low);
+    const [x1, y0] = at(corners.high);
+    context.beginPath();
+    context.rect(x0, y0, x1 - x0, y1 - y0);
+    stroke(palette.muted, 1, [4, 4]);
+  }
+
+  function polyline(places: Place[], colour: string, width: number, closed: boolean): void {
+    context.beginPath();
+    places.forEach((place, i) => (i ? context.lineTo(...at(place)) : context.moveTo(...at(place))));
+    if (closed) {
+      context.closePath();
+      context.globalAlpha = 0.1;
+      context.fillStyle = colour;
+      context.fill();
+      context.globalAlpha = 1;
+    }
+    stroke(colour, width, []);
+  }
+
+  function drawTrail(): void {
+    const { trail } = marks;
+    if (trail.length === 0) return;
+    polyline(trail, palette.accent, 1.5, false);
+    trail.forEach((place, i) => {
+      context.globalAlpha = 0.25 + (0.75 * (i + 1)) / trail.length;
+      const last = i === trail.length - 1;
+      disc(at(place), last ? 7 : 2.5, palette.accent, palette.paper);
+    });
+    context.globalAlpha = 1;
+  }
+
+  function label([x, y]: Place, text: string, colour: string): void {
+    context.font = `600 14px ${FONT}`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineWidth = 4;
+    context.strokeStyle = palette.paper;
+    const short = text.length > 22 ? `${text.slice(0, 21)}…` : text;
+    context.strokeText(short, x, y);
+    context.fillStyle = palette.ink;
+    context.fillText(short, x, y);
+    const half = context.measureText(short).width / 2;
+    context.fillStyle = colour;
+    context.fillRect(x - half, y + 9, 2 * half, 3);
+  }
+
+  function numbered([x, y]: Place, text: string): void {
+    disc([x, y], 9, palette.paper, palette.second);
+    context.font = `600 11px ${FONT}`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillStyle = palette.ink;
+    context.fillText(text, x, y + 0.5);
+  }
+
+  function disc([x, y]: Place, radius: number, fill: string, edge: string): void {
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fillStyle = fill;
+    context.fill();
+    stroke(edge, 1.5, []);
+  }
+
+  function stroke(colour: string, width: number, dash: number[]): void {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.setLineDash(dash);
+    context.stroke();
+    context.setLineDash([]);
+  }
+}
+
+function drawAxes(
+  context: CanvasRenderingContext2D,
+  view: View,
+  size: Size,
+  palette: Palette,
+  names: [string, string],
+): void {
+  const [x0, y1] = toPlane(view, size, 0, 0);
+  const [x1, y0] = toPlane(view, size, size.width, size.height);
+  context.font = `11px ${FONT}`;
+  context.fillStyle = palette.muted;
+  context.strokeStyle = palette.line;
+  context.lineWidth = 1;
+  context.beginPath();
+  const across = ticks(x0, x1, Math.max(4, size.width / 110));
+  const up = ticks(y0, y1, Math.max(4, size.height / 90));
+  for (const x of across) {
+    const [sx] = toScreen(view, size, x, 0);
+    context.moveTo(Math.round(sx) + 0.5, size.height);
+    context.lineTo(Math.round(sx) + 0.5, size.height - 5);
+  }
+  for (const y of up) {
+    const [, sy] = toScreen(view, size, 0, y);
+    context.moveTo(0, Math.round(sy) + 0.5);
+    context.lineTo(5, Math.round(sy) + 0.5);
+  }
+  context.strokeStyle = palette.muted;
+  context.stroke();
+  context.strokeStyle = palette.paper;
+  context.lineWidth = 3;
+  const write = (text: string, x: number, y: number) => {
+    context.strokeText(text, x, y);
+    context.fillText(text, x, y);
+  };
+  context.textBaseline = "alphabetic";
+  context.textAlign = "center";
+  for (const x of across) {
+    const [sx] = toScreen(view, size, x, 0);
+    if (sx > 34 && sx < size.width - 44) write(tick(x), sx, size.height - 9);
+  }
+  context.textAlign = "left";
+  context.textBaseline = "middle";
+  for (const y of up) {
+    const [, sy] = toScreen(view, size, 0, y);
+    if (sy > 60 && sy < size.height - 24) write(tick(y), 9, sy);
+  }
+  context.font = `italic 600 12px ${FONT}`;
+  context.textAlign = "right";
+  context.textBaseline = "alphabetic";
+  write(names[0], size.width - 10, size.height - 9);
+  context.textAlign = "left";
+  write(names[1], 9, 52);
+}
+
+function tick(value: number): string {
+  if (value === 0) return "0";
+  const digits = Math.abs(value) >= 1000 || Math.abs(value) < 0.001 ? 1 : 4;
+  return Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3
+    ? value.toExponential(digits)
+    : figure(Number(value.toPrecision(6)), 4).replace(/\.?0+$/, "");
+}

@@ -1,0 +1,267 @@
+/** One run's map: its layers, its window, and what a move of the pointer does to it. */
+import { Problem } from "../bundle/problem";
+import type { Run } from "../bundle/run";
+import type { Explorer } from "../explorer";
+import type { State, View } from "../state/state";
+import { el } from "../ui/dom";
+import { inWords, t } from "../ui/language";
+import { reducedMotion } from "../ui/theme";
+import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
+import { Cloud, densityOpacity } from "./cloud";
+import { cloudColours } from "./colours";
+import { Manifold } from "./manifold";
+import { type Extras, marksOf, pointerMarksOf } from "./marks";
+import { drawOverlay } from "./overlay";
+import { PointerLayer } from "./pointer";
+import { steer } from "./steer";
+
+type Canvas = "background" | "points" | "overlay";
+type Layer = Canvas | "pointer";
+
+export class Pane {
+  readonly root: HTMLElement;
+  readonly manifold: Manifold;
+  /** When the points were first on the screen, milliseconds after the page began. */
+  pointsShown: number | null = null;
+  /** Of the points that are in front, 0 to 1. */
+  opacity = 1;
+  private readonly layers: Record<Canvas, HTMLCanvasElement>;
+  private readonly pointer = new PointerLayer();
+  private readonly cloud: Cloud | null;
+  private readonly dirty = new Set<Layer>();
+  private size: Size = { width: 1, height: 1 };
+  private drawing: [number, number][] | null = null;
+  private extras: Extras = { trail: [], logVar: null };
+  private asking = 0;
+  private flight = 0;
+
+  constructor(
+    private readonly explorer: Explorer,
+    readonly run: Run,
+    private readonly onCatch: (polygon: [number, number][]) => void,
+    private readonly onStop: (z: number[]) => void,
+  ) {
+    const canvas = () => el("canvas", { "aria-hidden": "true" });
+    this.layers = { background: canvas(), points: canvas(), overlay: canvas() };
+    this.root = el("div", { class: "map", tabindex: 0, role: "application", "data-run": run.id });
+    this.root.append(this.layers.background, this.layers.points, this.layers.overlay, this.pointer.root);
+    inWords(() => {
+      this.root.setAttribute("aria-label", `${t("map", { title: run.entry.title })}. ${t("mapHelp")}`);
+      this.redraw("overlay");
+    });
+    this.manifold = new Manifold(explorer, () => this.redraw("background"));
+    this.cloud = this.openCloud();
+    void run.logVar().then((logVar) => {
+      this.extras.logVar = logVar;
+      this.redraw("pointer");
+    }, () => undefined);
+    this.listen();
+    steer(this, explorer.store);
+    new ResizeObserver(() => this.resize()).observe(this.root);
+  }
+
+  get view(): View {
+    const kept = this.explorer.store.state.view[this.run.id];
+    return kept ?? home(this.explorer.places(this.run), this.size);
+  }
+
+  /** Where a latent is on the page, in CSS pixels. */
+  client(z: readonly number[]): [number, number] {
+    const box = this.root.getBoundingClientRect();
+    const [x, y] = toScreen(this.view, this.size, ...this.explorer.frame(this.run).place(z));
+    return [box.left + x, box.top + y];
+  }
+
+  /** Where the run's z is, CSS pixels from the map's corner. */
+  cursor(): [number, number] {
+    const place = this.explorer.frame(this.run).place(this.explorer.z(this.run));
+    return toScreen(this.view, this.size, ...place);
+  }
+
+  setTrail(latents: number[][]): void {
+    this.extras.trail = latents;
+    this.redraw("overlay");
+  }
+
+  /** The window changed, or what it shows. */
+  setView(view: View | null): void {
+    const { state } = this.explorer.store;
+    this.explorer.store.set({ view: { ...state.view, [this.run.id]: view } });
+  }
+
+  zoom(factor: number): void {
+    this.zoomAt(factor, this.size.width / 2, this.size.height / 2);
+  }
+
+  flyHome(): void {
+    const from = this.view;
+    const to = home(this.explorer.places(this.run), this.size);
+    const began = performance.now();
+    const flight = ++this.flight;
+    const length = reducedMotion() ? 0 : 350;
+    const step = () => {
+      if (flight !== this.flight) return;
+      const t = length ? Math.min(1, (performance.now() - began) / length) : 1;
+      this.setView(t < 1 ? between(from, to, t) : null);
+      if (t < 1) requestAnimationFrame(step);
+    };
+    step();
+  }
+
+  /** Draws these layers with the next frame. */
+  redraw(...layers: Layer[]): void {
+    if (this.dirty.size === 0) requestAnimationFrame(() => this.draw());
+    for (const layer of layers) this.dirty.add(layer);
+  }
+
+  /** Asks for the background of the window once the window rests. */
+  askBackground(delay = 90): void {
+    clearTimeout(this.asking);
+    this.asking = window.setTimeout(() => {
+      const { background } = this.explorer.store.state;
+      void this.manifold.ask(this.run, background, this.view, this.size);
+      this.redraw("background");
+    }, delay);
+  }
+
+  /** Takes over the points' places, colours and marks. */
+  refresh(): void {
+    const { state } = this.explorer.store;
+    this.cloud?.setPoints(this.explorer.places(this.run), this.run.labels);
+    this.cloud?.setColours(cloudColours(this.run.entry.classes, state, this.explorer.theme.palette));
+    this.markCaught();
+    this.redraw("points", "overlay", "pointer");
+  }
+
+  private markCaught(): void {
+    const { lasso, run, pair } = this.explorer.store.state;
+    const main = this.explorer.main();
+    const shared = this.run.id === run || (this.run.id === pair && this.explorer.linked());
+    const caught = shared && lasso.length > 2 ? this.explorer.members(main, { lasso }) : null;
+    this.cloud?.setCaught(caught);
+  }
+
+  private openCloud(): Cloud | null {
+    try {
+      return new Cloud();
+    } catch {
+      this.explorer.banner.show(new Problem("webgl"));
+      return null;
+    }
+  }
+
+  private listen(): void {
+    const { store } = this.explorer;
+    const recolour: (keyof State)[] = ["hidden", "dim", "lasso", "frame", "plane", "pair"];
+    store.on(recolour, () => this.refresh());
+    store.on(["view"], () => {
+      this.redraw("points", "overlay", "background", "pointer");
+      this.askBackground();
+    });
+    store.on(["z", "pinned", "posterior"], () => this.redraw("pointer"));
+    store.on(["rings", "names", "path", "interpolation", "t", "panel", "tool"], () =>
+      this.redraw("overlay"),
+    );
+    store.on(["background", "frame", "plane"], () => {
+      this.askBackground(0);
+      this.redraw("points");
+    });
+    // With more than two dimensions the background depends on the others, too.
+    if (this.run.d > 2) store.on(["z"], () => this.askBackground());
+    this.explorer.theme.onChange(() => {
+      this.manifold.forget();
+      this.refresh();
+      this.askBackground(0);
+    });
+  }
+
+  /** Decodes what lies at a place of the map, CSS pixels from its corner. */
+  go(x: number, y: number, pinned?: boolean): void {
+    const { explorer, run } = this;
+    const z = explorer.frame(run).at(...this.place(x, y), explorer.z(run));
+    // A raw move and the frame's move say the same place.
+    if (pinned === undefined && explorer.z(run).every((v, i) => v === z[i])) return;
+    explorer.moveTo(run, z, pinned === undefined ? {} : { pinned });
+  }
+
+  pan(dx: number, dy: number): void {
+    this.setView(panned(this.view, dx, dy));
+  }
+
+  zoomAt(factor: number, x: number, y: number): void {
+    this.setView(zoomed(this.view, this.size, factor, x, y));
+  }
+
+  /** Adds the point of now to the path. */
+  addStop(): void {
+    this.onStop([...this.explorer.z(this.run)]);
+  }
+
+  /** A part of the lasso's line; its end catches what lies inside. */
+  stroke(x: number, y: number, part: "start" | "move" | "end"): void {
+    if (part === "start") this.drawing = [];
+    this.drawing!.push(this.place(x, y));
+    if (part === "end") {
+      const polygon = this.drawing!;
+      this.drawing = null;
+      this.onCatch(polygon);
+    }
+    this.redraw("overlay");
+  }
+
+  private place(x: number, y: number): [number, number] {
+    return toPlane(this.view, this.size, x, y);
+  }
+
+  private resize(): void {
+    const { clientWidth: width, clientHeight: height } = this.root;
+    if (width === 0 || height === 0) return;
+    this.size = { width, height };
+    const ratio = window.devicePixelRatio;
+    for (const canvas of Object.values(this.layers)) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+    }
+    this.refresh();
+    this.draw();
+    this.askBackground();
+  }
+
+  private draw(): void {
+    const { view, size } = this;
+    const { state } = this.explorer.store;
+    const { palette } = this.explorer.theme;
+    const ratio = window.devicePixelRatio;
+    const layers = new Set(this.dirty);
+    this.dirty.clear();
+    const plain = (layer: Canvas) => {
+      const context = this.layers[layer].getContext("2d")!;
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      return context;
+    };
+    if (layers.has("background")) {
+      this.manifold.paint(plain("background"), view, size, state.background);
+    }
+    if (layers.has("points") && this.cloud) this.drawPoints(view, ratio);
+    if (layers.has("overlay")) {
+      const marks = marksOf(this.explorer, this.run, this.extras, this.drawing);
+      drawOverlay(plain("overlay"), view, size, palette, marks);
+    }
+    if (layers.has("pointer")) {
+      this.pointer.show(view, size, pointerMarksOf(this.explorer, this.run, this.extras));
+    }
+  }
+
+  private drawPoints(view: View, ratio: number): void {
+    const { size } = this;
+    const room = Math.sqrt(size.width * size.height) / 100;
+    const diameter = Math.min(7, Math.max(3, (30 * room) / Math.sqrt(this.run.count)));
+    const visible = crowd(this.explorer.places(this.run), view, size);
+    // Over a decoded background the points step back.
+    const behind = this.explorer.store.state.background === "off" ? 1 : 0.45;
+    this.opacity = behind * densityOpacity(visible, diameter);
+    const context = this.layers.points.getContext("2d")!;
+    this.cloud!.draw(context, view, size, { size: diameter, opacity: this.opacity, ratio });
+    this.pointsShown ??= performance.now();
+  }
+}

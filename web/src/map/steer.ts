@@ -1,0 +1,41 @@
+/** What mouse, fingers and keys do to a map. */
+import type { Store } from "../state/store";
+import { listenGestures, listenKeys } from "./gestures";
+import type { Pane } from "./pane";
+
+export function steer(pane: Pane, store: Store): void {
+  let pinnedBefore = false; // the first tap of a double tap has pinned already
+  listenGestures(pane.root, {
+    draws: () => store.state.tool === "lasso",
+    point: (x, y, held) => {
+      if (held) pane.go(x, y, false);
+      else if (!store.state.pinned) pane.go(x, y);
+    },
+    pan: (dx, dy) => pane.pan(dx, dy),
+    zoom: (factor, x, y) => pane.zoomAt(factor, x, y),
+    tap: (x, y) => {
+      pinnedBefore = store.state.pinned;
+      pane.go(x, y, true);
+      if (store.state.tool === "path") pane.addStop();
+    },
+    doubleTap: () => {
+      if (store.state.tool !== "path") store.set({ pinned: pinnedBefore });
+      pane.flyHome();
+    },
+    stroke: (x, y, part) => pane.stroke(x, y, part),
+  });
+  listenKeys(pane.root, {
+    step: (dx, dy) => {
+      const [x, y] = pane.cursor();
+      pane.go(x + dx, y + dy, true);
+    },
+    pan: (dx, dy) => pane.pan(dx, dy),
+    zoom: (factor) => pane.zoom(factor),
+    pin: () => {
+      if (store.state.tool === "path") pane.addStop();
+      store.set({ pinned: true });
+    },
+    home: () => pane.flyHome(),
+    release: () => store.set({ pinned: false, lasso: [] }),
+  });
+}

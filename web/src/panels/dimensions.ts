@@ -1,0 +1,194 @@
+/** More than two dimensions: the map's axes, a slider for each other dimension, traversals. */
+import { asProblem } from "../bundle/problem";
+import type { Run } from "../bundle/run";
+import { Latest } from "../engine/latest";
+import type { Explorer } from "../explorer";
+import { variances } from "../math/points";
+import { paintSheet, pictureOf } from "../picture/picture";
+import type { FrameKind } from "../state/state";
+import { el, image } from "../ui/dom";
+import { figure, inWords, say, t } from "../ui/language";
+import { segmented } from "./look";
+
+const STEPS = 9;
+const DEAD_KL = 0.01; // nats
+const DEAD_VARIANCE = 0.01; // of the means: Burda et al. 2016, section 5.2 (active units)
+
+export interface Dimension {
+  index: number;
+  low: number;
+  high: number;
+  /** Nats for latent axes of a variational run, else the variance of the means. */
+  weight: number;
+  dead: boolean;
+}
+
+export class DimensionsPanel {
+  readonly root = el("div", { class: "panel" });
+  private readonly plane = el("div", { class: "row" });
+  private readonly sliders = el("div", { class: "stack" });
+  private readonly order = el("p", { class: "muted" });
+  private readonly strips = new Map<number, HTMLCanvasElement>();
+  private readonly inputs = new Map<number, HTMLInputElement>();
+  private readonly traversals: Latest<number>;
+  private turn = 0;
+
+  constructor(private readonly explorer: Explorer) {
+    const { store } = explorer;
+    this.traversals = new Latest(() => this.decode());
+    const kinds = { axes: "axes", principal: "principal" } as const;
+    this.root.append(
+      say(el("h3"), "planeAxes"),
+      segmented<FrameKind>("planeAxes", kinds, store.state.frame,
+        (frame) => store.set({ frame, plane: [0, 1], view: {}, lasso: [] }),
+        (show) => store.on(["frame"], (s) => show(s.frame))),
+      this.plane, say(el("h3"), "others"), this.order, this.sliders);
+    store.on(["run", "frame", "plane"], () => this.build());
+    store.on(["z", "panel"], () => this.follow());
+    explorer.theme.onChange(() => this.follow());
+    inWords(() => this.build());
+  }
+
+  /** The run's dimensions, the heaviest first. */
+  dimensions(run: Run): Dimension[] {
+    const frame = this.explorer.frame(run);
+    const { kl_per_dimension: kl, principal } = run.entry;
+    const useKl = frame.kind === "axes" && kl !== null;
+    const spread = frame.kind === "axes" ? variances(run.mu, run.d) : principal.variances;
+    const ends = range(run, frame);
+    return frame.origin
+      .map((_, index) => ({
+        index,
+        ...ends[index],
+        weight: useKl ? kl[index] : spread[index],
+        dead: useKl ? kl[index] < DEAD_KL : spread[index] < DEAD_VARIANCE,
+      }))
+      .sort((p, q) => q.weight - p.weight);
+  }
+
+  private build(): void {
+    const { explorer } = this;
+    const run = explorer.main();
+    const frame = explorer.frame(run);
+    const all = this.dimensions(run);
+    const byKl = frame.kind === "axes" && run.entry.kl_per_dimension !== null;
+    this.order.textContent =
+      run.d > 2 ? t(byKl ? "byKl" : "byVariance") : t("none");
+    this.plane.replaceChildren(
+      this.axisChoice(all, "horizontal", frame.a, (a) => this.setPlane(a, a === frame.b ? frame.a : frame.b)),
+      this.axisChoice(all, "vertical", frame.b, (b) => this.setPlane(b === frame.a ? frame.b : frame.a, b)),
+    );
+    this.plane.hidden = run.d < 3;
+    this.strips.clear();
+    this.inputs.clear();
+    this.sliders.replaceChildren(...all.map((dimension) => this.slider(run, dimension, byKl)));
+    this.follow();
+  }
+
+  private setPlane(a: number, b: number): void {
+    this.explorer.store.set({ plane: [a, b], view: {}, lasso: [] });
+  }
+
+  private axisChoice(
+    all: Dimension[],
+    word: "horizontal" | "vertical",
+    chosen: number,
+    choose: (index: number) => void,
+  ): HTMLElement {
+    const select = el("select");
+    for (const { index, dead } of all) {
+      const text = this.nameOf(index) + (dead ? ` (${t("dead")})` : "");
+      select.append(el("option", { value: index, selected: index === chosen }, text));
+    }
+    select.addEventListener("change", () => choose(Number(select.value)));
+    return el("label", { class: "field" }, el("span", {}, t(word)), select);
+  }
+
+  private nameOf(index: number): string {
+    const word = this.explorer.store.state.frame === "axes" ? "axis" : "principalAxis";
+    return t(word, { i: index + 1 });
+  }
+
+  private slider(run: Run, dimension: Dimension, byKl: boolean): HTMLElement {
+    const { index, low, high, weight, dead } = dimension;
+    const frame = this.explorer.frame(run);
+    const label = this.nameOf(index);
+    const value = t(byKl ? "klOf" : "varianceOf", { value: figure(weight, 3) });
+    const head = el("div", { class: "row between" }, el("strong", {}, label),
+      el("span", { class: "muted" }, dead ? `${value} · ${t("dead")}` : value));
+    const strip = image("strip");
+    strip.setAttribute("aria-label", t("traversalOf", { name: label }));
+    this.strips.set(index, strip);
+    const box = el("div", { class: dead ? "dimension dead" : "dimension", "data-dimension": index }, head);
+    if (index !== frame.a && index !== frame.b) {
+      const input = el("input", {
+        type: "range", min: low, max: high, step: (high - low) / 200 || 1, "aria-label": label,
+      });
+      input.addEventListener("input", () => this.move(run, index, Number(input.value)));
+      this.inputs.set(index, input);
+      box.append(input);
+    }
+    // A traversal's image is a place to go to.
+    strip.addEventListener("click", (event) => {
+      const k = Math.floor((event.offsetX / strip.clientWidth) * STEPS);
+      this.move(run, index, low + ((high - low) * k) / (STEPS - 1));
+    });
+    box.append(strip);
+    return box;
+  }
+
+  private move(run: Run, index: number, value: number): void {
+    const frame = this.explorer.frame(run);
+    const c = frame.coordinates(this.explorer.z(run));
+    c[index] = value;
+    this.explorer.moveTo(run, frame.latent(c), { pinned: true });
+  }
+
+  private follow(): void {
+    const { explorer } = this;
+    if (explorer.store.state.panel !== "dimensions") return;
+    const run = explorer.main();
+    const c = explorer.frame(run).coordinates(explorer.z(run));
+    for (const [index, input] of this.inputs) {
+      if (document.activeElement !== input) input.value = String(c[index]);
+    }
+    this.traversals.push(++this.turn);
+  }
+
+  private async decode(): Promise<void> {
+    const { explorer } = this;
+    const run = explorer.main();
+    const frame = explorer.frame(run);
+    const turn = this.turn;
+    const c = frame.coordinates(explorer.z(run));
+    for (const { index, low, high } of this.dimensions(run)) {
+      // A newer z makes this one's strips old.
+      if (turn !== this.turn) return;
+      const latents = Array.from({ length: STEPS }, (_, k) => {
+        const at = [...c];
+        at[index] = low + ((high - low) * k) / (STEPS - 1);
+        return frame.latent(at);
+      });
+      try {
+        const images = await explorer.pool.decodeAll(run.entry, latents);
+        const pictures = latents.map((_, i) => pictureOf(images, i, run.entry.image));
+        const strip = this.strips.get(index);
+        if (strip) paintSheet(strip, pictures, STEPS, explorer.look(run));
+      } catch (error) {
+        explorer.banner.show(asProblem(error, "engine"));
+        return;
+      }
+    }
+  }
+}
+
+/** Lowest and highest coordinate of the points along each dimension. */
+function range(run: Run, frame: ReturnType<Explorer["frame"]>): { low: number; high: number }[] {
+  const { low, high } = run.entry.points.mu;
+  if (frame.kind === "axes") return low.map((l, i) => ({ low: l, high: high[i] }));
+  // Principal coordinates are centred: three standard deviations to each side.
+  return run.entry.principal.variances.map((v) => {
+    const reach = Math.max(3 * Math.sqrt(v), 1e-6);
+    return { low: -reach, high: reach };
+  });
+}

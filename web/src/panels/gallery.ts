@@ -1,0 +1,153 @@
+/** What the lasso caught: pictures, class counts, the mean image, a table. */
+import { asProblem } from "../bundle/problem";
+import { labelOf, type Run } from "../bundle/run";
+import type { Explorer } from "../explorer";
+import { safeColour } from "../map/colours";
+import { paint, type Picture } from "../picture/picture";
+import type { Group } from "../state/state";
+import { button, el, image, save } from "../ui/dom";
+import { inWords, say, t, whole } from "../ui/language";
+import { countBars } from "./counts";
+import { csvOf } from "./table";
+
+const PAGE = 60;
+
+export class GalleryPanel {
+  readonly root = el("div", { class: "panel" });
+  /** Indices of the points that are caught. */
+  caught: number[] = [];
+  /** The mean of their pictures, bytes, or null while it is being made. */
+  mean: Picture | null = null;
+  private group: Group = null;
+  private shown = PAGE;
+  private readonly empty = el("div", { class: "stack" });
+  private readonly full = el("div", { class: "stack" });
+  private readonly count = el("h3");
+  private readonly bars = el("div");
+  private readonly meanCanvas = image("picture");
+  private readonly pictures = el("div", { class: "gallery" });
+  private readonly more = say(button("ghost", () => this.showMore()), "more");
+
+  constructor(private readonly explorer: Explorer) {
+    const { store } = explorer;
+    const asGroup = (key: "groupA" | "groupB") =>
+      store.set({ [key]: this.group, panel: "direction" });
+    this.full.append(
+      el("div", { class: "row between" }, this.count,
+        say(button("small", () => this.gather(null)), "letGo")),
+      el("div", { class: "row top" },
+        el("figure", {}, this.meanCanvas, say(el("figcaption"), "meanImage")), this.bars),
+      el("div", { class: "row" },
+        say(button("", () => this.saveCsv()), "saveCsv"),
+        say(button("", () => asGroup("groupA")), "asGroupA"),
+        say(button("", () => asGroup("groupB")), "asGroupB")),
+      this.pictures,
+      this.more,
+    );
+    this.root.append(this.empty, this.full);
+    store.show(["lasso", "run", "frame", "plane"], ({ lasso }) =>
+      this.gather(lasso.length > 2 ? { lasso } : null, false),
+    );
+    explorer.theme.onChange(() => this.show());
+    inWords(() => this.show());
+  }
+
+  /** Shows the points of a group; null lets go. */
+  gather(group: Group, clear = true): void {
+    this.group = group;
+    this.caught = this.explorer.members(this.explorer.main(), group);
+    this.shown = PAGE;
+    this.mean = null;
+    if (clear && this.explorer.store.state.lasso.length > 0) this.explorer.store.set({ lasso: [] });
+    this.show();
+    void this.makeMean(this.caught);
+  }
+
+  private show(): void {
+    const run = this.explorer.main();
+    const { classes } = run.entry;
+    const { dark } = this.explorer.theme.palette;
+    this.empty.hidden = this.caught.length > 0;
+    this.full.hidden = !this.empty.hidden;
+    this.count.textContent = t("caught", { count: whole(this.caught.length) });
+    const choices = classes.map(({ name, colour }, k) => {
+      const one = button("chip", () => this.gather({ class: k }));
+      const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
+      swatch.style.background = safeColour(colour, dark);
+      one.append(swatch, name);
+      one.setAttribute("aria-label", t("catchClass", { name }));
+      return one;
+    });
+    this.empty.replaceChildren(
+      el("p", { class: "muted" }, t("lassoEmpty")),
+      el("div", { class: "chips" }, ...choices),
+    );
+    const counts = this.counts();
+    this.bars.replaceChildren(countBars(classes.filter((_, k) => counts[k] > 0), counts.filter(Boolean), dark));
+    if (this.mean) paint(this.meanCanvas, this.mean, this.explorer.look(run));
+    this.meanCanvas.setAttribute("aria-label", t("meanOf", { count: this.caught.length }));
+    this.pictures.replaceChildren();
+    this.add(run, this.caught.slice(0, this.shown));
+    this.more.hidden = this.shown >= this.caught.length;
+  }
+
+  counts(): number[] {
+    const run = this.explorer.main();
+    const counts = new Array<number>(run.entry.classes.length).fill(0);
+    for (const i of this.caught) {
+      const label = labelOf(run, i);
+      if (label !== null) counts[label]++;
+    }
+    return counts;
+  }
+
+  private showMore(): void {
+    const next = this.caught.slice(this.shown, this.shown + PAGE);
+    this.shown += PAGE;
+    this.more.hidden = this.shown >= this.caught.length;
+    this.add(this.explorer.main(), next);
+  }
+
+  private add(run: Run, indices: readonly number[]): void {
+    for (const index of indices) {
+      const one = button("thumb", () => this.explorer.moveToImage(run, index));
+      const canvas = el("canvas", { "aria-hidden": "true", width: 1, height: 1 });
+      const name = this.explorer.className(run, index) ?? t("noClass");
+      one.setAttribute("aria-label", t("goTo", { index, name }));
+      one.title = name;
+      one.append(canvas);
+      this.pictures.append(one);
+      run.thumbnails.get(index).then(
+        (picture) => paint(canvas, picture, this.explorer.look(run)),
+        (error) => this.explorer.banner.show(asProblem(error, "missing")),
+      );
+    }
+  }
+
+  private async makeMean(caught: readonly number[]): Promise<void> {
+    const run = this.explorer.main();
+    let sum: Float64Array | undefined;
+    let first: Picture | undefined;
+    let n = 0;
+    try {
+      for (const index of caught) {
+        const picture = await run.thumbnails.get(index);
+        if (this.caught !== caught) return;
+        if (!picture) continue;
+        first ??= picture;
+        sum ??= new Float64Array(picture.pixels.length);
+        for (let i = 0; i < sum.length; i++) sum[i] += picture.pixels[i];
+        n++;
+      }
+    } catch (error) {
+      this.explorer.banner.show(asProblem(error, "missing"));
+    }
+    if (!sum || !first) return;
+    this.mean = { ...first, pixels: Uint8ClampedArray.from(sum, (v) => v / n) };
+    paint(this.meanCanvas, this.mean, this.explorer.look(run));
+  }
+
+  private saveCsv(): void {
+    save("points.csv", "text/csv", csvOf(this.explorer.main(), this.caught));
+  }
+}

@@ -1,0 +1,139 @@
+/** State ↔ the address bar's fragment: short, readable, and never trusted. */
+import type { Group, State, View } from "./state";
+
+const round = (x: number) => Number(x.toPrecision(5));
+const numbers = (text: string) =>
+  text === "" ? [] : text.split(",").map(Number).filter(Number.isFinite);
+const points = (text: string) =>
+  text
+    .split(";")
+    .map(numbers)
+    .filter((p) => p.length > 0);
+const writePoints = (list: readonly number[][]) =>
+  list.map((p) => p.map(round).join(",")).join(";");
+
+/** How one key of the state is written; read gives undefined for what it does not understand. */
+interface Codec<T> {
+  name: string;
+  write(value: T): string;
+  read(text: string): T | undefined;
+}
+
+const text = (name: string): Codec<string> => ({ name, write: (v) => v, read: (s) => s });
+const flag = (name: string): Codec<boolean> => ({
+  name,
+  write: (v) => (v ? "1" : "0"),
+  read: (s) => (s === "1" ? true : s === "0" ? false : undefined),
+});
+const number = (name: string): Codec<number> => ({
+  name,
+  write: (v) => String(round(v)),
+  read: (s) => (s !== "" && Number.isFinite(Number(s)) ? Number(s) : undefined),
+});
+const choice = <T extends string>(name: string, known: readonly T[]): Codec<T> => ({
+  name,
+  write: (v) => v,
+  read: (s) => known.find((k) => k === s),
+});
+const byRun = <T>(name: string, write: (v: T) => string, read: (s: string) => T | undefined) => ({
+  name,
+  write: (v: Record<string, T>) =>
+    Object.entries(v)
+      .filter(([, value]) => value !== null)
+      .map(([id, value]) => `${encodeURIComponent(id)}:${write(value)}`)
+      .join("|"),
+  read: (s: string) => {
+    const found: Record<string, T> = {};
+    for (const part of s.split("|")) {
+      const cut = part.lastIndexOf(":");
+      const value = cut > 0 ? read(part.slice(cut + 1)) : undefined;
+      if (value !== undefined) found[decodeURIComponent(part.slice(0, cut))] = value;
+    }
+    return found;
+  },
+});
+const group = (name: string): Codec<Group> => ({
+  name,
+  write: (v) => (!v ? "" : "class" in v ? `c${v.class}` : `l${writePoints(v.lasso)}`),
+  read: (s) => {
+    if (s.startsWith("c") && Number.isInteger(Number(s.slice(1)))) return { class: +s.slice(1) };
+    if (s.startsWith("l")) return { lasso: points(s.slice(1)) as [number, number][] };
+    return s === "" ? null : undefined;
+  },
+});
+
+const CODECS: { [K in keyof State]: Codec<State[K]> } = {
+  run: text("run"),
+  pair: text("pair"),
+  z: byRun<number[]>("z", (v) => v.map(round).join(","), (s) => numbers(s)),
+  view: byRun<View | null>(
+    "view",
+    (v) => [v!.x, v!.y, v!.scale].map(round).join(","),
+    (s) => {
+      const [x, y, scale] = numbers(s);
+      return scale > 0 ? { x, y, scale } : undefined;
+    },
+  ),
+  pinned: flag("pin"),
+  frame: choice("frame", ["axes", "principal"]),
+  plane: {
+    name: "plane",
+    write: (v) => v.join(","),
+    read: (s) => {
+      const [a, b] = numbers(s);
+      return Number.isInteger(a) && Number.isInteger(b) && a >= 0 && b >= 0 ? [a, b] : undefined;
+    },
+  },
+  hidden: { name: "hide", write: (v) => v.join(","), read: numbers },
+  dim: flag("dim"),
+  rings: flag("rings"),
+  posterior: flag("ellipse"),
+  names: flag("names"),
+  background: choice("bg", ["off", "window", "quantiles"]),
+  tool: choice("tool", ["move", "lasso", "path"]),
+  panel: choice("panel", ["look", "draw", "path", "gallery", "samples", "dimensions", "direction"]),
+  path: { name: "path", write: writePoints, read: points },
+  interpolation: choice("interp", ["linear", "spherical"]),
+  t: number("t"),
+  lasso: { name: "lasso", write: writePoints, read: (s) => points(s) as [number, number][] },
+  groupA: group("a"),
+  groupB: group("b"),
+  amount: number("amount"),
+  base: {
+    name: "base",
+    write: (v) => (v === null ? "" : String(v)),
+    read: (s) => (/^\d+$/.test(s) ? Number(s) : undefined),
+  },
+  language: choice("lang", ["en", "ko"]),
+  theme: choice("theme", ["auto", "light", "dark"]),
+};
+const KEYS = Object.keys(CODECS) as (keyof State)[];
+export const ADDRESSED = KEYS;
+
+/** The fragment: only what differs from the state that a page without one starts with. */
+export function writeAddress(state: State, start: State): string {
+  const words = new URLSearchParams();
+  for (const key of KEYS) {
+    const codec = CODECS[key] as Codec<unknown>;
+    const value = codec.write(state[key]);
+    if (value !== codec.write(start[key])) words.set(codec.name, value);
+  }
+  return words.toString();
+}
+
+/** What the fragment says, as far as it is understood. */
+export function readAddress(fragment: string): Partial<State> {
+  const words = new URLSearchParams(fragment.replace(/^#/, ""));
+  const found: Record<string, unknown> = {};
+  for (const key of KEYS) {
+    const word = words.get(CODECS[key].name);
+    if (word === null) continue;
+    try {
+      const value = CODECS[key].read(word);
+      if (value !== undefined) found[key] = value;
+    } catch {
+      // A broken escape in an address from elsewhere: as if it were not there.
+    }
+  }
+  return found as Partial<State>;
+}

@@ -1,0 +1,81 @@
+/** Everything that the page shows can be told from this; most of it stands in the address bar. */
+
+export type Tool = "move" | "lasso" | "path";
+export type Background = "off" | "window" | "quantiles";
+export type FrameKind = "axes" | "principal";
+export type Theme = "auto" | "light" | "dark";
+export type Language = "en" | "ko";
+export type Panel = "look" | "draw" | "path" | "gallery" | "samples" | "dimensions" | "direction";
+export type Interpolation = "linear" | "spherical";
+
+export interface View {
+  x: number;
+  y: number;
+  /** CSS pixels for one latent unit. */
+  scale: number;
+}
+
+/** A group of points: a class, or what was caught with the lasso. */
+export type Group = { class: number } | { lasso: [number, number][] } | null;
+
+export interface State {
+  /** The run that is shown, and the one beside it or "". */
+  run: string;
+  pair: string;
+  /** Of each run, by its id: the latent that is decoded, and the window of the map (null: all). */
+  z: Record<string, number[]>;
+  view: Record<string, View | null>;
+  /** Whether z stays where it is when the pointer moves. */
+  pinned: boolean;
+  frame: FrameKind;
+  plane: [number, number];
+  hidden: number[];
+  /** Hidden classes are dimmed, or not drawn. */
+  dim: boolean;
+  rings: boolean;
+  posterior: boolean;
+  names: boolean;
+  background: Background;
+  tool: Tool;
+  panel: Panel;
+  path: number[][];
+  interpolation: Interpolation;
+  /** Place on the path, 0 to 1. */
+  t: number;
+  lasso: [number, number][];
+  groupA: Group;
+  groupB: Group;
+  /** How much of the direction is added to z of the base image. */
+  amount: number;
+  base: number | null;
+  language: Language;
+  theme: Theme;
+}
+
+export const INITIAL: State = {
+  run: "",
+  pair: "",
+  z: {},
+  view: {},
+  pinned: false,
+  frame: "axes",
+  plane: [0, 1],
+  hidden: [],
+  dim: true,
+  rings: true,
+  posterior: true,
+  names: true,
+  background: "off",
+  tool: "move",
+  panel: "look",
+  path: [],
+  interpolation: "linear",
+  t: 0,
+  lasso: [],
+  groupA: null,
+  groupB: null,
+  amount: 0,
+  base: null,
+  language: "en",
+  theme: "auto",
+};

@@ -1,0 +1,51 @@
+/** The page's own words, in the reader's language, changed without a reload. */
+import type { Language } from "../state/state";
+import { en, type Words } from "./words.en";
+import { ko } from "./words.ko";
+
+const WORDS: Record<Language, Words> = { en, ko };
+let language: Language = "en";
+const shown: (() => void)[] = [];
+
+export type Word = keyof Words;
+
+/** The text for a key, with {name} replaced. */
+export function t(key: Word, values: Record<string, string | number> = {}): string {
+  return WORDS[language][key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+}
+
+/** Runs now and after each change of the language. */
+export function inWords(show: () => void): void {
+  shown.push(show);
+  show();
+}
+
+/** An element whose text is a key's. */
+export function say<T extends HTMLElement>(element: T, key: Word): T {
+  inWords(() => (element.textContent = t(key)));
+  return element;
+}
+
+/** An element whose label and tooltip are a key's. */
+export function name<T extends HTMLElement>(element: T, key: Word, tooltip = true): T {
+  inWords(() => {
+    element.setAttribute("aria-label", t(key));
+    if (tooltip) element.title = t(key);
+  });
+  return element;
+}
+
+export function setLanguage(next: Language): void {
+  language = next;
+  document.documentElement.lang = next;
+  for (const show of shown) show();
+}
+
+/** A number for reading. */
+export function figure(value: number, digits = 2): string {
+  return value.toFixed(digits).replace("-", "\u2212");
+}
+
+export function whole(value: number): string {
+  return value.toLocaleString(language === "ko" ? "ko-KR" : "en-US");
+}

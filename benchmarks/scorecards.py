@@ -1,0 +1,117 @@
+"""Scorecards of a sweep's runs, over seeds, as a section of benchmarks/RESULTS.md.
+
+    reparam sweep digits --model ae vae --seeds 5 --out runs/claims-digits
+    python benchmarks/scorecards.py runs/claims-digits --section claims-digits \\
+        --command "reparam sweep digits --model ae vae --seeds 5"
+
+Reads the scorecard.json of every run in the folder; runs whose names differ in their seed alone are
+one column.
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from machine import describe
+from results import write_section
+
+from reparam.evaluation import MEASURES, Group, Scorecard, in_words, verdicts
+from reparam.evaluation.scoring.catalogue import Entry
+from reparam.evaluation.scoring.scorecard import from_mapping
+from reparam.evaluation.scoring.words import interval_text, value_text
+
+MAIN = (
+    *("centre", "gaussian_kl", "radius_99", "asymmetry", "auc", "sliced_wasserstein"),
+    *("rate", "mutual_information", "aggregate_kl", "class_tv", "classes_missing"),
+    *("fid", "kid", "precision", "recall", "coverage", "unlikely_share", "cycle_error"),
+    *("prior_gaps", "trustworthiness", "knn_accuracy", "mse", "ssim", "noise_removed", "elbo"),
+)
+"""The rows of a table; every measure stands in the page that the command writes."""
+
+
+def groups_in(folder: Path, wanted: list[str]) -> list[Group]:
+    """One group for each name without its seed, in the order of ``wanted`` where it is given."""
+    found: dict[str, list[Scorecard]] = {}
+    for file in sorted(folder.glob("*/scorecard.json")):
+        name = re.sub(r"-?seed-\d+", "", file.parent.name).removeprefix("model-") or folder.name
+        card = from_mapping(json.loads(file.read_text(encoding="utf-8")), str(file))
+        found.setdefault(name, []).append(card)
+    return [Group(n, tuple(found[n]), {}) for n in (wanted or sorted(found))]
+
+
+def cell(group: Group, name: str, entry: Entry) -> str:
+    found = group.find(name)
+    if found.value is None:
+        return "–"
+    interval = interval_text(found, entry)
+    return f"{value_text(found.value, entry)}{f' ({interval})' if interval else ''}"
+
+
+def plain(text: str) -> str:
+    """A bar would end a table's cell."""
+    return text.replace("|", "\\|")
+
+
+def measure_table(groups: list[Group], rows: Sequence[str]) -> list[str]:
+    lines = [
+        f"| | {' | '.join(group.title for group in groups)} | an ideal model |",
+        f"| {' | '.join(['---'] * (len(groups) + 2))} |",
+    ]
+    for name in rows:
+        entry = MEASURES[name]
+        cells = [cell(group, name, entry) for group in groups]
+        if set(cells) == {"–"}:
+            continue
+        ideal = groups[0].find(name).reference
+        unit = f", {entry.unit}" if entry.unit else ""
+        shown = "" if ideal is None else value_text(ideal, entry)
+        lines.append(f"| {plain(entry.en)}{unit} | {' | '.join(cells)} | {shown} |")
+    return lines
+
+
+def verdict_table(ae: Group, vae: Group) -> list[str]:
+    lines = [
+        "| | claim | of the AE | the VAE mends it | measured by |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for v in verdicts(ae, vae):
+        mended = "–" if v.mended is None else in_words(v.mended)
+        claim, word = v.claim, in_words(v.holds)
+        lines.append(f"| {claim.number} | {claim.en} | {word} | {mended} | {plain(v.entry.en)} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--section", required=True)
+    parser.add_argument("--command", required=True, help="what made the folder")
+    parser.add_argument("--groups", nargs="+", default=[], help="columns, in order")
+    parser.add_argument("--measures", nargs="+", default=MAIN)
+    parser.add_argument("--at", help="commit that the runs were made with, if not this one")
+    options = parser.parse_args()
+    groups = groups_in(options.folder, options.groups)
+    card = groups[0].cards[0]
+    where = describe()
+    if options.at:
+        where = re.sub(r"commit \S+$", f"commit {options.at}", where)
+    seeds = sorted({len(group.cards) for group in groups})
+    lines = [
+        f"{where}. {card.images:,} {card.split} images of {card.source}; {card.draws:,} draws, "
+        f"each model from its own prior; mean and 95 % interval (Student's t) over "
+        f"{' or '.join(map(str, seeds))} seeds. Judge: {card.judge}.",
+        "",
+        *measure_table(groups, options.measures),
+    ]
+    ae = [group for group in groups if not group.variational]
+    vae = [group for group in groups if group.variational]
+    if len(ae) == len(vae) == 1:
+        lines += ["", *verdict_table(ae[0], vae[0])]
+    lines += ["", f"`{options.command}`"]
+    write_section(options.section, "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

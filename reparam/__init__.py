@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ShapeError,
     )
     from reparam.estimators import AE, VAE, DenoisingAE, load
+    from reparam.evaluation import Scorecard, ScoreConfig, judge_for, scorecard
     from reparam.model import (
         Autoencoder,
         Box,
@@ -66,6 +67,8 @@ __all__ = [
     "Run",
     "RunConfig",
     "RunError",
+    "ScoreConfig",
+    "Scorecard",
     "ShapeError",
     "StandardNormal",
     "TrainingConfig",
@@ -74,9 +77,11 @@ __all__ = [
     "build_autoencoder",
     "elbo_terms",
     "fit_prior",
+    "judge_for",
     "load",
     "load_images",
     "preset_config",
+    "scorecard",
     "train",
 ]
 
@@ -91,6 +96,7 @@ _ROOMS = {
         "ShapeError",
     ),
     "estimators": ("AE", "VAE", "DenoisingAE", "load"),
+    "evaluation": ("ScoreConfig", "Scorecard", "judge_for", "scorecard"),
     "model": (
         "Autoencoder",
         "Box",

@@ -105,6 +105,9 @@ def run(args: Sequence[str]) -> int:
             figures=out / "figures",
         )
     print(report)
+    if not options.quiet:
+        explore = shlex.join(["reparam", "explore", *(str(out / model) for model in MODELS)])
+        print(f"to move through both latent spaces: {explore}", file=sys.stderr)
     return 0
 
 
@@ -132,7 +135,7 @@ def _check_room(options: DemoOptions) -> None:
         return
     if not out.is_dir():
         raise RunError(f"{out}: a file stands where the demo's folder should be; choose another")
-    known = {*MODELS, "figures", "report.html"}
+    known = {*MODELS, "figures", "report.html", "site"}
     foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in known)
     if foreign or out.is_symlink():
         what = f" ({foreign[0]})" if foreign else ""

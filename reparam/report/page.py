@@ -1,6 +1,7 @@
 """report.html: one self-contained page that tells the article's story with these runs."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,9 @@ from reparam.training import Run
 from reparam.training.files import write_atomically
 
 Language = Literal["en", "ko"]
+
+SITE = "site/index.html"
+"""Where `reparam export --site` is looked for, from the report's folder."""
 
 GENERATOR = b'<meta name="generator" content="reparam '
 """What a report says of itself near its beginning (layout.html.j2)."""
@@ -102,8 +106,17 @@ def chapter(view: RunView, figures_to: Path | None) -> Chapter:
     )
 
 
-def render(chapters: Sequence[Chapter], lang: Language, command: str, seconds: float | None) -> str:
-    """The page as HTML. ``seconds`` is what everything took, where the caller knows it."""
+def render(
+    chapters: Sequence[Chapter],
+    lang: Language,
+    command: str,
+    seconds: float | None,
+    site: str | None = None,
+) -> str:
+    """The page as HTML. ``seconds`` is what everything took, where the caller knows it.
+
+    ``site``: where the explorer's page of these runs stands, as the report links to it.
+    """
     plain = [c for c in chapters if not c.view.is_variational]
     variational = [c for c in chapters if c.view.is_variational]
     scored = [c for c in chapters if c.card is not None]
@@ -123,6 +136,10 @@ def render(chapters: Sequence[Chapter], lang: Language, command: str, seconds: f
             measures=MEASURES,
             command=command,
             seconds=seconds,
+            site=site,
+            explore=shlex.join(
+                ["reparam", "explore", *(str(c.view.run.path) for c in chapters[:2])]
+            ),
         )
     )
 
@@ -157,7 +174,8 @@ def write_report(
         chapter(view, figures / name if figures else None)
         for view, name in zip(told_apart(views), _folder_names(views), strict=True)
     ]
-    html = render(chapters, choices.lang, command, seconds)
+    site = SITE if (out.parent / SITE).is_file() else None
+    html = render(chapters, choices.lang, command, seconds, site)
     write_atomically(out, html.encode())
     return out
 

@@ -117,7 +117,9 @@ def test_a_missing_class_is_found(scene: Scene) -> None:
         scores.append(scene.score(images))
     assert values(scores, "classes_missing") == [0, 0, 0, 1]
     assert (np.diff(values(scores, "class_tv")) > 0).all()
-    assert (np.diff(values(scores, "coverage")) < 0).all()
+    # A tenth of a class still reaches nearly every neighbourhood; none of it does not.
+    assert (np.diff(values(scores, "coverage")) <= 0).all()
+    assert values(scores, "coverage")[-1] < values(scores, "coverage")[0] - 0.05
     alarm = scores[-1]["class_tv"].p_value
     assert alarm is not None
     assert alarm < 0.05

@@ -55,7 +55,8 @@ def test_features_are_standardised_over_the_training_images(
     assert features.shape == (len(small_digits.splits["train"]), FEATURES)
     assert features.dtype == np.float32
     np.testing.assert_allclose(features.mean(0), 0, atol=1e-4)
-    np.testing.assert_allclose(features.std(0), 1, atol=1e-3)
+    # A feature of small variance is held back by batch norm's ε.
+    np.testing.assert_allclose(features.std(0), 1, atol=1e-2)
 
 
 def test_bytes_floats_and_the_module_agree_whatever_the_batch(

@@ -20,7 +20,7 @@ def test_values_come_back_within_half_a_step(values: np.ndarray) -> None:
     np.testing.assert_array_equal(low.astype(np.float32), values.min(0))
     np.testing.assert_array_equal(high.astype(np.float32), values.max(0))
     half = (high - low) / 65535 / 2
-    assert (np.abs(back - values) <= half * 1.001 + np.abs(values) * 1e-8).all()
+    assert (np.abs(back - values) <= half * 1.001 + np.abs(values.astype(float)) * 1e-8).all()
 
 
 def test_known_steps() -> None:

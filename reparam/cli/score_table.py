@@ -32,7 +32,7 @@ def _plain_table(card: Scorecard) -> Table:
     table.add_column("measure")
     for title in ("", "95 % interval", "ideal", "p"):
         table.add_column(title, justify="right")
-    for name, entry in _by_topic(table, by_prior=False):
+    for name, entry in _by_topic(table, card, by_prior=False):
         found = card.find(name)
         if found.value is None:
             table.add_row(_named(entry), "–", found.note)
@@ -49,16 +49,20 @@ def _prior_table(card: Scorecard) -> Table:
     for scores in card.priors:
         table.add_column(scores.name, justify="right")
     table.add_column("ideal", justify="right")
-    for name, entry in _by_topic(table, by_prior=True):
+    for name, entry in _by_topic(table, card, by_prior=True):
         several = [card.find(name, scores.kind) for scores in card.priors]
         table.add_row(_named(entry), *(_cell(f, entry) for f in several), _ideal(several[0], entry))
     return table
 
 
-def _by_topic(table: Table, *, by_prior: bool) -> Iterator[tuple[str, Entry]]:
+def _by_topic(table: Table, card: Scorecard, *, by_prior: bool) -> Iterator[tuple[str, Entry]]:
     """The measures of a table in order; each topic first gets a line of its own."""
     for topic, words in TOPICS.items():
-        mine = [(n, e) for n, e in MEASURES.items() if e.topic == topic and e.by_prior == by_prior]
+        mine = [
+            (name, entry)
+            for name, entry in MEASURES.items()
+            if entry.topic == topic and entry.by_prior == by_prior and card.has(name)
+        ]
         if mine:
             table.add_row(words.en, style="bold")
         yield from mine

@@ -133,6 +133,14 @@ MEASURES: Mapping[str, Entry] = {
     "fid": Entry(
         "decodes", "FID, judge's features", "FID (판정기 특징)", "lower", matters=0.5, by_prior=True
     ),
+    "own_fid": Entry(
+        "decodes",
+        "FID, features of --features",
+        "FID (--features 파일의 특징)",
+        "lower",
+        matters=0.5,
+        by_prior=True,
+    ),
     "kid": Entry(
         "decodes",
         "KID, judge's features",

@@ -1,6 +1,8 @@
 """How much is measured, and with which random numbers."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from reparam.errors import ConfigError
 
@@ -21,6 +23,10 @@ class ScoreConfig:
     likelihood_samples: int = 5_000
     """Latents for each of them (K of Burda et al. 2016)."""
 
+    features: Path | None = None
+    """An ONNX network of images (B, C, H, W) in [0, 1] to features (B, F), such as Inception's;
+    adds the FID in its features."""
+
     score_seed: int = 0
     """Seed of every random number in it; the same seed gives the same scorecard."""
 
@@ -35,6 +41,11 @@ class ScoreConfig:
         for name, (value, low) in least.items():
             if value < low:
                 raise ConfigError(f"{name} must be {low} or more, found {value}: raise it")
+
+    def to_mapping(self) -> dict[str, Any]:
+        """JSON values, as they stand in scorecard.json; of the file only its name."""
+        features = None if self.features is None else self.features.name
+        return {**asdict(self), "features": features}
 
 
 DEFAULT = ScoreConfig()

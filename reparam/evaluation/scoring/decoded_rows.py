@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from reparam.evaluation.inference import decode
+from reparam.evaluation.inference import as_floats, decode
 from reparam.evaluation.measures.classes import class_area_gini, class_balance
 from reparam.evaluation.measures.decoding import cycle_error, path_length
 from reparam.evaluation.measures.fidelity import (
@@ -15,6 +15,7 @@ from reparam.evaluation.measures.fidelity import (
 )
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.measures.support import density_coverage, precision_recall, unlikely_share
+from reparam.evaluation.scoring.own_features import FeatureFile, own_fid
 from reparam.evaluation.scoring.priors import Candidate
 from reparam.evaluation.scoring.subject import Subject
 from reparam.model import Box, in_batches
@@ -57,6 +58,10 @@ def decoded_rows(
     images = decode(of.model, z)
     features = of.judge.features(images)
     found = _fidelity(of, features, real, key)
+    if of.config.features is not None:
+        train = as_floats(of.train.images)
+        network = FeatureFile(of.config.features)
+        found["own_fid"] = own_fid(network, as_floats(of.held_out.images), images, train)
     few = slice(CYCLES)
     found |= cycle_error(z[few], lambda _: images[few], _encoder(of), rng=of.rng(f"cycle {key}"))
     found |= _paths(of, prior)

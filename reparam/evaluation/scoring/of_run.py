@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
 from reparam.data import ImageSet
 from reparam.errors import RunError
@@ -69,8 +67,4 @@ def score_run(
 def stands(run: Run, config: ScoreConfig) -> Scorecard | None:
     """The run's scorecard, where it is of its weights now and was made with these options."""
     card = current_scorecard(run)
-    return card if card is not None and _same(card.options, asdict(config)) else None
-
-
-def _same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return dict(found) == dict(wanted)
+    return card if card is not None and dict(card.options) == config.to_mapping() else None

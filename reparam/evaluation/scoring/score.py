@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 
 from reparam.data import ImageSet
 from reparam.evaluation.inference import check_images
@@ -86,6 +85,6 @@ def scorecard(
         priors=tuple(priors),
         kl_per_dimension=rate_of_dimensions(of),
         weights=weights_hash(model),
-        options=asdict(config),
+        options=config.to_mapping(),
         seconds=time.monotonic() - began,
     )

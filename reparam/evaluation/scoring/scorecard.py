@@ -62,6 +62,10 @@ class Scorecard:
         """With the prior that the model samples from."""
         return self.priors[0]
 
+    def has(self, name: str) -> bool:
+        """Whether it was asked for: also of a measure that this model does not have."""
+        return name in (self.own.measures if MEASURES[name].by_prior else self.measures)
+
     def find(self, name: str, kind: str | None = None) -> Measured:
         """One measure; ``kind`` names the prior, where it depends on one: the model's own."""
         if not MEASURES[name].by_prior:

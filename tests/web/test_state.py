@@ -80,7 +80,7 @@ def test_day_and_night(context, serve, files: Files) -> None:
 def test_two_languages(demo: Explorer) -> None:
     assert "Decoded" in demo.page.locator(".readout").inner_text()
     demo.page.click('[data-action="language"]')
-    assert "복원한 이미지" in demo.page.locator(".readout").inner_text()
+    assert "디코딩한 이미지" in demo.page.locator(".readout").inner_text()
     assert demo.read("document.documentElement.lang") == "ko"
     words = (
         "[...document.querySelectorAll('button,h3,figcaption')]"

@@ -44,14 +44,14 @@ class Entry:
 
 
 TOPICS: Mapping[str, Topic] = {
-    "centre": Topic("off-centre, unbounded", "원점에서 벗어남, 범위에 한계가 없음"),
+    "centre": Topic("off-centre, unbounded", "중심이 어긋나고 범위에 제한이 없음"),
     "symmetry": Topic("not symmetric about 0", "원점에 대해 대칭이 아님"),
     "match": Topic("latents differ from the prior", "잠재 벡터와 사전 분포의 차이"),
-    "rate": Topic("where the rate goes", "KL 항의 쓰임새"),
-    "classes": Topic("classes uneven", "클래스의 불균형"),
+    "rate": Topic("where the rate goes", "KL 항의 내역"),
+    "classes": Topic("classes uneven", "클래스마다 고르지 않음"),
     "decodes": Topic("decodes that are no digit", "숫자가 아닌 디코딩 결과"),
     "gaps": Topic("gaps, jumps", "빈틈과 급격한 변화"),
-    "neighbours": Topic("neighbours kept", "이웃 관계의 보존"),
+    "neighbours": Topic("neighbours kept", "이웃 관계 보존"),
     "images": Topic("reconstruction", "재구성"),
 }
 
@@ -60,7 +60,7 @@ MEASURES: Mapping[str, Entry] = {
     "gaussian_kl": Entry(
         "centre",
         "KL of the fitted Gaussian to N(0, I), per dimension",
-        "적합한 정규분포에서 N(0, I)까지의 KL, 차원당",
+        "잠재 벡터에 맞춘 정규 분포와 N(0, I) 사이의 KL 발산, 차원당",
         "lower",
         "nats",
         matters=0.02,
@@ -68,7 +68,7 @@ MEASURES: Mapping[str, Entry] = {
     "radius_99": Entry(
         "centre",
         "99 % radius over that of N(0, I)",
-        "99 % 반지름의 N(0, I) 대비 비율",
+        "99% 반지름(N(0, I) 대비)",
         "ideal",
         "×",
         matters=0.05,
@@ -79,7 +79,7 @@ MEASURES: Mapping[str, Entry] = {
     "auc": Entry(
         "match",
         "told apart from prior draws (AUC)",
-        "사전 분포 표본과의 구별 정도 (AUC)",
+        "사전 분포 표본과 구별되는 정도(AUC)",
         "lower",
         matters=0.02,
         by_prior=True,
@@ -94,18 +94,18 @@ MEASURES: Mapping[str, Entry] = {
         by_prior=True,
     ),
     "mmd": Entry("match", "MMD²", "MMD²", "lower", matters=1e-3, by_prior=True),
-    "rate": Entry("rate", "rate E KL(q(z|x)‖p)", "E KL(q(z|x)‖p)", "neither", "nats"),
+    "rate": Entry("rate", "rate E KL(q(z|x)‖p)", "KL 항 E KL(q(z|x)‖p)", "neither", "nats"),
     "mutual_information": Entry(
-        "rate", "… of which I(x; z)", "… 중 I(x; z)", "higher", "nats", matters=0.05
+        "rate", "… of which I(x; z)", "… 그중 I(x; z)", "higher", "nats", matters=0.05
     ),
     "aggregate_kl": Entry(
-        "rate", "… of which KL(q(z)‖p)", "… 중 KL(q(z)‖p)", "lower", "nats", matters=0.05
+        "rate", "… of which KL(q(z)‖p)", "… 그중 KL(q(z)‖p)", "lower", "nats", matters=0.05
     ),
-    "active_units": Entry("rate", "active units", "활성 차원의 수", "higher", "of d", matters=0.5),
+    "active_units": Entry("rate", "active units", "활성 차원 수", "higher", "of d", matters=0.5),
     "class_tv": Entry(
         "classes",
         "class shares of decoded draws: distance from the data's",
-        "디코딩된 표본의 클래스 비율과 데이터 비율의 거리",
+        "디코딩한 표본과 데이터의 클래스 비율 사이의 거리",
         "lower",
         "total variation",
         matters=0.02,
@@ -114,24 +114,29 @@ MEASURES: Mapping[str, Entry] = {
     "class_entropy": Entry(
         "classes",
         "entropy of their classes / ln K",
-        "클래스 엔트로피 / ln K",
+        "그 클래스의 엔트로피 / ln K",
         "higher",
         matters=0.01,
         by_prior=True,
     ),
     "classes_missing": Entry(
-        "classes", "classes missing", "나오지 않는 클래스", "lower", matters=0.5, by_prior=True
+        "classes", "classes missing", "나오지 않은 클래스 수", "lower", matters=0.5, by_prior=True
     ),
     "class_gini": Entry(
         "classes",
         "Gini of the classes' decoded areas",
-        "클래스별 디코딩 영역의 지니 계수",
+        "클래스별로 디코딩되는 넓이의 지니 계수",
         "lower",
         matters=0.02,
         by_prior=True,
     ),
     "fid": Entry(
-        "decodes", "FID, judge's features", "FID (판정기 특징)", "lower", matters=0.5, by_prior=True
+        "decodes",
+        "FID, judge's features",
+        "FID(판정기의 특징)",
+        "lower",
+        matters=0.5,
+        by_prior=True,
     ),
     "own_fid": Entry(
         "decodes",
@@ -144,7 +149,7 @@ MEASURES: Mapping[str, Entry] = {
     "kid": Entry(
         "decodes",
         "KID, judge's features",
-        "KID (판정기 특징)",
+        "KID(판정기의 특징)",
         "lower",
         matters=1e-3,
         by_prior=True,
@@ -152,11 +157,11 @@ MEASURES: Mapping[str, Entry] = {
     "precision": Entry("decodes", "precision", "정밀도", "higher", matters=0.02, by_prior=True),
     "recall": Entry("decodes", "recall", "재현율", "higher", matters=0.02, by_prior=True),
     "density": Entry("decodes", "density", "밀도", "higher", matters=0.02, by_prior=True),
-    "coverage": Entry("decodes", "coverage", "포괄도", "higher", matters=0.02, by_prior=True),
+    "coverage": Entry("decodes", "coverage", "커버리지", "higher", matters=0.02, by_prior=True),
     "unlikely_share": Entry(
         "decodes",
         "share further from real images than 95 % of real ones",
-        "실제 이미지 95 %보다 더 먼 표본의 비율",
+        "실제 이미지의 95%보다 더 동떨어진 표본의 비율",
         "lower",
         matters=0.02,
         by_prior=True,
@@ -173,7 +178,7 @@ MEASURES: Mapping[str, Entry] = {
     "prior_gaps": Entry(
         "gaps",
         "prior mass where images leave gaps",
-        "이미지가 비워 둔 곳의 사전 분포 질량",
+        "이미지가 없는 빈틈에 놓인 사전 분포의 확률 질량",
         "lower",
         matters=0.02,
         by_prior=True,
@@ -181,13 +186,17 @@ MEASURES: Mapping[str, Entry] = {
     "path_length": Entry(
         "gaps",
         "perceptual path length",
-        "지각 경로 길이",
+        "지각적 경로 길이",
         "lower",
         "feature units² per unit²",
         by_prior=True,
     ),
-    "trustworthiness": Entry("neighbours", "trustworthiness", "신뢰도", "higher", matters=0.01),
-    "continuity": Entry("neighbours", "continuity", "연속성", "higher", matters=0.01),
+    "trustworthiness": Entry(
+        "neighbours", "trustworthiness", "이웃 신뢰도(trustworthiness)", "higher", matters=0.01
+    ),
+    "continuity": Entry(
+        "neighbours", "continuity", "이웃 연속성(continuity)", "higher", matters=0.01
+    ),
     "knn_accuracy": Entry(
         "neighbours",
         "k-nearest-neighbour accuracy",
@@ -195,19 +204,23 @@ MEASURES: Mapping[str, Entry] = {
         "higher",
         matters=0.01,
     ),
-    "silhouette": Entry("neighbours", "silhouette", "실루엣", "higher", matters=0.02),
+    "silhouette": Entry("neighbours", "silhouette", "실루엣 계수", "higher", matters=0.02),
     "mse": Entry(
         "images", "mean squared error", "평균 제곱 오차", "lower", "pixels²", matters=1e-3
     ),
     "psnr": Entry("images", "PSNR", "PSNR", "higher", "dB", matters=0.1),
     "ssim": Entry("images", "SSIM", "SSIM", "higher", matters=0.01),
     "feature_distance": Entry(
-        "images", "distance in the judge's features", "판정기 특징 거리", "lower", matters=0.05
+        "images",
+        "distance in the judge's features",
+        "판정기의 특징으로 잰 거리",
+        "lower",
+        matters=0.05,
     ),
     "noise_removed": Entry(
         "images",
         "PSNR gained on images with noise",
-        "잡음 이미지에서 얻은 PSNR",
+        "잡음 섞인 이미지에서 높아진 PSNR",
         "higher",
         "dB",
         matters=0.1,
@@ -223,6 +236,11 @@ MEASURES: Mapping[str, Entry] = {
         digits=5,
     ),
     "bits_per_dimension": Entry(
-        "images", "the same as bits per dimension", "차원당 비트로", "lower", "bits", matters=0.01
+        "images",
+        "the same as bits per dimension",
+        "같은 값을 차원당 비트로 나타낸 것",
+        "lower",
+        "bits",
+        matters=0.01,
     ),
 }

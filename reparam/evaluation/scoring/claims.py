@@ -24,37 +24,37 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         1,
         "The AE's latent points are off-centre",
-        "AE의 잠재 벡터는 원점에서 벗어나 있다",
+        "AE의 잠재 벡터는 중심이 원점에서 어긋나 있다",
         ("centre",),
     ),
     Claim(
         1,
         "… and not symmetric about the origin",
-        "… 원점에 대해 대칭이 아니다",
+        "… 원점에 대해 대칭도 아니다",
         ("asymmetry",),
     ),
     Claim(
         1,
         "… their range is not bounded: some lie far out",
-        "… 범위에 한계가 없어 일부는 멀리 떨어져 있다",
+        "… 범위에 제한이 없어 일부는 멀리 떨어져 있다",
         ("radius_99",),
     ),
     Claim(
         2,
         "Classes take very unequal areas",
-        "클래스가 차지하는 넓이가 매우 다르다",
+        "클래스마다 차지하는 넓이가 크게 다르다",
         ("class_gini", "class_tv"),
     ),
     Claim(
         3,
         "Random latent points do not decode to all classes evenly",
-        "무작위 잠재 벡터가 모든 클래스로 고르게 디코딩되지 않는다",
+        "무작위로 고른 잠재 벡터는 모든 클래스로 고르게 디코딩되지 않는다",
         ("class_tv",),
     ),
     Claim(
         3,
         "… and some decode to nothing that looks real",
-        "… 일부는 실제처럼 보이지 않는 이미지로 디코딩된다",
+        "… 일부를 디코딩하면 실제 같지 않은 이미지가 나온다",
         ("unlikely_share",),
     ),
     Claim(

@@ -24,7 +24,7 @@ from reparam.evaluation.scoring.words import interval_text, value_text
 
 MAIN = (
     *("centre", "gaussian_kl", "radius_99", "asymmetry", "auc", "sliced_wasserstein"),
-    *("rate", "mutual_information", "aggregate_kl", "class_tv", "classes_missing"),
+    *("rate", "mutual_information", "aggregate_kl", "class_tv", "class_gini"),
     *("fid", "kid", "precision", "recall", "coverage", "unlikely_share", "cycle_error"),
     *("prior_gaps", "trustworthiness", "knn_accuracy", "mse", "ssim", "noise_removed", "elbo"),
 )
@@ -64,9 +64,10 @@ def measure_table(groups: list[Group], rows: Sequence[str]) -> list[str]:
         cells = [cell(group, name, entry) for group in groups]
         if set(cells) == {"–"}:
             continue
-        ideal = groups[0].find(name).reference
+        ideals = [group.find(name).reference for group in groups]
         unit = f", {entry.unit}" if entry.unit else ""
-        shown = "" if ideal is None else value_text(ideal, entry)
+        # Groups with priors of their own have ideals of their own, where units are the latents'.
+        shown = " / ".join(dict.fromkeys(value_text(i, entry) for i in ideals if i is not None))
         lines.append(f"| {plain(entry.en)}{unit} | {' | '.join(cells)} | {shown} |")
     return lines
 

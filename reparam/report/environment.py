@@ -4,7 +4,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reparam._version import __version__
 from reparam.evaluation import in_words
-from reparam.evaluation.scoring.words import interval_text, p_text, value_text
+from reparam.evaluation.scoring.words import ideals_text, interval_text, p_text, value_text
 
 
 def environment() -> Environment:
@@ -21,5 +21,6 @@ def environment() -> Environment:
         "value_text": value_text,
         "interval_text": interval_text,
         "p_text": p_text,
+        "ideals_text": ideals_text,
     }
     return found

@@ -1,9 +1,11 @@
 """Figures as text, the same in the terminal and in the report."""
 
 import math
+from collections.abc import Sequence
 
 from reparam.evaluation.measures.measured import Measured
-from reparam.evaluation.scoring.catalogue import Entry
+from reparam.evaluation.scoring.catalogue import MEASURES, Entry
+from reparam.evaluation.scoring.groups import Group
 
 
 def value_text(value: float, entry: Entry) -> str:
@@ -29,3 +31,10 @@ def interval_text(found: Measured, entry: Entry) -> str:
 
 def p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def ideals_text(groups: Sequence[Group], name: str) -> str:
+    """What an ideal model would score: several values where groups have priors of their own."""
+    references = [group.find(name).reference for group in groups]
+    texts = [value_text(value, MEASURES[name]) for value in references if value is not None]
+    return " / ".join(dict.fromkeys(texts))

@@ -59,7 +59,7 @@ def write_comparison(
     vae = next((group for group in groups if group.variational), None)
     judged: tuple[Verdict, ...] = verdicts(ae, vae) if ae and vae and not lines else ()
     html = (
-        environment()
+        environment(lang)
         .get_template(f"comparison.{lang}.html.j2")
         .render(
             lang=lang,

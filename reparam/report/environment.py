@@ -1,13 +1,16 @@
 """How pages are made of templates: everything that comes from data is escaped."""
 
+from functools import partial
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reparam._version import __version__
 from reparam.evaluation import in_words
+from reparam.evaluation.scoring.catalogue import Language
 from reparam.evaluation.scoring.words import ideals_text, interval_text, p_text, value_text
 
 
-def environment() -> Environment:
+def environment(lang: Language) -> Environment:
     found = Environment(
         loader=PackageLoader("reparam.report"),
         autoescape=True,
@@ -19,7 +22,7 @@ def environment() -> Environment:
         "version": __version__,
         "in_words": in_words,
         "value_text": value_text,
-        "interval_text": interval_text,
+        "interval_text": partial(interval_text, lang=lang),
         "p_text": p_text,
         "ideals_text": ideals_text,
     }

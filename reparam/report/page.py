@@ -121,7 +121,7 @@ def render(
     variational = [c for c in chapters if c.view.is_variational]
     scored = [c for c in chapters if c.card is not None]
     return (
-        environment()
+        environment(lang)
         .get_template(f"story.{lang}.html.j2")
         .render(
             lang=lang,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from reparam.evaluation.measures.measured import Measured
-from reparam.evaluation.scoring.catalogue import MEASURES, Entry
+from reparam.evaluation.scoring.catalogue import MEASURES, Entry, Language
 from reparam.evaluation.scoring.groups import Group
 
 
@@ -22,11 +22,12 @@ def value_text(value: float, entry: Entry) -> str:
     return text.replace("-", "−", 1) if value < 0 else text
 
 
-def interval_text(found: Measured, entry: Entry) -> str:
-    """``low to high``; nothing where there is no interval."""
-    if found.low is None or found.high is None:
+def interval_text(found: Measured, entry: Entry, lang: Language = "en") -> str:
+    """``low to high``; nothing where there is no interval, or one of no width."""
+    if found.low is None or found.high is None or found.low == found.high:
         return ""
-    return f"{value_text(found.low, entry)} to {value_text(found.high, entry)}"
+    to = "~" if lang == "ko" else " to "
+    return f"{value_text(found.low, entry)}{to}{value_text(found.high, entry)}"
 
 
 def p_text(p: float) -> str:

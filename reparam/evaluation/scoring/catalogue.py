@@ -215,6 +215,11 @@ MEASURES: Mapping[str, Entry] = {
         digits=5,
     ),
     "bits_per_dimension": Entry(
-        "images", "the same as bits per dimension", "차원당 비트로", "lower", "bits", matters=0.01
+        "images",
+        "−ELBO in bits per dimension",
+        "차원당 비트로 나타낸 −ELBO",
+        "lower",
+        "bits",
+        matters=0.01,
     ),
 }

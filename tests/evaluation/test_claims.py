@@ -105,6 +105,31 @@ def test_a_gain_is_towards_the_better_side() -> None:
     assert (nearer.low + nearer.high) / 2 == pytest.approx(0.3)
 
 
+def test_what_differs_is_the_distance_to_an_ideal_model() -> None:
+    """Two ideal models, whose figures differ by bias alone (more dimensions), are equally good."""
+    few, many = around(0.00125, 0.001, 0.00125), around(0.0328, 0.001, 0.0328)
+    gain = gained(few, many, MEASURES["gaussian_kl"])
+    assert gain is not None
+    assert gain.low < 0 < gain.high
+    assert decide(gain, MEASURES["gaussian_kl"].matters) == "refuted"
+    groups = [Group("a", tuple(card({"gaussian_kl": m}) for m in (x, x)), {}) for x in (few, many)]
+    (trend,) = trends(groups)
+    assert trend.worse == "refuted"
+
+
+def test_below_an_ideal_value_the_low_end_is_the_bad_one() -> None:
+    sure, unsure = Measured(0.8, 0.8, 0.8, 1.0), Measured(0.5, 0.2, 0.6, 1.0)
+    gain = gained(unsure, sure, IDEAL)  # worse by 0.5, at most 0.8, at least 0.4, against 0.2
+    assert gain is not None
+    assert (gain.low, gain.high) == pytest.approx((0.2, 0.6))
+
+
+def test_a_claim_is_decided_by_a_measure_that_both_models_have() -> None:
+    ae = one(class_gini=around(0.5), class_tv=around(0.4))
+    areas = verdicts(ae, one(class_tv=around(0.1)))[3]
+    assert (areas.claim.number, areas.measure, areas.mended) == (2, "class_tv", "confirmed")
+
+
 def test_an_uneven_ae_that_a_vae_mends() -> None:
     ae = one(centre=around(0.5), class_tv=around(0.4), radius_99=around(3.0, 0.1, 1.0))
     vae = one(centre=around(0.001, 0.001), class_tv=around(0.05), radius_99=around(1, 0.1, 1))

@@ -4,7 +4,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reparam._version import __version__
 from reparam.evaluation import in_words
-from reparam.evaluation.scoring.words import interval_text, p_text, value_text
+from reparam.evaluation.scoring.words import ideal_text, interval_text, p_text, value_text
 
 
 def environment() -> Environment:
@@ -20,6 +20,7 @@ def environment() -> Environment:
         "in_words": in_words,
         "value_text": value_text,
         "interval_text": interval_text,
+        "ideal_text": ideal_text,
         "p_text": p_text,
     }
     return found

@@ -15,6 +15,7 @@ from reparam.evaluation.scoring.deciding import Interval, above_ideal, decide, g
 from reparam.evaluation.scoring.groups import Group, improvement, trends
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard, from_mapping
 from reparam.evaluation.scoring.verdicts import verdicts
+from reparam.evaluation.scoring.words import ideal_text
 
 LOWER = Entry("centre", "a", "a", "lower", matters=0.1)
 HIGHER = Entry("centre", "a", "a", "higher", matters=0.1)
@@ -196,6 +197,13 @@ def test_another_schema_and_a_damaged_file_are_refused_by_name() -> None:
         from_mapping({k: v for k, v in values.items() if k != "priors"}, "f")
     with pytest.raises(RunError, match="damaged"):
         from_mapping({**values, "measures": {"fid": {"worth": 3}}}, "f")
+
+
+def test_an_ideal_is_told_for_all_columns_of_a_row() -> None:
+    box, normal = Measured(4.51, reference=0.4851), Measured(0.133, reference=0.0832)
+    assert ideal_text([box, normal], LOWER) == "0.0832 to 0.485"
+    assert ideal_text([box, Measured(0.2), box], LOWER) == "0.485"
+    assert ideal_text([absent("none")], LOWER) == ""
 
 
 def test_the_catalogue_is_whole() -> None:

@@ -1,9 +1,9 @@
 """The scorecard of a run folder: read where it stands, made and written where it does not."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from reparam.data import ImageSet
 from reparam.errors import RunError
@@ -67,10 +67,11 @@ def score_run(
 
 
 def stands(run: Run, config: ScoreConfig) -> Scorecard | None:
-    """The run's scorecard, where it is of its weights now and was made with these options."""
-    card = current_scorecard(run)
-    return card if card is not None and _same(card.options, asdict(config)) else None
+    """The run's scorecard, where it is of its weights now and was made with these options.
 
-
-def _same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return dict(found) == dict(wanted)
+    None for a damaged one and for one of another schema: those are made anew.
+    """
+    card = None
+    with contextlib.suppress(RunError):
+        card = current_scorecard(run)
+    return card if card is not None and dict(card.options) == asdict(config) else None

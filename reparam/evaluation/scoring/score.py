@@ -37,7 +37,7 @@ def scorecard(
 ) -> Scorecard:
     """Measures a trained model on the held-out images of ``images``.
 
-    Every figure has a 95 % bootstrap interval over images, and beside it what an ideal model would
+    Every figure has a 95 % interval over images or latents, and beside it what an ideal model would
     score at this sample size. The same seed gives the same figures. ``judge``: what tells classes
     and gives features; by default the one of these images, trained once and kept.
 

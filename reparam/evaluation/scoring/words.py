@@ -1,6 +1,7 @@
 """Figures as text, the same in the terminal and in the report."""
 
 import math
+from collections.abc import Sequence
 
 from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.scoring.catalogue import Entry
@@ -25,6 +26,17 @@ def interval_text(found: Measured, entry: Entry) -> str:
     if found.low is None or found.high is None:
         return ""
     return f"{value_text(found.low, entry)} to {value_text(found.high, entry)}"
+
+
+def ideal_text(several: Sequence[Measured], entry: Entry) -> str:
+    """The references of a row: one, or from the least to the largest where they differ, as those
+    of distances in latents' own units do. Nothing where there is none.
+    """
+    references = [found.reference for found in several if found.reference is not None]
+    if not references:
+        return ""
+    low, high = (value_text(end, entry) for end in (min(references), max(references)))
+    return low if low == high else f"{low} to {high}"
 
 
 def p_text(p: float) -> str:

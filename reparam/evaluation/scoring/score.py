@@ -1,5 +1,6 @@
 """A trained model and its images → its scorecard."""
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -46,7 +47,7 @@ def scorecard(
     began = time.monotonic()
     check_images(model, images.images[:1])
     judge = judge or judge_for(images)
-    model = model.eval()
+    model = copy.deepcopy(model).cpu().eval()  # the caller's own stays as it is, and where
     of = subject(model, images, judge, config)
     offered = candidates(of)
     steps = 3 + 2 * len(offered)

@@ -11,7 +11,9 @@ from reparam.errors import DataError
 from reparam.evaluation.judge import Judge
 from reparam.evaluation.judge.network import JudgeNetwork
 from reparam.evaluation.scoring.config import ScoreConfig
+from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.image_rows import image_rows
+from reparam.evaluation.scoring.score import scorecard
 from reparam.evaluation.scoring.subject import subject
 from reparam.model import Autoencoder, ModelConfig, build_autoencoder
 
@@ -19,10 +21,10 @@ SHAPE = (8, 8, 1)
 D = math.prod(SHAPE)
 
 
-def judge() -> Judge:
+def judge(shape: tuple[int, int, int] = SHAPE) -> Judge:
     """One that has learned nothing: these tests look at no feature."""
-    network = JudgeNetwork(SHAPE, None).eval().requires_grad_(False)
-    return Judge(network, SHAPE, (), None, 0.0, "no images", 0.0, from_cache=False)
+    network = JudgeNetwork(shape, None).eval().requires_grad_(False)
+    return Judge(network, shape, (), None, 0.0, "no images", 0.0, from_cache=False)
 
 
 def grey(n: int = 1000, test_fraction: float = 0.5) -> ImageSet:
@@ -82,3 +84,30 @@ def test_a_scorecard_takes_images_that_were_held_out_and_enough_of_them() -> Non
         subject(deaf("gaussian"), grey(50, test_fraction=0.0), judge(), ScoreConfig())
     with pytest.raises(DataError, match="at least 10 test images, found 5"):
         subject(deaf("gaussian"), grey(50, test_fraction=0.1), judge(), ScoreConfig())
+
+
+@pytest.mark.parametrize("posterior", ["delta", "diagonal-normal"])
+@pytest.mark.parametrize(("latent_dim", "shape"), [(1, (5, 9, 3)), (12, (8, 8, 1))])
+def test_few_unlabelled_images_of_any_kind_have_every_row_or_a_reason(
+    posterior: str, latent_dim: int, shape: tuple[int, int, int]
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (36, *shape), dtype=np.uint8)
+    config = DataConfig(test_fraction=0.5, valid_fraction=0.0)
+    images = image_set_from_arrays(pixels, None, name="few", config=config)
+    torch.manual_seed(0)
+    prior = "box" if posterior == "delta" else "standard-normal"
+    model = build_autoencoder(
+        ModelConfig(architecture="mlp", latent_dim=latent_dim, posterior=posterior, prior=prior),
+        shape,
+    )
+    if prior == "box":
+        model.prior.fit(torch.randn(50, latent_dim))
+    model.train()
+    small = ScoreConfig(draws=40, likelihood_images=2, likelihood_samples=10)
+    card = scorecard(model, images, small, judge=judge(shape))
+    assert model.training, "the caller's model is as it was"
+    for name, entry in MEASURES.items():
+        kinds = [scores.kind for scores in card.priors] if entry.by_prior else [None]
+        for found in (card.find(name, kind) for kind in kinds):
+            assert found.note if found.value is None else math.isfinite(found.value), name
+    assert "gaussian" not in {scores.kind for scores in card.priors}, "18 latents are too few"

@@ -332,6 +332,16 @@ def test_demo_on_own_images(reparam, refused, shapes_file: Path, tmp_path: Path)
     assert 'lang="en"' in (out / "report.html").read_text()
 
 
+def test_a_prior_that_the_loss_cannot_have_is_refused_before_training(
+    refused, shapes_file: Path, tmp_path: Path
+) -> None:
+    vae = ("train", shapes_file, "--out", tmp_path / "run", "--prior", "box")
+    assert "box is known when training has ended" in refused(*vae)
+    ae = ("train", shapes_file, "--out", tmp_path / "run", "--model", "ae", "--prior", "mixture")
+    assert "a prior is learned through the KL term" in refused(*ae)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("fraction", ["0", "0.1"])
 def test_a_demo_with_too_few_held_out_images_goes_without_a_scorecard(
     reparam, shapes_file: Path, tmp_path: Path, fraction: str

@@ -10,8 +10,8 @@ from reparam.data import DataConfig, ImageSet, image_set_from_arrays
 from reparam.errors import DataError
 from reparam.evaluation.judge import Judge
 from reparam.evaluation.judge.network import JudgeNetwork
-from reparam.evaluation.scoring.config import ScoreConfig
 from reparam.evaluation.scoring.catalogue import MEASURES
+from reparam.evaluation.scoring.config import ScoreConfig
 from reparam.evaluation.scoring.image_rows import image_rows
 from reparam.evaluation.scoring.score import scorecard
 from reparam.evaluation.scoring.subject import subject

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from reparam.data import ImageSet, RowReader
+from reparam.data import ImageSet, RowReader, Split
 from reparam.errors import DataError
 from reparam.evaluation.inference import posterior_parameters
 from reparam.evaluation.judge import Judge
@@ -69,7 +69,8 @@ def subject(model: Autoencoder, images: ImageSet, judge: Judge, config: ScoreCon
         )
     rng = np.random.default_rng([config.score_seed, 0])
     parts = {}
-    for name, most in ((split, config.images), ("train", TRAIN_IMAGES)):
+    sizes: dict[Split, int] = {split: config.images, "train": TRAIN_IMAGES}
+    for name, most in sizes.items():
         index = images.splits[name]
         if len(index) < 10:
             raise DataError(

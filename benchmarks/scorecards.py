@@ -20,7 +20,7 @@ from results import write_section
 from reparam.evaluation import MEASURES, Group, Scorecard, in_words, verdicts
 from reparam.evaluation.scoring.catalogue import Entry
 from reparam.evaluation.scoring.scorecard import from_mapping
-from reparam.evaluation.scoring.words import ideals_text, interval_text, value_text
+from reparam.evaluation.scoring.words import ideal_text, interval_text, value_text
 
 MAIN = (
     *("centre", "gaussian_kl", "radius_99", "asymmetry", "auc", "sliced_wasserstein"),
@@ -64,9 +64,9 @@ def measure_table(groups: list[Group], rows: Sequence[str]) -> list[str]:
         cells = [cell(group, name, entry) for group in groups]
         if set(cells) == {"–"}:
             continue
+        ideal = ideal_text([group.find(name) for group in groups], entry)
         unit = f", {entry.unit}" if entry.unit else ""
-        shown = ideals_text(groups, name)
-        lines.append(f"| {plain(entry.en)}{unit} | {' | '.join(cells)} | {shown} |")
+        lines.append(f"| {plain(entry.en)}{unit} | {' | '.join(cells)} | {ideal} |")
     return lines
 
 

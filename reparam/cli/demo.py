@@ -13,11 +13,12 @@ from reparam.cli.parse import parse, value_of
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
 from reparam.cli.standing import new_or_standing, trained
-from reparam.data import DataConfig, load_images
-from reparam.errors import ConfigError, RunError
+from reparam.data import DataConfig, ImageSet, load_images
+from reparam.errors import ConfigError, DataError, RunError
 from reparam.evaluation import ScoreConfig
 from reparam.report import ReportChoices, write_report
 from reparam.training import (
+    Run,
     RunConfig,
     build_model,
     check_free,
@@ -91,9 +92,7 @@ def run(args: Sequence[str]) -> int:
             (out / "report.html").unlink(missing_ok=True)
         for folder in runs:
             trained(folder, images, quiet=options.quiet, again=again)
-        judge = judge_with_progress(images, quiet=options.quiet)
-        for folder in runs:
-            scored(folder, images, SCORED, quiet=options.quiet, judge=judge)
+        _score(runs, images, quiet=options.quiet)
         if not options.quiet:
             print("drawing the figures ...", file=sys.stderr)
         report = write_report(
@@ -109,6 +108,16 @@ def run(args: Sequence[str]) -> int:
         explore = shlex.join(["reparam", "explore", *(str(out / model) for model in MODELS)])
         print(f"to move through both latent spaces: {explore}", file=sys.stderr)
     return 0
+
+
+def _score(runs: Sequence[Run], images: ImageSet, *, quiet: bool) -> None:
+    """Scorecards for the report, which goes without where the images are too few for one."""
+    try:
+        judge = judge_with_progress(images, quiet=quiet)
+        for folder in runs:
+            scored(folder, images, SCORED, quiet=quiet, judge=judge)
+    except DataError as error:
+        print(f"the report goes without a scorecard: {error}", file=sys.stderr)
 
 
 def _options(args: Sequence[str]) -> DemoOptions:

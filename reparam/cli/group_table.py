@@ -18,7 +18,7 @@ from reparam.evaluation import (
 )
 from reparam.evaluation.scoring.catalogue import Entry
 from reparam.evaluation.scoring.groups import improvement
-from reparam.evaluation.scoring.words import interval_text, value_text
+from reparam.evaluation.scoring.words import ideal_text, interval_text, value_text
 
 
 def print_groups(groups: Sequence[Group]) -> None:
@@ -77,7 +77,6 @@ def print_verdicts(groups: Sequence[Group]) -> None:
     for title in ("", "claim", "of the AE", "the VAE mends it", ae[0].title, vae[0].title, "ideal"):
         table.add_column(title)
     for verdict in verdicts(ae[0], vae[0]):
-        ideal = verdict.ae.reference
         table.add_row(
             str(verdict.claim.number),
             f"{verdict.claim.en} ({verdict.entry.en})",
@@ -87,7 +86,7 @@ def print_verdicts(groups: Sequence[Group]) -> None:
                 "–" if found.value is None else value_text(found.value, verdict.entry)
                 for found in (verdict.ae, verdict.vae)
             ),
-            "" if ideal is None else value_text(ideal, verdict.entry),
+            ideal_text([verdict.ae, verdict.vae], verdict.entry),
         )
     print_table(table, f"the article's claims: {ae[0].title} beside {vae[0].title}")
 

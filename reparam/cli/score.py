@@ -25,9 +25,9 @@ class ScoreOptions:
 
     Where the latents lie, how they differ from the prior, which classes random draws decode to and
     how real they look, gaps, neighbours, reconstruction, likelihood: each figure with a 95 %
-    bootstrap interval and, as its reference, what an ideal model would score on as many images. An
-    AE, which has no prior, is scored against N(0, I) and against the best it could be given. A
-    scorecard that stands already is shown, not made again.
+    interval and, as its reference, what an ideal model would score on as many images. An AE, which
+    has no prior, is scored against N(0, I) and against the best it could be given. A scorecard
+    that stands already is shown, not made again.
     """
 
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]

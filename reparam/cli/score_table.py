@@ -8,7 +8,7 @@ from reparam.cli.group_table import print_verdicts
 from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import MEASURES, TOPICS, Group, Measured, Scorecard
 from reparam.evaluation.scoring.catalogue import Entry
-from reparam.evaluation.scoring.words import interval_text, p_text, value_text
+from reparam.evaluation.scoring.words import ideal_text, interval_text, p_text, value_text
 
 
 def print_scorecards(cards: Sequence[Scorecard]) -> None:
@@ -38,7 +38,7 @@ def _plain_table(card: Scorecard) -> Table:
             table.add_row(_named(entry), "–", found.note)
         else:
             interval = interval_text(found, entry)
-            cells = value_text(found.value, entry), interval, _ideal(found, entry), _p(found)
+            cells = value_text(found.value, entry), interval, ideal_text([found], entry), _p(found)
             table.add_row(_named(entry), *cells)
     return table
 
@@ -51,7 +51,8 @@ def _prior_table(card: Scorecard) -> Table:
     table.add_column("ideal", justify="right")
     for name, entry in _by_topic(table, card, by_prior=True):
         several = [card.find(name, scores.kind) for scores in card.priors]
-        table.add_row(_named(entry), *(_cell(f, entry) for f in several), _ideal(several[0], entry))
+        cells = [_cell(found, entry) for found in several]
+        table.add_row(_named(entry), *cells, ideal_text(several, entry))
     return table
 
 
@@ -77,10 +78,6 @@ def _cell(found: Measured, entry: Entry) -> str:
         return "–"
     interval = interval_text(found, entry)
     return f"{value_text(found.value, entry)}{f' ({interval})' if interval else ''}"
-
-
-def _ideal(found: Measured, entry: Entry) -> str:
-    return "" if found.reference is None else value_text(found.reference, entry)
 
 
 def _p(found: Measured) -> str:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 
 from reparam.evaluation import sample_latents
+from reparam.evaluation.measures import rate
 from reparam.export.quantise import floats
 from reparam.model import Box, StandardNormal
 from reparam.report import RunView
@@ -49,13 +50,11 @@ def described_prior(view: RunView, draws: LatentArray) -> dict[str, Any]:
 def kl_per_dimension(view: RunView) -> list[float] | None:
     """Mean of KL(q(z_j|x) ‖ N(0, 1)) over the images, of each dimension j, in nats.
 
-    ½ (μ² + σ² − 1 − log σ²) (Kingma & Welling 2014, appendix B). None where there is no variance,
-    and where another prior does not part into dimensions.
+    None where there is no variance, and where another prior does not part into dimensions.
     """
     if view.log_var is None or not isinstance(view.model.prior, StandardNormal):
         return None
-    mu, log_var = view.mu.astype(np.float64), view.log_var.astype(np.float64)
-    found: list[float] = floats((0.5 * (mu**2 + np.exp(log_var) - 1 - log_var)).mean(0))
+    found: list[float] = floats(rate.kl_per_dimension(view.mu, view.log_var))
     return found
 
 

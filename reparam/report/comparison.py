@@ -19,15 +19,13 @@ from reparam.evaluation import (
     trends,
     verdicts,
 )
+from reparam.objective import ONE_OF
 from reparam.report.environment import environment
 from reparam.report.figures import scores
 from reparam.report.page import Language, check_page
 from reparam.report.pictures import Picture, picture_of
 from reparam.report.style import to_png
 from reparam.training.files import write_atomically
-
-WEIGHTS = ("weight", "beta", "sigma", "target-mse", "target-rate", "r_loss_factor")
-"""Options whose sweep is a rate–distortion curve."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def write_comparison(
 def _pictures(groups: Sequence[Group], lines: Sequence[Line]) -> Iterator[tuple[str, Picture]]:
     if not lines:
         return
-    if any(line.option in WEIGHTS for line in lines):
+    if any(line.option.replace("-", "_") in ONE_OF for line in lines):  # as flags, or as fields
         yield from _picture("rate-distortion", scores.rate_distortion(groups))
     for topic in TOPICS:
         charts = scores.measure_charts([(line.option, line.groups) for line in lines], topic)

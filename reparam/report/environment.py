@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from reparam._version import __version__
 from reparam.evaluation import in_words
 from reparam.evaluation.scoring.catalogue import Language
-from reparam.evaluation.scoring.words import ideals_text, interval_text, p_text, value_text
+from reparam.evaluation.scoring.words import ideal_text, interval_text, p_text, value_text
 
 
 def environment(lang: Language) -> Environment:
@@ -23,7 +23,7 @@ def environment(lang: Language) -> Environment:
         "in_words": in_words,
         "value_text": value_text,
         "interval_text": partial(interval_text, lang=lang),
+        "ideal_text": ideal_text,
         "p_text": p_text,
-        "ideals_text": ideals_text,
     }
     return found

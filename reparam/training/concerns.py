@@ -26,7 +26,6 @@ MISSED = 0.1
 """Share by which a target may be missed at the end."""
 
 _FROM_MINUS = {"tanh": "from -1 to 1", "linear": "of any size"}
-_MORE_RATE = "a larger --weight, --weight auto, --free-bits 0.1 or a longer --rate-warm-up"
 
 
 def before_training(config: RunConfig) -> dict[str, str]:
@@ -51,7 +50,7 @@ def after_epoch(lines: Lines, config: RunConfig, spread: float) -> dict[str, str
     found: dict[str, str] = {}
     if 2 * line["epoch"] >= config.training.epochs:
         if config.objective.regulariser != "none":
-            found |= _collapse(line, config.model.latent_dim)
+            found |= _collapse(line, config)
         found |= _at_mean(line, spread)
     if config.objective.sought in (None, "auto"):
         found |= _parted(lines)
@@ -81,17 +80,30 @@ def _held_out(line: Mapping[str, Any], name: str) -> float:
     return float(line.get(f"valid_{name}", line[f"train_{name}"]))
 
 
-def _collapse(line: Mapping[str, Any], latent_dim: int) -> dict[str, str]:
+def _more_rate(config: RunConfig) -> str:
+    """What can raise the rate of such a run: a Bernoulli likelihood has no weight, and free bits
+    need a rate that is a sum over dimensions.
+    """
+    ways = ["a longer --rate-warm-up"]
+    if config.model.prior == "standard-normal":
+        ways.insert(0, "--free-bits 0.1")
+    if config.model.likelihood != "bernoulli":
+        ways[:0] = ["a larger --weight", "--weight auto"]
+    return " or ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]
+
+
+def _collapse(line: Mapping[str, Any], config: RunConfig) -> dict[str, str]:
+    latent_dim, mend = config.model.latent_dim, _more_rate(config)
     rate, dead = _held_out(line, "rate_nats"), line.get("valid_dead_units", 0)
     if rate < VANISHED:
         return {
             "rate_vanished": f"the rate (KL) is {rate:.2g} nats an image: z tells nothing of the "
-            f"image (posterior collapse); mend: {_MORE_RATE}"
+            f"image (posterior collapse); mend: {mend}"
         }
     if 2 * dead > latent_dim:
         return {
             "dead_units": f"{dead} of {latent_dim} latent dimensions carry less than {DEAD:g} nats "
-            f"each (posterior collapse); mend: {_MORE_RATE}, or a smaller --latent-dim"
+            f"each (posterior collapse); mend: {mend}, or a smaller --latent-dim"
         }
     return {}
 

@@ -168,6 +168,11 @@ class RunConfig:
                 f"regulariser {self.objective.regulariser}: take regulariser kl (a VAE), or fit a "
                 "prior after training with `reparam fit-prior`"
             )
+        if self.model.prior == "box" and self.objective.regulariser == "kl":
+            raise ConfigError(
+                "the box is known when training has ended and has no KL before, found prior box "
+                "with regulariser kl: take prior standard-normal, or regulariser none (an AE)"
+            )
         if self.model.likelihood == "bernoulli" and self.objective.given:
             name = self.objective.given[0]
             raise ConfigError(

@@ -86,6 +86,18 @@ def test_a_scorecard_is_made_once_and_is_the_same_again(reparam: Command, vae_ru
     assert {**first, "seconds": 0} == {**second, "seconds": 0}
 
 
+def test_a_scorecard_of_another_schema_or_a_damaged_one_is_made_anew(
+    reparam: Command, vae_run: Path
+) -> None:
+    reparam("score", vae_run, *SMALL)
+    file = vae_run / "scorecard.json"
+    whole = json.loads(file.read_text())
+    for broken in (json.dumps({**whole, "schema": 0}), "{", "[]"):
+        file.write_text(broken)
+        assert reparam("score", vae_run, *SMALL).status == 0
+        assert {**json.loads(file.read_text()), "seconds": 0} == {**whole, "seconds": 0}
+
+
 def test_the_table_has_verdicts_where_an_ae_stands_beside_a_vae(
     reparam: Command, ae_run: Path, vae_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

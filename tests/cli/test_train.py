@@ -332,6 +332,29 @@ def test_demo_on_own_images(reparam, refused, shapes_file: Path, tmp_path: Path)
     assert 'lang="en"' in (out / "report.html").read_text()
 
 
+def test_a_prior_that_the_loss_cannot_have_is_refused_before_training(
+    refused, shapes_file: Path, tmp_path: Path
+) -> None:
+    vae = ("train", shapes_file, "--out", tmp_path / "run", "--prior", "box")
+    assert "box is known when training has ended" in refused(*vae)
+    ae = ("train", shapes_file, "--out", tmp_path / "run", "--model", "ae", "--prior", "mixture")
+    assert "a prior is learned through the KL term" in refused(*ae)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("fraction", ["0", "0.1"])
+def test_a_demo_with_too_few_held_out_images_goes_without_a_scorecard(
+    reparam, shapes_file: Path, tmp_path: Path, fraction: str
+) -> None:
+    few = ("--test-fraction", fraction, "--valid-fraction", "0")
+    out = tmp_path / "demo"
+    said = reparam("demo", "--data", shapes_file, "--out", out, *few, "--quiet")
+    assert said.status == 0, said.err
+    assert "the report goes without a scorecard" in said.err
+    assert "raise --test-fraction" in said.err or "hold more of them out" in said.err
+    assert (out / "report.html").exists()
+
+
 def test_a_mistyped_demo_keeps_the_old_one(refused, tmp_path) -> None:
     old = tmp_path / "demo" / "report.html"
     old.parent.mkdir()

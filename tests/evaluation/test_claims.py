@@ -15,6 +15,7 @@ from reparam.evaluation.scoring.deciding import Interval, above_ideal, decide, g
 from reparam.evaluation.scoring.groups import Group, improvement, trends
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard, from_mapping
 from reparam.evaluation.scoring.verdicts import verdicts
+from reparam.evaluation.scoring.words import ideal_text
 
 LOWER = Entry("centre", "a", "a", "lower", matters=0.1)
 HIGHER = Entry("centre", "a", "a", "higher", matters=0.1)
@@ -105,6 +106,31 @@ def test_a_gain_is_towards_the_better_side() -> None:
     assert (nearer.low + nearer.high) / 2 == pytest.approx(0.3)
 
 
+def test_what_differs_is_the_distance_to_an_ideal_model() -> None:
+    """Two ideal models, whose figures differ by bias alone (more dimensions), are equally good."""
+    few, many = around(0.00125, 0.001, 0.00125), around(0.0328, 0.001, 0.0328)
+    gain = gained(few, many, MEASURES["gaussian_kl"])
+    assert gain is not None
+    assert gain.low < 0 < gain.high
+    assert decide(gain, MEASURES["gaussian_kl"].matters) == "refuted"
+    groups = [Group("a", tuple(card({"gaussian_kl": m}) for m in (x, x)), {}) for x in (few, many)]
+    (trend,) = trends(groups)
+    assert trend.worse == "refuted"
+
+
+def test_below_an_ideal_value_the_low_end_is_the_bad_one() -> None:
+    sure, unsure = Measured(0.8, 0.8, 0.8, 1.0), Measured(0.5, 0.2, 0.6, 1.0)
+    gain = gained(unsure, sure, IDEAL)  # worse by 0.5, at most 0.8, at least 0.4, against 0.2
+    assert gain is not None
+    assert (gain.low, gain.high) == pytest.approx((0.2, 0.6))
+
+
+def test_a_claim_is_decided_by_a_measure_that_both_models_have() -> None:
+    ae = one(class_gini=around(0.5), class_tv=around(0.4))
+    areas = verdicts(ae, one(class_tv=around(0.1)))[3]
+    assert (areas.claim.number, areas.measure, areas.mended) == (2, "class_tv", "confirmed")
+
+
 def test_an_uneven_ae_that_a_vae_mends() -> None:
     ae = one(centre=around(0.5), class_tv=around(0.4), radius_99=around(3.0, 0.1, 1.0))
     vae = one(centre=around(0.001, 0.001), class_tv=around(0.05), radius_99=around(1, 0.1, 1))
@@ -171,6 +197,13 @@ def test_another_schema_and_a_damaged_file_are_refused_by_name() -> None:
         from_mapping({k: v for k, v in values.items() if k != "priors"}, "f")
     with pytest.raises(RunError, match="damaged"):
         from_mapping({**values, "measures": {"fid": {"worth": 3}}}, "f")
+
+
+def test_an_ideal_is_told_for_all_columns_of_a_row() -> None:
+    box, normal = Measured(4.51, reference=0.4851), Measured(0.133, reference=0.0832)
+    assert ideal_text([box, normal], LOWER) == "0.0832 to 0.485"
+    assert ideal_text([box, Measured(0.2), box], LOWER) == "0.485"
+    assert ideal_text([absent("none")], LOWER) == ""
 
 
 def test_the_catalogue_is_whole() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reparam.data import image_set_from_arrays
-from reparam.training import Run, train
+from reparam.training import Run, preset_config, train
 from reparam.training.concerns import after_epoch, before_training
 
 SPREAD = 0.06
@@ -43,6 +43,17 @@ def test_each_is_told_of_in_the_second_half_of_a_run(kind: str, small) -> None:
     values = DESERVED[kind]
     assert kinds([line(10, **values)], small(epochs=20)) == {kind}
     assert not kinds([line(9, **values)], small(epochs=20))
+
+
+def test_the_mend_of_a_collapse_is_one_that_the_run_can_take(small) -> None:
+    """A Bernoulli likelihood refuses --weight, and a mixture --free-bits."""
+    for config, wrong in (
+        (preset_config("burda"), "--weight"),
+        (small(epochs=10, prior="mixture"), "--free-bits"),
+    ):
+        found = after_epoch([line(30, valid_rate_nats=0.0)], config, SPREAD)["rate_vanished"]
+        assert wrong not in found
+        assert "--rate-warm-up" in found
 
 
 def test_half_of_the_units_may_be_dead(small) -> None:

@@ -1,7 +1,7 @@
 """Whether the latent space keeps neighbours: of images, and of classes."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -17,7 +17,8 @@ MOST_TRAINING = 20_000
 
 NO_LABELS = "needs labels, and these images have none"
 
-Flat = Float[np.ndarray, "N p"]
+Flat = Real[np.ndarray, "N p"]
+"""Bytes, or floats."""
 TrainLatents = Float[np.ndarray, "T d"]
 TrainLabels = Int[np.ndarray, " T"]
 
@@ -37,7 +38,7 @@ def neighbours(
       (Venna & Kaski 2001); continuity: the same with the roles swapped. On at most 2,000
       images; distances are Euclidean, between pixels and between latents.
     - knn_accuracy, in [0, 1]: k-nearest-neighbour classifier from training latents (at most 20,000)
-      to all held-out ones. Reference: the share of the most frequent class.
+      to all held-out ones. The note says how many the most frequent class alone would get right.
     - silhouette, in [−1, 1]: of the classes in z (Rousseeuw 1987), on at most 2,000 images.
 
     Each is a mean over images, whose bootstrap takes neighbourhoods as they are: a resampled image
@@ -65,7 +66,7 @@ def neighbours(
     return found
 
 
-def _ranks(x: Float[np.ndarray, "n p"]) -> Int[np.ndarray, "n n"]:
+def _ranks(x: Real[np.ndarray, "n p"]) -> Int[np.ndarray, "n n"]:
     """``ranks[i, j]``: j is the ranks[i, j]-th nearest to i, from 1 on; i itself has rank 0."""
     n = len(x)
     x = np.asarray(x, np.float64)
@@ -110,7 +111,7 @@ def _knn_accuracy(
     right = (classifier.predict(z) == labels).astype(float)
     most_frequent = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
     note = f"k = {k}; neighbours among {len(train_z):,} training latents"
-    return mean_of(right, rng, reference=most_frequent, note=note)
+    return mean_of(right, rng, note=f"{note}; chance is {most_frequent:.3f}")
 
 
 def _silhouette(

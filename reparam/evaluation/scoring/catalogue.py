@@ -237,8 +237,8 @@ MEASURES: Mapping[str, Entry] = {
     ),
     "bits_per_dimension": Entry(
         "images",
-        "the same as bits per dimension",
-        "같은 값을 차원당 비트로 나타낸 것",
+        "−ELBO in bits per dimension",
+        "차원당 비트로 나타낸 −ELBO",
         "lower",
         "bits",
         matters=0.01,

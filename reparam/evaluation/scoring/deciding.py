@@ -56,20 +56,32 @@ def above_ideal(found: Measured, entry: Entry) -> Interval | None:
 
 def gained(before: Measured, after: Measured, entry: Entry) -> Interval | None:
     """By how much ``after`` is better than ``before``, their intervals taken as independent."""
-    values = (before.value, before.low, before.high, after.value, after.low, after.high)
-    if any(value is None for value in values):
+    old, new = _bad_range(before, entry), _bad_range(after, entry)
+    if old is None or new is None:
         return None
-    old, old_low, old_high, new, new_low, new_high = (float(v) for v in values if v is not None)
-    down = ((old - old_low) ** 2 + (new_high - new) ** 2) ** 0.5
-    up = ((old_high - old) ** 2 + (new - new_low) ** 2) ** 0.5
-    if entry.better == "higher":
-        down, up = up, down
-    better = badness(old, entry, before.reference) - badness(new, entry, after.reference)
+    better = old[1] - new[1]
+    down = ((old[1] - old[0]) ** 2 + (new[2] - new[1]) ** 2) ** 0.5
+    up = ((old[2] - old[1]) ** 2 + (new[1] - new[0]) ** 2) ** 0.5
     return Interval(better - down, better + up)
 
 
 def badness(value: float, entry: Entry, reference: float | None) -> float:
-    """The value turned so that less is better."""
+    """By how much the value is worse than an ideal model's at the same sample size.
+
+    So that models with different references compare: some measures are biased, the more so the more
+    dimensions there are, and some are in units of the prior's own.
+    """
+    ideal = reference or 0.0
     if entry.better == "higher":
-        return -value
-    return abs(value - (reference or 0.0)) if entry.better == "ideal" else value
+        return ideal - value
+    return abs(value - ideal) if entry.better == "ideal" else value - ideal
+
+
+def _bad_range(found: Measured, entry: Entry) -> tuple[float, float, float] | None:
+    """``badness`` at the best of the interval, at the value, and at the worst."""
+    if found.value is None or found.low is None or found.high is None:
+        return None
+    low, value, high = (
+        badness(x, entry, found.reference) for x in (found.low, found.value, found.high)
+    )
+    return min(low, value, high), value, max(low, value, high)

@@ -9,10 +9,7 @@ from scipy.stats import norm
 from reparam.evaluation.inference import as_floats, decode
 from reparam.evaluation.measures.classes import class_area_gini, class_balance
 from reparam.evaluation.measures.decoding import cycle_error, path_length
-from reparam.evaluation.measures.fidelity import (
-    frechet_distance,
-    kernel_distance,
-)
+from reparam.evaluation.measures.fidelity import frechet_distance, kernel_distance
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.measures.support import density_coverage, precision_recall, unlikely_share
 from reparam.evaluation.scoring.own_features import FeatureFile, own_fid
@@ -72,9 +69,10 @@ def decoded_rows(
 def _fidelity(
     of: Subject, features: np.ndarray, real: RealFeatures, key: str
 ) -> dict[str, Measured]:
-    """As many fakes as there are training images, with which the references are made."""
-    n = min(len(features), len(real.train))
-    fake, held_out, train = features[:n], real.held_out, real.train[:n]
+    """As many fakes as there are training images at most, with which the references are made: of
+    more, the measures take as many at random, as they may be sorted by class.
+    """
+    fake, held_out, train = features[: len(real.train)], real.held_out, real.train
     found = {
         "fid": frechet_distance(held_out, fake, train, rng=of.rng(f"fid {key}")),
         "kid": kernel_distance(held_out, fake, train, rng=of.rng(f"kid {key}")),

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from reparam.evaluation.inference import as_floats, prior_log_prob
-from reparam.evaluation.measures.gaps import AggregatePosterior, prior_gaps
+from reparam.evaluation.inference import prior_log_prob
+from reparam.evaluation.measures.gaps import LARGEST_DIMENSION, AggregatePosterior, prior_gaps
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.measures.moments import gaussian_kl, off_centre, radius_99
 from reparam.evaluation.measures.neighbours import neighbours
@@ -17,9 +17,6 @@ from reparam.evaluation.scoring.subject import Subject
 from reparam.model import StandardNormal
 from reparam.types import LatentArray
 
-GAPS_UP_TO = 10
-"""Latent dimensions beyond which a density cannot be estimated from ten thousand points."""
-
 
 def latent_rows(of: Subject) -> dict[str, Measured]:
     """Where the held-out latents lie, whatever the prior, and who their neighbours are."""
@@ -30,7 +27,7 @@ def latent_rows(of: Subject) -> dict[str, Measured]:
         "radius_99": radius_99(z, of.rng("radius_99")),
         "asymmetry": asymmetry(z, of.rng("asymmetry")),
     }
-    flat = as_floats(of.held_out.images).reshape(len(z), -1)
+    flat = of.held_out.images.reshape(len(z), -1)  # bytes: no copy of them all
     return found | neighbours(
         flat,
         of.held_out.mu,
@@ -67,7 +64,7 @@ def rate_of_dimensions(of: Subject) -> tuple[float, ...]:
 
 def aggregate_posterior(of: Subject) -> AggregatePosterior | None:
     """q(z) over the training images; None where there are too many dimensions for a density."""
-    if of.model.latent_dim > GAPS_UP_TO:
+    if of.model.latent_dim > LARGEST_DIMENSION:
         return None
     if of.train.log_var is None:
         return AggregatePosterior.of_points(of.train.z, of.rng("aggregate posterior"))
@@ -95,5 +92,5 @@ def _gaps(
     of: Subject, draws: LatentArray, density: AggregatePosterior | None, key: str
 ) -> Measured:
     if density is None:
-        return absent(f"a density takes at most {GAPS_UP_TO} dimensions")
+        return absent(f"a density takes at most {LARGEST_DIMENSION} dimensions")
     return prior_gaps(density, of.held_out.z, np.asarray(draws), of.rng(f"gaps {key}"))

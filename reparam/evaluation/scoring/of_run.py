@@ -1,5 +1,6 @@
 """The scorecard of a run folder: read where it stands, made and written where it does not."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 
@@ -65,6 +66,11 @@ def score_run(
 
 
 def stands(run: Run, config: ScoreConfig) -> Scorecard | None:
-    """The run's scorecard, where it is of its weights now and was made with these options."""
-    card = current_scorecard(run)
+    """The run's scorecard, where it is of its weights now and was made with these options.
+
+    None for a damaged one and for one of another schema: those are made anew.
+    """
+    card = None
+    with contextlib.suppress(RunError):
+        card = current_scorecard(run)
     return card if card is not None and dict(card.options) == config.to_mapping() else None

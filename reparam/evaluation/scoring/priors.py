@@ -1,10 +1,12 @@
 """The priors that a model is scored with: its own, N(0, I), and the best that points could have."""
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from reparam.errors import DataError
 from reparam.evaluation.scoring.subject import Subject
 from reparam.model import Box, GaussianPrior, Prior, StandardNormal
 from reparam.types import LatentArray
@@ -35,15 +37,17 @@ class Candidate:
 
 def candidates(of: Subject) -> tuple[Candidate, ...]:
     """The model's own first. A model of points (AE), which has none, also gets a Gaussian and the
-    box of its range, both fitted to its training latents.
+    box of its range, both fitted to its training latents; no Gaussian to too few or collapsed ones.
     """
     latent_dim, z = of.model.latent_dim, torch.from_numpy(of.train.z)
     offered: list[Prior] = [of.model.prior]
     if of.held_out.log_var is None:
         gaussian, box = GaussianPrior(latent_dim), Box(latent_dim)
-        gaussian.fit(z)
         box.fit(z)
-        offered += [StandardNormal(latent_dim), gaussian, box]
+        offered += [StandardNormal(latent_dim), box]
+        with contextlib.suppress(DataError):  # too few or collapsed latents have no Gaussian
+            gaussian.fit(z)
+            offered.insert(2, gaussian)
     else:
         offered += [StandardNormal(latent_dim)]
     kinds: dict[str, Candidate] = {}

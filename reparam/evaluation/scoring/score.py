@@ -1,5 +1,6 @@
 """A trained model and its images → its scorecard."""
 
+import copy
 import time
 from collections.abc import Callable
 
@@ -36,7 +37,7 @@ def scorecard(
 ) -> Scorecard:
     """Measures a trained model on the held-out images of ``images``.
 
-    Every figure has a 95 % bootstrap interval over images, and beside it what an ideal model would
+    Every figure has a 95 % interval over images or latents, and beside it what an ideal model would
     score at this sample size. The same seed gives the same figures. ``judge``: what tells classes
     and gives features; by default the one of these images, trained once and kept.
 
@@ -45,7 +46,7 @@ def scorecard(
     began = time.monotonic()
     check_images(model, images.images[:1])
     judge = judge or judge_for(images)
-    model = model.eval()
+    model = copy.deepcopy(model).cpu().eval()  # the caller's own stays as it is, and where
     of = subject(model, images, judge, config)
     offered = candidates(of)
     steps = 3 + 2 * len(offered)

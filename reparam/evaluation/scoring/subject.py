@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from reparam.data import ImageSet, RowReader
+from reparam.data import ImageSet, RowReader, Split
 from reparam.errors import DataError
 from reparam.evaluation.inference import posterior_parameters
 from reparam.evaluation.judge import Judge
@@ -57,11 +57,20 @@ class Subject:
 
 
 def subject(model: Autoencoder, images: ImageSet, judge: Judge, config: ScoreConfig) -> Subject:
-    """Encodes held-out and training images. Raises DataError for fewer than ten of either."""
+    """Encodes held-out and training images.
+
+    Raises DataError where no images are held out, and for fewer than ten of either.
+    """
     split = images.held_out()
+    if split == "train":
+        raise DataError(
+            f"{images.name}: a scorecard is of images that the model has not seen, found none held "
+            "out: raise --test-fraction"
+        )
     rng = np.random.default_rng([config.score_seed, 0])
     parts = {}
-    for name, most in ((split, config.images), ("train", TRAIN_IMAGES)):
+    sizes: dict[Split, int] = {split: config.images, "train": TRAIN_IMAGES}
+    for name, most in sizes.items():
         index = images.splits[name]
         if len(index) < 10:
             raise DataError(
@@ -70,7 +79,9 @@ def subject(model: Autoencoder, images: ImageSet, judge: Judge, config: ScoreCon
             )
         if len(index) > most:
             index = np.sort(rng.choice(index, most, replace=False))
-        parts[name] = _part(model, images, index, rng)
+        pixels = RowReader(images.images).take(index)
+        labels = None if images.labels is None else images.labels[index]
+        parts[name] = encoded(model, pixels, labels, rng)
     shares = None
     if images.labels is not None:
         counts = np.bincount(
@@ -90,17 +101,16 @@ def subject(model: Autoencoder, images: ImageSet, judge: Judge, config: ScoreCon
     )
 
 
-def _part(
-    model: Autoencoder, images: ImageSet, index: np.ndarray, rng: np.random.Generator
+def encoded(
+    model: Autoencoder, pixels: PixelArray, labels: LabelArray | None, rng: np.random.Generator
 ) -> Part:
-    pixels = RowReader(images.images).take(index)
+    """The images with their posteriors and one draw of each."""
     parameters = posterior_parameters(model, pixels)
     mu, log_var = parameters["mu"], parameters.get("log_var")
     z = mu
     if log_var is not None:
         noise = rng.standard_normal(mu.shape, dtype=np.float32)
         z = mu + np.exp(log_var / 2) * noise
-    labels = None if images.labels is None else images.labels[index]
     return Part(pixels, labels, mu, log_var, z)
 
 

@@ -36,7 +36,7 @@ def verdicts(ae: Group, vae: Group) -> tuple[Verdict, ...]:
 
 
 def _verdict(claim: Claim, ae: Group, vae: Group) -> Verdict:
-    name = next((m for m in claim.measures if ae.find(m).low is not None), claim.measures[0])
+    name = _deciding(claim, ae, vae)
     entry, of_ae, of_vae = MEASURES[name], ae.find(name), vae.find(name)
     gain = improvement(ae, vae, name)
     if claim.is_flaw:
@@ -48,3 +48,10 @@ def _verdict(claim: Claim, ae: Group, vae: Group) -> Verdict:
     good = Interval(float(of_ae.low or 0), float(of_ae.high or 0)) if known else None
     holds = decide(good, entry.matters) if good else "absent"
     return Verdict(claim, name, of_ae, of_vae, gain, holds, None)
+
+
+def _deciding(claim: Claim, ae: Group, vae: Group) -> str:
+    """The first of the claim's measures that both models have, or else the AE alone."""
+    known = [name for name in claim.measures if ae.find(name).low is not None]
+    both = [name for name in known if vae.find(name).low is not None]
+    return (both or known or list(claim.measures))[0]

@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 
 from reparam.evaluation.measures.measured import Measured
-from reparam.evaluation.scoring.catalogue import MEASURES, Entry, Language
-from reparam.evaluation.scoring.groups import Group
+from reparam.evaluation.scoring.catalogue import Entry, Language
 
 
 def value_text(value: float, entry: Entry) -> str:
@@ -30,12 +29,16 @@ def interval_text(found: Measured, entry: Entry, lang: Language = "en") -> str:
     return f"{value_text(found.low, entry)}{to}{value_text(found.high, entry)}"
 
 
+def ideal_text(several: Sequence[Measured], entry: Entry) -> str:
+    """The references of a row: one, or from the least to the largest where they differ, as those
+    of distances in latents' own units do. Nothing where there is none.
+    """
+    references = [found.reference for found in several if found.reference is not None]
+    if not references:
+        return ""
+    low, high = (value_text(end, entry) for end in (min(references), max(references)))
+    return low if low == high else f"{low} to {high}"
+
+
 def p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def ideals_text(groups: Sequence[Group], name: str) -> str:
-    """What an ideal model would score: several values where groups have priors of their own."""
-    references = [group.find(name).reference for group in groups]
-    texts = [value_text(value, MEASURES[name]) for value in references if value is not None]
-    return " / ".join(dict.fromkeys(texts))

@@ -128,7 +128,7 @@ def rate_distortion(groups: Sequence[Group]) -> Figure | None:
         )
         axes.plot([p[0] for p in points], [p[1] for p in points], color=FAINT, lw=1.2, zorder=1)
         for rate, mse, group in points:
-            auto = "auto" in group.values.values()
+            auto = group.values.get("weight") == "auto"
             seeds = zip(group.each("rate"), group.each("mse"), strict=True)
             colour = LINE_COLOURS[1] if auto else LINE_COLOURS[0]
             for r, m in seeds:

@@ -1,0 +1,113 @@
+"""The scorecard's rows on models whose figures are known, and what it refuses."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from reparam.data import DataConfig, ImageSet, image_set_from_arrays
+from reparam.errors import DataError
+from reparam.evaluation.judge import Judge
+from reparam.evaluation.judge.network import JudgeNetwork
+from reparam.evaluation.scoring.catalogue import MEASURES
+from reparam.evaluation.scoring.config import ScoreConfig
+from reparam.evaluation.scoring.image_rows import image_rows
+from reparam.evaluation.scoring.score import scorecard
+from reparam.evaluation.scoring.subject import subject
+from reparam.model import Autoencoder, ModelConfig, build_autoencoder
+
+SHAPE = (8, 8, 1)
+D = math.prod(SHAPE)
+
+
+def judge(shape: tuple[int, int, int] = SHAPE) -> Judge:
+    """One that has learned nothing: these tests look at no feature."""
+    network = JudgeNetwork(shape, None).eval().requires_grad_(False)
+    return Judge(network, shape, (), None, 0.0, "no images", 0.0, from_cache=False)
+
+
+def grey(n: int = 1000, test_fraction: float = 0.5) -> ImageSet:
+    """Images whose pixels are all 0.6."""
+    pixels = np.full((n, 8, 8), 153, np.uint8)
+    config = DataConfig(test_fraction=test_fraction, valid_fraction=0.0)
+    return image_set_from_arrays(pixels, None, name="grey", config=config)
+
+
+def deaf(likelihood: str, logit: float = 0.0) -> Autoencoder:
+    """q(z|x) = N(0, I) for every image, and every latent gives every pixel the same logit."""
+    config = ModelConfig(
+        architecture="mlp", encoder_widths=(), decoder_widths=(), likelihood=likelihood
+    )
+    model = build_autoencoder(config, SHAPE)
+    for name, tensor in model.state_dict().items():
+        if name.startswith(("encoder", "decoder")):
+            tensor.zero_()
+    model.state_dict()["decoder.pixels.bias"].fill_(logit)
+    return model.eval()
+
+
+def test_a_bernoulli_likelihood_is_of_black_and_white_images() -> None:
+    """Of a grey image −ELBO would be a cross-entropy, the same for each of these images; of images
+    drawn with those grey values it is binomial around that.
+    """
+    config = ScoreConfig(likelihood_images=500, likelihood_samples=2)
+    of = subject(deaf("bernoulli", logit=1.0), grey(), judge(), config)
+    found = image_rows(of)
+    p = torch.sigmoid(torch.tensor(1.0)).item()
+    mean = D * (0.6 * math.log(p) + 0.4 * math.log(1 - p))
+    error = math.sqrt(D * 0.6 * 0.4 / 500)  # the logit's difference of 1 for each pixel
+    for name in ("elbo", "log_likelihood"):
+        value, low, high = found[name].value, found[name].low, found[name].high
+        assert value is not None
+        assert low is not None
+        assert high is not None
+        assert value == pytest.approx(mean, abs=5 * error), name  # false alarm below 1e-6
+        assert (high - low) / (2 * 1.96) == pytest.approx(error, rel=0.3), name
+        assert "black and white" in found[name].note
+    bits = found["bits_per_dimension"].value
+    assert bits == pytest.approx(-(found["elbo"].value or 0) / (D * math.log(2)))
+
+
+def test_a_normal_likelihood_is_of_the_images_as_they_are() -> None:
+    of = subject(deaf("gaussian"), grey(), judge(), ScoreConfig(likelihood_images=3))
+    found = image_rows(of)
+    mse = (153 / 255 - 0.5) ** 2  # sigmoid(0), σ² = 1
+    expected = -0.5 * D * (mse + math.log(2 * math.pi))
+    for name in ("elbo", "log_likelihood"):
+        assert found[name].value == pytest.approx(expected, rel=1e-5)
+        assert "black" not in found[name].note
+
+
+def test_a_scorecard_takes_images_that_were_held_out_and_enough_of_them() -> None:
+    with pytest.raises(DataError, match="found none held out"):
+        subject(deaf("gaussian"), grey(50, test_fraction=0.0), judge(), ScoreConfig())
+    with pytest.raises(DataError, match="at least 10 test images, found 5"):
+        subject(deaf("gaussian"), grey(50, test_fraction=0.1), judge(), ScoreConfig())
+
+
+@pytest.mark.parametrize("posterior", ["delta", "diagonal-normal"])
+@pytest.mark.parametrize(("latent_dim", "shape"), [(1, (5, 9, 3)), (12, (8, 8, 1))])
+def test_few_unlabelled_images_of_any_kind_have_every_row_or_a_reason(
+    posterior: str, latent_dim: int, shape: tuple[int, int, int]
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (36, *shape), dtype=np.uint8)
+    config = DataConfig(test_fraction=0.5, valid_fraction=0.0)
+    images = image_set_from_arrays(pixels, None, name="few", config=config)
+    torch.manual_seed(0)
+    prior = "box" if posterior == "delta" else "standard-normal"
+    model = build_autoencoder(
+        ModelConfig(architecture="mlp", latent_dim=latent_dim, posterior=posterior, prior=prior),
+        shape,
+    )
+    if prior == "box":
+        model.prior.fit(torch.randn(50, latent_dim))
+    model.train()
+    small = ScoreConfig(draws=40, likelihood_images=2, likelihood_samples=10)
+    card = scorecard(model, images, small, judge=judge(shape))
+    assert model.training, "the caller's model is as it was"
+    for name, entry in MEASURES.items():
+        kinds = [scores.kind for scores in card.priors] if entry.by_prior else [None]
+        for found in (card.find(name, kind) for kind in kinds):
+            assert found.note if found.value is None else math.isfinite(found.value), name
+    assert "gaussian" not in {scores.kind for scores in card.priors}, "18 latents are too few"

@@ -72,7 +72,7 @@ def measure_table(groups: list[Group], rows: Sequence[str]) -> list[str]:
 
 def verdict_table(ae: Group, vae: Group) -> list[str]:
     lines = [
-        "| | claim | of the AE | the VAE mends it | measured by |",
+        "| | claim | of the AE | the VAE is better | measured by |",
         "| --- | --- | --- | --- | --- |",
     ]
     for v in verdicts(ae, vae):

@@ -13,6 +13,7 @@ from reparam.evaluation import (
     Measured,
     along_axis,
     in_words,
+    tally,
     trends,
     verdicts,
 )
@@ -74,7 +75,15 @@ def print_verdicts(groups: Sequence[Group]) -> None:
     if len(ae) != 1 or len(vae) != 1:
         return
     table = new_table()
-    for title in ("", "claim", "of the AE", "the VAE mends it", ae[0].title, vae[0].title, "ideal"):
+    for title in (
+        "",
+        "claim",
+        "of the AE",
+        "the VAE is better",
+        ae[0].title,
+        vae[0].title,
+        "ideal",
+    ):
         table.add_column(title)
     for verdict in verdicts(ae[0], vae[0]):
         table.add_row(
@@ -102,3 +111,8 @@ def print_trends(groups: Sequence[Group]) -> None:
             cells = [_cell(found, entry) for found in (trend.first, trend.last)]
             table.add_row(entry.en, *cells, in_words(trend.worse))
         print_table(table, f"from {several[0].title} to {several[-1].title}")
+        count = tally(trends(several))
+        print(
+            f"{count['confirmed']} measures get worse with {axis}, {count['refuted']} do not, "
+            f"{count['undecided']} are undecided"
+        )

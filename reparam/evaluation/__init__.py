@@ -22,7 +22,7 @@ from reparam.evaluation.quality import Estimate, Quality, image_quality
 from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS
 from reparam.evaluation.scoring.config import ScoreConfig
 from reparam.evaluation.scoring.deciding import Interval, in_words
-from reparam.evaluation.scoring.groups import Group, Trend, along_axis, trends
+from reparam.evaluation.scoring.groups import Group, Trend, along_axis, tally, trends
 from reparam.evaluation.scoring.of_run import (
     current_scorecard,
     read_scorecard,
@@ -70,6 +70,7 @@ __all__ = [
     "score_run",
     "scorecard",
     "stands",
+    "tally",
     "trends",
     "verdicts",
 ]

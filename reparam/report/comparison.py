@@ -16,6 +16,7 @@ from reparam.evaluation import (
     Trend,
     Verdict,
     along_axis,
+    tally,
     trends,
     verdicts,
 )
@@ -35,6 +36,10 @@ class Line:
     option: str
     groups: tuple[Group, ...]
     trends: tuple[Trend, ...]
+
+    @property
+    def tally(self) -> Mapping[str, int]:
+        return tally(self.trends)
 
 
 def write_comparison(

@@ -91,6 +91,12 @@ class Trend:
     worse: Word
 
 
+def tally(several: Sequence[Trend]) -> dict[Word, int]:
+    """How many measures get worse (confirmed), do not (refuted), or leave it open."""
+    words = [trend.worse for trend in several]
+    return {word: words.count(word) for word in ("confirmed", "refuted", "undecided")}
+
+
 def trends(groups: Sequence[Group]) -> tuple[Trend, ...]:
     """Every measure along groups in the order of an option: claim 4 along the latent dimension."""
     found = []

@@ -70,6 +70,7 @@ def run(args: Sequence[str]) -> int:
         for folder in _with_seeds(first, images, options, again):
             card = scored(folder, images, options.score, quiet=options.quiet, judge=judges[mark])
             together.setdefault(_kind(folder), []).append((folder, card))
+    _warn_of_others([card for runs in together.values() for _, card in runs])
     groups = _groups(list(together.values()))
     print_groups(groups)
     print_verdicts(groups)
@@ -91,6 +92,17 @@ def _with_seeds(first: Run, images: ImageSet, options: CompareOptions, again: st
             sibling = new_or_standing(path, replace(config, seed=seed), images, command=command)
             runs.append(trained(sibling, images, quiet=options.quiet, again=again))
     return runs
+
+
+def _warn_of_others(cards: list[Scorecard]) -> None:
+    """Figures compare where images and judge are the same."""
+    marks = {(card.source, card.split, card.images, card.judge) for card in cards}
+    if len(marks) > 1:
+        print(
+            "reparam: these runs were scored on different images or by different judges: their "
+            "figures compare only in part",
+            file=sys.stderr,
+        )
 
 
 def _kind(run: Run) -> str:

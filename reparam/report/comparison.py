@@ -20,6 +20,7 @@ from reparam.evaluation import (
     trends,
     verdicts,
 )
+from reparam.evaluation.scoring.deciding import Word
 from reparam.objective import ONE_OF
 from reparam.report.environment import environment
 from reparam.report.figures import scores
@@ -38,7 +39,7 @@ class Line:
     trends: tuple[Trend, ...]
 
     @property
-    def tally(self) -> Mapping[str, int]:
+    def tally(self) -> Mapping[Word, int]:
         return tally(self.trends)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from reparam.evaluation import (
     Scorecard,
     Verdict,
     current_scorecard,
+    read_scorecard,
     verdicts,
 )
 from reparam.evaluation.latents import LatentFacts, latent_facts
@@ -92,6 +94,12 @@ def chapter(view: RunView, figures_to: Path | None) -> Chapter:
     """Draws the run's figures; with ``figures_to`` they are also written there as PNG files."""
     shown: dict[str, Picture] = {}
     card = current_scorecard(view.run)
+    if card is None and read_scorecard(view.run) is not None:
+        warnings.warn(
+            f"{view.run.path}: its scorecard is of other weights or of another prior and is left "
+            "out; make it anew with `reparam score`",
+            stacklevel=2,
+        )
     for name, png in draw_all(view, card):
         if figures_to is not None:
             write_atomically(figures_to / f"{name}.png", png)

@@ -73,12 +73,14 @@ def _draw(
         places = positions([group.values[option] for group in groups])
         found = [group.find(name) for group in groups]
         known = [i for i, measured in enumerate(found) if measured.value is not None]
-        x = [places[i] for i in known]
-        mean = [float(found[i].value or 0.0) for i in known]
+        joined = [i for i in known if number_of(groups[i].values[option]) is not None]
+        joined.sort(key=places.__getitem__)
+        x = [places[i] for i in joined]
+        mean = [float(found[i].value or 0.0) for i in joined]
         axes.plot(x, mean, color=colour, lw=1.4, label=_label(groups[0], option))
-        if all(found[i].low is not None for i in known):
-            low = [float(found[i].low or 0.0) for i in known]
-            high = [float(found[i].high or 0.0) for i in known]
+        if all(found[i].low is not None for i in joined):
+            low = [float(found[i].low or 0.0) for i in joined]
+            high = [float(found[i].high or 0.0) for i in joined]
             axes.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
         for i in known:
             dots = [float(m.value or 0.0) for m in groups[i].each(name)]
@@ -98,17 +100,27 @@ def _label(group: Group, option: str) -> str:
     return ", ".join(v.upper() if v in ("ae", "vae") else v for v in rest) or group.title
 
 
-def positions(values: Sequence[str]) -> list[float]:
-    """Where values stand on an axis: numbers that span more than a factor of 8 on a log scale,
-    other numbers as they are, words evenly.
-    """
+def number_of(value: str) -> float | None:
+    """The value as a number; None for a word, such as auto."""
     try:
-        numbers = [float(value) for value in values]
+        return float(value)
     except ValueError:
-        return [float(i) for i in range(len(values))]
-    if min(numbers) > 0 and max(numbers) / min(numbers) >= 8:
-        return [math.log(number) for number in numbers]
-    return numbers
+        return None
+
+
+def positions(values: Sequence[str]) -> list[float]:
+    """Where values stand on an axis: numbers that span a factor of 8 or more on a log scale, other
+    numbers as they are. Words stand left of them, a step each.
+    """
+    numbers = {v: n for v in values if (n := number_of(v)) is not None}
+    found = list(numbers.values())
+    if found and min(found) > 0 and max(found) / min(found) >= 8:
+        numbers = {value: math.log(number) for value, number in numbers.items()}
+    ordered = sorted(numbers.values()) or [0.0]
+    step = (ordered[-1] - ordered[0]) / max(1, len(ordered) - 1) or 1.0
+    words = [value for value in values if value not in numbers]
+    places = {word: ordered[0] - step * (len(words) - i) for i, word in enumerate(words)}
+    return [numbers.get(value, places.get(value, 0.0)) for value in values]
 
 
 def rate_distortion(groups: Sequence[Group]) -> Figure | None:
@@ -142,7 +154,13 @@ def rate_distortion(groups: Sequence[Group]) -> Figure | None:
                 marker="D" if auto else "o",
             )
             label = ", ".join(group.values.values()) or group.title
-            axes.annotate(label, (rate, mse), textcoords="offset points", xytext=(6, 5), fontsize=8)
+            axes.annotate(
+                label,
+                (rate, mse),
+                textcoords="offset points",
+                xytext=(6, -12 if auto else 5),
+                fontsize=8,
+            )
         axes.set_xlabel("rate: KL(q(z|x) ‖ p), nats an image")
         axes.set_ylabel("distortion: mean squared error per pixel")
         axes.grid(True)

@@ -26,7 +26,7 @@ class ScoreConfig:
     """Latents for each of them (K of Burda et al. 2016)."""
 
     features: Path | None = None
-    """An ONNX network, images (B, C, H, W) in [0, 1] → features (B, F), such as Inception: its FID."""
+    """An ONNX network, images (B, C, H, W) in [0, 1] → features (B, F), as Inception: its FID."""
 
     score_seed: int = 0
     """Seed of every random number in it; the same seed gives the same scorecard."""

@@ -46,13 +46,25 @@ def test_samples_of_both_priors_stand_below_each_other(demo: Explorer, vae: Auto
     demo.when(lambda: demo.read("reparam.samples('vae')") != latents)
 
 
-def test_the_classes_of_samples_are_counted(demo: Explorer) -> None:
-    """Without a scorecard: by the nearest test image; all 500 are counted."""
+def test_the_judge_counts_the_draws_of_each_runs_own_prior(demo: Explorer, files: Files) -> None:
     demo.page.click(".compare")
     demo.until("document.querySelectorAll('.samples .columns').length === 2")
-    for run in ("vae", "ae"):
-        counts = demo.page.locator(f".samples[data-run={run}] .count").all_inner_texts()
-        assert sum(map(int, counts)) == 500
+    for run in manifest(files)["runs"]:
+        shown = demo.page.locator(f".samples[data-run={run['id']}] .count").all_inner_texts()
+        own = run["scorecard"]["priors"][0]["class_counts"]
+        assert [int(text.replace(",", "")) for text in shown] == list(own.values())
+
+
+def test_without_a_scorecard_the_nearest_images_are_counted(
+    explorer: Explorer, serve, files: Files
+) -> None:
+    changed = manifest(files)
+    for run in changed["runs"]:
+        run["scorecard"] = None
+    page = explorer.open(serve(with_manifest(files, changed)), run="vae", panel="samples")
+    page.until("document.querySelector('.samples .columns')")
+    counts = page.page.locator(".samples .count").all_inner_texts()
+    assert sum(map(int, counts)) == 500
 
 
 def test_the_judges_counts_are_shown_where_there_are_any(

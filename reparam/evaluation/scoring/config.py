@@ -19,7 +19,7 @@ class ScoreConfig:
     draws: int = 10_000
     """Latents drawn from each prior, decoded and judged."""
 
-    likelihood_images: int = 20
+    likelihood_images: int = 16
     """Images whose importance-weighted log-likelihood is estimated; 0 leaves it out."""
 
     likelihood_samples: int = 5_000

@@ -215,3 +215,12 @@ def test_the_catalogue_is_whole() -> None:
     for entry in MEASURES.values():
         assert entry.en
         assert entry.ko
+
+
+def test_an_ideal_that_nobody_could_tell_from_zero_is_zero() -> None:
+    tiny, large = around(1, reference=1e-4), around(1, reference=0.5)
+    assert ideal_text([tiny, around(1, reference=-2e-4)], LOWER) == "≈ 0"
+    assert ideal_text([large], LOWER) == "0.500"
+    assert ideal_text([around(1, reference=0.0)], LOWER) == "0"
+    assert ideal_text([tiny, large], LOWER) == "0.000100 to 0.500"
+    assert ideal_text([absent("none")], LOWER) == ""

@@ -36,6 +36,8 @@ def ideal_text(several: Sequence[Measured], entry: Entry) -> str:
     references = [found.reference for found in several if found.reference is not None]
     if not references:
         return ""
+    if 0 < max(map(abs, references)) < entry.matters / 20:
+        return "≈ 0"
     low, high = (value_text(end, entry) for end in (min(references), max(references)))
     return low if low == high else f"{low} to {high}"
 

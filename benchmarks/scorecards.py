@@ -18,9 +18,8 @@ from machine import describe
 from results import write_section
 
 from reparam.evaluation import MEASURES, Group, Scorecard, in_words, verdicts
-from reparam.evaluation.scoring.catalogue import Entry
 from reparam.evaluation.scoring.scorecard import from_mapping
-from reparam.evaluation.scoring.words import ideal_text, interval_text, value_text
+from reparam.evaluation.scoring.words import figure_text, ideal_text
 
 MAIN = (
     *("centre", "gaussian_kl", "radius_99", "asymmetry", "auc", "sliced_wasserstein"),
@@ -41,14 +40,6 @@ def groups_in(folder: Path, wanted: list[str]) -> list[Group]:
     return [Group(n, tuple(found[n]), {}) for n in (wanted or sorted(found))]
 
 
-def cell(group: Group, name: str, entry: Entry) -> str:
-    found = group.find(name)
-    if found.value is None:
-        return "–"
-    interval = interval_text(found, entry)
-    return f"{value_text(found.value, entry)}{f' ({interval})' if interval else ''}"
-
-
 def plain(text: str) -> str:
     """A bar would end a table's cell."""
     return text.replace("|", "\\|")
@@ -61,7 +52,7 @@ def measure_table(groups: list[Group], rows: Sequence[str]) -> list[str]:
     ]
     for name in rows:
         entry = MEASURES[name]
-        cells = [cell(group, name, entry) for group in groups]
+        cells = [figure_text(group.find(name), entry) for group in groups]
         if set(cells) == {"–"}:
             continue
         ideal = ideal_text([group.find(name) for group in groups], entry)

@@ -10,7 +10,6 @@ from reparam.evaluation import (
     TOPICS,
     Group,
     Interval,
-    Measured,
     along_axis,
     in_words,
     tally,
@@ -19,7 +18,7 @@ from reparam.evaluation import (
 )
 from reparam.evaluation.scoring.catalogue import Entry
 from reparam.evaluation.scoring.groups import improvement
-from reparam.evaluation.scoring.words import ideal_text, interval_text, value_text
+from reparam.evaluation.scoring.words import figure_text, ideal_text, value_text
 
 
 def print_groups(groups: Sequence[Group]) -> None:
@@ -42,24 +41,13 @@ def print_groups(groups: Sequence[Group]) -> None:
 
 def _add(table: Table, groups: Sequence[Group], name: str, entry: Entry) -> None:
     unit = f" ({entry.unit})" if entry.unit else ""
-    cells = [_cell(group.find(name), entry) for group in groups]
+    cells = [figure_text(group.find(name), entry) for group in groups]
     if all(cell == "–" for cell in cells):
         return
     if len(groups) == 2:
         gain = None if entry.better == "neither" else improvement(groups[0], groups[1], name)
         cells.append(_interval(gain, entry))
     table.add_row(f"  {entry.en}{unit}", *cells)
-
-
-def _cell(found: Measured, entry: Entry) -> str:
-    if found.value is None:
-        return "–"
-    interval = interval_text(found, entry)
-    return (
-        f"{value_text(found.value, entry)} ({interval})"
-        if interval
-        else value_text(found.value, entry)
-    )
 
 
 def _interval(gain: Interval | None, entry: Entry) -> str:
@@ -108,7 +96,7 @@ def print_trends(groups: Sequence[Group]) -> None:
             table.add_column(title)
         for trend in trends(several):
             entry = MEASURES[trend.measure]
-            cells = [_cell(found, entry) for found in (trend.first, trend.last)]
+            cells = [figure_text(found, entry) for found in (trend.first, trend.last)]
             table.add_row(entry.en, *cells, in_words(trend.worse))
         print_table(table, f"from {several[0].title} to {several[-1].title}")
         count = tally(trends(several))

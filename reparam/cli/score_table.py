@@ -8,7 +8,13 @@ from reparam.cli.group_table import print_verdicts
 from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import MEASURES, TOPICS, Group, Measured, Scorecard
 from reparam.evaluation.scoring.catalogue import Entry
-from reparam.evaluation.scoring.words import ideal_text, interval_text, p_text, value_text
+from reparam.evaluation.scoring.words import (
+    figure_text,
+    ideal_text,
+    interval_text,
+    p_text,
+    value_text,
+)
 
 
 def print_scorecards(cards: Sequence[Scorecard]) -> None:
@@ -51,7 +57,7 @@ def _prior_table(card: Scorecard) -> Table:
     table.add_column("ideal", justify="right")
     for name, entry in _by_topic(table, card, by_prior=True):
         several = [card.find(name, scores.kind) for scores in card.priors]
-        cells = [_cell(found, entry) for found in several]
+        cells = [figure_text(found, entry) for found in several]
         table.add_row(_named(entry), *cells, ideal_text(several, entry))
     return table
 
@@ -71,13 +77,6 @@ def _by_topic(table: Table, card: Scorecard, *, by_prior: bool) -> Iterator[tupl
 
 def _named(entry: Entry) -> str:
     return f"  {entry.en}{f' ({entry.unit})' if entry.unit else ''}"
-
-
-def _cell(found: Measured, entry: Entry) -> str:
-    if found.value is None:
-        return "–"
-    interval = interval_text(found, entry)
-    return f"{value_text(found.value, entry)}{f' ({interval})' if interval else ''}"
 
 
 def _p(found: Measured) -> str:

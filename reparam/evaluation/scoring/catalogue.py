@@ -188,7 +188,7 @@ MEASURES: Mapping[str, Entry] = {
         "perceptual path length",
         "지각적 경로 길이",
         "lower",
-        "feature units² per unit²",
+        "feature units² a path",
         by_prior=True,
     ),
     "trustworthiness": Entry(

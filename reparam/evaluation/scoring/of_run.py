@@ -51,8 +51,7 @@ def score_run(
 
     Raises RunError for a run that is not finished, and what `scorecard` raises.
     """
-    if run.result() is None:
-        raise RunError(f"{run.path}: its training is not finished; {run.way_on()}")
+    run.check_finished("a scorecard is of a finished run")
     card = scorecard(
         run.load_model(),
         images,

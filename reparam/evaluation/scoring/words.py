@@ -29,6 +29,14 @@ def interval_text(found: Measured, entry: Entry, lang: Language = "en") -> str:
     return f"{value_text(found.low, entry)}{to}{value_text(found.high, entry)}"
 
 
+def figure_text(found: Measured, entry: Entry) -> str:
+    """``value (low to high)``; a dash where there is no value."""
+    if found.value is None:
+        return "–"
+    interval = interval_text(found, entry)
+    return value_text(found.value, entry) + (f" ({interval})" if interval else "")
+
+
 def ideal_text(several: Sequence[Measured], entry: Entry) -> str:
     """The references of a row: one, or from the least to the largest where they differ, as those
     of distances in latents' own units do. Nothing where there is none.

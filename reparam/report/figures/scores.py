@@ -85,7 +85,7 @@ def _draw(
         for i in known:
             dots = [float(m.value or 0.0) for m in groups[i].each(name)]
             axes.scatter([places[i]] * len(dots), dots, s=9, color=colour, zorder=3)
-        ideals += [found[i].reference for i in known if found[i].reference is not None]  # type: ignore[misc]
+        ideals += [ideal for i in known if (ideal := found[i].reference) is not None]
         axes.set_xticks(places, [group.values[option] for group in groups])
         axes.set_xlabel(option)
     if ideals:

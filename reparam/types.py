@@ -18,6 +18,12 @@ LatentArray = Float[np.ndarray, "N d"]
 Images = Float[torch.Tensor, "B C H W"]
 """Images in the model: pixels in [0, 1]."""
 
+Labels = Int[torch.Tensor, " B"]
+"""The class of each image, an index into the class names."""
+
+Index = Int[torch.Tensor, " B"]
+"""Positions in a set of images."""
+
 Latents = Float[torch.Tensor, "B d"]
 PerExample = Float[torch.Tensor, " B"]
 """One number per image, in nats unless the name says otherwise."""

@@ -1,6 +1,7 @@
 """Images in: a name, a file, a folder or arrays become an ImageSet of bytes, labels and splits."""
 
 from reparam.data.arrays import image_set_from_arrays
+from reparam.data.batch import Batch
 from reparam.data.config import DataConfig
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import as_labels
@@ -13,6 +14,7 @@ from reparam.data.registry import NAMED_SOURCES
 __all__ = [
     "NAMED_SOURCES",
     "SPLITS",
+    "Batch",
     "DataConfig",
     "ImageSet",
     "Progress",

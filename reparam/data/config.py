@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
+from reparam.fields import option
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """Where images come from, how they are made alike, and how they are split."""
 
-    source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")] = "digits"
+    source: str = option("digits", positional="DATA")
     """A name (digits, mnist, fashion-mnist), an .npz or .npy file, or a folder of images."""
 
     data_dir: Path | None = None

@@ -1,99 +1,109 @@
-"""Autoencoder: six parts in one object. AE and VAE differ in the parts, and in nothing else."""
+"""Autoencoder: five parts in one object. AE and VAE differ in the parts, and in nothing else."""
 
 import torch
 from jaxtyping import Float
 from torch import nn
 
 from reparam.model.config import ModelConfig
-from reparam.model.convolutional import ConvolutionalDecoder, ConvolutionalEncoder
-from reparam.model.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, Pixels
-from reparam.model.mlp import MlpDecoder, MlpEncoder
-from reparam.model.networks import Decoder, Encoder
-from reparam.model.posterior import Delta, DiagonalNormal, Posterior, posterior_type
-from reparam.model.priors import AnyPrior, model_prior
-from reparam.types import Images, Latents
+from reparam.model.latent import LatentSpec
+from reparam.model.likelihoods import Likelihood, Pixels
+from reparam.model.networks import Decoder, Encoder, ImageShape
+from reparam.model.posteriors import Distribution, Posterior
+from reparam.model.priors import Prior
+from reparam.types import Images, Labels, Latents
 
 
 class Autoencoder(nn.Module):
     """x → q(z|x), z → p(x|z), with a prior p(z).
 
     ``encode`` is deterministic (the posterior's mean); sampling is asked for by name and takes a
-    generator. Images are (B, C, H, W) in [0, 1], latents (B, d).
+    generator. Images are (B, C, H, W) in [0, 1], latents (B, d). ``labels`` (B,) are for
+    conditional parts; others ignore them.
     """
 
     def __init__(
         self,
         encoder: Encoder,
+        posterior: Posterior,
         decoder: Decoder,
-        posterior: type[Delta] | type[DiagonalNormal],
-        prior: AnyPrior,
+        prior: Prior,
         likelihood: Likelihood,
-        latent_dim: int,
+        latent: LatentSpec,
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.posterior = posterior
         self.decoder = decoder
-        self.posterior_type = posterior
-        self.prior: AnyPrior = prior
+        self.prior = prior
         self.likelihood = likelihood
-        self.latent_dim = latent_dim
+        self.latent = latent
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
+    def image_shape(self) -> ImageShape:
         """Height, width, channels."""
         return self.encoder.image_shape
 
-    def posterior(self, x: Images) -> Posterior:
+    @property
+    def latent_dim(self) -> int:
+        """Numbers of one latent, whatever its shape."""
+        return self.latent.dim
+
+    @property
+    def is_variational(self) -> bool:
+        """Whether an image becomes a distribution (VAE) and not a point (AE)."""
+        return not self.posterior.is_point
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def infer(self, x: Images, labels: Labels | None = None) -> Distribution:
         """q(z|x)."""
-        return self.posterior_type(**self.encoder(x))
+        return self.posterior(self.encoder(x, labels))
 
-    def encode(self, x: Images) -> Latents:
+    def encode(self, x: Images, labels: Labels | None = None) -> Latents:
         """The posterior's mean."""
-        return self.posterior(x).mean
+        return self.infer(x, labels).mean
 
-    def pixels(self, z: Latents) -> Pixels:
+    def pixels(self, z: Latents, labels: Labels | None = None) -> Pixels:
         """p(x|z)."""
-        return self.likelihood(self.decoder(z))
+        return self.likelihood(self.decoder(z, labels))
 
-    def decode(self, z: Latents) -> Images:
+    def decode(self, z: Latents, labels: Labels | None = None) -> Images:
         """The likelihood's mean."""
-        return self.pixels(z).mean
+        return self.pixels(z, labels).mean
 
-    def reconstruct(self, x: Images) -> Images:
+    def reconstruct(self, x: Images, labels: Labels | None = None) -> Images:
         """decode(encode(x)), without sampling."""
-        return self.decode(self.encode(x))
+        return self.decode(self.encode(x, labels), labels)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Images:
         """Decodings of n draws from the prior."""
         return self.decode(self.prior.sample(n, generator))
 
-    def forward(self, x: Images) -> Images:
-        return self.reconstruct(x)
+    def forward(self, x: Images, labels: Labels | None = None) -> Images:
+        return self.reconstruct(x, labels)
 
-    def begin_at(self, image: Float[torch.Tensor, "C H W"]) -> None:
+    def init_output_bias(self, image: Float[torch.Tensor, "C H W"]) -> None:
         """Sets the decoder's last bias so that every decoding begins near this image, in [0, 1]."""
-        self.decoder.begin_at(self.likelihood.at_mean(image))
+        self.decoder.init_output_bias(self.likelihood.at_mean(image))
 
 
-def build_autoencoder(
-    config: ModelConfig, image_shape: tuple[int, int, int], variance: float = 1.0
-) -> Autoencoder:
+def build_autoencoder(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     """The model that ``config`` describes, freshly initialised from torch's global random state.
 
-    ``image_shape`` is height, width, channels; ``variance`` is σ² of a gaussian likelihood.
-    Raises ConfigError for unknown names and ShapeError for strides that do not fit the image.
+    ``image_shape`` is height, width, channels. Raises ConfigError for parts that do not go
+    together, and ShapeError for strides that do not fit the image.
     """
-    posterior = posterior_type(config.posterior)
-    encoder: Encoder
-    decoder: Decoder
-    if config.architecture == "mlp":
-        encoder = MlpEncoder(config, image_shape, posterior.parameters)
-        decoder = MlpDecoder(config, image_shape)
-    else:
-        encoder = ConvolutionalEncoder(config, image_shape, posterior.parameters)
-        decoder = ConvolutionalDecoder(config, image_shape, encoder.feature_shape)
-    prior = model_prior(config)
-    likelihood: GaussianLikelihood | BernoulliLikelihood = GaussianLikelihood(variance)
-    if config.likelihood == "bernoulli":
-        likelihood = BernoulliLikelihood()
-    return Autoencoder(encoder, decoder, posterior, prior, likelihood, config.latent_dim)
+    encoder = config.encoder.build(image_shape)
+    latent = config.latent(encoder.feature_shape)
+    posterior = config.posterior.build(encoder.feature_shape, latent)
+    decoder = config.decoder.build(
+        latent,
+        image_shape,
+        feature_shape=encoder.feature_shape,
+        logits=config.likelihood.logits,
+    )
+    prior = config.prior.build(latent)
+    likelihood = config.likelihood.build(image_shape)
+    return Autoencoder(encoder, posterior, decoder, prior, likelihood, latent)

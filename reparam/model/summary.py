@@ -6,8 +6,14 @@ import torch
 from torch import nn
 
 from reparam.model.autoencoder import Autoencoder
-from reparam.model.layers import BatchNorm, Dense, Dropout, SameConv2d, SameConvTranspose2d
-from reparam.model.mlp import DenseBlock
+from reparam.model.networks.layers import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    SameConv2d,
+    SameConvTranspose2d,
+)
+from reparam.model.networks.mlp import DenseBlock
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ def _count(module: nn.Module) -> int:
 
 
 def _describe(module: nn.Module, name: str) -> str | None:
+    """What a layer is called; None for what holds layers, and for what is part of another."""
     match module:
         case SameConv2d():
             return f"convolution {module.kernel} × {module.kernel}, stride {module.stride}"
@@ -37,11 +44,12 @@ def _describe(module: nn.Module, name: str) -> str | None:
             return f"dropout {module.rate:g}"
         case DenseBlock():
             return f"dense, {module.activation}"
-        case Dense() if ".dense" in name:  # told of with its block
+        case Dense() if ".dense" in name:  # counted with its block
             return None
         case Dense():
-            return f"dense: {name.rsplit('.', 1)[-1]}" if "heads" in name else "dense, reshape"
-    return None
+            return f"dense: {name.rsplit('.', 1)[-1]}" if "heads" in name else "dense"
+    is_layer = not any(module.children()) and any(True for _ in module.parameters())
+    return type(module).__name__ if is_layer else None  # of a part from outside
 
 
 def layer_table(model: Autoencoder) -> list[LayerRow]:
@@ -51,18 +59,15 @@ def layer_table(model: Autoencoder) -> list[LayerRow]:
 
     def remember(half: str, label: str, module: nn.Module) -> None:
         def hook(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+            shape = tuple(output.shape[1:])
             if output.ndim == 4:
-                _, channels, height, width = output.shape
-                shape: tuple[int, ...] = (height, width, channels)
-            elif label == "dense, reshape":
-                shape = model.decoder.feature_shape
-            else:
-                shape = (output.shape[1],)
+                channels, height, width = shape
+                shape = (height, width, channels)
             rows.append(LayerRow(half, label, shape, _count(module)))
 
         hooks.append(module.register_forward_hook(hook))
 
-    for half, network in (("encoder", model.encoder), ("decoder", model.decoder)):
+    for half, network in _halves(model):
         for name, module in network.named_modules():
             if label := _describe(module, name):
                 remember(half, label, module)
@@ -70,14 +75,21 @@ def layer_table(model: Autoencoder) -> list[LayerRow]:
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        device = next(model.parameters()).device
-        model(torch.zeros(1, channels, height, width, device=device))
+        model(torch.zeros(1, channels, height, width, device=model.device))
     model.train(was_training)
     for hook in hooks:
         hook.remove()
     return rows
 
 
+def _halves(model: Autoencoder) -> tuple[tuple[str, nn.Module], ...]:
+    """The heads of the posterior count as the encoder's."""
+    return ("encoder", model.encoder), ("encoder", model.posterior), ("decoder", model.decoder)
+
+
 def parameter_counts(model: Autoencoder) -> dict[str, int]:
     """Trainable parameters of each half."""
-    return {"encoder": _count(model.encoder), "decoder": _count(model.decoder)}
+    counts = {"encoder": 0, "decoder": 0}
+    for half, network in _halves(model):
+        counts[half] += _count(network)
+    return counts

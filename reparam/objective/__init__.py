@@ -1,24 +1,42 @@
-"""(model, images) → per-image terms, in nats."""
+"""(model, batch) → losses of each image, in nats; only the loop averages."""
 
+from reparam.objective.augmentation import augmented
+from reparam.objective.base import (
+    Drawn,
+    Losses,
+    Objective,
+    Phase,
+    Term,
+    TermOptions,
+    objectives,
+    terms,
+)
 from reparam.objective.binarisation import binarise
-from reparam.objective.config import ONE_OF, ObjectiveConfig, given_once
 from reparam.objective.corruption import corrupt
-from reparam.objective.elbo import ElboTerms, elbo_terms
-from reparam.objective.free_bits import free_bits
-from reparam.objective.units import LossUnit, Unweighted, Weight, shown_terms, units_of
+from reparam.objective.elbo import Elbo, free_bits
+from reparam.objective.inputs import InputConfig
+from reparam.objective.loss import DEAD, Loss, batches, mean_losses, terms_of_each
+from reparam.objective.reconstruction import Reconstruction
 
 __all__ = [
-    "ONE_OF",
-    "ElboTerms",
-    "LossUnit",
-    "ObjectiveConfig",
-    "Unweighted",
-    "Weight",
+    "DEAD",
+    "Drawn",
+    "Elbo",
+    "InputConfig",
+    "Loss",
+    "Losses",
+    "Objective",
+    "Phase",
+    "Reconstruction",
+    "Term",
+    "TermOptions",
+    "augmented",
+    "batches",
     "binarise",
     "corrupt",
-    "elbo_terms",
     "free_bits",
-    "given_once",
-    "shown_terms",
-    "units_of",
+    "mean_losses",
+    "objectives",
+    "terms",
+    "terms_of_each",
 ]

@@ -1,7 +1,7 @@
 """Black and white images from grey ones, for a Bernoulli likelihood."""
 
 from reparam.errors import ConfigError
-from reparam.model.noise import Noise, uniform
+from reparam.model import Noise, uniform
 from reparam.types import Images
 
 

@@ -3,7 +3,7 @@
 import torch
 
 from reparam.errors import ConfigError
-from reparam.model.noise import Noise, normal, uniform
+from reparam.model import Noise, normal, uniform
 from reparam.types import Images
 
 

@@ -3,53 +3,63 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 
-from reparam.model import Autoencoder, DiagonalNormal, Factorised
-from reparam.model.noise import Noise
-from reparam.objective.binarisation import binarise
-from reparam.objective.config import ObjectiveConfig
-from reparam.objective.corruption import corrupt
-from reparam.types import Images, Latents, PerExample
+from reparam.data import Batch
+from reparam.errors import ConfigError
+from reparam.model import Autoencoder, ModelConfig, Noise, rate
+from reparam.objective.base import Drawn, Losses, Objective, Phase, objectives
+from reparam.types import Latents, PerExample
 
 
+@objectives.register("elbo")
 @dataclass(frozen=True)
-class ElboTerms:
-    """Distortion and rate KL(q(z|x) ‖ p(z)) of each image, in nats.
+class Elbo(Objective):
+    """Distortion + KL(q(z|x) ‖ p(z)): the negative evidence lower bound (VAE)."""
 
-    The distortion is −log p(x|z) without the likelihood's constant normaliser, if it has one, which
-    ``Weight.losses`` adds when it reports; the gradient is the same.
-    """
+    free_bits: float = 0.0
+    """Nats of each latent dimension that cost nothing in training, such as 0.1."""
 
-    distortion: PerExample
-    rate: PerExample
-    rates: Latents | None = None
-    """The rate of each latent dimension (B, d), where it is their sum."""
+    def __post_init__(self) -> None:
+        if not 0 <= self.free_bits < float("inf"):
+            raise ConfigError(
+                f"free_bits must be 0 or more, got {self.free_bits}. Fix: choose some, such as 0.1"
+            )
 
-    @property
-    def loss(self) -> PerExample:
-        """Distortion + rate: the negative ELBO, up to the normaliser."""
-        return self.distortion + self.rate
+    def check(self, model: ModelConfig) -> None:
+        super().check(model)
+        if self.free_bits and not model.prior.has_independent_dimensions:
+            raise ConfigError(
+                f"prior must have independent dimensions for free_bits, got {model.prior.type}. "
+                "Fix: take --prior standard-normal, or omit free_bits"
+            )
 
-
-def elbo_terms(
-    model: Autoencoder,
-    x: Images,
-    objective: ObjectiveConfig,
-    generator: Noise = None,
-) -> ElboTerms:
-    """Distortion and rate of each image at one z ~ q(z|x) (Kingma & Welling 2014, eq. 7).
-
-    With ``objective.binarise`` the image is first made black and white, for encoder and distortion
-    alike. With ``objective.corrupt`` the encoder sees a noisy image and the distortion is to the
-    clean one (Vincent et al. 2010). Without a regulariser the rate is 0: the plain autoencoder.
-    """
-    x = binarise(x, objective.binarise, generator)
-    q = model.posterior(corrupt(x, objective.corrupt, objective.corrupt_amount, generator))
-    z = q.rsample(generator)
-    distortion = model.pixels(z).distortion(x)
-    if objective.regulariser == "none":
-        return ElboTerms(distortion, torch.zeros_like(distortion))
-    if isinstance(model.prior, Factorised) and isinstance(q, DiagonalNormal):
+    def __call__(
+        self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None
+    ) -> Losses:
+        """At one z ~ q(z|x) (Kingma & Welling 2014, eq. 7)."""
+        q = model.infer(batch.seen, batch.labels)
+        z = q.rsample(noise)
+        pixels = model.pixels(z, batch.labels)
+        terms = model.likelihood.terms(pixels, batch.images)
         rates = model.prior.kl_by_dimension(q)
-        return ElboTerms(distortion, rates.sum(1), rates)
-    return ElboTerms(distortion, model.prior.kl(q, z))
+        kl = rate(model.prior, q, z) if rates is None else rates.sum(1)
+        cost = kl
+        if self.free_bits and rates is not None:
+            cost = free_bits(rates, phase.mean(rates.detach()), self.free_bits)
+        return Losses(
+            objective=terms["distortion"] + phase.rate_weight * cost,
+            terms={**terms, "rate": kl, "loss": terms["distortion"] + kl},
+            drawn=Drawn(batch, q, z, pixels),
+            rates=rates,
+        )
+
+
+def free_bits(rates: Latents, mean_rates: Float[torch.Tensor, " d"], free: float) -> PerExample:
+    """Σ_j max(λ, mean_x KL_j) over a batch (Kingma et al. 2016, eq. 15), image by image, in nats.
+
+    ``rates``: the KL of each image and dimension (B, d); ``mean_rates``: its mean over the whole
+    batch, without gradient. The mean over images is the formula's, and so is the gradient: none
+    for a dimension whose mean is at or below ``free``.
+    """
+    return torch.where(mean_rates > free, rates, free).sum(1)

@@ -1,17 +1,25 @@
 """The box of the training latents: how the article draws from an AE."""
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
-from torch import nn
 
 from reparam.errors import RunError
-from reparam.model.posterior import Posterior
-from reparam.model.prior import Told, estimated_kl
+from reparam.model.latent import LatentSpec
+from reparam.model.priors.base import (
+    Bounds,
+    Language,
+    Moments,
+    Prior,
+    PriorOptions,
+    Progress,
+    priors,
+)
 from reparam.types import Latents, PerExample
 
 
-class Box(nn.Module):
+class Box(Prior):
     """Uniform over the box of the training latents.
 
     An AE has no prior of its own; ``sample``, ``log_prob`` and ``from_normal`` raise RunError
@@ -19,7 +27,8 @@ class Box(nn.Module):
     """
 
     kind: ClassVar[str] = "box"
-    needs_fit: ClassVar[bool] = True
+    is_uniform: ClassVar[bool] = True
+    between: ClassVar[Literal["slerp", "lerp"]] = "lerp"
 
     low: torch.Tensor
     high: torch.Tensor
@@ -33,19 +42,19 @@ class Box(nn.Module):
     def fitted(self) -> bool:
         return not bool(self.low.isnan().any())
 
-    @property
-    def description(self) -> str:
+    def describe(self, lang: Language = "en") -> str:
+        if lang == "ko":
+            return "학습 이미지의 잠재 벡터를 감싸는 상자"
         return "the box of the training latents (an AE has no prior)"
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"latent_dim": self.low.numel()}
+    def options(self) -> "BoxOptions":
+        return BoxOptions()
 
     def _require_fit(self) -> None:
         if not self.fitted:
             raise RunError(
-                "an AE draws from the box of its training latents, which is known when training "
-                "has ended: finish it with `reparam resume`"
+                "the box of the training latents must be known to draw from it, got a run whose "
+                "training has not ended. Fix: finish it with `reparam resume`"
             )
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
@@ -65,9 +74,24 @@ class Box(nn.Module):
         self._require_fit()
         return self.low + (self.high - self.low) * torch.special.ndtr(u)
 
-    def kl(self, q: Posterior, z: Latents) -> PerExample:
-        return estimated_kl(self, q, z)
+    def moments(self) -> Moments:
+        low, high = self.low.double(), self.high.double()
+        return (low + high) / 2, torch.diag((high - low).square() / 12)
 
-    def fit(self, z: Latents, seed: int = 0, told: Told | None = None) -> None:
+    def bounds(self) -> Bounds:
+        return self.low, self.high
+
+    def fit(self, z: Latents, seed: int = 0, progress: Progress | None = None) -> None:
         self.low.copy_(z.amin(0))
         self.high.copy_(z.amax(0))
+
+
+@priors.register("box")
+@dataclass(frozen=True)
+class BoxOptions(PriorOptions):
+    """Uniform over the training latents' range (AE)."""
+
+    is_known_after_training: ClassVar[bool] = True
+
+    def build(self, latent: LatentSpec) -> Box:
+        return Box(latent.dim)

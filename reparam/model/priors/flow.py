@@ -2,14 +2,23 @@
 
 import copy
 import math
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
+from torch.distributions import Transform
 
-from reparam.model.posterior import Posterior
-from reparam.model.prior import Told, check_latents_to_fit, estimated_kl
+from reparam.model.latent import LatentSpec
+from reparam.model.priors.base import (
+    Language,
+    Prior,
+    PriorOptions,
+    Progress,
+    check_latents_to_fit,
+    priors,
+)
 from reparam.model.priors.held_out import split_latents
 from reparam.model.priors.triangular import fitted_normal
 from reparam.types import Latents, PerExample
@@ -22,7 +31,7 @@ PATIENCE = 8
 """Looks at the held-out latents without a better one before a fit ends."""
 
 
-class FlowPrior(nn.Module):
+class FlowPrior(Prior):
     """N(0, I) through rational-quadratic splines in coupling layers (Durkan et al. 2019).
 
     The splines are the identity beyond ±5, so the flow works in coordinates in which the training
@@ -30,7 +39,6 @@ class FlowPrior(nn.Module):
     """
 
     kind: ClassVar[str] = "flow"
-    needs_fit: ClassVar[bool] = False
 
     mean: torch.Tensor
     factor: torch.Tensor
@@ -42,12 +50,7 @@ class FlowPrior(nn.Module):
 
         super().__init__()
         self.fitted = False
-        self.sizes: dict[str, int] = {
-            "latent_dim": latent_dim,
-            "transforms": transforms,
-            "hidden": hidden,
-            "bins": bins,
-        }
+        self.transforms, self.hidden, self.bins = transforms, hidden, bins
         self.register_buffer("mean", torch.zeros(latent_dim))
         self.register_buffer("factor", torch.eye(latent_dim))
         with torch.random.fork_rng(devices=[]):  # the weights are read or fitted, never random
@@ -60,10 +63,15 @@ class FlowPrior(nn.Module):
                 hidden_features=(hidden, hidden),
             )
 
-    @property
-    def description(self) -> str:
+    def describe(self, lang: Language = "en") -> str:
+        if lang == "ko":
+            how = "학습 이미지의 잠재 벡터에 맞춘" if self.fitted else "아직 맞추지 않은"
+            return f"{how} 정규화 흐름(normalising flow)"
         how = "fitted to the latents" if self.fitted else "not fitted yet"
         return f"a normalising flow {how}"
+
+    def options(self) -> "FlowPriorOptions":
+        return FlowPriorOptions(self.transforms, self.hidden, self.bins)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
         shape = (n, self.mean.numel())
@@ -81,13 +89,10 @@ class FlowPrior(nn.Module):
         """The flow from its noise to latents."""
         return self.mean + self._transform().inv(u) @ self.factor.T
 
-    def _transform(self) -> Any:
+    def _transform(self) -> Transform:
         return self.flow().transform
 
-    def kl(self, q: Posterior, z: Latents) -> PerExample:
-        return estimated_kl(self, q, z)
-
-    def fit(self, z: Latents, seed: int = 0, told: Told | None = None) -> None:
+    def fit(self, z: Latents, seed: int = 0, progress: Progress | None = None) -> None:
         """Adam on the likelihood of nine tenths of the latents; the tenth decides when it ends.
 
         Kept are the weights under which the held-out tenth was likeliest. The learning rate falls
@@ -100,7 +105,7 @@ class FlowPrior(nn.Module):
         self.factor.copy_(factor)
         white = torch.linalg.solve_triangular(factor, (z.double() - mean).T, upper=False).T.float()
         own, held_out = split_latents(white, seed)
-        self._train(own, held_out, seed, told)
+        self._train(own, held_out, seed, progress)
         self.fitted = True
         self.requires_grad_(False)
 
@@ -109,7 +114,7 @@ class FlowPrior(nn.Module):
         own: Float[Tensor, "own d"],
         held_out: Float[Tensor, "held d"],
         seed: int,
-        told: Told | None,
+        progress: Progress | None,
     ) -> None:
         noise = torch.Generator().manual_seed(seed)
         volume = self.factor.diagonal().log().sum().item()
@@ -123,8 +128,8 @@ class FlowPrior(nn.Module):
                 worse = 0 if score > best_score else worse + 1
                 if score > best_score:
                     best, best_score = copy.deepcopy(self.flow.state_dict()), score
-                if told is not None and step % (10 * LOOK_EVERY) == 0:
-                    told(f"step {step} of at most {STEPS}: held-out {best_score - volume:.3f} nats")
+                if progress is not None and step % (10 * LOOK_EVERY) == 0:
+                    progress(f"step {step} of at most {STEPS}: held-out {best_score - volume:.3f} nats")
                 if worse == PATIENCE:
                     break
             rows = torch.randint(len(own), (min(BATCH, len(own)),), generator=noise)
@@ -134,3 +139,24 @@ class FlowPrior(nn.Module):
             optimiser.step()
             schedule.step()
         self.flow.load_state_dict(best)
+
+
+@priors.register("flow")
+@dataclass(frozen=True)
+class FlowPriorOptions(PriorOptions):
+    """A neural spline flow, fitted afterwards."""
+
+    is_fittable: ClassVar[bool] = True
+    only_fitted: ClassVar[bool] = True
+
+    transforms: int = 3
+    """Coupling layers."""
+
+    hidden: int = 64
+    """Units of each hidden layer of their networks."""
+
+    bins: int = 8
+    """Bins of each spline."""
+
+    def build(self, latent: LatentSpec) -> FlowPrior:
+        return FlowPrior(latent.dim, self.transforms, self.hidden, self.bins)

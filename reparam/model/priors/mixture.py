@@ -2,17 +2,33 @@
 
 import math
 import warnings
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reparam.model.posterior import Posterior
-from reparam.model.prior import Told, check_latents_to_fit, estimated_kl
+from reparam.errors import ConfigError
+from reparam.model.latent import LatentSpec
+from reparam.model.priors.base import (
+    Language,
+    Prior,
+    PriorOptions,
+    Progress,
+    check_latents_to_fit,
+    priors,
+)
 from reparam.model.priors.held_out import split_latents
 from reparam.model.priors.rosenblatt import mixture_from_normal
-from reparam.model.priors.triangular import fitted_normal, lower, raw_of
+from reparam.model.priors.triangular import (
+    Covariance,
+    fitted_deviations,
+    fitted_normal,
+    is_diagonal,
+    lower,
+    raw_of,
+)
 from reparam.types import Latents, PerExample
 
 COMPONENTS = (1, 2, 4, 8, 16, 32, 64)
@@ -25,38 +41,46 @@ LARGEST = 2**25
 """Numbers that ``log_prob`` holds at a time."""
 
 
-class MixturePrior(nn.Module):
+class MixturePrior(Prior):
     """Σ_k w_k N(m_k, L_k L_kᵀ) in d dimensions, with K components.
 
-    Before it learns anything its components are unit Gaussians around random means, from torch's
-    global random state.
+    ``raw`` holds the factors L_k as ``triangular.lower`` has them (K, d, d), or, of diagonal
+    covariances, the logarithms of the standard deviations (K, d). Before it learns anything its
+    components are unit Gaussians around random means, from torch's global random state.
     """
 
     kind: ClassVar[str] = "mixture"
-    needs_fit: ClassVar[bool] = False
 
-    def __init__(self, latent_dim: int, components: int = 1) -> None:
+    def __init__(
+        self, latent_dim: int, components: int = 1, covariance: Covariance = "auto"
+    ) -> None:
         super().__init__()
         self.fitted = False
+        self.covariance: Covariance = covariance
+        self.diagonal = is_diagonal(covariance, latent_dim)
         self.logits = nn.Parameter(torch.zeros(components))
         self.means = nn.Parameter(torch.randn(components, latent_dim))
-        self.raw = nn.Parameter(torch.zeros(components, latent_dim, latent_dim))
+        shape = (components, latent_dim) if self.diagonal else (components, latent_dim, latent_dim)
+        self.raw = nn.Parameter(torch.zeros(shape))
 
-    @property
-    def description(self) -> str:
-        how = "fitted to the latents" if self.fitted else "learned with the model"
+    def describe(self, lang: Language = "en") -> str:
         count = len(self.logits)
+        if lang == "ko":
+            how = "학습 이미지의 잠재 벡터에 맞춘" if self.fitted else "모델과 함께 학습한"
+            return f"{how} 정규 분포 {count}개의 혼합 분포"
+        how = "fitted to the latents" if self.fitted else "learned with the model"
         return f"a mixture of {count} Gaussian{'s' if count > 1 else ''} {how}"
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"latent_dim": self.means.shape[1], "components": len(self.logits)}
+    def options(self) -> "MixturePriorOptions":
+        return MixturePriorOptions(len(self.logits), self.covariance)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
         weights = self.logits.softmax(0)
         which = torch.multinomial(weights, n, replacement=True, generator=generator)
         shape = (n, self.means.shape[1])
         epsilon = torch.randn(shape, generator=generator, device=self.means.device)
+        if self.diagonal:
+            return self.means[which] + self.raw.exp()[which] * epsilon
         return self.means[which] + (lower(self.raw)[which] @ epsilon[:, :, None])[:, :, 0]
 
     def log_prob(self, z: Latents) -> PerExample:
@@ -65,66 +89,110 @@ class MixturePrior(nn.Module):
 
     def _log_prob(self, z: Latents) -> PerExample:
         apart = (z[None] - self.means[:, None]).mT  # (K, d, B)
-        y = torch.linalg.solve_triangular(lower(self.raw), apart, upper=False)
-        log_dets = self.raw.diagonal(dim1=1, dim2=2).sum(1, keepdim=True)
+        if self.diagonal:
+            y = apart * torch.exp(-self.raw)[:, :, None]
+            log_dets = self.raw.sum(1, keepdim=True)
+        else:
+            y = torch.linalg.solve_triangular(lower(self.raw), apart, upper=False)
+            log_dets = self.raw.diagonal(dim1=1, dim2=2).sum(1, keepdim=True)
         each = -0.5 * (y.square() + math.log(2 * math.pi)).sum(1) - log_dets
         return torch.logsumexp(self.logits.log_softmax(0)[:, None] + each, 0)
 
     def from_normal(self, u: Latents) -> Latents:
         """By the conditional quantile functions, one dimension after another."""
-        return mixture_from_normal(self.logits, self.means, lower(self.raw), u)
-
-    def kl(self, q: Posterior, z: Latents) -> PerExample:
-        return estimated_kl(self, q, z)
+        factors = self.raw.exp() if self.diagonal else lower(self.raw)
+        return mixture_from_normal(self.logits, self.means, factors, u)
 
     def take(
         self,
         weights: Float[Tensor, " k"],
         means: Float[Tensor, "k d"],
-        factors: Float[Tensor, "k d d"],
+        factors: Float[Tensor, "k d *d2"],
     ) -> None:
-        """Becomes the mixture of these weights, means and lower factors of the covariances."""
+        """Becomes the mixture of these weights, means and lower factors of the covariances
+        (standard deviations, where these are diagonal).
+        """
         like = self.means
         self.logits = nn.Parameter(weights.log().to(like))
         self.means = nn.Parameter(means.to(like))
-        self.raw = nn.Parameter(raw_of(factors).to(like))
+        raw = factors.log() if self.diagonal else raw_of(factors)
+        self.raw = nn.Parameter(raw.to(like))
 
-    def fit(self, z: Latents, seed: int = 0, told: Told | None = None) -> None:
+    def fit(self, z: Latents, seed: int = 0, progress: Progress | None = None) -> None:
         """Expectation maximisation by scikit-learn, the number of components by held-out latents.
 
         A tenth of the latents is held out; of COMPONENTS the number is taken under which these are
-        likeliest. The fit is made in coordinates in which the latents have mean 0 and covariance I,
-        so that scikit-learn's constants suit latents of any scale. Raises DataError for too few or
-        collapsed latents.
+        likeliest. The fit is made in coordinates in which the latents have mean 0 and covariance I
+        (variances 1, where covariances are diagonal), so that scikit-learn's constants suit latents
+        of any scale. Raises DataError for too few or collapsed latents.
         """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
-        check_latents_to_fit(z)
-        centre, factor = fitted_normal(z)
-        white = torch.linalg.solve_triangular(factor, (z.double() - centre).T, upper=False).T
+        if self.diagonal:
+            check_latents_to_fit(z, per_dimension=0)
+            centre, scale = fitted_deviations(z)
+            white, volume = (z.double() - centre) / scale, scale.log().sum().item()
+        else:
+            check_latents_to_fit(z)
+            centre, scale = fitted_normal(z)
+            white = torch.linalg.solve_triangular(scale, (z.double() - centre).T, upper=False).T
+            volume = scale.diagonal().log().sum().item()
         own, held_out = (part.cpu().numpy() for part in split_latents(white, seed))
         best, best_score, worse = None, -math.inf, 0
-        for count in (k for k in COMPONENTS if k * (z.shape[1] + 1) <= len(own)):
-            mixture = GaussianMixture(count, max_iter=300, random_state=seed)
+        per_component = 2 if self.diagonal else z.shape[1] + 1
+        for count in (k for k in COMPONENTS if k * per_component <= len(own)):
+            mixture = GaussianMixture(
+                count,
+                covariance_type="diag" if self.diagonal else "full",
+                max_iter=300,
+                random_state=seed,
+            )
             with warnings.catch_warnings():
                 # A fit that could still rise a little is judged by the held-out latents like others
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 score = float(mixture.fit(own).score(held_out))
-            if told is not None:
-                nats = score - factor.diagonal().log().sum().item()
-                told(f"{count} of at most {COMPONENTS[-1]} Gaussians: held-out {nats:.3f} nats")
+            if progress is not None:
+                nats = score - volume
+                progress(f"{count} of at most {COMPONENTS[-1]} Gaussians: held-out {nats:.3f} nats")
             worse = 0 if score > best_score else worse + 1
             if score > best_score:
                 best, best_score = mixture, score
             if worse == PATIENCE:
                 break
         assert best is not None  # one component always fits
-        covariances = torch.from_numpy(best.covariances_).to(factor)
-        self.take(
-            torch.from_numpy(best.weights_).to(factor),
-            centre + torch.from_numpy(best.means_).to(factor) @ factor.T,
-            factor @ torch.linalg.cholesky(covariances),
+        weights, means, covariances = (
+            torch.from_numpy(found).to(scale)
+            for found in (best.weights_, best.means_, best.covariances_)
         )
+        if self.diagonal:
+            self.take(weights, centre + means * scale, covariances.sqrt() * scale)
+        else:
+            factors = scale @ torch.linalg.cholesky(covariances)
+            self.take(weights, centre + means @ scale.T, factors)
         self.fitted = True
         self.requires_grad_(False)
+
+
+@priors.register("mixture")
+@dataclass(frozen=True)
+class MixturePriorOptions(PriorOptions):
+    """Gaussians that learn weights, means and covariances with a VAE, or are fitted afterwards."""
+
+    is_learned: ClassVar[bool] = True
+    is_fittable: ClassVar[bool] = True
+
+    components: int = 10
+    """Gaussians of the mixture; a fit chooses their number itself."""
+
+    covariance: Covariance = "auto"
+    """full, with d² numbers for each, or diagonal; auto is full up to 512 latent dimensions."""
+
+    def __post_init__(self) -> None:
+        if self.components < 1:
+            raise ConfigError(
+                f"prior_components must be 1 or more, got {self.components}. Fix: raise it"
+            )
+
+    def build(self, latent: LatentSpec) -> MixturePrior:
+        return MixturePrior(latent.dim, self.components, self.covariance)

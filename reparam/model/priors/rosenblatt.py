@@ -13,23 +13,27 @@ BISECTIONS = 60
 def mixture_from_normal(
     logits: Float[Tensor, " k"],
     means: Float[Tensor, "k d"],
-    factors: Float[Tensor, "k d d"],
+    factors: Float[Tensor, "k d *d2"],
     u: Latents,
 ) -> Latents:
     """z with F(z_j | z_1 … z_{j−1}) = Φ(u_j) for each j: standard normal u gives the mixture.
 
     Given the dimensions before it z_j is a mixture in one dimension, whose weights are the
     components' responsibilities so far, means m_kj + Σ_{i<j} L_kji e_ki, and deviations L_kjj;
-    e_k = L_k⁻¹(z − m_k). Its quantiles are found by bisection.
+    e_k = L_k⁻¹(z − m_k). Its quantiles are found by bisection. ``factors`` (k, d) are the standard
+    deviations of components with independent dimensions.
     """
     n, d = u.shape
     wide, m, factor = u.double(), means.double(), factors.double()
     log_weights = logits.double().log_softmax(0).expand(n, -1)  # (B, K)
     e = torch.zeros(n, len(m), d, dtype=torch.float64, device=u.device)
     z = torch.zeros_like(wide)
+    diagonal = factor.ndim == 2
     for j in range(d):
-        centres = m[:, j] + (e[:, :, :j] * factor[:, j, :j]).sum(2)
-        deviations = factor[:, j, j]
+        centres = m[:, j].expand(n, -1)
+        if not diagonal:
+            centres = centres + (e[:, :, :j] * factor[:, j, :j]).sum(2)
+        deviations = factor[:, j] if diagonal else factor[:, j, j]
         z[:, j] = _quantiles(log_weights.softmax(1), centres, deviations, wide[:, j])
         e[:, :, j] = (z[:, j, None] - centres) / deviations
         log_weights = log_weights - 0.5 * e[:, :, j].square() - deviations.log()

@@ -1,57 +1,63 @@
 """N(0, I): the prior of the article's VAE. It has nothing to learn and nothing to fit."""
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import nn
 
-from reparam.model.posterior import DiagonalNormal, Posterior
-from reparam.model.prior import Told, estimated_kl
+from reparam.model.latent import LatentSpec
+from reparam.model.posteriors import Distribution
+from reparam.model.priors.base import Language, Moments, Prior, PriorOptions, priors
 from reparam.types import Latents, PerExample
 
+LN_2PI = math.log(2 * math.pi)
 
-class StandardNormal(nn.Module):
+
+class StandardNormal(Prior):
     """N(0, I) in d dimensions."""
 
     kind: ClassVar[str] = "standard-normal"
-    needs_fit: ClassVar[bool] = False
-    fitted = False
+    is_standard_normal: ClassVar[bool] = True
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.register_buffer("device_marker", torch.zeros(0), persistent=False)
 
-    @property
-    def description(self) -> str:
+    def describe(self, lang: Language = "en") -> str:
         return "N(0, I)"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"latent_dim": self.latent_dim}
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
         device = self.get_buffer("device_marker").device
         return torch.randn(n, self.latent_dim, generator=generator, device=device)
 
     def log_prob(self, z: Latents) -> PerExample:
-        return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+        return -0.5 * (z.square() + LN_2PI).sum(1)
 
     def from_normal(self, u: Latents) -> Latents:
         return u
 
-    def kl(self, q: Posterior, z: Latents) -> PerExample:
-        """The sum of ``kl_by_dimension`` where it has a closed form."""
-        if isinstance(q, DiagonalNormal):
-            return self.kl_by_dimension(q).sum(1)
-        return estimated_kl(self, q, z)
-
-    def kl_by_dimension(self, q: DiagonalNormal) -> Latents:
-        """−½ (1 + log σ_j² − μ_j² − σ_j²) of each image and dimension j (B, d), in nats (Kingma &
-        Welling 2014, appendix B).
+    def kl_by_dimension(self, q: Distribution) -> Latents | None:
+        """−H(q_j) + ½ (μ_j² + σ_j² + ln 2π), of any q whose entropy is known: the cross-entropy
+        with a normal distribution depends on two moments alone. For a normal q it is −½ (1 +
+        log σ_j² − μ_j² − σ_j²) (Kingma & Welling 2014, appendix B).
         """
-        return -0.5 * (1 + q.log_var - q.mu.square() - q.log_var.exp())
+        entropies, variance = q.entropies(), q.variance
+        if entropies is None or variance is None:
+            return None
+        return 0.5 * (q.mean.square() + variance + LN_2PI) - entropies
 
-    def fit(self, z: Latents, seed: int = 0, told: Told | None = None) -> None:
-        """Nothing to fit."""
+    def moments(self) -> Moments:
+        return torch.zeros(self.latent_dim), torch.eye(self.latent_dim)
+
+
+@priors.register("standard-normal")
+@dataclass(frozen=True)
+class StandardNormalOptions(PriorOptions):
+    """N(0, I)."""
+
+    has_independent_dimensions: ClassVar[bool] = True
+
+    def build(self, latent: LatentSpec) -> StandardNormal:
+        return StandardNormal(latent.dim)

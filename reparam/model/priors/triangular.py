@@ -1,4 +1,10 @@
-"""Covariances as any numbers: lower triangular factors with the diagonal's logarithm inside."""
+"""Covariances as any numbers: lower triangular factors with the diagonal's logarithm inside.
+
+A raw factor (d, d) is of a full covariance, a raw row (d,) of a diagonal one: its logarithmic
+standard deviations. In a mixture both have a component's number in front.
+"""
+
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -6,8 +12,18 @@ from torch import Tensor
 
 from reparam.types import Latents
 
+Covariance = Literal["auto", "full", "diagonal"]
+
+LARGEST_FULL = 512
+"""Dimensions above which auto takes a diagonal covariance: a full one has d² numbers."""
+
 FLOOR = 1e-6
-"""Least share of the largest eigenvalue that an eigenvalue of a fitted covariance has."""
+"""Least share of the largest eigenvalue (or variance) that one of a fitted covariance has."""
+
+
+def is_diagonal(covariance: Covariance, d: int) -> bool:
+    """Whether the covariance in d dimensions is diagonal."""
+    return covariance == "diagonal" or (covariance == "auto" and d > LARGEST_FULL)
 
 
 def lower(raw: Float[Tensor, "*k d d"]) -> Float[Tensor, "*k d d"]:
@@ -34,3 +50,12 @@ def fitted_normal(z: Latents) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]
     if values[0] < least:
         covariance = (vectors * values.clamp_min(least)) @ vectors.T
     return mean, torch.linalg.cholesky(covariance)
+
+
+def fitted_deviations(z: Latents) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+    """Mean and standard deviations of the maximum-likelihood normal distribution with independent
+    dimensions, in float64; variances below a millionth of the largest are raised to it.
+    """
+    z = z.double()
+    variance = z.var(0, correction=0)
+    return z.mean(0), variance.clamp_min(FLOOR * variance.max()).sqrt()

@@ -1,19 +1,15 @@
 """How a model is trained, and the whole configuration of a run."""
 
-from dataclasses import dataclass, field
-from typing import Annotated, Literal
-
-import tyro
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from reparam.data import DataConfig
 from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model import ModelConfig
-from reparam.objective import ObjectiveConfig
+from reparam.objective import Elbo, InputConfig, Objective, TermOptions
 
 OptimiserName = Literal["adam", "muon"]
-
-LEARNED = ("gaussian", "mixture")
-"""Priors that have nothing but their KL to learn from."""
 
 
 @dataclass(frozen=True)
@@ -112,31 +108,33 @@ class TrainingConfig:
         }
         for name, value in at_least_one.items():
             if value < 1:
-                raise ConfigError(f"{name} must be 1 or more, found {value}: raise it")
+                raise ConfigError(f"{name} must be 1 or more, got {value}. Fix: raise it")
         if not 0 < self.learning_rate < float("inf"):
             raise ConfigError(
-                f"learning_rate must be above 0, found {self.learning_rate}: 5e-4 is the article's"
+                f"learning_rate must be above 0, got {self.learning_rate}. Fix: choose one, such "
+                "as 5e-4"
             )
         if not 0 < self.decay <= 1:
             raise ConfigError(
-                f"decay must lie above 0 and at most at 1, found {self.decay}: 1 keeps the rate"
+                f"decay must be above 0 and at most 1, got {self.decay}. Fix: 1 keeps the rate "
+                "constant"
             )
         if not 0 <= self.warm_up < 1:
             raise ConfigError(
-                f"warm_up is a share from 0 up to but not including 1, found {self.warm_up}: "
-                "choose one, such as 0.2"
+                f"warm_up must be a share from 0 up to but not including 1, got {self.warm_up}. "
+                "Fix: choose one, such as 0.2"
             )
         if not (0 <= self.shift < float("inf") and 0 <= self.rotate <= 180):
             raise ConfigError(
-                f"shift is 0 or more pixels and rotate 0 to 180 degrees, found {self.shift} and "
-                f"{self.rotate}: choose some such as 1 and 10"
+                f"shift must be 0 or more pixels and rotate 0 to 180 degrees, got {self.shift} and "
+                f"{self.rotate}. Fix: choose some, such as 1 and 10"
             )
         for name in ("rate_warm_up", "augment_until"):
             if not 0 <= (value := getattr(self, name)) <= 1:
-                raise ConfigError(f"{name} is a share from 0 to 1, found {value}: choose one")
+                raise ConfigError(f"{name} must be a share from 0 to 1, got {value}. Fix: choose one")
         if self.sample_every < 0:
             raise ConfigError(
-                f"sample_every must be 0 or more, found {self.sample_every}: 0 writes no samples"
+                f"sample_every must be 0 or more, got {self.sample_every}. Fix: 0 writes none"
             )
 
 
@@ -144,57 +142,52 @@ class TrainingConfig:
 class RunConfig:
     """Everything that determines a run."""
 
-    preset: Annotated[str, tyro.conf.arg(name="model")] = "vae"
+    preset: str = option("vae", flag="model")
     """The combination of parts to start from: ae, vae, dae (denoising AE), ae-functional or
     burda."""
 
     data: DataConfig = field(default_factory=DataConfig)
+    inputs: InputConfig = field(default_factory=InputConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
-    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+
+    objective: Objective = Elbo()
+    """What training minimises."""
+
+    terms: tuple[TermOptions, ...] = ()
+    """Extra terms of the loss."""
+
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     seed: int = 0
     """Seed of the initial weights, the order of the images, the latent noise and dropout."""
 
     def __post_init__(self) -> None:
-        if self.model.posterior == "delta" and self.objective.regulariser == "kl":
-            raise ConfigError(
-                "a point has no finite KL to a continuous prior, found posterior delta with "
-                "regulariser kl: take regulariser none, or posterior diagonal-normal"
-            )
-        if self.model.prior in LEARNED and self.objective.regulariser != "kl":
-            raise ConfigError(
-                f"a prior is learned through the KL term, found prior {self.model.prior} with "
-                f"regulariser {self.objective.regulariser}: take regulariser kl (a VAE), or fit a "
-                "prior after training with `reparam fit-prior`"
-            )
-        if self.model.prior == "box" and self.objective.regulariser == "kl":
-            raise ConfigError(
-                "the box is known when training has ended and has no KL before, found prior box "
-                "with regulariser kl: take prior standard-normal, or regulariser none (an AE)"
-            )
-        if self.model.likelihood == "bernoulli" and self.objective.given:
-            name = self.objective.given[0]
-            raise ConfigError(
-                "a bernoulli likelihood has no variance and so no weight, found "
-                f"{name} {getattr(self.objective, name)}: leave it out, or take likelihood gaussian"
-            )
-        if self.objective.free_bits and self.model.prior != "standard-normal":
-            raise ConfigError(
-                f"free_bits needs a prior of independent dimensions, found {self.model.prior}: "
-                "take prior standard-normal, or leave free_bits out"
-            )
-        if self.training.early_stop is not None and not self.objective.compares:
-            raise ConfigError(
-                "early_stop compares the epochs' losses, which a target keeps in motion, found "
-                f"{self.objective.sought} with early_stop {self.training.early_stop}: leave one out"
-            )
+        self.objective.check(self.model)
+        _check_early_stop(self)
         if not 0 <= self.seed < 2**32:
             raise ConfigError(
-                f"seed must lie between 0 and 2^32 - 1, found {self.seed}: choose one, such as 0"
+                f"seed must be from 0 to 2^32 - 1, got {self.seed}. Fix: choose one, such as 0"
             )
-        if self.training.early_stop is not None and not self.data.valid_fraction:
-            raise ConfigError(
-                "early_stop watches the validation loss, found valid_fraction 0: hold images out, "
-                "or leave early_stop away"
-            )
+        names = [term.type for term in self.terms]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"terms must be different ones, got {' '.join(names)}. Fix: omit one")
+
+    def resolve_defaults(self) -> "RunConfig":
+        """The same configuration with what depends on defaults written out."""
+        return replace(self, model=self.model.resolve_defaults())
+
+
+def _check_early_stop(config: RunConfig) -> None:
+    patience = config.training.early_stop
+    if patience is None:
+        return
+    if not config.model.likelihood.losses_comparable:
+        raise ConfigError(
+            "early_stop must compare losses of different epochs, got a weight that moves to a "
+            f"target, with early_stop {patience}. Fix: omit one of both"
+        )
+    if not config.data.valid_fraction:
+        raise ConfigError(
+            "early_stop must have a validation loss to watch, got valid_fraction 0. Fix: hold "
+            "images out, or omit early_stop"
+        )

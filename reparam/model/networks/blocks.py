@@ -6,16 +6,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from reparam.model.config import BlockOrder
-from reparam.model.layers import (
+from reparam.model.native import CHANNELS, Activation, convolution, normalised
+from reparam.model.networks.layers import (
     BatchNorm,
+    BlockOrder,
     Dropout,
     Maps,
     NewMaps,
     SameConv2d,
     SameConvTranspose2d,
 )
-from reparam.model.native import CHANNELS, Activation, convolution, normalised
 
 
 class Tail(nn.Module):

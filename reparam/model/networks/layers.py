@@ -6,13 +6,17 @@ right. The transposed convolution is its adjoint: n becomes n · s, and the full
 same shares.
 """
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import nn
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError
 from reparam.model.native import Convolution
+
+BlockOrder = Literal["act-norm", "norm-act"]
+OutputActivation = Literal["sigmoid", "tanh", "linear"]
 
 Maps = Float[torch.Tensor, "B C H W"]
 NewMaps = Float[torch.Tensor, "B C2 H2 W2"]
@@ -206,7 +210,7 @@ def hidden_weights(model: nn.Module) -> list[nn.Parameter]:
     return found
 
 
-def before_activation(name: str, pixel: torch.Tensor) -> torch.Tensor:
+def before_activation(name: OutputActivation, pixel: torch.Tensor) -> torch.Tensor:
     """What the last layer must give for this pixel value: the inverse of ``output_activation``.
 
     Values at the ends of the activation's range, which nothing finite gives, are moved inwards.
@@ -219,8 +223,8 @@ def before_activation(name: str, pixel: torch.Tensor) -> torch.Tensor:
     return pixel
 
 
-def output_activation(name: str, x: Maps) -> Maps:
-    """Turns the last layer's values into pixels. Raises ConfigError for an unknown name."""
+def output_activation(name: OutputActivation, x: Maps) -> Maps:
+    """Turns the last layer's values into pixels."""
     match name:
         case "sigmoid":
             return torch.sigmoid(x)
@@ -228,4 +232,3 @@ def output_activation(name: str, x: Maps) -> Maps:
             return torch.tanh(x)
         case "linear":
             return x
-    raise ConfigError(f"output_activation is sigmoid, tanh or linear, found {name!r}")

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from reparam.errors import RunError
-from reparam.training.files import TEMPORARY
-from reparam.training.lock import LOCK
+from reparam.runs.files import TEMPORARY
+from reparam.runs.lock import LOCK
 
 OWN_ENTRIES = frozenset(
     (

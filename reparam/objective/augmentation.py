@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from reparam.model.noise import Noise, uniform
+from reparam.model import Noise, uniform
 from reparam.types import Images
 
 

@@ -1,7 +1,8 @@
-"""Tensors on disc: safetensors files, written whole or not at all. No pickle."""
+"""Tensors on disk: safetensors files, written whole or not at all. No pickle."""
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,27 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from reparam.errors import RunError
-from reparam.training.files import write_atomically
+from reparam.runs.files import write_atomically
+from reparam.runs.migrations import FORMAT
 
-FORMAT = 1
-"""Version of the run folder's files; a newer one is refused by name."""
+Tensors = dict[str, torch.Tensor]
 
 
-def save_tensors(path: Path, tensors: dict[str, torch.Tensor], kind: str, state: Any) -> None:
+@dataclass(frozen=True)
+class Saved:
+    """A file's tensors and state as they were written, in the format of then."""
+
+    tensors: Tensors
+    state: dict[str, Any]
+    format: int
+
+    @property
+    def digest(self) -> str:
+        """Of the tensors alone, under the names that they have in the file."""
+        return digest_of({}, self.tensors)
+
+
+def save_tensors(path: Path, tensors: Tensors, kind: str, state: dict[str, Any]) -> None:
     """Writes tensors with a JSON ``state`` beside them; ``kind`` says what the file is."""
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     # One key: the library writes several in an order that changes from run to run.
@@ -25,17 +40,15 @@ def save_tensors(path: Path, tensors: dict[str, torch.Tensor], kind: str, state:
     write_atomically(path, save(plain, metadata={"reparam": header}))
 
 
-def load_tensors(
-    path: Path, kind: str, mend: str = "restore it or train again"
-) -> tuple[dict[str, torch.Tensor], Any]:
-    """The tensors and the state of a file that ``save_tensors`` wrote.
+def load_tensors(path: Path, kind: str, fix: str = "restore it or train again") -> Saved:
+    """A file that ``save_tensors`` wrote.
 
-    ``mend``: what one does about a damaged one. Raises RunError, naming the file, when it is
+    ``fix``: what one does about a damaged one. Raises RunError, naming the file, when it is
     missing, damaged (by one bit), foreign, or from a newer version.
     """
     if not path.is_file():
         raise RunError(
-            f"{path}: no such file; the run has not finished its first epoch: go on with "
+            f"{path}: no such file; the run has not finished its first epoch. Fix: resume it with "
             "`reparam resume`"
         )
     try:
@@ -44,18 +57,20 @@ def load_tensors(
             # Clones: the file must not stay mapped, or Windows cannot replace it.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path}: damaged or not a safetensors file ({error}); {mend}") from error
+        raise RunError(f"{path}: damaged or not a safetensors file ({error}). Fix: {fix}") from error
     if header.get("kind") != kind:
         found = header.get("kind", "a file of another program")
-        raise RunError(f"{path}: expected a reparam {kind}, found {found}; restore the right file")
-    check_format(path, header.get("format"))
+        raise RunError(f"{path} must be a reparam {kind}, got {found}. Fix: restore the right file")
+    found_format = check_format(path, header.get("format"))
     digest = header.pop("digest", None)  # None: written before files had one
     if digest not in (None, digest_of(header, tensors)):
-        raise RunError(f"{path}: damaged, its values are not those that were written; {mend}")
-    return tensors, header["state"]
+        raise RunError(
+            f"{path}: damaged, its values are not those that were written. Fix: {fix}"
+        )
+    return Saved(tensors, header["state"], found_format)
 
 
-def digest_of(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
+def digest_of(facts: dict[str, Any], tensors: Tensors) -> str:
     """A checksum of facts and tensors: safetensors has none of its own."""
     digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16)
     for name in sorted(tensors):
@@ -65,14 +80,17 @@ def digest_of(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def check_format(path: Path, found: object) -> None:
-    """Raises RunError when ``found`` is not a version that this program reads."""
+def check_format(path: Path, found: object) -> int:
+    """The format as a number. Raises RunError when it is not one that this program reads."""
     try:
         version = int(str(found))
     except ValueError:
-        raise RunError(f"{path}: format {found!r} is not a number; restore the file") from None
+        raise RunError(
+            f"{path}: its format must be a number, got {found!r}. Fix: restore the file"
+        ) from None
     if version > FORMAT:
         raise RunError(
-            f"{path}: written by a newer reparam (format {version}, this one reads up to "
-            f"{FORMAT}); upgrade reparam"
+            f"{path}: its format must be at most {FORMAT}, got {version}: written by a newer "
+            "reparam. Fix: upgrade reparam"
         )
+    return version

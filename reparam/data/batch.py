@@ -1,0 +1,42 @@
+"""Batch: what a model and its loss read of some images."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import UInt8
+
+from reparam.types import Images, Index, Labels
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some images of a set. Everything in training and evaluation that reads images takes these.
+
+    ``images`` (B, C, H, W) are what a decoding is compared with, in [0, 1]; ``index`` (B,) are
+    their positions in the set. ``corrupted`` is what the encoder sees instead, where images are
+    corrupted for denoising.
+    """
+
+    images: Images
+    labels: Labels | None
+    index: Index
+    corrupted: Images | None = None
+
+    @property
+    def seen(self) -> Images:
+        """What the encoder sees."""
+        return self.images if self.corrupted is None else self.corrupted
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def with_images(self, images: Images, corrupted: Images | None = None) -> "Batch":
+        """The same batch with other pixels."""
+        return replace(self, images=images, corrupted=corrupted)
+
+    @classmethod
+    def of_bytes(
+        cls, pixels: UInt8[torch.Tensor, "B H W C"], labels: Labels | None, index: Index
+    ) -> "Batch":
+        """Images at rest (channels last) as pixels in [0, 1]; channels-last in memory."""
+        return cls(pixels.permute(0, 3, 1, 2).float() / 255, labels, index)

@@ -1,0 +1,47 @@
+"""What a dataclass field says of itself as an option: its explanation, and how its flag looks."""
+
+import ast
+import dataclasses
+import functools
+import inspect
+import textwrap
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def option(
+    default: T, *, flag: str | None = None, alias: str | None = None, positional: str | None = None
+) -> T:
+    """A field with a flag of another name, with a short flag, or with none but a place of its own.
+
+    ``positional``: the name that its place has in the help, such as DATA.
+    """
+    metadata = {"flag": flag, "alias": alias, "positional": positional}
+    found: Any = dataclasses.field(default=default, metadata=metadata)
+    return found
+
+
+@functools.cache
+def field_docs(options: type) -> dict[str, str]:
+    """The docstring below each field of a dataclass, with those of its bases."""
+    docs: dict[str, str] = {}
+    for cls in reversed(options.__mro__):
+        if dataclasses.is_dataclass(cls):
+            docs |= _own_docs(cls)
+    return docs
+
+
+def _own_docs(cls: type) -> dict[str, str]:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    except (OSError, TypeError):  # a class that was typed in, and has no source
+        return {}
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    docs = {}
+    for field, below in zip(body, body[1:], strict=False):
+        named = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+        if named and text:
+            docs[field.target.id] = " ".join(str(below.value.value).split())
+    return docs

@@ -1,0 +1,166 @@
+"""p(x|z): how an image may differ from its decoding, and the losses that follow, with their units.
+
+A loss is reported in nats under names that end in ``_nats``. Where the likelihood is normal with a
+variance that stays, people are also shown the article's units (``GaussianLikelihood.losses``).
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+from reparam.model.likelihoods.weight import Weight
+from reparam.model.networks import ImageShape
+from reparam.registry import Part, Registry
+from reparam.types import Images, PerExample
+
+LossUnit = Literal["article", "nats"]
+
+_SHOWN: Mapping[LossUnit, tuple[str, str, str]] = {
+    "article": ("r_loss_article", "rate_nats", "loss_article"),
+    "nats": ("distortion_nats", "rate_nats", "loss_nats"),
+}
+
+
+class Pixels(ABC):
+    """A distribution over images for each latent of a batch."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> Images:
+        """The decoded image: what everybody but the likelihood looks at."""
+
+    @abstractmethod
+    def log_prob(self, x: Images) -> PerExample:
+        """log p(x|z) in nats."""
+
+    def distortion(self, x: Images) -> PerExample:
+        """−log p(x|z) in nats, up to a constant that depends on no weight (``log_normaliser``)."""
+        return -self.log_prob(x)
+
+    def squared_error(self, x: Images) -> PerExample:
+        """Σ (x − mean)² over pixels and channels."""
+        return (x - self.mean).square().flatten(1).sum(1)
+
+
+class Likelihood(nn.Module, ABC):
+    """What the decoder gives (B, C, H, W) → a distribution over images of D values each."""
+
+    is_binary: ClassVar[bool] = False
+    """Whether it is a probability of black and white images alone: others are binarised before
+    their likelihood is measured.
+    """
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__()
+        self.dimensions = dimensions
+
+    @abstractmethod
+    def forward(self, decoded: Images) -> Pixels: ...
+
+    def at_mean(self, mean: torch.Tensor) -> torch.Tensor:
+        """What the decoder must give for this mean; finite also at its ends, 0 and 1."""
+        return mean
+
+    def terms(self, pixels: Pixels, x: Images) -> dict[str, PerExample]:
+        """``distortion`` in nats, with a gradient, and ``squared_error`` to be recorded."""
+        with torch.no_grad():
+            squared_error = pixels.squared_error(x)
+        return {"distortion": pixels.distortion(x), "squared_error": squared_error}
+
+    @property
+    def log_normaliser(self) -> float:
+        """−log p(x|z) − distortion, in nats: what the distortion leaves out."""
+        return 0.0
+
+    def losses(self, means: Mapping[str, float]) -> dict[str, float]:
+        """The losses to report, named with their unit, of the terms' means over images.
+
+        ``loss_nats`` (for a VAE the negative ELBO, per image) = ``distortion_nats`` +
+        ``rate_nats``, as far as the objective has no other term; ``loss_bits_per_dim``: the same
+        per pixel and channel; ``mse``: squared pixels. Other terms keep their names.
+        """
+        own = ("loss", "distortion", "rate", "squared_error")
+        loss = means["loss"] + self.log_normaliser
+        return {
+            "mse": means["squared_error"] / self.dimensions,
+            "loss_nats": loss,
+            "distortion_nats": means["distortion"] + self.log_normaliser,
+            "rate_nats": means["rate"],
+            "loss_bits_per_dim": loss / (self.dimensions * math.log(2)),
+            **{name: value for name, value in means.items() if name not in own},
+        }
+
+    @property
+    def weight(self) -> Weight | None:
+        """Of the squared error against the rate; None where there is none to choose."""
+        return None
+
+    @property
+    def loss_unit(self) -> LossUnit:
+        """The unit in which the losses of different epochs compare."""
+        return "nats"
+
+    @property
+    def adapts(self) -> bool:
+        """Whether ``after_step`` has something to do."""
+        return False
+
+    def init_scale(self, pixel_variance: float) -> None:
+        """Before the first step: ``pixel_variance`` is the images' variance around their mean."""
+
+    def after_step(self, means: Mapping[str, torch.Tensor]) -> None:
+        """After each step: the terms' means over its batch, without gradient."""
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether ``calibrate`` has something to do."""
+        return False
+
+    def calibrate(self, means: Mapping[str, float]) -> None:
+        """After the last step: the terms' means over the training images, in evaluation mode."""
+
+
+@dataclass(frozen=True)
+class LikelihoodOptions(Part):
+    """Options of a likelihood."""
+
+    logits: ClassVar[bool] = False
+    """Whether it takes values of any size from the decoder, rather than pixels."""
+
+    @abstractmethod
+    def build(self, image_shape: ImageShape) -> Likelihood: ...
+
+    @property
+    def weighs_rate(self) -> bool:
+        """Whether its options only make sense beside a rate."""
+        return False
+
+    @property
+    def losses_comparable(self) -> bool:
+        """Whether the lowest loss in nats is the best epoch."""
+        return True
+
+    def resolve_defaults(self) -> "LikelihoodOptions":
+        """The same options with what depends on defaults written out."""
+        return self
+
+    def describe(self, dimensions: int) -> str:
+        """One line on its scale, for images of D = ``dimensions`` values."""
+        return f"{self.type} likelihood: losses in nats, no weight"
+
+
+likelihoods: Registry[LikelihoodOptions] = Registry("likelihood", LikelihoodOptions, prefix="")
+
+
+def shown_terms(losses: Mapping[str, float], unit: LossUnit) -> tuple[float, float, float]:
+    """Distortion, rate and loss as people are shown them.
+
+    The article's units leave the normaliser out, which is for a σ² that stays.
+    """
+    distortion, rate, loss = (losses[name] for name in _SHOWN[unit])
+    return distortion, rate, loss

@@ -1,0 +1,49 @@
+"""Encoders and decoders, and the layers that they are made of."""
+
+from reparam.model.networks.base import (
+    Decoder,
+    DecoderOptions,
+    Encoder,
+    EncoderOptions,
+    Features,
+    FeatureShape,
+    ImageShape,
+    decoders,
+    encoders,
+)
+from reparam.model.networks.blocks import use_native
+from reparam.model.networks.convolutional import (
+    ConvolutionalDecoder,
+    ConvolutionalDecoderOptions,
+    ConvolutionalEncoder,
+    ConvolutionalEncoderOptions,
+)
+from reparam.model.networks.heads import Heads
+from reparam.model.networks.mlp import (
+    MlpDecoder,
+    MlpDecoderOptions,
+    MlpEncoder,
+    MlpEncoderOptions,
+)
+
+__all__ = [
+    "ConvolutionalDecoder",
+    "ConvolutionalDecoderOptions",
+    "ConvolutionalEncoder",
+    "ConvolutionalEncoderOptions",
+    "Decoder",
+    "DecoderOptions",
+    "Encoder",
+    "EncoderOptions",
+    "FeatureShape",
+    "Features",
+    "Heads",
+    "ImageShape",
+    "MlpDecoder",
+    "MlpDecoderOptions",
+    "MlpEncoder",
+    "MlpEncoderOptions",
+    "decoders",
+    "encoders",
+    "use_native",
+]

@@ -1,0 +1,99 @@
+"""Encoder and decoder as the rest of the package knows them."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reparam.errors import ShapeError
+from reparam.model.latent import LatentSpec
+from reparam.registry import Part, Registry
+from reparam.types import Images, Labels, Latents
+
+ImageShape = tuple[int, int, int]
+"""Height, width, channels."""
+
+FeatureShape = tuple[int, ...]
+"""Of what an encoder gives for one image: (n,), or maps (C, h, w)."""
+
+Features = Float[Tensor, "B ..."]
+
+
+class Encoder(nn.Module, ABC):
+    """Images (B, C, H, W) → features (B, *feature_shape), which the posterior reads.
+
+    Raises ShapeError for images of another size than ``image_shape``.
+    """
+
+    image_shape: ImageShape
+    feature_shape: FeatureShape
+
+    @abstractmethod
+    def forward(self, x: Images, labels: Labels | None = None) -> Features: ...
+
+
+class Decoder(nn.Module, ABC):
+    """Latents (B, d) → what the likelihood takes (B, C, H, W), in float32.
+
+    That is the mean image for a normal likelihood, and logits for a Bernoulli likelihood.
+    """
+
+    @abstractmethod
+    def forward(self, z: Latents, labels: Labels | None = None) -> Images: ...
+
+    @abstractmethod
+    def init_output_bias(self, image: Float[Tensor, "C H W"]) -> None:
+        """Sets the last bias so that a decoder whose weights are small gives this image.
+
+        What has no bias for every pixel gives the image's mean in each channel.
+        """
+
+
+@dataclass(frozen=True)
+class EncoderOptions(Part):
+    """Options of an encoder."""
+
+    @abstractmethod
+    def build(self, image_shape: ImageShape) -> Encoder: ...
+
+
+@dataclass(frozen=True)
+class DecoderOptions(Part):
+    """Options of a decoder."""
+
+    @abstractmethod
+    def build(
+        self,
+        latent: LatentSpec,
+        image_shape: ImageShape,
+        *,
+        feature_shape: FeatureShape,
+        logits: bool,
+    ) -> Decoder:
+        """``feature_shape`` is the encoder's, for a decoder that mirrors it.
+
+        ``logits``: the likelihood takes values of any size, not pixels.
+        """
+
+
+encoders: Registry[EncoderOptions] = Registry("encoder", EncoderOptions)
+decoders: Registry[DecoderOptions] = Registry("decoder", DecoderOptions)
+
+
+def check_size(x: Images, image_shape: ImageShape) -> None:
+    """Raises ShapeError for images of another size than the encoder's."""
+    height, width, channels = image_shape
+    if x.shape[1:] != (channels, height, width):
+        raise ShapeError(
+            f"images must be {height} × {width} × {channels} (height × width × channels), as the "
+            f"encoder was built for, got {x.shape[2]} × {x.shape[3]} × {x.shape[1]}. Fix: resize "
+            "or convert them"
+        )
+
+
+def init_pixels(bias: nn.Parameter, values: Tensor) -> None:
+    """Sets a bias in place, without a gradient."""
+    with torch.no_grad():
+        bias.copy_(values)

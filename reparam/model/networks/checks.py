@@ -1,0 +1,39 @@
+"""Checks that several parts make of their options."""
+
+from reparam.errors import ConfigError
+
+
+def check_positive(**options: int | tuple[int, ...]) -> None:
+    """Raises ConfigError for an option below 1, or with an entry below 1."""
+    for name, value in options.items():
+        values = value if isinstance(value, tuple) else (value,)
+        if any(entry < 1 for entry in values):
+            raise ConfigError(f"{name} must be 1 or more, got {min(values)}. Fix: raise it")
+
+
+def check_same_length(half: str, *lists: tuple[int, ...]) -> None:
+    """Raises ConfigError unless there is one filter count, kernel and stride for each layer."""
+    filters, kernels, strides = (len(values) for values in lists)
+    if not filters == kernels == strides or not kernels:
+        raise ConfigError(
+            f"the {half}'s lists must have one kernel size and one stride for each layer, got "
+            f"{filters} layers by filters, {kernels} by kernels, {strides} by strides. Fix: make "
+            "them agree"
+        )
+
+
+def check_share(name: str, value: float, example: float) -> None:
+    """Raises ConfigError unless 0 ≤ value < 1."""
+    if not 0 <= value < 1:
+        raise ConfigError(
+            f"{name} must be a share from 0 up to but not including 1, got {value}. Fix: choose "
+            f"one, such as {example}"
+        )
+
+
+def check_slope(value: float) -> None:
+    """Raises ConfigError for a slope of LeakyReLU below 0."""
+    if not value >= 0:
+        raise ConfigError(
+            f"leaky_slope must be 0 or more, got {value}. Fix: choose one, such as 0.3"
+        )

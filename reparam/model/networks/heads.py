@@ -1,0 +1,47 @@
+"""From an encoder's features to the parameters of a posterior."""
+
+import math
+from collections.abc import Sequence
+
+from torch import nn
+
+from reparam.errors import ShapeError
+from reparam.model.latent import LatentSpec
+from reparam.model.networks.base import Features, FeatureShape
+from reparam.model.networks.layers import Dense, SameConv2d
+from reparam.types import Latents
+
+
+class Heads(nn.ModuleDict):
+    """One linear layer for each name, from features (B, *feature_shape) to rows (B, d).
+
+    Flat latents: a dense layer, over maps in the order height, width, channel (Keras' order).
+    Spatial latents: a 1 × 1 convolution of maps of the same height and width. Raises ShapeError
+    where these differ.
+    """
+
+    def __init__(self, names: Sequence[str], features: FeatureShape, latent: LatentSpec) -> None:
+        super().__init__()
+        self.spatial = latent.is_spatial
+        for name in names:
+            self[name] = _head(features, latent)
+
+    def forward(self, features: Features) -> dict[str, Latents]:
+        """The parameters by name, in float32."""
+        if not self.spatial and features.ndim == 4:  # free where maps lie channels-last
+            features = features.permute(0, 2, 3, 1).flatten(1)
+        return {name: head(features).flatten(1).float() for name, head in self.items()}
+
+
+def _head(features: FeatureShape, latent: LatentSpec) -> nn.Module:
+    if not latent.is_spatial:
+        # What flattens maps is no matrix between hidden units, which Muon is for.
+        return Dense(math.prod(features), latent.dim, hidden=len(features) == 1)
+    if features[1:] != latent.shape[1:]:
+        found = " × ".join(map(str, features))
+        wanted = " × ".join(map(str, latent.shape[1:]))
+        raise ShapeError(
+            f"the encoder's maps must be {wanted} for these spatial latents, got {found}. Fix: "
+            "choose an encoder that gives maps"
+        )
+    return SameConv2d(features[0], latent.shape[0], 1, 1)

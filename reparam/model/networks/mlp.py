@@ -1,0 +1,164 @@
+"""Encoder and decoder of dense layers, as in Kingma & Welling 2014 (appendix C) and Burda et al.
+2016 (appendix C): every pixel is one input, whatever lies beside it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from reparam.model.latent import LatentSpec
+from reparam.model.networks.base import (
+    Decoder,
+    DecoderOptions,
+    Encoder,
+    EncoderOptions,
+    Features,
+    FeatureShape,
+    ImageShape,
+    check_size,
+    decoders,
+    encoders,
+    init_pixels,
+)
+from reparam.model.networks.checks import check_positive, check_slope
+from reparam.model.networks.layers import (
+    Dense,
+    OutputActivation,
+    before_activation,
+    output_activation,
+)
+from reparam.types import Images, Labels, Latents
+
+HiddenActivation = Literal["tanh", "relu", "leaky-relu"]
+
+
+@encoders.register("mlp")
+@dataclass(frozen=True)
+class MlpEncoderOptions(EncoderOptions):
+    """Dense layers."""
+
+    widths: tuple[int, ...] = (200, 200)
+    """Outputs of each hidden dense layer."""
+
+    hidden_activation: HiddenActivation = "tanh"
+    """What follows each hidden dense layer."""
+
+    leaky_slope: float = 0.3
+    """Slope of leaky-relu below zero."""
+
+    def __post_init__(self) -> None:
+        check_positive(encoder_widths=self.widths)
+        check_slope(self.leaky_slope)
+
+    def build(self, image_shape: ImageShape) -> "MlpEncoder":
+        return MlpEncoder(self, image_shape)
+
+
+@decoders.register("mlp")
+@dataclass(frozen=True)
+class MlpDecoderOptions(DecoderOptions):
+    """Dense layers."""
+
+    widths: tuple[int, ...] = (200, 200)
+    """Outputs of each hidden dense layer."""
+
+    hidden_activation: HiddenActivation = "tanh"
+    """What follows each hidden dense layer."""
+
+    leaky_slope: float = 0.3
+    """Slope of leaky-relu below zero."""
+
+    output_activation: OutputActivation = "sigmoid"
+    """What turns the last layer into pixels, where the likelihood does not do that itself."""
+
+    def __post_init__(self) -> None:
+        check_positive(decoder_widths=self.widths)
+        check_slope(self.leaky_slope)
+
+    def build(
+        self,
+        latent: LatentSpec,
+        image_shape: ImageShape,
+        *,
+        feature_shape: FeatureShape,
+        logits: bool,
+    ) -> "MlpDecoder":
+        return MlpDecoder(self, latent, image_shape, logits=logits)
+
+
+class DenseBlock(nn.Module):
+    """A dense layer and its activation. ``leaky_slope`` is of leaky-relu only."""
+
+    def __init__(
+        self, inputs: int, outputs: int, activation: HiddenActivation, leaky_slope: float
+    ) -> None:
+        super().__init__()
+        self.dense = Dense(inputs, outputs, hidden=True)
+        self.activation = activation
+        self.slope = {"relu": 0.0, "leaky-relu": leaky_slope}.get(activation)
+
+    def forward(self, x: Float[Tensor, "B n"]) -> Float[Tensor, "B m"]:
+        y = self.dense(x)
+        return torch.tanh(y) if self.slope is None else F.leaky_relu(y, self.slope)
+
+
+def _blocks(inputs: int, options: MlpEncoderOptions | MlpDecoderOptions) -> nn.ModuleList:
+    widths: Sequence[int] = options.widths
+    return nn.ModuleList(
+        DenseBlock(before, after, options.hidden_activation, options.leaky_slope)
+        for before, after in zip((inputs, *widths), widths, strict=False)
+    )
+
+
+class MlpEncoder(Encoder):
+    """Pixels, in the order height, width, channel, through the hidden layers."""
+
+    def __init__(self, options: MlpEncoderOptions, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        pixels = math.prod(image_shape)
+        self.blocks = _blocks(pixels, options)
+        self.feature_shape = ((pixels, *options.widths)[-1],)
+
+    def forward(self, x: Images, labels: Labels | None = None) -> Features:
+        check_size(x, self.image_shape)
+        features: Tensor = x.permute(0, 2, 3, 1).flatten(1)
+        for block in self.blocks:
+            features = block(features)
+        return features
+
+
+class MlpDecoder(Decoder):
+    """Latents through the hidden layers to pixels, in the order height, width, channel."""
+
+    def __init__(
+        self,
+        options: MlpDecoderOptions,
+        latent: LatentSpec,
+        image_shape: ImageShape,
+        *,
+        logits: bool,
+    ) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.blocks = _blocks(latent.dim, options)
+        last = (latent.dim, *options.widths)[-1]
+        self.pixels = Dense(last, math.prod(image_shape), hidden=True)
+        self.output: OutputActivation = "linear" if logits else options.output_activation
+
+    def init_output_bias(self, image: Float[Tensor, "C H W"]) -> None:
+        values = before_activation(self.output, image).permute(1, 2, 0).flatten()
+        init_pixels(self.pixels.bias, values)
+
+    def forward(self, z: Latents, labels: Labels | None = None) -> Images:
+        x: Tensor = z
+        for block in self.blocks:
+            x = block(x)
+        x = self.pixels(x).unflatten(1, self.image_shape).permute(0, 3, 1, 2)
+        return output_activation(self.output, x.float())

@@ -1,0 +1,117 @@
+"""q(z|x): what an encoder says of an image, and the heads that say it."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self
+
+import torch
+from torch import nn
+
+from reparam.model.latent import LatentSpec
+from reparam.model.networks import Features, FeatureShape, Heads
+from reparam.model.noise import Noise
+from reparam.registry import Part, Registry
+from reparam.types import Latents, PerExample
+
+ROWS = 256
+"""Points at which a mixture's density is computed at a time."""
+
+
+@dataclass(frozen=True)
+class Distribution(ABC):
+    """One distribution over latents for each image of a batch.
+
+    Its fields are tensors (B, d): the parameters, of which each has a head in ``Posterior``.
+    Densities are in nats.
+    """
+
+    is_point: ClassVar[bool] = False
+    """Whether it is a point without a density (an AE's)."""
+
+    @property
+    @abstractmethod
+    def mean(self) -> Latents: ...
+
+    @property
+    @abstractmethod
+    def variance(self) -> Latents | None:
+        """Of each dimension; None for a point."""
+
+    @abstractmethod
+    def rsample(self, noise: Noise = None) -> Latents:
+        """One latent for each image, differentiable in the parameters."""
+
+    @abstractmethod
+    def entropies(self) -> Latents | None:
+        """The differential entropy of each dimension; None where there is no closed form, or for a
+        point, whose entropy is −∞.
+        """
+
+    @abstractmethod
+    def log_prob(self, z: Latents) -> PerExample:
+        """log q(z|x). Raises ConfigError for a point, which has no density."""
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Of the parameters."""
+        return tuple(field.name for field in fields(cls))
+
+    def tensors(self) -> dict[str, Latents]:
+        """The parameters by name."""
+        return {name: getattr(self, name) for name in self.names()}
+
+    def rows(self, which: slice | torch.Tensor) -> Self:
+        """The distributions of some of the images."""
+        return type(self)(**{name: tensor[which] for name, tensor in self.tensors().items()})
+
+    def repeated(self, k: int) -> Self:
+        """Each image's distribution k times, one after another: (B k, d)."""
+        wide = {name: t.repeat_interleave(k, 0) for name, t in self.tensors().items()}
+        return type(self)(**wide)
+
+    def mixture_log_prob(self, z: Latents) -> PerExample:
+        """log 1/B Σ_j q(z_i|x_j) at M points z (M, d): the density of the even mixture of all."""
+        one = self.tensors()
+        found = []
+        for part in z.split(max(1, ROWS * ROWS // len(self.mean))):
+            count = len(self.mean)
+            pairs = type(self)(**{name: t.repeat(len(part), 1) for name, t in one.items()})
+            each = pairs.log_prob(part.repeat_interleave(count, 0)).unflatten(0, (-1, count))
+            found.append(each.logsumexp(1) - math.log(count))
+        return torch.cat(found)
+
+
+class Posterior(nn.Module):
+    """Features → q(z|x): a linear head for each parameter of a distribution."""
+
+    def __init__(
+        self, distribution: type[Distribution], features: FeatureShape, latent: LatentSpec
+    ) -> None:
+        super().__init__()
+        self.distribution = distribution
+        self.heads = Heads(distribution.names(), features, latent)
+
+    @property
+    def is_point(self) -> bool:
+        return self.distribution.is_point
+
+    def forward(self, features: Features) -> Distribution:
+        return self.distribution(**self.heads(features))
+
+
+@dataclass(frozen=True)
+class PosteriorOptions(Part):
+    """Options of a posterior. A member names its distribution; it seldom needs more."""
+
+    distribution: ClassVar[type[Distribution]]
+
+    @property
+    def is_point(self) -> bool:
+        return self.distribution.is_point
+
+    def build(self, features: FeatureShape, latent: LatentSpec) -> Posterior:
+        return Posterior(self.distribution, features, latent)
+
+
+posteriors: Registry[PosteriorOptions] = Registry("posterior", PosteriorOptions)

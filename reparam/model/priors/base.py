@@ -1,0 +1,179 @@
+"""p(z): what every prior can do, what some can, and the rate that follows from it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reparam.errors import ConfigError, DataError
+from reparam.model.latent import LatentSpec
+from reparam.model.posteriors import Distribution
+from reparam.registry import Part, Registry
+from reparam.types import Latents, PerExample
+
+Progress = Callable[[str], None]
+"""Is told how far a long fit is, a line at a time."""
+
+Language = Literal["en", "ko"]
+
+Moments = tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]
+Bounds = tuple[Float[Tensor, " d"], Float[Tensor, " d"]]
+
+
+class Prior(nn.Module, ABC):
+    """A distribution over latents (B, d). Every density is in nats.
+
+    It is fixed, learned with the model (its parameters are the model's then, and the rate is what
+    they learn from), or fitted to the latents of a trained encoder (``Fittable``).
+    """
+
+    kind: ClassVar[str]
+    """Its name, in scorecards and files."""
+
+    is_standard_normal: ClassVar[bool] = False
+    """Whether it is N(0, I), against which measures and figures compare."""
+
+    is_uniform: ClassVar[bool] = False
+    """Whether its density is the same wherever it is above 0: nothing to draw lines of."""
+
+    between: ClassVar[Literal["slerp", "lerp"]] = "slerp"
+    """The path between two draws that stays where its mass is: on spheres, or straight."""
+
+    @abstractmethod
+    def describe(self, lang: Language = "en") -> str:
+        """A noun phrase, as in: draws from N(0, I)."""
+
+    @abstractmethod
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents: ...
+
+    @abstractmethod
+    def log_prob(self, z: Latents) -> PerExample: ...
+
+    def kl(self, q: Distribution) -> PerExample | None:
+        """KL(q ‖ p) of each image in closed form; None where there is none."""
+        by_dimension = self.kl_by_dimension(q)
+        return None if by_dimension is None else by_dimension.sum(1)
+
+    def kl_by_dimension(self, q: Distribution) -> Latents | None:
+        """The same for each dimension, of a prior whose dimensions are independent."""
+        return None
+
+    def moments(self) -> Moments | None:
+        """Mean and covariance where they are known exactly."""
+        return None
+
+    def bounds(self) -> Bounds | None:
+        """The ends of each dimension, of a prior that has some."""
+        return None
+
+
+
+@runtime_checkable
+class Fittable(Protocol):
+    """A prior that is fitted to the latents of a frozen encoder (Ghosh et al. 2020, section 4)."""
+
+    fitted: bool
+    """Whether ``fit`` has been called: its numbers follow from latents, not from training."""
+
+    def fit(self, z: Latents, seed: int = 0, progress: Progress | None = None) -> None:
+        """Fits the prior to latents (N, d). Raises DataError for too few or collapsed ones."""
+        ...
+
+    def options(self) -> "PriorOptions":
+        """Options that build an empty prior of the same sizes."""
+        ...
+
+
+@runtime_checkable
+class NoiseMap(Protocol):
+    """A prior that standard normal noise is carried to, continuously: u ~ N(0, I) gives z ~ p(z)."""
+
+    def from_normal(self, u: Latents) -> Latents: ...
+
+
+@dataclass(frozen=True)
+class PriorOptions(Part):
+    """Options of a prior."""
+
+    is_learned: ClassVar[bool] = False
+    """Whether it learns with the model, through the rate."""
+
+    is_known_after_training: ClassVar[bool] = False
+    """Whether training ends with fitting it: no rate can be computed against it before."""
+
+    has_independent_dimensions: ClassVar[bool] = False
+    """Whether its rate is a sum over dimensions (``Prior.kl_by_dimension``)."""
+
+    is_fittable: ClassVar[bool] = False
+    """Whether it can be fitted to the latents of a trained encoder, in place of the model's own."""
+
+    only_fitted: ClassVar[bool] = False
+    """Whether that is all: no model is trained with it."""
+
+    @abstractmethod
+    def build(self, latent: LatentSpec) -> Prior: ...
+
+
+priors: Registry[PriorOptions] = Registry("prior", PriorOptions)
+
+
+def rate(prior: Prior, q: Distribution, z: Latents) -> PerExample:
+    """KL(q ‖ p) of each image in nats: in closed form, else estimated at one z ~ q without bias.
+
+    The estimate is −H(q) − log p(z) where the entropy is known, else log q(z) − log p(z).
+    """
+    exact = prior.kl(q)
+    if exact is not None:
+        return exact
+    entropies = q.entropies()
+    own = q.log_prob(z) if entropies is None else -entropies.sum(1)
+    return own - prior.log_prob(z)
+
+
+FEWEST = 20
+"""Latents below which nothing is fitted."""
+
+
+def check_latents_to_fit(z: Latents, per_dimension: int = 2) -> None:
+    """Raises DataError where no density can be fitted: too few latents, collapsed, or not finite.
+
+    The rule is at least 20, and more than ``per_dimension`` for each dimension.
+    """
+    n, d = z.shape
+    least = max(FEWEST, per_dimension * d + 1)
+    if n < least:
+        raise DataError(
+            f"a prior in {d} dimensions must be fitted to at least {least} latents, got {n}. Fix: "
+            "train on more images, or with fewer latent dimensions"
+        )
+    if not z.isfinite().all():
+        raise DataError(
+            "a prior must be fitted to finite latents, got NaN or infinite ones. Fix: train again"
+        )
+    low, high = z.amin(0), z.amax(0)
+    # Latents that differ by rounding alone are one point to a density in float32.
+    if ((high - low) <= 1e-6 * z.abs().amax(0).clamp_min(1e-30)).all():
+        raise DataError(
+            "a prior must be fitted to latents that differ, got the same for every image (the "
+            "encoder has collapsed). Fix: train again, with a larger --weight for a VAE"
+        )
+
+
+def fittable_prior(name: str, latent: LatentSpec) -> Prior:
+    """An empty prior to be fitted to latents. Raises ConfigError for one that cannot be."""
+    options = priors.find(name)
+    if not options.is_fittable:
+        raise ConfigError(
+            f"a prior to fit must be one of {', '.join(fittable_names())}, got {name!r}. Fix: "
+            "choose one of them"
+        )
+    return options().build(latent)
+
+
+def fittable_names() -> tuple[str, ...]:
+    """The priors that can be fitted to the latents of a trained encoder."""
+    return tuple(name for name in priors.names if priors.find(name).is_fittable)

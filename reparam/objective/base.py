@@ -1,0 +1,127 @@
+"""What an objective gives, what it is told of the run, and extra terms beside it."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from reparam.data import Batch
+from reparam.errors import ConfigError
+from reparam.model import Autoencoder, Distribution, ModelConfig, Noise, Pixels
+from reparam.registry import Part, Registry
+from reparam.types import Latents, PerExample
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What an objective computed on the way to its losses: extra terms read it."""
+
+    batch: Batch
+    q: Distribution
+    z: Latents
+    """One draw of q for each image."""
+    pixels: Pixels
+    """p(x|z) at z."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The losses of a batch, image by image.
+
+    ``objective`` is minimised: the loop takes its mean and nothing else. ``terms`` are recorded by
+    name, in nats unless the name says otherwise. Every objective gives ``loss`` (by which epochs
+    compare: for a VAE the negative ELBO), ``distortion`` and ``squared_error`` (Σ over pixels), up
+    to the likelihood's ``log_normaliser``, and ``rate`` (0 where there is none).
+    """
+
+    objective: PerExample
+    terms: dict[str, PerExample]
+    drawn: Drawn
+    rates: Latents | None = None
+    """The rate of each latent dimension (B, d), where it is their sum."""
+
+
+def mean_of_batch(values: torch.Tensor) -> torch.Tensor:
+    return values.mean(0)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What of an objective changes in the course of a run, and what a batch is part of."""
+
+    rate_weight: torch.Tensor | float = 1.0
+    """Of the rate in the objective; recorded losses have weight 1."""
+
+    mean: Callable[[torch.Tensor], torch.Tensor] = mean_of_batch
+    """The mean over a step's whole batch, of which other processes may have parts; no gradient."""
+
+
+@dataclass(frozen=True)
+class Objective(Part):
+    """(model, batch) → ``Losses``. A member is its formula; its options are in it."""
+
+    has_rate: ClassVar[bool] = True
+    """Whether it compares q(z|x) with the prior. Then the posterior must not be a point."""
+
+    @abstractmethod
+    def __call__(
+        self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None
+    ) -> Losses: ...
+
+    def check(self, model: ModelConfig) -> None:
+        """Raises ConfigError for a model whose parts it does not go with."""
+        if not self.has_rate:
+            self._check_without_rate(model)
+        elif model.posterior.is_point:
+            raise ConfigError(
+                f"posterior must be a distribution for objective {self.type}, got "
+                f"{model.posterior.type}: a point has no finite KL to a continuous prior. Fix: "
+                "take --objective reconstruction (an AE), or --posterior diagonal-normal"
+            )
+        elif model.prior.is_known_after_training:
+            raise ConfigError(
+                f"prior must be known in training for objective {self.type}, got "
+                f"{model.prior.type}, which is known when training has ended. Fix: take --prior "
+                "standard-normal, or --objective reconstruction (an AE)"
+            )
+
+    def _check_without_rate(self, model: ModelConfig) -> None:
+        if model.likelihood.weighs_rate:
+            raise ConfigError(
+                f"objective must have a rate for an error to be weighed against it, got "
+                f"{self.type}, which has none (an AE). Fix: omit beta, sigma, target_mse and "
+                "target_rate, or take --objective elbo"
+            )
+        if model.prior.is_learned:
+            raise ConfigError(
+                f"objective must have a rate for prior {model.prior.type} to learn from, got "
+                f"{self.type}. Fix: take --objective elbo (a VAE), or fit a prior after training "
+                "with `reparam fit-prior`"
+            )
+
+
+objectives: Registry[Objective] = Registry("objective", Objective, prefix="")
+
+
+class Term(nn.Module):
+    """One more term of a loss, image by image. It may own parameters, which train with the model's."""
+
+    @abstractmethod
+    def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample: ...
+
+
+@dataclass(frozen=True)
+class TermOptions(Part):
+    """Options of an extra term."""
+
+    weight: float = field(default=1.0, kw_only=True)
+    """Weight of the term in the loss."""
+
+    @abstractmethod
+    def build(self, model: Autoencoder) -> Term: ...
+
+
+terms: Registry[TermOptions] = Registry("term", TermOptions)

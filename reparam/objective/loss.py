@@ -1,0 +1,125 @@
+"""Loss: one function of a model and a batch, which the loop and every evaluation call."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from reparam.data import Batch, RowReader
+from reparam.model import BATCH, Autoencoder, Noise
+from reparam.objective.base import Losses, Objective, Phase, Term, TermOptions
+from reparam.objective.inputs import InputConfig
+from reparam.types import IndexArray, LabelArray, PixelArray
+
+FULL = Phase()
+"""The objective as it is after every warm-up."""
+
+
+class Loss(nn.Module):
+    """An objective with its extra terms, of one model.
+
+        loss = Loss(model, Elbo())
+        loss(batch).objective.mean().backward()
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        objective: Objective,
+        terms: Sequence[TermOptions] = (),
+        inputs: InputConfig = InputConfig(),
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.objective, self.inputs = objective, inputs
+        self.weights = {term.type: term.weight for term in terms}
+        self.terms = nn.ModuleDict({term.type: term.build(model) for term in terms})
+
+    def forward(self, batch: Batch, phase: Phase = FULL, noise: Noise = None) -> Losses:
+        """The losses of each image. An extra term is recorded under its name, unweighted."""
+        losses = self.objective(self.model, self.inputs.apply(batch, noise), phase, noise)
+        for name, term in self.terms.items():
+            assert isinstance(term, Term)
+            value = term(self.model, losses.drawn)
+            weighted = self.weights[name] * value
+            losses = replace(
+                losses,
+                objective=losses.objective + weighted,
+                terms={**losses.terms, name: value, "loss": losses.terms["loss"] + weighted},
+            )
+        return losses
+
+
+def batches(
+    images: PixelArray,
+    labels: LabelArray | None = None,
+    index: IndexArray | None = None,
+    device: torch.device | str = "cpu",
+) -> Iterator[Batch]:
+    """Images at rest in batches, in order. ``index``: these of them only.
+
+    The array may be mapped from disk and larger than memory.
+    """
+    reader = RowReader(images)
+    positions = np.arange(len(images)) if index is None else index
+    for start in range(0, len(positions), BATCH):
+        rows = positions[start : start + BATCH]
+        yield Batch.of_bytes(
+            torch.from_numpy(reader.take(rows)).to(device),
+            None if labels is None else torch.from_numpy(labels[rows].astype(np.int64)).to(device),
+            torch.from_numpy(rows.astype(np.int64)).to(device),
+        )
+
+
+def terms_of_each(
+    loss: Loss,
+    images: PixelArray,
+    labels: LabelArray | None = None,
+    index: IndexArray | None = None,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """Every term of each image, float64 (N,) by name, and ``rates`` (N, d) where there are some.
+
+    In evaluation mode, float32 and the final phase. z is sampled (for a VAE), and so are black and
+    white images, with a generator of their own: the same seed gives the same figures.
+    """
+    model = loss.model
+    was_training = loss.training
+    loss.eval()
+    generator = torch.Generator(model.device).manual_seed(seed)
+    parts: dict[str, list[np.ndarray]] = {}
+    with torch.no_grad():
+        for batch in batches(images, labels, index, model.device):
+            losses = loss(batch, FULL, generator)
+            found = dict(losses.terms)
+            if losses.rates is not None:
+                found["rates"] = losses.rates
+            for name, values in found.items():
+                parts.setdefault(name, []).append(values.double().cpu().numpy())
+    loss.train(was_training)
+    return {name: np.concatenate(several) for name, several in parts.items()}
+
+
+DEAD = 0.01
+"""Nats below which a latent dimension tells nothing of an image."""
+
+
+def mean_losses(
+    loss: Loss,
+    images: PixelArray,
+    labels: LabelArray | None = None,
+    index: IndexArray | None = None,
+    seed: int = 0,
+) -> dict[str, float]:
+    """The losses to report (``Likelihood.losses``) of the terms' means over images.
+
+    ``dead_units`` beside them, where the rate is a sum over latent dimensions: how many of these
+    have a mean rate below DEAD nats.
+    """
+    each = terms_of_each(loss, images, labels, index, seed)
+    rates = each.pop("rates", None)
+    losses = loss.model.likelihood.losses({name: float(v.mean()) for name, v in each.items()})
+    dead = {} if rates is None else {"dead_units": int((rates.mean(0) < DEAD).sum())}
+    return losses | dead

@@ -1,0 +1,156 @@
+"""Parts by name. A part is a frozen dataclass of options that can build what it describes.
+
+A kind of part (encoder, posterior, prior, ...) is a subclass of ``Part`` with a registry of its own;
+a member of the kind is registered under a name, from this package or from anywhere else:
+
+    @encoders.register("vit")
+    @dataclass(frozen=True)
+    class VisionTransformer(EncoderPart):
+        patch: int = 4
+        \"\"\"Side of a patch, in pixels.\"\"\"
+
+        def build(self, image_shape): ...
+
+``config.json`` then has ``"encoder": {"type": "vit", "patch": 4}``, and the flags of the command are
+``--encoder vit --encoder-patch 4``, explained by the field's docstring.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import sys
+from abc import ABC
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from reparam.errors import ConfigError, unknown_name
+
+ENTRY_POINTS = "reparam.parts"
+"""Group of entry points: modules of installed packages that register parts when imported."""
+
+
+@dataclass(frozen=True)
+class Part(ABC):
+    """The options of one part of a model or of its loss. A kind of part declares ``build``."""
+
+    registry: ClassVar["Registry"]
+
+    exclusive: ClassVar[tuple[str, ...]] = ()
+    """Options of which one at most is given: a later one takes the place of an earlier one."""
+
+    @property
+    def type(self) -> str:
+        """The name under which it is registered."""
+        return self.registry.name_of(type(self))
+
+
+P = TypeVar("P", bound=Part)
+
+
+class Registry(Generic[P]):
+    """The members of one kind of part, by name, in the order in which they were registered.
+
+    ``prefix`` stands before the names of its options: ``--encoder-filters``. Kinds of which a model
+    has one, and whose options have names that are clear alone, have none: ``--weight``.
+    """
+
+    def __init__(self, kind: str, base: type[P], prefix: str | None = None) -> None:
+        self.kind, self.base = kind, base
+        self.prefix = f"{kind}_" if prefix is None else prefix
+        self._members: dict[str, type[P]] = {}
+        base.registry = self
+
+    def register(self, name: str) -> Callable[[type[P]], type[P]]:
+        """Makes a dataclass a member. Raises ConfigError where the name is taken by another."""
+
+        def add(part: type[P]) -> type[P]:
+            taken = self._members.get(name)
+            if taken is not None and _origin(taken) != _origin(part):
+                raise ConfigError(
+                    f"{self.kind} {name!r} must be registered once, got it from {_origin(taken)} "
+                    f"and from {_origin(part)}. Fix: give one of them another name"
+                )
+            self._members[name] = part
+            return part
+
+        return add
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        load_entry_points()
+        return tuple(self._members)
+
+    def find(self, name: str) -> type[P]:
+        """The options of the part of this name. Raises ConfigError for a name that there is not."""
+        if name not in self._members:
+            load_entry_points()
+        if name not in self._members:
+            known = self._members
+            raise ConfigError(
+                f"{unknown_name(self.kind, name, known)}. Fix: choose one of these, or name the "
+                "file that registers it with --plugin FILE (in Python: reparam.load_plugin)"
+            )
+        return self._members[name]
+
+    def name_of(self, part: type[Part]) -> str:
+        return next(name for name, member in self._members.items() if member is part)
+
+    def owners(self, option: str) -> tuple[str, ...]:
+        """The members that have an option of this name, without the prefix."""
+        return tuple(
+            name
+            for name, member in self._members.items()
+            if option in (field.name for field in fields(member))
+        )
+
+
+def _origin(part: type) -> str:
+    return f"{part.__module__}.{part.__qualname__}"
+
+
+_loaded: set[str] = set()
+
+
+def load_entry_points() -> None:
+    """Imports what installed packages declare as parts, once."""
+    if ENTRY_POINTS in _loaded:
+        return
+    _loaded.add(ENTRY_POINTS)
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        point.load()
+
+
+def load_plugin(file: str | Path) -> None:
+    """Imports a Python file that registers parts; a second time does nothing.
+
+    The file is code, and is run. Raises ConfigError where it cannot be imported.
+    """
+    path = Path(file).expanduser().resolve()
+    if str(path) in _loaded:
+        return
+    if not path.is_file():
+        raise ConfigError(f"--plugin must be a Python file, got {file}. Fix: name a file that exists")
+    # A name of its own for each path, so that two plug-ins of one file name can be used together.
+    name = f"reparam_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"--plugin must be a Python file (.py), got {file}. Fix: rename it")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"--plugin {file}: could not be imported ({reason}). Fix: {path}") from error
+    _loaded.add(str(path))
+
+
+def loaded_plugins() -> Mapping[str, str]:
+    """The files that ``load_plugin`` has imported: path → SHA-256 of the content."""
+    return {
+        path: hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        for path in sorted(_loaded - {ENTRY_POINTS})
+    }

@@ -1,0 +1,60 @@
+"""A prior that was fitted to a run's latents, on disk: prior.safetensors in the run folder."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reparam.errors import RunError
+from reparam.model import Fittable, LatentSpec, Prior, PriorOptions, priors
+from reparam.runs.migrations import migrate_prior
+from reparam.runs.options import TYPE, to_mapping
+from reparam.runs.weights import load_tensors, save_tensors
+
+FILE = "prior.safetensors"
+
+
+def save_prior(folder: Path, prior: Prior, model_digest: str, facts: dict[str, Any]) -> None:
+    """Writes the prior, whole or not at all, with the digest of the weights it was fitted to.
+
+    ``facts`` are JSON values that say how it was fitted.
+    """
+    assert isinstance(prior, Fittable)
+    state = {"prior": to_mapping(prior.options()), "of": model_digest, "fit": facts}
+    save_tensors(folder / FILE, prior.state_dict(), "prior", state)
+
+
+def load_prior(folder: Path, model_digest: str, latent: LatentSpec) -> Prior | None:
+    """The prior of these model weights; None where none was fitted.
+
+    Raises RunError when the file is damaged, foreign, from a newer version, or when the prior was
+    fitted to other weights (the run was trained further since).
+    """
+    file = folder / FILE
+    if not file.exists():
+        return None
+    fix = (
+        f"fit it again with `reparam fit-prior {shlex.quote(str(folder))} --overwrite`, or go back "
+        "to the run's own prior with --prior own"
+    )
+    saved = load_tensors(file, "prior", fix)
+    if saved.state["of"] != model_digest:
+        raise RunError(
+            f"{file}: must be fitted to the run's weights, got a prior of other ones (was the run "
+            f"trained further?). Fix: {fix}"
+        )
+    try:
+        options = _options(migrate_prior(saved.state, saved.format)["prior"])
+        with torch.random.fork_rng(devices=[]):  # a fresh prior's numbers are random at first
+            prior = options.build(latent)
+        prior.load_state_dict(saved.tensors)
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise RunError(f"{file}: its numbers do not fit together ({error}). Fix: {fix}") from error
+    prior.fitted = True
+    return prior.requires_grad_(False).eval()
+
+
+def _options(values: dict[str, Any]) -> PriorOptions:
+    part = priors.find(values[TYPE])
+    return part(**{name: value for name, value in values.items() if name != TYPE})

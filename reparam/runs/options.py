@@ -1,0 +1,411 @@
+"""Every option of a configuration by name: one list for flags, files, ``config.json``, estimators.
+
+A configuration is a tree of frozen dataclasses. Some of its fields are parts (``Part``), which are
+written with their type: ``{"type": "mlp", "widths": [200, 200]}``. ``resolve`` is the one place
+where preset, recipe, file and flags become a configuration.
+"""
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from typeguard import TypeCheckError, check_type
+
+from reparam.errors import ConfigError, unknown_name
+from reparam.fields import field_docs
+from reparam.registry import Part, Registry
+
+C = TypeVar("C")
+
+TYPE = "type"
+"""The key that names a part among its options."""
+
+Json = dict[str, Any]
+"""A mapping as JSON and TOML have it."""
+
+Layer = tuple[str, Mapping[str, Any]]
+"""Where options come from, for messages, and the options: by name, in sections, or both."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: what it is called, where it belongs, and what it takes."""
+
+    name: str
+    """Unique in the configuration, as a keyword: encoder_filters."""
+    path: tuple[str, ...]
+    """Its place in the tree: ("model", "encoder", "filters")."""
+    hint: Any
+    doc: str
+    default: Any
+    group: str = ""
+    """Under which it is explained: a section, or a part with its type."""
+    flag: str = ""
+    """Its flag, without dashes in front."""
+    alias: str | None = None
+    positional: str | None = None
+    registry: Registry | None = None
+    """Of a part: the option is its type."""
+
+
+def to_mapping(config: object) -> Json:
+    """A configuration as JSON values; parts are tagged with their type."""
+    out: Json = {TYPE: config.type} if isinstance(config, Part) else {}
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        out[field.name] = _plain(getattr(config, field.name))
+    return out
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_mapping(value)
+    if isinstance(value, tuple | list):
+        return [_plain(entry) for entry in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def options_of(config: object) -> dict[str, Option]:
+    """Every option of a configuration with its parts as they are chosen, by name, in order."""
+    found: dict[str, Option] = {}
+    for option in _walk(config, (), "", ""):
+        assert option.name not in found, option.name
+        found[option.name] = option
+    return found
+
+
+def shared_options(options: Mapping[str, Option]) -> dict[str, list[Option]]:
+    """Options of parts by their name without the prefix, such as dropout of encoder and decoder:
+    one flag for all of them. Names that an option has already are left out.
+    """
+    by_field: dict[str, list[Option]] = {}
+    for option in options.values():
+        own = option.path[-1]
+        if own != option.name and option.registry is None and option.path[0] != "terms":
+            by_field.setdefault(own, []).append(option)
+    return {name: several for name, several in by_field.items() if name not in options}
+
+
+def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Iterator[Option]:
+    hints, docs = get_type_hints(type(config)), field_docs(type(config))
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        hint, value = hints[field.name], getattr(config, field.name)
+        name, place = f"{prefix}{field.name}", (*path, field.name)
+        registry = registry_of(hint)
+        if registry is None and dataclasses.is_dataclass(value):
+            yield from _walk(value, place, prefix, field.name)
+            continue
+        common = (docs.get(field.name, ""), value)
+        flag = (field.metadata.get("flag") or name).replace("_", "-")
+        if registry is None:
+            yield Option(
+                name,
+                place,
+                hint,
+                *common,
+                group,
+                flag,
+                field.metadata.get("alias"),
+                field.metadata.get("positional"),
+            )
+            continue
+        names: Any = Literal[registry.names or ("",)]
+        several = get_origin(hint) is tuple
+        if several:
+            default: Any = tuple(part.type for part in value)
+            yield Option(
+                name, place, tuple[names, ...], common[0], default, group, flag, registry=registry
+            )
+            for part in value:
+                own = f"{part.type.replace('-', '_')}_"
+                yield from _walk(part, (*place, part.type), own, f"{registry.kind} {part.type}")
+        else:
+            yield Option(name, place, names, common[0], value.type, group, flag, registry=registry)
+            yield from _walk(value, place, registry.prefix, f"{registry.kind} {value.type}")
+
+
+def registry_of(hint: Any) -> Registry | None:
+    """The registry of a field that is a part, or a tuple of parts."""
+    if get_origin(hint) is tuple:
+        hint = get_args(hint)[0]
+    if isinstance(hint, type) and issubclass(hint, Part):
+        return hint.registry
+    return None
+
+
+def resolve(config: C, layers: Sequence[Layer]) -> C:
+    """``config`` with the options of the layers, of which a later one wins.
+
+    A layer has options by name (``encoder_filters``, or ``dropout`` for all parts that have one),
+    in sections as in ``config.json``, or both. Parts are chosen first: by name, by a mapping with a
+    ``type``, or as a ``Part``. Raises ConfigError, naming the layer, for an option that there is
+    not and for a value that cannot be.
+    """
+    chosen = config
+    for where, values in layers:
+        chosen = _with_types(chosen, values, where)
+    options = options_of(chosen)
+    changes: Json = {}
+    for where, values in layers:
+        given = [
+            (path, _coerce(value, hint, f"{where}: {path[-1]}"))
+            for path, value, hint in _assignments(chosen, values, options, where)
+        ]
+        for path, _ in given:
+            _make_way(changes, path, chosen)
+        for path, value in given:
+            _put(changes, path, value)
+    where = layers[-1][0] if layers else ""
+    try:
+        return _rebuilt(chosen, changes)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _with_types(config: C, values: Mapping[str, Any], where: str) -> C:
+    """``config`` with the parts that ``values`` choose, with their default options. Nothing checks
+    how they go together yet: a later option may mend it.
+    """
+    hints = get_type_hints(type(config))
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        current, hint = getattr(config, field.name), hints[field.name]
+        registry = registry_of(hint)
+        value = values.get(field.name)
+        if registry is not None and value is not None:
+            if get_origin(hint) is tuple:
+                changes[field.name] = tuple(
+                    _chosen(registry, entry, _same(current, entry), f"{where}: {field.name}")
+                    for entry in _entries(value, f"{where}: {field.name}")
+                )
+            else:
+                changes[field.name] = _chosen(registry, value, current, f"{where}: {field.name}")
+        elif registry is None and dataclasses.is_dataclass(current):
+            outside = {key: v for key, v in values.items() if key != field.name}
+            inside = value if isinstance(value, Mapping) else {}
+            changes[field.name] = _with_types(current, {**outside, **inside}, where)
+    return _unchecked(config, changes)
+
+
+def _entries(value: Any, where: str) -> Sequence[Any]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list | tuple):
+        return value
+    raise ConfigError(f"{where} must be a list, got {value!r}. Fix: write it as one")
+
+
+def _same(current: Sequence[Part], entry: Any) -> Part | None:
+    name = _type_of(entry)
+    return next((part for part in current if part.type == name), None)
+
+
+def _type_of(value: Any) -> str | None:
+    if isinstance(value, Part):
+        return value.type
+    if isinstance(value, Mapping):
+        value = value.get(TYPE)
+    return value if isinstance(value, str) else None
+
+
+def _chosen(registry: Registry, value: Any, current: Part | None, where: str) -> Part:
+    if isinstance(value, Part):
+        if not isinstance(value, registry.base):
+            raise ConfigError(
+                f"{where} must be a {registry.kind}, got {type(value).__name__}. Fix: give one of "
+                f"{', '.join(registry.names)}"
+            )
+        return value
+    name = _type_of(value)
+    if name is None:
+        if isinstance(value, Mapping) and TYPE not in value and current is not None:
+            return current
+        raise ConfigError(
+            f"{where} must be a {registry.kind}'s name or its options with a type, got {value!r}. "
+            f"Fix: give one of {', '.join(registry.names)}"
+        )
+    try:
+        found = registry.find(name)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    return current if type(current) is found else found()
+
+
+def _assignments(
+    config: object, values: Mapping[str, Any], options: Mapping[str, Option], where: str
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """(path, value, hint) of every option that ``values`` give, outside of sections and in them."""
+    shared = shared_options(options)
+    for key, value in values.items():
+        section = getattr(config, key, None)
+        if key in options:
+            option = options[key]
+            if option.registry is None:
+                yield option.path, value, option.hint
+            else:
+                yield from _of_parts(option, value, options, where)
+        elif key in shared:
+            for option in shared[key]:
+                yield option.path, value, option.hint
+        elif dataclasses.is_dataclass(section):
+            if not isinstance(value, Mapping):
+                raise ConfigError(
+                    f"{where}: {key} must be a section of options, got {value!r}. Fix: give names "
+                    "and values"
+                )
+            yield from _of_section(key, value, options, where)
+        else:
+            raise ConfigError(f"{where}: {unknown_option(key, [*options, *shared])}")
+
+
+def _of_section(
+    section: str, values: Mapping[str, Any], options: Mapping[str, Option], where: str
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    inside = {o.path[1]: o for o in options.values() if o.path[0] == section and len(o.path) == 2}
+    for key, value in values.items():
+        if key not in inside:
+            raise ConfigError(f"{where}, section {section}: {unknown_option(key, inside)}")
+        option = inside[key]
+        if option.registry is None:
+            yield option.path, value, option.hint
+        else:
+            yield from _of_parts(option, value, options, where)
+
+
+def _of_parts(
+    option: Option, value: Any, options: Mapping[str, Option], where: str
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """The options that a part's mapping gives; of several parts, those of each."""
+    entries = _entries(value, where) if get_origin(option.hint) is tuple else (value,)
+    for entry in entries:
+        if not isinstance(entry, Mapping):
+            continue
+        place = option.path if len(entries) == 1 and entries[0] is value else None
+        path = place or (*option.path, str(entry[TYPE]))
+        inside = {o.path[-1]: o for o in options.values() if o.path[:-1] == path}
+        for key, own in entry.items():
+            if key == TYPE:
+                continue
+            if key not in inside:
+                kind = f"{where}, {option.name} {_type_of(entry) or option.default}"
+                raise ConfigError(f"{kind}: {unknown_option(key, inside)}")
+            yield inside[key].path, own, inside[key].hint
+
+
+def unknown_option(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    """What to say of an option that there is not: which part has it, or which name is near."""
+    for base in Part.__subclasses__():
+        registry = base.registry
+        own = name.removeprefix(registry.prefix)
+        if owners := registry.owners(own):
+            kind = registry.kind
+            return (
+                f"option {name!r} belongs to {kind} {' and '.join(owners)}, got another {kind}. "
+                f"Fix: omit it, or take --{kind} {owners[0]}"
+            )
+    if name in RENAMED:
+        return f"option {name!r} must be given as {RENAMED[name]}. Fix: replace it"
+    return unknown_name("option", name, known)
+
+
+RENAMED: Mapping[str, str] = {
+    "architecture": "encoder and decoder (--encoder mlp --decoder mlp)",
+    "regulariser": "objective (--objective elbo for kl, --objective reconstruction for none)",
+}
+"""Options of the first version, and what took their place."""
+
+
+def _make_way(changes: Json, path: tuple[str, ...], config: object) -> None:
+    """Takes back what earlier layers gave of options that exclude one another."""
+    owner = config
+    for key in path[:-1]:
+        owner = _child(owner, key)
+    exclusive = getattr(owner, "exclusive", ())
+    if path[-1] in exclusive:
+        for name in exclusive:
+            _put(changes, (*path[:-1], name), None)
+
+
+def _put(changes: Json, path: tuple[str, ...], value: Any) -> None:
+    """Writes a value into the nested changes."""
+    for key in path[:-1]:
+        changes = changes.setdefault(key, {})
+    changes[path[-1]] = value
+
+
+def _child(owner: Any, key: str) -> Any:
+    if isinstance(owner, tuple):
+        return next(part for part in owner if part.type == key)
+    return getattr(owner, key)
+
+
+def _rebuilt(chosen: Any, changes: Json) -> Any:
+    """``chosen`` with the changes, checked again from the leaves up."""
+    values = {}
+    for field in dataclasses.fields(chosen):
+        current = getattr(chosen, field.name)
+        change = changes.get(field.name)
+        if dataclasses.is_dataclass(current) and not isinstance(change, Part):
+            values[field.name] = _rebuilt(current, change or {})
+        elif isinstance(current, tuple) and current and isinstance(current[0], Part):
+            own = change or {}
+            values[field.name] = tuple(_rebuilt(p, own.get(p.type, {})) for p in current)
+        else:
+            values[field.name] = change if field.name in changes else current
+    return type(chosen)(**values)
+
+
+def _unchecked(config: C, changes: Mapping[str, Any]) -> C:
+    """``dataclasses.replace`` without ``__post_init__``: the parts may not go together yet."""
+    found = object.__new__(type(config))
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        value = changes.get(field.name, getattr(config, field.name))
+        object.__setattr__(found, field.name, value)
+    return found
+
+
+def _coerce(value: Any, hint: Any, where: str) -> Any:
+    wanted = str(hint)
+    if isinstance(value, list):
+        value = tuple(value)
+    takes_float = hint is float or float in get_args(hint)
+    if isinstance(value, int) and not isinstance(value, bool) and takes_float:
+        value = float(value)
+    if isinstance(value, str) and "Path" in wanted:
+        value = Path(value)
+    try:
+        if isinstance(value, bool) and "bool" not in wanted:
+            raise TypeCheckError("a truth value")
+        return check_type(value, hint)
+    except TypeCheckError as error:
+        expected = getattr(hint, "__name__", None) if isinstance(hint, type) else wanted
+        expected = (expected or wanted).replace("typing.", "").replace("pathlib.", "")
+        raise ConfigError(f"{where} must be {expected}, got {value!r}. Fix: change it") from error
+
+
+def read_config_file(path: Path) -> Json:
+    """A TOML or JSON file as a mapping, with its options in sections as in config.json, or outside
+    of them. Raises ConfigError for a file that cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(
+            f"config file {path} must be readable, got: {reason}. Fix: give a TOML or JSON file"
+        ) from error
+    try:
+        loaded = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
+        raise ConfigError(
+            f"config file {path} must be valid {kind}, got: {error}. Fix: correct it"
+        ) from error
+    if not isinstance(loaded, dict):
+        raise ConfigError(
+            f"config file {path} must hold options by name, got a list or a value. Fix: give names"
+        )
+    return loaded

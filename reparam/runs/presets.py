@@ -1,0 +1,135 @@
+"""Names for combinations: presets of parts (ae, vae, ...), recipes of training (quick, ...)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reparam.errors import ConfigError, unknown_name
+from reparam.model import (
+    BernoulliLikelihoodOptions,
+    BoxOptions,
+    ConvolutionalDecoderOptions,
+    ConvolutionalEncoderOptions,
+    DeltaOptions,
+    GaussianLikelihoodOptions,
+    MlpDecoderOptions,
+    MlpEncoderOptions,
+    ModelConfig,
+)
+from reparam.objective import InputConfig, Reconstruction
+from reparam.runs.config import RunConfig
+from reparam.runs.options import resolve
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named combination of parts; ``title`` is what a report calls the model."""
+
+    title: str
+    config: RunConfig
+
+
+AE = ModelConfig(
+    encoder=ConvolutionalEncoderOptions(order="act-norm"),
+    posterior=DeltaOptions(),
+    prior=BoxOptions(),
+    likelihood=GaussianLikelihoodOptions(weight=1.0),
+)
+
+PRESETS: Mapping[str, Preset] = {
+    "ae": Preset("AE", RunConfig(model=AE, objective=Reconstruction())),
+    "vae": Preset("VAE", RunConfig()),
+    "dae": Preset(
+        "denoising AE",
+        RunConfig(
+            model=replace(AE, latent_dim=32),
+            objective=Reconstruction(),
+            inputs=InputConfig(corrupt="gaussian"),
+        ),
+    ),
+    "ae-functional": Preset(
+        "AE (second form)",
+        RunConfig(
+            model=replace(
+                AE,
+                encoder=ConvolutionalEncoderOptions(batch_norm=True),
+                decoder=ConvolutionalDecoderOptions(
+                    filters=(64, 64, 64, 32),
+                    kernels=(3, 3, 3, 3, 3),
+                    strides=(1, 2, 2, 1, 1),
+                    batch_norm=True,
+                    order="norm-act",
+                    output_activation="tanh",
+                ),
+            ),
+            objective=Reconstruction(),
+        ),
+    ),
+    "burda": Preset(
+        "VAE of Burda et al.",
+        RunConfig(
+            model=ModelConfig(
+                latent_dim=50,
+                encoder=MlpEncoderOptions(),
+                decoder=MlpDecoderOptions(),
+                likelihood=BernoulliLikelihoodOptions(),
+            ),
+            inputs=InputConfig(binarise="dynamic"),
+        ),
+    ),
+}
+"""ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
+ae-functional: the article's second form. burda: the VAE with one stochastic layer of Burda et al.
+2016, section 5, on images that are black and white.
+"""
+
+RECIPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "plain": {},
+    "quick": {
+        "training": {
+            "epochs": 30,
+            "batch_size": 128,
+            "optimiser": "muon",
+            "learning_rate": 4e-3,
+            "schedule": "one-cycle",
+            "warm_up": 0.3,
+            "output_bias": "mean",
+            "rate_warm_up": 0.7,
+            "shift": 1.0,
+            "rotate": 10.0,
+            "augment_until": 0.8,
+        },
+    },
+    "article": {
+        "data": {"train_size": 2000, "valid_fraction": 0.0},
+        "training": {"epochs": 200, "batch_size": 32, "learning_rate": 5e-4},
+    },
+}
+"""What each recipe changes.
+
+quick: one cycle of Muon, 30 epochs, and small shifts and rotations where images are few: the
+fastest recipe we found (docs/log.md). plain: constant Adam, 30 epochs. article: the first 2,000
+images, 200 epochs, the last weights, as the article does.
+"""
+
+DEFAULT_RECIPE = "quick"
+
+
+def title_of(config: RunConfig) -> str:
+    """What a report calls a model."""
+    preset = PRESETS.get(config.preset)
+    return preset.title if preset else config.preset
+
+
+def preset_config(preset: str = "vae", recipe: str = DEFAULT_RECIPE) -> RunConfig:
+    """The configuration that a preset and a recipe name. Raises ConfigError for an unknown name."""
+    if preset not in PRESETS:
+        raise ConfigError(unknown_name("model", preset, PRESETS))
+    return apply_recipe(replace(PRESETS[preset].config, preset=preset), recipe)
+
+
+def apply_recipe(config: RunConfig, recipe: str) -> RunConfig:
+    """``config`` with what the recipe changes. Raises ConfigError for an unknown name."""
+    if recipe not in RECIPES:
+        raise ConfigError(unknown_name("recipe", recipe, RECIPES))
+    return resolve(config, [(f"recipe {recipe}", RECIPES[recipe])])

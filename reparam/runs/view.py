@@ -1,0 +1,113 @@
+"""RunView: a finished run with its model, and its held-out images with their latents."""
+
+from dataclasses import dataclass
+
+from reparam.data import ImageSet, RowReader, Split
+from reparam.errors import RunError
+from reparam.model import Autoencoder, Distribution, posteriors_of
+from reparam.runs.presets import title_of
+from reparam.runs.projection import (
+    Projection,
+    Scatter,
+    chosen_plane,
+    principal_plane,
+    umap_scatter,
+)
+from reparam.runs.records import Epoch, Losses, Result
+from reparam.runs.run import Run
+from reparam.types import LabelArray, LatentArray, PixelArray
+
+MAX_POINTS = 10_000
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One trained run, seen through held-out images.
+
+    ``q`` is the posterior of each image, on the CPU; ``mu`` (N, d) its mean. ``split`` says where
+    the images are from.
+    """
+
+    title: str
+    run: Run
+    model: Autoencoder
+    split: Split
+    images: PixelArray
+    labels: LabelArray | None
+    class_names: tuple[str, ...]
+    q: Distribution
+    metrics: list[Epoch]
+    result: Result
+    plane: Projection
+    """The plane of the pictures: the latent plane itself, principal axes, or two chosen ones."""
+    scatter: Scatter | None = None
+    """Other places for the dots of the scatter plot, where they were asked for."""
+
+    @property
+    def mu(self) -> LatentArray:
+        return self.q.mean.numpy()
+
+    def dots(self) -> Scatter:
+        """Where the scatter plot shows the images, and what its axes are called."""
+        return self.scatter or self.on_plane()
+
+    def on_plane(self) -> Scatter:
+        """The held-out images on the plane of the pictures."""
+        return Scatter(self.plane.onto(self.mu), self.plane.labels)
+
+    @property
+    def is_variational(self) -> bool:
+        return self.model.is_variational
+
+    @property
+    def latent_dim(self) -> int:
+        return self.model.latent_dim
+
+    @property
+    def losses(self) -> Losses:
+        """The finished run's losses on ``split``, by name and unit."""
+        return self.result.splits.get(self.split, {})
+
+
+def look_at(
+    run: Run,
+    images: ImageSet,
+    axes: tuple[int, int] | None = None,
+    projection: str = "plane",
+    points: int = MAX_POINTS,
+    device: str = "cpu",
+) -> RunView:
+    """Encodes the held-out images (at most ``points``) of ``images`` with the run's best weights.
+
+    ``axes``: the two latent dimensions of the pictures' plane, from 1; by default the principal
+    axes where there are more than two. The model is on ``device``. Raises RunError when the run is
+    unfinished or has no usable weights, ConfigError for axes that it does not have.
+    """
+    result = run.finished("its pictures are of a finished run")
+    metrics = run.metrics()
+    if len(metrics) < result.epochs:
+        raise RunError(
+            f"{run.metrics_file}: must have {result.epochs} lines, as many as epochs were trained, "
+            f"got {len(metrics)}: it was cut short. Fix: restore it, or train the run again"
+        )
+    model = run.load_model(device=device)
+    split = images.held_out()
+    chosen = images.splits[split][:points]
+    labels = None if images.labels is None else images.labels[chosen]
+    pixels = RowReader(images.images).take(chosen)
+    q = posteriors_of(model, pixels, labels)
+    mu = q.mean.numpy()
+    return RunView(
+        title=title_of(run.config),
+        run=run,
+        model=model,
+        split=split,
+        images=pixels,
+        labels=labels,
+        class_names=images.class_names,
+        q=q,
+        metrics=metrics,
+        result=result,
+        scatter=umap_scatter(mu) if projection == "umap" else None,
+        plane=chosen_plane(mu, axes) if axes else principal_plane(mu),
+    )

@@ -6,12 +6,14 @@ from reparam.data.config import DataConfig
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import as_labels
 from reparam.data.load import load_images, read_images
-from reparam.data.mapping import RowReader, in_parts
+from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
 from reparam.data.pictures import Progress
 from reparam.data.pixels import as_pixels
 from reparam.data.registry import NAMED_SOURCES
+from reparam.data.sheet import contact_sheet, to_picture
 
 __all__ = [
+    "MAPPED_FROM",
     "NAMED_SOURCES",
     "SPLITS",
     "Batch",
@@ -22,8 +24,10 @@ __all__ = [
     "Split",
     "as_labels",
     "as_pixels",
+    "contact_sheet",
     "image_set_from_arrays",
     "in_parts",
     "load_images",
     "read_images",
+    "to_picture",
 ]

@@ -15,12 +15,13 @@ from reparam.objective.binarisation import binarise
 from reparam.objective.corruption import corrupt
 from reparam.objective.elbo import Elbo, free_bits
 from reparam.objective.inputs import InputConfig
-from reparam.objective.loss import DEAD, Loss, batches, mean_losses, terms_of_each
+from reparam.objective.loss import DEAD, FULL, Loss, batches, mean_losses, terms_of_each
 from reparam.objective.reconstruction import Reconstruction
 
 __all__ = [
     "DEAD",
     "Drawn",
+    "FULL",
     "Elbo",
     "InputConfig",
     "Loss",

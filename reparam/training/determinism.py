@@ -52,20 +52,16 @@ def deterministic_algorithms(wanted: bool) -> Iterator[None]:
             os.environ.pop(WORKSPACE, None)
 
 
-def what_held(asked: bool, device: str, processes: int) -> dict[str, bool | str]:
-    """For result.json: whether the same command gives the same numbers on this machine, and why.
+def what_held(asked: bool, device: str, processes: int) -> tuple[bool, str]:
+    """Whether the same command gives the same numbers on this machine, and why.
 
     ``device`` is cpu, cuda or mps; ``processes`` is how many trained together.
     """
     if processes > 1:
-        return _fact(False, f"{processes} processes trained together")
+        return False, f"{processes} processes trained together"
     if device == "cpu":
         threads = torch.get_num_threads()
-        return _fact(True, f"one process on a CPU, with {threads} thread{'s' * (threads > 1)}")
+        return True, f"one process on a CPU, with {threads} thread{'s' * (threads > 1)}"
     if asked:
-        return _fact(True, f"deterministic algorithms on {device}, as asked for")
-    return _fact(False, f"the fastest algorithms on {device}; --deterministic takes others")
-
-
-def _fact(held: bool, reason: str) -> dict[str, bool | str]:
-    return {"deterministic": held, "deterministic_reason": reason}
+        return True, f"deterministic algorithms on {device}, as requested"
+    return False, f"the fastest algorithms on {device}; --deterministic takes others"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from reparam.errors import ConfigError
-from reparam.model.native import unavailable_because
-from reparam.training.config import TrainingConfig
+from reparam.model import unavailable_because
+from reparam.runs import TrainingConfig
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from reparam.model import Autoencoder
-from reparam.objective import LossUnit
+from reparam.model import Autoencoder, LossUnit
+from reparam.runs import Epoch
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,12 @@ class StepDone:
 class EpochDone:
     """After an epoch's validation and checkpoint; ``metrics`` is its line in metrics.jsonl."""
 
-    metrics: Mapping[str, Any]
+    metrics: Epoch
 
 
 @dataclass(frozen=True)
 class Warned:
-    """Something looks wrong, once in a run: ``kind`` is its name, ``str`` a line with the mend.
+    """Something looks wrong, once in a run: ``kind`` is its name, ``str`` a line with the fix.
 
     ``epoch`` counts from 1; 0 is before training.
     """
@@ -66,9 +65,9 @@ class Warned:
 
 @dataclass(frozen=True)
 class BackedOff:
-    """The run went back because a loss was no number, and goes on with a lower learning rate.
+    """The run went back because of a NaN or infinite loss, and continues with a lower rate.
 
-    ``epoch`` and ``batch`` are where it goes on (as ``first_epoch`` and ``first_batch``),
+    ``epoch`` and ``batch`` are where it continues (as ``first_epoch`` and ``first_batch``),
     ``backoffs`` counts from 1, ``rate_factor`` is what multiplies the learning rate from here on.
     """
 

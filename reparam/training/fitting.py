@@ -7,18 +7,16 @@ import torch
 
 from reparam.data import ImageSet
 from reparam.model import (
-    AnyFittedPrior,
     Autoencoder,
-    FittedPrior,
+    Fittable,
     Prior,
+    Progress,
     StandardNormal,
-    Told,
-    from_bytes,
-    in_batches,
-    unfitted_prior,
+    fittable_prior,
+    posteriors_of,
 )
-from reparam.training.run import Run
-from reparam.types import IndexArray, Latents, PixelArray
+from reparam.runs import Run
+from reparam.types import IndexArray, LabelArray, Latents, PixelArray
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class LatentFit:
 class PriorFit:
     """A prior fitted to ``fitted_to`` latents, beside the fixed and own priors, held out."""
 
-    prior: AnyFittedPrior
+    prior: Prior
     fitted_to: int
     split: str
     """The images whose latents ``before`` and ``after`` are about; train where none is held out."""
@@ -49,13 +47,15 @@ class PriorFit:
 
 
 def aggregate_latents(
-    model: Autoencoder, images: PixelArray, seed: int = 0, index: IndexArray | None = None
+    model: Autoencoder,
+    images: PixelArray,
+    seed: int = 0,
+    index: IndexArray | None = None,
+    labels: LabelArray | None = None,
 ) -> Latents:
     """One z ~ q(z|x) for each image (an AE's point): draws from the aggregate posterior, (N, d)."""
-    generator = torch.Generator(next(model.parameters()).device).manual_seed(seed)
-    return in_batches(
-        model, images, lambda b: model.posterior(from_bytes(b)).rsample(generator), index
-    )
+    q = posteriors_of(model, images, labels, index)
+    return q.rsample(torch.Generator().manual_seed(seed))
 
 
 def latent_fit(prior: Prior, z: Latents) -> LatentFit:
@@ -66,17 +66,18 @@ def latent_fit(prior: Prior, z: Latents) -> LatentFit:
     finite = each[each.isfinite()]
     error = finite.std().item() / len(finite) ** 0.5 if len(finite) > 1 else np.nan
     outside = 1 - len(finite) / len(each)
-    return LatentFit(prior.description, mean, error, mean / z.shape[1], outside)
+    return LatentFit(prior.describe(), mean, error, mean / z.shape[1], outside)
 
 
 def fit_prior(
     model: Autoencoder,
     images: PixelArray,
-    kind: FittedPrior,
+    kind: str,
     seed: int = 0,
     index: IndexArray | None = None,
-    told: Told | None = None,
-) -> AnyFittedPrior:
+    labels: LabelArray | None = None,
+    progress: Progress | None = None,
+) -> Prior:
     """A prior for ``model``, fitted to one z ~ q(z|x) of each image (Ghosh et al. 2020, section 4).
 
     ``index``: to these of the images only. The model is left as it was, and so is torch's global
@@ -84,29 +85,36 @@ def fit_prior(
     that is not fitted.
     """
     with torch.random.fork_rng(devices=[]):
-        prior = unfitted_prior(kind, {"latent_dim": model.latent_dim})
-    if told is not None:
-        told(f"encoding {len(images) if index is None else len(index)} images")
-    prior.fit(aggregate_latents(model, images, seed, index), seed, told)
+        prior = fittable_prior(kind, model.latent)
+    assert isinstance(prior, Fittable)
+    if progress is not None:
+        progress(f"encoding {len(images) if index is None else len(index)} images")
+    prior.fit(aggregate_latents(model, images, seed, index, labels), seed, progress)
     return prior
 
 
 def fit_run_prior(
-    run: Run, images: ImageSet, kind: FittedPrior, seed: int = 0, told: Told | None = None
+    run: Run,
+    images: ImageSet,
+    kind: str,
+    seed: int = 0,
+    progress: Progress | None = None,
+    device: str = "cpu",
 ) -> PriorFit:
     """Fits a prior to the run's training images, judges it on held-out ones, and keeps it.
 
-    Raises RunError for an unfinished run, and what `fit_prior` raises.
+    Images are encoded on ``device``. Raises RunError for an unfinished run, and what `fit_prior`
+    raises.
     """
-    run.check_finished("a prior is fitted to a finished run")
-    model = run.load_model(own_prior=True)
-    train = images.splits["train"]
-    prior = fit_prior(model, images.images, kind, seed, train, told)
+    run.finished("a prior is fitted to a finished run")
+    model = run.load_model(own_prior=True, device=device)
+    train, pixels, labels = images.splits["train"], images.images, images.labels
+    prior = fit_prior(model, pixels, kind, seed, train, labels, progress)
     split = images.held_out()
-    z = aggregate_latents(model, images.images, seed, images.splits[split])
+    z = aggregate_latents(model, pixels, seed, images.splits[split], labels)
+    own = model.prior.cpu()
     normal = StandardNormal(model.latent_dim)
-    others = [normal] if model.prior.kind == normal.kind else [normal, model.prior]
-    before = tuple(latent_fit(other, z) for other in others)
+    before = tuple(latent_fit(o, z) for o in ([own] if own.is_standard_normal else [normal, own]))
     after = latent_fit(prior, z)
     run.save_prior(prior, seed=seed, images=len(train), split=split, held_out=asdict(after))
     return PriorFit(prior, len(train), split, len(z), before, after)

@@ -6,12 +6,11 @@ from io import BytesIO
 import numpy as np
 import torch
 
-from reparam.data.sheet import to_picture
+from reparam.data import to_picture
 from reparam.errors import ConfigError
 from reparam.model import to_bytes
+from reparam.runs import Run, write_atomically
 from reparam.training.events import Ended, EpochDone, Event, Listener, StepDone
-from reparam.training.files import write_atomically
-from reparam.training.run import Run
 
 
 def sample_writer(run: Run, every: int, seed: int) -> Listener:
@@ -29,7 +28,7 @@ def sample_writer(run: Run, every: int, seed: int) -> Listener:
         z = torch.randn(1, model.latent_dim, generator=generator)
         model.eval()
         with torch.no_grad():
-            decoded = model.decode(z.to(next(model.parameters()).device))
+            decoded = model.decode(z.to(model.device))
         model.train()
         name = f"epoch_{event.epoch:04d}_batch_{event.batch:05d}.png"
         png = BytesIO()
@@ -62,9 +61,9 @@ def tensorboard_writer(run: Run) -> Listener:
 
     def listen(event: Event) -> None:
         if isinstance(event, EpochDone):
-            for name, value in event.metrics.items():
+            for name, value in event.metrics.to_mapping().items():
                 if name not in ("epoch", "warnings"):
-                    writer.add_scalar(name, value, event.metrics["epoch"])
+                    writer.add_scalar(name, value, event.metrics.epoch)
         elif isinstance(event, Ended):
             writer.close()
 

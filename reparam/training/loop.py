@@ -4,33 +4,35 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from dataclasses import replace
 
 from reparam.data import ImageSet
 from reparam.errors import DiscFullError, NotFiniteError
 from reparam.model import Autoencoder
-from reparam.objective import units_of
+from reparam.objective import mean_losses
+from reparam.runs import (
+    Epoch,
+    Run,
+    RunConfig,
+    add_metrics,
+    keep_metrics,
+    remove_leftovers,
+    writing,
+)
 from reparam.training.backoff import back_off
-from reparam.training.concerns import add_warnings, before_training
-from reparam.training.config import RunConfig
 from reparam.training.determinism import deterministic_algorithms
 from reparam.training.device import choose_kernels
-from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone, Warned
+from reparam.training.diagnostics import before_training, new_warnings, warned
+from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.feed import open_feed
-from reparam.training.files import remove_leftovers
-from reparam.training.finite import FiniteWatch
-from reparam.training.gradients import Phase, phase_at
 from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
-from reparam.training.lock import writing
 from reparam.training.memory import kept_memory
-from reparam.training.metrics import add_metrics, keep_metrics
 from reparam.training.optimiser import learning_rate_at
 from reparam.training.result import write_result
-from reparam.training.run import Run
-from reparam.training.start import gradients_of, new_state, spread_of
+from reparam.training.start import gradients_of, new_state, pixel_variance_of
 from reparam.training.state import epoch_order
+from reparam.training.step import Plan
 from reparam.training.team import Team, assemble_one, lost, lost_error
-from reparam.training.validation import mean_losses
 
 
 def train(
@@ -40,14 +42,13 @@ def train(
 
     ``team``: the processes that train together, where there are several; all of them call this.
     Returns the best model with the prior that it was trained with, in evaluation mode on the CPU.
-    Raises Interrupted after Ctrl-C, when
-    the checkpoint is written, NotFiniteError when a loss is no longer a number, RunError when
+    Raises Interrupted after Ctrl-C, when the checkpoint is written, NotFiniteError when a loss is NaN or infinite, RunError when
     another process writes the run, LostError when one of the team is gone, and DiscFullError, with
     the last checkpoint as it was.
     """
     if team is None:
-        team = assemble_one(run.config().training)
-    wanted = run.config().training.deterministic
+        team = assemble_one(run.config.training)
+    wanted = run.config.training.deterministic
     try:
         with (
             writing(run.path) if team.leads else nullcontext(),
@@ -61,7 +62,7 @@ def train(
         if team.size > 1 and isinstance(error, RuntimeError) and lost(error):
             raise lost_error(team) from error
         if isinstance(error, DiscFullError):
-            raise DiscFullError(f"{error}, then {run.way_on()}") from error
+            raise DiscFullError(f"{error}, then {run.resume_hint()}") from error
         raise
 
 
@@ -73,24 +74,25 @@ class _Training:
     ) -> None:
         self.run, self.images, self.team = run, images, team
         self.listeners = listeners if team.leads else ()
-        self.config: RunConfig = run.config()
+        self.config: RunConfig = run.config
         self.fabric, self.precision = team.fabric, team.precision
         device = self.fabric.device
         self.kernels = choose_kernels(self.config.training, device.type, self.precision)
-        self.feed = open_feed(images.images, images.splits["train"], device)
+        self.feed = open_feed(images, images.splits["train"], device)
         self.train_count = len(images.splits["train"])
         self.steps_per_epoch = math.ceil(self.train_count / self.config.training.global_batch)
-        self.spread = spread_of(images)
-        self.state = new_state(self.config, images, self.feed, device, self.kernels, self.spread)
-        self.watch = FiniteWatch(self.state.sums)
-        self.gradients = gradients_of(self.state, self.config, images, team, self.watch)
+        self.pixel_variance = pixel_variance_of(images)
+        self.state = new_state(
+            self.config, images, self.feed, device, self.kernels, self.pixel_variance
+        )
+        self.gradients = gradients_of(self.state, self.config, images, team)
         # On a GPU a look at the losses waits for it: there only at the end of an epoch. Processes
         # that train together must find out together: likewise.
         self.looks_each_step = device.type == "cpu" and team.size == 1
         self.own_images = 0
         """Images in ``state.sums``, which the team adds up at the epoch's end."""
-        self.lines: list[dict[str, Any]] = []
-        """The finished epochs' metrics, in the first process."""
+        self.epochs: list[Epoch] = []
+        """The finished epochs, in the first process."""
 
     def emit(self, event: Event) -> None:
         for listener in self.listeners:
@@ -103,7 +105,7 @@ class _Training:
         if self.team.leads:
             remove_leftovers(self.run.path)
             keep_metrics(self.run.metrics_file, state.position.epoch)
-            self.lines = self.run.metrics()
+            self.epochs = self.run.metrics()
             if state.position.epoch < epochs and not state.position.finished:
                 self.run.forget_result()
             if self.config.training.on_nan == "backoff" and not self.run.checkpoint.exists():
@@ -118,7 +120,7 @@ class _Training:
                 except NotFiniteError as error:
                     self.go_back(error)
         if self.team.leads:
-            write_result(self.run, self.images, state.position, self.team, self.kernels)
+            write_result(self.run, self.images, state, self.team, self.kernels)
         self.team.wait()
         return self.run.load_model(own_prior=True)
 
@@ -128,7 +130,7 @@ class _Training:
             self.own_images = self.state.position.images
         else:
             self.own_images = 0
-            self.state.sums.zero_()
+            self.state.sums.zero()
 
     def go_back(self, error: NotFiniteError) -> None:
         """To the last checkpoint, all processes alike, or to the end of the run."""
@@ -141,7 +143,7 @@ class _Training:
 
     @contextmanager
     def _session(self) -> Iterator[None]:
-        position, units = self.state.position, units_of(self.state.model)
+        position = self.state.position
         self.emit(
             Started(
                 epochs=self.config.training.epochs,
@@ -153,12 +155,12 @@ class _Training:
                 precision=self.precision,
                 kernels=self.kernels,
                 seconds=position.seconds,
-                losses="nats" if self.config.objective.sought else units.shown_in,
+                losses=self.state.model.likelihood.loss_unit,
             )
         )
         if not position.epoch and not position.batch:
-            for kind, message in before_training(self.config).items():
-                self.emit(Warned(0, kind, message))
+            for warning in warned(0, before_training(self.config)):
+                self.emit(warning)
         try:
             yield
         finally:
@@ -169,17 +171,17 @@ class _Training:
         planned = learning_rate_at(self.config.training, step, self.steps_per_epoch)
         return planned * self.state.position.rate_factor
 
-    def phase(self, step: int) -> Phase:
-        """What the objective is like at step number ``step`` (from 0)."""
+    def plan(self, step: int) -> Plan:
+        """What step number ``step`` (from 0) is like."""
         training = self.config.training
-        return phase_at(training, step / (training.epochs * self.steps_per_epoch))
+        return Plan.at(training, step / (training.epochs * self.steps_per_epoch))
 
     def check_losses(self) -> None:
-        """Raises NotFiniteError when a loss of the epoch so far is no number."""
+        """Raises NotFiniteError when a loss of the epoch so far is NaN or infinite."""
         position = self.state.position
         number = position.epoch * self.steps_per_epoch + position.batch
-        self.team.least(self.watch.good)
-        self.watch.check(position.epoch + 1, position.batch, self.learning_rate(number - 1))
+        self.team.least(self.state.sums.good)
+        self.state.sums.check(position.epoch + 1, position.batch, self.learning_rate(number - 1))
 
     def train_epoch(self, wish: StopWish) -> None:
         """The batches of one epoch that are not done yet."""
@@ -189,12 +191,12 @@ class _Training:
         left = order.split(config.global_batch)[position.batch :]
         parts = [self.team.part(indices) for indices in left]
         state.model.train()
-        self.watch.begin(position.batch)
+        state.sums.begin(position.batch)
         began, spent = time.perf_counter(), position.seconds
-        for indices, pixels in zip(left, self.feed.batches(parts), strict=True):
+        for indices, batch in zip(left, self.feed.batches(parts), strict=True):
             number = position.epoch * self.steps_per_epoch + position.batch
             state.optimiser.set_step(number, self.learning_rate(number))
-            self.gradients(pixels, len(indices), self.phase(number))
+            self.gradients(batch, len(indices), self.plan(number))
             state.optimiser.step()
             self.own_images += self.team.count(len(indices))
             position.batch += 1
@@ -212,7 +214,7 @@ class _Training:
                 )
             )
             if self.team.any_asks(wish.asked, number):
-                self.team.add_up(state.sums)
+                self.team.add_up(state.sums.values)
                 self.check_losses()
                 if self.team.leads:
                     state.save(self.run)
@@ -220,62 +222,70 @@ class _Training:
                 raise Interrupted
 
     def losses_so_far(self) -> dict[str, float]:
-        units = units_of(self.state.model)
-        return units.losses(*self.state.losses(self.own_images))
+        means = self.state.sums.means(self.own_images)
+        return self.state.model.likelihood.losses(means)
 
     def close_epoch(self) -> None:
         """Validation, best weights, the epoch's line, checkpoint."""
         state, position = self.state, self.state.position
-        self.team.add_up(state.sums)
+        self.team.add_up(state.sums.values)
         self.own_images = position.images
         self.check_losses()
         state.check()  # before anything is written
-        metrics = self.epoch_metrics() if self.team.leads else {"train_loss_nats": 0.0}
-        compares = self.config.objective.compares and bool(len(self.images.splits["valid"]))
-        loss = self.team.agree(metrics.get("valid_loss_nats", metrics["train_loss_nats"]))
+        metrics = self.epoch_metrics() if self.team.leads else None
+        comparable = self.config.model.likelihood.losses_comparable
+        comparable = comparable and bool(len(self.images.splits["valid"]))
+        loss = self.team.agree(metrics.held_out["loss_nats"] if metrics else 0.0)
         if not math.isfinite(loss):
             raise NotFiniteError(
                 f"the validation loss is {loss} after epoch {position.epoch + 1}; likely: a "
                 "learning rate that is too high"
             )
         position.epoch, position.batch, position.images = position.epoch + 1, 0, 0
-        state.sums.zero_()
+        state.sums.zero()
         self.own_images = 0
-        if loss < position.best_loss or not compares:  # then the last weights count
+        if loss < position.best_loss or not comparable:  # then the last weights count
             position.best_loss, position.best_epoch = loss, position.epoch
             if self.team.leads:
                 self.run.save_model(state.model, epoch=position.epoch)
         patience = self.config.training.early_stop
         if patience is not None and position.epoch - position.best_epoch >= patience:
             position.finished = True
-        if self.team.leads:
-            warned = add_warnings(self.lines, metrics, self.config, self.spread)
-            add_metrics(self.run.metrics_file, metrics)
-            state.save(self.run)
-            self.lines.append(metrics)
-            self.emit(EpochDone(metrics))
-            for warning in warned:
-                self.emit(warning)
+        if metrics is not None:
+            self.record(metrics)
 
-    def epoch_metrics(self) -> dict[str, Any]:
+    def record(self, metrics: Epoch) -> None:
+        """A finished epoch's line, the checkpoint, and what the listeners hear of both."""
+        config = self.config
+        found = new_warnings(
+            self.epochs, metrics, config, self.pixel_variance, self.state.model.latent_dim
+        )
+        early = {} if self.epochs else before_training(config)  # said when training began
+        metrics = replace(metrics, warnings=early | found)
+        add_metrics(self.run.metrics_file, metrics)
+        self.state.save(self.run)
+        self.epochs.append(metrics)
+        self.emit(EpochDone(metrics))
+        for warning in warned(metrics.epoch, found):
+            self.emit(warning)
+
+    def epoch_metrics(self) -> Epoch:
         state, position = self.state, self.state.position
         number = (position.epoch + 1) * self.steps_per_epoch
-        metrics: dict[str, Any] = {
-            "epoch": position.epoch + 1,
-            "step": number,
-            "learning_rate": self.learning_rate(number - 1),
-            "backoffs": position.backoffs,
-            "seconds": position.seconds,
-            **units_of(state.model).units(),
-        }
-        metrics |= {f"train_{name}": value for name, value in self.losses_so_far().items()}
-        if len(self.images.splits["valid"]):
-            losses = mean_losses(
-                state.model,
-                self.images.images,
-                self.config.objective,
-                self.config.seed,
-                self.images.splits["valid"],
+        weight = state.model.likelihood.weight
+        held_out = self.images.splits["valid"]
+        valid = {}
+        if len(held_out):
+            valid = mean_losses(
+                state.loss, self.images.images, self.images.labels, held_out, self.config.seed
             )
-            metrics |= {f"valid_{name}": value for name, value in losses.items()}
-        return metrics
+        return Epoch(
+            epoch=position.epoch + 1,
+            step=number,
+            learning_rate=self.learning_rate(number - 1),
+            backoffs=position.backoffs,
+            seconds=position.seconds,
+            weight=weight.units() if weight else {},
+            train=self.losses_so_far(),
+            valid=valid,
+        )

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
 from torch.optim import Adam, Optimizer
 
 from reparam.model import hidden_weights
-from reparam.training.config import OptimiserName, TrainingConfig
+from reparam.runs import TrainingConfig
 from reparam.training.muon import Muon
 
 KERAS_EPSILON = 1e-7
@@ -73,7 +74,7 @@ def _parameters(part: Optimizer) -> list[nn.Parameter]:
 
 
 def build_optimiser(
-    model: nn.Module, learning_rate: float, name: OptimiserName = "adam"
+    model: nn.Module, learning_rate: float, name: Literal["adam", "muon"] = "adam"
 ) -> Optimiser:
     """Adam with Keras' constants; for muon the weights between channels go to Muon instead."""
     muons = hidden_weights(model) if name == "muon" else []

@@ -4,22 +4,20 @@ import numpy as np
 import torch
 
 from reparam.data import ImageSet, RowReader
-from reparam.model import from_bytes, use_native
-from reparam.training.config import RunConfig
+from reparam.model import build_autoencoder, use_native
+from reparam.objective import Loss
+from reparam.runs import RunConfig
 from reparam.training.feed import Feed
-from reparam.training.finite import FiniteWatch
-from reparam.training.gradients import Gradients, Objective, ReplayedGradients, cuda_graph
 from reparam.training.optimiser import build_optimiser
-from reparam.training.run import build_model
 from reparam.training.state import State
+from reparam.training.step import Gradients, ReplayedGradients, cuda_graph
+from reparam.training.sums import Sums
 from reparam.training.team import Team
-from reparam.training.weighing import Weighing
 
 MEAN_OF = 10_000
 """Images that the mean is taken from: more do not change it."""
 
-
-SPREAD_OF = 2_000
+VARIANCE_OF = 2_000
 """Images that the variance around their mean is taken from."""
 
 
@@ -29,45 +27,43 @@ def new_state(
     feed: Feed,
     device: torch.device,
     kernels: str,
-    spread: float,
+    pixel_variance: float,
 ) -> State:
     """Fresh weights and random streams: a function of the seed and the configuration.
 
-    ``spread``: the images' variance around their mean image, where a sought σ² begins.
+    ``pixel_variance``: of the images around their mean image, where a searched σ² begins.
     """
     torch.manual_seed(config.seed)
     training = config.training
-    model = build_model(config, images.image_shape)
+    model = build_autoencoder(config.model, images.image_shape)
     if kernels == "native":
         use_native(model)
     if training.output_bias == "mean":
-        model.begin_at(_mean_image(feed, len(images.splits["train"])))
+        model.init_output_bias(_mean_image(feed, len(images.splits["train"])))
+    loss = Loss(model, config.objective, config.terms, config.inputs)
     # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
-    model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    sums_type = torch.float32 if device.type == "mps" else torch.float64
-    weighing = Weighing(config.objective, model)
-    weighing.begin_at(spread)
+    loss.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.likelihood.init_scale(pixel_variance)
     return State(
-        model=model,
-        weighing=weighing,
-        optimiser=build_optimiser(model, training.learning_rate, training.optimiser),
+        loss=loss,
+        optimiser=build_optimiser(loss, training.learning_rate, training.optimiser),
         noise=torch.Generator(device).manual_seed(config.seed),
-        sums=torch.zeros(2, dtype=sums_type, device=device),
+        sums=Sums(device),
     )
 
 
 def _mean_image(feed: Feed, count: int) -> torch.Tensor:
     """The training images' mean (C, H, W), from about MEAN_OF of them."""
-    batch = feed.batch(torch.arange(0, count, max(1, count // MEAN_OF)))
-    return from_bytes(batch).mean(0).cpu()
+    some = feed.batch(torch.arange(0, count, max(1, count // MEAN_OF)))
+    return some.batch().images.mean(0).cpu()
 
 
-def spread_of(images: ImageSet) -> float:
+def pixel_variance_of(images: ImageSet) -> float:
     """The training images' variance around their mean image, a pixel and channel, from about
-    SPREAD_OF of them: the mean squared error of a decoder that knows only the mean.
+    VARIANCE_OF of them: the mean squared error of a decoder that knows only the mean.
     """
     index = images.splits["train"]
-    chosen = index[:: max(1, len(index) // SPREAD_OF)]
+    chosen = index[:: max(1, len(index) // VARIANCE_OF)]
     reader = RowReader(images.images)
     total, squares = np.zeros(images.image_shape), 0.0
     for start in range(0, len(chosen), 100):
@@ -79,14 +75,13 @@ def spread_of(images: ImageSet) -> float:
 
 
 def gradients_of(
-    state: State, config: RunConfig, images: ImageSet, team: Team, watch: FiniteWatch
+    state: State, config: RunConfig, images: ImageSet, team: Team
 ) -> Gradients | ReplayedGradients:
     """What computes a step's gradients: replayed from a recording on a GPU."""
     training = config.training
     few = len(images.splits["train"]) < training.augment_below
     shift, rotate = (training.shift, training.rotate) if few else (0.0, 0.0)
-    objective = Objective(state.model, config.objective, shift=shift, rotate=rotate)
-    gradients = Gradients(objective, team, state, watch)
+    gradients = Gradients(state, team, shift=shift, rotate=rotate)
     if team.fabric.device.type == "cuda" and team.size == 1:  # DDP's hooks are not for recording
         return ReplayedGradients(gradients, training.global_batch, cuda_graph)
     return gradients

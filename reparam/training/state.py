@@ -8,12 +8,19 @@ import torch
 
 from reparam.errors import RunError
 from reparam.model import Autoencoder
-from reparam.training.finite import check_weights
-from reparam.training.identity import check_same_run, identity
+from reparam.objective import Loss
+from reparam.runs import (
+    Run,
+    Tensors,
+    check_same_run,
+    identity,
+    load_tensors,
+    load_weights,
+    migrate_checkpoint,
+    save_tensors,
+)
 from reparam.training.optimiser import Optimiser
-from reparam.training.run import Run, load_weights
-from reparam.training.weighing import Weighing
-from reparam.training.weights import load_tensors, save_tensors
+from reparam.training.sums import Sums, check_weights
 
 
 def epoch_order(seed: int, epoch: int, n: int) -> torch.Tensor:
@@ -24,7 +31,7 @@ def epoch_order(seed: int, epoch: int, n: int) -> torch.Tensor:
 
 @dataclass
 class Position:
-    """Where a run stands."""
+    """How far a run is."""
 
     epoch: int = 0
     """Finished epochs."""
@@ -39,7 +46,7 @@ class Position:
     finished: bool = False
     """Early stopping ended the run before its last epoch."""
     backoffs: int = 0
-    """How often the run went back to a checkpoint because a loss was no number."""
+    """How often the run went back to a checkpoint because of a NaN or infinite loss."""
     rate_factor: float = 1.0
     """What that multiplies the learning rate by."""
 
@@ -48,77 +55,93 @@ class Position:
 class State:
     """Model, optimiser, random streams and position: what a checkpoint holds."""
 
-    model: Autoencoder
+    loss: Loss
+    """The model, and the extra terms that may have parameters too."""
     optimiser: Optimiser
     noise: torch.Generator
     """The stream of latent noise and corruption."""
-    sums: torch.Tensor
-    """The distortion without σ² (half of the squared error where the likelihood is normal) and the
-    rate, summed over the images of the epoch under way (2,)."""
-    weighing: Weighing
-    """How the weight moves."""
+    sums: Sums
+    """Of the epoch under way."""
     position: Position = field(default_factory=Position)
+
+    @property
+    def model(self) -> Autoencoder:
+        return self.loss.model
 
     def save(self, run: Run) -> None:
         """Writes the checkpoint: whole, or not at all.
 
-        Raises NotFiniteError, and writes nothing, when a weight is no number.
+        Raises NotFiniteError, and writes nothing, when a weight is not finite.
         """
         self.check()
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"terms.{k}": v for k, v in self.loss.terms.state_dict().items()}
         tensors |= {f"optimiser.{k}": v for k, v in self.optimiser.tensors().items()}
         tensors |= {f"random.{k}": v for k, v in self._random_states().items()}
-        tensors["sums"] = self.sums
-        tensors["weighing"] = self.weighing.average
-        position = {**vars(self.position), "device": self.sums.device.type, "of": identity(run)}
-        save_tensors(run.checkpoint, tensors, "checkpoint", position)
+        tensors["sums"] = self.sums.values
+        state = {
+            **vars(self.position),
+            "device": self.device.type,
+            "terms": list(self.sums.names),
+            "of": identity(run),
+        }
+        save_tensors(run.checkpoint, tensors, "checkpoint", state)
+
+    @property
+    def device(self) -> torch.device:
+        return self.sums.values.device
 
     def check(self) -> None:
-        """Raises NotFiniteError when a weight, or what the optimiser knows of it, is no number."""
+        """Raises NotFiniteError when a weight, or what the optimiser knows of it, is not finite."""
         # A prior that is fitted after training has no numbers yet.
-        later = {f"prior.{name}" for name, _ in self.model.prior.named_buffers()}
-        model = {k: v for k, v in self.model.state_dict().items() if k not in later}
+        later = {f"model.prior.{name}" for name, _ in self.model.prior.named_buffers()}
+        weights = {
+            name.removeprefix("model."): tensor
+            for name, tensor in self.loss.state_dict().items()
+            if name not in later
+        }
         optimiser = {f"the optimiser's {k}": v for k, v in self.optimiser.tensors().items()}
-        check_weights(model | optimiser, self.position.epoch + 1)
+        check_weights(weights | optimiser, self.position.epoch + 1)
 
     def restore(self, run: Run) -> None:
         """Goes back to the checkpoint. Raises RunError when it is damaged or another run's.
 
         On another kind of device than before the random streams start anew, with a warning.
         """
-        tensors, position = load_tensors(run.checkpoint, "checkpoint")
-        check_same_run(run, position.pop("of", {}))
-        groups: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimiser": {}, "random": {}}
+        saved = load_tensors(run.checkpoint, "checkpoint")
+        tensors, state = migrate_checkpoint(saved.tensors, saved.state, saved.format)
+        check_same_run(run, state.pop("of", {}))
+        groups: dict[str, Tensors] = {"model": {}, "terms": {}, "optimiser": {}, "random": {}}
         for name, tensor in tensors.items():
             group, _, key = name.partition(".")
             if group in groups:
                 groups[group][key] = tensor
         load_weights(self.model, groups["model"], run.checkpoint)
         try:
+            self.loss.terms.load_state_dict(groups["terms"])
             self.optimiser.restore(groups["optimiser"])
-            self.sums.copy_(tensors["sums"])
-            self.weighing.average.copy_(tensors["weighing"])
-            device = position.pop("device")
-            self.position = Position(**position)
-            if device == self.sums.device.type:
+            self.sums.restore(tuple(state.pop("terms")), tensors["sums"])
+            device = state.pop("device")
+            self.position = Position(**state)
+            if device == self.device.type:
                 self._restore_random(groups["random"])
             else:
                 warnings.warn(
-                    f"{run.path} was trained on {device} and goes on on "
-                    f"{self.sums.device.type}: its random streams start anew",
+                    f"{run.path} was trained on {device} and continues on {self.device.type}: its "
+                    "random streams start anew",
                     stacklevel=2,
                 )
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
             raise RunError(
-                f"{run.checkpoint}: its state does not fit this run ({error}); restore the file, "
-                "or train again"
+                f"{run.checkpoint}: its state does not fit this run ({error}). Fix: restore the "
+                "file, or train again"
             ) from error
 
     def _random_states(self) -> dict[str, torch.Tensor]:
         states = {"cpu": torch.get_rng_state(), "noise": self.noise.get_state()}
-        match self.sums.device.type:
+        match self.device.type:
             case "cuda":
-                states["device"] = torch.cuda.get_rng_state(self.sums.device)
+                states["device"] = torch.cuda.get_rng_state(self.device)
             case "mps":
                 states["device"] = torch.mps.get_rng_state()
         return states
@@ -126,13 +149,8 @@ class State:
     def _restore_random(self, states: dict[str, torch.Tensor]) -> None:
         torch.set_rng_state(states["cpu"])
         self.noise.set_state(states["noise"])
-        match self.sums.device.type:
+        match self.device.type:
             case "cuda":
-                torch.cuda.set_rng_state(states["device"], self.sums.device)
+                torch.cuda.set_rng_state(states["device"], self.device)
             case "mps":
                 torch.mps.set_rng_state(states["device"])
-
-    def losses(self, images: int) -> tuple[float, float]:
-        """Mean distortion, with σ² as it is now, and rate of the epoch so far."""
-        unscaled, rate = (self.sums.cpu().double() / max(images, 1)).tolist()
-        return unscaled / self.weighing.scale.item(), rate

@@ -21,8 +21,8 @@ import torch
 from torch import distributed
 
 from reparam.errors import ConfigError, LostError
-from reparam.model.noise import Noise, SharedNoise
-from reparam.training.config import TrainingConfig
+from reparam.model import Noise, SharedNoise
+from reparam.runs import TrainingConfig
 from reparam.training.device import make_fabric
 
 if TYPE_CHECKING:

@@ -129,6 +129,9 @@ class Likelihood(nn.Module, ABC):
 class LikelihoodOptions(Part):
     """Options of a likelihood."""
 
+    has_weight: ClassVar[bool] = False
+    """Whether the error can be weighed against the rate (--weight)."""
+
     logits: ClassVar[bool] = False
     """Whether it takes values of any size from the decoder, rather than pixels."""
 
@@ -139,6 +142,11 @@ class LikelihoodOptions(Part):
     def weighs_rate(self) -> bool:
         """Whether its options only make sense beside a rate."""
         return False
+
+    @property
+    def targets(self) -> dict[str, float]:
+        """Losses that training is to end at, by name."""
+        return {}
 
     @property
     def losses_comparable(self) -> bool:

@@ -160,6 +160,7 @@ class GaussianLikelihoodOptions(LikelihoodOptions):
     """Normal pixels of one variance: least squares."""
 
     exclusive: ClassVar[tuple[str, ...]] = WEIGHT_OPTIONS
+    has_weight: ClassVar[bool] = True
 
     weight: float | Literal["auto"] | None = None
     """Of the mean squared error against the KL term (the article's r_loss_factor), or auto: σ² is
@@ -210,6 +211,11 @@ class GaussianLikelihoodOptions(LikelihoodOptions):
     @property
     def weighs_rate(self) -> bool:
         return any(name != "weight" for name in self.given)
+
+    @property
+    def targets(self) -> dict[str, float]:
+        found = {"mse": self.target_mse, "rate_nats": self.target_rate}
+        return {name: target for name, target in found.items() if target is not None}
 
     @property
     def losses_comparable(self) -> bool:

@@ -77,6 +77,10 @@ class DecoderOptions(Part):
         ``logits``: the likelihood takes values of any size, not pixels.
         """
 
+    def diagnose(self) -> dict[str, str]:
+        """What looks wrong with these options, where the decoder gives pixels: kind → message."""
+        return {}
+
 
 encoders: Registry[EncoderOptions] = Registry("encoder", EncoderOptions)
 decoders: Registry[DecoderOptions] = Registry("decoder", DecoderOptions)

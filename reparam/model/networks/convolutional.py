@@ -37,6 +37,7 @@ from reparam.model.networks.layers import (
     SameConv2d,
     SameConvTranspose2d,
     before_activation,
+    diagnose_range,
     output_activation,
 )
 from reparam.types import Images, Labels, Latents
@@ -138,6 +139,9 @@ class ConvolutionalDecoderOptions(DecoderOptions):
         logits: bool,
     ) -> "ConvolutionalDecoder":
         return ConvolutionalDecoder(self, latent, image_shape, feature_shape, logits=logits)
+
+    def diagnose(self) -> dict[str, str]:
+        return diagnose_range(self.output_activation)
 
 
 def shrink(size: Size, stride: int) -> Size:

@@ -223,6 +223,20 @@ def before_activation(name: OutputActivation, pixel: torch.Tensor) -> torch.Tens
     return pixel
 
 
+_BEYOND_PIXELS = {"tanh": "from -1 to 1", "linear": "of any size"}
+
+
+def diagnose_range(name: OutputActivation) -> dict[str, str]:
+    """A warning where an activation gives values that no pixel has: kind → message."""
+    if name not in _BEYOND_PIXELS:
+        return {}
+    return {
+        "output_range": f"output_activation {name} gives values {_BEYOND_PIXELS[name]}, where "
+        "pixels lie in [0, 1]: what lies outside is cut off in pictures. Fix: --output-activation "
+        "sigmoid"
+    }
+
+
 def output_activation(name: OutputActivation, x: Maps) -> Maps:
     """Turns the last layer's values into pixels."""
     match name:

@@ -31,6 +31,7 @@ from reparam.model.networks.layers import (
     Dense,
     OutputActivation,
     before_activation,
+    diagnose_range,
     output_activation,
 )
 from reparam.types import Images, Labels, Latents
@@ -90,6 +91,9 @@ class MlpDecoderOptions(DecoderOptions):
         logits: bool,
     ) -> "MlpDecoder":
         return MlpDecoder(self, latent, image_shape, logits=logits)
+
+    def diagnose(self) -> dict[str, str]:
+        return diagnose_range(self.output_activation)
 
 
 class DenseBlock(nn.Module):

@@ -1,0 +1,138 @@
+"""What looks wrong with a run, and the fix: pure functions of its epochs' metrics."""
+
+from collections.abc import Mapping, Sequence
+
+from reparam.objective import DEAD
+from reparam.runs import Epoch, Losses, RunConfig
+from reparam.training.events import Warned
+
+Epochs = Sequence[Epoch]
+"""The finished epochs up to now, the newest last."""
+
+VANISHED = 0.1
+"""Nats an image below which a rate says that z tells nothing of the image."""
+
+AT_MEAN = 0.97
+"""Share of the images' variance around their mean image that such an error still is."""
+
+OVERFITTING_AFTER = 5
+"""Epochs since the best validation loss after which a run may have begun to overfit."""
+
+RISE = 0.05
+"""And the share of what the validation loss had fallen by that it has risen again."""
+
+MISSED = 0.1
+"""Share by which a target may be missed at the end."""
+
+
+def before_training(config: RunConfig) -> dict[str, str]:
+    """What the configuration alone shows: by kind, a line with the fix."""
+    model = config.model
+    return {} if model.likelihood.logits else model.decoder.diagnose()
+
+
+def after_epoch(
+    epochs: Epochs, config: RunConfig, pixel_variance: float, latent_dim: int
+) -> dict[str, str]:
+    """What the newest epoch shows: by kind, a line with the fix.
+
+    ``pixel_variance``: of the images around their mean image. In the first half of a run a model
+    may still learn what it lacks: only from there on is it judged.
+    """
+    newest = epochs[-1]
+    found: dict[str, str] = {}
+    if 2 * newest.epoch >= config.training.epochs:
+        if config.objective.has_rate:
+            found |= _collapse(newest.held_out, config, latent_dim)
+        if config.inputs.binarise == "none":  # else the error is to other images
+            found |= _at_mean(newest.held_out, pixel_variance)
+    if config.model.likelihood.losses_comparable:
+        found |= _overfitting(epochs)
+    if newest.epoch == config.training.epochs:
+        found |= _missed(newest.train, config)
+    return found
+
+
+def new_warnings(
+    before: Epochs, newest: Epoch, config: RunConfig, pixel_variance: float, latent_dim: int
+) -> dict[str, str]:
+    """What looks wrong for the first time in the run: kind → message.
+
+    ``before``: the epochs before the newest.
+    """
+    known = {kind for epoch in before for kind in epoch.warnings}
+    found = after_epoch([*before, newest], config, pixel_variance, latent_dim)
+    return {kind: message for kind, message in found.items() if kind not in known}
+
+
+def warned(epoch: int, messages: Mapping[str, str]) -> list[Warned]:
+    """As events; epoch 0 is before training."""
+    return [Warned(epoch, kind, message) for kind, message in messages.items()]
+
+
+def _more_rate(config: RunConfig) -> str:
+    """What can raise the rate of such a run: free bits need a rate that is a sum over dimensions,
+    and not every likelihood has a weight.
+    """
+    ways = ["a longer --rate-warm-up"]
+    if config.model.prior.has_independent_dimensions:
+        ways.insert(0, "--free-bits 0.1")
+    if config.model.likelihood.has_weight:
+        ways[:0] = ["a larger --weight", "--weight auto"]
+    return " or ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]
+
+
+def _collapse(losses: Losses, config: RunConfig, latent_dim: int) -> dict[str, str]:
+    fix = _more_rate(config)
+    rate, dead = losses["rate_nats"], losses.get("dead_units", 0)
+    if rate < VANISHED:
+        return {
+            "rate_vanished": f"the rate (KL) is {rate:.2g} nats an image: z tells nothing of the "
+            f"image (posterior collapse). Fix: {fix}"
+        }
+    if 2 * dead > latent_dim:
+        return {
+            "dead_units": f"{dead:g} of {latent_dim} latent dimensions carry less than {DEAD:g} "
+            f"nats each (posterior collapse). Fix: {fix}, or a smaller --latent-dim"
+        }
+    return {}
+
+
+def _at_mean(losses: Losses, pixel_variance: float) -> dict[str, str]:
+    mse = losses["mse"]
+    if not pixel_variance or mse < AT_MEAN * pixel_variance:
+        return {}
+    return {
+        "at_mean": f"the mean squared error is {mse:.4g}, and that of the mean image alone "
+        f"{pixel_variance:.4g}: every image is decoded to the mean. Fix: another --learning-rate, "
+        "more --epochs, or for a VAE a larger --weight"
+    }
+
+
+def _overfitting(epochs: Epochs) -> dict[str, str]:
+    newest = epochs[-1]
+    if not newest.valid:
+        return {}
+    losses = [epoch.valid["loss_nats"] for epoch in epochs]
+    best = losses.index(min(losses))
+    rise, fall = losses[-1] - losses[best], losses[0] - losses[best]
+    trained_on = newest.train["loss_nats"] < epochs[best].train["loss_nats"]
+    waited = len(losses) - 1 - best
+    if waited < OVERFITTING_AFTER or rise <= RISE * fall or not trained_on:
+        return {}
+    return {
+        "overfitting": f"the validation loss has risen since epoch {epochs[best].epoch}, by "
+        f"{rise:.4g} nats, while that of training falls (overfitting). Fix: --early-stop "
+        f"{OVERFITTING_AFTER}, fewer --epochs, or more images"
+    }
+
+
+def _missed(losses: Losses, config: RunConfig) -> dict[str, str]:
+    for name, target in config.model.likelihood.targets.items():
+        found = losses[name]
+        if abs(found - target) > MISSED * target:
+            return {
+                "target_missed": f"the target for {name} is {target:g}, and training ended at "
+                f"{found:.4g}. Fix: more --epochs, another --latent-dim, or a target nearer to it"
+            }
+    return {}

@@ -1,0 +1,224 @@
+"""One gradient step's losses and gradients, if need be replayed as a CUDA graph."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from reparam.data import Batch
+from reparam.model import Noise
+from reparam.objective import FULL, Loss, Losses, Phase, augmented
+from reparam.runs import TrainingConfig
+from reparam.training.feed import ByteBatch
+from reparam.training.state import State
+from reparam.training.sums import OBJECTIVE
+from reparam.training.team import Team
+
+
+class LossFunction(Protocol):
+    """A ``Loss``, or one that is wrapped for several processes or another precision."""
+
+    def __call__(self, batch: Batch, phase: Phase, noise: Noise) -> Losses: ...
+
+
+def gradient_step(
+    loss: LossFunction,
+    batch: Batch,
+    phase: Phase = FULL,
+    noise: Noise = None,
+    *,
+    mean: Callable[[torch.Tensor], torch.Tensor] = torch.mean,
+    backward: Callable[[torch.Tensor], object] = torch.Tensor.backward,
+) -> Losses:
+    """The losses of a batch, and the gradients of its mean objective in the parameters.
+
+        loss = reparam.Loss(model, reparam.Elbo())
+        for batch in batches:
+            optimiser.zero_grad()
+            reparam.gradient_step(loss, batch)
+            optimiser.step()
+
+    The training loop takes every step through it; ``mean`` and ``backward`` are for several
+    processes.
+    """
+    losses = loss(batch, phase, noise)
+    backward(mean(losses.objective))
+    return losses
+
+
+class _Wrapped(nn.Module):
+    """A loss as Fabric wraps modules: plain tensors in and out. Fabric copies dataclasses."""
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__()
+        self.loss = loss
+        self.phase = FULL
+        self.losses: Losses | None = None
+
+    def forward(
+        self, images: torch.Tensor, labels: torch.Tensor | None, index: torch.Tensor, noise: Noise
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        self.losses = self.loss(Batch(images, labels, index), self.phase, noise)
+        return self.losses.objective, self.losses.terms
+
+
+RATE_BEGINS = 0.02
+"""The rate's weight at the beginning of a warm-up (Bowman et al. 2016, section 3.1, begin at 0)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a step's phase is like, after a share of the run."""
+
+    rate_weight: float
+    """Of the rate in the objective; recorded losses have weight 1."""
+    augment: bool
+    """Whether images are shifted and rotated."""
+
+    @classmethod
+    def at(cls, config: TrainingConfig, done: float) -> "Plan":
+        """After a share ``done`` of the run."""
+        rate_weight = 1.0
+        if done < config.rate_warm_up:
+            rate_weight = RATE_BEGINS + (1 - RATE_BEGINS) * done / config.rate_warm_up
+        return cls(rate_weight, done < config.augment_until)
+
+
+class Gradients:
+    """The gradients of a batch, in the parameters; its losses, in the epoch's sums.
+
+    ``shift`` (pixels) and ``rotate`` (degrees) are of the augmentation, while a plan has one.
+    """
+
+    def __init__(self, state: State, team: Team, *, shift: float, rotate: float) -> None:
+        self.state, self.team = state, team
+        self.shift, self.rotate = shift, rotate
+        self.wrapped = _Wrapped(state.loss)
+        self.module = team.fabric.setup_module(self.wrapped, move_to_device=False)
+        self.rate_weight = torch.ones((), device=team.fabric.device)
+        self.augment = True
+
+    def enter(self, plan: Plan) -> None:
+        """From now on by this plan."""
+        self.rate_weight.fill_(plan.rate_weight)
+        self.augment = plan.augment
+
+    def __call__(self, part: ByteBatch, whole: int, plan: Plan) -> None:
+        """From this process' part of a batch of ``whole`` images."""
+        self.enter(plan)
+        self.state.optimiser.zero_grad()
+        self.compute(part, whole)
+
+    def compute(self, part: ByteBatch, whole: int) -> None:
+        """The same; the parameters must have no gradients yet."""
+        team, state = self.team, self.state
+        noise = team.noise(state.noise, whole)
+        batch = part.batch()
+        if self.augment:
+            batch = batch.with_images(augmented(batch.images, self.shift, self.rotate, noise))
+        phase = Phase(self.rate_weight, lambda values: team.mean_of_all(values, whole))
+        losses = gradient_step(
+            self._loss,
+            batch,
+            phase,
+            noise,
+            mean=lambda values: team.mean(values, whole),
+            backward=team.fabric.backward,
+        )
+        with torch.no_grad():
+            self._record({**losses.terms, OBJECTIVE: losses.objective}, whole)
+
+    def _loss(self, batch: Batch, phase: Phase, noise: Noise) -> Losses:
+        self.wrapped.phase = phase
+        objective, terms = self.module(batch.images, batch.labels, batch.index, noise)
+        losses = self.wrapped.losses
+        self.wrapped.losses = None  # it holds the step's graph
+        assert losses is not None
+        return Losses(objective, terms, losses.drawn, losses.rates)
+
+    def _record(self, terms: dict[str, torch.Tensor], whole: int) -> None:
+        own = {name: self.team.counted(values, whole) for name, values in terms.items()}
+        self.state.sums.add(own)
+        likelihood = self.state.model.likelihood
+        if likelihood.adapts:
+            likelihood.after_step(
+                {name: self.team.mean_of_all(values, whole) for name, values in terms.items()}
+            )
+
+
+WARM_UP = 3
+"""Steps taken the usual way before one is recorded: libraries choose their kernels then."""
+
+Record = Callable[[Callable[[], None], torch.Generator], Callable[[], None]]
+"""Records what a function does to tensors without doing it, and gives what does it again."""
+
+
+class ReplayedGradients:
+    """The same, recorded once and then replayed: a GPU gets one command a step, not hundreds.
+
+    A recording reads and writes the same memory each time, so a batch is first copied to where the
+    recording reads it. Batches of another size, at the end of an epoch, go the usual way.
+    """
+
+    def __init__(self, gradients: Gradients, batch_size: int, record: Record) -> None:
+        self.gradients, self.batch_size, self.record = gradients, batch_size, record
+        self.taken = 0
+        self.augment = True
+        self.replay: Callable[[], None] | None = None
+        self.parameters = list(gradients.state.loss.parameters())
+        self.recorded: list[torch.Tensor | None] = []
+        self.batch: ByteBatch | None = None
+
+    def __call__(self, part: ByteBatch, whole: int, plan: Plan) -> None:
+        if len(part) != self.batch_size or self.taken < WARM_UP:
+            self.taken += 1
+            self.gradients(part, whole, plan)
+            return
+        self.gradients.enter(plan)
+        if self.replay is None or plan.augment != self.augment:
+            self.augment = plan.augment
+            try:
+                self._record(part, whole)
+            except RuntimeError as error:
+                self._go_without(error)
+                self.gradients(part, whole, plan)
+                return
+        assert self.replay is not None
+        assert self.batch is not None
+        for held, new in zip(self.batch.tensors(), part.tensors(), strict=True):
+            held.copy_(new)
+        self.replay()
+        # A batch that went the usual way has put gradients elsewhere.
+        for parameter, gradient in zip(self.parameters, self.recorded, strict=True):
+            parameter.grad = gradient
+
+    def _record(self, part: ByteBatch, whole: int) -> None:
+        batch = part.clone()
+        self.batch = batch
+        self.gradients.state.optimiser.zero_grad()
+        noise = self.gradients.state.noise
+        self.replay = self.record(lambda: self.gradients.compute(batch, whole), noise)
+        self.recorded = [parameter.grad for parameter in self.parameters]
+
+    def _go_without(self, error: RuntimeError) -> None:
+        """Nothing is lost but speed: from now on every step goes the usual way."""
+        self.batch_size = 0
+        reason = (str(error).strip().splitlines() or ["no message"])[0]
+        warnings.warn(
+            f"a step could not be recorded as a CUDA graph ({reason}); training continues without, "
+            "more slowly",
+            stacklevel=2,
+        )
+
+
+def cuda_graph(function: Callable[[], None], noise: torch.Generator) -> Callable[[], None]:
+    """``Record`` by a CUDA graph, whose random streams go on from replay to replay."""
+    graph: Any = torch.cuda.CUDAGraph()  # its stubs lack register_generator_state
+    graph.register_generator_state(noise)
+    with torch.cuda.graph(graph):
+        function()
+    replay: Callable[[], None] = graph.replay
+    return replay

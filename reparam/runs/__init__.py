@@ -1,0 +1,91 @@
+"""A run on disk: its configuration, folder, checkpoints and records, and a view of it."""
+
+from reparam.runs.config import RunConfig, TrainingConfig
+from reparam.runs.files import append_line, remove_leftovers, write_atomically
+from reparam.runs.folder import check_free, is_empty
+from reparam.runs.identity import check_same_run, identity
+from reparam.runs.lock import writing
+from reparam.runs.metrics import add_metrics, keep_metrics
+from reparam.runs.migrations import migrate_checkpoint, migrate_config
+from reparam.runs.options import (
+    Option,
+    options_of,
+    read_config_file,
+    resolve,
+    shared_options,
+    to_mapping,
+    unknown_option,
+)
+from reparam.runs.presets import (
+    DEFAULT_RECIPE,
+    PRESETS,
+    RECIPES,
+    Preset,
+    apply_recipe,
+    preset_config,
+    title_of,
+)
+from reparam.runs.projection import (
+    Points,
+    Projection,
+    Scatter,
+    check_umap,
+    chosen_plane,
+    principal_plane,
+)
+from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Losses, Result
+from reparam.runs.run import IN_MEMORY, Run, as_recorded, load_weights
+from reparam.runs.view import RunView, look_at
+from reparam.runs.weights import Saved, Tensors, load_tensors, save_tensors
+
+__all__ = [
+    "DEFAULT_RECIPE",
+    "IN_MEMORY",
+    "PRESETS",
+    "RECIPES",
+    "SPLIT_IMAGES",
+    "Epoch",
+    "Facts",
+    "Losses",
+    "Option",
+    "Points",
+    "Preset",
+    "Projection",
+    "Result",
+    "Run",
+    "RunConfig",
+    "RunView",
+    "Saved",
+    "Scatter",
+    "Tensors",
+    "TrainingConfig",
+    "add_metrics",
+    "append_line",
+    "apply_recipe",
+    "as_recorded",
+    "check_free",
+    "check_same_run",
+    "check_umap",
+    "chosen_plane",
+    "identity",
+    "is_empty",
+    "keep_metrics",
+    "load_tensors",
+    "load_weights",
+    "look_at",
+    "migrate_checkpoint",
+    "migrate_config",
+    "options_of",
+    "preset_config",
+    "principal_plane",
+    "read_config_file",
+    "remove_leftovers",
+    "resolve",
+    "save_tensors",
+    "shared_options",
+    "title_of",
+    "to_mapping",
+    "unknown_option",
+    "write_atomically",
+    "writing",
+]

@@ -1,0 +1,152 @@
+"""What a run folder's JSON files hold, as types."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar, get_type_hints
+
+from typeguard import TypeCheckError, check_type
+
+from reparam.data import SPLITS
+from reparam.errors import RunError
+
+T = TypeVar("T")
+
+Losses = dict[str, float]
+"""Losses by name; a name ends in its unit."""
+
+SPLIT_IMAGES = "images"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a run knows of its images without having them, and how it came about."""
+
+    image_shape: tuple[int, int, int]
+    """Height, width, channels."""
+    class_names: tuple[str, ...]
+    fingerprint: str
+    versions: dict[str, str]
+    command: str
+    created: str
+    plugins: dict[str, str] = field(default_factory=dict)
+    """Files that parts were registered from: path → SHA-256 of the content."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of metrics.jsonl: a finished epoch."""
+
+    epoch: int
+    """From 1."""
+    step: int
+    learning_rate: float
+    backoffs: int
+    seconds: float
+    """Of training steps, since the run began."""
+    weight: Losses = field(default_factory=dict)
+    """The likelihood's weight in its units, at the end of the epoch; {} for one without."""
+    train: Losses = field(default_factory=dict)
+    valid: Losses = field(default_factory=dict)
+    """{} where no images are held out for validation."""
+    warnings: dict[str, str] = field(default_factory=dict)
+    """What looked wrong for the first time: kind → message."""
+
+    @property
+    def held_out(self) -> Losses:
+        """The validation losses, or those of training where there are none."""
+        return self.valid or self.train
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Flat, as in the file: train_mse, valid_mse, ..."""
+        values = asdict(self)
+        weight, train, valid, warnings = (
+            values.pop(name) for name in ("weight", "train", "valid", "warnings")
+        )
+        values |= weight
+        values |= {f"train_{name}": value for name, value in train.items()}
+        values |= {f"valid_{name}": value for name, value in valid.items()}
+        return values | ({"warnings": warnings} if warnings else {})
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], where: str) -> "Epoch":
+        """Raises RunError for what is no epoch's line."""
+        own = {f.name for f in fields(cls)} - {"weight", "train", "valid"}
+        found: dict[str, Any] = {name: values[name] for name in own if name in values}
+        for split in ("train", "valid"):
+            found[split] = {
+                name.removeprefix(f"{split}_"): value
+                for name, value in values.items()
+                if name.startswith(f"{split}_")
+            }
+        found["weight"] = {
+            name: value
+            for name, value in values.items()
+            if name not in own and not name.startswith(("train_", "valid_"))
+        }
+        found.setdefault("backoffs", 0)  # lines from before there were any
+        return checked(cls, found, where)
+
+
+@dataclass(frozen=True)
+class Result:
+    """result.json: the final metrics of a finished run."""
+
+    epochs: int
+    best_epoch: int
+    seconds: float
+    images_per_second: float
+    device: str
+    precision: str
+    kernels: str
+    backoffs: int = 0
+    processes: int = 1
+    weight: Losses = field(default_factory=dict)
+    deterministic: bool | None = None
+    """Whether the same command gives the same numbers; None in runs from before this was noted."""
+    deterministic_reason: str = ""
+    splits: dict[str, Losses] = field(default_factory=dict)
+    """The losses of each split that has images, and under ``images`` how many."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Flat, as in the file: a split's losses under its name."""
+        values = asdict(self)
+        splits: dict[str, Losses] = values.pop("splits")
+        return values | {
+            split: {**losses, SPLIT_IMAGES: int(losses[SPLIT_IMAGES])}
+            for split, losses in splits.items()
+        }
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], where: str) -> "Result":
+        """Raises RunError for what is no result."""
+        found = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        found["splits"] = {split: values[split] for split in SPLITS if split in values}
+        return checked(cls, found, where)
+
+
+def checked(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+    """The record with these fields. Raises RunError where one is missing or of another type."""
+    hints = get_type_hints(cls)
+    plain = {name: _as(values[name], hints[name]) for name in hints if name in values}
+    try:
+        for name, value in plain.items():
+            check_type(value, hints[name])
+        return cls(**plain)
+    except (TypeCheckError, TypeError) as error:
+        raise RunError(
+            f"{where} must hold what reparam wrote, got: {' '.join(str(error).split())}. Fix: "
+            "restore the file, or train the run again"
+        ) from error
+
+
+def _as(value: Any, hint: Any) -> Any:
+    """JSON has lists for tuples, and whole numbers among floats."""
+    if isinstance(value, list) and str(hint).startswith("tuple"):
+        return tuple(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint == Losses and isinstance(value, dict):
+        return {name: _as(entry, float) for name, entry in value.items()}
+    if hint == dict[str, Losses] and isinstance(value, dict):
+        return {name: _as(entry, Losses) for name, entry in value.items()}
+    return value

@@ -3,9 +3,14 @@
 B: images of a batch, N: images of a set, C: channels, H: height, W: width, d: latent dimensions.
 """
 
+from typing import Literal
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
+
+Language = Literal["en", "ko"]
+"""In which people are spoken to: pages, and descriptions of parts."""
 
 PixelArray = UInt8[np.ndarray, "N H W C"]
 """Images at rest: bytes, channels last."""

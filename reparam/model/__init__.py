@@ -39,6 +39,7 @@ from reparam.model.networks import (
     encoders,
     use_native,
 )
+from reparam.model.networks.blocks import Tail
 from reparam.model.networks.layers import SameConv2d, SameConvTranspose2d, hidden_weights
 from reparam.model.noise import Noise, SharedNoise, normal, uniform
 from reparam.model.pixels import from_bytes, to_bytes
@@ -48,6 +49,7 @@ from reparam.model.posteriors import (
     DiagonalNormal,
     DiagonalNormalOptions,
     Distribution,
+    LocationScale,
     Posterior,
     PosteriorOptions,
     posteriors,
@@ -110,6 +112,7 @@ __all__ = [
     "LayerRow",
     "Likelihood",
     "LikelihoodOptions",
+    "LocationScale",
     "LossUnit",
     "MixturePrior",
     "MixturePriorOptions",
@@ -130,6 +133,7 @@ __all__ = [
     "SharedNoise",
     "StandardNormal",
     "StandardNormalOptions",
+    "Tail",
     "Weight",
     "build_autoencoder",
     "decoders",

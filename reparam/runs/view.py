@@ -1,6 +1,7 @@
 """RunView: a finished run with its model, and its held-out images with their latents."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from reparam.data import ImageSet, RowReader, Split
 from reparam.errors import RunError
@@ -111,3 +112,14 @@ def look_at(
         scatter=umap_scatter(mu) if projection == "umap" else None,
         plane=chosen_plane(mu, axes) if axes else principal_plane(mu),
     )
+
+
+def with_distinct_titles(views: Sequence[RunView]) -> list[RunView]:
+    """The views; where several have one title, each has its folder's name in it too."""
+    titles = [view.title for view in views]
+    return [
+        replace(view, title=f"{view.title} ({view.run.path.resolve().name})")
+        if titles.count(view.title) > 1
+        else view
+        for view in views
+    ]

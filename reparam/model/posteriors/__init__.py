@@ -1,6 +1,12 @@
 """q(z|x): points and distributions over latents."""
 
-from reparam.model.posteriors.base import Distribution, Posterior, PosteriorOptions, posteriors
+from reparam.model.posteriors.base import (
+    Distribution,
+    LocationScale,
+    Posterior,
+    PosteriorOptions,
+    posteriors,
+)
 from reparam.model.posteriors.delta import Delta, DeltaOptions
 from reparam.model.posteriors.diagonal_normal import DiagonalNormal, DiagonalNormalOptions
 
@@ -10,6 +16,7 @@ __all__ = [
     "DiagonalNormal",
     "DiagonalNormalOptions",
     "Distribution",
+    "LocationScale",
     "Posterior",
     "PosteriorOptions",
     "posteriors",

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import torch
 from torch import nn
@@ -80,6 +80,15 @@ class Distribution(ABC):
             each = pairs.log_prob(part.repeat_interleave(count, 0)).unflatten(0, (-1, count))
             found.append(each.logsumexp(1) - math.log(count))
         return torch.cat(found)
+
+
+@runtime_checkable
+class LocationScale(Protocol):
+    """A distribution that is standard normal noise, scaled and shifted: z = mean + σ · ε."""
+
+    def at(self, epsilon: Latents) -> Latents:
+        """Where ε ~ N(0, I) is carried to, for each image."""
+        ...
 
 
 class Posterior(nn.Module):

@@ -13,12 +13,10 @@ from reparam.errors import ConfigError, DataError
 from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution
 from reparam.registry import Part, Registry
-from reparam.types import Latents, PerExample
+from reparam.types import Language, Latents, PerExample
 
 Progress = Callable[[str], None]
 """Is told how far a long fit is, a line at a time."""
-
-Language = Literal["en", "ko"]
 
 Moments = tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]
 Bounds = tuple[Float[Tensor, " d"], Float[Tensor, " d"]]

@@ -9,14 +9,13 @@ from reparam.errors import RunError
 from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
     Bounds,
-    Language,
     Moments,
     Prior,
     PriorOptions,
     Progress,
     priors,
 )
-from reparam.types import Latents, PerExample
+from reparam.types import Language, Latents, PerExample
 
 
 class Box(Prior):

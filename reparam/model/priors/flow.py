@@ -12,7 +12,6 @@ from torch.distributions import Transform
 
 from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
-    Language,
     Prior,
     PriorOptions,
     Progress,
@@ -21,7 +20,7 @@ from reparam.model.priors.base import (
 )
 from reparam.model.priors.held_out import split_latents
 from reparam.model.priors.triangular import fitted_normal
-from reparam.types import Latents, PerExample
+from reparam.types import Language, Latents, PerExample
 
 STEPS = 1500
 BATCH = 256

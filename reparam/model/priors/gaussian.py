@@ -10,7 +10,6 @@ from torch import nn
 from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution
 from reparam.model.priors.base import (
-    Language,
     Moments,
     Prior,
     PriorOptions,
@@ -26,7 +25,7 @@ from reparam.model.priors.triangular import (
     lower,
     raw_of,
 )
-from reparam.types import Latents, PerExample
+from reparam.types import Language, Latents, PerExample
 
 LN_2PI = math.log(2 * math.pi)
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from reparam.errors import ConfigError
 from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
-    Language,
     Prior,
     PriorOptions,
     Progress,
@@ -29,7 +28,7 @@ from reparam.model.priors.triangular import (
     lower,
     raw_of,
 )
-from reparam.types import Latents, PerExample
+from reparam.types import Language, Latents, PerExample
 
 COMPONENTS = (1, 2, 4, 8, 16, 32, 64)
 """Numbers of components that a fit chooses from, by the likelihood of held-out latents."""

@@ -8,8 +8,8 @@ import torch
 
 from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution
-from reparam.model.priors.base import Language, Moments, Prior, PriorOptions, priors
-from reparam.types import Latents, PerExample
+from reparam.model.priors.base import Moments, Prior, PriorOptions, priors
+from reparam.types import Language, Latents, PerExample
 
 LN_2PI = math.log(2 * math.pi)
 

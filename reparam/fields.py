@@ -11,13 +11,19 @@ T = TypeVar("T")
 
 
 def option(
-    default: T, *, flag: str | None = None, alias: str | None = None, positional: str | None = None
+    default: T,
+    *,
+    flag: str | None = None,
+    alias: str | None = None,
+    positional: str | None = None,
+    required: bool = False,
 ) -> T:
     """A field with a flag of another name, with a short flag, or with none but a place of its own.
 
-    ``positional``: the name that its place has in the help, such as DATA.
+    ``positional``: the name that its place has in the help, such as DATA. ``required``: it must be
+    given, whatever the default.
     """
-    metadata = {"flag": flag, "alias": alias, "positional": positional}
+    metadata = {"flag": flag, "alias": alias, "positional": positional, "required": required}
     found: Any = dataclasses.field(default=default, metadata=metadata)
     return found
 

@@ -5,23 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
-from reparam.cli.parse import RunFolder, parse
+from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import default_out
 from reparam.evaluation import as_bytes, decode
 from reparam.export import LabelledImages, check_target, read_latents, write_images
-from reparam.training import Run
+from reparam.fields import option
+from reparam.runs import Run
 
 
 @dataclass(frozen=True)
 class DecodeOptions:
     """Decode latents to images: single ones and a contact sheet, or one array file."""
 
-    run: RunFolder
+    run: Path = RUN
     """The run folder."""
 
-    latents: tyro.conf.Positional[Path]
+    latents: Path = option(Path(), positional="LATENTS", required=True)
     """A .csv or .parquet table with columns z1, z2, ... (as encode writes it), or an .npy or .npz
     file of an array with a row for each latent."""
 
@@ -29,15 +28,17 @@ class DecodeOptions:
     """A folder, or an .npz or .npy file; by default RUN/export/decoded."""
 
     overwrite: bool = False
-    """Replace the results that stand in --out."""
+    """Replace the results that exist in --out."""
+
+    compute: Compute = Compute()
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(DecodeOptions, args, prog="reparam decode")
+    options = parse(DecodeOptions(), args, prog="reparam decode")
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "decoded")
     check_target(out, overwrite=options.overwrite)
-    model = folder.load_model(own_prior=True)
+    model = folder.load_model(own_prior=True, device=options.compute.chosen())
     z = read_latents(options.latents, model.latent_dim)
     print(f"{len(z)} latents of {options.latents}", file=sys.stderr)
     write_images(out, LabelledImages(as_bytes(decode(model, z))), overwrite=options.overwrite)

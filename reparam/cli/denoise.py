@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from reparam.cli.parse import RunFolder, parse
+from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.cli.tables import print_quality
 from reparam.data import DataConfig
 from reparam.errors import ConfigError
 from reparam.evaluation import add_noise, as_bytes, as_floats, image_quality, reconstruct
 from reparam.export import check_target, comparison_sheet, write_images, write_pictures
-from reparam.objective import ObjectiveConfig
-from reparam.training import Run
+from reparam.objective import InputConfig
+from reparam.runs import Run
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class DenoiseOptions:
     and the denoised ones.
     """
 
-    run: RunFolder
+    run: Path = RUN
     """The run folder."""
 
     data: DataConfig = RUNS_OWN
@@ -48,16 +48,18 @@ class DenoiseOptions:
     """Which images; auto takes the test images of the run's own, and all of a DATA."""
 
     overwrite: bool = False
-    """Replace the results that stand in --out."""
+    """Replace the results that exist in --out."""
+
+    compute: Compute = Compute()
 
     def __post_init__(self) -> None:
         if self.seed < 0:
-            raise ConfigError(f"seed must be 0 or more, found {self.seed}: choose one, such as 0")
+            raise ConfigError(f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0")
 
 
-def noise_of(run: Run, options: DenoiseOptions) -> ObjectiveConfig:
-    """The noise to add: as asked for, else as in training. Raises ConfigError for an amount."""
-    own, plain = run.config().objective, ObjectiveConfig()
+def noise_of(run: Run, options: DenoiseOptions) -> InputConfig:
+    """The noise to add: as requested, else as in training. Raises ConfigError for an amount."""
+    own, plain = run.config.inputs, InputConfig()
     trained_with_noise = own.corrupt != "none"
     kind = options.corrupt
     if kind == "auto":
@@ -65,16 +67,16 @@ def noise_of(run: Run, options: DenoiseOptions) -> ObjectiveConfig:
     amount = options.corrupt_amount
     if amount is None:
         amount = own.corrupt_amount if kind == own.corrupt else plain.corrupt_amount
-    return ObjectiveConfig(corrupt=kind, corrupt_amount=amount)
+    return InputConfig(corrupt=kind, corrupt_amount=amount)
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(DenoiseOptions, args, prog="reparam denoise")
+    options = parse(DenoiseOptions(), args, prog="reparam denoise")
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "denoised")
     check_target(out, overwrite=options.overwrite)
     noise = noise_of(folder, options)
-    model = folder.load_model(own_prior=True)
+    model = folder.load_model(own_prior=True, device=options.compute.chosen())
     selection = select_images(folder, model, options.data, options.split)
     clean, noisy = selection.images, add_noise(selection.images, noise, options.seed)
     pixels = reconstruct(model, noisy)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reparam.cli.parse import RunFolder, parse
+from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.data import DataConfig
 from reparam.evaluation import posterior_parameters
 from reparam.export import LatentTable, check_latents_target, write_latents
-from reparam.training import Run
+from reparam.runs import Run
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class EncodeOptions:
     its set), label, z1, z2, ... and log_var1, log_var2, ...
     """
 
-    run: RunFolder
+    run: Path = RUN
     """The run folder."""
 
     data: DataConfig = RUNS_OWN
@@ -32,16 +32,22 @@ class EncodeOptions:
     split: SplitChoice = "auto"
     """Which images; auto takes the test images of the run's own, and all of a DATA."""
 
+    scores: bool = False
+    """Add a column for each term of the loss and for the bound on the log-likelihood, in nats, and
+    the squared error (summed over pixels)."""
+
     overwrite: bool = False
-    """Replace the file that stands in --out."""
+    """Replace the file that exists in --out."""
+
+    compute: Compute = Compute()
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(EncodeOptions, args, prog="reparam encode")
+    options = parse(EncodeOptions(), args, prog="reparam encode")
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "latents.csv")
     check_latents_target(out, overwrite=options.overwrite)
-    model = folder.load_model(own_prior=True)
+    model = folder.load_model(own_prior=True, device=options.compute.chosen())
     selection = select_images(folder, model, options.data, options.split)
     q = posterior_parameters(model, selection.images)
     table = LatentTable(selection.index, q["mu"], q.get("log_var"), selection.label_names())

@@ -5,12 +5,13 @@ import threading
 import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from reparam.cli.export import Runs, check_images, gathered, open_runs
-from reparam.cli.parse import parse
+from reparam.cli.export import check_images, gathered, open_runs
+from reparam.cli.flags import RUNS, Compute, parse
 from reparam.errors import ConfigError
 from reparam.explorer import ExplorerServer, check_page, is_loopback, site_files
-from reparam.export.bundle import IMAGES
+from reparam.export import BUNDLE_IMAGES as IMAGES
 
 PORTS = range(1, 65536)
 
@@ -23,7 +24,7 @@ class ExploreOptions:
     machine, and nothing is written to disc. Ctrl-C ends it.
     """
 
-    runs: Runs
+    runs: tuple[Path, ...] = RUNS
     """Run folders: one, or two."""
 
     images: int = IMAGES
@@ -38,17 +39,19 @@ class ExploreOptions:
     port: int | None = None
     """Port to listen on; by default 8537, or any free one where that is in use."""
 
+    compute: Compute = Compute("cpu")
+
     def __post_init__(self) -> None:
         check_images(self.images)
         if self.port is not None and self.port not in PORTS:
             raise ConfigError(
-                f"port is a number from {PORTS.start} to {PORTS.stop - 1}, found {self.port}: "
+                f"port must be a number from {PORTS.start} to {PORTS.stop - 1}, got {self.port}. Fix: "
                 "choose one, such as 8537"
             )
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(ExploreOptions, args, prog="reparam explore")
+    options = parse(ExploreOptions(), args, prog="reparam explore")
     check_page()
     runs = open_runs(options.runs)
     with ExplorerServer(options.host, options.port) as server:
@@ -58,7 +61,7 @@ def run(args: Sequence[str]) -> int:
                 "the images and take the models",
                 file=sys.stderr,
             )
-        server.publish(site_files(gathered(runs, options.images).files))
+        server.publish(site_files(gathered(runs, options.images, options.compute.chosen()).files))
         print(server.address, flush=True)
         print("Ctrl-C ends it", file=sys.stderr, flush=True)
         if options.browser:  # beside: a browser in the terminal does not return until it is left

@@ -4,30 +4,32 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import tyro
-
-from reparam.cli.parse import parse
+from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.reading import reading_progress
 from reparam.errors import ConfigError
 from reparam.explorer import check_page, single_file, site_files
-from reparam.export.bundle import IMAGES, Bundle, held_out_views, make_bundle, run_ids
-from reparam.export.onnx import BATCHES, TOLERANCE, OnnxModel, export_onnx
-from reparam.export.place import (
+from reparam.export import (
+    BUNDLE_IMAGES,
+    ONNX_BATCHES,
     ONNX_FOLDER,
+    ONNX_TOLERANCE,
     SITE_FOLDER,
+    Bundle,
+    OnnxModel,
     check_file_free,
     check_folder_free,
+    export_onnx,
+    held_out_views,
+    make_bundle,
+    run_ids,
     write_file,
     write_folder,
 )
-from reparam.training import Run
+from reparam.runs import Run
 
 MOST_RUNS = 2
 """The page puts two runs side by side."""
-
-Runs = Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN [RUN]")]
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class ExportOptions:
     it is written. The same runs give the same bytes.
     """
 
-    runs: Runs
+    runs: tuple[Path, ...] = RUNS
     """Run folders: one, or two."""
 
     onnx: Path | None = None
@@ -50,25 +52,27 @@ class ExportOptions:
     single_file: Path | None = None
     """The explorer as one .html file, which opens with a double click."""
 
-    images: int = IMAGES
+    images: int = BUNDLE_IMAGES
     """Held-out images in the explorer, at most."""
 
     overwrite: bool = False
-    """Replace what stands there from an earlier export."""
+    """Replace what exists there from an earlier export."""
+
+    compute: Compute = Compute("cpu")
 
     def __post_init__(self) -> None:
         check_images(self.images)
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(ExportOptions, args, prog="reparam export")
+    options = parse(ExportOptions(), args, prog="reparam export")
     runs = open_runs(options.runs)
     _check(options)
     models: Mapping[str, tuple[OnnxModel, OnnxModel]]
     if options.site is None and options.single_file is None:
-        models = _models(runs)
+        models = _models(runs, options.compute.chosen())
     else:
-        bundle = gathered(runs, options.images)
+        bundle = gathered(runs, options.images, options.compute.chosen())
         models = bundle.onnx
         _write_page(options, bundle)
     _say_differences(models)
@@ -91,31 +95,31 @@ def open_runs(paths: Sequence[Path]) -> list[Run]:
     """Raises ConfigError unless there are one or two, RunError for what is no run."""
     if not 1 <= len(paths) <= MOST_RUNS:
         found = len(paths) or "none"
-        raise ConfigError(f"the explorer shows one run or two, found {found}: name one or two")
+        raise ConfigError(f"the explorer must have one run or two, got {found}. Fix: name one or two")
     return [Run.open(path) for path in paths]
 
 
 def check_images(images: int) -> None:
     """Raises ConfigError for fewer than one."""
     if images < 1:
-        raise ConfigError(f"images must be 1 or more, found {images}: raise it")
+        raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
 
 
-def gathered(runs: Sequence[Run], images: int) -> Bundle:
+def gathered(runs: Sequence[Run], images: int, device: str) -> Bundle:
     """The bundle of the runs. Says on stderr what takes its time."""
     print("encoding the images, exporting the models ...", file=sys.stderr, flush=True)
     with reading_progress() as progress:
-        return make_bundle(runs, images=images, progress=progress)
+        return make_bundle(runs, images=images, progress=progress, device=device)
 
 
 def _say_differences(models: Mapping[str, Sequence[OnnxModel]]) -> None:
     """How near to PyTorch every exported half is."""
-    sizes = ", ".join(map(str, BATCHES))
+    sizes = ", ".join(map(str, ONNX_BATCHES))
     for name, halves in models.items():
         for half in halves:
             print(
                 f"{name} {half.part}: onnxruntime's result differs from PyTorch's by "
-                f"{half.difference:.1e} at most, in batches of {sizes} (allowed: {TOLERANCE:g}; "
+                f"{half.difference:.1e} at most, in batches of {sizes} (allowed: {ONNX_TOLERANCE:g}; "
                 f"{'of pixels' if half.part == 'decoder' else 'of the largest latent, or of 1'})",
                 file=sys.stderr,
             )
@@ -125,7 +129,7 @@ def _check(options: ExportOptions) -> None:
     """Raises before any work is done where something cannot be written."""
     if options.onnx is options.site is options.single_file is None:
         raise ConfigError(
-            "reparam export needs somewhere to write to, found nothing: give --onnx DIR, "
+            "reparam export must have somewhere to write to, got nothing. Fix: give --onnx DIR, "
             "--site DIR or --single-file FILE"
         )
     overwrite = options.overwrite
@@ -138,16 +142,14 @@ def _check(options: ExportOptions) -> None:
         check_page()
         if options.single_file.suffix.lower() not in (".html", ".htm"):
             raise ConfigError(
-                f"{options.single_file}: the page is HTML, found "
-                f"{options.single_file.suffix or 'no suffix'}; give --single-file a name that ends "
-                "in .html"
+                f"--single-file must end in .html, got {options.single_file}. Fix: rename it"
             )
         check_file_free(options.single_file, overwrite=overwrite, option="--single-file")
 
 
-def _models(runs: Sequence[Run]) -> dict[str, tuple[OnnxModel, OnnxModel]]:
+def _models(runs: Sequence[Run], device: str) -> dict[str, tuple[OnnxModel, OnnxModel]]:
     with reading_progress() as progress:
-        views = held_out_views(runs, images=max(BATCHES), progress=progress)
+        views = held_out_views(runs, images=max(ONNX_BATCHES), progress=progress, device=device)
     names = run_ids(runs)
     return {n: export_onnx(v.run, v.model, v.images) for n, v in zip(names, views, strict=True)}
 

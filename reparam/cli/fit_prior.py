@@ -5,16 +5,21 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
 from rich.console import Console
 
-from reparam.cli.parse import RunFolder, parse
+from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.tables import new_table, print_table
 from reparam.errors import ConfigError, RunError
-from reparam.model import Told
-from reparam.training import LatentFit, PriorFit, Run, fit_run_prior, writing
+from reparam.model import Progress, fittable_names
+from reparam.runs import Run, writing
+from reparam.training import LatentFit, PriorFit, fit_run_prior
+
+
+OWN = "own"
+"""Instead of a prior to fit: the one that the run was trained with."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,13 @@ class FitPriorOptions:
     prior.safetensors.
     """
 
-    run: RunFolder
+    run: Path = RUN
     """The run folder."""
 
-    prior: Literal["gaussian", "mixture", "flow", "own"] = "mixture"
-    """gaussian: one with a full covariance; mixture: as many as held-out latents ask for; flow: a
-    neural spline flow; own: take the fitted one away, back to what the run was trained with."""
+    prior: str = "mixture"
+    """gaussian: one with a full covariance; mixture: as many as held-out latents are best
+    described by; flow: a neural spline flow; own: remove the fitted one, back to what the run was
+    trained with."""
 
     seed: int = 0
     """Seed of the draws z ~ q(z|x) and of the fit."""
@@ -42,38 +48,47 @@ class FitPriorOptions:
     quiet: bool = False
     """No progress."""
 
+    compute: Compute = Compute()
+
     def __post_init__(self) -> None:
+        known = (*fittable_names(), OWN)
+        if self.prior not in known:
+            raise ConfigError(
+                f"prior must be one of {', '.join(known)}, got {self.prior!r}. Fix: choose one"
+            )
         if not 0 <= self.seed < 2**32:
             raise ConfigError(
-                f"seed must lie between 0 and 2^32 - 1, found {self.seed}: choose one, such as 0"
+                f"seed must be from 0 to 2^32 - 1, got {self.seed}. Fix: choose one, such as 0"
             )
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(FitPriorOptions, args, prog="reparam fit-prior")
+    options = parse(FitPriorOptions(), args, prog="reparam fit-prior")
     folder = Run.open(options.run)
     with writing(folder.path):
-        if options.prior == "own":
+        if options.prior == OWN:
             folder.forget_prior()
-            print(f"{folder.path}: draws from {folder.load_model().prior.description}")
+            print(f"{folder.path}: draws from {folder.load_model().prior.describe()}")
             return 0
         if folder.prior_file.exists() and not options.overwrite:
             raise RunError(
-                f"{folder.path}: a prior was fitted already; replace it with --overwrite, or go "
-                "back to the run's own with --prior own"
+                f"{folder.path}: a prior was fitted already. Fix: replace it with --overwrite, or "
+                "go back to the run's own with --prior own"
             )
-        folder.check_finished("a prior is fitted to a finished run")
-        with reading_progress(quiet=options.quiet) as progress:
-            images = folder.images(progress)
-        with _progress(options.prior, quiet=options.quiet) as told:
-            found = fit_run_prior(folder, images, options.prior, options.seed, told)
+        folder.finished("a prior is fitted to a finished run")
+        with reading_progress(quiet=options.quiet) as reading:
+            images = folder.images(reading)
+        with _progress(options.prior, quiet=options.quiet) as progress:
+            found = fit_run_prior(
+                folder, images, options.prior, options.seed, progress, options.compute.chosen()
+            )
     _print(found)
     print(folder.prior_file)
     return 0
 
 
 @contextmanager
-def _progress(prior: str, *, quiet: bool) -> Iterator[Told | None]:
+def _progress(prior: str, *, quiet: bool) -> Iterator[Progress | None]:
     """The last line beside a spinner on a terminal, every line elsewhere; on stderr."""
     console = Console(stderr=True)
     if quiet:

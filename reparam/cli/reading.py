@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from reparam.data import Progress as Told
+from reparam.data import Progress as ReadProgress
 
 
 @contextmanager
-def reading_progress(*, quiet: bool = False) -> Iterator[Told | None]:
+def reading_progress(*, quiet: bool = False) -> Iterator[ReadProgress | None]:
     """What ``load_images`` takes to tell how far it is; what is done in one go shows nothing."""
     if quiet:
         yield None
@@ -27,7 +27,7 @@ def reading_progress(*, quiet: bool = False) -> Iterator[Told | None]:
     )
     tasks = {}
 
-    def told(what: str, done: int, total: int) -> None:
+    def progress(what: str, done: int, total: int) -> None:
         if what not in tasks:
             if done == total:
                 return
@@ -39,7 +39,7 @@ def reading_progress(*, quiet: bool = False) -> Iterator[Told | None]:
         bar.update(tasks[what], completed=done)
 
     try:
-        yield told
+        yield progress
     finally:
         if tasks and console.is_terminal:
             bar.stop()

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reparam.cli.parse import RunFolder, parse
+from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.cli.tables import print_quality
 from reparam.data import DataConfig
 from reparam.evaluation import as_bytes, as_floats, image_quality, reconstruct
 from reparam.export import check_target, comparison_sheet, write_images
-from reparam.training import Run
+from reparam.runs import Run
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ReconstructOptions:
     reconstructions.
     """
 
-    run: RunFolder
+    run: Path = RUN
     """The run folder."""
 
     data: DataConfig = RUNS_OWN
@@ -34,15 +34,17 @@ class ReconstructOptions:
     """Which images; auto takes the test images of the run's own, and all of a DATA."""
 
     overwrite: bool = False
-    """Replace the results that stand in --out."""
+    """Replace the results that exist in --out."""
+
+    compute: Compute = Compute()
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(ReconstructOptions, args, prog="reparam reconstruct")
+    options = parse(ReconstructOptions(), args, prog="reparam reconstruct")
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "reconstructions")
     check_target(out, overwrite=options.overwrite)
-    model = folder.load_model(own_prior=True)
+    model = folder.load_model(own_prior=True, device=options.compute.chosen())
     selection = select_images(folder, model, options.data, options.split)
     pixels = reconstruct(model, selection.images)
     result = as_bytes(pixels)

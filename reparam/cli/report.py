@@ -4,13 +4,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
-import tyro
-
-from reparam.cli.parse import parse
+from reparam.cli.flags import RUNS, Compute, parse
 from reparam.report import ReportChoices, write_report
-from reparam.training import Run
+from reparam.runs import Run
 
 
 @dataclass(frozen=True)
@@ -20,7 +17,7 @@ class ReportOptions:
     With an AE and a VAE the page puts them side by side.
     """
 
-    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
+    runs: tuple[Path, ...] = RUNS
     """Run folders."""
 
     out: Path = Path("report.html")
@@ -31,15 +28,18 @@ class ReportOptions:
 
     choices: ReportChoices = field(default_factory=ReportChoices)
 
+    compute: Compute = Compute()
+
 
 def run(args: Sequence[str]) -> int:
-    options = parse(ReportOptions, args, prog="reparam report")
+    options = parse(ReportOptions(), args, prog="reparam report")
     out = write_report(
         [Run.open(path) for path in options.runs],
         options.out,
         choices=options.choices,
         command=f"reparam report {shlex.join(args)}",
         figures=options.figures,
+        device=options.compute.chosen(),
     )
     print(out)
     return 0

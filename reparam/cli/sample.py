@@ -4,12 +4,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import tyro
 
-from reparam.cli.parse import RunFolder, parse
+from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import default_out
 from reparam.errors import ConfigError
 from reparam.evaluation import as_bytes, decode, sample_latents
@@ -20,7 +18,8 @@ from reparam.export import (
     write_images,
     write_latents,
 )
-from reparam.training import Run
+from reparam.fields import option
+from reparam.runs import Run
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,10 @@ class SampleOptions:
     latents, as latents.csv.
     """
 
-    run: RunFolder
+    run: Path = RUN
     """The run folder."""
 
-    count: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 100
+    count: int = option(100, alias="-n")
     """How many images."""
 
     seed: int = 0
@@ -45,23 +44,25 @@ class SampleOptions:
     """A folder, or an .npz or .npy file; by default RUN/export/samples."""
 
     overwrite: bool = False
-    """Replace the results that stand in --out."""
+    """Replace the results that exist in --out."""
+
+    compute: Compute = Compute()
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise ConfigError(f"count must be 1 or more, found {self.count}: raise it")
+            raise ConfigError(f"count must be 1 or more, got {self.count}. Fix: raise it")
         if self.seed < 0:
-            raise ConfigError(f"seed must be 0 or more, found {self.seed}: choose one, such as 0")
+            raise ConfigError(f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0")
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(SampleOptions, args, prog="reparam sample")
+    options = parse(SampleOptions(), args, prog="reparam sample")
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "samples")
     check_target(out, overwrite=options.overwrite)
-    model = folder.load_model()
+    model = folder.load_model(device=options.compute.chosen())
     z = sample_latents(model, options.count, options.seed)
-    print(f"{len(z)} draws from {model.prior.description}, seed {options.seed}", file=sys.stderr)
+    print(f"{len(z)} draws from {model.prior.describe()}, seed {options.seed}", file=sys.stderr)
     table = LatentTable(np.arange(len(z)), z)
     write_images(
         out,

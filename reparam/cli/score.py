@@ -5,18 +5,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
-import tyro
-
-from reparam.cli.parse import parse
+from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.score_table import print_scorecards
 from reparam.cli.scoring import scored
-from reparam.errors import ConfigError
-from reparam.evaluation import ScoreConfig
-from reparam.evaluation.scoring.of_run import FILE as SCORECARD
-from reparam.training import Run
+from reparam.evaluation import SCORECARD_FILE, ScoreConfig
+from reparam.runs import Run
 
 
 @dataclass(frozen=True)
@@ -27,16 +22,16 @@ class ScoreOptions:
     how real they look, gaps, neighbours, reconstruction, likelihood: each figure with a 95 %
     interval and, as its reference, what an ideal model would score on as many images. An AE, which
     has no prior, is scored against N(0, I) and against the best it could be given. A scorecard
-    that stands already is shown, not made again.
+    that exists already is shown, not made again.
     """
 
-    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
+    runs: tuple[Path, ...] = RUNS
     """Run folders."""
 
     score: ScoreConfig = field(default_factory=ScoreConfig)
 
     again: bool = False
-    """Measure anew where a scorecard of the same weights and options stands."""
+    """Measure anew where a scorecard of the same weights and options exists."""
 
     json: bool = False
     """Print the scorecards as JSON."""
@@ -44,23 +39,31 @@ class ScoreOptions:
     quiet: bool = False
     """No progress."""
 
+    compute: Compute = Compute()
+
 
 def run(args: Sequence[str]) -> int:
-    options = parse(ScoreOptions, args, prog="reparam score")
-    if not options.runs:
-        raise ConfigError("reparam score needs a run folder, found none: name one")
+    options = parse(ScoreOptions(), args, prog="reparam score")
+    device = options.compute.chosen()
     folders = [Run.open(path) for path in options.runs]
     cards = []
     for folder in folders:
         with reading_progress(quiet=options.quiet) as reading:
             images = folder.images(reading)
         cards.append(
-            scored(folder, images, options.score, again=options.again, quiet=options.quiet)
+            scored(
+                folder,
+                images,
+                options.score,
+                again=options.again,
+                quiet=options.quiet,
+                device=device,
+            )
         )
     if options.json:
         print(json.dumps([card.to_mapping() for card in cards], indent=2, ensure_ascii=False))
     else:
         print_scorecards(cards)
         for folder in folders:
-            print(folder.path / SCORECARD, file=sys.stderr)
+            print(folder.path / SCORECARD_FILE, file=sys.stderr)
     return 0

@@ -8,9 +8,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from reparam.data import ImageSet
-from reparam.evaluation import Judge, Scorecard, ScoreConfig, judge_for, score_run, stands
-from reparam.evaluation.scoring.score import Told
-from reparam.training import Run
+from reparam.evaluation import (
+    Judge,
+    Scorecard,
+    ScoreConfig,
+    ScoreProgress,
+    find_valid_scorecard,
+    judge_for,
+    score_run,
+)
+from reparam.runs import Run
 
 
 def scored(
@@ -21,20 +28,21 @@ def scored(
     again: bool = False,
     quiet: bool = False,
     judge: Judge | None = None,
+    device: str = "cpu",
 ) -> Scorecard:
-    """The run's scorecard: the one that stands, or else a new one, written to its folder."""
-    if not again and (card := stands(run, config)) is not None:
+    """The run's scorecard: the valid one that exists, or else a new one, written to its folder."""
+    if not again and (card := find_valid_scorecard(run, config)) is not None:
         return card
-    judge = judge or judge_with_progress(images, quiet=quiet)
-    with _progress(f"scoring {run.path}", quiet=quiet) as told:
-        return score_run(run, images, config, judge=judge, told=told)
+    judge = judge or judge_with_progress(images, quiet=quiet, device=device)
+    with _progress(f"scoring {run.path}", quiet=quiet) as progress:
+        return score_run(run, images, config, judge=judge, progress=progress, device=device)
 
 
-def judge_with_progress(images: ImageSet, *, quiet: bool) -> Judge:
+def judge_with_progress(images: ImageSet, *, quiet: bool, device: str = "cpu") -> Judge:
     """The images' judge; says what it is and how good."""
     if not quiet:
         print(f"judge of {images.name} ...", file=sys.stderr, flush=True)
-    judge = judge_for(images)
+    judge = judge_for(images, device=device)
     if not quiet:
         cached = ", from the cache" if judge.from_cache else f", trained in {judge.seconds:.0f} s"
         print(f"judge: {judge.description}{cached}", file=sys.stderr)
@@ -42,7 +50,7 @@ def judge_with_progress(images: ImageSet, *, quiet: bool) -> Judge:
 
 
 @contextmanager
-def _progress(title: str, *, quiet: bool) -> Iterator[Told | None]:
+def _progress(title: str, *, quiet: bool) -> Iterator[ScoreProgress | None]:
     if quiet:
         yield None
         return
@@ -60,7 +68,7 @@ def _progress(title: str, *, quiet: bool) -> Iterator[Told | None]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=None, what="")
 
-        def told(what: str, done: int, total: int) -> None:
+        def progress(what: str, done: int, total: int) -> None:
             bar.update(task, completed=done, total=total, what=what)
 
-        yield told
+        yield progress

@@ -15,6 +15,7 @@ from reparam.runs.options import (
     shared_options,
     to_mapping,
     unknown_option,
+    with_parts,
 )
 from reparam.runs.presets import (
     DEFAULT_RECIPE,
@@ -32,10 +33,11 @@ from reparam.runs.projection import (
     check_umap,
     chosen_plane,
     principal_plane,
+    umap_scatter,
 )
 from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Losses, Result
 from reparam.runs.run import IN_MEMORY, Run, as_recorded, load_weights
-from reparam.runs.view import RunView, look_at
+from reparam.runs.view import RunView, look_at, with_distinct_titles
 from reparam.runs.weights import Saved, Tensors, load_tensors, save_tensors
 
 __all__ = [
@@ -85,7 +87,10 @@ __all__ = [
     "shared_options",
     "title_of",
     "to_mapping",
+    "umap_scatter",
     "unknown_option",
+    "with_distinct_titles",
+    "with_parts",
     "write_atomically",
     "writing",
 ]

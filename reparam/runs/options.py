@@ -48,6 +48,7 @@ class Option:
     """Its flag, without dashes in front."""
     alias: str | None = None
     positional: str | None = None
+    required: bool = False
     registry: Registry | None = None
     """Of a part: the option is its type."""
 
@@ -110,6 +111,7 @@ def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Ite
                 flag,
                 field.metadata.get("alias"),
                 field.metadata.get("positional"),
+                field.metadata.get("required", False),
             )
             continue
         names: Any = Literal[registry.names or ("",)]
@@ -146,7 +148,7 @@ def resolve(config: C, layers: Sequence[Layer]) -> C:
     """
     chosen = config
     for where, values in layers:
-        chosen = _with_types(chosen, values, where)
+        chosen = with_parts(chosen, values, where)
     options = options_of(chosen)
     changes: Json = {}
     for where, values in layers:
@@ -165,7 +167,7 @@ def resolve(config: C, layers: Sequence[Layer]) -> C:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _with_types(config: C, values: Mapping[str, Any], where: str) -> C:
+def with_parts(config: C, values: Mapping[str, Any], where: str) -> C:
     """``config`` with the parts that ``values`` choose, with their default options. Nothing checks
     how they go together yet: a later option may mend it.
     """
@@ -186,7 +188,7 @@ def _with_types(config: C, values: Mapping[str, Any], where: str) -> C:
         elif registry is None and dataclasses.is_dataclass(current):
             outside = {key: v for key, v in values.items() if key != field.name}
             inside = value if isinstance(value, Mapping) else {}
-            changes[field.name] = _with_types(current, {**outside, **inside}, where)
+            changes[field.name] = with_parts(current, {**outside, **inside}, where)
     return _unchecked(config, changes)
 
 

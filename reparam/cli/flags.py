@@ -1,0 +1,304 @@
+"""Flags from dataclasses, and one clear line for every mistake in them."""
+
+import argparse
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
+
+from reparam.errors import ConfigError
+from reparam.fields import option
+from reparam.runs import (
+    Option,
+    options_of,
+    resolve,
+    shared_options,
+    unknown_option,
+    with_parts,
+)
+from reparam.training import choose_device
+
+T = TypeVar("T")
+
+RUN: Path = option(Path(), positional="RUN", required=True)
+"""The field of a command that works on one run folder."""
+
+RUNS: tuple[Path, ...] = option((), positional="RUN [RUN ...]", required=True)
+"""The field of a command that works on several."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where a command computes."""
+
+    device: str = "auto"
+    """Where to compute: auto, cpu, cuda or mps."""
+
+    def chosen(self) -> str:
+        """Raises ConfigError when the device is not there."""
+        return choose_device(self.device)
+
+
+HELP_COLUMN = 32
+"""Where the explanations in a help text begin."""
+
+
+def parse(default: T, args: Sequence[str], *, prog: str) -> T:
+    """``default``, a dataclass, with the options in ``args``; docstrings make the help.
+
+    Fields of nested dataclasses are flags of their own, without prefix; parts are chosen first, and
+    have the flags of the chosen ones. Raises ConfigError in one line for an unknown flag (with the
+    nearest one, or the part that has it) or a value that cannot be; SystemExit(0) after --help.
+    """
+    chosen = with_parts(default, dict(_chosen_parts(default, args)), prog)
+    parser = Parser(prog, type(default), options_of(chosen))
+    return resolve(default, [(prog, parser.values(args))])
+
+
+def _chosen_parts(default: object, args: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The parts that flags name, looked up before the real parse: they decide on the flags."""
+    for option in options_of(default).values():
+        if option.registry is not None:
+            found = words_of(f"--{option.flag}", args)
+            if found:
+                yield option.name, tuple(found) if _is_tuple(option.hint) else found[-1]
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse over a list of options, with errors as ConfigError."""
+
+    def __init__(self, prog: str, command: type, options: Mapping[str, Option]) -> None:
+        super().__init__(
+            prog=prog,
+            description=_unindented(command.__doc__ or ""),
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+            argument_default=argparse.SUPPRESS,
+            usage=_usage(prog, options),
+        )
+        self.options = options
+        self.shared = shared_options(options)
+        self.hints: dict[str, Any] = {}
+        groups: dict[str, argparse._ArgumentGroup] = {}
+        for option in options.values():
+            title = f"{option.group} options" if option.group else "options"
+            if title not in groups:
+                groups[title] = self.add_argument_group(title)
+            self._add(groups[title], option)
+        if self.shared:
+            group = self.add_argument_group("options of several parts")
+        for name, several in self.shared.items():
+            owners = " and ".join(option.path[1] for option in several)
+            flag = f"--{name.replace('_', '-')}"
+            self._add_flag(group, name, several[0], flag, f"The same option of {owners}.")
+
+    def _add(self, group: argparse._ArgumentGroup, option: Option) -> None:
+        if option.positional is None:
+            text = option.doc + _default_text(option.default)
+            self._add_flag(group, option.name, option, f"--{option.flag}", text)
+            return
+        self.hints[option.name] = option.hint
+        group.add_argument(
+            option.name,
+            nargs="*" if _is_tuple(option.hint) else "?",
+            metavar=option.positional,
+            help=_escaped(option.doc),
+        )
+
+    def _add_flag(
+        self, group: argparse._ArgumentGroup, name: str, option: Option, flag: str, text: str
+    ) -> None:
+        names = [flag] if option.alias is None else [flag, option.alias]
+        self.hints[name] = option.hint
+        if option.hint is bool:
+            group.add_argument(
+                *names, dest=name, action=argparse.BooleanOptionalAction, help=_escaped(text)
+            )
+            return
+        several = next((k for k in _alternatives(option.hint) if _is_tuple(k)), None)
+        nargs: int | str | None = None
+        if several is not None:
+            nargs = "*" if Ellipsis in get_args(several) else len(get_args(several))
+        group.add_argument(
+            *names, dest=name, nargs=nargs, metavar=_metavar(option.hint), help=_escaped(text)
+        )
+
+    def values(self, args: Sequence[str]) -> dict[str, Any]:
+        """The options that are given, of their types, by name."""
+        found, unknown = self.parse_known_args(list(args))
+        if unknown:
+            self._refuse(unknown[0])
+        for option in self.options.values():
+            if option.required and not getattr(found, option.name, None):
+                raise ConfigError(
+                    f"{self.prog}: {option.positional} must be given, got nothing. Fix: name it; "
+                    f"see {self.prog} --help"
+                )
+        return {
+            name: value
+            if isinstance(value, bool)
+            else _read(value, self.hints[name], f"{self.prog}: {self._shown(name)}")
+            for name, value in vars(found).items()
+            if value is not None and value != []
+        }
+
+    def _shown(self, name: str) -> str:
+        option = self.options.get(name)
+        if option is not None and option.positional is not None:
+            return option.positional
+        return f"--{(option.flag if option else name).replace('_', '-')}"
+
+    def _refuse(self, word: str) -> NoReturn:
+        flag = word.split("=", 1)[0]
+        if not flag.startswith("-"):
+            raise ConfigError(
+                f"{self.prog}: unexpected argument {flag!r}. Fix: omit it; see {self.prog} --help"
+            )
+        known = [option.flag for option in self.options.values() if option.positional is None]
+        known += [name.replace("_", "-") for name in self.shared]
+        found = unknown_option(flag.lstrip("-").replace("-", "_"), known)
+        raise ConfigError(f"{self.prog}: {found}")
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+def words_of(flag: str, args: Sequence[str]) -> list[str]:
+    """The words behind the last occurrence of a flag; [] where it is not given."""
+    found: list[str] = []
+    for i, arg in enumerate(args):
+        if arg == flag:
+            behind = args[i + 1 :]
+            end = next((n for n, w in enumerate(behind) if w.startswith("--")), len(behind))
+            found = list(behind[:end])
+        elif arg.startswith(f"{flag}="):
+            found = [arg.split("=", 1)[1]]
+    return found
+
+
+def value_of(flag: str, args: Sequence[str]) -> str | None:
+    """The value of a flag, looked up before the real parse: it decides the defaults."""
+    words = words_of(flag, args)
+    return words[0] if words else None
+
+
+def flags_of(default: object) -> set[str]:
+    """Every flag that ``parse`` makes of a dataclass, without the parts that it does not have."""
+    options = options_of(default)
+    flags = {"--help"}
+    for option in options.values():
+        if option.positional is None:
+            flags.add(f"--{option.flag}")
+            if option.hint is bool:
+                flags.add(f"--no-{option.flag}")
+    return flags | {f"--{name.replace('_', '-')}" for name in shared_options(options)}
+
+
+def is_single(hint: Any) -> bool:
+    """Whether an option takes exactly one value."""
+    return hint is not bool and not _is_tuple(hint)
+
+
+def _is_tuple(hint: Any) -> bool:
+    return get_origin(hint) is tuple or any(_is_tuple(part) for part in get_args(hint))
+
+
+def _read(given: str | list[str], hint: Any, where: str) -> Any:
+    """Words as a value of the hint's type. Raises ConfigError where they are none."""
+    for kind in _alternatives(hint):
+        try:
+            return _as(given, kind)
+        except ValueError:
+            continue
+    shown = given if isinstance(given, str) else " ".join(given)
+    raise ConfigError(f"{where} must be {_in_words(hint)}, got {shown!r}. Fix: change it")
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _as(given: str | list[str], kind: Any) -> Any:
+    if get_origin(kind) is tuple:
+        words = [given] if isinstance(given, str) else given
+        kinds = get_args(kind)
+        if Ellipsis in kinds:
+            kinds = (kinds[0],) * len(words)
+        if len(kinds) != len(words):
+            raise ValueError
+        return tuple(_as(word, k) for word, k in zip(words, kinds, strict=True))
+    if not isinstance(given, str):
+        raise ValueError
+    if get_origin(kind) is Literal:
+        return next((choice for choice in get_args(kind) if str(choice) == given), _none(given))
+    if kind is type(None):
+        return None if given == "None" else _none(given)
+    if kind in (int, float, str, Path):
+        return kind(given)
+    raise ValueError
+
+
+def _none(given: str) -> NoReturn:
+    raise ValueError(given)
+
+
+def _in_words(hint: Any) -> str:
+    named = {int: "a whole number", float: "a number", str: "text", Path: "a path"}
+    words = []
+    for kind in _alternatives(hint):
+        if kind is type(None):
+            continue
+        if get_origin(kind) is tuple:
+            inner = [k for k in get_args(kind) if k is not Ellipsis]
+            what = " and ".join(_in_words(k) for k in inner)
+            words.append(f"a list of {what}" if Ellipsis in get_args(kind) else what)
+        elif get_origin(kind) is Literal:
+            words.append(f"one of {', '.join(map(str, get_args(kind)))}")
+        else:
+            words.append(named.get(kind, str(kind)))
+    return " or ".join(words)
+
+
+def _metavar(hint: Any) -> str | tuple[str, ...]:
+    for kind in _alternatives(hint):
+        if get_origin(kind) is tuple:
+            inner = get_args(kind)
+            if Ellipsis in inner:
+                return str(_metavar(inner[0]))
+            return tuple(str(_metavar(k)) for k in inner)
+    names = []
+    for kind in _alternatives(hint):
+        if get_origin(kind) is Literal:
+            names += [str(choice) for choice in get_args(kind)]
+        elif kind is not type(None):
+            names.append({int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH"}.get(kind, "VALUE"))
+    return names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
+
+
+def _default_text(value: Any) -> str:
+    if value is None or value == () or isinstance(value, bool):
+        return ""
+    shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f" (default: {shown})" if shown else ""
+
+
+def _escaped(text: str) -> str:
+    """argparse formats help texts with %."""
+    return text.replace("%", "%%")
+
+
+def _usage(prog: str, options: Mapping[str, Option]) -> str:
+    places = [o.positional for o in options.values() if o.positional is not None]
+    return " ".join([prog, *places, "[options]"]).replace("%", "%%")
+
+
+def _unindented(doc: str) -> str:
+    first, _, rest = doc.strip().partition("\n")
+    lines = rest.split("\n")
+    return "\n".join([first, *(line.removeprefix("    ") for line in lines)])
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=HELP_COLUMN)

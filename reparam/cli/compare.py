@@ -5,20 +5,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
-
+from reparam.cli.existing import open_or_create_run, trained
+from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.group_table import print_groups, print_verdicts
-from reparam.cli.parse import parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
-from reparam.cli.standing import new_or_standing, trained
 from reparam.data import ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
-from reparam.report import Language, write_comparison
-from reparam.training import Run, title_of, to_mapping, writing
+from reparam.report import write_comparison
+from reparam.runs import Run, title_of, to_mapping, writing
+from reparam.types import Language
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class CompareOptions:
     undecided. What has no scorecard yet is scored. Writes a page with a chart of every measure.
     """
 
-    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN ...")]
+    runs: tuple[Path, ...] = RUNS
     """Run folders."""
 
     seeds: int = 1
@@ -48,15 +47,16 @@ class CompareOptions:
     quiet: bool = False
     """No progress."""
 
+    compute: Compute = Compute()
+
     def __post_init__(self) -> None:
         if self.seeds < 1:
-            raise ConfigError(f"seeds must be 1 or more, found {self.seeds}: raise it")
+            raise ConfigError(f"seeds must be 1 or more, got {self.seeds}. Fix: raise it")
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(CompareOptions, args, prog="reparam compare")
-    if not options.runs:
-        raise ConfigError("reparam compare needs run folders, found none: name some")
+    options = parse(CompareOptions(), args, prog="reparam compare")
+    device = options.compute.chosen()
     again = shlex.join(["reparam", "compare", *args])
     judges: dict[str, Judge] = {}
     together: dict[str, list[tuple[Run, Scorecard]]] = {}
@@ -66,9 +66,16 @@ def run(args: Sequence[str]) -> int:
             images = first.images(progress)
         mark = images.fingerprint()
         if mark not in judges:
-            judges[mark] = judge_with_progress(images, quiet=options.quiet)
+            judges[mark] = judge_with_progress(images, quiet=options.quiet, device=device)
         for folder in _with_seeds(first, images, options, again):
-            card = scored(folder, images, options.score, quiet=options.quiet, judge=judges[mark])
+            card = scored(
+                folder,
+                images,
+                options.score,
+                quiet=options.quiet,
+                judge=judges[mark],
+                device=device,
+            )
             together.setdefault(_kind(folder), []).append((folder, card))
     _warn_of_others([card for runs in together.values() for _, card in runs])
     groups = _groups(list(together.values()))
@@ -81,7 +88,7 @@ def run(args: Sequence[str]) -> int:
 
 def _with_seeds(first: Run, images: ImageSet, options: CompareOptions, again: str) -> list[Run]:
     """The run and its siblings of the next seeds, trained where they are missing."""
-    config = first.config()
+    config = first.config
     runs = [first]
     for seed in range(config.seed + 1, config.seed + options.seeds):
         path = first.path.with_name(f"{first.path.name}-seed-{seed}")
@@ -89,7 +96,7 @@ def _with_seeds(first: Run, images: ImageSet, options: CompareOptions, again: st
             print(f"{path}", file=sys.stderr)
         command = f"{again}  # seed {seed}"
         with writing(path):
-            sibling = new_or_standing(path, replace(config, seed=seed), images, command=command)
+            sibling = open_or_create_run(path, replace(config, seed=seed), images, command=command)
             runs.append(trained(sibling, images, quiet=options.quiet, again=again))
     return runs
 
@@ -107,12 +114,12 @@ def _warn_of_others(cards: list[Scorecard]) -> None:
 
 def _kind(run: Run) -> str:
     """What runs have in common that differ in their seed alone."""
-    return repr(replace(run.config(), seed=0)) + run.facts().fingerprint
+    return repr(replace(run.config, seed=0)) + run.facts.fingerprint
 
 
 def _groups(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
     """Titles say how the groups differ: by model, and by every other option that is not equal."""
-    options = [_flat(to_mapping(runs[0][0].config())) for runs in several]
+    options = [_flat(to_mapping(runs[0][0].config)) for runs in several]
     apart = [
         name
         for name in options[0]
@@ -120,8 +127,8 @@ def _groups(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
     ]
     groups = []
     for runs, own in zip(several, options, strict=True):
-        values = {name: str(own[name]) for name in apart}
-        model = title_of(runs[0][0].config())
+        values = {name.removesuffix(".type"): str(own.get(name)) for name in apart}
+        model = title_of(runs[0][0].config)
         groups.append(Group(model, tuple(card for _, card in runs), values))
     return _told_apart(groups, [runs[0][0].path.name for runs in several])
 
@@ -136,7 +143,12 @@ def _told_apart(groups: list[Group], names: list[str]) -> list[Group]:
 
 
 def _flat(mapping: dict[str, Any]) -> dict[str, Any]:
+    """Options by name, those of parts with the part's place in front: encoder.filters."""
     flat: dict[str, Any] = {}
     for key, value in mapping.items():
-        flat |= _flat(value) if isinstance(value, dict) else {key: value}
+        if isinstance(value, dict):
+            part = "type" in value
+            flat |= {f"{key}.{k}" if part else k: v for k, v in _flat(value).items()}
+        else:
+            flat[key] = value
     return flat

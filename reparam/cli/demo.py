@@ -9,22 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from reparam.cli.parse import parse, value_of
+from reparam.cli.existing import open_or_create_run, trained
+from reparam.cli.flags import Compute, parse, value_of
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
-from reparam.cli.standing import new_or_standing, trained
 from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError, DataError, RunError
 from reparam.evaluation import ScoreConfig
+from reparam.model import build_autoencoder
 from reparam.report import ReportChoices, write_report
-from reparam.training import (
-    Run,
-    RunConfig,
-    build_model,
-    check_free,
-    preset_config,
-    writing,
-)
+from reparam.runs import Run, RunConfig, check_free, preset_config, writing
 
 MODELS = ("ae", "vae")
 
@@ -37,27 +31,26 @@ class DemoOptions:
     """Train the AE and the VAE on the same images, in the same order, and put them side by side.
 
     Writes OUT/report.html, the figures as PNG files, and one run folder for each model. A demo that
-    was stopped goes on when the same command is given again. --data DATA names the images too.
+    was stopped continues when the same command is given again. --data DATA names the images too.
     """
 
     images: DataConfig = field(default_factory=DataConfig)
 
     recipe: Literal["quick", "article"] = "quick"
-    """quick: one cycle of 30 epochs, better and sooner; article: 2,000 images, 200 epochs."""
+    """quick: one cycle of 30 epochs, better and faster; article: 2,000 images, 200 epochs."""
 
     out: Path = Path("runs/demo")
     """Folder for the runs, the figures and the report."""
 
     overwrite: bool = False
-    """Replace the demo that stands in --out."""
+    """Replace the demo that exists in --out."""
 
     report: ReportChoices = field(default_factory=ReportChoices)
 
     seed: int = 0
     """Seed of both runs."""
 
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    compute: Compute = Compute()
 
     quiet: bool = False
     """No progress."""
@@ -74,11 +67,11 @@ def run(args: Sequence[str]) -> int:
     with reading_progress(quiet=options.quiet) as progress:
         images = load_images(options.images, progress)
     for config in configs.values():
-        build_model(config, images.image_shape)  # refuses impossible shapes before writing
+        build_autoencoder(config.model, images.image_shape)  # refused before anything is written
     again = shlex.join(["reparam", "demo", *(word for word in args if word != "--overwrite")])
     with writing(out / "ae"), writing(out / "vae"):
         runs = [
-            new_or_standing(
+            open_or_create_run(
                 out / model,
                 config,
                 images,
@@ -92,7 +85,7 @@ def run(args: Sequence[str]) -> int:
             (out / "report.html").unlink(missing_ok=True)
         for folder in runs:
             trained(folder, images, quiet=options.quiet, again=again)
-        _score(runs, images, quiet=options.quiet)
+        _score(runs, images, quiet=options.quiet, device=options.compute.chosen())
         if not options.quiet:
             print("drawing the figures ...", file=sys.stderr)
         report = write_report(
@@ -102,6 +95,7 @@ def run(args: Sequence[str]) -> int:
             command=shlex.join(["reparam", "demo", *args]),
             seconds=time.monotonic() - began,
             figures=out / "figures",
+            device=options.compute.chosen(),
         )
     print(report)
     if not options.quiet:
@@ -110,12 +104,12 @@ def run(args: Sequence[str]) -> int:
     return 0
 
 
-def _score(runs: Sequence[Run], images: ImageSet, *, quiet: bool) -> None:
+def _score(runs: Sequence[Run], images: ImageSet, *, quiet: bool, device: str) -> None:
     """Scorecards for the report, which goes without where the images are too few for one."""
     try:
-        judge = judge_with_progress(images, quiet=quiet)
+        judge = judge_with_progress(images, quiet=quiet, device=device)
         for folder in runs:
-            scored(folder, images, SCORED, quiet=quiet, judge=judge)
+            scored(folder, images, SCORED, quiet=quiet, judge=judge, device=device)
     except DataError as error:
         print(f"the report goes without a scorecard: {error}", file=sys.stderr)
 
@@ -124,16 +118,19 @@ def _options(args: Sequence[str]) -> DemoOptions:
     """The options; the recipe decides the defaults of the data's, and --data is its position."""
     for i, word in enumerate(args):
         if word == "--data" and (i + 1 == len(args) or args[i + 1].startswith("--")):
-            raise ConfigError("reparam demo: --data needs a value: a name, a file or a folder")
+            raise ConfigError(
+                "reparam demo: --data must have a value, got none. Fix: give a name, a file or a "
+                "folder"
+            )
     words = [w.removeprefix("--data=") for w in args if w != "--data"]
     recipe = value_of("--recipe", args)
     images = preset_config("vae", recipe or "quick").data
-    return parse(DemoOptions, words, prog="reparam demo", default=DemoOptions(images=images))
+    return parse(DemoOptions(images=images), words, prog="reparam demo")
 
 
 def _config(options: DemoOptions, model: str) -> RunConfig:
     config = preset_config(model, options.recipe)
-    training = replace(config.training, device=options.device)
+    training = replace(config.training, device=options.compute.device)
     return replace(config, data=options.images, training=training, seed=options.seed)
 
 
@@ -143,18 +140,18 @@ def _check_room(options: DemoOptions) -> None:
     if not out.exists():
         return
     if not out.is_dir():
-        raise RunError(f"{out}: a file stands where the demo's folder should be; choose another")
+        raise RunError(f"{out}: must be a folder, got a file. Fix: choose another --out")
     known = {*MODELS, "figures", "report.html", "site"}
     foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in known)
     if foreign or out.is_symlink():
         what = f" ({foreign[0]})" if foreign else ""
-        raise RunError(f"{out}: holds other files{what}; choose another --out")
+        raise RunError(f"{out}: holds other files{what}. Fix: choose another --out")
     for model in MODELS:
         check_free(out / model, overwrite=True)
     mine = sorted(p for p in (out / "figures").rglob("*") if p.is_file() and p.suffix != ".png")
     if mine:
         raise RunError(
-            f"{mine[0]}: lies among the demo's figures; move it, or choose another --out"
+            f"{mine[0]}: is among the demo's figures. Fix: move it, or choose another --out"
         )
 
 

@@ -3,15 +3,13 @@
 import itertools
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, is_dataclass, replace
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, fields, replace
+from typing import get_type_hints
 
-import tyro
-
-from reparam.cli.parse import parse
-from reparam.cli.train import TrainOptions, defaults_from
+from reparam.cli.flags import is_single
+from reparam.cli.train import TrainOptions, resolve_options
 from reparam.errors import ConfigError
-from reparam.training import RunConfig
+from reparam.runs import RunConfig, options_of, shared_options
 
 OWN = ("--out", "--overwrite", "--quiet", "--dry-run", "--seed")
 """Options of `reparam train` that a sweep sets by itself."""
@@ -19,7 +17,7 @@ OWN = ("--out", "--overwrite", "--quiet", "--dry-run", "--seed")
 
 @dataclass(frozen=True)
 class Point:
-    """One run of a sweep: ``values`` of the swept options, its seed, and what they come to."""
+    """One run of a sweep: ``values`` of the swept options, its seed, and the resolved configuration."""
 
     values: Mapping[str, str]
     seed: int
@@ -33,35 +31,37 @@ class Point:
         return "-".join([*words, f"seed-{self.seed}"]).replace("/", "_")
 
 
-def single_valued(options: type) -> set[str]:
-    """The flags of a dataclass that take exactly one value: those that may be swept."""
-    flags: set[str] = set()
-    for name, hint in get_type_hints(options, include_extras=True).items():
-        metadata = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-        plain = get_args(hint)[0] if metadata else hint
-        if is_dataclass(plain):
-            flags |= single_valued(plain)  # type: ignore[arg-type]
-        elif plain is not bool and not _is_tuple(plain) and tyro.conf.Positional not in metadata:
-            renamed = [m.name for m in metadata if getattr(m, "name", None)]
-            flags.add(f"--{(renamed[0] if renamed else name).replace('_', '-')}")
-    return flags
-
-
-def _is_tuple(hint: Any) -> bool:
-    return get_origin(hint) is tuple or any(_is_tuple(part) for part in get_args(hint))
+def sweepable_flags() -> set[str]:
+    """The flags of `reparam train` that take exactly one value, those of every part included."""
+    options = options_of(TrainOptions())
+    single = [o for o in options.values() if is_single(o.hint) and o.positional is None]
+    names = {option.flag for option in single}
+    names |= {n for n, several in shared_options(options).items() if is_single(several[0].hint)}
+    for option in options.values():
+        registry = option.registry
+        if registry is None:
+            continue
+        several = not is_single(option.hint)  # extra terms: their options begin with their name
+        for name in registry.names:
+            part = registry.find(name)
+            prefix = f"{name}_" if several else registry.prefix
+            hints = get_type_hints(part)
+            own = {field.name for field in fields(part) if is_single(hints[field.name])}
+            names |= {f"{prefix}{field}" for field in own} | (set() if several else own)
+    return {f"--{name.replace('_', '-')}" for name in names}
 
 
 def axes_of(args: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
     """The words that every run shares, and the options with several values."""
-    sweepable = single_valued(TrainOptions)
+    sweepable = sweepable_flags()
     shared: list[str] = []
     axes: dict[str, list[str]] = {}
     for flag, values in _grouped(args):
         if flag in OWN:
-            raise ConfigError(f"reparam sweep sets {flag} by itself, found it: leave it out")
+            raise ConfigError(f"{flag} must not be given to reparam sweep, which sets it. Fix: omit it")
         if flag in sweepable and len(values) > 1:
             if len(set(values)) < len(values):
-                raise ConfigError(f"{flag} needs different values, found {' '.join(values)}")
+                raise ConfigError(f"{flag} must have different values, got {' '.join(values)}. Fix: omit one")
             axes[flag] = values
         else:
             shared += [flag, *values] if flag else values
@@ -91,7 +91,7 @@ def points(args: Sequence[str], seeds: int) -> list[Point]:
         values = {flag.removeprefix("--"): v for flag, v in zip(axes, combination, strict=True)}
         for seed in range(seeds):
             line = [*shared, *words]
-            options = parse(TrainOptions, line, prog="reparam sweep", default=defaults_from(line))
+            options = resolve_options(line, prog="reparam sweep")
             found.append(
                 Point(
                     values,

@@ -9,14 +9,14 @@ from typing import Any
 
 from rich.table import Table
 
-from reparam.cli.parse import parse
+from reparam.cli.flags import parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.tables import new_table, print_table
 from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError
 from reparam.evaluation.data_facts import data_facts
 from reparam.evaluation.run_facts import run_facts
-from reparam.training import Run
+from reparam.runs import Run
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 60
@@ -49,7 +49,7 @@ class InfoOptions:
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(InfoOptions, args, prog="reparam info")
+    options = parse(InfoOptions(), args, prog="reparam info")
     source = options.data.source
     if not source:
         raise ConfigError("reparam info needs a run folder or images, found neither; name one")

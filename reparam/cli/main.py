@@ -9,11 +9,12 @@ from typing import TextIO
 
 from reparam._version import __version__
 from reparam.errors import ConfigError, LostError, ReparamError, unknown_name
+from reparam.registry import load_plugin
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "train the AE and the VAE on the same images and put them side by side"),
     "train": ("train", "train one model on a set of images"),
-    "resume": ("resume", "go on with a run that stopped, or further than first planned"),
+    "resume": ("resume", "continue a run that stopped, or further than first planned"),
     "info": ("info", "what a run or a set of images holds"),
     "score": ("score", "measure the latent space and the decodes of trained models"),
     "compare": ("compare", "several runs or seeds side by side, with verdicts on the claims"),
@@ -44,6 +45,7 @@ def _overview() -> str:
         *(f"  {name:12} {summary}" for name, (_, summary) in COMMANDS.items()),
         "",
         "  reparam COMMAND --help   every option of a command, with its default",
+        "  --plugin FILE            with any command: a Python file that registers parts of a model",
         "  reparam --version        the version",
         "",
         "start with:  reparam demo",
@@ -52,7 +54,7 @@ def _overview() -> str:
 
 
 def run(args: Sequence[str]) -> int:
-    """Runs one command line. Raises ReparamError for what its user can mend."""
+    """Runs one command line. Raises ReparamError for what its user can fix."""
     if not args or args[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0 if args else EXIT_USAGE
@@ -61,10 +63,27 @@ def run(args: Sequence[str]) -> int:
         return 0
     if args[0] not in COMMANDS:
         raise ConfigError(unknown_name("command", args[0], COMMANDS))
-    module, _ = COMMANDS[args[0]]
+    name, *rest = _without_plugins(args)
+    module, _ = COMMANDS[name]
     command: Callable[[Sequence[str]], int]
     command = importlib.import_module(f"reparam.cli.{module}").run
-    return command(args[1:])
+    return command(rest)
+
+
+def _without_plugins(args: Sequence[str]) -> list[str]:
+    """The words without ``--plugin FILE``, once the files are imported."""
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        flag, equals, file = word.partition("=")
+        if flag != "--plugin":
+            rest.append(word)
+            continue
+        file = file if equals else next(words, "")
+        if not file:
+            raise ConfigError("--plugin must be a Python file, got nothing. Fix: name it")
+        load_plugin(file)
+    return rest
 
 
 def _say_warning(
@@ -80,7 +99,7 @@ def _say_warning(
 
 
 def main() -> int:
-    """The console script. Exit status: 0 done, 2 a mistake that one can mend, 130 interrupted."""
+    """The console script. Exit status: 0 done, 2 a mistake that one can fix, 130 interrupted."""
     # Threads that wait for one another spin for a moment, not for the several milliseconds that
     # are GNU OpenMP's default: as fast on a quiet machine, and many times as fast on a busy one
     # (docs/log.md). It is read when PyTorch is imported, which comes later.
@@ -109,7 +128,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return EXIT_USAGE
-    except OSError as error:  # a full disc, a folder that one may not write to
+    except OSError as error:  # a full disk, a folder that one may not write to
         where = f"{error.filename}: " if error.filename else ""
         print(f"reparam: error: {where}{error.strerror or error}", file=sys.stderr)
         return EXIT_USAGE

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -15,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from reparam.objective import LossUnit, shown_terms
+from reparam.model import LossUnit, shown_terms
 from reparam.training import (
     BackedOff,
     Ended,
@@ -63,12 +62,6 @@ _UNITS: Mapping[LossUnit, str] = {
 }
 
 
-def _of_split(metrics: Mapping[str, Any], split: str) -> dict[str, float]:
-    """An epoch's losses on one split, named as a step's are."""
-    begin = f"{split}_"
-    return {key[len(begin) :]: value for key, value in metrics.items() if key.startswith(begin)}
-
-
 def _terms(losses: Mapping[str, float], unit: LossUnit) -> str:
     distortion, rate, loss = shown_terms(losses, unit)
     return f"distortion {_number(distortion)} + rate {rate:.2f} = {_number(loss)} nats"
@@ -112,8 +105,8 @@ def _bar(title: str, console: Console) -> Listener:
                 )
             case EpochDone():
                 metrics = event.metrics
-                losses = _terms(_of_split(metrics, "train"), pace.unit)
-                progress.update(task, epoch=f"{metrics['epoch']}/{pace.epochs}", losses=losses)
+                losses = _terms(metrics.train, pace.unit)
+                progress.update(task, epoch=f"{metrics.epoch}/{pace.epochs}", losses=losses)
             case BackedOff() | Warned():
                 if isinstance(event, BackedOff):
                     done = event.epoch * pace.steps_per_epoch + event.batch
@@ -141,7 +134,7 @@ def _lines(title: str) -> Listener:
                 )
             case EpochDone():
                 print(f"{title}: {_epoch_line(event, pace)}", file=sys.stderr, flush=True)
-                pace.seconds = event.metrics["seconds"]
+                pace.seconds = event.metrics.seconds
             case BackedOff() | Warned():
                 print(f"{title}: {event}", file=sys.stderr, flush=True)
 
@@ -150,18 +143,19 @@ def _lines(title: str) -> Listener:
 
 def _epoch_line(event: EpochDone, pace: _Pace) -> str:
     metrics = event.metrics
-    seconds = metrics["seconds"] - pace.seconds
-    left = (pace.epochs - metrics["epoch"]) * metrics["seconds"] / metrics["epoch"]
-    trained, held_out = _of_split(metrics, "train"), _of_split(metrics, "valid")
-    _, rate, loss = shown_terms(trained, pace.unit)
-    parts = [f"epoch {metrics['epoch']}/{pace.epochs}", f"loss {_number(loss)}"]
-    if "mse" in trained:
-        parts.append(f"mse {trained['mse']:.5f} per pixel")
-    parts.append(f"rate {rate:.2f} nats")
-    if pace.unit == "nats" and "sigma" in metrics:  # it moves
-        parts.append(f"σ {metrics['sigma']:.4g}")
-    if held_out:
-        parts.append(f"validation {_number(shown_terms(held_out, pace.unit)[2])}")
+    seconds = metrics.seconds - pace.seconds
+    left = (pace.epochs - metrics.epoch) * metrics.seconds / metrics.epoch
+    _, rate, loss = shown_terms(metrics.train, pace.unit)
+    parts = [
+        f"epoch {metrics.epoch}/{pace.epochs}",
+        f"loss {_number(loss)}",
+        f"mse {metrics.train['mse']:.5f} per pixel",
+        f"rate {rate:.2f} nats",
+    ]
+    if pace.unit == "nats" and "sigma" in metrics.weight:  # it moves
+        parts.append(f"σ {metrics.weight['sigma']:.4g}")
+    if metrics.valid:
+        parts.append(f"validation {_number(shown_terms(metrics.valid, pace.unit)[2])}")
     if seconds > 0:
         parts.append(f"{pace.images_per_epoch / seconds:,.0f} images/s")
     parts.append(f"{math.ceil(left)} s left")

@@ -1,24 +1,26 @@
-"""reparam resume: on from the last checkpoint."""
+"""reparam resume: continue from the last checkpoint."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from reparam.cli.parse import RunFolder, parse
+from reparam.cli.flags import RUN, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.session import follow, train_with_progress
-from reparam.training import Run, assemble, leads, writing
+from reparam.runs import Run, writing
+from reparam.training import assemble
 
 
 @dataclass(frozen=True)
 class ResumeOptions:
-    """Go on with a run from its last checkpoint, or further than first planned.
+    """Continue a run from its last checkpoint, or further than first planned.
 
     The random streams continue too: a run that was stopped and resumed ends with the same weights
     as one that was not. With --epochs the schedule is planned anew for that many epochs in all,
     which changes the rest of a one-cycle run.
     """
 
-    run: RunFolder
+    run: Path = RUN
     """The run folder."""
 
     epochs: int | None = None
@@ -35,19 +37,18 @@ class ResumeOptions:
 
 
 def run(args: Sequence[str]) -> int:
-    options = parse(ResumeOptions, args, prog="reparam resume")
+    options = parse(ResumeOptions(), args, prog="reparam resume")
     folder = Run.open(options.run)
-    own = folder.config().training
-    processes = replace(
-        own, devices=options.devices or own.devices, num_nodes=options.num_nodes or own.num_nodes
-    )
-    if not leads():
-        follow(options.run, processes)
+    own = folder.config.training
+    devices, nodes = options.devices or own.devices, options.num_nodes or own.num_nodes
+    team = assemble(replace(own, devices=devices, num_nodes=nodes))
+    if not team.leads:
+        follow(options.run, team)
         return 0
     with writing(folder.path):
         with reading_progress(quiet=options.quiet) as progress:
             images = folder.images(progress)
         if options.epochs is not None:
-            folder.extend(options.epochs)
-        train_with_progress(folder, images, quiet=options.quiet, team=assemble(processes))
+            folder = folder.extended(options.epochs)
+        train_with_progress(folder, images, quiet=options.quiet, team=team)
     return 0

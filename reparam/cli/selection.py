@@ -14,7 +14,7 @@ from reparam.errors import RunError
 from reparam.evaluation import check_images
 from reparam.export import LabelledImages
 from reparam.model import Autoencoder
-from reparam.training import Run
+from reparam.runs import Run
 from reparam.types import IndexArray, PixelArray
 
 RUNS_OWN = DataConfig(source="")
@@ -72,7 +72,7 @@ def _part(images: ImageSet, split: str) -> Selection:
     if split != "all":
         index = np.asarray(images.splits[split])  # type: ignore[index]
     if not len(index):
-        raise RunError(f"{images.name}: its {split} split is empty; choose another --split")
+        raise RunError(f"{images.name}: its {split} split is empty. Fix: choose another --split")
     labels = None if images.labels is None else images.labels[index]
     # All of a set that is mapped from disc may be more than there is memory for.
     pixels = images.images if split == "all" else images.images[index]
@@ -84,7 +84,7 @@ def _like_the_runs(given: DataConfig, run: Run) -> DataConfig:
     """``given``, with the run's size and channels where it is a folder and says nothing of them."""
     if not os.path.isdir(os.path.expanduser(given.source)):
         return given
-    height, width, channels = run.facts().image_shape
+    height, width, channels = run.facts.image_shape
     given = replace(given, image_size=given.image_size or (height, width))
     if given.channels is None and channels in (1, 3):
         return replace(given, channels=1 if channels == 1 else 3)
@@ -92,7 +92,7 @@ def _like_the_runs(given: DataConfig, run: Run) -> DataConfig:
 
 
 def _own_images(run: Run, given: DataConfig) -> ImageSet:
-    own = run.config().data
+    own = run.config.data
     run.check_has_source()
     changed = {
         field.name: getattr(given, field.name)

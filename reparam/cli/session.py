@@ -1,4 +1,4 @@
-"""One training session as the commands run it: progress, sample pictures, how to go on."""
+"""One training session as the commands run it: progress, sample pictures, how to resume."""
 
 import contextlib
 import shlex
@@ -9,14 +9,11 @@ from pathlib import Path
 from reparam.cli.progress import progress_listener
 from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
+from reparam.runs import SPLIT_IMAGES, Run, RunConfig
 from reparam.training import (
     Interrupted,
     Listener,
-    Run,
-    RunConfig,
     Team,
-    TrainingConfig,
-    assemble,
     sample_writer,
     tensorboard_writer,
     train,
@@ -31,11 +28,11 @@ def train_with_progress(
     again: str | None = None,
     team: Team | None = None,
 ) -> Autoencoder:
-    """Trains, shows how it goes, and says at the end, on stderr, what came of it.
+    """Trains, shows progress, and prints the final metrics, on stderr.
 
-    Raises Interrupted with a message that says how to go on: ``again``, or `reparam resume`.
+    Raises Interrupted with a message that says how to continue: ``again``, or `reparam resume`.
     """
-    config = run.config()
+    config = run.config
     if not quiet:
         print(_plan(config, images), file=sys.stderr)
     listeners: list[Listener] = [progress_listener(config.preset, quiet=quiet)]
@@ -47,19 +44,19 @@ def train_with_progress(
         model = train(run, images, listeners, team)
     except KeyboardInterrupt:
         again = again or f"reparam resume {shlex.quote(str(run.path))}"
-        raise Interrupted(f"stopped; everything up to here is saved. Go on with: {again}") from None
+        raise Interrupted(f"stopped; everything up to here is saved. Continue with: {again}") from None
     if not quiet:
-        print(_verdict(run), file=sys.stderr)
+        print(_final_metrics(run), file=sys.stderr)
     return model
 
 
-def follow(path: Path, processes: TrainingConfig) -> None:
+def follow(path: Path, team: Team) -> None:
     """What the processes of a run do that are not its first: they train and say nothing.
 
     The first one has made the run folder when they have all found each other.
     """
     warnings.simplefilter("ignore")
-    team = assemble(processes)
+    team.launch()
     run = Run.open(path)
     with contextlib.suppress(Interrupted):  # the first one says so
         train(run, run.images(), team=team)
@@ -69,26 +66,32 @@ def _plan(config: RunConfig, images: ImageSet) -> str:
     """What is about to be trained, in one line."""
     height, width, channels = images.image_shape
     counts = ", ".join(f"{len(images.splits[split])} {split}" for split in SPLITS)
+    latent = f"{config.model.latent_dim} latent dimensions"
+    if config.model.latent_channels is not None:
+        latent = f"latents of {config.model.latent_channels} channels"
     line = (
         f"{config.preset}: {images.name}, {height} × {width} × {channels} ({counts} images), "
-        f"{config.model.latent_dim} latent dimensions, seed {config.seed}"
+        f"{latent}, seed {config.seed}"
     )
-    units = config.objective.in_words(config.model.likelihood, height * width * channels)
-    return f"{line}; {units}" if config.objective.regulariser != "none" else line
+    if not config.objective.has_rate:
+        return line
+    return f"{line}; {config.model.likelihood.describe(height * width * channels)}"
 
 
-def _verdict(run: Run) -> str:
-    result = run.result() or {}
-    split = next(s for s in ("test", "valid", "train") if s in result)
-    losses = result[split]
-    found = article = ""
-    if run.config().objective.sought:
-        weight = result["weight"]
-        found = f"weight {weight['r_loss_factor']:.4g}, σ {weight['sigma']:.4g}; "
+def _final_metrics(run: Run) -> str:
+    result = run.finished("its final metrics are of a finished run")
+    split = next(s for s in ("test", "valid", "train") if s in result.splits)
+    losses = result.splits[split]
+    weight = ""
+    if run.config.model.likelihood.searches_weight:
+        found = result.weight
+        weight = f"weight {found['r_loss_factor']:.4g}, σ {found['sigma']:.4g}; "
+    article = ""
     if "loss_article" in losses:
-        article = f"mse {losses['mse']:.5f}, loss {losses['loss_article']:.4g} (article's units), "
+        article = f", loss {losses['loss_article']:.4g} (article's units)"
     return (
-        f"{run.path}: {found}best epoch {result['best_epoch']} of {result['epochs']}; on "
-        f"{losses['images']} {split} images {article}{losses['loss_nats']:.1f} nats; "
-        f"{result['seconds']:.0f} s at {result['images_per_second']:,.0f} images/s"
+        f"{run.path}: {weight}best epoch {result.best_epoch} of {result.epochs}; on "
+        f"{losses[SPLIT_IMAGES]:.0f} {split} images mse {losses['mse']:.5f}{article}, "
+        f"{losses['loss_nats']:.1f} nats; {result.seconds:.0f} s at "
+        f"{result.images_per_second:,.0f} images/s"
     )

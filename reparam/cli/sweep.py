@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reparam.cli.existing import open_or_create_run, trained
+from reparam.cli.flags import Compute, flags_of, parse, value_of
 from reparam.cli.grid import Point, points
 from reparam.cli.group_table import print_groups, print_trends, print_verdicts
-from reparam.cli.parse import known_flags, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
-from reparam.cli.standing import new_or_standing, trained
 from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
-from reparam.report import Language, write_comparison
-from reparam.training import build_model, title_of, writing
+from reparam.model import build_autoencoder
+from reparam.report import write_comparison
+from reparam.runs import title_of, writing
+from reparam.types import Language
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class SweepOptions:
 
       reparam sweep digits --model ae vae --latent-dim 2 8 32 128 --seeds 3
 
-    One run folder each in --out; what stands there is not trained again, and a sweep that was
-    stopped goes on when the same command is given again. Writes OUT/report.html with a chart of
+    One run folder each in --out; what exists there is not trained again, and a sweep that was
+    stopped continues when the same command is given again. Writes OUT/report.html with a chart of
     every measure, and OUT/sweep.json.
     """
 
@@ -46,14 +48,17 @@ class SweepOptions:
     quiet: bool = False
     """No progress."""
 
+    compute: Compute = Compute()
+
     def __post_init__(self) -> None:
         if self.seeds < 1:
-            raise ConfigError(f"seeds must be 1 or more, found {self.seeds}: raise it")
+            raise ConfigError(f"seeds must be 1 or more, got {self.seeds}. Fix: raise it")
 
 
 def run(args: Sequence[str]) -> int:
-    own, train_words = _parted(args)
-    options = parse(SweepOptions, own, prog="reparam sweep")
+    own, train_words = _split(args)
+    options = parse(SweepOptions(), own, prog="reparam sweep")
+    device = options.compute.chosen()
     planned = points(train_words, options.seeds)
     again = shlex.join(["reparam", "sweep", *args])
     images: dict[DataConfig, tuple[ImageSet, Judge]] = {}
@@ -61,8 +66,11 @@ def run(args: Sequence[str]) -> int:
         if point.config.data not in images:
             with reading_progress(quiet=options.quiet) as progress:
                 found = load_images(point.config.data, progress)
-            images[point.config.data] = found, judge_with_progress(found, quiet=options.quiet)
-        build_model(point.config, images[point.config.data][0].image_shape)  # before any training
+            images[point.config.data] = found, judge_with_progress(
+                found, quiet=options.quiet, device=device
+            )
+        shape = images[point.config.data][0].image_shape
+        build_autoencoder(point.config.model, shape)  # refused before any training
     cards = []
     for number, point in enumerate(planned, 1):
         if not options.quiet:
@@ -83,15 +91,17 @@ def run(args: Sequence[str]) -> int:
     return 0
 
 
-def _parted(args: Sequence[str]) -> tuple[list[str], list[str]]:
+def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words of the sweep itself, and those of `reparam train`."""
-    mine = known_flags(SweepOptions)
+    mine = flags_of(SweepOptions()) - {"--device"}
     parts: tuple[list[str], list[str]] = ([], [])
     to = 1
     for word in args:
         if word.startswith("--"):
             to = 0 if word.split("=", 1)[0] in mine else 1
         parts[to].append(word)
+    if device := value_of("--device", args):  # of both: where to train and where to score
+        parts[0].extend(["--device", device])
     return parts
 
 
@@ -100,9 +110,16 @@ def _card(
 ) -> Scorecard:
     path = options.out / point.name
     with writing(path):
-        folder = new_or_standing(path, point.config, images, command=point.command)
+        folder = open_or_create_run(path, point.config, images, command=point.command)
         trained(folder, images, quiet=options.quiet, again=again)
-    return scored(folder, images, options.score, quiet=options.quiet, judge=judge)
+    return scored(
+        folder,
+        images,
+        options.score,
+        quiet=options.quiet,
+        judge=judge,
+        device=options.compute.chosen(),
+    )
 
 
 def grouped(planned: Sequence[Point], cards: Sequence[Scorecard]) -> list[Group]:

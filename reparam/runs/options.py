@@ -18,6 +18,7 @@ from typeguard import TypeCheckError, check_type
 from reparam.errors import ConfigError, unknown_name
 from reparam.fields import field_docs
 from reparam.registry import Part, Registry
+from reparam.runs.migrations import FORMAT, migrate_config
 
 C = TypeVar("C")
 
@@ -410,4 +411,16 @@ def read_config_file(path: Path) -> Json:
         raise ConfigError(
             f"config file {path} must hold options by name, got a list or a value. Fix: give names"
         )
+    if "format" in loaded:  # the config.json of a run
+        version = loaded["format"]
+        loaded = migrate_config(loaded, version if isinstance(version, int) else FORMAT)
+        return {name: value for name, value in loaded.items() if name in _SECTIONS}
+    if isinstance(loaded.get("model"), str):  # as the flag is called
+        loaded["preset"] = loaded.pop("model")
+    if isinstance(loaded.get("data"), str):
+        loaded["source"] = loaded.pop("data")
     return loaded
+
+
+_SECTIONS = ("preset", "data", "inputs", "model", "objective", "terms", "training", "seed")
+"""What of a config.json are options; the rest records a run."""

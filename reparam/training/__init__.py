@@ -28,7 +28,7 @@ from reparam.training.listeners import (
 from reparam.training.loop import train
 from reparam.training.muon import Muon
 from reparam.training.step import gradient_step
-from reparam.training.team import Team, assemble, leads, planned
+from reparam.training.team import Team, assemble, resolve_processes
 
 __all__ = [
     "BackedOff",
@@ -52,8 +52,7 @@ __all__ = [
     "fit_run_prior",
     "gradient_step",
     "latent_fit",
-    "leads",
-    "planned",
+    "resolve_processes",
     "sample_writer",
     "tensorboard_writer",
     "train",

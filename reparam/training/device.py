@@ -38,11 +38,10 @@ def fast_bfloat16(device: str) -> bool:
     return False
 
 
-def make_fabric(config: TrainingConfig, **processes: Any) -> tuple["Fabric", str]:
+def make_fabric(config: TrainingConfig, **options: Any) -> tuple["Fabric", str]:
     """Lightning Fabric on the chosen device, in the chosen precision, which is named.
 
-    ``processes``: Fabric's options for several; one by default. Raises ConfigError when the device
-    is not there.
+    ``options`` are Fabric's own. Raises ConfigError when the device is not there.
     """
     from lightning_fabric import Fabric  # takes seconds to import; only training needs it
 
@@ -58,7 +57,8 @@ def make_fabric(config: TrainingConfig, **processes: Any) -> tuple["Fabric", str
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not at every start
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if use_bfloat16 else "32-true"
-    return Fabric(accelerator=device, precision=precision, **{"devices": 1} | processes), precision
+    processes: dict[str, Any] = {"devices": config.devices, "num_nodes": config.num_nodes}
+    return Fabric(accelerator=device, precision=precision, **processes, **options), precision
 
 
 def choose_kernels(config: TrainingConfig, device: str, precision: str) -> str:

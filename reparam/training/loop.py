@@ -50,6 +50,7 @@ def train(
         team = assemble_one(run.config.training)
     wanted = run.config.training.deterministic
     try:
+        team.launch()
         with (
             writing(run.path) if team.leads else nullcontext(),
             deterministic_algorithms(wanted),
@@ -111,7 +112,6 @@ class _Training:
             if self.config.training.on_nan == "backoff" and not self.run.checkpoint.exists():
                 state.save(self.run)  # the initial weights, to go back to
         self.take_up_sums()
-        self.team.draw_apart(self.config.seed, state.position.epoch, state.position.batch)
         with self._session(), kept_memory(), stop_on_signal() as wish:
             while state.position.epoch < epochs and not state.position.finished:
                 try:
@@ -190,7 +190,8 @@ class _Training:
         order = epoch_order(self.config.seed, position.epoch, self.train_count)
         left = order.split(config.global_batch)[position.batch :]
         parts = [self.team.part(indices) for indices in left]
-        state.model.train()
+        state.loss.train()
+        self.team.draw_apart(self.config.seed, position.epoch, position.batch)
         state.sums.begin(position.batch)
         began, spent = time.perf_counter(), position.seconds
         for indices, batch in zip(left, self.feed.batches(parts), strict=True):

@@ -7,14 +7,14 @@ process draws its own) and batch norm (each takes the statistics of its own part
 that are kept are those of the first process). The first process alone writes, prints and listens.
 """
 
+import logging
 import os
-import signal
 import sys
 import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -34,10 +34,16 @@ PATIENCE = timedelta(hours=6)
 ASK_EVERY = 16
 """Steps between two agreements on whether somebody asked to stop."""
 
+STARTER = "REPARAM_STARTER_PID"
+"""The environment variable that tells a process which process has started it."""
+
 
 @dataclass(frozen=True)
 class Team:
-    """This process' place among those that train together. ``leads``: it is the first."""
+    """This process' place among those that train together. ``leads``: it is the first.
+
+    It is known before the other processes run: ``launch`` starts and connects them.
+    """
 
     fabric: "Fabric"
     precision: str
@@ -140,6 +146,26 @@ class Team:
             stream = np.random.SeedSequence((seed, self.rank, epoch, batch))
             torch.manual_seed(int(stream.generate_state(1, np.uint32)[0]))
 
+    def launch(self) -> None:
+        """Connects the processes of a run, and waits for all of them.
+
+        Those of this machine are started by the same command, unless torchrun or SLURM has done so.
+        Nothing happens when they are connected already. Raises LostError when they cannot be.
+        """
+        if self.size == 1:
+            return
+        if not distributed.is_initialized():
+            _end_with_the_others(self)
+        try:
+            self.fabric.launch()
+        except RuntimeError as error:
+            if not lost(error):
+                raise
+            raise LostError(
+                f"process {self.rank} of {self.size} must reach the others of this run, got "
+                f"{str(error).splitlines()[0]!r}. Fix: see what the other processes say"
+            ) from error
+
     def end(self) -> None:
         """Ends the processes that this one has started: it failed, and they would wait for it."""
         for process in getattr(self.fabric.strategy.launcher, "procs", []):
@@ -162,59 +188,40 @@ def assemble_one(config: TrainingConfig) -> Team:
     return Team(*make_fabric(config))
 
 
-def planned(config: TrainingConfig) -> TrainingConfig:
+def assemble(config: TrainingConfig) -> Team:
+    """This process among those of ``config``, or of torchrun or SLURM where they started it.
+
+    Raises ConfigError when the device does not exist, or not often enough.
+    """
+    started = _started_processes()
+    devices, nodes = started or (config.devices, config.num_nodes)
+    config = replace(config, devices=devices, num_nodes=nodes)
+    if devices * nodes == 1:
+        return Team(*make_fabric(config))
+    from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.strategies import DDPStrategy
+
+    if not started:
+        _check_machines(nodes)
+    strategy = DDPStrategy(timeout=PATIENCE, gradient_as_bucket_view=True)
+    # Left to itself, Fabric takes a lone SLURM task for all of the run.
+    plugins = None if started else [LightningEnvironment()]
+    return Team(*make_fabric(config, strategy=strategy, plugins=plugins))
+
+
+def resolve_processes(config: TrainingConfig) -> TrainingConfig:
     """``config`` with the processes that torchrun or SLURM has started, where they have.
 
     Raises ConfigError when --devices or --num-nodes say otherwise.
     """
-    devices, nodes = _started_from_outside() or (config.devices, config.num_nodes)
+    devices, nodes = _started_processes() or (config.devices, config.num_nodes)
     if (config.devices, config.num_nodes) not in ((1, 1), (devices, nodes)):
         raise ConfigError(
-            f"{nodes} × {devices} processes (machines × processes on each) were started, found "
-            f"--num-nodes {config.num_nodes} --devices {config.devices}: leave these options out"
+            f"--num-nodes and --devices must be the {nodes} machines × {devices} processes that "
+            f"were started, got --num-nodes {config.num_nodes} --devices {config.devices}. "
+            "Fix: omit these options"
         )
     return replace(config, devices=devices, num_nodes=nodes)
-
-
-def leads() -> bool:
-    """Whether this process is the first of its run, as the one who started it has said."""
-    environment = os.environ
-    if _slurm():
-        return environment.get("SLURM_PROCID", "0") == "0"
-    names = ("RANK",) if _torchrun() else ("NODE_RANK", "LOCAL_RANK")
-    return all(environment.get(name, "0") == "0" for name in names)
-
-
-def assemble(config: TrainingConfig) -> Team:
-    """All processes of a run: ``devices`` on each of ``num_nodes`` machines, or those that
-    torchrun or SLURM has started. The first one on a machine starts the others by the same command.
-
-    Raises ConfigError when the device is not there, or not often enough.
-    """
-    devices, nodes = _started_from_outside() or (config.devices, config.num_nodes)
-    if devices * nodes == 1:
-        return Team(*make_fabric(config))
-    from lightning_fabric.plugins.environments import (
-        LightningEnvironment,
-        SLURMEnvironment,
-        TorchElasticEnvironment,
-    )
-    from lightning_fabric.strategies import DDPStrategy
-
-    place: Any
-    if _torchrun():
-        place = TorchElasticEnvironment()
-    else:
-        place = SLURMEnvironment(auto_requeue=False) if _slurm() else LightningEnvironment()
-    strategy = DDPStrategy(timeout=PATIENCE, gradient_as_bucket_view=True)
-    _check_nodes(nodes)
-    fabric, precision = make_fabric(
-        config, devices=devices, num_nodes=nodes, strategy=strategy, plugins=[place]
-    )
-    if _started_from_outside() is None and "LOCAL_RANK" in os.environ:
-        _end_with_parent()
-    fabric.launch()
-    return Team(fabric, precision)
 
 
 def lost(error: RuntimeError) -> bool:
@@ -225,53 +232,69 @@ def lost(error: RuntimeError) -> bool:
 
 def lost_error(team: Team) -> LostError:
     """What to say then."""
-    who = "the first process" if not team.leads else "another process"
     return LostError(
-        f"process {team.rank} of {team.size}: {who} of this run has ended, and with it all; what "
-        "is saved is whole: go on with `reparam resume`"
+        f"process {team.rank} of {team.size}: another process of this run has ended, so this one "
+        "ends too; the last checkpoint is complete. Fix: continue with `reparam resume`"
     )
 
 
-def _torchrun() -> bool:
-    return "TORCHELASTIC_RUN_ID" in os.environ
+def _started_processes() -> tuple[int, int] | None:
+    """Processes on each machine, and machines, where torchrun or SLURM has started them.
 
-
-def _slurm() -> bool:
-    """Started by srun as one of several tasks; a lone task may start processes of its own."""
-    names = ("bash", "interactive")  # a shell in an allocation, as Fabric knows it
-    several = int(os.environ.get("SLURM_NTASKS", "1")) > 1
-    return several and os.environ.get("SLURM_JOB_NAME") not in names
-
-
-def _started_from_outside() -> tuple[int, int] | None:
-    """Processes a machine, and machines, as torchrun or SLURM has started them."""
-    if _torchrun():
-        local = int(os.environ["LOCAL_WORLD_SIZE"])
-        return local, int(os.environ["WORLD_SIZE"]) // local
-    if _slurm():
-        nodes = int(os.environ.get("SLURM_NNODES", "1"))
-        return int(os.environ["SLURM_NTASKS"]) // nodes, nodes
-    return None
-
-
-def _check_nodes(nodes: int) -> None:
-    needed = {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"}
-    if nodes > 1 and _started_from_outside() is None and not needed <= os.environ.keys():
+    A lone SLURM task, and a shell in an allocation (as Fabric knows it), start their own.
+    """
+    environment = os.environ
+    if distributed.is_torchelastic_launched():
+        local = int(environment["LOCAL_WORLD_SIZE"])
+        return local, int(environment["WORLD_SIZE"]) // local
+    tasks = int(environment.get("SLURM_NTASKS", "1"))
+    if tasks == 1 or environment.get("SLURM_JOB_NAME") in ("bash", "interactive"):
+        return None
+    if "SLURM_NTASKS_PER_NODE" not in environment:  # Fabric insists on it
         raise ConfigError(
-            f"{nodes} machines must find each other, found no {', '.join(sorted(needed))} in the "
-            "environment: start the command by torchrun or SLURM, or set them on each machine"
+            f"SLURM must say how many of its {tasks} tasks run on each machine, got no "
+            "SLURM_NTASKS_PER_NODE. Fix: start them by srun --ntasks-per-node"
+        )
+    local = int(environment["SLURM_NTASKS_PER_NODE"])
+    return local, tasks // local
+
+
+def _check_machines(nodes: int) -> None:
+    missing = {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} - os.environ.keys()
+    if nodes > 1 and missing:
+        raise ConfigError(
+            f"{nodes} machines must find each other, got no {', '.join(sorted(missing))} in the "
+            "environment. Fix: start the command by torchrun or SLURM, or set them on each machine"
         )
 
 
-def _end_with_parent() -> None:
-    """A process that another one started ends when that one is gone, even amid a transfer."""
-    parent = os.getppid()
+def _end_with_the_others(team: Team) -> None:
+    """Ends this process, with a message, when another one on this machine is gone.
+
+    Usually the connection fails first, and LostError ends the process. But it does not fail while
+    the first process validates alone, nor where it was not made yet, and with NCCL perhaps never.
+    Fabric's launcher does a part of what is needed then. It kills the first process within 5
+    seconds after another one failed, but says why only to its own log, at a level that is not shown
+    (https://github.com/Lightning-AI/pytorch-lightning/pull/18218). And nothing ends the others when
+    the first one is killed (https://github.com/Lightning-AI/pytorch-lightning/issues/2913).
+    """
+
+    def say(*_: object) -> bool:
+        print(f"reparam: error: {lost_error(team)}", file=sys.stderr, flush=True)
+        return False
+
+    starter = int(os.environ.setdefault(STARTER, str(os.getpid())))
+    if starter == os.getpid():
+        log = logging.getLogger(type(team.fabric.strategy.launcher).__module__)
+        log.setLevel(logging.INFO)
+        log.addFilter(say)  # instead of what Fabric says
+        return
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == starter:
             time.sleep(1)
-        time.sleep(5)  # the connection's own error says more, where it comes
-        print("reparam: error: the process that started this one is gone", file=sys.stderr)
-        os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+        time.sleep(5)  # for the connection's own error
+        say()
+        os._exit(2)
 
-    threading.Thread(target=watch, daemon=True, name="parent").start()
+    threading.Thread(target=watch, daemon=True, name="starter").start()

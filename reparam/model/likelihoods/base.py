@@ -144,6 +144,11 @@ class LikelihoodOptions(Part):
         return False
 
     @property
+    def searches_weight(self) -> bool:
+        """Whether the weight is found in training."""
+        return False
+
+    @property
     def targets(self) -> dict[str, float]:
         """Losses that training is to end at, by name."""
         return {}

@@ -209,6 +209,10 @@ class GaussianLikelihoodOptions(LikelihoodOptions):
         return "auto" if self.resolve_defaults().weight == "auto" else None
 
     @property
+    def searches_weight(self) -> bool:
+        return self.weight_search is not None
+
+    @property
     def weighs_rate(self) -> bool:
         return any(name != "weight" for name in self.given)
 

@@ -1,0 +1,34 @@
+"""Runs that a command needs: made where they are missing, continued where they exist."""
+
+from pathlib import Path
+
+from reparam.cli.session import train_with_progress
+from reparam.data import ImageSet
+from reparam.errors import RunError
+from reparam.runs import Run, RunConfig, is_empty
+
+
+def open_or_create_run(
+    path: Path, config: RunConfig, images: ImageSet, *, command: str, overwrite: bool = False
+) -> Run:
+    """A new run, or the one that exists there if it was begun with the same configuration.
+
+    Raises RunError where another one exists.
+    """
+    if overwrite or is_empty(path):
+        return Run.create(path, config, images, command=command, overwrite=overwrite)
+    run = Run.open(path)
+    if not (run.is_of(config) and run.facts.fingerprint == images.fingerprint()):
+        raise RunError(
+            f"{path}: holds a run with other options or images. Fix: choose another --out, or "
+            "replace it with --overwrite"
+        )
+    return run
+
+
+def trained(run: Run, images: ImageSet, *, quiet: bool, again: str) -> Run:
+    """The run at its end: trained, or continued, unless it is finished already."""
+    result = run.result()
+    if result is None or result.epochs < run.config.training.epochs:
+        train_with_progress(run, images, quiet=quiet, again=again)
+    return run

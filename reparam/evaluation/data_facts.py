@@ -1,5 +1,6 @@
-"""What a set of images holds, as plain values: what `reparam info` shows."""
+"""What a set of images holds: what `reparam info` shows."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,23 +8,67 @@ import numpy as np
 from reparam.data import ImageSet, in_parts
 
 
-def data_facts(images: ImageSet) -> dict[str, Any]:
-    """Name, shape, counts per split and class, and the range and mean of the pixels (0..255)."""
+@dataclass(frozen=True)
+class SplitFacts:
+    """Images of a split, and how many of each class: {} without labels."""
+
+    images: int
+    classes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class PixelFacts:
+    """Range and mean of the pixels, 0..255."""
+
+    low: int
+    high: int
+    mean: float
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Name, shape, classes, splits and pixels of a set of images."""
+
+    name: str
+    images: int
+    image_shape: tuple[int, int, int]
+    """Height, width, channels."""
+    class_names: tuple[str, ...]
+    counts: dict[str, SplitFacts]
+    pixels: PixelFacts
+
+    def to_mapping(self) -> dict[str, Any]:
+        """JSON values: what `reparam info --json` prints."""
+        return {
+            "kind": "data",
+            "name": self.name,
+            "images": self.images,
+            "image_shape": list(self.image_shape),
+            "class_names": list(self.class_names),
+            "counts": {
+                split: {"images": facts.images, "classes": facts.classes}
+                for split, facts in self.counts.items()
+            },
+            "pixels": {
+                "min": self.pixels.low,
+                "max": self.pixels.high,
+                "mean": self.pixels.mean,
+            },
+        }
+
+
+def data_facts(images: ImageSet) -> DataFacts:
+    """One pass over the pixels, part by part."""
     parts = [(p.min(), p.max(), p.sum(dtype=np.int64)) for p in in_parts(images.images)]
     lows, highs, sums = zip(*parts, strict=True)
-    return {
-        "kind": "data",
-        "name": images.name,
-        "images": len(images),
-        "image_shape": list(images.image_shape),
-        "class_names": list(images.class_names),
-        "counts": {
-            split: {"images": len(images.splits[split]), "classes": classes}
+    return DataFacts(
+        name=images.name,
+        images=len(images),
+        image_shape=images.image_shape,
+        class_names=images.class_names,
+        counts={
+            split: SplitFacts(len(images.splits[split]), classes)
             for split, classes in images.counts().items()
         },
-        "pixels": {
-            "min": int(min(lows)),
-            "max": int(max(highs)),
-            "mean": int(sum(sums)) / images.images.size,
-        },
-    }
+        pixels=PixelFacts(int(min(lows)), int(max(highs)), int(sum(sums)) / images.images.size),
+    )

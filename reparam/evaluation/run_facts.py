@@ -1,100 +1,172 @@
-"""What a run folder holds, as plain values: what `reparam info` shows."""
+"""What a run folder holds: what `reparam info` shows."""
 
-import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from reparam.errors import RunError
-from reparam.model import Autoencoder, layer_table, parameter_counts
-from reparam.objective import Weight
-from reparam.training import Run, RunConfig, build_model, to_mapping
+from reparam.model import Autoencoder, LayerRow, Likelihood, Weight, layer_table, parameter_counts
+from reparam.runs import Epoch, Result, Run, RunConfig, to_mapping
 
-WEIGHTS = ("r_loss_factor", "sigma", "beta")
+UNITS = ("r_loss_factor", "sigma", "beta")
+"""Of the weight."""
 
 
-def run_facts(run: Run) -> dict[str, Any]:
-    """Configuration, layers, parameter counts, weight, metrics and result, as JSON values.
+@dataclass(frozen=True)
+class WeightFacts:
+    """The weight of the squared error against the rate, and a line on how it came about.
 
-    ``weight`` is the objective's weight in its three units, where the likelihood has one; they are
-    None before training has begun to find them. ``warnings`` is what looked wrong, and when;
-    ``metrics`` has a mapping for each finished epoch; ``result`` is None before the end. ``prior``
-    says what samples are drawn from. Needs not the images, and the weights only where a prior was
-    fitted.
+    ``found`` is None for a likelihood without a weight, and before training has begun to find it.
+    ``moves``: training moves the weight, so that epochs compare by their losses in nats alone.
     """
-    config, facts, record = run.config(), run.facts(), run.record()
-    model = build_model(config, facts.image_shape)
+
+    found: Weight | None
+    description: str
+    moves: bool
+
+
+@dataclass(frozen=True)
+class RunWarning:
+    """Something that looked wrong for the first time at ``epoch``."""
+
+    epoch: int
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Configuration, layers, weight, metrics and result of a run, finished or not."""
+
+    path: str
+    config: RunConfig
+    image_shape: tuple[int, int, int]
+    """Height, width, channels."""
+    class_names: tuple[str, ...]
+    layers: tuple[LayerRow, ...]
+    parameters: dict[str, int]
+    """Trainable parameters of each half."""
+    prior: str
+    """What samples are drawn from."""
+    weight: WeightFacts
+    warnings: tuple[RunWarning, ...]
+    finished: bool
+    """Whether training went to its planned end, or stopped early as planned."""
+    best_epoch: int | None
+    """The epoch whose weights are kept; None before the first is done."""
+    metrics: tuple[Epoch, ...]
+    """The finished epochs."""
+    result: Result | None
+    """None before the end."""
+    command: str
+    created: str
+    versions: dict[str, str]
+
+    @property
+    def epochs_planned(self) -> int:
+        return self.config.training.epochs
+
+    @property
+    def epochs_done(self) -> int:
+        return len(self.metrics)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """JSON values: what `reparam info --json` prints."""
+        weight = self.weight.found
+        return {
+            "kind": "run",
+            "path": self.path,
+            "model": self.config.preset,
+            "image_shape": list(self.image_shape),
+            "class_names": list(self.class_names),
+            "config": to_mapping(self.config),
+            "layers": [{**asdict(row), "shape": list(row.shape)} for row in self.layers],
+            "parameters": self.parameters,
+            "prior": self.prior,
+            "weight": {
+                **(weight.units() if weight else dict.fromkeys(UNITS)),
+                "in_words": self.weight.description,
+                "moves": self.weight.moves,
+            },
+            "warnings": [asdict(warning) for warning in self.warnings],
+            "epochs_planned": self.epochs_planned,
+            "epochs_done": self.epochs_done,
+            "finished": self.finished,
+            "best_epoch": self.best_epoch,
+            "metrics": [epoch.to_mapping() for epoch in self.metrics],
+            "result": None if self.result is None else self.result.to_mapping(),
+            "command": self.command,
+            "created": self.created,
+            "versions": self.versions,
+        }
+
+
+def run_facts(run: Run) -> RunFacts:
+    """What the run's files say. Needs no images, and weights only where a prior was fitted."""
+    config, model = run.config, run.build_model()
     metrics, result = run.metrics(), run.result()
-    return {
-        "kind": "run",
-        "path": str(run.path),
-        "model": config.preset,
-        "image_shape": list(facts.image_shape),
-        "class_names": list(facts.class_names),
-        "config": to_mapping(config),
-        "layers": [{**asdict(row), "shape": list(row.shape)} for row in layer_table(model)],
-        "parameters": parameter_counts(model),
-        "prior": _prior(run, model),
-        "weight": _weight(config, math.prod(facts.image_shape), metrics, result),
-        "warnings": [
-            {"epoch": line["epoch"], "kind": kind, "message": message}
-            for line in metrics
-            for kind, message in line.get("warnings", {}).items()
-        ],
-        "epochs_planned": config.training.epochs,
-        "epochs_done": len(metrics),
-        "finished": _finished(result, config.training.epochs, config.training.early_stop),
-        "best_epoch": best_epoch(metrics, compares=config.objective.compares),
-        "metrics": metrics,
-        "result": result,
-        "command": record["command"],
-        "created": record["created"],
-        "versions": record["versions"],
-    }
+    return RunFacts(
+        path=str(run.path),
+        config=config,
+        image_shape=run.facts.image_shape,
+        class_names=run.facts.class_names,
+        layers=tuple(layer_table(model)),
+        parameters=parameter_counts(model),
+        prior=_prior(run, model),
+        weight=_weight(config, model.likelihood, metrics, result),
+        warnings=tuple(
+            RunWarning(epoch.epoch, kind, message)
+            for epoch in metrics
+            for kind, message in epoch.warnings.items()
+        ),
+        finished=_finished(result, config.training.epochs, config.training.early_stop),
+        best_epoch=best_epoch(metrics, comparable=config.model.likelihood.losses_comparable),
+        metrics=tuple(metrics),
+        result=result,
+        command=run.facts.command,
+        created=run.facts.created,
+        versions=run.facts.versions,
+    )
 
 
 def _prior(run: Run, model: Autoencoder) -> str:
     """What samples are drawn from, also where the weights or the fitted prior cannot be read."""
     if not run.prior_file.exists():
-        return model.prior.description
+        return model.prior.describe()
     try:
-        return run.load_model().prior.description
+        return run.load_model().prior.describe()
     except RunError as error:
         return f"a fitted prior that cannot be used ({error})"
 
 
 def _weight(
-    config: RunConfig,
-    dimensions: int,
-    metrics: list[dict[str, Any]],
-    result: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """The weight's units, and in words how it came about."""
-    objective, likelihood = config.objective, config.model.likelihood
-    words = objective.in_words(likelihood, dimensions)
-    if settled := objective.units_for(likelihood, dimensions):
-        return {**settled.units(), "in_words": words, "moves": False}
-    sigma = result["weight"]["sigma"] if result else metrics[-1]["sigma"] if metrics else None
-    if sigma is None:
-        return {**dict.fromkeys(WEIGHTS), "in_words": words, "moves": True}
-    found = Weight.of_sigma(sigma, dimensions)
-    return {**found.units(), "in_words": f"{words}: {found}", "moves": True}
+    config: RunConfig, likelihood: Likelihood, metrics: list[Epoch], result: Result | None
+) -> WeightFacts:
+    options, dimensions = config.model.likelihood, likelihood.dimensions
+    description = options.describe(dimensions)
+    if not likelihood.adapts:
+        return WeightFacts(options.weight_for(dimensions), description, moves=False)
+    units = result.weight if result else metrics[-1].weight if metrics else {}
+    if not units:
+        return WeightFacts(None, description, moves=True)
+    found = Weight(units["r_loss_factor"], dimensions)
+    return WeightFacts(found, f"{description}: {found}", moves=True)
 
 
-def best_epoch(metrics: list[dict[str, Any]], *, compares: bool = True) -> int | None:
+def best_epoch(metrics: list[Epoch], *, comparable: bool) -> int | None:
     """The epoch whose weights are kept: lowest validation loss, or else the last one.
 
-    ``compares``: whether the losses of different epochs do.
+    ``comparable``: whether the losses of different epochs are.
     """
     if not metrics:
         return None
-    if "valid_loss_nats" not in metrics[-1] or not compares:
-        return int(metrics[-1]["epoch"])
-    return int(min(metrics, key=lambda line: line["valid_loss_nats"])["epoch"])
+    last = metrics[-1]
+    if not comparable or "loss_nats" not in last.valid:
+        return last.epoch
+    return min(metrics, key=lambda epoch: epoch.valid["loss_nats"]).epoch
 
 
-def _finished(result: dict[str, Any] | None, planned: int, patience: int | None) -> bool:
-    """Whether training went to its planned end, or stopped early as planned."""
+def _finished(result: Result | None, planned: int, patience: int | None) -> bool:
     if result is None:
         return False
-    waited = result["epochs"] - result["best_epoch"]
-    return result["epochs"] >= planned or (patience is not None and waited >= patience)
+    waited = result.epochs - result.best_epoch
+    return result.epochs >= planned or (patience is not None and waited >= patience)

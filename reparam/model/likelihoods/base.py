@@ -162,6 +162,12 @@ class LikelihoodOptions(Part):
         """The same options with what depends on defaults written out."""
         return self
 
+    def weight_for(self, dimensions: int) -> Weight | None:
+        """The weight for images of D = ``dimensions`` values; None where there is none to choose,
+        or where training finds it.
+        """
+        return None
+
     def describe(self, dimensions: int) -> str:
         """One line on its scale, for images of D = ``dimensions`` values."""
         return f"{self.type} likelihood: losses in nats, no weight"

@@ -18,46 +18,64 @@ from sklearn.utils.validation import check_is_fitted
 
 from reparam.data import ImageSet, image_set_from_arrays
 from reparam.errors import ConfigError, RunError, unknown_name
-from reparam.evaluation import decode, encode, sample_latents
+from reparam.evaluation import (
+    Rows,
+    decode,
+    encode,
+    labels_or_none,
+    rows_to_pixels,
+    sample_latents,
+    scores_of,
+)
 from reparam.evaluation import reconstruct as reconstruct_pixels
-from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
-from reparam.model import Autoencoder, FittedPrior
-from reparam.training import (
+from reparam.model import Autoencoder
+from reparam.objective import Loss
+from reparam.runs import (
     IN_MEMORY,
+    Epoch,
+    Option,
+    Run,
+    RunConfig,
+    is_empty,
+    options_of,
+    preset_config,
+    resolve,
+    shared_options,
+    writing,
+)
+from reparam.training import (
     BackedOff,
     EpochDone,
     Event,
     Listener,
-    Run,
-    RunConfig,
     Warned,
-    apply_config_file,
     fit_prior,
-    is_empty,
-    mean_losses,
-    preset_config,
     sample_writer,
     tensorboard_writer,
     train,
-    writing,
 )
 from reparam.types import LatentArray, PixelArray
 
-SECTIONS = ("model", "objective", "training")
-OWN_OPTIONS = ("image_shape", "out", "quiet")
+OWN_OPTIONS = {"image_shape": None, "out": None, "quiet": True}
 """Options of the estimators beside those of the configuration."""
 
 Fitted = TypeVar("Fitted", bound="_Estimator")
 
 
+def _is_offered(option: Option) -> bool:
+    """Of the data's options an estimator, which is given its images, has one."""
+    return option.path[0] not in ("preset", "data") or option.name == "valid_fraction"
+
+
 def _options_of(config: RunConfig) -> dict[str, Any]:
-    """Every option of an estimator with its value in ``config``, in the order of the signature."""
-    options: dict[str, Any] = {}
-    for section in SECTIONS:
-        part = getattr(config, section)
-        options |= {f.name: getattr(part, f.name) for f in dataclasses.fields(part)}
-    options |= {"seed": config.seed, "valid_fraction": config.data.valid_fraction}
-    return options | {"image_shape": None, "out": None, "quiet": True}
+    """Every option of an estimator with its value in ``config``, in the order of the signature.
+
+    An option that several parts have, such as dropout, is None: as each of them has it.
+    """
+    options = options_of(config)
+    offered = {name: option.default for name, option in options.items() if _is_offered(option)}
+    shared = {name: None for name, several in shared_options(options).items() if len(several) > 1}
+    return offered | shared | OWN_OPTIONS
 
 
 def _constructor(preset: str) -> Callable[..., None]:
@@ -87,11 +105,15 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     X is an array of images, uint8 or floats in [0, 1] (rounded to 256 levels), N × H × W or
     N × H × W × C, or flat rows N × D with ``image_shape=(height, width[, channels])``, or an
     ImageSet. Images that come back are float32 in [0, 1].
+
+    A part (``encoder``, ``posterior``, ``prior``, ``decoder``, ``likelihood``, ``objective``) is a
+    name, a mapping with a ``type`` and options, or its options' dataclass.
     """
 
     preset: ClassVar[str]
 
     model_: Autoencoder
+    config_: RunConfig
     history_: list[dict[str, Any]]
     row_shape_: tuple[int, ...]
 
@@ -101,19 +123,23 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     def run_config(self) -> RunConfig:
         """The configuration that the options make. Raises ConfigError for values that cannot be."""
-        values = {name: _plain(value) for name, value in self.get_params(deep=False).items()}
-        for name in OWN_OPTIONS:
-            del values[name]
-        config = apply_config_file(preset_config(self.preset), values, type(self).__name__)
+        preset = preset_config(self.preset)
+        defaults = _options_of(preset)
+        given = {
+            name: _plain(value)
+            for name, value in self.get_params(deep=False).items()
+            if name not in OWN_OPTIONS and not _equal(value, defaults[name])
+        }
+        config = resolve(preset, [(type(self).__name__, given)])
         data = dataclasses.replace(config.data, source=IN_MEMORY, test_fraction=0.0)
         return dataclasses.replace(config, data=data)
 
     def fit(self: Fitted, X: Any, y: Any = None) -> Fitted:
         """Trains on X, and holds ``valid_fraction`` of it out to choose the best epoch.
 
-        ``y``: labels (N), which only keep the proportions of the classes in both parts. An
-        ImageSet is taken with its own splits and labels. The run goes to the folder ``out``, or to
-        a temporary one. Torch's global random state is left as it was.
+        ``y``: labels (N), which keep the proportions of the classes in both parts, and which
+        conditional models read. An ImageSet is taken with its own splits and labels. The run goes
+        to the folder ``out``, or to a temporary one. Torch's global random state is left as it was.
 
         Raises what `as_pixels`, `as_labels` and `run_config` raise, ShapeError for flat rows
         that do not fit ``image_shape``, RunError when ``out`` holds something.
@@ -152,7 +178,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         pixels, row_shape = self._pixels(X)
         return self._as_rows(reconstruct_pixels(model, pixels), row_shape)
 
-    def fit_prior(self: Fitted, X: Any, prior: FittedPrior = "mixture", seed: int = 0) -> Fitted:
+    def fit_prior(self: Fitted, X: Any, prior: str = "mixture", seed: int = 0) -> Fitted:
         """From now on samples come from a prior that is fitted to the latents of X.
 
         ``prior``: gaussian, mixture or flow. Give the X that the model was fitted to. The model's
@@ -168,19 +194,23 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         training latents)."""
         model = self._fitted()
         if n < 1:
-            raise ConfigError(f"n must be 1 or more, found {n}: raise it")
+            raise ConfigError(f"n must be 1 or more, got {n}. Fix: raise it")
         return self._as_rows(decode(model, sample_latents(model, n, seed)), self.row_shape_)
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """Mean of −(distortion + rate) of an image, in nats: higher is better; ``y`` is ignored.
+    def score_samples(self, X: Any) -> Float[np.ndarray, " N"]:
+        """−loss of each image, in nats, float64 (N,): higher is better.
 
         For a VAE it is the evidence lower bound, with z sampled from ``seed``; for an AE, which has
         no rate, log p(x|z) at z = encode(x), which bounds nothing.
         """
-        model, config = self._fitted(), self.run_config()
-        clean = dataclasses.replace(config.objective, corrupt="none")
-        losses = mean_losses(model, self._pixels(X)[0], clean, config.seed)
-        return -(losses["distortion_nats"] + losses["rate_nats"])
+        model, config = self._fitted(), self.config_
+        clean = dataclasses.replace(config.inputs, corrupt="none")
+        loss = Loss(model, config.objective, config.terms, clean)
+        return -scores_of(loss, self._pixels(X)[0], seed=config.seed).columns["loss_nats"]
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of ``score_samples``; ``y`` is ignored."""
+        return float(self.score_samples(X).mean())
 
     @property
     def _out(self) -> Path | None:
@@ -198,8 +228,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         sizes = tuple(int(size) for size in shape)
         if len(sizes) not in (2, 3) or min(sizes) < 1:
             raise ConfigError(
-                f"image_shape is (height, width) or (height, width, channels), found {shape!r}: "
-                "mend it"
+                f"image_shape must be (height, width) or (height, width, channels), got {shape!r}. "
+                "Fix: correct it"
             )
         return sizes[0], sizes[1], sizes[2] if len(sizes) == 3 else 1
 
@@ -216,7 +246,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _take(self, run: Run, model: Autoencoder, row_shape: tuple[int, ...]) -> None:
         """The attributes of a fitted estimator."""
         self.model_ = model
-        self.history_ = run.metrics()
+        self.config_ = run.config
+        self.history_ = [epoch.to_mapping() for epoch in run.metrics()]
         self.row_shape_ = row_shape
         if len(row_shape) == 1:
             self.n_features_in_ = row_shape[0]
@@ -252,7 +283,7 @@ class VAE(_Estimator):
 
 
 class DenoisingAE(_Estimator):
-    """An autoencoder that sees noisy images and is held to the clean ones."""
+    """An autoencoder that sees noisy images and is compared with the clean ones."""
 
     preset = "dae"
 
@@ -260,18 +291,34 @@ class DenoisingAE(_Estimator):
 def load(path: str | Path) -> AE | VAE | DenoisingAE:
     """The fitted estimator of a run folder, with its fitted prior; its images are not needed.
 
-    Images that it gives back are N × H × W × C, since a run does not know how X was laid out.
-    Raises RunError when the run is missing, damaged, or from a newer version.
+    Images that it gives back are N × H × W × C, since a run does not know how X was laid out. Parts
+    from a plug-in must be registered first (`load_plugin`). Raises RunError when the run is
+    missing, damaged, or from a newer version.
     """
     run = Run.open(Path(path))
-    config = run.config()
-    if config.objective.corrupt != "none":
+    model = run.load_model()
+    if run.config.inputs.corrupt != "none":
         kind: type[AE | VAE | DenoisingAE] = DenoisingAE
     else:
-        kind = AE if config.model.posterior == "delta" else VAE
-    estimator = kind(**_options_of(config))
-    estimator._take(run, run.load_model(), run.facts().image_shape)
+        kind = VAE if model.is_variational else AE
+    estimator = kind(**_params_of(run.config))
+    estimator._take(run, model, run.facts.image_shape)
     return estimator
+
+
+def _params_of(config: RunConfig) -> dict[str, Any]:
+    """Arguments of an estimator that give this configuration: parts whole, the rest by name."""
+    options = options_of(config)
+    parts = [option.path for option in options.values() if option.registry is not None]
+    params: dict[str, Any] = {}
+    for name, option in options.items():
+        of_part = any(option.path[: len(path)] == path != option.path for path in parts)
+        if _is_offered(option) and not of_part:
+            value: Any = config
+            for key in option.path:
+                value = getattr(value, key)
+            params[name] = value
+    return params
 
 
 def _plain(value: Any) -> Any:
@@ -281,11 +328,15 @@ def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _equal(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)
+
+
 def _check_out_free(path: Path) -> None:
     if path.exists() and not (path.is_dir() and is_empty(path)):
         raise RunError(
-            f"{path}: fit writes a new run folder there, found something: choose another out, or "
-            "reparam.load what stands there"
+            f"{path}: fit must write a new run folder, got one that holds something. Fix: choose "
+            "another out, or reparam.load what exists there"
         )
 
 
@@ -294,8 +345,9 @@ def _say(title: str, epochs: int, event: Event) -> None:
     if isinstance(event, BackedOff | Warned):
         print(f"{title}: {event}", file=sys.stderr)
     if isinstance(event, EpochDone):
-        shown = event.metrics.get("valid_loss_nats", event.metrics["train_loss_nats"])
+        metrics: Epoch = event.metrics
         print(
-            f"{title}: epoch {event.metrics['epoch']}/{epochs}, loss {shown:.2f} nats",
+            f"{title}: epoch {metrics.epoch}/{epochs}, loss {metrics.held_out['loss_nats']:.2f} "
+            "nats",
             file=sys.stderr,
         )

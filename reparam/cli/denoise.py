@@ -54,7 +54,9 @@ class DenoiseOptions:
 
     def __post_init__(self) -> None:
         if self.seed < 0:
-            raise ConfigError(f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0")
+            raise ConfigError(
+                f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0"
+            )
 
 
 def noise_of(run: Run, options: DenoiseOptions) -> InputConfig:

@@ -95,7 +95,9 @@ def open_runs(paths: Sequence[Path]) -> list[Run]:
     """Raises ConfigError unless there are one or two, RunError for what is no run."""
     if not 1 <= len(paths) <= MOST_RUNS:
         found = len(paths) or "none"
-        raise ConfigError(f"the explorer must have one run or two, got {found}. Fix: name one or two")
+        raise ConfigError(
+            f"the explorer must have one run or two, got {found}. Fix: name one or two"
+        )
     return [Run.open(path) for path in paths]
 
 

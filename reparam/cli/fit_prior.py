@@ -17,7 +17,6 @@ from reparam.model import Progress, fittable_names
 from reparam.runs import Run, writing
 from reparam.training import LatentFit, PriorFit, fit_run_prior
 
-
 OWN = "own"
 """Instead of a prior to fit: the one that the run was trained with."""
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 from reparam.errors import ConfigError
 from reparam.fields import option
+from reparam.registry import Registry
 from reparam.runs import (
     Option,
     options_of,
@@ -82,10 +83,12 @@ class Parser(argparse.ArgumentParser):
         self.hints: dict[str, Any] = {}
         groups: dict[str, argparse._ArgumentGroup] = {}
         for option in options.values():
-            title = f"{option.group} options" if option.group else "options"
-            if title not in groups:
-                groups[title] = self.add_argument_group(title)
-            self._add(groups[title], option)
+            group = self._positionals if option.positional else self._optionals
+            if option.group and not option.positional:
+                title = f"{option.group} options"
+                group = groups.get(title) or self.add_argument_group(title)
+                groups[title] = group
+            self._add(group, option)
         if self.shared:
             group = self.add_argument_group("options of several parts")
         for name, several in self.shared.items():
@@ -95,7 +98,7 @@ class Parser(argparse.ArgumentParser):
 
     def _add(self, group: argparse._ArgumentGroup, option: Option) -> None:
         if option.positional is None:
-            text = option.doc + _default_text(option.default)
+            text = option.doc + _parts_text(option.registry) + _default_text(option.default)
             self._add_flag(group, option.name, option, f"--{option.flag}", text)
             return
         self.hints[option.name] = option.hint
@@ -231,16 +234,15 @@ def _as(given: str | list[str], kind: Any) -> Any:
     if not isinstance(given, str):
         raise ValueError
     if get_origin(kind) is Literal:
-        return next((choice for choice in get_args(kind) if str(choice) == given), _none(given))
-    if kind is type(None):
-        return None if given == "None" else _none(given)
+        found = [choice for choice in get_args(kind) if str(choice) == given]
+        if not found:
+            raise ValueError
+        return found[0]
+    if kind is type(None) and given == "None":
+        return None
     if kind in (int, float, str, Path):
         return kind(given)
     raise ValueError
-
-
-def _none(given: str) -> NoReturn:
-    raise ValueError(given)
 
 
 def _in_words(hint: Any) -> str:
@@ -273,7 +275,17 @@ def _metavar(hint: Any) -> str | tuple[str, ...]:
             names += [str(choice) for choice in get_args(kind)]
         elif kind is not type(None):
             names.append({int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH"}.get(kind, "VALUE"))
-    return names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
+    names = [name for name in names if name]
+    return f"{{{','.join(names)}}}" if len(names) > 1 else "".join(names) or "NAME"
+
+
+def _parts_text(registry: Registry | None) -> str:
+    """What the members of a kind of part are, by the first line of their docstrings."""
+    if registry is None or not registry.names:
+        return ""
+    docs = {name: (registry.find(name).__doc__ or "").strip() for name in registry.names}
+    firsts = {name: doc.split("\n")[0].rstrip(".") for name, doc in docs.items()}
+    return " " + "; ".join(f"{name}: {text}" for name, text in firsts.items()) + "."
 
 
 def _default_text(value: Any) -> str:

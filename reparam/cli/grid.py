@@ -58,10 +58,14 @@ def axes_of(args: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
     axes: dict[str, list[str]] = {}
     for flag, values in _grouped(args):
         if flag in OWN:
-            raise ConfigError(f"{flag} must not be given to reparam sweep, which sets it. Fix: omit it")
+            raise ConfigError(
+                f"{flag} must not be given to reparam sweep, which sets it. Fix: omit it"
+            )
         if flag in sweepable and len(values) > 1:
             if len(set(values)) < len(values):
-                raise ConfigError(f"{flag} must have different values, got {' '.join(values)}. Fix: omit one")
+                raise ConfigError(
+                    f"{flag} must have different values, got {' '.join(values)}. Fix: omit one"
+                )
             axes[flag] = values
         else:
             shared += [flag, *values] if flag else values

@@ -52,7 +52,9 @@ class SampleOptions:
         if self.count < 1:
             raise ConfigError(f"count must be 1 or more, got {self.count}. Fix: raise it")
         if self.seed < 0:
-            raise ConfigError(f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0")
+            raise ConfigError(
+                f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0"
+            )
 
 
 def run(args: Sequence[str]) -> int:

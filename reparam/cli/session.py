@@ -44,7 +44,9 @@ def train_with_progress(
         model = train(run, images, listeners, team)
     except KeyboardInterrupt:
         again = again or f"reparam resume {shlex.quote(str(run.path))}"
-        raise Interrupted(f"stopped; everything up to here is saved. Continue with: {again}") from None
+        raise Interrupted(
+            f"stopped; everything up to here is saved. Continue with: {again}"
+        ) from None
     if not quiet:
         print(_final_metrics(run), file=sys.stderr)
     return model

@@ -66,8 +66,9 @@ def run(args: Sequence[str]) -> int:
         if point.config.data not in images:
             with reading_progress(quiet=options.quiet) as progress:
                 found = load_images(point.config.data, progress)
-            images[point.config.data] = found, judge_with_progress(
-                found, quiet=options.quiet, device=device
+            images[point.config.data] = (
+                found,
+                judge_with_progress(found, quiet=options.quiet, device=device),
             )
         shape = images[point.config.data][0].image_shape
         build_autoencoder(point.config.model, shape)  # refused before any training

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import functools
 import inspect
+import itertools
 import textwrap
 from typing import Any, TypeVar
 
@@ -41,13 +42,14 @@ def field_docs(options: type) -> dict[str, str]:
 def _own_docs(cls: type) -> dict[str, str]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-    except (OSError, TypeError):  # a class that was typed in, and has no source
+    except (OSError, TypeError, SyntaxError):  # a class that was typed in, without a source
         return {}
     body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
     docs = {}
-    for field, below in zip(body, body[1:], strict=False):
-        named = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-        if named and text:
-            docs[field.target.id] = " ".join(str(below.value.value).split())
+    for field, below in itertools.pairwise(body):
+        name = field.target if isinstance(field, ast.AnnAssign) else None
+        constant = below.value if isinstance(below, ast.Expr) else None
+        text = constant.value if isinstance(constant, ast.Constant) else None
+        if isinstance(name, ast.Name) and isinstance(text, str):
+            docs[name.id] = " ".join(text.split())
     return docs

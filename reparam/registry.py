@@ -1,7 +1,7 @@
 """Parts by name. A part is a frozen dataclass of options that can build what it describes.
 
-A kind of part (encoder, posterior, prior, ...) is a subclass of ``Part`` with a registry of its own;
-a member of the kind is registered under a name, from this package or from anywhere else:
+A kind of part (encoder, posterior, prior, ...) is a subclass of ``Part`` with a registry of its
+own; a member of the kind is registered under a name, from this package or from anywhere else:
 
     @encoders.register("vit")
     @dataclass(frozen=True)
@@ -11,8 +11,8 @@ a member of the kind is registered under a name, from this package or from anywh
 
         def build(self, image_shape): ...
 
-``config.json`` then has ``"encoder": {"type": "vit", "patch": 4}``, and the flags of the command are
-``--encoder vit --encoder-patch 4``, explained by the field's docstring.
+``config.json`` then has ``"encoder": {"type": "vit", "patch": 4}``, and the flags of the command
+are ``--encoder vit --encoder-patch 4``, explained by the field's docstring.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from reparam.errors import ConfigError, unknown_name
 
@@ -48,6 +48,9 @@ class Part(ABC):
 
 P = TypeVar("P", bound=Part)
 
+registries: list["Registry"] = []
+"""One for each kind of part."""
+
 
 class Registry(Generic[P]):
     """The members of one kind of part, by name, in the order in which they were registered.
@@ -56,14 +59,21 @@ class Registry(Generic[P]):
     has one, and whose options have names that are clear alone, have none: ``--weight``.
     """
 
-    def __init__(self, kind: str, base: type[P], prefix: str | None = None) -> None:
+    def __init__(self, kind: str, base: type[Any], prefix: str | None = None) -> None:
+        # type[Any]: mypy takes no abstract class for type[P]
         self.kind, self.base = kind, base
         self.prefix = f"{kind}_" if prefix is None else prefix
         self._members: dict[str, type[P]] = {}
+        self._names: dict[type[Part], str] = {}
         base.registry = self
+        registries.append(self)
 
     def register(self, name: str) -> Callable[[type[P]], type[P]]:
-        """Makes a dataclass a member. Raises ConfigError where the name is taken by another."""
+        """Makes a dataclass a member. Raises ConfigError where the name is taken by another.
+
+        The same class, defined again (a cell of a notebook that is run twice), takes the place of
+        the earlier one.
+        """
 
         def add(part: type[P]) -> type[P]:
             taken = self._members.get(name)
@@ -73,6 +83,7 @@ class Registry(Generic[P]):
                     f"and from {_origin(part)}. Fix: give one of them another name"
                 )
             self._members[name] = part
+            self._names.setdefault(part, name)
             return part
 
         return add
@@ -95,7 +106,16 @@ class Registry(Generic[P]):
         return self._members[name]
 
     def name_of(self, part: type[Part]) -> str:
-        return next(name for name, member in self._members.items() if member is part)
+        """The name of a member, or of one that was registered again since.
+
+        Raises ConfigError for a class that is not registered.
+        """
+        if part not in self._names:
+            raise ConfigError(
+                f"{self.kind} {part.__name__} must be registered, got a class without a name. Fix: "
+                "put the registry's @register(NAME) above it"
+            )
+        return self._names[part]
 
     def owners(self, option: str) -> tuple[str, ...]:
         """The members that have an option of this name, without the prefix."""
@@ -110,16 +130,31 @@ def _origin(part: type) -> str:
     return f"{part.__module__}.{part.__qualname__}"
 
 
-_loaded: set[str] = set()
+_loaded: dict[str, str] = {}
+"""The plug-in files that were imported: path → SHA-256 of the content at that time."""
+
+_entry_points_loaded = False
 
 
 def load_entry_points() -> None:
-    """Imports what installed packages declare as parts, once."""
-    if ENTRY_POINTS in _loaded:
+    """Imports what installed packages declare as parts, once.
+
+    Raises ConfigError, naming the package, where it cannot be imported.
+    """
+    global _entry_points_loaded
+    if _entry_points_loaded:
         return
-    _loaded.add(ENTRY_POINTS)
+    _entry_points_loaded = True  # at once: a module that is imported may ask for names itself
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        point.load()
+        try:
+            point.load()
+        except Exception as error:
+            _entry_points_loaded = False
+            package = point.dist.name if point.dist else point.value
+            raise ConfigError(
+                f"package {package} must register its parts when {point.value} is imported, got "
+                f"{_reason(error)}. Fix: update or uninstall it"
+            ) from error
 
 
 def load_plugin(file: str | Path) -> None:
@@ -131,7 +166,9 @@ def load_plugin(file: str | Path) -> None:
     if str(path) in _loaded:
         return
     if not path.is_file():
-        raise ConfigError(f"--plugin must be a Python file, got {file}. Fix: name a file that exists")
+        raise ConfigError(
+            f"--plugin must be a Python file, got {file}. Fix: name a file that exists"
+        )
     # A name of its own for each path, so that two plug-ins of one file name can be used together.
     name = f"reparam_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -140,17 +177,22 @@ def load_plugin(file: str | Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     try:
+        content = path.read_bytes()
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        reason = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"--plugin {file}: could not be imported ({reason}). Fix: {path}") from error
-    _loaded.add(str(path))
+        raise ConfigError(
+            f"--plugin must be a file that can be imported, got {file} with {_reason(error)}. Fix: "
+            "correct the file"
+        ) from error
+    _loaded[str(path)] = hashlib.sha256(content).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def loaded_plugins() -> Mapping[str, str]:
     """The files that ``load_plugin`` has imported: path → SHA-256 of the content."""
-    return {
-        path: hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        for path in sorted(_loaded - {ENTRY_POINTS})
-    }
+    return dict(sorted(_loaded.items()))

@@ -77,9 +77,11 @@ class Autoencoder(nn.Module):
         """decode(encode(x)), without sampling."""
         return self.decode(self.encode(x, labels), labels)
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Images:
-        """Decodings of n draws from the prior."""
-        return self.decode(self.prior.sample(n, generator))
+    def sample(
+        self, n: int, generator: torch.Generator | None = None, labels: Labels | None = None
+    ) -> Images:
+        """Decodings of n draws from the prior; ``labels`` (n,)."""
+        return self.decode(self.prior.sample(n, generator), labels)
 
     def forward(self, x: Images, labels: Labels | None = None) -> Images:
         return self.reconstruct(x, labels)

@@ -20,8 +20,8 @@ from reparam.objective.reconstruction import Reconstruction
 
 __all__ = [
     "DEAD",
-    "Drawn",
     "FULL",
+    "Drawn",
     "Elbo",
     "InputConfig",
     "Loss",

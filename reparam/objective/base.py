@@ -107,7 +107,7 @@ objectives: Registry[Objective] = Registry("objective", Objective, prefix="")
 
 
 class Term(nn.Module):
-    """One more term of a loss, image by image. It may own parameters, which train with the model's."""
+    """One more term of a loss, image by image. Its parameters, if any, train with the model's."""
 
     @abstractmethod
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample: ...

@@ -18,4 +18,4 @@ def binarise(x: Images, kind: str, generator: Noise = None) -> Images:
         return (uniform(x.shape, generator, x) < x).to(x.dtype)
     if kind == "threshold":
         return (x >= 0.5).to(x.dtype)
-    raise ConfigError(f"binarise is none, dynamic or threshold, found {kind!r}")
+    raise ConfigError(f"binarise must be none, dynamic or threshold, got {kind!r}. Fix: choose one")

@@ -19,7 +19,10 @@ def corrupt(x: Images, kind: str, amount: float, generator: Noise = None) -> Ima
     if kind == "gaussian":
         return (x + amount * normal(x.shape, generator, x)).clamp(0, 1)
     if kind not in ("masking", "salt-and-pepper"):
-        raise ConfigError(f"corrupt is gaussian, masking or salt-and-pepper, found {kind!r}")
+        raise ConfigError(
+            f"corrupt must be none, gaussian, masking or salt-and-pepper, got {kind!r}. Fix: "
+            "choose one"
+        )
     u = uniform(x[:, :1].shape, generator, x)
     if kind == "masking":
         return x * (u >= amount)

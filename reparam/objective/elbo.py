@@ -45,7 +45,13 @@ class Elbo(Objective):
         rates = model.prior.kl_by_dimension(q)
         kl = rate(model.prior, q, z) if rates is None else rates.sum(1)
         cost = kl
-        if self.free_bits and rates is not None:
+        if self.free_bits:
+            if rates is None:
+                raise ConfigError(
+                    "free_bits must have the rate of each latent dimension in closed form, got "
+                    f"prior {model.prior.kind} with a posterior of {type(q).__name__}. Fix: omit "
+                    "free_bits"
+                )
             cost = free_bits(rates, phase.mean(rates.detach()), self.free_bits)
         return Losses(
             objective=terms["distortion"] + phase.rate_weight * cost,

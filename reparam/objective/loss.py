@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from reparam.data import Batch, RowReader
-from reparam.model import BATCH, Autoencoder, Noise
+from reparam.model import Autoencoder, Noise, rows_at_once
 from reparam.objective.base import Losses, Objective, Phase, Term, TermOptions
 from reparam.objective.inputs import InputConfig
 from reparam.types import IndexArray, LabelArray, PixelArray
+
+AS_THEY_ARE = InputConfig()
 
 FULL = Phase()
 """The objective as it is after every warm-up."""
@@ -20,8 +22,8 @@ FULL = Phase()
 class Loss(nn.Module):
     """An objective with its extra terms, of one model.
 
-        loss = Loss(model, Elbo())
-        loss(batch).objective.mean().backward()
+    loss = Loss(model, Elbo())
+    loss(batch).objective.mean().backward()
     """
 
     def __init__(
@@ -29,7 +31,7 @@ class Loss(nn.Module):
         model: Autoencoder,
         objective: Objective,
         terms: Sequence[TermOptions] = (),
-        inputs: InputConfig = InputConfig(),
+        inputs: InputConfig = AS_THEY_ARE,
     ) -> None:
         super().__init__()
         self.model = model
@@ -64,8 +66,9 @@ def batches(
     """
     reader = RowReader(images)
     positions = np.arange(len(images)) if index is None else index
-    for start in range(0, len(positions), BATCH):
-        rows = positions[start : start + BATCH]
+    most = rows_at_once(images.shape[1:])
+    for start in range(0, len(positions), most):
+        rows = positions[start : start + most]
         yield Batch.of_bytes(
             torch.from_numpy(reader.take(rows)).to(device),
             None if labels is None else torch.from_numpy(labels[rows].astype(np.int64)).to(device),

@@ -37,10 +37,11 @@ def migrate_config(record: Mapping[str, Any], found: int) -> Json:
 
 def _config_2(old: Json) -> Json:
     model, objective = dict(old.get("model", {})), dict(old.get("objective", {}))
+    has_rate = objective.get("regulariser", "kl") == "kl"
     likelihood = _part(model, "likelihood", "gaussian")
     if likelihood["type"] == "gaussian":
-        likelihood |= _taken(objective, _WEIGHT)
-    has_rate = objective.get("regulariser", "kl") == "kl"
+        # Without a rate every weight was ignored.
+        likelihood |= _taken(objective, _WEIGHT) if has_rate else {"weight": 1.0}
     formula: Json = {"type": "elbo" if has_rate else "reconstruction"}
     if has_rate:
         formula |= _taken(objective, ("free_bits",))

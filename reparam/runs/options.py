@@ -17,7 +17,7 @@ from typeguard import TypeCheckError, check_type
 
 from reparam.errors import ConfigError, unknown_name
 from reparam.fields import field_docs
-from reparam.registry import Part, Registry
+from reparam.registry import Part, Registry, registries
 from reparam.runs.migrations import FORMAT, migrate_config
 
 C = TypeVar("C")
@@ -30,6 +30,9 @@ Json = dict[str, Any]
 
 Layer = tuple[str, Mapping[str, Any]]
 """Where options come from, for messages, and the options: by name, in sections, or both."""
+
+Assignment = tuple[tuple[str, ...], Any, Any]
+"""Of one option: its path, its value, and its hint."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ def shared_options(options: Mapping[str, Option]) -> dict[str, list[Option]]:
 
 
 def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Iterator[Option]:
-    hints, docs = get_type_hints(type(config)), field_docs(type(config))
+    kind: type = type(config)
+    hints, docs = get_type_hints(kind), field_docs(kind)
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
         hint, value = hints[field.name], getattr(config, field.name)
         name, place = f"{prefix}{field.name}", (*path, field.name)
@@ -144,9 +148,19 @@ def resolve(config: C, layers: Sequence[Layer]) -> C:
 
     A layer has options by name (``encoder_filters``, or ``dropout`` for all parts that have one),
     in sections as in ``config.json``, or both. Parts are chosen first: by name, by a mapping with a
-    ``type``, or as a ``Part``. Raises ConfigError, naming the layer, for an option that there is
-    not and for a value that cannot be.
+    ``type``, or as a ``Part``, whose options are all taken. The mapping of a part that a later
+    layer replaces counts for nothing. Raises ConfigError, naming the layer, for an option that
+    there is not and for a value that cannot be.
     """
+    chosen, changes = _merged(config, layers)
+    try:
+        return _rebuilt(chosen, changes)
+    except ConfigError as error:
+        raise ConfigError(f"{_refused_layer(config, layers)}: {error}") from error
+
+
+def _merged(config: C, layers: Sequence[Layer]) -> tuple[C, Json]:
+    """``config`` with its parts as the layers choose them, and the changes of their options."""
     chosen = config
     for where, values in layers:
         chosen = with_parts(chosen, values, where)
@@ -155,22 +169,30 @@ def resolve(config: C, layers: Sequence[Layer]) -> C:
     for where, values in layers:
         given = [
             (path, _coerce(value, hint, f"{where}: {path[-1]}"))
-            for path, value, hint in _assignments(chosen, values, options, where)
+            for path, value, hint in _assignments(chosen, values, options, options, where)
         ]
-        for path, _ in given:
-            _make_way(changes, path, chosen)
+        for path, value in given:
+            if value is not None:
+                _make_way(changes, path, chosen)
         for path, value in given:
             _put(changes, path, value)
-    where = layers[-1][0] if layers else ""
-    try:
-        return _rebuilt(chosen, changes)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
+    return chosen, changes
+
+
+def _refused_layer(config: object, layers: Sequence[Layer]) -> str:
+    """The layer from which on the configuration is refused."""
+    for count in range(len(layers) - 1, 0, -1):
+        try:
+            _rebuilt(*_merged(config, layers[:count]))
+        except ConfigError:
+            continue
+        return layers[count][0]
+    return layers[0][0]
 
 
 def with_parts(config: C, values: Mapping[str, Any], where: str) -> C:
     """``config`` with the parts that ``values`` choose, with their default options. Nothing checks
-    how they go together yet: a later option may mend it.
+    how they go together yet: a later option may fix it.
     """
     hints = get_type_hints(type(config))
     changes: dict[str, Any] = {}
@@ -180,10 +202,12 @@ def with_parts(config: C, values: Mapping[str, Any], where: str) -> C:
         value = values.get(field.name)
         if registry is not None and value is not None:
             if get_origin(hint) is tuple:
-                changes[field.name] = tuple(
+                parts = tuple(
                     _chosen(registry, entry, _same(current, entry), f"{where}: {field.name}")
                     for entry in _entries(value, f"{where}: {field.name}")
                 )
+                _check_different(parts, f"{where}: {field.name}")
+                changes[field.name] = parts
             else:
                 changes[field.name] = _chosen(registry, value, current, f"{where}: {field.name}")
         elif registry is None and dataclasses.is_dataclass(current):
@@ -199,6 +223,12 @@ def _entries(value: Any, where: str) -> Sequence[Any]:
     if isinstance(value, list | tuple):
         return value
     raise ConfigError(f"{where} must be a list, got {value!r}. Fix: write it as one")
+
+
+def _check_different(parts: Sequence[Part], where: str) -> None:
+    names = [part.type for part in parts]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{where} must be different ones, got {' '.join(names)}. Fix: omit one")
 
 
 def _same(current: Sequence[Part], entry: Any) -> Part | None:
@@ -218,8 +248,8 @@ def _chosen(registry: Registry, value: Any, current: Part | None, where: str) ->
     if isinstance(value, Part):
         if not isinstance(value, registry.base):
             raise ConfigError(
-                f"{where} must be a {registry.kind}, got {type(value).__name__}. Fix: give one of "
-                f"{', '.join(registry.names)}"
+                f"{where} must be of kind {registry.kind}, got {type(value).__name__}. Fix: give "
+                f"one of {', '.join(registry.names)}"
             )
         return value
     name = _type_of(value)
@@ -227,20 +257,27 @@ def _chosen(registry: Registry, value: Any, current: Part | None, where: str) ->
         if isinstance(value, Mapping) and TYPE not in value and current is not None:
             return current
         raise ConfigError(
-            f"{where} must be a {registry.kind}'s name or its options with a type, got {value!r}. "
-            f"Fix: give one of {', '.join(registry.names)}"
+            f"{where} must be the name of a part or its options with a type, got {value!r}. Fix: "
+            f"give one of {', '.join(registry.names)}"
         )
     try:
         found = registry.find(name)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
-    return current if type(current) is found else found()
+    return current if current is not None and type(current) is found else found()
 
 
 def _assignments(
-    config: object, values: Mapping[str, Any], options: Mapping[str, Option], where: str
-) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """(path, value, hint) of every option that ``values`` give, outside of sections and in them."""
+    config: object,
+    values: Mapping[str, Any],
+    options: Mapping[str, Option],
+    everywhere: Mapping[str, Option],
+    where: str,
+) -> Iterator[Assignment]:
+    """Every option that ``values`` give for ``config``, outside of sections and in them.
+
+    ``everywhere``: the options of the whole configuration, for messages.
+    """
     shared = shared_options(options)
     for key, value in values.items():
         section = getattr(config, key, None)
@@ -249,7 +286,7 @@ def _assignments(
             if option.registry is None:
                 yield option.path, value, option.hint
             else:
-                yield from _of_parts(option, value, options, where)
+                yield from _of_parts(option, value, everywhere, where)
         elif key in shared:
             for option in shared[key]:
                 yield option.path, value, option.hint
@@ -259,49 +296,56 @@ def _assignments(
                     f"{where}: {key} must be a section of options, got {value!r}. Fix: give names "
                     "and values"
                 )
-            yield from _of_section(key, value, options, where)
+            inside = {name: option for name, option in options.items() if option.path[0] == key}
+            place = f"{where}, section {key}"
+            yield from _assignments(section, value, inside, everywhere, place)
         else:
-            raise ConfigError(f"{where}: {unknown_option(key, [*options, *shared])}")
-
-
-def _of_section(
-    section: str, values: Mapping[str, Any], options: Mapping[str, Option], where: str
-) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    inside = {o.path[1]: o for o in options.values() if o.path[0] == section and len(o.path) == 2}
-    for key, value in values.items():
-        if key not in inside:
-            raise ConfigError(f"{where}, section {section}: {unknown_option(key, inside)}")
-        option = inside[key]
-        if option.registry is None:
-            yield option.path, value, option.hint
-        else:
-            yield from _of_parts(option, value, options, where)
+            known = [*options, *shared]
+            raise ConfigError(f"{where}: {unknown_option(key, known, everywhere)}")
 
 
 def _of_parts(
-    option: Option, value: Any, options: Mapping[str, Option], where: str
-) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """The options that a part's mapping gives; of several parts, those of each."""
-    entries = _entries(value, where) if get_origin(option.hint) is tuple else (value,)
-    for entry in entries:
+    option: Option, value: Any, everywhere: Mapping[str, Option], where: str
+) -> Iterator[Assignment]:
+    """The options that a part's mapping or the part itself gives; of several parts, those of each.
+
+    Those of a part that is not the chosen one are left out.
+    """
+    several = get_origin(option.hint) is tuple
+    chosen = option.default if several else (option.default,)
+    for entry in _entries(value, where) if several else (value,):
+        name = _type_of(entry)
+        if name is not None and name not in chosen:
+            continue
+        if isinstance(entry, Part):
+            entry = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
         if not isinstance(entry, Mapping):
             continue
-        place = option.path if len(entries) == 1 and entries[0] is value else None
-        path = place or (*option.path, str(entry[TYPE]))
-        inside = {o.path[-1]: o for o in options.values() if o.path[:-1] == path}
+        path = (*option.path, name) if several else option.path
+        inside = {o.path[-1]: o for o in everywhere.values() if o.path[:-1] == path}
         for key, own in entry.items():
             if key == TYPE:
                 continue
             if key not in inside:
-                kind = f"{where}, {option.name} {_type_of(entry) or option.default}"
-                raise ConfigError(f"{kind}: {unknown_option(key, inside)}")
+                kind = f"{where}, {option.name} {name or option.default}"
+                raise ConfigError(f"{kind}: {unknown_option(key, inside, everywhere)}")
             yield inside[key].path, own, inside[key].hint
 
 
-def unknown_option(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
-    """What to say of an option that there is not: which part has it, or which name is near."""
-    for base in Part.__subclasses__():
-        registry = base.registry
+def unknown_option(
+    name: str,
+    known: Sequence[str] | Mapping[str, Any],
+    everywhere: Mapping[str, Option] | None = None,
+) -> str:
+    """What to say of an option that there is not: which part has it, or which name is near.
+
+    ``everywhere``: the options of the configuration, of which one may be in the wrong place.
+    """
+    if everywhere and name in everywhere:
+        group = everywhere[name].group
+        place = f"is one of {group}" if group else "belongs outside of sections"
+        return f"option {name!r} {place}, got it elsewhere. Fix: move it"
+    for registry in registries:
         own = name.removeprefix(registry.prefix)
         if owners := registry.owners(own):
             kind = registry.kind
@@ -375,15 +419,15 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
     if isinstance(value, list):
         value = tuple(value)
     takes_float = hint is float or float in get_args(hint)
-    if isinstance(value, int) and not isinstance(value, bool) and takes_float:
-        value = float(value)
     if isinstance(value, str) and "Path" in wanted:
         value = Path(value)
     try:
+        if isinstance(value, int) and not isinstance(value, bool) and takes_float:
+            value = float(value)
         if isinstance(value, bool) and "bool" not in wanted:
             raise TypeCheckError("a truth value")
         return check_type(value, hint)
-    except TypeCheckError as error:
+    except (TypeCheckError, OverflowError) as error:
         expected = getattr(hint, "__name__", None) if isinstance(hint, type) else wanted
         expected = (expected or wanted).replace("typing.", "").replace("pathlib.", "")
         raise ConfigError(f"{where} must be {expected}, got {value!r}. Fix: change it") from error

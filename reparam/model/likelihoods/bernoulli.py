@@ -42,8 +42,8 @@ def _check_range(x: torch.Tensor) -> None:
     if not (low >= 0 and high <= 1):
         found = low if not low >= 0 else high
         raise DataRangeError(
-            f"pixels must be in [0, 1] for a Bernoulli likelihood, got {found:g}. Fix: divide bytes "
-            "by 255, or take --likelihood gaussian"
+            f"pixels must be in [0, 1] for a Bernoulli likelihood, got {found:g}. Fix: divide "
+            "bytes by 255, or take --likelihood gaussian"
         )
 
 

@@ -131,6 +131,8 @@ class GaussianLikelihood(Likelihood):
 
     @torch.no_grad()
     def after_step(self, means: Mapping[str, torch.Tensor]) -> None:
+        if self.search is None:
+            return
         variance, mse = self.variance, means["squared_error"] / self.dimensions
         match self.search:
             case "target_mse":
@@ -183,8 +185,8 @@ class GaussianLikelihoodOptions(LikelihoodOptions):
         if len(given) > 1:
             both = ", ".join(f"{name} {getattr(self, name)}" for name in given)
             raise ConfigError(
-                f"the weight must be given once, by one of {', '.join(WEIGHT_OPTIONS)}, got {both}. "
-                "Fix: keep one"
+                f"the weight must be given once, by one of {', '.join(WEIGHT_OPTIONS)}, got "
+                f"{both}. Fix: keep one"
             )
         for name in given:
             value = getattr(self, name)

@@ -211,7 +211,7 @@ class ConvolutionalDecoder(Decoder):
         height, width, image_channels = image_shape
         start, *sizes = decoder_sizes((height, width), options.strides)
         maps = latent.shape if latent.is_spatial else feature_shape
-        channels = maps[0] if len(maps) == 3 else options.filters[0]
+        channels = maps[0] if len(maps) == 3 else (*options.filters, image_channels)[0]
         if len(maps) == 3:
             _check_start(start, (maps[1], maps[2]), options.strides, (height, width))
         self.latent = latent

@@ -28,8 +28,10 @@ class Heads(nn.ModuleDict):
 
     def forward(self, features: Features) -> dict[str, Latents]:
         """The parameters by name, in float32."""
-        if not self.spatial and features.ndim == 4:  # free where maps lie channels-last
-            features = features.permute(0, 2, 3, 1).flatten(1)
+        if not self.spatial:
+            if features.ndim == 4:  # free where maps lie channels-last
+                features = features.permute(0, 2, 3, 1)
+            features = features.flatten(1)
         return {name: head(features).flatten(1).float() for name, head in self.items()}
 
 

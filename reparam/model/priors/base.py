@@ -69,7 +69,6 @@ class Prior(nn.Module, ABC):
         return None
 
 
-
 @runtime_checkable
 class Fittable(Protocol):
     """A prior that is fitted to the latents of a frozen encoder (Ghosh et al. 2020, section 4)."""
@@ -88,7 +87,7 @@ class Fittable(Protocol):
 
 @runtime_checkable
 class NoiseMap(Protocol):
-    """A prior that standard normal noise is carried to, continuously: u ~ N(0, I) gives z ~ p(z)."""
+    """A prior that standard normal noise is mapped to, continuously: u ~ N(0, I), z ~ p(z)."""
 
     def from_normal(self, u: Latents) -> Latents: ...
 

@@ -3,12 +3,11 @@
 import copy
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Transform
 
 from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
@@ -88,7 +87,7 @@ class FlowPrior(Prior):
         """The flow from its noise to latents."""
         return self.mean + self._transform().inv(u) @ self.factor.T
 
-    def _transform(self) -> Transform:
+    def _transform(self) -> Any:  # of zuko's type, which is imported late
         return self.flow().transform
 
     def fit(self, z: Latents, seed: int = 0, progress: Progress | None = None) -> None:
@@ -128,7 +127,9 @@ class FlowPrior(Prior):
                 if score > best_score:
                     best, best_score = copy.deepcopy(self.flow.state_dict()), score
                 if progress is not None and step % (10 * LOOK_EVERY) == 0:
-                    progress(f"step {step} of at most {STEPS}: held-out {best_score - volume:.3f} nats")
+                    progress(
+                        f"step {step} of at most {STEPS}: held-out {best_score - volume:.3f} nats"
+                    )
                 if worse == PATIENCE:
                     break
             rows = torch.randint(len(own), (min(BATCH, len(own)),), generator=noise)

@@ -90,7 +90,7 @@ class GaussianPrior(Prior):
         if self.diagonal:
             trace = (variance * torch.exp(-2 * self.raw)).sum(1)
         else:
-            identity = torch.eye(self.mean.numel()).to(self.raw)
+            identity = torch.eye(len(self.raw), dtype=self.raw.dtype, device=self.raw.device)
             inverse = torch.linalg.solve_triangular(lower(self.raw), identity, upper=False)
             trace = variance @ inverse.square().sum(0)
         distance = self._standardised(q.mean - self.mean).square().sum(1)

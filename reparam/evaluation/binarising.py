@@ -5,7 +5,7 @@ import torch
 from jaxtyping import UInt8
 
 from reparam.data import RowReader
-from reparam.model import BATCH, from_bytes, to_bytes
+from reparam.model import from_bytes, rows_at_once, to_bytes
 from reparam.objective import binarise
 from reparam.types import IndexArray, PixelArray
 
@@ -22,8 +22,9 @@ def binarised(
     reader = RowReader(images)
     count = len(images) if index is None else len(index)
     drawn = np.empty((count, *images.shape[1:]), np.uint8)
-    for start in range(0, count, BATCH):
-        wanted = slice(start, start + BATCH)
+    most = rows_at_once(images.shape[1:])
+    for start in range(0, count, most):
+        wanted = slice(start, start + most)
         rows = torch.from_numpy(reader.take(wanted if index is None else index[wanted]))
         drawn[wanted] = to_bytes(binarise(from_bytes(rows), kind, generator))
     return drawn

@@ -1,22 +1,31 @@
 """A trained model on arrays: batched, in evaluation mode, without gradients.
 
 Images go in as bytes (N, H, W, C) and come out as float32 pixels in [0, 1]; latents are float32
-(N, d).
+(N, d). ``labels`` (N,) are for conditional models; others ignore them. Everything is computed on
+the model's device.
 """
+
+import copy
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from reparam.errors import ShapeError
-from reparam.model import Autoencoder, from_bytes, in_batches
-from reparam.types import LatentArray, PixelArray
+from reparam.errors import ConfigError, ShapeError
+from reparam.model import (
+    Autoencoder,
+    Distribution,
+    NoiseMap,
+    Prior,
+    each_batch,
+    from_bytes,
+    in_batches,
+    to_bytes,
+)
+from reparam.types import Images, LabelArray, LatentArray, PixelArray
 
 FloatImages = Float[np.ndarray, "N H W C"]
-
-
-def _channels_last(images: torch.Tensor) -> FloatImages:
-    return np.ascontiguousarray(images.clamp(0, 1).permute(0, 2, 3, 1).numpy())
 
 
 def check_images(model: Autoencoder, images: PixelArray) -> None:
@@ -26,8 +35,8 @@ def check_images(model: Autoencoder, images: PixelArray) -> None:
             " × ".join(map(str, shape)) for shape in (model.image_shape, images.shape[1:])
         )
         raise ShapeError(
-            f"the model was trained on images of {expected} (height × width × channels), found "
-            f"{found}: resize or convert them"
+            f"images must be {expected} (height × width × channels), as in training, got {found}. "
+            "Fix: resize or convert them"
         )
 
 
@@ -35,62 +44,108 @@ def check_latents(model: Autoencoder, z: np.ndarray) -> None:
     """Raises ShapeError when the latents do not have the model's dimensions."""
     if z.ndim != 2 or z.shape[1] != model.latent_dim:
         raise ShapeError(
-            f"the model's latents have {model.latent_dim} dimensions, found an array of shape "
-            f"{z.shape}: give one row of {model.latent_dim} numbers for each latent"
+            f"latents must be rows of {model.latent_dim} numbers, as this model's, got an array of "
+            f"shape {z.shape}. Fix: give one row for each latent"
         )
 
 
-def posterior_parameters(model: Autoencoder, images: PixelArray) -> dict[str, LatentArray]:
-    """mu, and log_var where there is one, of each image. Raises ShapeError for another size."""
-    check_images(model, images)
-    names = model.posterior_type.parameters
-    stacked = in_batches(
-        model,
-        images,
-        lambda batch: torch.stack([model.encoder(from_bytes(batch))[n] for n in names], 1),
-    )
-    return {name: stacked[:, i].numpy() for i, name in enumerate(names)}
+def moments_of(q: Distribution) -> tuple[LatentArray, dict[str, LatentArray]]:
+    """The mean of each image (N, d), and named columns of what else there is to say of it.
+
+    These are ``log_var``, the log-variances (N, d), of a distribution, and none of a point.
+    """
+    log_var = q.log_variance
+    return q.mean.numpy(), {} if log_var is None else {"log_var": log_var.numpy()}
 
 
-def encode(model: Autoencoder, images: PixelArray) -> LatentArray:
+def encode(model: Autoencoder, images: PixelArray, labels: LabelArray | None = None) -> LatentArray:
     """The posterior's mean of each image. Raises ShapeError for images of another size."""
     check_images(model, images)
-    return in_batches(model, images, lambda batch: model.encode(from_bytes(batch))).numpy()
+    return in_batches(
+        model, images, lambda x, y: model.encode(from_bytes(x), y), None, labels
+    ).numpy()
 
 
-def decode(model: Autoencoder, z: LatentArray) -> FloatImages:
-    """The image that each latent decodes to. Raises ShapeError for latents of another size."""
+def decoded_batches(
+    model: Autoencoder, z: LatentArray, labels: LabelArray | None = None
+) -> Iterator[Images]:
+    """The images that the latents decode to, batch by batch, in order, on the model's device.
+
+    Raises ShapeError for latents of another size.
+    """
     check_latents(model, z)
-    return _channels_last(in_batches(model, np.asarray(z, np.float32), model.decode))
+    rows = np.asarray(z, np.float32)
+    return each_batch(model, rows, lambda z, y: model.decode(z, y).clamp(0, 1), None, labels)
 
 
-def reconstruct(model: Autoencoder, images: PixelArray) -> FloatImages:
+def decode(model: Autoencoder, z: LatentArray, labels: LabelArray | None = None) -> FloatImages:
+    """The image that each latent decodes to, as floats: four times the memory of ``decode_bytes``.
+
+    Raises ShapeError for latents of another size.
+    """
+    found, start = np.empty((len(z), *model.image_shape), np.float32), 0
+    for x in decoded_batches(model, z, labels):
+        found[start : start + len(x)] = x.permute(0, 2, 3, 1).cpu().numpy()
+        start += len(x)
+    return found
+
+
+def decode_bytes(
+    model: Autoencoder, z: LatentArray, labels: LabelArray | None = None
+) -> PixelArray:
+    """The same, rounded to bytes batch by batch."""
+    found, start = np.empty((len(z), *model.image_shape), np.uint8), 0
+    for x in decoded_batches(model, z, labels):
+        found[start : start + len(x)] = to_bytes(x)
+        start += len(x)
+    return found
+
+
+def reconstruct(
+    model: Autoencoder, images: PixelArray, labels: LabelArray | None = None
+) -> FloatImages:
     """decode(encode(images)), without sampling. Raises ShapeError for images of another size."""
-    return decode(model, encode(model, images))
+    return decode(model, encode(model, images, labels), labels)
+
+
+def on_cpu(prior: Prior) -> Prior:
+    """The prior, or a copy where it is on another device: a seed then draws the same anywhere."""
+    tensors = [*prior.parameters(), *prior.buffers()]
+    if all(tensor.device.type == "cpu" for tensor in tensors):
+        return prior
+    return copy.deepcopy(prior).cpu()
 
 
 def sample_latents(model: Autoencoder, n: int, seed: int = 0) -> LatentArray:
-    """n draws from the model's prior: fixed, learned, or fitted; else an AE's box, (N, d)."""
-    device = next(model.parameters()).device
-    generator = torch.Generator(device).manual_seed(seed)
+    """n draws from the model's prior: fixed, learned, or fitted; else an AE's box, (N, d).
+
+    The same seed gives the same latents on every device.
+    """
     with torch.no_grad():
-        return model.prior.sample(n, generator).cpu().numpy()
+        return on_cpu(model.prior).sample(n, torch.Generator().manual_seed(seed)).numpy()
 
 
-def carry_noise(model: Autoencoder, u: LatentArray) -> LatentArray:
-    """Standard normal noise as latents of the prior: u ~ N(0, I) gives z ~ p(z), (N, d)."""
+def noise_to_latents(model: Autoencoder, u: LatentArray) -> LatentArray:
+    """Standard normal noise as latents of the prior: u ~ N(0, I) gives z ~ p(z), (N, d).
+
+    Raises ConfigError for a prior that noise is not carried to.
+    """
     check_latents(model, u)
-    device = next(model.parameters()).device
+    prior = on_cpu(model.prior)
+    if not isinstance(prior, NoiseMap):
+        raise ConfigError(
+            f"a prior must have a map from noise (from_normal), got {prior.describe()}. Fix: draw "
+            "from it instead"
+        )
     with torch.no_grad():
-        return model.prior.from_normal(torch.from_numpy(u).to(device)).cpu().numpy()
+        return prior.from_normal(torch.from_numpy(u)).numpy()
 
 
 def prior_log_prob(model: Autoencoder, z: LatentArray) -> Float[np.ndarray, " N"]:
     """log p(z) under the model's prior, in nats; −∞ where the density is 0."""
     check_latents(model, z)
-    device = next(model.parameters()).device
     with torch.no_grad():
-        return model.prior.log_prob(torch.from_numpy(z).to(device)).cpu().numpy()
+        return on_cpu(model.prior).log_prob(torch.from_numpy(z)).numpy()
 
 
 def as_bytes(images: FloatImages) -> PixelArray:
@@ -99,5 +154,5 @@ def as_bytes(images: FloatImages) -> PixelArray:
 
 
 def as_floats(images: PixelArray) -> FloatImages:
-    """Bytes as float32 pixels in [0, 1]."""
+    """Bytes as float32 pixels in [0, 1]: four times their memory."""
     return images.astype(np.float32) / np.float32(255)

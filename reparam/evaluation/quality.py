@@ -1,16 +1,20 @@
 """How close images are to the originals: MSE, PSNR, SSIM, with their uncertainty over images."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
+
+from reparam.model import rows_at_once
 
 BATCH = 100
 SSIM_SIGMA = 1.5
 
-Pictures = Float[np.ndarray, "N H W C"]
+Pictures = Float[np.ndarray, "N H W C"] | UInt8[np.ndarray, "N H W C"]
+"""Pixels in [0, 1], or bytes."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,15 @@ class Quality:
     psnr: Estimate
     ssim: Estimate
 
+    @classmethod
+    def of(cls, each: Mapping[str, Float[np.ndarray, " N"]]) -> "Quality":
+        """Of what ``quality_of_each`` gives."""
+        return cls(len(each["mse"]), **{name: _estimate(each[name]) for name in each})
+
 
 def image_quality(found: Pictures, originals: Pictures) -> Quality:
     """Each metric image by image, pixels in [0, 1], then its mean and standard error."""
-    each = quality_of_each(found, originals)
-    return Quality(len(originals), **{name: _estimate(each[name]) for name in each})
+    return Quality.of(quality_of_each(found, originals))
 
 
 def quality_of_each(found: Pictures, originals: Pictures) -> dict[str, Float[np.ndarray, " N"]]:
@@ -49,9 +57,10 @@ def quality_of_each(found: Pictures, originals: Pictures) -> dict[str, Float[np.
     )
 
     sigma = ssim_sigma(min(originals.shape[1:3]))
-    parts = []
-    for start in range(0, len(originals), BATCH):
-        preds, target = (_channels_first(x[start : start + BATCH]) for x in (found, originals))
+    parts = [torch.empty(3, 0)]
+    most = min(BATCH, rows_at_once(originals.shape[1:]))
+    for start in range(0, len(originals), most):
+        preds, target = (_channels_first(x[start : start + most]) for x in (found, originals))
         psnr = peak_signal_noise_ratio(
             preds, target, data_range=1.0, reduction="none", dim=(1, 2, 3)
         )
@@ -65,6 +74,11 @@ def quality_of_each(found: Pictures, originals: Pictures) -> dict[str, Float[np.
     return dict(zip(("mse", "psnr", "ssim"), rows, strict=True))
 
 
+def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Figures of consecutive parts of a set, as figures of the whole set."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def ssim_sigma(side: int) -> float:
     """The window's σ: 1.5, or as much as reflection at the border of ``side`` pixels allows.
 
@@ -74,7 +88,8 @@ def ssim_sigma(side: int) -> float:
 
 
 def _channels_first(images: Pictures) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(images, np.float32)).permute(0, 3, 1, 2)
+    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+    return x / 255 if images.dtype == np.uint8 else x
 
 
 def _estimate(values: Float[np.ndarray, " N"]) -> Estimate:

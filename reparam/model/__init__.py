@@ -1,7 +1,7 @@
 """x → q(z|x), z → p(x|z): encoder, posterior, prior, decoder, likelihood, and what joins them."""
 
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
-from reparam.model.batches import BATCH, in_batches, posteriors_of
+from reparam.model.batches import BATCH, each_batch, in_batches, posteriors_of, rows_at_once
 from reparam.model.config import ModelConfig
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import (
@@ -137,6 +137,7 @@ __all__ = [
     "Weight",
     "build_autoencoder",
     "decoders",
+    "each_batch",
     "encoders",
     "fittable_names",
     "fittable_prior",
@@ -152,6 +153,7 @@ __all__ = [
     "posteriors_of",
     "priors",
     "rate",
+    "rows_at_once",
     "shown_terms",
     "to_bytes",
     "unavailable_because",

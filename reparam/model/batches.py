@@ -1,6 +1,7 @@
 """A model on more rows than fit at once: in evaluation mode, without gradients."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -12,39 +13,65 @@ from reparam.model.posteriors import Distribution
 from reparam.types import IndexArray, LabelArray, PixelArray
 
 BATCH = 500
+"""Images of a batch at most."""
+
+LARGEST = 2**20
+"""Pixels of a batch at most: a layer of 32 channels then takes 128 MB."""
+
+RowFunction = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+"""Rows and their labels → a tensor with as many rows."""
+
+
+def rows_at_once(image_shape: Sequence[int]) -> int:
+    """Images (height, width, channels) of a batch: BATCH, or fewer of large ones."""
+    return max(1, min(BATCH, LARGEST // math.prod(image_shape[:2])))
+
+
+def each_batch(
+    model: Autoencoder,
+    rows: np.ndarray,
+    function: RowFunction,
+    index: IndexArray | None = None,
+    labels: LabelArray | None = None,
+) -> Iterator[torch.Tensor]:
+    """``function`` of every batch of ``rows`` with its labels, on the model's device, in order.
+
+    ``index``: which rows, in which order; all by default. ``labels`` has one for each row of
+    ``rows``. The array may be mapped from disk and larger than memory. The model is in evaluation
+    mode within ``function``, and outside of it in the mode in which it was.
+    """
+    reader = RowReader(rows)
+    count = len(rows) if index is None else len(index)
+    most = rows_at_once(model.image_shape)
+    for start in range(0, count, most):
+        chosen = slice(start, start + most) if index is None else index[start : start + most]
+        batch = torch.from_numpy(reader.take(chosen)).to(model.device)
+        classes = None
+        if labels is not None:
+            classes = torch.from_numpy(labels[chosen].astype(np.int64)).to(model.device)
+        was_training = model.training
+        model.eval()
+        with torch.no_grad():
+            found = function(batch, classes)
+        model.train(was_training)
+        yield found
 
 
 def in_batches(
     model: Autoencoder,
     rows: np.ndarray,
-    function: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor],
+    function: RowFunction,
     index: IndexArray | None = None,
     labels: LabelArray | None = None,
 ) -> torch.Tensor:
-    """``function`` of every batch of ``rows`` with its labels, on the model's device; on the CPU.
-
-    ``index``: which rows, in which order; all by default. ``labels`` has one for each row of
-    ``rows``. The array may be mapped from disk and larger than memory. The model is left in the
-    mode in which it was.
-    """
-    was_training = model.training
-    model.eval()
-    reader = RowReader(rows)
+    """What ``each_batch`` gives, as one tensor on the CPU."""
     count = len(rows) if index is None else len(index)
-    found = torch.empty(0)
-    with torch.no_grad():
-        for start in range(0, count, BATCH):
-            place = slice(start, start + BATCH)
-            chosen = place if index is None else index[place]
-            batch = torch.from_numpy(reader.take(chosen)).to(model.device)
-            classes = None
-            if labels is not None:
-                classes = torch.from_numpy(labels[chosen].astype(np.int64)).to(model.device)
-            part = function(batch, classes).cpu()
-            if start == 0:  # one piece: thousands of small ones would keep memory from being freed
-                found = torch.empty((count, *part.shape[1:]), dtype=part.dtype)
-            found[place] = part
-    model.train(was_training)
+    found, start = torch.empty(0), 0
+    for part in each_batch(model, rows, function, index, labels):
+        if start == 0:  # one piece: thousands of small ones would keep memory from being freed
+            found = torch.empty((count, *part.shape[1:]), dtype=part.dtype)
+        found[start : start + len(part)] = part
+        start += len(part)
     return found
 
 

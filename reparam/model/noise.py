@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
 
@@ -17,22 +18,30 @@ class SharedNoise:
         self.generator, self.first, self.total = generator, first, total
 
 
-Noise = torch.Generator | SharedNoise | None
-"""Where random numbers come from; None: torch's global state."""
+Noise = torch.Generator | np.random.Generator | SharedNoise | None
+"""Where random numbers come from; None: torch's global state. NumPy's are the same on every device.
+"""
 
 
 def normal(shape: torch.Size, noise: Noise, like: torch.Tensor) -> torch.Tensor:
     """N(0, 1), one row for each image; device and type as ``like``."""
+    if isinstance(noise, np.random.Generator):
+        return torch.from_numpy(noise.standard_normal(shape, np.float32)).to(like)
     return _draw(torch.randn, shape, noise, like)
 
 
 def uniform(shape: torch.Size, noise: Noise, like: torch.Tensor) -> torch.Tensor:
     """U(0, 1), one row for each image; device and type as ``like``."""
+    if isinstance(noise, np.random.Generator):
+        return torch.from_numpy(noise.random(shape, np.float32)).to(like)
     return _draw(torch.rand, shape, noise, like)
 
 
 def _draw(
-    function: Callable[..., torch.Tensor], shape: torch.Size, noise: Noise, like: torch.Tensor
+    function: Callable[..., torch.Tensor],
+    shape: torch.Size,
+    noise: torch.Generator | SharedNoise | None,
+    like: torch.Tensor,
 ) -> torch.Tensor:
     if not isinstance(noise, SharedNoise):
         return function(shape, generator=noise, device=like.device, dtype=like.dtype)

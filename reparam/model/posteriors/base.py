@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import nn
@@ -13,6 +13,8 @@ from reparam.model.networks import Features, FeatureShape, Heads
 from reparam.model.noise import Noise
 from reparam.registry import Part, Registry
 from reparam.types import Latents, PerExample
+
+D = TypeVar("D", bound="Distribution")
 
 ROWS = 256
 """Points at which a mixture's density is computed at a time."""
@@ -38,6 +40,11 @@ class Distribution(ABC):
     def variance(self) -> Latents | None:
         """Of each dimension; None for a point."""
 
+    @property
+    def log_variance(self) -> Latents | None:
+        """The logarithm of ``variance``."""
+        return None if self.variance is None else self.variance.log()
+
     @abstractmethod
     def rsample(self, noise: Noise = None) -> Latents:
         """One latent for each image, differentiable in the parameters."""
@@ -61,11 +68,15 @@ class Distribution(ABC):
         """The parameters by name."""
         return {name: getattr(self, name) for name in self.names()}
 
-    def rows(self, which: slice | torch.Tensor) -> Self:
+    def rows(self: D, which: slice | torch.Tensor) -> D:
         """The distributions of some of the images."""
         return type(self)(**{name: tensor[which] for name, tensor in self.tensors().items()})
 
-    def repeated(self, k: int) -> Self:
+    def double(self: D) -> D:
+        """The same in float64."""
+        return type(self)(**{name: tensor.double() for name, tensor in self.tensors().items()})
+
+    def repeated(self: D, k: int) -> D:
         """Each image's distribution k times, one after another: (B k, d)."""
         wide = {name: t.repeat_interleave(k, 0) for name, t in self.tensors().items()}
         return type(self)(**wide)

@@ -31,6 +31,10 @@ class DiagonalNormal(Distribution):
     def variance(self) -> Latents:
         return self.log_var.exp()
 
+    @property
+    def log_variance(self) -> Latents:
+        return self.log_var
+
     def at(self, epsilon: Latents) -> Latents:
         """mu + σ · ε: where standard normal noise is carried to (ibid., section 2.4)."""
         return self.mu + torch.exp(self.log_var / 2) * epsilon

@@ -1,0 +1,41 @@
+"""Reconstructions and their quality, never all of them as floats."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reparam.evaluation.inference import check_images, decoded_batches, encode
+from reparam.evaluation.quality import Quality, joined, quality_of_each
+from reparam.model import Autoencoder, to_bytes
+from reparam.types import LabelArray, PixelArray
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """``images`` rounded to bytes, and how close they were to the originals before that."""
+
+    images: PixelArray
+    quality: Quality
+
+
+def reconstruct_images(
+    model: Autoencoder,
+    images: PixelArray,
+    labels: LabelArray | None = None,
+    originals: PixelArray | None = None,
+) -> Reconstructed:
+    """decode(encode(images)), without sampling.
+
+    ``originals``: what the reconstructions are compared with, for noisy images the clean ones; by
+    default the images themselves. Raises ShapeError for images of another size.
+    """
+    originals = images if originals is None else originals
+    check_images(model, originals)
+    found, start = np.empty(images.shape, np.uint8), 0
+    parts: list[dict[str, np.ndarray]] = []
+    for x in decoded_batches(model, encode(model, images, labels), labels):
+        rows = slice(start, start + len(x))
+        found[rows] = to_bytes(x)
+        parts.append(quality_of_each(x.permute(0, 2, 3, 1).cpu().numpy(), originals[rows]))
+        start = rows.stop
+    return Reconstructed(found, Quality.of(joined(parts)))

@@ -12,6 +12,7 @@ import argparse
 import gzip
 import hashlib
 import json
+import math
 import os
 import shlex
 import shutil
@@ -45,7 +46,7 @@ def with_points(files: Files, count: int) -> Files:
     """The site with ``count`` points in its last run: its own again and again, a little moved."""
     manifest = json.loads(files["data/manifest.json"])
     run = manifest["runs"][-1]
-    points, d = run["points"], run["latent_dim"]
+    points, d = run["points"], math.prod(run["latent"]["shape"])
     times = -(-count // points["count"])
     rng = np.random.default_rng(0)
     codes = np.frombuffer(files[points["mu"]["file"]], "<u2").reshape(-1, d)

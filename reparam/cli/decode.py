@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import default_out
-from reparam.evaluation import as_bytes, decode
+from reparam.evaluation import decode_bytes
 from reparam.export import LabelledImages, check_target, read_latents, write_images
 from reparam.fields import option
 from reparam.runs import Run
@@ -41,6 +41,6 @@ def run(args: Sequence[str]) -> int:
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     z = read_latents(options.latents, model.latent_dim)
     print(f"{len(z)} latents of {options.latents}", file=sys.stderr)
-    write_images(out, LabelledImages(as_bytes(decode(model, z))), overwrite=options.overwrite)
+    write_images(out, LabelledImages(decode_bytes(model, z)), overwrite=options.overwrite)
     print(out)
     return 0

@@ -11,7 +11,7 @@ from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_ima
 from reparam.cli.tables import print_quality
 from reparam.data import DataConfig
 from reparam.errors import ConfigError
-from reparam.evaluation import add_noise, as_bytes, as_floats, image_quality, reconstruct
+from reparam.evaluation import add_noise, image_quality, reconstruct_images
 from reparam.export import check_target, comparison_sheet, write_images, write_pictures
 from reparam.objective import InputConfig
 from reparam.runs import Run
@@ -81,13 +81,13 @@ def run(args: Sequence[str]) -> int:
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     selection = select_images(folder, model, options.data, options.split)
     clean, noisy = selection.images, add_noise(selection.images, noise, options.seed)
-    pixels = reconstruct(model, noisy)
-    denoised = as_bytes(pixels)
+    labels = selection.labelled.labels
+    denoised = reconstruct_images(model, noisy, labels, originals=clean)
     is_noisy_already = noise.corrupt == "none"
-    rows = (noisy, denoised) if is_noisy_already else (clean, noisy, denoised)
+    rows = (noisy, denoised.images) if is_noisy_already else (clean, noisy, denoised.images)
     write_images(
         out,
-        replace(selection.labelled, images=denoised),
+        replace(selection.labelled, images=denoised.images),
         overwrite=options.overwrite,
         sheet=comparison_sheet(*rows),
         extra=lambda place: write_pictures(place / "noisy", noisy),
@@ -98,8 +98,7 @@ def run(args: Sequence[str]) -> int:
         print(
             f"noise: {noise.corrupt} {noise.corrupt_amount:g}, seed {options.seed}", file=sys.stderr
         )
-        truth = as_floats(clean)
-        before, after = image_quality(as_floats(noisy), truth), image_quality(pixels, truth)
-        print_quality({"before (noisy)": before, "after (denoised)": after})
+        before = image_quality(noisy, clean)
+        print_quality({"before (noisy)": before, "after (denoised)": denoised.quality})
     print(out)
     return 0

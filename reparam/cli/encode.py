@@ -1,13 +1,14 @@
 """reparam encode: images to latents."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.data import DataConfig
-from reparam.evaluation import posterior_parameters
+from reparam.evaluation import evaluation_loss, moments_of, scores_of
+from reparam.model import posteriors_of
 from reparam.export import LatentTable, check_latents_target, write_latents
 from reparam.runs import Run
 
@@ -18,7 +19,7 @@ class EncodeOptions:
 
     DATA is a name, an .npz or .npy file, or a folder of images, which are brought to the run's
     size; by default it is the run's own images. The table has the columns index (of the image in
-    its set), label, z1, z2, ... and log_var1, log_var2, ...
+    its set), label, z1, z2, ... and log_var1, log_var2, ...; --scores adds the losses of each image.
     """
 
     run: Path = RUN
@@ -49,8 +50,12 @@ def run(args: Sequence[str]) -> int:
     check_latents_target(out, overwrite=options.overwrite)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     selection = select_images(folder, model, options.data, options.split)
-    q = posterior_parameters(model, selection.images)
-    table = LatentTable(selection.index, q["mu"], q.get("log_var"), selection.label_names())
+    images, labels = selection.images, selection.labelled.labels
+    z, more = moments_of(posteriors_of(model, images, labels))
+    table = LatentTable(selection.index, z, more, selection.label_names())
+    if options.scores:
+        loss = evaluation_loss(model, folder.config)
+        table = replace(table, scores=scores_of(loss, images, labels).columns)
     write_latents(out, table, overwrite=options.overwrite)
     print(out)
     return 0

@@ -45,8 +45,8 @@ class ExploreOptions:
         check_images(self.images)
         if self.port is not None and self.port not in PORTS:
             raise ConfigError(
-                f"port must be a number from {PORTS.start} to {PORTS.stop - 1}, got {self.port}. Fix: "
-                "choose one, such as 8537"
+                f"port must be a number from {PORTS.start} to {PORTS.stop - 1}, got {self.port}. "
+                "Fix: choose one, such as 8537"
             )
 
 

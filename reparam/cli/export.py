@@ -121,7 +121,8 @@ def _say_differences(models: Mapping[str, Sequence[OnnxModel]]) -> None:
         for half in halves:
             print(
                 f"{name} {half.part}: onnxruntime's result differs from PyTorch's by "
-                f"{half.difference:.1e} at most, in batches of {sizes} (allowed: {ONNX_TOLERANCE:g}; "
+                f"{half.difference:.1e} at most, in batches of {sizes} (allowed: "
+                f"{ONNX_TOLERANCE:g}; "
                 f"{'of pixels' if half.part == 'decoder' else 'of the largest latent, or of 1'})",
                 file=sys.stderr,
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 from reparam.errors import ConfigError
-from reparam.fields import option
+from reparam.fields import option as field_option
 from reparam.registry import Registry
 from reparam.runs import (
     Option,
@@ -22,10 +22,10 @@ from reparam.training import choose_device
 
 T = TypeVar("T")
 
-RUN: Path = option(Path(), positional="RUN", required=True)
+RUN: Path = field_option(Path(), positional="RUN", required=True)
 """The field of a command that works on one run folder."""
 
-RUNS: tuple[Path, ...] = option((), positional="RUN [RUN ...]", required=True)
+RUNS: tuple[Path, ...] = field_option((), positional="RUN [RUN ...]", required=True)
 """The field of a command that works on several."""
 
 

@@ -17,7 +17,7 @@ OWN = ("--out", "--overwrite", "--quiet", "--dry-run", "--seed")
 
 @dataclass(frozen=True)
 class Point:
-    """One run of a sweep: ``values`` of the swept options, its seed, and the resolved configuration."""
+    """One run of a sweep: ``values`` of the swept options, seed, resolved configuration."""
 
     values: Mapping[str, str]
     seed: int

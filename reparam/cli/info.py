@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
@@ -14,9 +13,8 @@ from reparam.cli.reading import reading_progress
 from reparam.cli.tables import new_table, print_table
 from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError
-from reparam.evaluation.data_facts import data_facts
-from reparam.evaluation.run_facts import run_facts
-from reparam.runs import Run
+from reparam.evaluation import DataFacts, RunFacts, data_facts, run_facts
+from reparam.runs import SPLIT_IMAGES, Epoch, Losses, Result, Run
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 60
@@ -52,15 +50,19 @@ def run(args: Sequence[str]) -> int:
     options = parse(InfoOptions(), args, prog="reparam info")
     source = options.data.source
     if not source:
-        raise ConfigError("reparam info needs a run folder or images, found neither; name one")
-    if _is_run(Path(os.path.expanduser(source))):
-        facts = run_facts(Run.open(Path(os.path.expanduser(source))))
+        raise ConfigError(
+            "reparam info must have a run folder or images, got neither. Fix: name one"
+        )
+    path = Path(os.path.expanduser(source))
+    facts: RunFacts | DataFacts
+    if _is_run(path):
+        facts = run_facts(Run.open(path))
     else:
         with reading_progress() as progress:
             facts = data_facts(load_images(options.data, progress))
     if options.json:
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
-    elif facts["kind"] == "run":
+        print(json.dumps(facts.to_mapping(), indent=2, ensure_ascii=False))
+    elif isinstance(facts, RunFacts):
         _print_run(facts)
     else:
         _print_data(facts)
@@ -85,90 +87,99 @@ def _pairs(rows: dict[str, str]) -> Table:
     return table
 
 
-def _print_run(facts: dict[str, Any]) -> None:
-    state = "finished" if facts["finished"] else f"unfinished: reparam resume {facts['path']}"
-    config = facts["config"]
+def _print_run(facts: RunFacts) -> None:
+    state = "finished" if facts.finished else f"unfinished: reparam resume {facts.path}"
+    config = facts.config
+    latent = f"{config.model.latent_dim} latent dimensions"
+    if config.model.latent_channels is not None:
+        latent = f"latents of {config.model.latent_channels} channels"
     print_table(
         _pairs(
             {
-                "run": facts["path"],
-                "model": f"{facts['model']}, {config['model']['latent_dim']} latent dimensions",
-                "data": config["data"]["source"],
-                "images": f"{_times(facts['image_shape'])} (height × width × channels)",
-                "weight": facts["weight"]["in_words"],
-                "samples from": facts["prior"],
-                "epochs": f"{facts['epochs_done']} of {facts['epochs_planned']}, {state}",
-                "best epoch": str(facts["best_epoch"] or "none yet"),
-                "seed": str(config["seed"]),
-                "made": f"{facts['created']} by reparam {facts['versions']['reparam']}",
-                "command": facts["command"],
+                "run": facts.path,
+                "model": f"{config.preset}, {latent}",
+                "data": config.data.source,
+                "images": f"{_times(facts.image_shape)} (height × width × channels)",
+                "weight": facts.weight.description,
+                "samples from": facts.prior,
+                "epochs": f"{facts.epochs_done} of {facts.epochs_planned}, {state}",
+                "best epoch": str(facts.best_epoch or "none yet"),
+                "seed": str(config.seed),
+                "made": f"{facts.created} by reparam {facts.versions.get('reparam', 'unknown')}",
+                "command": facts.command,
             }
         )
     )
     print_table(_layers(facts), "layers")
-    if facts["metrics"]:
+    if facts.metrics:
         loss, title = "loss_article", "loss in the article's units, factor · MSE + KL"
-        if facts["weight"]["moves"] or f"train_{loss}" not in facts["metrics"][0]:
+        if facts.weight.moves or loss not in facts.metrics[0].train:
             loss, title = "loss_nats", "loss in nats, the negative ELBO"
-        print_table(_curve(facts["metrics"], loss), f"training curve: {title}")
-        for part in ("train", "valid"):
-            losses = [line.get(f"{part}_{loss}") for line in facts["metrics"]]
-            if None not in losses:
-                print(f"{part:5} {sparkline(losses)}")
-    for warning in facts["warnings"]:
-        print(f"warning, epoch {warning['epoch']}: {warning['message']}")
-    if result := facts["result"]:
+        print_table(_curve(facts.metrics, loss), f"training curve: {title}")
+        curves = {
+            "train": [epoch.train.get(loss) for epoch in facts.metrics],
+            "valid": [epoch.valid.get(loss) for epoch in facts.metrics],
+        }
+        for split, losses in curves.items():
+            known = [value for value in losses if value is not None]
+            if len(known) == len(losses):
+                print(f"{split:5} {sparkline(known)}")
+    for warning in facts.warnings:
+        print(f"warning, epoch {warning.epoch}: {warning.message}")
+    if result := facts.result:
         title = (
-            f"result after {result['epochs']} epochs, {result['seconds']:.1f} s, "
-            f"{result['images_per_second']:,.0f} images/s "
-            f"({result['device']}, {result['precision']}, {result['kernels']} kernels)"
+            f"result after {result.epochs} epochs, {result.seconds:.1f} s, "
+            f"{result.images_per_second:,.0f} images/s "
+            f"({result.device}, {result.precision}, {result.kernels} kernels)"
         )
         print_table(_result(result), title)
         print(_again(result))
 
 
-def _again(result: dict[str, Any]) -> str:
+def _again(result: Result) -> str:
     """Whether the same command gives the same run once more."""
-    if "deterministic" not in result:  # a run from before this was written down
+    if result.deterministic is None:  # a run from before this was written down
         return "the same numbers again: unknown"
-    held = "yes, to the last bit" if result["deterministic"] else "no, the last digits may differ"
-    return f"the same numbers again: {held} ({result['deterministic_reason']})"
+    held = "yes, to the last bit" if result.deterministic else "no, the last digits may differ"
+    return f"the same numbers again: {held} ({result.deterministic_reason})"
 
 
-def _layers(facts: dict[str, Any]) -> Table:
+def _layers(facts: RunFacts) -> Table:
     table = new_table()
     table.add_column("part")
     table.add_column("layer")
     table.add_column("output", justify="right")
     table.add_column("parameters", justify="right")
-    for row in facts["layers"]:
-        table.add_row(row["half"], row["layer"], _times(row["shape"]), f"{row['parameters']:,}")
-    for half, count in facts["parameters"].items():
+    for row in facts.layers:
+        table.add_row(row.half, row.layer, _times(row.shape), f"{row.parameters:,}")
+    for half, count in facts.parameters.items():
         table.add_row(half, "all", "", f"{count:,}", style="bold")
-    total = sum(facts["parameters"].values())
+    total = sum(facts.parameters.values())
     table.add_row("both", "all", "", f"{total:,}", style="bold")
     return table
 
 
-def _curve(metrics: list[dict[str, Any]], loss: str) -> Table:
+def _curve(metrics: Sequence[Epoch], loss: str) -> Table:
     """A few epochs, evenly spaced, the last among them; ``loss`` names the one that is shown."""
     table = new_table()
-    columns = {
-        "train loss": (f"train_{loss}", ".5g"),
-        "valid loss": (f"valid_{loss}", ".5g"),
-        "train mse": ("train_mse", ".5f"),
-        "rate (nats)": ("train_rate_nats", ".2f"),
-        "seconds": ("seconds", ".1f"),
-    }
-    table.add_column("epoch", justify="right")
-    for title in columns:
+    for title in ("epoch", "train loss", "valid loss", "train mse", "rate (nats)", "seconds"):
         table.add_column(title, justify="right")
     rows = min(CURVE_ROWS, len(metrics))
     step = (len(metrics) - 1) / max(rows - 1, 1)
-    for line in (metrics[round(i * step)] for i in range(rows)):
-        cells = [f"{line[key]:{form}}" if key in line else "–" for key, form in columns.values()]
-        table.add_row(str(line["epoch"]), *cells)
+    for epoch in (metrics[round(i * step)] for i in range(rows)):
+        table.add_row(
+            str(epoch.epoch),
+            _cell(epoch.train, loss, ".5g"),
+            _cell(epoch.valid, loss, ".5g"),
+            _cell(epoch.train, "mse", ".5f"),
+            _cell(epoch.train, "rate_nats", ".2f"),
+            f"{epoch.seconds:.1f}",
+        )
     return table
+
+
+def _cell(losses: Losses, name: str, form: str) -> str:
+    return f"{losses[name]:{form}}" if name in losses else "–"
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -181,40 +192,41 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(BARS[round((value - low) * scale)] for value in shown)
 
 
-def _result(result: dict[str, Any]) -> Table:
-    splits = [name for name in ("train", "valid", "test") if name in result]
+def _result(result: Result) -> Table:
+    """Every loss of every split; those of parts from outside under their own names."""
     table = new_table()
     table.add_column("")
-    for split in splits:
-        table.add_column(f"{split} ({result[split]['images']:,})", justify="right")
+    for split, losses in result.splits.items():
+        table.add_column(f"{split} ({losses[SPLIT_IMAGES]:,.0f})", justify="right")
     table.add_column("unit")
-    for key, unit in UNITS.items():
-        if key not in result[splits[0]]:  # an AE has no units to count, nor nats alone an MSE
-            continue
-        table.add_row(key, *(f"{result[split][key]:.5g}" for split in splits), unit)
+    found = next(iter(result.splits.values()))
+    names = [name for name in UNITS if name in found]
+    names += [name for name in found if name not in (*UNITS, SPLIT_IMAGES)]
+    for name in names:
+        cells = [_cell(losses, name, ".5g") for losses in result.splits.values()]
+        table.add_row(name, *cells, UNITS.get(name, ""))
     return table
 
 
-def _print_data(facts: dict[str, Any]) -> None:
-    pixels = facts["pixels"]
+def _print_data(facts: DataFacts) -> None:
+    pixels = facts.pixels
     print_table(
         _pairs(
             {
-                "data": facts["name"],
-                "images": f"{facts['images']:,} of {_times(facts['image_shape'])} "
+                "data": facts.name,
+                "images": f"{facts.images:,} of {_times(facts.image_shape)} "
                 "(height × width × channels)",
-                "classes": f"{len(facts['class_names'])}" if facts["class_names"] else "no labels",
-                "pixels": f"{pixels['min']} to {pixels['max']}, mean {pixels['mean']:.2f} "
-                "(of 0..255)",
+                "classes": f"{len(facts.class_names)}" if facts.class_names else "no labels",
+                "pixels": f"{pixels.low} to {pixels.high}, mean {pixels.mean:.2f} (of 0..255)",
             }
         )
     )
     table = new_table()
     table.add_column("class")
-    counts = facts["counts"]
-    for split in counts:
+    for split in facts.counts:
         table.add_column(split, justify="right")
-    table.add_row("all", *(f"{counts[split]['images']:,}" for split in counts))
-    for name in counts["train"]["classes"]:
-        table.add_row(name, *(f"{counts[split]['classes'][name]:,}" for split in counts))
+    table.add_row("all", *(f"{split.images:,}" for split in facts.counts.values()))
+    for name in facts.counts["train"].classes:
+        cells = [f"{split.classes[name]:,}" for split in facts.counts.values()]
+        table.add_row(name, *cells)
     print_table(table, "images of each split and class")

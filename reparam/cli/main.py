@@ -45,7 +45,7 @@ def _overview() -> str:
         *(f"  {name:12} {summary}" for name, (_, summary) in COMMANDS.items()),
         "",
         "  reparam COMMAND --help   every option of a command, with its default",
-        "  --plugin FILE            with any command: a Python file that registers parts of a model",
+        "  --plugin FILE            with any command: a Python file that registers parts",
         "  reparam --version        the version",
         "",
         "start with:  reparam demo",

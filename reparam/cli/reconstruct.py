@@ -8,7 +8,7 @@ from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.cli.tables import print_quality
 from reparam.data import DataConfig
-from reparam.evaluation import as_bytes, as_floats, image_quality, reconstruct
+from reparam.evaluation import reconstruct_images
 from reparam.export import check_target, comparison_sheet, write_images
 from reparam.runs import Run
 
@@ -46,14 +46,13 @@ def run(args: Sequence[str]) -> int:
     check_target(out, overwrite=options.overwrite)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     selection = select_images(folder, model, options.data, options.split)
-    pixels = reconstruct(model, selection.images)
-    result = as_bytes(pixels)
+    found = reconstruct_images(model, selection.images, selection.labelled.labels)
     write_images(
         out,
-        replace(selection.labelled, images=result),
+        replace(selection.labelled, images=found.images),
         overwrite=options.overwrite,
-        sheet=comparison_sheet(selection.images, result),
+        sheet=comparison_sheet(selection.images, found.images),
     )
-    print_quality({"reconstruction": image_quality(pixels, as_floats(selection.images))})
+    print_quality({"reconstruction": found.quality})
     print(out)
     return 0

@@ -10,7 +10,7 @@ import numpy as np
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import default_out
 from reparam.errors import ConfigError
-from reparam.evaluation import as_bytes, decode, sample_latents
+from reparam.evaluation import decode_bytes, sample_latents
 from reparam.export import (
     LabelledImages,
     LatentTable,
@@ -68,7 +68,7 @@ def run(args: Sequence[str]) -> int:
     table = LatentTable(np.arange(len(z)), z)
     write_images(
         out,
-        LabelledImages(as_bytes(decode(model, z))),
+        LabelledImages(decode_bytes(model, z)),
         overwrite=options.overwrite,
         extra=lambda place: write_latents(place / "latents.csv", table),
     )

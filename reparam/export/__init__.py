@@ -1,9 +1,7 @@
-"""A run's results as files: images, latents, ONNX, the explorer's bundle.
+"""A run's results as files: images, latents, ONNX, the explorer's bundle."""
 
-The last two import their own packages: take them from ``reparam.export.onnx`` and
-``reparam.export.bundle``.
-"""
-
+from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
+from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
 from reparam.export.images import (
     LabelledImages,
     check_target,
@@ -17,8 +15,34 @@ from reparam.export.latents import (
     read_latents,
     write_latents,
 )
+from reparam.export.onnx import BATCHES as ONNX_BATCHES
+from reparam.export.onnx import TOLERANCE as ONNX_TOLERANCE
+from reparam.export.onnx import OnnxModel, export_onnx
+from reparam.export.place import (
+    ONNX_FOLDER,
+    SITE_FOLDER,
+    check_file_free,
+    check_folder_free,
+    write_file,
+    write_folder,
+)
 
 __all__ = [
+    "BUNDLE_IMAGES",
+    "ONNX_BATCHES",
+    "ONNX_FOLDER",
+    "ONNX_TOLERANCE",
+    "SITE_FOLDER",
+    "Bundle",
+    "OnnxModel",
+    "check_file_free",
+    "check_folder_free",
+    "export_onnx",
+    "held_out_views",
+    "make_bundle",
+    "run_ids",
+    "write_file",
+    "write_folder",
     "LabelledImages",
     "LatentTable",
     "check_latents_target",

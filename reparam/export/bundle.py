@@ -16,12 +16,12 @@ from reparam._version import __version__
 from reparam.data import ImageSet, Progress
 from reparam.errors import ConfigError
 from reparam.export.entry import run_entry
+from reparam.export.manifest import Manifest
 from reparam.export.onnx import OnnxModel, export_onnx
-from reparam.report import RunView, look_at, told_apart
-from reparam.training import Run
+from reparam.runs import Run, RunView, look_at, with_distinct_titles
 
 SCHEMA = 1
-"""Of manifest.json. A page refuses a newer one than its own."""
+"""Of manifest.json: the number in web/src/bundle/manifest.schema.json."""
 
 MANIFEST = "data/manifest.json"
 
@@ -43,9 +43,14 @@ class Bundle:
 
 
 def make_bundle(
-    runs: Sequence[Run], *, images: int = IMAGES, progress: Progress | None = None
+    runs: Sequence[Run],
+    *,
+    images: int = IMAGES,
+    progress: Progress | None = None,
+    device: str = "cpu",
 ) -> Bundle:
-    """The bundle of finished runs, with at most ``images`` held-out images of each.
+    """The bundle of finished runs, with at most ``images`` held-out images of each, encoded on
+    ``device``.
 
     Raises ConfigError without runs or images, RunError for an unfinished run or one whose images
     cannot be found again, ParityError where a model cannot be exported faithfully.
@@ -54,12 +59,12 @@ def make_bundle(
     halves: dict[str, tuple[OnnxModel, OnnxModel]] = {}
     entries = []
     with _one_thread():
-        views = held_out_views(runs, images=images, progress=progress)
+        views = held_out_views(runs, images=images, progress=progress, device=device)
         for name, view in zip(run_ids(runs), views, strict=True):
             halves[name] = export_onnx(view.run, view.model, view.images)
             entries.append(run_entry(name, view, halves[name], files))
-    sources = dict.fromkeys(Path(view.config.data.source).name for view in views)
-    manifest = {
+    sources = dict.fromkeys(Path(view.run.config.data.source).name for view in views)
+    manifest: Manifest = {
         "schema": SCHEMA,
         "generator": GENERATOR,
         "source": ", ".join(sources),
@@ -70,25 +75,30 @@ def make_bundle(
 
 
 def held_out_views(
-    runs: Sequence[Run], *, images: int, progress: Progress | None = None
+    runs: Sequence[Run], *, images: int, progress: Progress | None = None, device: str = "cpu"
 ) -> list[RunView]:
-    """The runs with their held-out images, encoded. Runs of equal data share what is read."""
+    """The runs with their held-out images, encoded on ``device``; the models are on the CPU.
+
+    Runs of equal data share what is read.
+    """
     if not runs:
-        raise ConfigError("an export needs at least one run folder, found none: name one")
+        raise ConfigError("an export must have at least one run folder, got none. Fix: name one")
     if images < 1:
-        raise ConfigError(f"images must be 1 or more, found {images}: raise it")
+        raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
     sets: dict[str, ImageSet] = {}
     views = []
     for run in runs:
-        fingerprint = run.facts().fingerprint
+        fingerprint = run.facts.fingerprint
         if fingerprint not in sets:
             sets[fingerprint] = run.images(progress)
-        views.append(look_at(run, sets[fingerprint], points=images))
-    return told_apart(views)
+        view = look_at(run, sets[fingerprint], points=images, device=device)
+        view.model.cpu()
+        views.append(view)
+    return with_distinct_titles(views)
 
 
 def run_ids(runs: Sequence[Run]) -> list[str]:
-    """The folders' names as they may stand in an address, numbered where two would be the same."""
+    """The folders' names as an address may have them, numbered where two would be the same."""
     taken = {"shared"}
     ids = []
     for run in runs:

@@ -1,16 +1,13 @@
 """What the explorer's manifest says of a run's latents and of its prior, as JSON values."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from reparam.evaluation import sample_latents
-from reparam.evaluation.measures import rate
+from reparam.export.manifest import PrincipalEntry, PriorFacts
 from reparam.export.quantise import floats
-from reparam.model import Box, StandardNormal
-from reparam.report import RunView
+from reparam.runs import RunView
 from reparam.types import LatentArray
 
 DRAWS = 4096
@@ -25,40 +22,36 @@ def prior_draws(view: RunView) -> LatentArray:
     return sample_latents(view.model, DRAWS, SEED)
 
 
-def described_prior(view: RunView, draws: LatentArray) -> dict[str, Any]:
+def described_prior(view: RunView, draws: LatentArray) -> PriorFacts:
     """Name, description and moments: exact where they are known, or else those of ``draws``."""
     prior = view.model.prior
-    low = high = None
-    match prior:
-        case StandardNormal():
-            mean, covariance = np.zeros(view.latent_dim), np.eye(view.latent_dim)
-        case Box():
-            low, high = prior.low.double().numpy(), prior.high.double().numpy()
-            mean, covariance = (low + high) / 2, np.diag((high - low) ** 2 / 12)
-        case _:
-            mean, covariance = _moments(draws)
+    exact, bounds = prior.moments(), prior.bounds()
+    mean, covariance = _moments(draws)
+    if exact is not None:
+        mean, covariance = (moment.double().numpy() for moment in exact)
+    low, high = (None, None) if bounds is None else (floats(end.double().numpy()) for end in bounds)
     return {
-        "description": prior.description,
-        "kind": view.config.model.prior,
+        "description": prior.describe(),
+        "kind": prior.kind,
         "mean": floats(mean),
         "covariance": floats(covariance),
-        "low": None if low is None else floats(low),
-        "high": None if high is None else floats(high),
+        "low": low,
+        "high": high,
     }
 
 
 def kl_per_dimension(view: RunView) -> list[float] | None:
-    """Mean of KL(q(z_j|x) ‖ N(0, 1)) over the images, of each dimension j, in nats.
-
-    None where there is no variance, and where another prior does not part into dimensions.
-    """
-    if view.log_var is None or not isinstance(view.model.prior, StandardNormal):
+    """Mean rate of each dimension over the images, in nats; None where it has no such sum."""
+    if not view.is_variational:
         return None
-    found: list[float] = floats(rate.kl_per_dimension(view.mu, view.log_var))
+    rates = view.model.prior.kl_by_dimension(view.q)
+    if rates is None:
+        return None
+    found: list[float] = floats(rates.double().mean(0).numpy())
     return found
 
 
-def principal_axes(mu: LatentArray) -> dict[str, Any]:
+def principal_axes(mu: LatentArray) -> PrincipalEntry:
     """The mean of latents (N, d), and the axes of their covariance, of largest variance first.
 
     Rows are axes. Of each axis and its opposite the one is taken whose largest component is

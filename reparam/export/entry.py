@@ -16,12 +16,20 @@ from reparam.export.described import (
     principal_axes,
     prior_draws,
 )
+from reparam.export.manifest import (
+    ClassEntry,
+    FiguresEntry,
+    FileEntry,
+    GoldenEntry,
+    RunEntry,
+    ScaledEntry,
+    ThumbnailEntry,
+)
 from reparam.export.onnx import OnnxModel
 from reparam.export.quantise import floats, quantised
 from reparam.export.sprites import grid_for, sheets
-from reparam.report import RunView
-from reparam.report.style import class_colours
-from reparam.training import Run
+from reparam.report import class_colours
+from reparam.runs import SPLIT_IMAGES, Run, RunView
 from reparam.types import LatentArray, PixelArray
 
 NO_LABEL = 65535
@@ -30,36 +38,37 @@ NO_LABEL = 65535
 GOLDEN_TOLERANCE = 0.00392
 """How far the page's pixels may be from PyTorch's: 1/255, less than what a screen shows."""
 
-Add = Callable[[str, bytes], dict[str, Any]]
+Add = Callable[[str, bytes], FileEntry]
 """Takes a file, by its name below data/, into the bundle; what the manifest says of it."""
 
 
 def run_entry(
     name: str, view: RunView, halves: tuple[OnnxModel, OnnxModel], files: dict[str, bytes]
-) -> dict[str, Any]:
+) -> RunEntry:
     """The manifest's entry of a run, whose files are added to ``files``."""
 
-    def add(file: str, data: bytes) -> dict[str, Any]:
+    def add(file: str, data: bytes) -> FileEntry:
         files[f"data/{file}"] = data
         digest = hashlib.sha256(data).hexdigest()
         return {"file": f"data/{file}", "bytes": len(data), "sha256": digest}
 
-    def add_latents(file: str, z: LatentArray) -> dict[str, Any]:
+    def add_latents(file: str, z: LatentArray) -> ScaledEntry:
         coded = quantised(z, f"{view.run.path}: latents")
         return {**add(file, coded.data), "low": list(coded.low), "high": list(coded.high)}
 
     height, width, channels = view.model.image_shape
     encoder, decoder = halves
     draws = prior_draws(view)
+    same = _images_digest(view.images)
     labels = None
     if view.labels is not None:
         labels = add(f"{name}/labels.bin", _labels(view))
     return {
         "id": name,
         "title": view.title,
-        "preset": view.config.preset,
+        "preset": view.run.config.preset,
         "variational": view.is_variational,
-        "latent_dim": view.latent_dim,
+        "latent": {"shape": [view.latent_dim]},
         "image": {"height": height, "width": width, "channels": channels},
         "classes": _classes(view),
         "encoder": {
@@ -77,10 +86,11 @@ def run_entry(
             "split": view.split,
             "mu": add_latents(f"{name}/mu.bin", view.mu),
             "log_var": None
-            if view.log_var is None
-            else add_latents(f"{name}/log_var.bin", view.log_var),
+            if view.q.log_variance is None
+            else add_latents(f"{name}/log_var.bin", view.q.log_variance.numpy()),
             "labels": labels,
-            **_thumbnails(view.images, add),
+            "thumbnails": _thumbnails(view.images, same, add),
+            "images_sha256": same,
         },
         "prior": {
             **described_prior(view, draws),
@@ -94,7 +104,7 @@ def run_entry(
     }
 
 
-def _classes(view: RunView) -> list[dict[str, str]]:
+def _classes(view: RunView) -> list[ClassEntry]:
     if view.labels is None:
         return []
     colours = class_colours(len(view.class_names))
@@ -104,33 +114,33 @@ def _classes(view: RunView) -> list[dict[str, str]]:
 def _labels(view: RunView) -> bytes:
     if len(view.class_names) > NO_LABEL:
         raise DataError(
-            f"{view.run.path}: the explorer shows at most {NO_LABEL:,} classes, found "
-            f"{len(view.class_names):,}; train on fewer"
+            f"{view.run.path}: the explorer must have at most {NO_LABEL:,} classes, got "
+            f"{len(view.class_names):,}. Fix: train on fewer"
         )
     return np.asarray(view.labels).astype("<u2").tobytes()
 
 
-def _thumbnails(images: PixelArray, add: Add) -> dict[str, Any]:
+def _images_digest(images: PixelArray) -> str:
     digest = hashlib.sha256(repr(images.shape).encode())
     digest.update(np.ascontiguousarray(images).data)
-    same = digest.hexdigest()
+    return digest.hexdigest()
+
+
+def _thumbnails(images: PixelArray, digest: str, add: Add) -> ThumbnailEntry:
     grid = grid_for(images.shape[1:])
     return {
-        "thumbnails": {
-            "width": grid.width,
-            "height": grid.height,
-            "columns": grid.columns,
-            "rows": grid.rows,
-            "sheets": [
-                add(f"shared/thumbs-{same[:12]}-{k}.png", png)
-                for k, png in enumerate(sheets(images, grid))
-            ],
-        },
-        "images_sha256": same,
+        "width": grid.width,
+        "height": grid.height,
+        "columns": grid.columns,
+        "rows": grid.rows,
+        "sheets": [
+            add(f"shared/thumbs-{digest[:12]}-{k}.png", png)
+            for k, png in enumerate(sheets(images, grid))
+        ],
     }
 
 
-def _golden(name: str, view: RunView, draws: LatentArray, add: Add) -> dict[str, Any]:
+def _golden(name: str, view: RunView, draws: LatentArray, add: Add) -> GoldenEntry:
     """What PyTorch makes of five latents and of one image, for the page to compare with.
 
     An image of other than 1 or 3 channels cannot be read back from its thumbnail.
@@ -140,28 +150,33 @@ def _golden(name: str, view: RunView, draws: LatentArray, add: Add) -> dict[str,
     return {
         "latents": floats(latents),
         "images": add(f"{name}/golden.bin", decoded(view, latents).astype("<f4").tobytes()),
-        "image_index": 0 if readable else None,
-        "mu": floats(view.mu[0]) if readable else None,
+        "encoded": {"image_index": 0, "mu": floats(view.mu[0])} if readable else None,
         "tolerance": GOLDEN_TOLERANCE,
     }
 
 
-def _figures(view: RunView) -> dict[str, Any]:
+def _figures(view: RunView) -> FiguresEntry:
     result = view.result
     return {
-        "epochs": result["epochs"],
-        "images": result["train"].get("images"),
-        "seconds": result["seconds"],
-        "loss": {key: view.losses[key] for key in ("mse", "rate_nats", "loss_article")},
+        "epochs": result.epochs,
+        "images": int(result.splits["train"][SPLIT_IMAGES]),
+        "seconds": result.seconds,
+        "loss": {name: value for name, value in view.losses.items() if name != SPLIT_IMAGES},
     }
 
 
-def _scorecard(run: Run) -> Any:
-    """The run's scorecard, if it stands there; numbers that are none become null."""
+def _scorecard(run: Run) -> dict[str, Any] | None:
+    """The run's scorecard, if there is one; NaN and infinities become null."""
     file = run.path / "scorecard.json"
     if not file.is_file():
         return None
     try:
-        return json.loads(file.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+        found = json.loads(file.read_text(encoding="utf-8"), parse_constant=lambda _: None)
     except ValueError as error:
-        raise RunError(f"{file}: cut short or damaged ({error}); make it again") from error
+        raise RunError(f"{file}: cut short or damaged ({error}). Fix: make it again") from error
+    if not isinstance(found, dict):
+        raise RunError(
+            f"{file}: must be a JSON object, got {type(found).__name__}. Fix: make it again with "
+            f"`reparam score {run.path}`"
+        )
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from reparam.data.sheet import contact_sheet, to_picture
+from reparam.data import contact_sheet, to_picture
 from reparam.errors import ConfigError
 from reparam.export.place import check_file_free, check_folder_free, new_folder, write_file
 from reparam.types import LabelArray, PixelArray

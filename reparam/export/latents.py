@@ -5,11 +5,12 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from reparam.errors import ConfigError, DataError, DataRangeError, ShapeError
 from reparam.export.place import check_file_free, write_file
@@ -22,25 +23,28 @@ _COLUMN = re.compile(r"z([1-9]\d*)")
 
 @dataclass(frozen=True)
 class LatentTable:
-    """Latents (N, d): ``z`` is the posterior's mean, ``log_var`` its log-variance (VAE only).
+    """Latents (N, d): ``z`` is the posterior's mean.
 
     ``index`` (N) says which image of its set each row is, ``labels`` (N) its class's name.
     """
 
     index: IndexArray
     z: LatentArray
-    log_var: LatentArray | None = None
+    more: Mapping[str, LatentArray] = field(default_factory=dict)
+    """What else there is of each dimension (N, d), by name: ``log_var`` of a distribution."""
     labels: tuple[str, ...] | None = None
+    scores: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
+    """One figure for each image, by name."""
 
     def frame(self) -> pd.DataFrame:
-        """Columns index, label (if there are any), z1..zd, log_var1..log_vard (for a VAE)."""
+        """Columns index, label (if there are any), z1..zd, log_var1..log_vard (for a VAE), scores."""
         columns: dict[str, object] = {"index": self.index}
         if self.labels is not None:
             columns["label"] = self.labels
         columns |= {f"z{i}": column for i, column in enumerate(self.z.T, 1)}
-        if self.log_var is not None:
-            columns |= {f"log_var{i}": column for i, column in enumerate(self.log_var.T, 1)}
-        return pd.DataFrame(columns)
+        for name, values in self.more.items():
+            columns |= {f"{name}{i}": column for i, column in enumerate(values.T, 1)}
+        return pd.DataFrame(columns | dict(self.scores))
 
 
 def check_latents_target(path: Path, *, overwrite: bool) -> None:
@@ -70,8 +74,7 @@ def write_latents(path: Path, table: LatentTable, *, overwrite: bool = False) ->
             np.save(buffer, table.z, allow_pickle=False)
         case ".npz":
             arrays: dict[str, np.ndarray] = {"index": table.index, "z": table.z}
-            if table.log_var is not None:
-                arrays["log_var"] = table.log_var
+            arrays |= table.more | table.scores
             if table.labels is not None:
                 arrays["labels"] = np.array(table.labels, dtype=str)
             np.savez(buffer, allow_pickle=False, **arrays)

@@ -1,16 +1,16 @@
-"""Encoder and decoder as ONNX, each compared with PyTorch before it is handed out.
+"""Encoder and decoder as ONNX, each compared with the public functions before it is handed out.
 
 Both take a batch of any size and hold their weights; they are made from PyTorch's float32 path,
 never from our native kernels. encoder: ``images`` (B, C, H, W) in [0, 1] → ``mu`` (B, d), and
-``log_var`` (B, d) where the posterior has one. decoder: ``latents`` (B, d) → ``images``
-(B, C, H, W), clipped to [0, 1]. Nothing is drawn at random: the encoder gives the posterior's
-parameters.
+``log_var`` (B, d) where the posterior has one, as ``evaluation.moments_of`` gives them.
+decoder: ``latents`` (B, d) → ``images`` (B, C, H, W), as ``evaluation.decode`` gives them: the
+likelihood's mean, clipped to [0, 1]. Nothing is drawn at random.
 """
 
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,10 +22,10 @@ from torch import nn
 
 from reparam._version import __version__
 from reparam.errors import ParityError
-from reparam.evaluation import as_floats, sample_latents
+from reparam.evaluation import as_floats, decode, moments_of, sample_latents
 from reparam.export.graph import unpadded_kernels, without_notes
-from reparam.model import Autoencoder
-from reparam.training import Run
+from reparam.model import Autoencoder, posteriors_of
+from reparam.runs import Run
 from reparam.types import Images, LatentArray, Latents, PixelArray
 
 OPSET = 18
@@ -35,7 +35,7 @@ IR_VERSION = 10
 """What onnxruntime 1.18 and later read."""
 
 TOLERANCE = 1e-5
-"""The largest difference from PyTorch: of a pixel as it is; of a latent for each unit of the
+"""The largest difference from Python: of a pixel as it is; of a latent for each unit of the
 largest latent in the batch, but never less than for one unit. float32 holds 7 digits, and an AE's
 latents may be tens."""
 
@@ -50,8 +50,8 @@ SEED = 0
 class OnnxModel:
     """One half of a model as a file: ``data``, and what goes in and comes out by name.
 
-    ``difference`` is the largest difference from PyTorch that was found, in units of TOLERANCE's
-    rule.
+    ``difference`` is the largest difference from the public function's result that was found, in
+    units of TOLERANCE's rule.
     """
 
     part: str
@@ -62,59 +62,71 @@ class OnnxModel:
 
 
 class _Encoder(nn.Module):
-    """The posterior's parameters as a tuple, in the order of ``posterior_type.parameters``."""
+    """The posterior's mean, and its log-variance where it has one, as a tuple."""
 
     def __init__(self, model: Autoencoder) -> None:
         super().__init__()
-        self.encoder, self.names = model.encoder, model.posterior_type.parameters
+        self.model = model
 
     def forward(self, images: Images) -> tuple[Latents, ...]:
-        found = self.encoder(images)
-        return tuple(found[name] for name in self.names)
+        q = self.model.infer(images)
+        log_var = q.log_variance
+        return (q.mean,) if log_var is None else (q.mean, log_var)
 
 
 class _Decoder(nn.Module):
-    """Decodings clipped to [0, 1], which tanh and linear outputs may leave."""
+    """The likelihood's mean of each latent, clipped to [0, 1]: what ``evaluation.decode`` gives."""
 
     def __init__(self, model: Autoencoder) -> None:
         super().__init__()
-        self.decoder = model.decoder
+        self.model = model
 
     def forward(self, latents: Latents) -> tuple[Images]:
-        return (self.decoder(latents).clamp(0, 1),)
+        return (self.model.decode(latents).clamp(0, 1),)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Rows that go into a half, by the input's name, and what the public function makes of them."""
+
+    input: str
+    rows: np.ndarray
+    expected: Mapping[str, np.ndarray]
 
 
 def export_onnx(run: Run, model: Autoencoder, images: PixelArray) -> tuple[OnnxModel, OnnxModel]:
-    """Encoder and decoder of a run's model, compared with PyTorch.
+    """Encoder and decoder of a run's model, compared with the public encoding and decoding.
 
     The model is on the CPU in float32, as ``Run.load_model`` gives it. ``images`` (N, H, W, C):
     real ones, at least one; encoded for the comparison, and their latents decoded, together with
     draws from the prior. The same model gives the same bytes. Raises ParityError where
-    onnxruntime's result differs from PyTorch's by more than TOLERANCE.
+    onnxruntime's result differs from the public function's by more than TOLERANCE.
     """
     model.eval()
-    pixels = np.ascontiguousarray(as_floats(images[: max(BATCHES)]).transpose(0, 3, 1, 2))
-    encoder, decoder = _Encoder(model), _Decoder(model)
-    encoded = _computed(encoder, pixels)[0]
-    latents = _interleaved(encoded, sample_latents(model, len(encoded), SEED))
-    names = tuple(model.posterior_type.parameters)
+    images = images[: max(BATCHES)]
+    mu, more = moments_of(posteriors_of(model, images))
+    posterior = {"mu": mu, **more}
+    latents = _interleaved(mu, sample_latents(model, len(images), SEED))
+    decoded = decode(model, latents)
+    encoding = _Pairs("images", _channels_first(as_floats(images)), posterior)
+    decoding = _Pairs("latents", latents, {"images": _channels_first(decoded)})
     return (
-        _exported(run, "encoder", encoder, pixels, "images", names),
-        _exported(run, "decoder", decoder, latents, "latents", ("images",)),
+        _exported(run, model, "encoder", _Encoder(model), encoding),
+        _exported(run, model, "decoder", _Decoder(model), decoding),
     )
 
 
 def _exported(
-    run: Run, part: str, module: nn.Module, inputs: np.ndarray, name: str, outputs: tuple[str, ...]
+    run: Run, model: Autoencoder, part: str, module: nn.Module, pairs: _Pairs
 ) -> OnnxModel:
-    example = torch.from_numpy(np.resize(inputs, (2, *inputs.shape[1:])))
+    example = torch.from_numpy(np.resize(pairs.rows, (2, *pairs.rows.shape[1:])))
     with _quietly(), torch.no_grad():
         program = torch.onnx.export(
             module.eval(),
             (example,),
             dynamo=True,
-            input_names=[name],
-            output_names=list(outputs),
+            input_names=[pairs.input],
+            output_names=list(pairs.expected),
             dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
             opset_version=OPSET,
             verbose=False,
@@ -124,65 +136,67 @@ def _exported(
     without_notes(program.model)
     program.model.ir_version = IR_VERSION
     program.model.graph.name = part
-    program.model.metadata_props.update(_facts(run, part))
+    program.model.metadata_props.update(_facts(run, model, part, pairs))
     data = ir.to_proto(program.model).SerializeToString(deterministic=True)
-    return OnnxModel(part, data, name, outputs, _compared(run, part, data, module, inputs))
+    difference = _compared(run, part, data, pairs)
+    return OnnxModel(part, data, pairs.input, tuple(pairs.expected), difference)
 
 
-def _facts(run: Run, part: str) -> Mapping[str, str]:
+def _facts(run: Run, model: Autoencoder, part: str, pairs: _Pairs) -> Mapping[str, str]:
     """What the file says of itself. Nothing of when or where it was made."""
-    config, facts, record = run.config(), run.facts(), run.record()
+    facts = run.facts
     height, width, channels = facts.image_shape
-    shapes = {"images": ["B", channels, height, width], "latents": ["B", config.model.latent_dim]}
-    parameters = ["mu"] if config.model.posterior == "delta" else ["mu", "log_var"]
-    inputs, outputs = ["images"], parameters
-    if part == "decoder":
-        inputs, outputs = ["latents"], ["images"]
-    shaped = {name: shapes.get(name, shapes["latents"]) for name in (*inputs, *outputs)}
+    shapes = {"images": ["B", channels, height, width], "latents": ["B", model.latent_dim]}
+    names = [pairs.input, *pairs.expected]
+    shaped = {name: shapes.get(name, shapes["latents"]) for name in names}
     return {
         "reparam.part": part,
-        "reparam.preset": config.preset,
+        "reparam.preset": run.config.preset,
         "reparam.shapes": json.dumps(shaped),
         "reparam.image_range": "[0, 1]",
-        "reparam.latent_dim": str(config.model.latent_dim),
-        "reparam.prior": config.model.prior,
+        "reparam.latent_dim": str(model.latent_dim),
+        "reparam.prior": model.prior.kind,
         "reparam.classes": json.dumps(facts.class_names, ensure_ascii=False),
         "reparam.version": __version__,
-        "reparam.trained_with": str(record["versions"].get("reparam", "unknown")),
+        "reparam.trained_with": str(facts.versions.get("reparam", "unknown")),
         "torch.version": torch.__version__,
     }
 
 
-def _compared(run: Run, part: str, data: bytes, module: nn.Module, inputs: np.ndarray) -> float:
-    """The largest difference from PyTorch over BATCHES. Raises ParityError above TOLERANCE."""
+def _compared(run: Run, part: str, data: bytes, pairs: _Pairs) -> float:
+    """The largest difference from what is expected over BATCHES. Raises ParityError above
+    TOLERANCE.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
     largest = 0.0
     for size in BATCHES:
-        batch = np.resize(inputs, (size, *inputs.shape[1:]))
-        for ours, theirs in zip(
-            _computed(module, batch), session.run(None, {name: batch}), strict=True
-        ):
+        found = session.run(list(pairs.expected), {pairs.input: _first(pairs.rows, size)})
+        for expected, theirs in zip(pairs.expected.values(), found, strict=True):
+            ours = _first(expected, size)
             unit = max(1.0, float(np.abs(ours).max()))
-            found = float(np.abs(ours - theirs).max()) / unit if ours.size else 0.0
-            if not found <= TOLERANCE:  # also NaN
+            difference = float(np.abs(ours - theirs).max()) / unit if ours.size else 0.0
+            if not difference <= TOLERANCE:  # also NaN
                 raise ParityError(
                     f"{run.path}: onnxruntime's {part} must agree with PyTorch's within "
-                    f"{TOLERANCE:g}, found a difference of {found:.2g} in a batch of {size}; "
+                    f"{TOLERANCE:g}, found a difference of {difference:.2g} in a batch of {size}; "
                     "train with finite weights, or report this with the versions of "
                     f"torch ({torch.__version__}) and onnxruntime ({onnxruntime.__version__})"
                 )
-            largest = max(largest, found)
+            largest = max(largest, difference)
     return largest
 
 
-def _computed(module: nn.Module, inputs: np.ndarray) -> Sequence[np.ndarray]:
-    with torch.no_grad():
-        return [found.numpy() for found in module(torch.from_numpy(inputs))]
+def _first(rows: np.ndarray, size: int) -> np.ndarray:
+    """So many rows from the start, beginning again where there are fewer."""
+    return np.resize(rows, (size, *rows.shape[1:]))
+
+
+def _channels_first(images: Float[np.ndarray, "N H W C"]) -> Float[np.ndarray, "N C H W"]:
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
 def _interleaved(first: LatentArray, second: LatentArray) -> Float[np.ndarray, "twice d"]:

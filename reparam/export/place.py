@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reparam.errors import ConfigError
-from reparam.training.files import write_atomically
+from reparam.runs import write_atomically
 
 
 @dataclass(frozen=True)

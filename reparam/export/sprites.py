@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reparam.data.sheet import contact_sheet, to_picture
+from reparam.data import contact_sheet, to_picture
 from reparam.types import PixelArray
 
 SIDE = 1024

@@ -4,6 +4,7 @@ import type { Run } from "./bundle/run";
 import type { Explorer } from "./explorer";
 import { checkGolden } from "./golden";
 import { Pane } from "./map/pane";
+import { steer } from "./map/steer";
 import { DimensionsPanel } from "./panels/dimensions";
 import { DirectionPanel } from "./panels/direction";
 import { DrawPanel } from "./panels/draw";
@@ -74,9 +75,10 @@ export class App {
   /** Shows another run; what the map held of the former one is let go. */
   async showRun(id: string): Promise<void> {
     const { store } = this.explorer;
-    if (!(await this.tryLoad(id))) return;
+    const next = await this.tryLoad(id);
+    if (!next) return;
     const { pair, run } = store.state;
-    const sameSize = this.explorer.entry(id)!.latent_dim === this.explorer.entry(run)?.latent_dim;
+    const sameSize = next.d === this.explorer.main().d;
     store.set({
       run: id,
       pair: pair === id ? run : pair,
@@ -148,6 +150,7 @@ export class App {
         },
         (z) => run.id === store.state.run && this.path.add(z),
       );
+      steer(pane, store);
       this.panes.set(run.id, pane);
       box = el("div", { class: "map-box" }, pane.root, mapButtons(pane),
         el("span", { class: "map-title" }, run.entry.title));

@@ -18,7 +18,7 @@ export async function goldenImages(explorer: Explorer, run: Run): Promise<Float3
 
 /** The largest difference of the decoder's images. Throws Problem "golden" where it is too large. */
 export async function checkGolden(explorer: Explorer, run: Run): Promise<number> {
-  const { latents, tolerance, mu, image_index } = run.entry.golden;
+  const { latents, tolerance, encoded } = run.entry.golden;
   const { title } = run.entry;
   const fail = (difference: number, allowed: number) =>
     new Problem("golden", { title, difference: difference.toPrecision(2), tolerance: allowed });
@@ -26,16 +26,12 @@ export async function checkGolden(explorer: Explorer, run: Run): Promise<number>
   const found = await explorer.pool.decodeAll(run.entry, latents);
   const difference = farthest(found, expected);
   if (!(difference <= tolerance)) throw fail(difference, tolerance);
-  // The encoder, where the bundle holds the image's exact bytes.
-  const { thumbnails } = run;
-  const { width, height, channels } = run.entry.image;
-  const exact = thumbnails.width === width && thumbnails.height === height && channels !== 4;
-  const picture = exact ? await thumbnails.get(image_index) : null;
+  const picture = encoded && (await run.thumbnails.get(encoded.image_index));
   if (picture) {
     const input = asInput(picture, run.entry.image);
-    const [encoded] = await explorer.pool.first.encode(run.entry, input);
-    const allowed = 1e-3 * (1 + Math.max(...mu.map(Math.abs)));
-    const away = farthest(encoded.mu, mu);
+    const [{ mu }] = await explorer.pool.first.encode(run.entry, input);
+    const allowed = 1e-3 * (1 + Math.max(...encoded.mu.map(Math.abs)));
+    const away = farthest(mu, encoded.mu);
     if (!(away <= allowed)) throw fail(away, allowed);
   }
   return difference;

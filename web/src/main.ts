@@ -5,7 +5,7 @@ import "./style/layout.css";
 import "./style/panels.css";
 import "./style/parts.css";
 import { App } from "./app";
-import { readManifest } from "./bundle/manifest";
+import { latentSize, readManifest } from "./bundle/manifest";
 import { asProblem } from "./bundle/problem";
 import { openSource } from "./bundle/source";
 import { expose } from "./debug";
@@ -46,7 +46,7 @@ async function open(): Promise<void> {
   const first = known(wanted.run) ? wanted.run : manifest.runs[0].id;
   const second = known(wanted.pair) && wanted.pair !== first ? wanted.pair : "";
   // The address is not trusted: what does not fit these runs is let go before anything is drawn.
-  store.set({ ...fitting(wanted, explorer.entry(first)!.latent_dim), run: first, pair: "" });
+  store.set({ ...fitting(wanted, latentSize(explorer.entry(first)!)), run: first, pair: "" });
   pool.first.load(explorer.entry(first)!, "decoder").catch(() => undefined); // said when it is used
   const run = await explorer.load(first);
   // Read before the first picture: they tell whether grey means ink on paper.

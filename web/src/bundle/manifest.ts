@@ -1,94 +1,12 @@
-/** data/manifest.json, schema 1: what reparam/export writes. */
+/** data/manifest.json, as manifest.schema.json declares it. */
+import { type Schema, Validator } from "@cfworker/json-schema";
+import schema from "./manifest.schema.json";
+import type { Manifest, RunEntry } from "./manifest.types";
 import { Problem } from "./problem";
 
-export const SCHEMA = 1;
+export type * from "./manifest.types";
 
-export interface FileEntry {
-  file: string;
-  bytes: number;
-  sha256: string;
-}
-
-/** uint16, row-major: value = low + (high − low) · u / 65535. */
-export interface ScaledEntry extends FileEntry {
-  low: number[];
-  high: number[];
-}
-
-export interface ModelEntry extends FileEntry {
-  input: string;
-}
-
-export interface ClassEntry {
-  name: string;
-  colour: string;
-}
-
-export interface ImageShape {
-  height: number;
-  width: number;
-  channels: number;
-}
-
-export interface ThumbnailEntry {
-  width: number;
-  height: number;
-  columns: number;
-  rows: number;
-  sheets: FileEntry[];
-}
-
-export interface PriorEntry {
-  description: string;
-  kind: string;
-  mean: number[];
-  covariance: number[][];
-  low: number[] | null;
-  high: number[] | null;
-  draws: ScaledEntry & { count: number };
-}
-
-export interface RunEntry {
-  id: string;
-  title: string;
-  preset: string;
-  variational: boolean;
-  latent_dim: number;
-  image: ImageShape;
-  classes: ClassEntry[];
-  encoder: ModelEntry & { outputs: string[] };
-  decoder: ModelEntry & { output: string };
-  points: {
-    count: number;
-    split: string;
-    mu: ScaledEntry;
-    log_var: ScaledEntry | null;
-    labels: FileEntry | null;
-    thumbnails: ThumbnailEntry;
-    images_sha256: string;
-  };
-  prior: PriorEntry;
-  kl_per_dimension: number[] | null;
-  principal: { mean: number[]; axes: number[][]; variances: number[] };
-  golden: {
-    latents: number[][];
-    images: FileEntry;
-    image_index: number;
-    mu: number[];
-    tolerance: number;
-  };
-  figures: Record<string, unknown>;
-  scorecard: unknown;
-}
-
-export interface Manifest {
-  schema: number;
-  generator: string;
-  source: string;
-  runs: RunEntry[];
-}
-
-type Json = Record<string, unknown>;
+const SCHEMA = schema.properties.schema.const;
 
 /** The manifest in these bytes. Throws Problem "newer" or "malformed". */
 export function readManifest(bytes: Uint8Array): Manifest {
@@ -98,56 +16,49 @@ export function readManifest(bytes: Uint8Array): Manifest {
   } catch (error) {
     throw new Problem("malformed", { what: String(error) });
   }
-  const top = object(json, "the manifest");
-  if (typeof top["schema"] !== "number") throw new Problem("malformed", { what: "schema" });
-  if (top["schema"] > SCHEMA) {
-    throw new Problem("newer", { found: top["schema"], known: SCHEMA });
+  const found = (json as { schema?: unknown } | null)?.schema;
+  if (typeof found === "number" && found > SCHEMA) {
+    throw new Problem("newer", { found, known: SCHEMA });
   }
-  const runs = top["runs"];
-  if (!Array.isArray(runs) || runs.length === 0) throw new Problem("malformed", { what: "runs" });
-  runs.forEach((run, i) => checkRun(object(run, `runs[${i}]`), `runs[${i}]`));
-  return top as unknown as Manifest;
+  checkAgainstSchema(json);
+  const manifest = json as Manifest;
+  manifest.runs.forEach(checkLengths);
+  return manifest;
 }
 
-// Only what the page would otherwise stumble over far from here: each name and its JSON type.
-const TEXTS = ["id", "title"];
-const NUMBERS = ["latent_dim"];
-const OBJECTS = ["image", "encoder", "decoder", "points", "prior", "principal", "golden"];
-
-function checkRun(run: Json, where: string): void {
-  for (const name of TEXTS) expect(run, name, "string", where);
-  for (const name of NUMBERS) expect(run, name, "number", where);
-  for (const name of OBJECTS) object(run[name], `${where}.${name}`);
-  const d = run["latent_dim"] as number;
-  const points = run["points"] as Json;
-  const files: [unknown, string][] = [
-    [run["encoder"], "encoder"],
-    [run["decoder"], "decoder"],
-    [points["mu"], "points.mu"],
-    [(run["prior"] as Json)["draws"], "prior.draws"],
-    [(run["golden"] as Json)["images"], "golden.images"],
-  ];
-  for (const [value, name] of files) {
-    const entry = object(value, `${where}.${name}`);
-    expect(entry, "file", "string", `${where}.${name}`);
-    expect(entry, "bytes", "number", `${where}.${name}`);
-    expect(entry, "sha256", "string", `${where}.${name}`);
-  }
-  const low = (points["mu"] as Json)["low"];
-  if (!Array.isArray(low) || low.length !== d) {
-    throw new Problem("malformed", { what: `${where}.points.mu.low` });
-  }
-  const classes = run["classes"];
-  if (!Array.isArray(classes)) throw new Problem("malformed", { what: `${where}.classes` });
+/** The number of elements of a latent. */
+export function latentSize(entry: RunEntry): number {
+  return entry.latent.shape.reduce((product, length) => product * length, 1);
 }
 
-function expect(object: Json, name: string, type: string, where: string): void {
-  if (typeof object[name] !== type) throw new Problem("malformed", { what: `${where}.${name}` });
+// Keywords that only pass on what another keyword found inside.
+const OUTER = new Set(["properties", "additionalProperties", "items", "$ref", "allOf", "anyOf"]);
+
+function checkAgainstSchema(json: unknown): void {
+  const { valid, errors } = new Validator(schema as Schema, "2020-12").validate(json);
+  if (valid) return;
+  const cause = errors.find(({ keyword }) => !OUTER.has(keyword)) ?? errors[0];
+  throw new Problem("malformed", { what: `${cause.instanceLocation.slice(1)} ${cause.error}` });
 }
 
-function object(value: unknown, what: string): Json {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Problem("malformed", { what });
+/** What a schema cannot say: these lists have one element for each element of a latent. */
+function checkLengths(run: RunEntry, i: number): void {
+  const { points, prior, principal, golden } = run;
+  const lists = {
+    "points/mu": [points.mu.low, points.mu.high],
+    "points/log_var": [points.log_var?.low, points.log_var?.high],
+    prior: [prior.mean, prior.low, prior.high, prior.covariance, ...prior.covariance],
+    "prior/draws": [prior.draws.low, prior.draws.high],
+    kl_per_dimension: [run.kl_per_dimension],
+    principal: [principal.mean, principal.variances, principal.axes, ...principal.axes],
+    golden: [golden.encoded?.mu, ...golden.latents],
+  };
+  const d = latentSize(run);
+  for (const [name, ofLatents] of Object.entries(lists)) {
+    const wrong = ofLatents.find((list) => list && list.length !== d);
+    if (wrong) {
+      const what = `/runs/${i}/${name}: a list of ${wrong.length} elements, latents have ${d}`;
+      throw new Problem("malformed", { what });
+    }
   }
-  return value as Json;
 }

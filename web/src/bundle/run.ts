@@ -1,5 +1,5 @@
 /** A run's points in memory. */
-import type { RunEntry, ScaledEntry } from "./manifest";
+import { latentSize, type RunEntry, type ScaledEntry } from "./manifest";
 import { checkedBytes, type Source } from "./source";
 import { Thumbnails } from "./thumbnails";
 
@@ -30,7 +30,7 @@ export async function loadRun(source: Source, entry: RunEntry): Promise<Run> {
   return {
     entry,
     id: entry.id,
-    d: entry.latent_dim,
+    d: latentSize(entry),
     count,
     mu: means,
     labels: classes,

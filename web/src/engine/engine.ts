@@ -1,6 +1,6 @@
 /** The networks, as functions of arrays. */
 import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
-import type { RunEntry } from "../bundle/manifest";
+import { latentSize, type RunEntry } from "../bundle/manifest";
 import { Problem } from "../bundle/problem";
 import { checkedBytes, fromBase64, type Source } from "../bundle/source";
 import type { Answer, LoadMessage, RunMessage, StartMessage } from "./protocol";
@@ -37,7 +37,7 @@ export class Engine {
   async decode(entry: RunEntry, latents: Float32Array<ArrayBuffer>): Promise<Float32Array> {
     const name = await this.load(entry, "decoder");
     const { input, output } = entry.decoder;
-    const shape = [latents.length / entry.latent_dim, entry.latent_dim];
+    const shape = [latents.length / latentSize(entry), ...entry.latent.shape];
     return (await this.run(name, input, [output], latents, shape))[0];
   }
 
@@ -48,7 +48,7 @@ export class Engine {
     const n = images.length / (height * width * channels);
     const { input, outputs } = entry.encoder;
     const found = await this.run(name, input, outputs, images, [n, channels, height, width]);
-    const d = entry.latent_dim;
+    const d = latentSize(entry);
     const row = (a: Float32Array, i: number) => Array.from(a.subarray(i * d, (i + 1) * d));
     return Array.from({ length: n }, (_, i) => ({
       mu: row(found[0], i),

@@ -1,5 +1,5 @@
 /** Two engines: one for what follows the pointer, both for pictures by the hundred. */
-import type { RunEntry } from "../bundle/manifest";
+import { latentSize, type RunEntry } from "../bundle/manifest";
 import type { Source } from "../bundle/source";
 import { Engine } from "./engine";
 
@@ -26,7 +26,7 @@ export class Pool {
     onPart: (images: Float32Array, from: number) => void,
     signal?: AbortSignal,
   ): Promise<boolean> {
-    const d = entry.latent_dim;
+    const d = latentSize(entry);
     const n = latents.length / d;
     let next = 0;
     const work = async (engine: Engine) => {

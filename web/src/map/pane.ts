@@ -1,4 +1,4 @@
-/** One run's map: its layers, its window, and what a move of the pointer does to it. */
+/** One run's map: its layers, its window, and what can be done to it; steer.ts listens. */
 import { Problem } from "../bundle/problem";
 import type { Run } from "../bundle/run";
 import type { Explorer } from "../explorer";
@@ -13,7 +13,6 @@ import { Manifold } from "./manifold";
 import { type Extras, marksOf, pointerMarksOf } from "./marks";
 import { drawOverlay } from "./overlay";
 import { PointerLayer } from "./pointer";
-import { steer } from "./steer";
 
 type Canvas = "background" | "points" | "overlay";
 type Layer = Canvas | "pointer";
@@ -56,7 +55,6 @@ export class Pane {
       this.redraw("pointer");
     }, () => undefined);
     this.listen();
-    steer(this, explorer.store);
     new ResizeObserver(() => this.resize()).observe(this.root);
   }
 

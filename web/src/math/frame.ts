@@ -1,5 +1,5 @@
 /** Which two coordinates of the latent space lie on the map: axes, or principal axes. */
-import type { RunEntry } from "../bundle/manifest";
+import { latentSize, type RunEntry } from "../bundle/manifest";
 import type { FrameKind } from "../state/state";
 
 /** Coordinates c = R (z − o) with orthonormal rows R; the map shows coordinates `a` and `b`. */
@@ -13,7 +13,7 @@ export class Frame {
   ) {}
 
   static of(entry: RunEntry, kind: FrameKind, plane: readonly [number, number]): Frame {
-    const d = entry.latent_dim;
+    const d = latentSize(entry);
     const a = plane[0] < d ? plane[0] : 0;
     const b = plane[1] < d && plane[1] !== a ? plane[1] : d > 1 ? (a + 1) % d : 0;
     if (kind === "principal") {

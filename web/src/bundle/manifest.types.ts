@@ -1,0 +1,230 @@
+// Made from manifest.schema.json by `npm run types`. Do not edit.
+
+/**
+ * ONNX: images (B, C, H, W) in [0, 1] to the posterior's parameters.
+ */
+export type EncoderEntry = FileEntry & {
+  input: string;
+  /**
+   * mu, and log_var where there is one.
+   *
+   * @minItems 1
+   */
+  outputs: string[];
+};
+/**
+ * ONNX: latents (B, ...shape) to images (B, C, H, W) in [0, 1].
+ */
+export type DecoderEntry = FileEntry & {
+  input: string;
+  output: string;
+};
+/**
+ * uint16, little-endian, row-major: value = low + (high - low) * code / 65535.
+ */
+export type ScaledEntry = FileEntry & {
+  /**
+   * Of each column.
+   */
+  low: number[];
+  /**
+   * Of each column.
+   */
+  high: number[];
+};
+export type DrawsEntry = ScaledEntry & {
+  /**
+   * Number of rows.
+   */
+  count: number;
+};
+
+/**
+ * data/manifest.json of the bundle: reparam/export writes it, the page reads it.
+ */
+export interface Manifest {
+  /**
+   * A page refuses a larger number. It ignores fields that it does not know.
+   */
+  schema: 1;
+  /**
+   * The program and its version.
+   */
+  generator: string;
+  /**
+   * The names of the image sets.
+   */
+  source: string;
+  /**
+   * @minItems 1
+   */
+  runs: RunEntry[];
+}
+/**
+ * A trained model, its held-out images and what was measured.
+ */
+export interface RunEntry {
+  /**
+   * Differs between runs; lower-case letters, digits and hyphens.
+   */
+  id: string;
+  title: string;
+  preset: string;
+  /**
+   * Whether the posterior has a variance.
+   */
+  variational: boolean;
+  latent: LatentSpec;
+  image: ImageShape;
+  /**
+   * Empty without labels.
+   */
+  classes: ClassEntry[];
+  encoder: EncoderEntry;
+  decoder: DecoderEntry;
+  points: PointsEntry;
+  prior: PriorEntry;
+  /**
+   * Mean KL of each dimension, in nats; null where it has no such sum.
+   */
+  kl_per_dimension: number[] | null;
+  principal: PrincipalEntry;
+  golden: GoldenEntry;
+  figures: FiguresEntry;
+  /**
+   * scorecard.json, with null for NaN and infinities; null without one.
+   */
+  scorecard: {
+    [k: string]: unknown;
+  } | null;
+}
+export interface LatentSpec {
+  /**
+   * Lists and columns hold the elements of a latent in row-major order.
+   *
+   * @minItems 1
+   */
+  shape: number[];
+}
+export interface ImageShape {
+  height: number;
+  width: number;
+  channels: number;
+}
+export interface ClassEntry {
+  name: string;
+  /**
+   * #rrggbb. The page shows any other value as grey.
+   */
+  colour: string;
+}
+export interface FileEntry {
+  /**
+   * Name below the site, such as data/vae/mu.bin.
+   */
+  file: string;
+  /**
+   * Its length.
+   */
+  bytes: number;
+  sha256: string;
+}
+/**
+ * The held-out images and their latents.
+ */
+export interface PointsEntry {
+  count: number;
+  /**
+   * train, validation or test.
+   */
+  split: string;
+  mu: ScaledEntry;
+  log_var: ScaledEntry | null;
+  labels: FileEntry | null;
+  thumbnails: ThumbnailEntry;
+  /**
+   * Of the images' bytes: equal for runs that hold the same images.
+   */
+  images_sha256: string;
+}
+/**
+ * PNG sheets: image i is on sheet i // (columns * rows), row by row.
+ */
+export interface ThumbnailEntry {
+  width: number;
+  height: number;
+  columns: number;
+  rows: number;
+  sheets: FileEntry[];
+}
+/**
+ * The prior of the samples, with its exact moments or those of the draws.
+ */
+export interface PriorEntry {
+  description: string;
+  /**
+   * Its name: standard-normal, box, gaussian, ...
+   */
+  kind: string;
+  mean: number[];
+  covariance: number[][];
+  /**
+   * The corner of a box; null for other priors.
+   */
+  low: number[] | null;
+  /**
+   * The opposite corner; null for other priors.
+   */
+  high: number[] | null;
+  draws: DrawsEntry;
+}
+/**
+ * Principal axes of the points, of largest variance first.
+ */
+export interface PrincipalEntry {
+  mean: number[];
+  /**
+   * Rows are axes.
+   */
+  axes: number[][];
+  variances: number[];
+}
+/**
+ * What PyTorch computes, for the page to compare with.
+ */
+export interface GoldenEntry {
+  latents: number[][];
+  images: FileEntry;
+  encoded: EncodedEntry | null;
+  /**
+   * Largest difference of a decoded pixel.
+   */
+  tolerance: number;
+}
+/**
+ * One image and its posterior mean; null where thumbnails are not exact.
+ */
+export interface EncodedEntry {
+  /**
+   * Of the points.
+   */
+  image_index: number;
+  mu: number[];
+}
+/**
+ * What training recorded.
+ */
+export interface FiguresEntry {
+  epochs: number;
+  /**
+   * Number of training images.
+   */
+  images: number | null;
+  seconds: number;
+  /**
+   * Losses on the points' split, by name.
+   */
+  loss: {
+    [k: string]: number;
+  };
+}

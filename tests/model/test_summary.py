@@ -7,7 +7,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reparam.model import ModelConfig, build_autoencoder, layer_table, parameter_counts
+from reparam.model import (
+    DeltaOptions,
+    ModelConfig,
+    build_autoencoder,
+    layer_table,
+    parameter_counts,
+)
+
+from .configs import configured
 
 ARTICLE_ENCODER = [
     ("convolution 3 × 3, stride 1", (28, 28, 32), 9 * 1 * 32 + 32),
@@ -17,7 +25,7 @@ ARTICLE_ENCODER = [
     ("dense: mu", (2,), 7 * 7 * 64 * 2 + 2),
 ]
 ARTICLE_DECODER = [
-    ("dense, reshape", (7, 7, 64), 2 * 3136 + 3136),
+    ("dense", (7 * 7 * 64,), 2 * 3136 + 3136),
     ("transposed convolution 3 × 3, stride 1", (7, 7, 64), 9 * 64 * 64 + 64),
     ("transposed convolution 3 × 3, stride 2", (14, 14, 64), 9 * 64 * 64 + 64),
     ("transposed convolution 3 × 3, stride 2", (28, 28, 32), 9 * 64 * 32 + 32),
@@ -30,7 +38,7 @@ def rows(model, half: str) -> list[tuple]:
 
 
 def test_the_articles_layers():
-    ae = build_autoencoder(ModelConfig(posterior="delta"), (28, 28, 1))
+    ae = build_autoencoder(ModelConfig(posterior=DeltaOptions()), (28, 28, 1))
     vae = build_autoencoder(ModelConfig(), (28, 28, 1))
     log_var = ("dense: log_var", *ARTICLE_ENCODER[-1][1:])
     assert rows(ae, "encoder") == ARTICLE_ENCODER
@@ -48,7 +56,7 @@ def test_the_articles_layers():
 )
 def test_rows_add_up_to_the_totals(image_shape, strides, posterior, batch_norm, dropout):
     n = len(strides)
-    config = ModelConfig(
+    config = configured(
         posterior=posterior,
         encoder_filters=(3, 5, 2)[:n],
         encoder_kernels=(3, 2, 1)[:n],
@@ -68,15 +76,15 @@ def test_rows_add_up_to_the_totals(image_shape, strides, posterior, batch_norm, 
     assert sum("batch normalisation" in row.layer for row in table) == batch_norm * (2 * n - 1)
     assert sum("dropout" in row.layer for row in table) == (dropout > 0) * (2 * n - 1)
     assert table[-1].shape == image_shape
-    dense = next(row for row in table if row.layer == "dense, reshape")
-    assert dense.shape == model.decoder.feature_shape
+    dense = next(row for row in table if row.layer == "dense")
+    assert dense.shape == (math.prod(model.decoder.start_shape),)
     assert dense.parameters == (config.latent_dim + 1) * math.prod(dense.shape)
     assert [row.half for row in table] == sorted((r.half for r in table), reverse=True)
 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_the_model_is_left_as_it_was(training):
-    model = build_autoencoder(ModelConfig(batch_norm=True, dropout=0.25), (12, 12, 1))
+    model = build_autoencoder(configured(batch_norm=True, dropout=0.25), (12, 12, 1))
     model.train(training)
     before = {name: values.clone() for name, values in model.state_dict().items()}
     random_state = torch.get_rng_state()

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         posteriors,
         priors,
         rate,
+        uniform,
     )
     from reparam.objective import (
         Drawn,
@@ -149,6 +150,7 @@ __all__ = [
     "scores_of",
     "terms",
     "train",
+    "uniform",
 ]
 
 _PACKAGES = {
@@ -213,6 +215,7 @@ _PACKAGES = {
         "posteriors",
         "priors",
         "rate",
+        "uniform",
     ),
     "objective": (
         "Drawn",

@@ -107,7 +107,7 @@ objectives: Registry[Objective] = Registry("objective", Objective, prefix="")
 
 
 class Term(nn.Module):
-    """One more term of a loss, image by image. Its parameters, if any, train with the model's."""
+    """One more term of a loss, image by image, with parameters that train with the model's."""
 
     @abstractmethod
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample: ...
@@ -115,13 +115,28 @@ class Term(nn.Module):
 
 @dataclass(frozen=True)
 class TermOptions(Part):
-    """Options of an extra term."""
+    """Options of an extra term. A member is its formula (``value``), or builds a ``Term``."""
 
     weight: float = field(default=1.0, kw_only=True)
     """Weight of the term in the loss."""
 
-    @abstractmethod
-    def build(self, model: Autoencoder) -> Term: ...
+    def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
+        """The term of each image, of a member without parameters."""
+        raise NotImplementedError(f"{type(self).__name__} must define value, or build")
+
+    def build(self, model: Autoencoder) -> Term:
+        return _Formula(self)
+
+
+class _Formula(Term):
+    """A term without parameters."""
+
+    def __init__(self, options: TermOptions) -> None:
+        super().__init__()
+        self.options = options
+
+    def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
+        return self.options.value(model, drawn)
 
 
 terms: Registry[TermOptions] = Registry("term", TermOptions)

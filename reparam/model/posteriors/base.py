@@ -49,11 +49,11 @@ class Distribution(ABC):
     def rsample(self, noise: Noise = None) -> Latents:
         """One latent for each image, differentiable in the parameters."""
 
-    @abstractmethod
     def entropies(self) -> Latents | None:
         """The differential entropy of each dimension; None where there is no closed form, or for a
         point, whose entropy is −∞.
         """
+        return None
 
     @abstractmethod
     def log_prob(self, z: Latents) -> PerExample:

@@ -28,9 +28,6 @@ class Delta(Distribution):
     def rsample(self, noise: Noise = None) -> Latents:
         return self.mu
 
-    def entropies(self) -> None:
-        return None
-
     def log_prob(self, z: Latents) -> PerExample:
         raise ConfigError(
             "a density needs a model with a distribution over latents (VAE), got an AE, whose "

@@ -41,9 +41,9 @@ class Prior(nn.Module, ABC):
     between: ClassVar[Literal["slerp", "lerp"]] = "slerp"
     """The path between two draws that stays where its mass is: on spheres, or straight."""
 
-    @abstractmethod
     def describe(self, lang: Language = "en") -> str:
         """A noun phrase, as in: draws from N(0, I)."""
+        return self.kind
 
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator | None = None) -> Latents: ...

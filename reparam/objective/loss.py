@@ -36,8 +36,9 @@ class Loss(nn.Module):
         super().__init__()
         self.model = model
         self.objective, self.inputs = objective, inputs
-        self.weights = {term.type: term.weight for term in terms}
-        self.terms = nn.ModuleDict({term.type: term.build(model) for term in terms})
+        named = {term.type.replace("-", "_"): term for term in terms}
+        self.weights = {name: term.weight for name, term in named.items()}
+        self.terms = nn.ModuleDict({name: term.build(model) for name, term in named.items()})
 
     def forward(self, batch: Batch, phase: Phase = FULL, noise: Noise = None) -> Losses:
         """The losses of each image. An extra term is recorded under its name, unweighted."""

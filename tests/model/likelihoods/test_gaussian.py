@@ -66,10 +66,24 @@ def test_density_of_one_pixel_integrates_to_one():
 
 @given(variance=variances)
 def test_the_likelihood_gives_its_variance_to_every_pixel(variance):
-    likelihood = GaussianLikelihood(variance)
+    likelihood = GaussianLikelihood(9, variance)
     mean = torch.rand(2, 1, 3, 3)
     p = likelihood(mean)
     assert torch.equal(p.mean, mean)
     assert p.variance.item() == pytest.approx(variance, rel=1e-6)
     assert not list(likelihood.parameters())
     assert "variance" in likelihood.state_dict()
+
+
+@given(seed=seeds, variance=variances)
+def test_its_terms_are_the_distortion_and_the_squared_error(seed, variance):
+    x, mean = pictures(seed)
+    mean.requires_grad_()
+    likelihood = GaussianLikelihood(40, variance).double()
+    pixels = likelihood(mean)
+    terms = likelihood.terms(pixels, x)
+    torch.testing.assert_close(terms["distortion"], pixels.distortion(x))
+    assert torch.equal(terms["squared_error"], pixels.squared_error(x).detach())
+    (gradient,) = torch.autograd.grad(terms["distortion"].sum(), mean)
+    torch.testing.assert_close(gradient, (mean.detach() - x) / likelihood.variance)
+    assert not terms["squared_error"].requires_grad

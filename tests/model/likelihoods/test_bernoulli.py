@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from torch import distributions
 
 from reparam.errors import DataRangeError
-from reparam.model import BernoulliLikelihood, BernoulliPixels, GaussianLikelihood
+from reparam.model import (
+    BernoulliLikelihood,
+    BernoulliPixels,
+    GaussianLikelihood,
+    build_autoencoder,
+)
+
+from ..configs import configured
 
 seeds = st.integers(0, 2**31)
 quick = settings(deadline=None)
@@ -89,14 +96,43 @@ def test_no_digit_is_lost_at_the_ends(logit):
 def test_pixels_outside_of_0_to_1_are_an_error(pixel, method):
     x = torch.full((2, 1, 3, 3), 0.5)
     x[1, 0, 2, 1] = pixel
-    with pytest.raises(DataRangeError, match=rf"needs pixels in \[0, 1\], found {pixel:g}"):
+    with pytest.raises(DataRangeError, match=rf"pixels must be in \[0, 1\] .*, got {pixel:g}"):
         getattr(BernoulliPixels(torch.zeros(2, 1, 3, 3)), method)(x)
 
 
 def test_the_likelihoods_know_what_gives_a_mean():
     mean = torch.tensor([0.01, 0.3, 0.99]).view(1, 3, 1, 1)
-    for likelihood in (BernoulliLikelihood(), GaussianLikelihood(0.5)):
+    for likelihood in (BernoulliLikelihood(3), GaussianLikelihood(3, 0.5)):
         torch.testing.assert_close(likelihood(likelihood.at_mean(mean)).mean, mean)
-    ends = BernoulliLikelihood().at_mean(torch.tensor([0.0, 1.0]))
+    ends = BernoulliLikelihood(2).at_mean(torch.tensor([0.0, 1.0]))
     assert ends.isfinite().all()
-    assert not list(BernoulliLikelihood().state_dict())
+    assert not list(BernoulliLikelihood(2).state_dict())
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "linear"])
+def test_its_decoder_gives_logits_whatever_the_output_activation(activation):
+    config = configured(likelihood="bernoulli", encoder="mlp", output_activation=activation)
+    assert config.likelihood.logits
+    torch.manual_seed(0)
+    model = build_autoencoder(config, (6, 5, 1))
+    torch.nn.init.constant_(model.decoder.blocks[-1].conv.bias, 7.0)
+    z = torch.randn(3, 2)
+    logits = model.pixels(z).logits
+    assert logits.amax() > 5
+    assert torch.equal(model.decode(z), torch.sigmoid(logits))
+
+
+@quick
+@given(seed=seeds, grey=st.booleans())
+def test_its_terms_are_the_distortion_and_the_squared_error(seed, grey):
+    x, logits = drawn(seed, grey)
+    logits.requires_grad_()
+    likelihood = BernoulliLikelihood(40)
+    pixels = likelihood(logits)
+    terms = likelihood.terms(pixels, x)
+    assert torch.equal(terms["distortion"], pixels.distortion(x))
+    torch.testing.assert_close(
+        terms["squared_error"], (x - torch.sigmoid(logits)).square().sum((1, 2, 3)).detach()
+    )
+    assert terms["distortion"].requires_grad
+    assert not terms["squared_error"].requires_grad

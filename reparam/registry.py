@@ -3,7 +3,7 @@
 A kind of part (encoder, posterior, prior, ...) is a subclass of ``Part`` with a registry of its
 own; a member of the kind is registered under a name, from this package or from anywhere else:
 
-    @encoders.register("vit")
+    @ENCODERS.register("vit")
     @dataclass(frozen=True)
     class VisionTransformer(EncoderPart):
         patch: int = 4

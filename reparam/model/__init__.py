@@ -5,6 +5,7 @@ from reparam.model.batches import BATCH, each_batch, in_batches, posteriors_of, 
 from reparam.model.config import ModelConfig
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import (
+    LIKELIHOODS,
     WEIGHT_OPTIONS,
     BernoulliLikelihood,
     BernoulliLikelihoodOptions,
@@ -17,12 +18,13 @@ from reparam.model.likelihoods import (
     NormalPixels,
     Pixels,
     Weight,
-    likelihoods,
     shown_terms,
 )
 from reparam.model.native import available as native_available
 from reparam.model.native import unavailable_because
 from reparam.model.networks import (
+    DECODERS,
+    ENCODERS,
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
     Decoder,
@@ -35,8 +37,6 @@ from reparam.model.networks import (
     ImageShape,
     MlpDecoderOptions,
     MlpEncoderOptions,
-    decoders,
-    encoders,
     use_native,
 )
 from reparam.model.networks.blocks import Tail
@@ -44,6 +44,7 @@ from reparam.model.networks.layers import SameConv2d, SameConvTranspose2d, hidde
 from reparam.model.noise import Noise, SharedNoise, normal, uniform
 from reparam.model.pixels import from_bytes, to_bytes
 from reparam.model.posteriors import (
+    POSTERIORS,
     Delta,
     DeltaOptions,
     DiagonalNormal,
@@ -52,9 +53,9 @@ from reparam.model.posteriors import (
     LocationScale,
     Posterior,
     PosteriorOptions,
-    posteriors,
 )
 from reparam.model.priors import (
+    PRIORS,
     Box,
     BoxOptions,
     Fittable,
@@ -72,13 +73,17 @@ from reparam.model.priors import (
     StandardNormalOptions,
     fittable_names,
     fittable_prior,
-    priors,
     rate,
 )
 from reparam.model.summary import LayerRow, layer_table, parameter_counts
 
 __all__ = [
     "BATCH",
+    "DECODERS",
+    "ENCODERS",
+    "LIKELIHOODS",
+    "POSTERIORS",
+    "PRIORS",
     "WEIGHT_OPTIONS",
     "Autoencoder",
     "BernoulliLikelihood",
@@ -136,22 +141,17 @@ __all__ = [
     "Tail",
     "Weight",
     "build_autoencoder",
-    "decoders",
     "each_batch",
-    "encoders",
     "fittable_names",
     "fittable_prior",
     "from_bytes",
     "hidden_weights",
     "in_batches",
     "layer_table",
-    "likelihoods",
     "native_available",
     "normal",
     "parameter_counts",
-    "posteriors",
     "posteriors_of",
-    "priors",
     "rate",
     "rows_at_once",
     "shown_terms",

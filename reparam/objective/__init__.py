@@ -2,14 +2,14 @@
 
 from reparam.objective.augmentation import augmented
 from reparam.objective.base import (
+    OBJECTIVES,
+    TERMS,
     Drawn,
     Losses,
     Objective,
     Phase,
     Term,
     TermOptions,
-    objectives,
-    terms,
 )
 from reparam.objective.binarisation import binarise
 from reparam.objective.corruption import corrupt
@@ -21,6 +21,8 @@ from reparam.objective.reconstruction import Reconstruction
 __all__ = [
     "DEAD",
     "FULL",
+    "OBJECTIVES",
+    "TERMS",
     "Drawn",
     "Elbo",
     "InputConfig",
@@ -37,7 +39,5 @@ __all__ = [
     "corrupt",
     "free_bits",
     "mean_losses",
-    "objectives",
-    "terms",
     "terms_of_each",
 ]

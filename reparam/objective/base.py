@@ -103,7 +103,7 @@ class Objective(Part):
             )
 
 
-objectives: Registry[Objective] = Registry("objective", Objective, prefix="")
+OBJECTIVES: Registry[Objective] = Registry("objective", Objective, prefix="")
 
 
 class Term(nn.Module):
@@ -139,4 +139,4 @@ class _Formula(Term):
         return self.options.value(model, drawn)
 
 
-terms: Registry[TermOptions] = Registry("term", TermOptions)
+TERMS: Registry[TermOptions] = Registry("term", TermOptions)

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from reparam.data import Batch
 from reparam.errors import ConfigError
 from reparam.model import Autoencoder, ModelConfig, Noise, rate
-from reparam.objective.base import Drawn, Losses, Objective, Phase, objectives
+from reparam.objective.base import OBJECTIVES, Drawn, Losses, Objective, Phase
 from reparam.types import Latents, PerExample
 
 
-@objectives.register("elbo")
+@OBJECTIVES.register("elbo")
 @dataclass(frozen=True)
 class Elbo(Objective):
     """Distortion + KL(q(z|x) ‖ p(z)): the negative evidence lower bound (VAE)."""

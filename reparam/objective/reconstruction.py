@@ -7,10 +7,10 @@ import torch
 
 from reparam.data import Batch
 from reparam.model import Autoencoder, Noise
-from reparam.objective.base import Drawn, Losses, Objective, Phase, objectives
+from reparam.objective.base import OBJECTIVES, Drawn, Losses, Objective, Phase
 
 
-@objectives.register("reconstruction")
+@OBJECTIVES.register("reconstruction")
 @dataclass(frozen=True)
 class Reconstruction(Objective):
     """Distortion without a rate (AE)."""

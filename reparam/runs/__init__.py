@@ -3,7 +3,7 @@
 from reparam.runs.config import RunConfig, TrainingConfig
 from reparam.runs.files import append_line, remove_leftovers, write_atomically
 from reparam.runs.folder import check_free, is_empty
-from reparam.runs.identity import check_same_run, identity
+from reparam.runs.same_run import check_same_run, identity
 from reparam.runs.lock import writing
 from reparam.runs.metrics import add_metrics, keep_metrics
 from reparam.runs.migrations import migrate_checkpoint, migrate_config

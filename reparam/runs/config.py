@@ -63,8 +63,8 @@ class TrainingConfig:
     """Stop when the validation loss has not improved for this many epochs."""
 
     on_nan: Literal["stop", "backoff"] = "stop"
-    """When a loss is no longer a number: stop; or backoff: go back to the last checkpoint with
-    half of the learning rate, at most three times."""
+    """When a loss is NaN or infinite: stop; or backoff: go back to the last checkpoint with half of
+    the learning rate, at most three times."""
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the convolutions; auto takes bfloat16 where the processor has it."""
@@ -131,7 +131,7 @@ class TrainingConfig:
             )
         for name in ("rate_warm_up", "augment_until"):
             if not 0 <= (value := getattr(self, name)) <= 1:
-                raise ConfigError(f"{name} must be a share from 0 to 1, got {value}. Fix: choose one")
+                raise ConfigError(f"{name} must be from 0 to 1, got {value}. Fix: choose a share")
         if self.sample_every < 0:
             raise ConfigError(
                 f"sample_every must be 0 or more, got {self.sample_every}. Fix: 0 writes none"

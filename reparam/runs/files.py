@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what a full disc says."""
+"""Files that are written whole or not at all, and what a full disk says."""
 
 import errno
 import os
@@ -16,13 +16,13 @@ TEMPORARY = ".unfinished-"
 NO_ROOM = frozenset(
     getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)
 )
-"""What the system says when a disc is full, a quota used up, or a file larger than allowed."""
+"""What the system says when a disk is full, a quota used up, or a file larger than allowed."""
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Writes beside ``path`` first, then renames: a reader sees the old file or the new one.
 
-    ``durable``: waits until the disc has it, so that it outlives a power cut too. Raises
+    ``durable``: waits until the disk has it, so that it outlives a power cut too. Raises
     DiscFullError where there is no room, and then leaves the old file and nothing else.
     """
     with _room_for(path, len(data)):
@@ -69,7 +69,7 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextmanager
 def _room_for(path: Path, size: int) -> Iterator[None]:
-    """Turns the system's word for a full disc into DiscFullError."""
+    """Turns the system's error for a full disk into DiscFullError."""
     try:
         yield
     except OSError as error:
@@ -79,5 +79,5 @@ def _room_for(path: Path, size: int) -> Iterator[None]:
         left = shutil.disk_usage(there).free
         raise DiscFullError(
             f"{path}: no room to write it ({error.strerror}): {size:,} bytes are needed, "
-            f"{left:,} are free on the disc; free some space or raise your quota"
+            f"{left:,} are free on the disk. Fix: free some space, or raise your quota"
         ) from error

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from reparam.errors import RunError
-from reparam.model import Fittable, LatentSpec, Prior, PriorOptions, priors
+from reparam.model import PRIORS, Fittable, LatentSpec, Prior, PriorOptions
 from reparam.runs.migrations import migrate_prior
 from reparam.runs.options import TYPE, to_mapping
 from reparam.runs.weights import load_tensors, save_tensors
@@ -56,5 +56,5 @@ def load_prior(folder: Path, model_digest: str, latent: LatentSpec) -> Prior | N
 
 
 def _options(values: dict[str, Any]) -> PriorOptions:
-    part = priors.find(values[TYPE])
+    part = PRIORS.find(values[TYPE])
     return part(**{name: value for name, value in values.items() if name != TYPE})

@@ -1,6 +1,7 @@
-"""Whose a folder is: nothing is written over or deleted that is not a run's own."""
+"""What a folder holds: files that are not a run's own are never overwritten or deleted."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -35,17 +36,17 @@ OWN_SUFFIXES = frozenset(
 def check_free(path: Path, *, overwrite: bool) -> None:
     """Raises RunError when a new run must not be written to ``path``."""
     if path.exists() and not path.is_dir():
-        raise RunError(f"{path}: a file stands where the run folder should be; choose another")
+        raise RunError(f"{path}: must be a folder, got a file. Fix: choose another --out")
     if not path.is_dir() or is_empty(path):
         return
     foreign = foreign_files(path)
     if foreign or path.is_symlink() or not _is_reparams(path / "config.json"):
         what = repr(foreign[0]) if foreign else "no config.json of a run"
-        raise RunError(f"{path}: holds other files ({what}); choose another --out")
+        raise RunError(f"{path}: holds other files ({what}). Fix: choose another --out")
     if not overwrite:
         raise RunError(
-            f"{path}: holds a run already; go on with `reparam resume {path}`, choose another "
-            "--out, or replace it with --overwrite"
+            f"{path}: holds a run already. Fix: continue it with `reparam resume "
+            f"{shlex.quote(str(path))}`, choose another --out, or replace it with --overwrite"
         )
 
 
@@ -55,9 +56,9 @@ def is_empty(path: Path) -> bool:
 
 
 def empty(path: Path) -> None:
-    """Removes an older run from its folder, but for its lock and its config.json.
+    """Removes an older run from its folder, except its lock and its config.json.
 
-    Raises RunError, and removes nothing, where something lies that is not a run's.
+    Raises RunError, and removes nothing, where the folder holds files that are not a run's.
     """
     check_free(path, overwrite=True)
     for entry in path.iterdir():
@@ -76,7 +77,7 @@ def _is_passing(file: Path) -> bool:
 
 
 def foreign_files(path: Path) -> list[str]:
-    """What lies in a run folder, at any depth, and is not a run's: it must not be deleted."""
+    """Files in a run folder, at any depth, that are not a run's: they must not be deleted."""
     files = [entry.relative_to(path) for entry in path.rglob("*") if not entry.is_dir()]
     return sorted(
         str(file)

@@ -39,14 +39,14 @@ def writing(path: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise RunError(
-            f"{path}: {_owner(file)} is writing this run; wait for its end, stop it, or choose "
-            "another folder"
+            f"{path}: {_owner(file)} is writing this run. Fix: wait for its end, stop it, or "
+            "choose another folder"
         ) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
         warnings.warn(
-            f"{path}: its file system knows no locks; see to it that nobody else writes this run",
+            f"{path}: its file system has no locks. Fix: make sure that nobody else writes this run",
             stacklevel=3,
         )
     try:

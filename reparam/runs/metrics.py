@@ -13,8 +13,8 @@ def read_metrics(file: Path) -> list[Epoch]:
     if not file.exists():
         return []
     try:
-        # A last line that a crash cut short is an epoch without checkpoint: it comes again.
-        lines = [n for n in file.read_text(encoding="utf-8").splitlines() if n.endswith("}")]
+        # What has no line end was cut short by a crash: an epoch without checkpoint, to be repeated.
+        *lines, _ = file.read_text(encoding="utf-8").split("\n")
         values = [json.loads(line) for line in lines]
     except (ValueError, RecursionError) as error:
         raise RunError(

@@ -123,6 +123,7 @@ def migrate_checkpoint(tensors: Tensors, state: Json, found: int) -> tuple[Tenso
         "squared_error": 0.0 if variance is None else 2 * scaled,
         "rate": rate,
         "loss": distortion + rate,
+        "objective": distortion + rate,  # watched, not reported: the rate's weight does not matter
     }
     tensors["sums"] = torch.tensor(list(sums.values()), dtype=torch.float64)
     return tensors, {**state, "of": of, "terms": list(sums)}

@@ -115,9 +115,7 @@ class Run:
         return cls(path, _config_of(record, file, facts), facts)
 
     def _write_record(self) -> None:
-        self.write_json(
-            CONFIG, {"format": FORMAT, **to_mapping(self.config), **asdict(self.facts)}
-        )
+        self.write_json(CONFIG, {"format": FORMAT, **to_mapping(self.config), **asdict(self.facts)})
 
     def extended(self, epochs: int) -> "Run":
         """The run, planned for ``epochs`` in all.
@@ -125,7 +123,8 @@ class Run:
         Raises ConfigError for fewer than are done, and for a run that early stopping ended.
         """
         done = len(self.metrics())
-        if self.checkpoint.exists() and load_tensors(self.checkpoint, "checkpoint").state["finished"]:
+        last = load_tensors(self.checkpoint, "checkpoint").state if self.checkpoint.exists() else {}
+        if last.get("finished"):
             raise ConfigError(
                 f"{self.path}: early stopping ended the run after epoch {done}, got --epochs "
                 f"{epochs}. Fix: train anew with a larger --early-stop, or without it"

@@ -57,16 +57,15 @@ def load_tensors(path: Path, kind: str, fix: str = "restore it or train again") 
             # Clones: the file must not stay mapped, or Windows cannot replace it.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path}: damaged or not a safetensors file ({error}). Fix: {fix}") from error
+        reason = f"damaged or not a safetensors file ({error})"
+        raise RunError(f"{path}: {reason}. Fix: {fix}") from error
     if header.get("kind") != kind:
         found = header.get("kind", "a file of another program")
         raise RunError(f"{path} must be a reparam {kind}, got {found}. Fix: restore the right file")
     found_format = check_format(path, header.get("format"))
     digest = header.pop("digest", None)  # None: written before files had one
     if digest not in (None, digest_of(header, tensors)):
-        raise RunError(
-            f"{path}: damaged, its values are not those that were written. Fix: {fix}"
-        )
+        raise RunError(f"{path}: damaged, its values are not those that were written. Fix: {fix}")
     return Saved(tensors, header["state"], found_format)
 
 

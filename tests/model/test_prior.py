@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pytest
 import torch
@@ -12,13 +11,20 @@ from torch import distributions
 
 from reparam.errors import ConfigError, RunError
 from reparam.model import (
+    PRIORS,
     Box,
+    BoxOptions,
     Delta,
+    DeltaOptions,
     DiagonalNormal,
+    Distribution,
     ModelConfig,
+    Noise,
     Prior,
     StandardNormal,
     build_autoencoder,
+    rate,
+    uniform,
 )
 
 seeds = st.integers(0, 2**31)
@@ -37,23 +43,40 @@ def normal(seed: int, images: int = 4, latent_dim: int = 3) -> DiagonalNormal:
 
 
 @dataclass(frozen=True)
-class UniformPosterior:
-    """A posterior without a closed-form KL in the package: uniform from low to high."""
+class UniformPosterior(Distribution):
+    """A posterior from outside: uniform from low to high."""
 
     low: torch.Tensor
     high: torch.Tensor
-    parameters: ClassVar[tuple[str, ...]] = ("low", "high")
 
     @property
     def mean(self) -> torch.Tensor:
         return (self.low + self.high) / 2
 
-    def rsample(self, generator: torch.Generator | None = None) -> torch.Tensor:
-        u = torch.rand(self.low.shape, generator=generator, dtype=self.low.dtype)
-        return self.low + (self.high - self.low) * u
+    @property
+    def variance(self) -> torch.Tensor | None:
+        return (self.high - self.low).square() / 12
 
-    def entropy(self) -> torch.Tensor:
-        return (self.high - self.low).log().sum(1)
+    def rsample(self, noise: Noise = None) -> torch.Tensor:
+        return self.low + (self.high - self.low) * uniform(self.low.shape, noise, self.low)
+
+    def entropies(self) -> torch.Tensor | None:
+        return (self.high - self.low).log()
+
+    def log_prob(self, z: torch.Tensor) -> torch.Tensor:
+        inside = ((z >= self.low) & (z <= self.high)).all(1)
+        return torch.where(inside, -(self.high - self.low).log().sum(1), -torch.inf)
+
+
+class UnknownEntropy(UniformPosterior):
+    """The same without its closed forms."""
+
+    @property
+    def variance(self) -> None:
+        return None
+
+    def entropies(self) -> None:
+        return None
 
 
 def test_both_are_priors():
@@ -69,7 +92,8 @@ def test_closed_form_kl_is_torchs(seed):
         distributions.Normal(q.mu, (q.log_var / 2).exp()),
         distributions.Normal(torch.zeros_like(q.mu), torch.ones_like(q.mu)),
     ).sum(1)
-    torch.testing.assert_close(StandardNormal(3).kl(q, q.mu), theirs)
+    torch.testing.assert_close(StandardNormal(3).kl(q), theirs)
+    torch.testing.assert_close(rate(StandardNormal(3), q, q.mu), theirs)
 
 
 @settings(max_examples=10, deadline=None)
@@ -83,21 +107,20 @@ def test_closed_form_kl_is_the_mean_of_log_q_minus_log_p(seed):
     prior = StandardNormal(3)
     ratios = log_q - prior.log_prob(z)
     error = (ratios.std() / math.sqrt(len(z))).item()
-    assert ratios.mean().item() == pytest.approx(prior.kl(one, one.mu).item(), abs=6 * error)
+    assert ratios.mean().item() == pytest.approx(prior.kl(one).item(), abs=6 * error)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 7])
 def test_kl_of_the_prior_itself_is_zero(latent_dim):
     zeros = torch.zeros(3, latent_dim)
-    assert torch.equal(
-        StandardNormal(latent_dim).kl(DiagonalNormal(zeros, zeros), zeros), torch.zeros(3)
-    )
+    kl = StandardNormal(latent_dim).kl(DiagonalNormal(zeros, zeros))
+    assert torch.equal(kl, torch.zeros(3))
 
 
 @given(mu=st.floats(-30, 30), log_var=st.floats(-30, 10))
 def test_kl_is_never_negative(mu, log_var):
     q = DiagonalNormal(torch.tensor([[mu]]), torch.tensor([[log_var]]))
-    kl = StandardNormal(1).kl(q, q.mu).item()
+    kl = StandardNormal(1).kl(q).item()
     assert kl >= -1e-6
     if abs(mu) > 0.01 or abs(log_var) > 0.01:
         assert kl > 0
@@ -105,15 +128,26 @@ def test_kl_is_never_negative(mu, log_var):
 
 @settings(max_examples=10, deadline=None)
 @given(low=st.floats(-2, 1), width=st.floats(0.1, 3), seed=seeds)
-def test_estimated_kl_is_unbiased(low, width, seed):
+def test_the_rate_is_exact_where_two_moments_are_known_and_else_unbiased(low, width, seed):
     """KL(U(a, b) ‖ N(0, 1)) = −log(b − a) + ½ log 2π + (a² + ab + b²) / 6."""
     high = low + width
     full = torch.ones(20_000, 1, dtype=torch.float64)
-    q = UniformPosterior(low * full, high * full)
-    estimates = StandardNormal(1).kl(q, q.rsample(generator(seed)))
+    q = UnknownEntropy(low * full, high * full)
+    assert StandardNormal(1).kl(q) is None
+    estimates = rate(StandardNormal(1), q, q.rsample(generator(seed)))
     exact = -math.log(width) + 0.5 * math.log(2 * math.pi) + (low**2 + low * high + high**2) / 6
     error = (estimates.std() / math.sqrt(len(full))).item()
     assert estimates.mean().item() == pytest.approx(exact, abs=6 * error + 1e-9)
+    known = UniformPosterior(q.low[:3], q.high[:3])
+    in_closed_form = rate(StandardNormal(1), known, known.rsample(generator(seed)))
+    assert in_closed_form.tolist() == pytest.approx([exact] * 3)
+    # With the entropy alone: −H(q) − log p(z) at the same z is the same number.
+    z = q.rsample(generator(seed))
+    half = known.repeated(1).rows(slice(0, 3))
+    box = Box(1)
+    box.fit(torch.tensor([[-9.0], [9.0]]).double())
+    assert box.kl(half) is None
+    torch.testing.assert_close(rate(box, half, z[:3]), rate(box, q.rows(slice(0, 3)), z[:3]))
 
 
 @given(seed=seeds)
@@ -131,17 +165,36 @@ def test_samples_of_the_standard_normal():
     assert (torch.cov(z.T) - torch.eye(3)).abs().max() < 6 * math.sqrt(2 / n)
 
 
-@pytest.mark.parametrize("fitted", [False, True])
-def test_samples_take_a_seed(fitted):
-    prior = Box(2) if fitted else StandardNormal(2)
-    prior.fit(torch.tensor([[0.0, 1.0], [2.0, 5.0]]))
+@pytest.mark.parametrize("prior", [StandardNormal(2), Box(2)], ids=["normal", "box"])
+def test_samples_take_a_seed(prior):
+    if isinstance(prior, Box):
+        prior.fit(torch.tensor([[0.0, 1.0], [2.0, 5.0]]))
     assert torch.equal(prior.sample(5, generator(1)), prior.sample(5, generator(1)))
     assert not torch.equal(prior.sample(5, generator(1)), prior.sample(5, generator(2)))
 
 
-def test_only_the_box_needs_a_fit():
-    assert Box(2).needs_fit
-    assert not StandardNormal(2).needs_fit
+def test_only_the_box_is_known_after_training_alone():
+    known_late = [name for name in PRIORS.names if PRIORS.find(name).is_known_after_training]
+    assert known_late == ["box"]
+    assert not Box(2).fitted
+
+
+def test_what_they_say_of_themselves():
+    box = Box(2)
+    box.fit(torch.tensor([[0.0, 1.0], [2.0, 5.0]]))
+    normal_prior = StandardNormal(2)
+    assert (box.is_uniform, box.is_standard_normal, box.between) == (True, False, "lerp")
+    assert (normal_prior.is_uniform, normal_prior.is_standard_normal) == (False, True)
+    assert normal_prior.between == "slerp"
+    assert normal_prior.describe() == normal_prior.describe("ko") == "N(0, I)"
+    assert "box of the training latents" in box.describe()
+    mean, covariance = box.moments()
+    assert mean.tolist() == [1, 3]
+    torch.testing.assert_close(covariance, torch.diag(torch.tensor([4 / 12, 16 / 12]).double()))
+    low, high = box.bounds()
+    assert (low.tolist(), high.tolist()) == ([0, 1], [2, 5])
+    assert normal_prior.bounds() is None
+    assert torch.equal(normal_prior.moments()[1], torch.eye(2))
 
 
 def fitted_box(seed: int, latent_dim: int = 2) -> tuple[Box, torch.Tensor]:
@@ -204,7 +257,8 @@ def test_kl_to_a_box_that_holds_the_samples():
     box.fit(torch.tensor([[-50.0] * 3, [50.0] * 3]))
     q = normal(1)
     z = q.rsample(generator(2))
-    torch.testing.assert_close(box.kl(q, z), 3 * math.log(100) - q.entropy(), rtol=1e-6, atol=1e-6)
+    expected = 3 * math.log(100) - q.entropies().sum(1)
+    torch.testing.assert_close(rate(box, q, z), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_a_box_before_its_fit_is_an_error():
@@ -213,17 +267,19 @@ def test_a_box_before_its_fit_is_an_error():
         box.sample(3)
     with pytest.raises(RunError, match="reparam resume"):
         box.log_prob(torch.zeros(1, 2))
-    model = build_autoencoder(ModelConfig(posterior="delta", prior="box"), (8, 8, 1))
+    model = build_autoencoder(ModelConfig(posterior=DeltaOptions(), prior=BoxOptions()), (8, 8, 1))
     with pytest.raises(RunError, match="training latents"):
         model.sample(1)
 
 
 @pytest.mark.parametrize("prior", [StandardNormal(2), Box(2)], ids=["normal", "box"])
 def test_a_point_has_no_kl(prior):
-    prior.fit(torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
+    if isinstance(prior, Box):
+        prior.fit(torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
     mu = torch.zeros(1, 2)
-    with pytest.raises(ConfigError, match=r"posterior diagonal-normal or regulariser none"):
-        prior.kl(Delta(mu), mu)
+    assert prior.kl(Delta(mu)) is None
+    with pytest.raises(ConfigError, match="got an AE, whose posterior is a point. Fix: take a VAE"):
+        rate(prior, Delta(mu), mu)
 
 
 def test_a_fitted_box_is_kept_with_the_weights():

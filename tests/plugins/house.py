@@ -7,7 +7,7 @@ from torch import Tensor, nn
 import reparam as rp
 
 
-@rp.encoders.register("vit")
+@rp.ENCODERS.register("vit")
 @dataclass(frozen=True)
 class VitOptions(rp.EncoderOptions):
     """A small vision transformer (Dosovitskiy et al. 2021), averaged over its patches."""
@@ -49,14 +49,14 @@ class Logistic(rp.Distribution):
         return (x - self.log_scale - 2 * nn.functional.softplus(x)).sum(1)
 
 
-@rp.posteriors.register("logistic")
+@rp.POSTERIORS.register("logistic")
 class LogisticOptions(rp.PosteriorOptions):
     """A logistic distribution for each dimension."""
 
     distribution = Logistic
 
 
-@rp.priors.register("ring")
+@rp.PRIORS.register("ring")
 @dataclass(frozen=True)
 class RingOptions(rp.PriorOptions):
     """Gaussians of standard deviation ½ on a circle of radius 2."""
@@ -86,7 +86,7 @@ class Ring(rp.Prior):
         return each.sum(2).logsumexp(1) - math.log(len(self.centres))
 
 
-@rp.likelihoods.register("laplace")
+@rp.LIKELIHOODS.register("laplace")
 class LaplaceOptions(rp.LikelihoodOptions):
     """Laplace pixels of scale 0.1: the absolute error."""
 
@@ -108,7 +108,7 @@ class LaplacePixels(rp.Pixels):
         return (-(x - self.decoded).abs() / 0.1 - math.log(0.2)).flatten(1).sum(1)
 
 
-@rp.objectives.register("renyi")
+@rp.OBJECTIVES.register("renyi")
 @dataclass(frozen=True)
 class Renyi(rp.Objective):
     """The variational Rényi bound (Li & Turner 2016, eq. 14), negated."""
@@ -130,7 +130,7 @@ class Renyi(rp.Objective):
         return rp.Losses(loss, terms, rp.Drawn(batch, q, z, pixels))
 
 
-@rp.terms.register("latent-norm")
+@rp.TERMS.register("latent-norm")
 class LatentNormOptions(rp.TermOptions):
     """½ ‖z‖² (Ghosh et al. 2020, eq. 8)."""
 

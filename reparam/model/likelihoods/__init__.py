@@ -1,11 +1,11 @@
 """p(x|z): distributions over images, and the units of their losses."""
 
 from reparam.model.likelihoods.base import (
+    LIKELIHOODS,
     Likelihood,
     LikelihoodOptions,
     LossUnit,
     Pixels,
-    likelihoods,
     shown_terms,
 )
 from reparam.model.likelihoods.bernoulli import (
@@ -22,6 +22,7 @@ from reparam.model.likelihoods.gaussian import (
 from reparam.model.likelihoods.weight import Weight
 
 __all__ = [
+    "LIKELIHOODS",
     "WEIGHT_OPTIONS",
     "BernoulliLikelihood",
     "BernoulliLikelihoodOptions",
@@ -34,6 +35,5 @@ __all__ = [
     "NormalPixels",
     "Pixels",
     "Weight",
-    "likelihoods",
     "shown_terms",
 ]

@@ -173,7 +173,7 @@ class LikelihoodOptions(Part):
         return f"{self.type} likelihood: losses in nats, no weight"
 
 
-likelihoods: Registry[LikelihoodOptions] = Registry("likelihood", LikelihoodOptions, prefix="")
+LIKELIHOODS: Registry[LikelihoodOptions] = Registry("likelihood", LikelihoodOptions, prefix="")
 
 
 def shown_terms(losses: Mapping[str, float], unit: LossUnit) -> tuple[float, float, float]:

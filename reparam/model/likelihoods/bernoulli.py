@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from reparam.errors import DataRangeError
-from reparam.model.likelihoods.base import Likelihood, LikelihoodOptions, Pixels, likelihoods
+from reparam.model.likelihoods.base import LIKELIHOODS, Likelihood, LikelihoodOptions, Pixels
 from reparam.model.networks import ImageShape
 from reparam.types import Images, PerExample
 
@@ -59,7 +59,7 @@ class BernoulliLikelihood(Likelihood):
         return torch.logit(mean, eps=1e-3)
 
 
-@likelihoods.register("bernoulli")
+@LIKELIHOODS.register("bernoulli")
 @dataclass(frozen=True)
 class BernoulliLikelihoodOptions(LikelihoodOptions):
     """Black and white pixels; the loss of grey ones is the cross-entropy. It has no weight."""

@@ -9,11 +9,11 @@ import torch
 
 from reparam.errors import ConfigError
 from reparam.model.likelihoods.base import (
+    LIKELIHOODS,
     Likelihood,
     LikelihoodOptions,
     LossUnit,
     Pixels,
-    likelihoods,
 )
 from reparam.model.likelihoods.search import (
     HIGHEST,
@@ -156,7 +156,7 @@ class GaussianLikelihood(Likelihood):
         self.variance.fill_(means["squared_error"] / self.dimensions).clamp_(LOWEST, HIGHEST)
 
 
-@likelihoods.register("gaussian")
+@LIKELIHOODS.register("gaussian")
 @dataclass(frozen=True)
 class GaussianLikelihoodOptions(LikelihoodOptions):
     """Normal pixels of one variance: least squares."""

@@ -1,6 +1,8 @@
 """Encoders and decoders, and the layers that they are made of."""
 
 from reparam.model.networks.base import (
+    DECODERS,
+    ENCODERS,
     Decoder,
     DecoderOptions,
     Encoder,
@@ -8,8 +10,6 @@ from reparam.model.networks.base import (
     Features,
     FeatureShape,
     ImageShape,
-    decoders,
-    encoders,
 )
 from reparam.model.networks.blocks import use_native
 from reparam.model.networks.convolutional import (
@@ -27,6 +27,8 @@ from reparam.model.networks.mlp import (
 )
 
 __all__ = [
+    "DECODERS",
+    "ENCODERS",
     "ConvolutionalDecoder",
     "ConvolutionalDecoderOptions",
     "ConvolutionalEncoder",
@@ -43,7 +45,5 @@ __all__ = [
     "MlpDecoderOptions",
     "MlpEncoder",
     "MlpEncoderOptions",
-    "decoders",
-    "encoders",
     "use_native",
 ]

@@ -82,8 +82,8 @@ class DecoderOptions(Part):
         return {}
 
 
-encoders: Registry[EncoderOptions] = Registry("encoder", EncoderOptions)
-decoders: Registry[DecoderOptions] = Registry("decoder", DecoderOptions)
+ENCODERS: Registry[EncoderOptions] = Registry("encoder", EncoderOptions)
+DECODERS: Registry[DecoderOptions] = Registry("decoder", DecoderOptions)
 
 
 def check_size(x: Images, image_shape: ImageShape) -> None:

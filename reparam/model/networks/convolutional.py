@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from reparam.errors import ConfigError, ShapeError
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
+    DECODERS,
+    ENCODERS,
     Decoder,
     DecoderOptions,
     Encoder,
@@ -19,8 +21,6 @@ from reparam.model.networks.base import (
     FeatureShape,
     ImageShape,
     check_size,
-    decoders,
-    encoders,
     init_pixels,
 )
 from reparam.model.networks.blocks import Block, Tail
@@ -45,7 +45,7 @@ from reparam.types import Images, Labels, Latents
 Size = tuple[int, int]
 
 
-@encoders.register("convolutional")
+@ENCODERS.register("convolutional")
 @dataclass(frozen=True)
 class ConvolutionalEncoderOptions(EncoderOptions):
     """Convolutions, each with LeakyReLU and what else its block has."""
@@ -85,7 +85,7 @@ class ConvolutionalEncoderOptions(EncoderOptions):
         return ConvolutionalEncoder(self, image_shape)
 
 
-@decoders.register("convolutional")
+@DECODERS.register("convolutional")
 @dataclass(frozen=True)
 class ConvolutionalDecoderOptions(DecoderOptions):
     """A dense layer, then transposed convolutions."""

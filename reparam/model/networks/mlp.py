@@ -14,6 +14,8 @@ from torch.nn import functional as F
 
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
+    DECODERS,
+    ENCODERS,
     Decoder,
     DecoderOptions,
     Encoder,
@@ -22,8 +24,6 @@ from reparam.model.networks.base import (
     FeatureShape,
     ImageShape,
     check_size,
-    decoders,
-    encoders,
     init_pixels,
 )
 from reparam.model.networks.checks import check_positive, check_slope
@@ -39,7 +39,7 @@ from reparam.types import Images, Labels, Latents
 HiddenActivation = Literal["tanh", "relu", "leaky-relu"]
 
 
-@encoders.register("mlp")
+@ENCODERS.register("mlp")
 @dataclass(frozen=True)
 class MlpEncoderOptions(EncoderOptions):
     """Dense layers."""
@@ -61,7 +61,7 @@ class MlpEncoderOptions(EncoderOptions):
         return MlpEncoder(self, image_shape)
 
 
-@decoders.register("mlp")
+@DECODERS.register("mlp")
 @dataclass(frozen=True)
 class MlpDecoderOptions(DecoderOptions):
     """Dense layers."""

@@ -1,16 +1,17 @@
 """q(z|x): points and distributions over latents."""
 
 from reparam.model.posteriors.base import (
+    POSTERIORS,
     Distribution,
     LocationScale,
     Posterior,
     PosteriorOptions,
-    posteriors,
 )
 from reparam.model.posteriors.delta import Delta, DeltaOptions
 from reparam.model.posteriors.diagonal_normal import DiagonalNormal, DiagonalNormalOptions
 
 __all__ = [
+    "POSTERIORS",
     "Delta",
     "DeltaOptions",
     "DiagonalNormal",
@@ -19,5 +20,4 @@ __all__ = [
     "LocationScale",
     "Posterior",
     "PosteriorOptions",
-    "posteriors",
 ]

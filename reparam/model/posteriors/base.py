@@ -134,4 +134,4 @@ class PosteriorOptions(Part):
         return Posterior(self.distribution, features, latent)
 
 
-posteriors: Registry[PosteriorOptions] = Registry("posterior", PosteriorOptions)
+POSTERIORS: Registry[PosteriorOptions] = Registry("posterior", PosteriorOptions)

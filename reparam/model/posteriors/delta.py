@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from reparam.errors import ConfigError
 from reparam.model.noise import Noise
-from reparam.model.posteriors.base import Distribution, PosteriorOptions, posteriors
+from reparam.model.posteriors.base import POSTERIORS, Distribution, PosteriorOptions
 from reparam.types import Latents, PerExample
 
 
@@ -35,7 +35,7 @@ class Delta(Distribution):
         )
 
 
-@posteriors.register("delta")
+@POSTERIORS.register("delta")
 @dataclass(frozen=True)
 class DeltaOptions(PosteriorOptions):
     """A point for each image (AE)."""

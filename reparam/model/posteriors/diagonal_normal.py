@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from reparam.model.noise import Noise, normal
-from reparam.model.posteriors.base import Distribution, PosteriorOptions, posteriors
+from reparam.model.posteriors.base import POSTERIORS, Distribution, PosteriorOptions
 from reparam.types import Latents, PerExample
 
 LN_2PI = math.log(2 * math.pi)
@@ -65,7 +65,7 @@ class DiagonalNormal(Distribution):
         return torch.cat(found) - math.log(len(mu))
 
 
-@posteriors.register("diagonal-normal")
+@POSTERIORS.register("diagonal-normal")
 @dataclass(frozen=True)
 class DiagonalNormalOptions(PosteriorOptions):
     """A normal distribution with a mean and a variance for each dimension (VAE)."""

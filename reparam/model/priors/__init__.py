@@ -1,6 +1,7 @@
 """p(z): the priors, one file each; none knows of the others."""
 
 from reparam.model.priors.base import (
+    PRIORS,
     Fittable,
     NoiseMap,
     Prior,
@@ -8,7 +9,6 @@ from reparam.model.priors.base import (
     Progress,
     fittable_names,
     fittable_prior,
-    priors,
     rate,
 )
 from reparam.model.priors.box import Box, BoxOptions
@@ -18,6 +18,7 @@ from reparam.model.priors.mixture import MixturePrior, MixturePriorOptions
 from reparam.model.priors.standard_normal import StandardNormal, StandardNormalOptions
 
 __all__ = [
+    "PRIORS",
     "Box",
     "BoxOptions",
     "Fittable",
@@ -35,6 +36,5 @@ __all__ = [
     "StandardNormalOptions",
     "fittable_names",
     "fittable_prior",
-    "priors",
     "rate",
 ]

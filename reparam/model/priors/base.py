@@ -115,7 +115,7 @@ class PriorOptions(Part):
     def build(self, latent: LatentSpec) -> Prior: ...
 
 
-priors: Registry[PriorOptions] = Registry("prior", PriorOptions)
+PRIORS: Registry[PriorOptions] = Registry("prior", PriorOptions)
 
 
 def rate(prior: Prior, q: Distribution, z: Latents) -> PerExample:
@@ -162,7 +162,7 @@ def check_latents_to_fit(z: Latents, per_dimension: int = 2) -> None:
 
 def fittable_prior(name: str, latent: LatentSpec) -> Prior:
     """An empty prior to be fitted to latents. Raises ConfigError for one that cannot be."""
-    options = priors.find(name)
+    options = PRIORS.find(name)
     if not options.is_fittable:
         raise ConfigError(
             f"a prior to fit must be one of {', '.join(fittable_names())}, got {name!r}. Fix: "
@@ -173,4 +173,4 @@ def fittable_prior(name: str, latent: LatentSpec) -> Prior:
 
 def fittable_names() -> tuple[str, ...]:
     """The priors that can be fitted to the latents of a trained encoder."""
-    return tuple(name for name in priors.names if priors.find(name).is_fittable)
+    return tuple(name for name in PRIORS.names if PRIORS.find(name).is_fittable)

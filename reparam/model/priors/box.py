@@ -8,12 +8,12 @@ import torch
 from reparam.errors import RunError
 from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
+    PRIORS,
     Bounds,
     Moments,
     Prior,
     PriorOptions,
     Progress,
-    priors,
 )
 from reparam.types import Language, Latents, PerExample
 
@@ -85,7 +85,7 @@ class Box(Prior):
         self.high.copy_(z.amax(0))
 
 
-@priors.register("box")
+@PRIORS.register("box")
 @dataclass(frozen=True)
 class BoxOptions(PriorOptions):
     """Uniform over the training latents' range (AE)."""

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
+    PRIORS,
     Prior,
     PriorOptions,
     Progress,
     check_latents_to_fit,
-    priors,
 )
 from reparam.model.priors.held_out import split_latents
 from reparam.model.priors.triangular import fitted_normal
@@ -141,7 +141,7 @@ class FlowPrior(Prior):
         self.flow.load_state_dict(best)
 
 
-@priors.register("flow")
+@PRIORS.register("flow")
 @dataclass(frozen=True)
 class FlowPriorOptions(PriorOptions):
     """A neural spline flow, fitted afterwards."""

@@ -10,12 +10,12 @@ from torch import nn
 from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution
 from reparam.model.priors.base import (
+    PRIORS,
     Moments,
     Prior,
     PriorOptions,
     Progress,
     check_latents_to_fit,
-    priors,
 )
 from reparam.model.priors.triangular import (
     Covariance,
@@ -128,7 +128,7 @@ def _how_ko(fitted: bool) -> str:
     return "학습 이미지의 잠재 벡터에 맞춘" if fitted else "모델과 함께 학습한"
 
 
-@priors.register("gaussian")
+@PRIORS.register("gaussian")
 @dataclass(frozen=True)
 class GaussianPriorOptions(PriorOptions):
     """One Gaussian that learns its mean and covariance with a VAE, or is fitted afterwards."""

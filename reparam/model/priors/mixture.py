@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from reparam.errors import ConfigError
 from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
+    PRIORS,
     Prior,
     PriorOptions,
     Progress,
     check_latents_to_fit,
-    priors,
 )
 from reparam.model.priors.held_out import split_latents
 from reparam.model.priors.rosenblatt import mixture_from_normal
@@ -173,7 +173,7 @@ class MixturePrior(Prior):
         self.requires_grad_(False)
 
 
-@priors.register("mixture")
+@PRIORS.register("mixture")
 @dataclass(frozen=True)
 class MixturePriorOptions(PriorOptions):
     """Gaussians that learn weights, means and covariances with a VAE, or are fitted afterwards."""

@@ -8,7 +8,7 @@ import torch
 
 from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution
-from reparam.model.priors.base import Moments, Prior, PriorOptions, priors
+from reparam.model.priors.base import PRIORS, Moments, Prior, PriorOptions
 from reparam.types import Language, Latents, PerExample
 
 LN_2PI = math.log(2 * math.pi)
@@ -52,7 +52,7 @@ class StandardNormal(Prior):
         return torch.zeros(self.latent_dim), torch.eye(self.latent_dim)
 
 
-@priors.register("standard-normal")
+@PRIORS.register("standard-normal")
 @dataclass(frozen=True)
 class StandardNormalOptions(PriorOptions):
     """N(0, I)."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reparam.errors import RunError
-from reparam.runs.options import to_mapping
+from reparam.runs.options import TYPE, to_mapping
 from reparam.runs.run import Run
 
 FREE = frozenset(
@@ -31,8 +31,9 @@ def identity(run: Run) -> dict[str, Any]:
     """
     options = to_mapping(run.config)
     training = {k: v for k, v in options["training"].items() if k not in FREE}
-    sections = ("seed", "inputs", "model", "objective", "terms")
-    own = {name: options[name] for name in sections}
+    own = {name: options[name] for name in ("seed", "inputs", "model", "objective")}
+    terms = {term[TYPE]: term for term in options["terms"]}
+    own |= {"terms": list(terms), "term": terms}
     return {"images": run.facts.fingerprint, **own, "training": training}
 
 
@@ -54,8 +55,5 @@ def _leaves(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(values, Mapping):
         for name, value in values.items():
             yield from _leaves(value, f"{path}.{name}" if path else name)
-    elif isinstance(values, list) and any(isinstance(value, Mapping) for value in values):
-        for number, value in enumerate(values):
-            yield from _leaves(value, f"{path}.{number}")
     else:
         yield path, values

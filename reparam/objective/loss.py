@@ -125,5 +125,5 @@ def mean_losses(
     each = terms_of_each(loss, images, labels, index, seed)
     rates = each.pop("rates", None)
     losses = loss.model.likelihood.losses({name: float(v.mean()) for name, v in each.items()})
-    dead = {} if rates is None else {"dead_units": int((rates.mean(0) < DEAD).sum())}
+    dead = {} if rates is None else {"dead_units": float((rates.mean(0) < DEAD).sum())}
     return losses | dead

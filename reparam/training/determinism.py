@@ -1,4 +1,4 @@
-"""Whether the same seed gives the same run, bit for bit, and what buys that on a GPU."""
+"""Whether the same seed gives the same run, bit for bit, and what that needs on a GPU."""
 
 import os
 from collections.abc import Iterator
@@ -15,10 +15,9 @@ documentation, section on reproducible results)."""
 
 @contextmanager
 def deterministic_algorithms(wanted: bool) -> Iterator[None]:
-    """While inside, torch takes only algorithms that repeat themselves, where ``wanted``; else the
-    fastest.
+    """While inside, torch takes deterministic algorithms only, where ``wanted``; else the fastest.
 
-    Torch's settings are afterwards what they were. Raises ConfigError where there is no such
+    Afterwards torch's settings are as before. Raises ConfigError where there is no such
     algorithm on the device.
     """
     if not wanted:
@@ -42,8 +41,9 @@ def deterministic_algorithms(wanted: bool) -> Iterator[None]:
         if "deterministic" not in str(error):
             raise
         raise ConfigError(
-            f"--deterministic: a part of this training has no deterministic form on this device "
-            f"({str(error).split('.')[0]}); leave it away, or train with --device cpu"
+            "--deterministic must have deterministic algorithms on this device, got a part of the "
+            f"training without one ({str(error).split('.')[0]}). Fix: omit it, or train with "
+            "--device cpu"
         ) from error
     finally:
         torch.use_deterministic_algorithms(was_on, warn_only=only_warned)

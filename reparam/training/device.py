@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def choose_device(wanted: str) -> str:
-    """cpu, cuda or mps. Raises ConfigError when the wanted one is not there."""
+    """cpu, cuda or mps. Raises ConfigError when the machine does not have it."""
     available = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
@@ -24,7 +24,9 @@ def choose_device(wanted: str) -> str:
         return next(name for name in ("cuda", "mps", "cpu") if available[name])
     if not available.get(wanted, False):
         there = ", ".join(name for name, there in available.items() if there)
-        raise ConfigError(f"device {wanted!r} is not on this machine; there is {there}")
+        raise ConfigError(
+            f"device {wanted!r} is not on this machine. Fix: take one of auto, {there}"
+        )
     return wanted
 
 
@@ -49,7 +51,7 @@ def make_fabric(config: TrainingConfig, **options: Any) -> tuple["Fabric", str]:
     there = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device, config.devices)
     if config.devices > there:
         raise ConfigError(
-            f"--devices must be at most {there} here, found {config.devices}; lower it"
+            f"--devices must be at most {there} here, got {config.devices}. Fix: lower it"
         )
     use_bfloat16 = config.precision == "bfloat16" or (
         config.precision == "auto" and fast_bfloat16(device)
@@ -62,7 +64,7 @@ def make_fabric(config: TrainingConfig, **options: Any) -> tuple["Fabric", str]:
 
 
 def choose_kernels(config: TrainingConfig, device: str, precision: str) -> str:
-    """native or pytorch. Raises ConfigError when native ones are wanted and cannot be had."""
+    """native or pytorch. Raises ConfigError when native ones are requested and not available."""
     if config.kernels == "pytorch":
         return "pytorch"
     why_not = (
@@ -73,5 +75,5 @@ def choose_kernels(config: TrainingConfig, device: str, precision: str) -> str:
     if why_not is None:
         return "native"
     if config.kernels == "native":
-        raise ConfigError(f"kernels native cannot be had: {why_not}; take --kernels auto")
+        raise ConfigError(f"kernels native are not available: {why_not}. Fix: take --kernels auto")
     return "pytorch"

@@ -51,7 +51,7 @@ class Feed(Protocol):
 
     def batch(self, numbers: Index) -> ByteBatch: ...
 
-    def batches(self, several: Sequence[Index]) -> Iterator[ByteBatch]:
+    def batches(self, several: Sequence[torch.Tensor]) -> Iterator[ByteBatch]:
         """``batch`` of each, in order; the next may be fetched while one is used."""
         ...
 
@@ -98,7 +98,7 @@ class ResidentFeed:
         labels = None if self.labels is None else self.labels[chosen]
         return ByteBatch(self.pixels[chosen], labels, self.index[chosen])
 
-    def batches(self, several: Sequence[Index]) -> Iterator[ByteBatch]:
+    def batches(self, several: Sequence[torch.Tensor]) -> Iterator[ByteBatch]:
         if several:  # all numbers at once: a transfer a batch would wait for the device each time
             numbers = torch.cat(list(several)).to(self.pixels.device)
             yield from map(self.batch, numbers.split([len(indices) for indices in several]))
@@ -129,7 +129,7 @@ class HostFeed:
     def batch(self, numbers: Index) -> ByteBatch:
         return self._gather(numbers.cpu()).to(self.device)
 
-    def batches(self, several: Sequence[Index]) -> Iterator[ByteBatch]:
+    def batches(self, several: Sequence[torch.Tensor]) -> Iterator[ByteBatch]:
         if not self.ahead:
             yield from map(self.batch, several)
             return

@@ -42,9 +42,9 @@ def train(
 
     ``team``: the processes that train together, where there are several; all of them call this.
     Returns the best model with the prior that it was trained with, in evaluation mode on the CPU.
-    Raises Interrupted after Ctrl-C, when the checkpoint is written, NotFiniteError when a loss is NaN or infinite, RunError when
-    another process writes the run, LostError when one of the team is gone, and DiscFullError, with
-    the last checkpoint as it was.
+    Raises Interrupted after Ctrl-C, when the checkpoint is written, NotFiniteError when a loss is
+    NaN or infinite, RunError when another process writes the run, LostError when one of the team
+    is gone, and DiscFullError, with the last checkpoint as it was.
     """
     if team is None:
         team = assemble_one(run.config.training)
@@ -246,7 +246,7 @@ class _Training:
         state.sums.zero()
         self.own_images = 0
         if loss < position.best_loss or not comparable:  # then the last weights count
-            position.best_loss, position.best_epoch = loss, position.epoch
+            state.mark_best(loss)
             if self.team.leads:
                 self.run.save_model(state.model, epoch=position.epoch)
         patience = self.config.training.early_stop

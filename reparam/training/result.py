@@ -23,7 +23,7 @@ def write_result(run: Run, images: ImageSet, state: State, team: Team, kernels: 
             in_batches(model, pixels, lambda x, y: model.encode(from_bytes(x), y), train, labels)
         )
     loss = Loss(model, config.objective, config.terms, config.inputs).to(device)
-    loss.terms.load_state_dict(state.loss.terms.state_dict())
+    loss.terms.load_state_dict(state.best_terms)
     if model.likelihood.calibrates:
         each = terms_of_each(loss, pixels, labels, train, config.seed)
         each.pop("rates", None)

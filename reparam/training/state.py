@@ -63,10 +63,17 @@ class State:
     sums: Sums
     """Of the epoch under way."""
     position: Position = field(default_factory=Position)
+    best_terms: Tensors = field(default_factory=dict)
+    """State of the extra terms at the best epoch, whose weights are the run's."""
 
     @property
     def model(self) -> Autoencoder:
         return self.loss.model
+
+    def mark_best(self, loss: float) -> None:
+        """The epoch that has just ended is the best so far, with this validation loss."""
+        self.position.best_loss, self.position.best_epoch = loss, self.position.epoch
+        self.best_terms = {k: v.clone() for k, v in self.loss.terms.state_dict().items()}
 
     def save(self, run: Run) -> None:
         """Writes the checkpoint: whole, or not at all.
@@ -76,6 +83,7 @@ class State:
         self.check()
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"terms.{k}": v for k, v in self.loss.terms.state_dict().items()}
+        tensors |= {f"best_terms.{k}": v for k, v in self.best_terms.items()}
         tensors |= {f"optimiser.{k}": v for k, v in self.optimiser.tensors().items()}
         tensors |= {f"random.{k}": v for k, v in self._random_states().items()}
         tensors["sums"] = self.sums.values
@@ -111,7 +119,8 @@ class State:
         saved = load_tensors(run.checkpoint, "checkpoint")
         tensors, state = migrate_checkpoint(saved.tensors, saved.state, saved.format)
         check_same_run(run, state.pop("of", {}))
-        groups: dict[str, Tensors] = {"model": {}, "terms": {}, "optimiser": {}, "random": {}}
+        names = ("model", "terms", "best_terms", "optimiser", "random")
+        groups: dict[str, Tensors] = {name: {} for name in names}
         for name, tensor in tensors.items():
             group, _, key = name.partition(".")
             if group in groups:
@@ -119,6 +128,7 @@ class State:
         load_weights(self.model, groups["model"], run.checkpoint)
         try:
             self.loss.terms.load_state_dict(groups["terms"])
+            self.best_terms = groups["best_terms"]
             self.optimiser.restore(groups["optimiser"])
             self.sums.restore(tuple(state.pop("terms")), tensors["sums"])
             device = state.pop("device")

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,11 +17,8 @@ from reparam.training.state import State
 from reparam.training.sums import OBJECTIVE
 from reparam.training.team import Team
 
-
-class LossFunction(Protocol):
-    """A ``Loss``, or one that is wrapped for several processes or another precision."""
-
-    def __call__(self, batch: Batch, phase: Phase, noise: Noise) -> Losses: ...
+LossFunction = Callable[[Batch, Phase, Noise], Losses]
+"""A ``Loss``, or one that is wrapped for several processes or another precision."""
 
 
 def gradient_step(
@@ -140,13 +137,11 @@ class Gradients:
         return Losses(objective, terms, losses.drawn, losses.rates)
 
     def _record(self, terms: dict[str, torch.Tensor], whole: int) -> None:
-        own = {name: self.team.counted(values, whole) for name, values in terms.items()}
-        self.state.sums.add(own)
-        likelihood = self.state.model.likelihood
+        sums, likelihood = self.state.sums, self.state.model.likelihood
+        step = sums.add({name: self.team.counted(term, whole) for name, term in terms.items()})
         if likelihood.adapts:
-            likelihood.after_step(
-                {name: self.team.mean_of_all(values, whole) for name, values in terms.items()}
-            )
+            self.team.add_up(step)
+            likelihood.after_step(dict(zip(sums.names, step / whole, strict=True)))
 
 
 WARM_UP = 3

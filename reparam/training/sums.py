@@ -27,7 +27,8 @@ class Sums:
     """Each term summed over the images of the epoch so far, and for each how many steps were good.
 
     A sum that is not finite stays so, and its count stops at the last good step. ``add`` does not
-    wait for the device; ``check`` and ``means`` do. The names are those of the first step.
+    wait for the device; ``check`` and ``means`` do. The names are those of the first step, and
+    from then on the memory stays the same: a step that is replayed knows no other.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -43,19 +44,24 @@ class Sums:
         self.done = batch
         self.good.fill_(batch)
 
-    def add(self, terms: Mapping[str, torch.Tensor]) -> None:
-        """A step's terms, of its images (B,) each."""
+    def add(self, terms: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """A step's terms, of its images (B,) each. Returns their sums, in the order of names."""
         if not self.names:
             self.restore(tuple(terms), self.values.new_zeros(len(terms)))
         # One reduction for all: a kernel for each would cost more than the sums.
-        self.values += torch.stack([terms[name] for name in self.names], 1).sum(0)
+        step = torch.stack([terms[name] for name in self.names], 1).sum(0)
+        self.values += step
         self.good += torch.isfinite(self.values)
+        return step
 
     def restore(self, names: tuple[str, ...], values: torch.Tensor) -> None:
-        """Continues from the sums of an earlier session."""
-        self.names = names
-        self.values = values.to(self.values)
-        self.good = torch.full_like(self.values, self.done, dtype=torch.int64)
+        """Continues from the sums of an earlier session, or of the checkpoint."""
+        if names != self.names:
+            self.names = names
+            self.values = torch.empty_like(values, dtype=self.values.dtype, device=self.good.device)
+            self.good = torch.empty_like(self.values, dtype=torch.int64)
+        self.values.copy_(values)
+        self.good.fill_(self.done)
 
     def zero(self) -> None:
         self.values.zero_()

@@ -22,7 +22,8 @@ def start(target: Any, *args: Any) -> BaseProcess:
 
 def go_on(folder: Path) -> None:
     """Trains a run to its end."""
-    from reparam.training import Run, train
+    from reparam.runs import Run
+    from reparam.training import train
 
     run = Run.open(folder)
     train(run, run.images())

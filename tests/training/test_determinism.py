@@ -1,6 +1,7 @@
 """The same seed gives the same run, and what was set for that is put back."""
 
 import os
+from dataclasses import replace
 
 import pytest
 import torch
@@ -41,12 +42,12 @@ def test_twice_the_same_command_is_twice_the_same_run(kind, new_run, small, blob
     assert settings() == before
     a, b = (load_file(run.checkpoint) for run in runs)
     assert all(a[k].numpy().tobytes() == b[k].numpy().tobytes() for k in a)
-    lines = [[{**line, "seconds": 0} for line in run.metrics()] for run in runs]
+    lines = [[replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in runs]
     assert lines[0] == lines[1]
-    results = [run.result() or {} for run in runs]
-    assert results[0]["test"] == results[1]["test"]
-    assert results[0]["deterministic"] is True
-    assert results[0]["deterministic_reason"].startswith("one process on a CPU, with ")
+    results = [run.finished("compared") for run in runs]
+    assert results[0].splits["test"] == results[1].splits["test"]
+    assert results[0].deterministic is True
+    assert results[0].deterministic_reason.startswith("one process on a CPU, with ")
 
 
 def test_asking_changes_no_number_on_a_cpu(new_run, small, blobs) -> None:
@@ -79,7 +80,7 @@ def test_a_part_without_a_deterministic_form_is_named() -> None:
     """A real one: put_ without accumulation."""
     place = torch.zeros(1, dtype=torch.int64)
     with (
-        pytest.raises(ConfigError, match=r"--deterministic: .*put_.*leave it away"),
+        pytest.raises(ConfigError, match=r"--deterministic .*put_.* Fix: omit it"),
         deterministic_algorithms(True),
     ):
         torch.zeros(3).put_(place, torch.ones(1))
@@ -96,4 +97,4 @@ def test_a_part_without_a_deterministic_form_is_named() -> None:
     ],
 )
 def test_what_held(asked: bool, device: str, processes: int, held: bool) -> None:
-    assert what_held(asked, device, processes)["deterministic"] is held
+    assert what_held(asked, device, processes)[0] is held

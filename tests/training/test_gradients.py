@@ -5,15 +5,15 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from reparam.runs import load_tensors
 from reparam.training import train
-from reparam.training.gradients import ReplayedGradients
 from reparam.training.loop import _Training
-from reparam.training.weights import load_tensors
+from reparam.training.step import ReplayedGradients
 
 
 def twin(training: _Training) -> Callable[..., Callable[[], None]]:
     """Records like a CUDA graph: the same memory is read, and written, at every replay."""
-    parameters = list(training.state.model.parameters())
+    parameters = list(training.state.loss.parameters())
 
     def record(function: Callable[[], None], noise: torch.Generator) -> Callable[[], None]:
         for parameter in parameters:
@@ -53,8 +53,8 @@ def test_replayed_steps_are_the_usual_steps(options, new_run, small, blobs, monk
     train(replayed, blobs)
     assert replays[0].replay is not None
     assert replays[0].taken > 3  # the short batches at the epochs' ends went the usual way
-    expected, _ = load_tensors(plain.weights, "model")
-    found, _ = load_tensors(replayed.weights, "model")
+    expected = load_tensors(plain.weights, "model").tensors
+    found = load_tensors(replayed.weights, "model").tensors
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
@@ -74,8 +74,8 @@ def test_a_step_that_cannot_be_recorded_is_taken_the_usual_way(
 
     monkeypatch.setattr(_Training, "__init__", refused)
     run = new_run(small(epochs=1, batch_size=7), "refused")
-    with pytest.warns(UserWarning, match=r"\(operation .* capturing\); training goes"):
+    with pytest.warns(UserWarning, match=r"\(operation .* capturing\); training continues"):
         train(run, blobs)
-    expected, _ = load_tensors(plain.weights, "model")
-    found, _ = load_tensors(run.weights, "model")
+    expected = load_tensors(plain.weights, "model").tensors
+    found = load_tensors(run.weights, "model").tensors
     assert all(torch.equal(found[name], expected[name]) for name in expected)

@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from reparam.data import ImageSet
-from reparam.training import Run, train
-from reparam.training.weights import load_tensors
+from reparam.runs import Run, load_tensors
+from reparam.training import train
 
 from .killed import go_on, go_on_until, start
 
@@ -57,9 +58,9 @@ def assert_equal_runs(whole: Run, killed: Run) -> None:
         (load_file(whole.checkpoint), load_file(killed.checkpoint)),
     ):
         assert all(torch.equal(a[k], b[k]) for k in a)
-    lines = [[{**line, "seconds": 0} for line in run.metrics()] for run in (whole, killed)]
+    lines = [[replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in (whole, killed)]
     assert lines[0] == lines[1]
-    assert [line["epoch"] for line in lines[0]] == list(range(1, len(lines[0]) + 1))
+    assert [epoch.epoch for epoch in lines[0]] == list(range(1, len(lines[0]) + 1))
     assert not list(killed.path.rglob(".*")), "what a killed write left behind is cleared away"
 
 
@@ -95,7 +96,7 @@ def train_until(run: Run, fault: str, skipped: int) -> None:
         case "half a checkpoint":
             assert [path.stat().st_size for path in left] == [room]
         case "checkpoint whole, not renamed":
-            assert load_tensors(left[0], "checkpoint")[1]["epoch"] == len(run.metrics())
+            assert load_tensors(left[0], "checkpoint").state["epoch"] == len(run.metrics())
 
 
 def kill_in_writing(make: Callable[[str, int], Run], skipped: int, blobs: ImageSet) -> None:
@@ -115,8 +116,6 @@ def kill_in_writing(make: Callable[[str, int], Run], skipped: int, blobs: ImageS
 @pytest.fixture
 def make(small, blobs: ImageSet, tmp_path: Path) -> Callable[[str, int], Run]:
     """Runs on images in a file, which another process can find."""
-    from dataclasses import replace
-
     import numpy as np
 
     from reparam.data import load_images

@@ -58,7 +58,7 @@ def test_steps_are_those_of_pytorchs_muon() -> None:
 
 
 def test_it_is_given_the_weights_between_channels_and_no_others() -> None:
-    model = build_autoencoder(ModelConfig(), (28, 28, 1), 1.0)
+    model = build_autoencoder(ModelConfig(), (28, 28, 1))
     shapes = [tuple(p.shape) for p in hidden_weights(model)]
     assert shapes == [
         *((64, 32, 3, 3), (64, 64, 3, 3), (64, 64, 3, 3)),

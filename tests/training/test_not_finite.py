@@ -8,12 +8,12 @@ from safetensors.torch import load_file
 
 from reparam.data import ImageSet
 from reparam.errors import NotFiniteError
-from reparam.training import BackedOff, EpochDone, Event, Run, StepDone, TrainingConfig, train
-from reparam.training.finite import FiniteWatch
+from reparam.runs import Run, TrainingConfig, load_tensors
+from reparam.training import BackedOff, EpochDone, Event, StepDone, train
 from reparam.training.loop import _Training
 from reparam.training.optimiser import learning_rate_at
+from reparam.training.sums import Sums
 from reparam.training.team import assemble_one
-from reparam.training.weights import load_tensors
 
 Listen = Callable[[Event], None]
 
@@ -81,8 +81,8 @@ def test_the_step_and_the_term_are_named(
     assert f"The good weights of epoch 2 are in {run.weights}" in said
     assert "--learning-rate" in said
     assert "--on-nan backoff" in said
-    assert [line["epoch"] for line in run.metrics()] == [1, 2]
-    assert load_tensors(run.checkpoint, "checkpoint")[1]["epoch"] == 2
+    assert [epoch.epoch for epoch in run.metrics()] == [1, 2]
+    assert load_tensors(run.checkpoint, "checkpoint").state["epoch"] == 2
     assert all_finite(run)
     assert run.load_model() is not None
 
@@ -90,10 +90,10 @@ def test_the_step_and_the_term_are_named(
 def test_weights_of_the_last_step_are_looked_at_too(new_run, small, blobs) -> None:
     """No loss has seen them yet, and nothing may be written."""
     run = new_run(small(epochs=2))
-    steps = _Training(run, blobs, (), assemble_one(run.config().training)).steps_per_epoch
-    with pytest.raises(NotFiniteError, match=r"decoder\.dense\.weight is no longer made of"):
+    steps = _Training(run, blobs, (), assemble_one(run.config.training)).steps_per_epoch
+    with pytest.raises(NotFiniteError, match=r"decoder\.dense\.weight has NaN or infinite"):
         train(run, blobs, [strike(2, steps, value=float("inf"))])
-    assert [line["epoch"] for line in run.metrics()] == [1]
+    assert [epoch.epoch for epoch in run.metrics()] == [1]
     assert all_finite(run)
 
 
@@ -105,21 +105,48 @@ def test_a_rate_that_is_far_too_high_stops_by_itself(new_run, small, blobs) -> N
     assert run.result() is None
 
 
-def test_the_watch_tells_the_terms_apart() -> None:
-    sums = torch.zeros(2, dtype=torch.float64)
-    watch = FiniteWatch(sums)
-    watch.begin(10)
-    for step in ([1.0, 1.0], [1.0, float("inf")], [1.0, -float("inf")], [float("nan"), 0.0]):
-        sums += torch.tensor(step)
-        watch.note()
+def step(**terms: float) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor([value]) for name, value in terms.items()}
+
+
+def test_the_sums_tell_the_terms_apart() -> None:
+    sums = Sums(torch.device("cpu"))
+    sums.begin(10)
+    inf, nan = float("inf"), float("nan")
+    for rate in (1.0, inf, -inf, 0.0):
+        sums.add(step(distortion=1.0, rate=rate, loss=1.0 + rate, objective=1.0 + rate))
     with pytest.raises(NotFiniteError, match=r"the rate is nan in step 12 of epoch 5, .*encoder's"):
-        watch.check(5, 14, 1e-3)
-    watch.check(5, 11, 1e-3)  # so far all was well
-    sums.fill_(float("nan"))
-    watch.begin(0)
-    watch.note()
+        sums.check(5, 14, 1e-3)
+    sums.check(5, 11, 1e-3)  # so far all was well
+    sums.zero()
+    sums.begin(0)
+    sums.add(step(distortion=nan, rate=nan, loss=nan, objective=nan))
     with pytest.raises(NotFiniteError, match="the distortion and the rate are nan in step 1 "):
-        watch.check(1, 1, 1e-3)
+        sums.check(1, 1, 1e-3)
+
+
+def test_a_loss_that_is_not_finite_alone_is_named() -> None:
+    """The terms are finite, their weighted sum is not: a term's weight, or float32's range."""
+    sums = Sums(torch.device("cpu"))
+    sums.begin(0)
+    sums.add(step(distortion=1.0, squared_error=2.0, rate=1.0, loss=2.0, objective=float("inf")))
+    with pytest.raises(NotFiniteError, match=r"the objective is inf in step 1 of .* of the term"):
+        sums.check(1, 1, 1e-3)
+
+
+def test_the_memory_of_the_sums_stays() -> None:
+    """A step that was recorded writes where the sums were: going back must not move them."""
+    sums = Sums(torch.device("cpu"))
+    sums.begin(0)
+    assert sums.add(step(distortion=1.0, rate=2.0)).tolist() == [1.0, 2.0]
+    places = sums.values.data_ptr(), sums.good.data_ptr()
+    sums.restore(("distortion", "rate"), torch.tensor([5.0, 6.0]))
+    sums.begin(3)
+    sums.add(step(rate=1.0, distortion=2.0))
+    assert (sums.values.data_ptr(), sums.good.data_ptr()) == places
+    assert sums.values.tolist() == [7.0, 7.0]
+    assert sums.good.tolist() == [4, 4]
+    assert sums.means(2) == {"distortion": 3.5, "rate": 3.5}
 
 
 def test_backoff_goes_on_from_the_checkpoint_with_half_the_rate(new_run, small, blobs) -> None:
@@ -134,10 +161,10 @@ def test_backoff_goes_on_from_the_checkpoint_with_half_the_rate(new_run, small, 
     assert [(e.epoch, e.backoffs, e.rate_factor) for e in seen] == [(2, 1, 0.5), (4, 2, 0.25)]
     assert "back to the end of epoch 2, with 0.5 of the learning rate" in str(seen[0])
     lines = run.metrics()
-    assert [line["epoch"] for line in lines] == [1, 2, 3, 4, 5]
-    assert [line["backoffs"] for line in lines] == [0, 0, 1, 1, 2]
-    assert [line["learning_rate"] for line in lines] == [1e-3, 1e-3, 5e-4, 5e-4, 2.5e-4]
-    assert (run.result() or {})["backoffs"] == 2
+    assert [line.epoch for line in lines] == [1, 2, 3, 4, 5]
+    assert [line.backoffs for line in lines] == [0, 0, 1, 1, 2]
+    assert [line.learning_rate for line in lines] == [1e-3, 1e-3, 5e-4, 5e-4, 2.5e-4]
+    assert run.finished("it is").backoffs == 2
     assert all_finite(run)
 
 
@@ -157,7 +184,7 @@ def test_backoff_helps_against_a_rate_that_is_too_high(new_run, small, blobs) ->
         train(new_run(small(epochs=3, learning_rate=1.0), "stops"), blobs)
     run = new_run(small(epochs=3, learning_rate=1.0, on_nan="backoff"), "goes on")
     train(run, blobs)
-    assert 1 <= (run.result() or {})["backoffs"] <= 3
+    assert 1 <= run.finished("it is").backoffs <= 3
     assert all_finite(run)
 
 
@@ -165,7 +192,7 @@ def test_three_times_at_most(new_run, small, blobs) -> None:
     run = new_run(small(epochs=3, on_nan="backoff"))
     with pytest.raises(NotFiniteError, match=r"0\.125 of the learning rate did not help"):
         train(run, blobs, [strike(2, 1, times=4)])
-    assert load_tensors(run.checkpoint, "checkpoint")[1]["backoffs"] == 3
+    assert load_tensors(run.checkpoint, "checkpoint").state["backoffs"] == 3
     assert all_finite(run)
 
 
@@ -180,10 +207,10 @@ def test_a_run_that_is_cut_after_a_backoff_ends_as_the_one_that_is_not(
     train(cut, blobs)
     a, b = load_file(whole.checkpoint), load_file(cut.checkpoint)
     assert all(torch.equal(a[k], b[k]) for k in a if "prior." not in k)
-    both = [[line["learning_rate"] for line in run.metrics()] for run in (whole, cut)]
+    both = [[epoch.learning_rate for epoch in run.metrics()] for run in (whole, cut)]
     assert both[0] == both[1]
     config = TrainingConfig(epochs=5, schedule="one-cycle", learning_rate=1e-3)
-    steps = whole.metrics()[0]["step"]
+    steps = whole.metrics()[0].step
     planned = [learning_rate_at(config, steps * (e + 1) - 1, steps) for e in range(5)]
     assert both[0] == [planned[0], planned[1], *(rate / 2 for rate in planned[2:])]
 
@@ -191,10 +218,10 @@ def test_a_run_that_is_cut_after_a_backoff_ends_as_the_one_that_is_not(
 def test_a_validation_loss_that_is_no_number(new_run, small, blobs) -> None:
     """Finite weights, whose variance e^1000 is not, and no training step left to see it."""
     run = new_run(small(epochs=3))
-    steps = _Training(run, blobs, (), assemble_one(run.config().training)).steps_per_epoch
+    steps = _Training(run, blobs, (), assemble_one(run.config.training)).steps_per_epoch
     with pytest.raises(NotFiniteError, match=r"validation loss is (nan|inf) after epoch 2"):
-        train(run, blobs, [strike(2, steps, value=1000.0, name="encoder.heads.log_var.bias")])
-    assert [line["epoch"] for line in run.metrics()] == [1]
+        train(run, blobs, [strike(2, steps, value=1000.0, name="posterior.heads.log_var.bias")])
+    assert [epoch.epoch for epoch in run.metrics()] == [1]
 
 
 def test_an_interrupt_saves_no_bad_weights(new_run, small, blobs) -> None:
@@ -209,7 +236,7 @@ def test_an_interrupt_saves_no_bad_weights(new_run, small, blobs) -> None:
         bad(event)
         if isinstance(event, StepDone) and (event.epoch, event.batch) == (2, 2):
             os.kill(os.getpid(), signal.SIGINT)
-        assert not (isinstance(event, EpochDone) and event.metrics["epoch"] == 2)
+        assert not (isinstance(event, EpochDone) and event.metrics.epoch == 2)
 
     with pytest.raises(NotFiniteError):
         train(run, blobs, [both])

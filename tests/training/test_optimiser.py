@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from reparam.model.layers import SameConv2d
-from reparam.training import TrainingConfig
-from reparam.training.config import OptimiserName
+from reparam.model import SameConv2d
+from reparam.runs import TrainingConfig
+from reparam.runs.config import OptimiserName
 from reparam.training.optimiser import (
     build_optimiser,
     learning_rate_at,

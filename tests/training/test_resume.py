@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 
 from reparam.data import ImageSet, load_images
 from reparam.errors import ConfigError, RunError
-from reparam.training import Event, Interrupted, Run, StepDone, train
+from reparam.runs import Run, add_metrics
+from reparam.training import Event, Interrupted, StepDone, train
 from reparam.training.interrupt import stop_on_signal
-from reparam.training.metrics import add_metrics
 
 MAKERS = {
     "vae": ("vae", {"dropout": 0.25, "batch_norm": True}),
@@ -63,8 +63,7 @@ def test_stopped_and_resumed_is_bit_equal(name, stop, new_run, small, blobs) -> 
     last = [load_file(run.checkpoint) for run in (whole, stopped)]
     assert all(identical(last[0][k], last[1][k]) for k in last[0])
     without_time = [
-        [{k: v for k, v in line.items() if k != "seconds"} for line in run.metrics()]
-        for run in (whole, stopped)
+        [replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in (whole, stopped)
     ]
     assert without_time[0] == without_time[1]
 
@@ -75,23 +74,23 @@ def test_planned_further_equals_planned_at_once(new_run, small, blobs) -> None:
     train(whole, blobs)
     longer = new_run(small(epochs=3), "longer")
     train(longer, blobs)
-    longer.extend(6)
+    longer = longer.extended(6)
     train(longer, blobs)
     a, b = load_file(whole.weights), load_file(longer.weights)
     assert all(torch.equal(a[k], b[k]) for k in a)
-    assert [line["epoch"] for line in longer.metrics()] == [1, 2, 3, 4, 5, 6]
+    assert [epoch.epoch for epoch in longer.metrics()] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_crash_after_the_metrics_line_leaves_whole_lines(new_run, small, blobs) -> None:
     run = new_run(small(epochs=3))
     train(run, blobs)
-    run.extend(4)
+    run = run.extended(4)
     # Written, but the checkpoint was not; and the next line was cut short.
-    add_metrics(run.metrics_file, {"epoch": 4, "seconds": 0.0})
+    add_metrics(run.metrics_file, replace(run.metrics()[-1], epoch=4, seconds=0.0))
     with run.metrics_file.open("a") as file:
         file.write('{"epoch": 5, "sec')
     train(run, blobs)
-    assert [line["epoch"] for line in run.metrics()] == [1, 2, 3, 4]
+    assert [epoch.epoch for epoch in run.metrics()] == [1, 2, 3, 4]
 
 
 def test_same_seed_same_run_other_seed_other_run(new_run, small, blobs) -> None:
@@ -117,12 +116,12 @@ def test_resuming_a_finished_run_changes_nothing(new_run, small, blobs: ImageSet
 def test_going_further_forgets_the_old_result_first(new_run, small, blobs) -> None:
     run = new_run(small(epochs=2))
     train(run, blobs)
-    run.extend(4)
+    run = run.extended(4)
     with pytest.raises(Interrupted):
         train(run, blobs, [ctrl_c_after(3, 1)])
     assert run.result() is None
     train(run, blobs)
-    assert run.result()["epochs"] == 4
+    assert run.finished("it is").epochs == 4
 
 
 def test_changed_images_are_noticed(new_run, small, blobs, tmp_path) -> None:
@@ -164,14 +163,14 @@ def test_an_early_stopped_run_says_why_it_does_not_go_on(new_run, small, blobs) 
     run = new_run(small("ae", epochs=50, early_stop=1, learning_rate=0.05))
     train(run, blobs)
     with pytest.raises(ConfigError, match="early stopping ended the run"):
-        run.extend(100)
+        run.extended(100)
 
 
 def test_fewer_epochs_than_done_are_refused(new_run, small, blobs) -> None:
     run = new_run(small(epochs=2))
     train(run, blobs)
-    with pytest.raises(ConfigError, match="2 epochs are done, found --epochs 1"):
-        run.extend(1)
+    with pytest.raises(ConfigError, match=r"--epochs must be at least 2, .* got 1"):
+        run.extended(1)
 
 
 def test_signals_are_as_before_afterwards() -> None:

@@ -17,14 +17,16 @@ import torch
 
 from reparam.data import load_images
 from reparam.errors import ConfigError
-from reparam.model.noise import SharedNoise, normal, uniform
-from reparam.training import Run, RunConfig, TrainingConfig, assemble, leads, planned, train
+from reparam.model import SharedNoise, normal, uniform
+from reparam.runs import Run, RunConfig, TrainingConfig
+from reparam.training import assemble, leads, planned, train
 from reparam.training.team import share_of
 
 SCRIPT = """
 import json, os, sys
 from pathlib import Path
-from reparam.training import Run, assemble, train
+from reparam.runs import Run
+from reparam.training import assemble, train
 from reparam.training.feed import HostFeed
 
 folder, log, fails = sys.argv[1:]
@@ -49,7 +51,7 @@ def fail(event):
 sys.addaudithook(audit)
 HostFeed.batch = batch
 run = Run.open(Path(folder))
-team = assemble(run.config().training)
+team = assemble(run.config.training)
 train(run, run.images(), [fail], team)
 Path(log, f"{team.rank}.json").write_text(json.dumps({"writes": writes, "seen": seen}))
 """
@@ -92,8 +94,9 @@ def finish(process: subprocess.Popen[str], status: int = 0) -> str:
 
 
 def curve(run: Run) -> np.ndarray:
-    keys = ("train_loss_nats", "train_rate_nats", "valid_loss_nats")
-    return np.array([[line[key] for key in keys] for line in run.metrics()])
+    return np.array(
+        [[e.train["loss_nats"], e.train["rate_nats"], e.valid["loss_nats"]] for e in run.metrics()]
+    )
 
 
 def children(pid: int) -> list[int]:
@@ -155,8 +158,8 @@ def test_two_processes_are_one_with_twice_the_batch(make: Make, preset, train_si
     a, b = one.result(), two.result()
     assert a is not None
     assert b is not None
-    assert (a["processes"], b["processes"]) == (1, 2)
-    assert b["test"]["loss_nats"] == pytest.approx(a["test"]["loss_nats"], rel=1e-5)
+    assert (a.processes, b.processes) == (1, 2)
+    assert b.splits["test"]["loss_nats"] == pytest.approx(a.splits["test"]["loss_nats"], rel=1e-5)
     assert said.count("epoch 1/3") == said.count("2 processes") == 1, "one of them speaks"
 
 
@@ -183,7 +186,7 @@ def test_two_processes_move_the_weight_as_one(make: Make, options) -> None:
     train(one, one.images())
     finish(start(two))
     np.testing.assert_allclose(curve(two), curve(one), rtol=1e-5)
-    sigmas = [[line["sigma"] for line in run.metrics()] for run in (one, two)]
+    sigmas = [[epoch.weight["sigma"] for epoch in run.metrics()] for run in (one, two)]
     assert sigmas[1] == pytest.approx(sigmas[0], rel=1e-5)
     assert len(set(sigmas[0])) == 3, "it moves"
 
@@ -246,7 +249,7 @@ def test_ctrl_c_ends_all_and_any_number_of_processes_goes_on(make: Make, devices
     wait_until(lambda: not is_alive(second), 20)
     assert len(run.metrics()) < 40
     finish(start(run, "--devices", devices, "--quiet"))
-    alone = replace(whole.config().training, devices=1)
+    alone = replace(whole.config.training, devices=1)
     train(whole, whole.images(), team=assemble(alone))
     np.testing.assert_allclose(curve(run), curve(whole), rtol=1e-3)
 

@@ -6,29 +6,44 @@ import numpy as np
 import pytest
 import torch
 
-from reparam.model import BATCH, ModelConfig, build_autoencoder
-from reparam.objective import ObjectiveConfig, elbo_terms
-from reparam.objective.units import variance_of
-from reparam.training import mean_losses
+from reparam.data import Batch
+from reparam.model import (
+    BATCH,
+    BoxOptions,
+    ConvolutionalDecoderOptions,
+    ConvolutionalEncoderOptions,
+    DeltaOptions,
+    GaussianLikelihoodOptions,
+    ModelConfig,
+    build_autoencoder,
+)
+from reparam.objective import Elbo, Loss, Reconstruction, mean_losses, terms_of_each
 
 SHAPE = (4, 5, 1)
 D = math.prod(SHAPE)
 
+VAE = ModelConfig(
+    encoder=ConvolutionalEncoderOptions(
+        filters=(3,), kernels=(3,), strides=(2,), batch_norm=True, dropout=0.25
+    ),
+    decoder=ConvolutionalDecoderOptions(
+        filters=(3,), kernels=(3, 3), strides=(2, 1), batch_norm=True, dropout=0.25
+    ),
+    likelihood=GaussianLikelihoodOptions(weight=100.0),
+)
+AE = ModelConfig(
+    encoder=VAE.encoder,
+    posterior=DeltaOptions(),
+    prior=BoxOptions(),
+    decoder=VAE.decoder,
+    likelihood=VAE.likelihood,
+)
 
-def small(posterior: str):
+
+def loss_of(config: ModelConfig) -> Loss:
     torch.manual_seed(0)
-    config = ModelConfig(
-        posterior=posterior,
-        encoder_filters=(3,),
-        encoder_kernels=(3,),
-        encoder_strides=(2,),
-        decoder_filters=(3,),
-        decoder_kernels=(3, 3),
-        decoder_strides=(2, 1),
-        batch_norm=True,
-        dropout=0.25,
-    )
-    return build_autoencoder(config, SHAPE, variance_of(100.0, D))
+    objective = Reconstruction() if config is AE else Elbo()
+    return Loss(build_autoencoder(config, SHAPE), objective)
 
 
 def byte_images(n: int) -> np.ndarray:
@@ -36,29 +51,39 @@ def byte_images(n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("n", [1, BATCH, BATCH + 7])
-def test_they_are_the_mean_of_every_image(n):
+def test_they_are_the_mean_of_every_image(n: int) -> None:
     """The last, smaller batch weighs by its images, not as a batch."""
-    ae, images = small("delta").eval(), byte_images(n)
-    objective = ObjectiveConfig(regulariser="none")
-    found = mean_losses(ae, images, objective)
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    loss, images = loss_of(AE).eval(), byte_images(n)
+    found = mean_losses(loss, images)
+    batch = Batch.of_bytes(torch.from_numpy(images), None, torch.arange(n))
     with torch.no_grad():
-        mse = (x - ae.reconstruct(x)).square().mean().item()
-        loss = elbo_terms(ae, x, objective).loss.mean().item()
+        mse = (batch.images - loss.model.reconstruct(batch.images)).square().mean().item()
+        whole = loss(batch).objective.mean().item()
     assert found["mse"] == pytest.approx(mse, rel=1e-5)
-    assert found["loss_article"] == pytest.approx(loss, rel=1e-5)
+    assert found["loss_article"] == pytest.approx(whole, rel=1e-5)
     assert found["rate_nats"] == 0
 
 
-def test_a_seed_gives_the_same_figures_and_leaves_the_model_and_the_random_state():
-    vae, images = small("diagonal-normal").train(), byte_images(20)
-    before = {name: values.clone() for name, values in vae.state_dict().items()}
+def test_the_index_chooses_images_with_their_labels_in_its_order() -> None:
+    """An image's terms do not depend on those around it; an AE draws no noise."""
+    loss, images = loss_of(AE), byte_images(BATCH + 9)
+    index = np.random.default_rng(2).permutation(len(images))[: BATCH + 3]
+    labels = np.arange(len(images))
+    every, some = terms_of_each(loss, images), terms_of_each(loss, images, labels, index)
+    assert every.keys() == some.keys() >= {"loss", "distortion", "rate", "squared_error"}
+    for name, values in some.items():
+        np.testing.assert_allclose(values, every[name][index], rtol=1e-5)
+
+
+def test_a_seed_gives_the_same_figures_and_leaves_the_model_and_the_random_state() -> None:
+    loss, images = loss_of(VAE).train(), byte_images(20)
+    before = {name: values.clone() for name, values in loss.state_dict().items()}
     random_state = torch.get_rng_state()
-    objective = ObjectiveConfig(weight=100.0)
-    first, again = (mean_losses(vae, images, objective, seed=3) for _ in range(2))
+    first, again = (mean_losses(loss, images, seed=3) for _ in range(2))
     assert first == again
-    assert first["mse"] != mean_losses(vae, images, objective, seed=4)["mse"]
-    assert vae.training
+    assert first["mse"] != mean_losses(loss, images, seed=4)["mse"]
+    assert loss.training
+    assert loss.model.training
     assert torch.equal(torch.get_rng_state(), random_state)
-    for name, values in vae.state_dict().items():
+    for name, values in loss.state_dict().items():
         assert torch.equal(values, before[name]), name

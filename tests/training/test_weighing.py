@@ -1,16 +1,19 @@
-"""The weight in training: found where it is sought, left alone where it is given."""
+"""The weight in training: found where it is searched, left alone where it is given."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from reparam.data import DataConfig, image_set_from_arrays
 from reparam.errors import ConfigError
-from reparam.model import from_bytes
-from reparam.objective import Weight
-from reparam.training import EpochDone, Run, Warned, preset_config, train
-from reparam.training.settings import apply_config_file
-from reparam.training.start import spread_of
+from reparam.model import Weight, from_bytes
+from reparam.objective import Loss, mean_losses
+from reparam.runs import Run, preset_config, resolve
+from reparam.training import EpochDone, Warned, train
+from reparam.training.start import pixel_variance_of
 
 
 def variance(run: Run) -> float:
@@ -21,42 +24,39 @@ def test_a_given_weight_does_not_move(new_run, small, blobs) -> None:
     run = new_run(small(epochs=2, sigma=0.3))
     train(run, blobs)
     assert variance(run) == pytest.approx(0.09)
-    assert [line["sigma"] for line in run.metrics()] == pytest.approx([0.3, 0.3])
-    assert run.result()["weight"] == pytest.approx(Weight.of_sigma(0.3, 64).units())
+    assert [epoch.weight["sigma"] for epoch in run.metrics()] == pytest.approx([0.3, 0.3])
+    assert run.finished("it is").weight == pytest.approx(Weight.of_sigma(0.3, 64).units())
 
 
-def test_a_sought_variance_begins_at_that_of_the_images(blobs, new_run, small) -> None:
+def test_a_searched_variance_begins_at_that_of_the_images(blobs, new_run, small) -> None:
     pixels = blobs.images[blobs.splits["train"]].astype(float) / 255
     around_mean = ((pixels - pixels.mean(0)) ** 2).sum(0).mean() / (len(pixels) - 1)
-    assert spread_of(blobs) == pytest.approx(around_mean)
+    assert pixel_variance_of(blobs) == pytest.approx(around_mean)
     run = new_run(small(epochs=1, weight="auto", learning_rate=1e-12))
     train(run, blobs)
     # What decodes nothing but grey is a little worse than the mean: σ² has moved towards its error.
     first = run.metrics()[0]
-    assert around_mean < first["sigma"] ** 2 < first["train_mse"]
+    assert around_mean < first.weight["sigma"] ** 2 < first.train["mse"]
 
 
 def test_the_automatic_weight_is_the_mean_squared_error(new_run, small, blobs) -> None:
     """σ² of the kept model is its error on the training images, and its losses are in that σ²."""
     run = new_run(small(epochs=8, weight="auto", learning_rate=3e-3))
     model = train(run, blobs)
-    result = run.result()
-    assert variance(run) == pytest.approx(result["train"]["mse"], rel=1e-5)
+    result = run.finished("it is")
+    mse = result.splits["train"]["mse"]
+    assert variance(run) == pytest.approx(mse, rel=1e-5)
     assert model.likelihood.variance.item() == variance(run)
-    assert result["weight"]["r_loss_factor"] == pytest.approx(64 / 2 / result["train"]["mse"])
-    assert result["train"]["r_loss_article"] == pytest.approx(64 / 2)
-    losses = [line["valid_loss_nats"] for line in run.metrics()]
-    assert result["best_epoch"] == losses.index(min(losses)) + 1
+    assert result.weight["r_loss_factor"] == pytest.approx(64 / 2 / mse)
+    assert result.splits["train"]["r_loss_article"] == pytest.approx(64 / 2)
+    losses = [epoch.valid["loss_nats"] for epoch in run.metrics()]
+    assert result.best_epoch == losses.index(min(losses)) + 1
 
 
 def test_identical_images_leave_a_variance_above_zero(new_run, small) -> None:
     """Nothing to tell apart: σ² stays at the variance that rounding to bytes has, and is finite."""
-    import numpy as np
-
     same = np.full((60, 8, 8, 1), 128, np.uint8)
     images = image_set_from_arrays(same, None, name="blobs", config=DataConfig())
-    from dataclasses import replace
-
     config = small(epochs=2, weight="auto", learning_rate=3e-3, output_bias="mean")
     config = replace(config, data=replace(config.data, source="blobs"))
     run = Run.create(
@@ -73,9 +73,9 @@ def test_a_target_of_the_error_is_met(target, new_run, small, blobs) -> None:
     options = {"epochs": 150, "learning_rate": 3e-3, "schedule": "one-cycle"}
     run = new_run(small(target_mse=target, **options))
     train(run, blobs)
-    assert run.metrics()[-1]["train_mse"] == pytest.approx(target, rel=0.1)
+    assert run.metrics()[-1].train["mse"] == pytest.approx(target, rel=0.1)
     assert run.result()["best_epoch"] == 150  # the target is met at the end alone
-    assert not any("warnings" in line for line in run.metrics())
+    assert not any(epoch.warnings for epoch in run.metrics())
 
 
 @pytest.mark.slow
@@ -84,8 +84,8 @@ def test_a_target_of_the_rate_is_met(target, new_run, small, blobs) -> None:
     options = {"epochs": 150, "learning_rate": 3e-3, "schedule": "one-cycle"}
     run = new_run(small(target_rate=target, **options))
     train(run, blobs)
-    assert run.metrics()[-1]["train_rate_nats"] == pytest.approx(target, rel=0.1)
-    assert not any("warnings" in line for line in run.metrics())
+    assert run.metrics()[-1].train["rate_nats"] == pytest.approx(target, rel=0.1)
+    assert not any(epoch.warnings for epoch in run.metrics())
 
 
 def test_free_bits_keep_a_rate_that_would_vanish(new_run, small, blobs) -> None:
@@ -95,41 +95,40 @@ def test_free_bits_keep_a_rate_that_would_vanish(new_run, small, blobs) -> None:
     for free in (0.0, 0.5):
         run = new_run(small(free_bits=free, **options), f"free{free}")
         train(run, blobs)
-        rates[free] = run.metrics()[-1]["train_rate_nats"]
+        rates[free] = run.metrics()[-1].train["rate_nats"]
     assert rates[0.0] < 0.1
     assert rates[0.5] == pytest.approx(2 * 0.5, rel=0.2)
 
 
 def test_a_target_has_no_early_stop(small) -> None:
-    with pytest.raises(ConfigError, match="found target_rate with early_stop 3"):
+    with pytest.raises(ConfigError, match=r"early_stop must compare losses .* with early_stop 3"):
         small(target_rate=3.0, early_stop=3)
 
 
 def test_the_article_has_its_weight() -> None:
-    assert preset_config("vae", "article").objective.weight_for(784) == Weight(1000.0, 784)
-    assert preset_config("ae", "article").objective.weight_for(784) == Weight(1.0, 784)
+    assert preset_config("vae", "article").model.likelihood.weight_for(784) == Weight(1000.0, 784)
+    assert preset_config("ae", "article").model.likelihood.weight_for(784) == Weight(1.0, 784)
 
 
 def test_an_option_takes_the_place_of_the_recipes_weight() -> None:
-    config = apply_config_file(preset_config("vae", "article"), {"beta": 0.3}, "the test")
-    assert config.objective.weight is None
-    assert config.objective.beta == 0.3
+    config = resolve(preset_config("vae", "article"), [("the test", {"beta": 0.3})])
+    assert config.model.likelihood.weight is None
+    assert config.model.likelihood.beta == 0.3
 
 
 def test_dead_units_are_those_without_rate(new_run, small, blobs) -> None:
     run = new_run(small(epochs=1, latent_dim=5))
     model = train(run, blobs)
     with torch.no_grad():
-        model.encoder.heads["mu"].weight[1:4] = 0  # three dimensions that know nothing
-        model.encoder.heads["mu"].bias[1:4] = 0
-        model.encoder.heads["log_var"].weight[1:4] = 0
-        model.encoder.heads["log_var"].bias[1:4] = 0
-        model.encoder.heads["mu"].bias[[0, 4]] += 3
-    from reparam.training import mean_losses
-
-    losses = mean_losses(model, blobs.images, run.config().objective)
+        model.posterior.heads["mu"].weight[1:4] = 0  # three dimensions that know nothing
+        model.posterior.heads["mu"].bias[1:4] = 0
+        model.posterior.heads["log_var"].weight[1:4] = 0
+        model.posterior.heads["log_var"].bias[1:4] = 0
+        model.posterior.heads["mu"].bias[[0, 4]] += 3
+    losses = mean_losses(Loss(model, run.config.objective), blobs.images)
     assert losses["dead_units"] == 3
-    rates = model.prior.kl_by_dimension(model.posterior(from_bytes(torch.from_numpy(blobs.images))))
+    rates = model.prior.kl_by_dimension(model.infer(from_bytes(torch.from_numpy(blobs.images))))
+    assert rates is not None
     assert rates.sum(1).mean().item() == pytest.approx(losses["rate_nats"], rel=1e-5)
 
 
@@ -139,13 +138,13 @@ def test_warnings_are_said_once_and_kept(new_run, small, blobs) -> None:
     options = {"learning_rate": 3e-3, "weight": 1e-3, "output_activation": "tanh"}
     run = new_run(small(epochs=10, **options))
     train(run, blobs, [events.append])
-    run.extend(14)
+    run = run.extended(14)
     train(run, blobs, [events.append])
     warned = [event for event in events if isinstance(event, Warned)]
     kinds = [event.kind for event in warned]
     assert sorted(kinds) == sorted(set(kinds))
     assert {"output_range", "rate_vanished"} <= set(kinds)
     assert warned[0].epoch == 0
-    kept = {kind: text for line in run.metrics() for kind, text in line.get("warnings", {}).items()}
+    kept = {kind: text for epoch in run.metrics() for kind, text in epoch.warnings.items()}
     assert kept == {event.kind: event.message for event in warned}
     assert sum(isinstance(event, EpochDone) for event in events) == 14

@@ -14,9 +14,8 @@ from safetensors.torch import load_file
 
 from reparam.data import ImageSet, load_images
 from reparam.errors import DiscFullError
-from reparam.training import EpochDone, Event, Run, RunConfig, train
-from reparam.training.files import append_line, write_atomically
-from reparam.training.weights import load_tensors
+from reparam.runs import Run, RunConfig, append_line, load_tensors, write_atomically
+from reparam.training import EpochDone, Event, train
 
 resource = pytest.importorskip("resource", reason="limits of file sizes are Unix's")
 
@@ -57,7 +56,7 @@ def test_a_full_disc_keeps_the_checkpoint(left, name, small, blobs, small_disc, 
     run = Run.create(small_disc / "run", config, images, command="", overwrite=False)
 
     def fill_up(event: Event) -> None:
-        if isinstance(event, EpochDone) and event.metrics["epoch"] == 2:
+        if isinstance(event, EpochDone) and event.metrics.epoch == 2:
             fill(small_disc, left)
 
     with pytest.raises(DiscFullError, match=f"{name}.safetensors: .* bytes are needed") as error:
@@ -65,13 +64,13 @@ def test_a_full_disc_keeps_the_checkpoint(left, name, small, blobs, small_disc, 
     assert str(run.path) in str(error.value)
     assert f"reparam resume {run.path}" in str(error.value)
     assert not list(run.path.rglob(".*")), "nothing half-written stays"
-    assert load_tensors(run.checkpoint, "checkpoint")[1]["epoch"] == 2
+    assert load_tensors(run.checkpoint, "checkpoint").state["epoch"] == 2
 
     (small_disc / "ballast").unlink()
     train(run, images)
     a, b = load_file(whole.weights), load_file(run.weights)
     assert all(torch.equal(a[k], b[k]) for k in a)
-    assert [line["epoch"] for line in run.metrics()] == [1, 2, 3, 4]
+    assert [epoch.epoch for epoch in run.metrics()] == [1, 2, 3, 4]
 
 
 LIMITED = """
@@ -89,7 +88,7 @@ def test_a_limit_ends_the_command_in_one_line(small, blobs, tmp_path) -> None:
     images = load_images(config.data)
     run = Run.create(tmp_path / "run", config, images, command="", overwrite=False)
     train(run, images)
-    run.extend(4)
+    run.extended(4)
     checkpoint = run.checkpoint.read_bytes()
     limit = str(int(0.6 * len(checkpoint)))
     done = subprocess.run(

@@ -1,28 +1,36 @@
 """Each warning where it is deserved, and none where it is not."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from reparam.data import image_set_from_arrays
-from reparam.training import Run, preset_config, train
-from reparam.training.concerns import after_epoch, before_training
+from reparam.runs import Epoch, Run, RunConfig, preset_config
+from reparam.training import train
+from reparam.training.diagnostics import after_epoch, before_training
 
-SPREAD = 0.06
+PIXEL_VARIANCE = 0.06
 
 
-def line(epoch: int = 10, **values: Any) -> dict[str, Any]:
+def line(epoch: int = 10, **values: float) -> Epoch:
     """An epoch of a run that is well."""
-    fine: dict[str, Any] = {"epoch": epoch, "valid_dead_units": 0}
+    fine: dict[str, Any] = {
+        "epoch": epoch,
+        "step": 10 * epoch,
+        "learning_rate": 1e-3,
+        "seconds": 1.0,
+        "valid_dead_units": 0.0,
+    }
     for part in ("train", "valid"):
-        fine |= {f"{part}_mse": 0.03, f"{part}_rate_nats": 5.0, f"{part}_loss_nats": 400 - epoch}
-    return fine | values
+        fine |= {f"{part}_mse": 0.03, f"{part}_rate_nats": 5.0, f"{part}_loss_nats": 400.0 - epoch}
+    return Epoch.from_mapping(fine | values, "the test")
 
 
-def kinds(lines: list[dict[str, Any]], config: Any) -> set[str]:
-    found = after_epoch(lines, config, SPREAD)
-    assert all("mend: " in text and "\n" not in text for text in found.values())
+def kinds(lines: list[Epoch], config: RunConfig) -> set[str]:
+    found = after_epoch(lines, config, PIXEL_VARIANCE, config.model.latent_dim)
+    assert all("Fix: " in text and "\n" not in text for text in found.values())
     return set(found)
 
 
@@ -45,13 +53,14 @@ def test_each_is_told_of_in_the_second_half_of_a_run(kind: str, small) -> None:
     assert not kinds([line(9, **values)], small(epochs=20))
 
 
-def test_the_mend_of_a_collapse_is_one_that_the_run_can_take(small) -> None:
+def test_the_fix_of_a_collapse_is_one_that_the_run_can_take(small) -> None:
     """A Bernoulli likelihood refuses --weight, and a mixture --free-bits."""
     for config, wrong in (
         (preset_config("burda"), "--weight"),
         (small(epochs=10, prior="mixture"), "--free-bits"),
     ):
-        found = after_epoch([line(30, valid_rate_nats=0.0)], config, SPREAD)["rate_vanished"]
+        epochs = [line(30, valid_rate_nats=0.0)]
+        found = after_epoch(epochs, config, PIXEL_VARIANCE, 2)["rate_vanished"]
         assert wrong not in found
         assert "--rate-warm-up" in found
 
@@ -66,13 +75,13 @@ def test_an_ae_has_no_rate_to_vanish(small) -> None:
 
 
 def test_without_validation_the_training_figures_count(small) -> None:
-    alone = {key: value for key, value in line().items() if not key.startswith("valid")}
-    assert not kinds([alone], small(epochs=10))
-    assert kinds([alone | {"train_rate_nats": 0.0}], small(epochs=10)) == {"rate_vanished"}
+    assert not kinds([replace(line(), valid={})], small(epochs=10))
+    collapsed = replace(line(train_rate_nats=0.0), valid={})
+    assert kinds([collapsed], small(epochs=10)) == {"rate_vanished"}
 
 
 @pytest.mark.parametrize(
-    ("valid", "train", "parted"),
+    ("valid", "train", "overfits"),
     [
         ([300, 200, 100, 110, 120, 130, 140, 150], [300, 200, 100, 90, 80, 70, 60, 50], True),
         # not long enough
@@ -83,12 +92,12 @@ def test_without_validation_the_training_figures_count(small) -> None:
         ([300, 200, 100, 110, 120, 130, 140, 150], [300, 200, 100, 110, 120, 130, 140, 150], False),
     ],
 )
-def test_training_and_validation_part(valid, train, parted, small) -> None:
+def test_training_and_validation_part(valid, train, overfits, small) -> None:
     lines = [
         line(epoch, valid_loss_nats=v, train_loss_nats=t)
         for epoch, (v, t) in enumerate(zip(valid, train, strict=True), 1)
     ]
-    assert kinds(lines, small(epochs=8)) == ({"parted"} if parted else set())
+    assert kinds(lines, small(epochs=8)) == ({"overfitting"} if overfits else set())
 
 
 def test_a_missed_target_is_told_of_at_the_end(small) -> None:
@@ -106,14 +115,14 @@ def test_a_missed_target_is_told_of_at_the_end(small) -> None:
 def test_an_activation_that_leaves_the_pixels_range(activation, small) -> None:
     (text,) = before_training(small(output_activation=activation)).values()
     assert f"output_activation {activation}" in text
-    assert "mend: --output-activation sigmoid" in text
+    assert "Fix: --output-activation sigmoid" in text
 
 
 def test_a_real_run_that_is_well_and_one_that_learns_nothing(new_run, small, blobs) -> None:
     def said(name: str, **options: Any) -> set[str]:
         run = new_run(small(epochs=30, **options), name)
         train(run, blobs)
-        return {kind for entry in run.metrics() for kind in entry.get("warnings", {})}
+        return {kind for epoch in run.metrics() for kind in epoch.warnings}
 
     assert said("well", learning_rate=3e-3, weight="auto") == set()
     assert said("collapsed", learning_rate=3e-3, weight=0.1) == {"rate_vanished", "at_mean"}
@@ -127,4 +136,4 @@ def test_a_real_run_that_overfits(small, tmp_path) -> None:
     images = image_set_from_arrays(noise, None, name="noise", config=config.data)
     run = Run.create(tmp_path / "run", config, images, command="", overwrite=False)
     train(run, images)
-    assert "parted" in {kind for entry in run.metrics() for kind in entry.get("warnings", {})}
+    assert "overfitting" in {kind for epoch in run.metrics() for kind in epoch.warnings}

@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from reparam.errors import RunError
-from reparam.training import EpochDone, Event, Run, train
-from reparam.training.weights import load_tensors, save_tensors
+from reparam.runs import Run, load_tensors, save_tensors
+from reparam.training import EpochDone, Event, train
 
 
 @pytest.fixture
@@ -38,26 +38,30 @@ def test_one_bit_flipped_anywhere_is_noticed(begun: Run) -> None:
     values = 8 + int.from_bytes(data[:8], "little")
     rng = np.random.default_rng(0)
     places = [*range(80), *range(values - 80, values), *rng.integers(values, len(data), 200)]
-    tensors, state = load_tensors(begun.checkpoint, "checkpoint")
+    saved = load_tensors(begun.checkpoint, "checkpoint")
     for place in places:
         bit = 1 << int(rng.integers(8))
         data[place] ^= bit
         begun.checkpoint.write_bytes(data)
         data[place] ^= bit
         try:
-            found, position = load_tensors(begun.checkpoint, "checkpoint")
+            found = load_tensors(begun.checkpoint, "checkpoint")
         except RunError:
             continue
-        assert position == state, "a bit in the blanks that fill the header up"
-        assert all(torch.equal(found[name], tensors[name]) for name in tensors | found)
+        assert found.state == saved.state, "a bit in the blanks that fill the header up"
+        assert found.tensors.keys() == saved.tensors.keys()
+        assert all(torch.equal(found.tensors[n], saved.tensors[n]) for n in saved.tensors)
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"latent_dim": 3}, "is another run's, with latent_dim 3, where this one has 2"),
-        ({"seed": 1}, "is another run's, with seed 1, where this one has 0"),
-        ({"learning_rate": 0.002}, "with learning_rate 0.002, where this one has 0.001"),
+        ({"latent_dim": 3}, "different run: model.latent_dim differs, 3 there and 2 here"),
+        ({"seed": 1}, "different run: seed differs, 1 there and 0 here"),
+        (
+            {"learning_rate": 0.002},
+            "training.learning_rate differs, 0.002 there and 0.001 here",
+        ),
     ],
     ids=["networks", "seed", "rate"],
 )
@@ -75,25 +79,27 @@ def test_an_equal_runs_is_taken(begun: Run, new_run, small, blobs) -> None:
     copy.checkpoint.parent.mkdir()
     copy.checkpoint.write_bytes(begun.checkpoint.read_bytes())
     train(copy, blobs)
-    assert [line["epoch"] for line in copy.metrics()] == [2, 3]
+    assert [epoch.epoch for epoch in copy.metrics()] == [2, 3]
 
 
 def test_another_kind_or_another_programs(begun: Run, blobs) -> None:
     weights = begun.weights.read_bytes()
     begun.checkpoint.write_bytes(weights)
-    with pytest.raises(RunError, match=r"last\.safetensors: expected .* checkpoint, found model"):
+    with pytest.raises(
+        RunError, match=r"last\.safetensors must be a reparam checkpoint, got model"
+    ):
         train(begun, blobs)
     save_file({"x": torch.zeros(2)}, begun.checkpoint)
-    with pytest.raises(RunError, match="found a file of another program"):
+    with pytest.raises(RunError, match="got a file of another program"):
         train(begun, blobs)
 
 
 def test_a_newer_format(begun: Run, blobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    tensors, state = load_tensors(begun.checkpoint, "checkpoint")
+    saved = load_tensors(begun.checkpoint, "checkpoint")
     with monkeypatch.context() as patch:
-        patch.setattr("reparam.training.weights.FORMAT", 99)
-        save_tensors(begun.checkpoint, tensors, "checkpoint", state)
-    with pytest.raises(RunError, match=r"last\.safetensors: written by a newer reparam"):
+        patch.setattr("reparam.runs.weights.FORMAT", 99)
+        save_tensors(begun.checkpoint, saved.tensors, "checkpoint", saved.state)
+    with pytest.raises(RunError, match=r"last\.safetensors: .* got 99: written by a newer"):
         train(begun, blobs)
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from reparam.errors import ConfigError
-from reparam.training import TrainingConfig
-from reparam.training.augment import augmented
+from reparam.objective import augmented
+from reparam.runs import TrainingConfig
 
 
 def ramp(height: int, width: int) -> torch.Tensor:
@@ -54,5 +54,5 @@ def test_a_generator_makes_it_repeatable() -> None:
 
 @pytest.mark.parametrize("wrong", [{"shift": -1.0}, {"rotate": 181.0}, {"shift": float("inf")}])
 def test_impossible_ones_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="shift is 0 or more pixels"):
+    with pytest.raises(ConfigError, match="shift must be 0 or more pixels"):
         TrainingConfig(**wrong)

@@ -10,13 +10,14 @@ import pytest
 
 from reparam.data import ImageSet
 from reparam.errors import RunError
-from reparam.training import EpochDone, Event, Run, check_free, is_empty, train, writing
-from reparam.training.lock import LOCK
+from reparam.runs import Run, check_free, is_empty, writing
+from reparam.runs.lock import LOCK
+from reparam.training import EpochDone, Event, train
 
 HOLD = """
 import sys
 from pathlib import Path
-from reparam.training import writing
+from reparam.runs import writing
 with writing(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -56,7 +57,7 @@ def test_another_process_is_refused_by_its_id_and_a_dead_one_is_not_waited_for(
         lambda: new_run_over(run, blobs),
         lambda: writing(run.path).__enter__(),
     ):
-        with pytest.raises(RunError, match=f"process {owner.pid} is writing this run; wait"):
+        with pytest.raises(RunError, match=f"process {owner.pid} is writing this run. Fix: wait"):
             write()
     assert (run.path / "config.json").read_bytes() == before
 
@@ -69,7 +70,7 @@ def test_another_process_is_refused_by_its_id_and_a_dead_one_is_not_waited_for(
 
 
 def new_run_over(run: Run, blobs: ImageSet) -> Run:
-    return Run.create(run.path, run.config(), blobs, command="", overwrite=True)
+    return Run.create(run.path, run.config, blobs, command="", overwrite=True)
 
 
 def test_what_is_being_written_is_not_overwritten(held, new_run, small, blobs) -> None:
@@ -121,7 +122,7 @@ def test_a_lock_file_belongs_to_a_run(new_run, small, blobs, tmp_path) -> None:
     (begun / ".unfinished-config.json.x").write_text("{")
     assert is_empty(begun)
     check_free(begun, overwrite=False)
-    Run.create(begun, run.config(), blobs, command="", overwrite=False)
+    Run.create(begun, run.config, blobs, command="", overwrite=False)
     assert sorted(path.name for path in begun.iterdir()) == ["config.json"]
 
 

@@ -1,0 +1,132 @@
+"""Extra terms of a loss that own parameters: trained, saved, resumed, replayed with the model's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from reparam.errors import NotFiniteError, RunError
+from reparam.model import Autoencoder
+from reparam.objective import Drawn, Term, TermOptions, terms
+from reparam.runs import Run, RunConfig
+from reparam.training import Interrupted, train
+from reparam.training.loop import _Training
+from reparam.training.team import assemble_one
+from reparam.types import PerExample
+
+from .test_resume import ctrl_c_after, identical
+
+
+class Centre(Term):
+    """Squared distance of z to a centre that is learned; ``steps`` counts those of training."""
+
+    steps: torch.Tensor
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.centre = nn.Parameter(torch.ones(latent_dim))
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
+        if self.training:
+            self.steps += 1
+        return (drawn.z - self.centre).square().sum(1)
+
+
+@dataclass(frozen=True)
+class CentreOptions(TermOptions):
+    """A penalty on the distance of latents to a learned centre."""
+
+    def build(self, model: Autoencoder) -> Centre:
+        return Centre(model.latent_dim)
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For these tests alone."""
+    with monkeypatch.context() as patch:
+        patch.setattr(terms, "_members", dict(terms._members))
+        terms.register("centre")(CentreOptions)
+        yield
+
+
+def with_centre(config: RunConfig) -> RunConfig:
+    return replace(config, terms=(CentreOptions(weight=0.5),))
+
+
+@pytest.mark.parametrize("stop", [(3, 6), (4, 2)], ids=["epoch's end", "mid-epoch"])
+def test_stopped_and_resumed_is_bit_equal(stop, new_run, small, blobs) -> None:
+    whole, stopped = (new_run(with_centre(small(dropout=0.25)), name) for name in ("a", "b"))
+    train(whole, blobs)
+    with pytest.raises(Interrupted):
+        train(stopped, blobs, [ctrl_c_after(*stop)])
+    torch.manual_seed(999)  # whatever happens between the two sessions
+    train(Run.open(stopped.path), blobs)
+    a, b = load_file(whole.checkpoint), load_file(stopped.checkpoint)
+    assert a.keys() == b.keys()
+    assert all(identical(a[name], b[name]) for name in a)
+    assert (a["terms.centre.centre"] != 1).all(), "it has learned"
+    assert a["terms.centre.steps"] == 6 * 6
+    assert whole.finished("it is").splits == stopped.finished("it is").splits
+    lines = [[replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in (whole, stopped)]
+    assert lines[0] == lines[1]
+    assert all(epoch.train["centre"] > 0 for epoch in lines[0])
+
+
+def test_its_weighted_value_is_part_of_the_loss(new_run, small, blobs) -> None:
+    run = new_run(with_centre(small(epochs=2)))
+    train(run, blobs)
+    for losses in (run.metrics()[-1].train, run.finished("it is").splits["test"]):
+        parts = losses["distortion_nats"] + losses["rate_nats"] + 0.5 * losses["centre"]
+        assert losses["loss_nats"] == pytest.approx(parts, rel=1e-5)
+
+
+def test_the_result_is_of_the_best_epochs_state(new_run, small, blobs) -> None:
+    """The validation losses of the result are those of its epoch, also where later ones are
+    worse, and of a finished run that is trained again.
+    """
+    run = new_run(with_centre(small(epochs=12, learning_rate=0.05)))
+    train(run, blobs)
+    result = run.finished("it is")
+    assert result.best_epoch < result.epochs, "the case is worth a test"
+    best = run.metrics()[result.best_epoch - 1]
+    found = {name: result.splits["valid"][name] for name in best.valid}
+    assert found == pytest.approx(best.valid, rel=1e-6)
+    train(run, blobs)
+    assert run.finished("it still is").splits == result.splits
+
+
+def test_its_weights_are_watched(new_run, small, blobs) -> None:
+    run = new_run(with_centre(small()))
+    training = _Training(run, blobs, (), assemble_one(run.config.training))
+    centre = training.state.loss.terms["centre"]
+    assert isinstance(centre, Centre)
+    with torch.no_grad():
+        centre.centre[0] = float("nan")
+    with pytest.raises(NotFiniteError, match=r"^terms\.centre\.centre has NaN or infinite"):
+        training.state.save(run)
+    assert not run.checkpoint.exists()
+
+
+@pytest.mark.parametrize("has_term", [True, False])
+def test_a_checkpoint_with_other_terms_is_refused(has_term, new_run, small, blobs) -> None:
+    plain, centred = new_run(small(epochs=1), "a"), new_run(with_centre(small(epochs=1)), "b")
+    theirs, own = (plain, centred) if has_term else (centred, plain)
+    train(theirs, blobs)
+    own.checkpoint.parent.mkdir()
+    own.checkpoint.write_bytes(theirs.checkpoint.read_bytes())
+    with pytest.raises(RunError, match="different run: terms differs"):
+        train(own, blobs)
+
+
+def test_another_weight_of_a_term_is_another_run(new_run, small, blobs) -> None:
+    a = new_run(with_centre(small(epochs=1)), "a")
+    b = new_run(replace(small(epochs=1), terms=(CentreOptions(weight=2.0),)), "b")
+    train(a, blobs)
+    b.checkpoint.parent.mkdir()
+    b.checkpoint.write_bytes(a.checkpoint.read_bytes())
+    with pytest.raises(RunError, match=r"term\.centre\.weight differs, 0\.5 there and 2\.0 here"):
+        train(b, blobs)

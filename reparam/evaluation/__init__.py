@@ -1,76 +1,137 @@
 """A trained model and held-out images → arrays and numbers."""
 
 from reparam.evaluation.binarising import binarised
+from reparam.evaluation.data_facts import DataFacts, PixelFacts, SplitFacts, data_facts
 from reparam.evaluation.denoising import add_noise
 from reparam.evaluation.inference import (
+    FloatImages,
     as_bytes,
     as_floats,
-    carry_noise,
     check_images,
     check_latents,
     decode,
+    decode_bytes,
+    decoded_batches,
     encode,
-    posterior_parameters,
+    moments_of,
+    noise_to_latents,
     prior_log_prob,
     reconstruct,
     sample_latents,
 )
 from reparam.evaluation.judge import Judge, judge_for
+from reparam.evaluation.latents import LatentFacts, latent_facts
 from reparam.evaluation.likelihood import importance_weighted
 from reparam.evaluation.measures.measured import Measured
+from reparam.evaluation.per_image import Scores, evaluation_loss, scores_of
 from reparam.evaluation.quality import Estimate, Quality, image_quality
-from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS
+from reparam.evaluation.reconstructing import Reconstructed, reconstruct_images
+from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
+from reparam.evaluation.run_facts import RunFacts, RunWarning, WeightFacts, run_facts
+from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry, Topic
+from reparam.evaluation.scoring.claims import CLAIMS, Claim
 from reparam.evaluation.scoring.config import ScoreConfig
-from reparam.evaluation.scoring.deciding import Interval, in_words
-from reparam.evaluation.scoring.groups import Group, Trend, along_axis, tally, trends
+from reparam.evaluation.scoring.deciding import Interval, Word, in_words
+from reparam.evaluation.scoring.groups import (
+    Group,
+    Trend,
+    along_axis,
+    improvement,
+    tally,
+    trends,
+)
+from reparam.evaluation.scoring.of_run import FILE as SCORECARD_FILE
 from reparam.evaluation.scoring.of_run import (
     current_scorecard,
+    find_valid_scorecard,
     read_scorecard,
     score_run,
-    stands,
 )
-from reparam.evaluation.scoring.score import scorecard
+from reparam.evaluation.scoring.score import ScoreProgress, scorecard
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
+from reparam.evaluation.scoring.scorecard import from_mapping as scorecard_from_mapping
 from reparam.evaluation.scoring.verdicts import Verdict, verdicts
+from reparam.evaluation.scoring.words import (
+    figure_text,
+    ideal_text,
+    interval_text,
+    p_text,
+    value_text,
+)
 
 __all__ = [
+    "CLAIMS",
     "MEASURES",
+    "SCORECARD_FILE",
     "TOPICS",
+    "Claim",
+    "DataFacts",
+    "Entry",
     "Estimate",
+    "FloatImages",
     "Group",
     "Interval",
     "Judge",
+    "LatentFacts",
     "Measured",
+    "PixelFacts",
     "PriorScores",
     "Quality",
+    "Reconstructed",
+    "Rows",
+    "RunFacts",
+    "RunWarning",
     "ScoreConfig",
+    "ScoreProgress",
     "Scorecard",
+    "Scores",
+    "SplitFacts",
+    "Topic",
     "Trend",
     "Verdict",
+    "WeightFacts",
+    "Word",
     "add_noise",
     "along_axis",
     "as_bytes",
     "as_floats",
     "binarised",
-    "carry_noise",
     "check_images",
     "check_latents",
     "current_scorecard",
+    "data_facts",
     "decode",
+    "decode_bytes",
+    "decoded_batches",
     "encode",
+    "evaluation_loss",
+    "figure_text",
+    "find_valid_scorecard",
+    "ideal_text",
     "image_quality",
     "importance_weighted",
+    "improvement",
     "in_words",
+    "interval_text",
     "judge_for",
-    "posterior_parameters",
+    "labels_or_none",
+    "latent_facts",
+    "moments_of",
+    "noise_to_latents",
+    "p_text",
     "prior_log_prob",
     "read_scorecard",
     "reconstruct",
+    "reconstruct_images",
+    "rows_to_pixels",
+    "run_facts",
     "sample_latents",
     "score_run",
     "scorecard",
-    "stands",
+    "scorecard_from_mapping",
+    "scores_of",
     "tally",
     "trends",
+    "value_text",
     "verdicts",
 ]

@@ -1,7 +1,6 @@
 """X and y as scikit-learn passes them, as images and labels of ours."""
 
 import math
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,7 +16,7 @@ _ROUNDING = 1e-6
 
 
 def rows_to_pixels(
-    rows: Any, image_shape: tuple[int, int, int] | None
+    rows: object, image_shape: tuple[int, int, int] | None
 ) -> tuple[PixelArray, tuple[int, ...]]:
     """Images as bytes (N, H, W, C), and the shape in which one of them was laid out.
 
@@ -29,14 +28,14 @@ def rows_to_pixels(
     if array.ndim == 2:
         if image_shape is None:
             raise ShapeError(
-                f"flat rows of {array.shape[1]} pixels have no height and width: "
-                "pass image_shape=(height, width), or images N × H × W"
+                f"images must have a height and a width, got flat rows of {array.shape[1]} pixels. "
+                "Fix: pass image_shape=(height, width), or images N × H × W"
             )
         if array.shape[1] != math.prod(image_shape):
             wanted = " × ".join(map(str, image_shape))
             raise ShapeError(
-                f"flat rows must have {wanted} = {math.prod(image_shape)} pixels, found "
-                f"{array.shape[1]}: mend image_shape or X"
+                f"flat rows must have {wanted} = {math.prod(image_shape)} pixels, got "
+                f"{array.shape[1]}. Fix: correct image_shape or X"
             )
         array = array.reshape(-1, *image_shape)
     if array.dtype.kind == "f" and array.size:
@@ -51,7 +50,7 @@ def _without_rounding(array: np.ndarray) -> np.ndarray:
     return array.clip(0, 1) if outside and by_rounding else array
 
 
-def labels_or_none(y: Any) -> np.ndarray | None:
+def labels_or_none(y: object) -> np.ndarray | None:
     """Labels that classes can be made of; targets of another kind (regression) say nothing here."""
     if y is None:
         return None

@@ -9,9 +9,9 @@ from reparam.data import ImageSet, Progress, RowReader
 from reparam.errors import DataError
 from reparam.evaluation.judge.blur import blurred_in_part
 from reparam.evaluation.judge.network import JudgeNetwork
-from reparam.model import from_bytes
-from reparam.training.augment import augmented
-from reparam.training.muon import Muon
+from reparam.model import from_bytes, rows_at_once
+from reparam.objective import augmented
+from reparam.training import Muon
 from reparam.types import IndexArray
 
 BATCH = 64
@@ -47,7 +47,7 @@ def fitted(images: ImageSet, seed: int, device: str, progress: Progress | None) 
     index = images.splits["train"]
     if not len(index):
         raise DataError(
-            f"{images.name}: a judge needs training images, found none; lower --test-fraction"
+            f"{images.name}: a judge needs training images, got none. Fix: lower --test-fraction"
         )
     classes = None if images.labels is None else len(images.class_names)
     with torch.random.fork_rng(devices=[]):
@@ -112,9 +112,10 @@ def _standardise(network: JudgeNetwork, images: ImageSet, index: IndexArray) -> 
     """Mean 0 and variance 1 of each feature over these images, as they are, not augmented."""
     device = next(network.parameters()).device
     reader, parts = RowReader(images.images), []
+    most = rows_at_once(images.image_shape)
     with torch.no_grad():
-        for start in range(0, len(index), 500):
-            x = from_bytes(torch.from_numpy(reader.take(index[start : start + 500])).to(device))
+        for start in range(0, len(index), most):
+            x = from_bytes(torch.from_numpy(reader.take(index[start : start + most])).to(device))
             parts.append(network.features.before_standardising(x))
     values = torch.cat(parts).double()
     layer = network.features.standardise

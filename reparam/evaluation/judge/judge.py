@@ -1,12 +1,12 @@
 """A judge of images, trained once for a data set and kept in the user's cache."""
 
 import contextlib
+import copy
 import hashlib
-import inspect
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import platformdirs
@@ -16,17 +16,20 @@ from torch import nn
 
 from reparam.data import ImageSet, Progress, RowReader
 from reparam.errors import ConfigError, ReparamError, RunError, ShapeError
-from reparam.evaluation.judge import blur, fit, network
+from reparam.evaluation.judge import fit
 from reparam.evaluation.judge.network import JudgeNetwork
-from reparam.training import augment, muon
-from reparam.training.weights import load_tensors, save_tensors
-from reparam.types import IndexArray
+from reparam.model import rows_at_once
+from reparam.runs import load_tensors, save_tensors
+from reparam.types import Images, IndexArray
+
+VERSION = 1
+"""Of how a judge is built and trained: raised by a change that gives another judge for the same
+images (its network, its training, augmentation and optimiser), so that none is taken from the cache
+that was trained in another way. Scorecards that a judge of another version made are stale.
+"""
 
 SEED = 0
-BATCH = 500
 KIND = "judge"
-_CODE = "".join(inspect.getsource(module) for module in (network, fit, blur, augment, muon))
-"""What decides on a judge besides the data; a change of it makes another judge."""
 
 JudgedImages = Float[np.ndarray, "N H W C"] | UInt8[np.ndarray, "N H W C"]
 """Bytes, or floats in [0, 1]."""
@@ -57,6 +60,17 @@ class Judge:
         return len(self.class_names) or None
 
     @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def on(self, device: torch.device | str) -> "Judge":
+        """The same judge on that device: itself, where it is there."""
+        wanted, own = torch.device(device), self.device
+        if wanted.type == own.type and wanted.index in (None, own.index):
+            return self
+        return replace(self, network=copy.deepcopy(self.network).to(device))
+
+    @property
     def feature_module(self) -> nn.Module:
         """Images (B, C, H, W) in [0, 1] → features (B, 64), differentiable, in evaluation mode."""
         return self.network.features
@@ -76,41 +90,59 @@ class Judge:
             )
         return what
 
-    def features(self, images: JudgedImages) -> Float[np.ndarray, "N 64"]:
+    def assess(self, x: Images) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Features (B, 64) of images on its device and, where it has classes, the most likely one
+        of each (B).
+        """
+        with torch.no_grad():
+            features = self.network.features(x)
+            return features, None if self.classes is None else self.network.head(features).argmax(1)
+
+    def features(
+        self, images: JudgedImages, index: IndexArray | None = None
+    ) -> Float[np.ndarray, "N 64"]:
         """The feature layer: mean 0 and variance 1 each over the training images.
 
-        Raises ShapeError for images of another size.
+        ``index``: of these of the images only. Raises ShapeError for images of another size.
         """
-        return self._of_batches(images, self.network.features)
+        return self._of_batches(images, index, lambda x: self.assess(x)[0])
 
-    def labels(self, images: JudgedImages) -> Int[np.ndarray, " N"]:
+    def labels(
+        self, images: JudgedImages, index: IndexArray | None = None
+    ) -> Int[np.ndarray, " N"]:
         """The most likely class of each image, an index into ``class_names``.
 
         Raises ConfigError where the judge has no classes, ShapeError for images of another size.
         """
         if self.classes is None:
             raise ConfigError(
-                "a judge gives labels where its training images have some, found none; "
-                "give labels with the images, or use its features"
+                "a judge gives labels where its training images have some, got images without. "
+                "Fix: give labels with the images, or use its features"
             )
-        return self._of_batches(images, lambda x: self.network(x).argmax(1))
+        return self._of_batches(images, index, lambda x: self.network(x).argmax(1))
 
-    def _of_batches(self, images: np.ndarray, function: Any) -> np.ndarray:
+    def _of_batches(
+        self,
+        images: np.ndarray,
+        index: IndexArray | None,
+        function: Callable[[Images], torch.Tensor],
+    ) -> np.ndarray:
         if images.shape[1:] != self.image_shape:
             expected, found = (
                 " × ".join(map(str, shape)) for shape in (self.image_shape, images.shape[1:])
             )
             raise ShapeError(
-                f"the judge was trained on images of {expected} (height × width × channels), "
-                f"found {found}: judge images of the same data"
+                f"images must be {expected} (height × width × channels), as the judge's, got "
+                f"{found}. Fix: judge images of the same data"
             )
-        device = next(self.network.parameters()).device
         reader, parts = RowReader(images), []
+        count, most = len(images) if index is None else len(index), rows_at_once(self.image_shape)
         with torch.no_grad():
             # One more turn for no images at all, so that the result has its columns.
-            for start in range(0, max(len(images), 1), BATCH):
-                rows = torch.from_numpy(reader.take(slice(start, start + BATCH))).to(device)
-                x = rows.permute(0, 3, 1, 2).float()
+            for start in range(0, max(count, 1), most):
+                place = slice(start, start + most)
+                rows = torch.from_numpy(reader.take(place if index is None else index[place]))
+                x = rows.to(self.device).permute(0, 3, 1, 2).float()
                 parts.append(function(x if rows.is_floating_point() else x / 255).cpu().numpy())
         return np.concatenate(parts)
 
@@ -118,43 +150,48 @@ class Judge:
 def judge_for(images: ImageSet, *, progress: Progress | None = None, device: str = "cpu") -> Judge:
     """The judge of these images: from the cache, or else trained now on their training split.
 
-    It depends on images, labels, splits (`ImageSet.fingerprint`) and on its own code, and is the
-    same whatever the model that it judges. A damaged file in the cache is made anew. ``progress``
+    It depends on images, labels, splits (`ImageSet.fingerprint`) and on VERSION, and is the same
+    whatever the model that it judges. A damaged file in the cache is made anew. ``progress``
     is told of the steps of training, or that there are none. Raises DataError without training
     images.
     """
     path = cache_path(images)
     with contextlib.suppress(RunError):
-        tensors, state = load_tensors(path, KIND)
+        saved = load_tensors(path, KIND)
         if progress is not None:
             progress("the judge, from the cache", 1, 1)
         classes = None if images.labels is None else len(images.class_names)
         found = JudgeNetwork(images.image_shape, classes)
-        found.load_state_dict(tensors)
+        found.load_state_dict(saved.tensors)
         found.to(device)
         found.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         found.eval().requires_grad_(False)
-        return Judge(found, images.image_shape, images.class_names, **state, from_cache=True)
+        return Judge(found, images.image_shape, images.class_names, **saved.state, from_cache=True)
     started = time.perf_counter()
     trained = fit.fitted(images, SEED, device, progress)
     seconds = time.perf_counter() - started
     split = images.held_out()
     accuracy, error = _tested(trained, images, images.splits[split])
-    state = {
-        "accuracy": accuracy,
-        "error": error,
-        "held_out": f"{len(images.splits[split]):,} {split} images",
-        "seconds": seconds,
-    }
-    # A full or read-only disc: the judge is as good, and will be trained again the next time.
+    judge = Judge(
+        trained,
+        images.image_shape,
+        images.class_names,
+        accuracy,
+        error,
+        f"{len(images.splits[split]):,} {split} images",
+        seconds,
+        from_cache=False,
+    )
+    state = {name: getattr(judge, name) for name in ("accuracy", "error", "held_out", "seconds")}
+    # A full or read-only disk: the judge is as good, and will be trained again the next time.
     with contextlib.suppress(OSError, ReparamError):
         save_tensors(path, trained.state_dict(), KIND, state)
-    return Judge(trained, images.image_shape, images.class_names, **state, from_cache=False)
+    return judge
 
 
 def cache_path(images: ImageSet) -> Path:
     """Where the judge of these images is kept."""
-    digest = hashlib.sha256(f"{SEED} {images.fingerprint()} {_CODE}".encode())
+    digest = hashlib.sha256(f"{SEED} {VERSION} {images.fingerprint()}".encode())
     name = f"{digest.hexdigest()[:32]}.safetensors"
     return platformdirs.user_cache_path("reparam") / "judges" / name
 
@@ -164,10 +201,10 @@ def _tested(
 ) -> tuple[float | None, float | None]:
     """Accuracy, or the mean squared error of reconstructions where there are no labels."""
     device = next(network.parameters()).device
-    reader, total = RowReader(images.images), 0.0
+    reader, total, most = RowReader(images.images), 0.0, rows_at_once(images.image_shape)
     with torch.no_grad():
-        for start in range(0, len(index), BATCH):
-            rows = index[start : start + BATCH]
+        for start in range(0, len(index), most):
+            rows = index[start : start + most]
             x = torch.from_numpy(reader.take(rows)).to(device).permute(0, 3, 1, 2).float() / 255
             out = network(x)
             if images.labels is None:

@@ -1,6 +1,7 @@
 """What a decoder does along paths and there and back: jumps, and latents that are not found again.
 
-These take functions, not models, so that they can be tried on maps whose answer is known.
+These take functions and arrays, not models, so that they can be tried on maps whose answer is
+known.
 """
 
 from collections.abc import Callable
@@ -12,9 +13,8 @@ from jaxtyping import Float
 from torch.func import jvp
 
 from reparam.evaluation.measures.measured import Measured, mean_of
-from reparam.types import Images, LatentArray, Latents, PerExample
+from reparam.types import Images, LabelArray, Labels, LatentArray, Latents, PerExample
 
-Pictures = Float[np.ndarray, "N H W C"]
 Path = Callable[[Latents, Latents, PerExample], Latents]
 
 TIMES = 8
@@ -24,13 +24,10 @@ BATCH = 256
 
 
 def cycle_error(
-    z: LatentArray,
-    decode: Callable[[LatentArray], Pictures],
-    encode_mean: Callable[[Pictures], LatentArray],
-    *,
-    rng: np.random.Generator,
+    z: LatentArray, found: LatentArray, *, rng: np.random.Generator
 ) -> dict[str, Measured]:
-    """How far the encoder finds a latent from where it was decoded: ‖z − mean q(z | decode(z))‖.
+    """How far the encoder finds a latent from where it was decoded: ‖z − found‖, with ``found``
+    the mean of q(z | decode(z)).
 
     ``cycle_error`` is the mean over z (N, d), usually draws from the prior, in latent units;
     ``cycle_error_relative`` the same over the root mean square distance of z to its mean, so that
@@ -38,7 +35,6 @@ def cycle_error(
     0 where the encoder inverts the decoder; there is no ideal value for a posterior of some width.
     """
     z = np.asarray(z, np.float64)
-    found = encode_mean(decode(z.astype(np.float32)))
     distances = np.linalg.norm(z - found, axis=1)
     spread = float(np.sqrt(np.square(z - z.mean(0)).sum(1).mean()))
     measured = {"cycle_error": mean_of(distances, rng, note="in latent units")}
@@ -49,13 +45,15 @@ def cycle_error(
 
 
 def path_length(
-    decode: Callable[[Latents], Images],
+    decode: Callable[[Latents, Labels | None], Images],
     features: Callable[[Images], Float[torch.Tensor, "B f"]],
     ends: tuple[LatentArray, LatentArray],
     *,
     rng: np.random.Generator,
     along: Literal["slerp", "lerp"] = "slerp",
-    device: str = "cpu",
+    labels: LabelArray | None = None,
+    device: torch.device | str = "cpu",
+    batch: int = BATCH,
 ) -> dict[str, Measured]:
     """Perceptual path length between pairs of latents (P, d), and how unevenly it is walked.
 
@@ -71,19 +69,18 @@ def path_length(
     ``along``: "slerp" for priors like N(0, I), "lerp" for a box. Each path is sampled at 8 times,
     one in each eighth. The intervals are over paths. ``decode`` and ``features`` take and give
     tensors, row by row (batch norm in evaluation mode), and need forward-mode derivatives.
+    ``labels`` (P): of the paths, for decoders that read any. ``batch``: points decoded at a time.
     """
     path: Path = {"slerp": slerp, "lerp": lerp}[along]
     start, end = (np.repeat(np.asarray(x, np.float32), TIMES, axis=0) for x in ends)
     times = (np.arange(len(start)) % TIMES + rng.uniform(size=len(start))) / TIMES
     t = times.astype(np.float32)
+    classes = None if labels is None else torch.from_numpy(np.repeat(labels, TIMES)).to(device)
     speeds = []
-    for first in range(0, len(start), BATCH):
-        a, b, when = (
-            torch.from_numpy(x[first : first + BATCH]).to(device) for x in (start, end, t)
-        )
-
-        def seen(when: torch.Tensor, a: torch.Tensor = a, b: torch.Tensor = b) -> torch.Tensor:
-            return features(decode(path(a, b, when)))
+    for first in range(0, len(start), batch):
+        rows = slice(first, first + batch)
+        a, b, when = (torch.from_numpy(x[rows]).to(device) for x in (start, end, t))
+        seen = _along(path, decode, features, a, b, None if classes is None else classes[rows])
 
         with torch.no_grad():
             velocity = jvp(seen, (when,), (torch.ones_like(when),))[1]
@@ -99,6 +96,18 @@ def path_length(
             energy[moving] / length[moving] ** 2, rng, reference=1.0, note=f"along {along}"
         )
     return measured
+
+
+def _along(
+    path: Path,
+    decode: Callable[[Latents, Labels | None], Images],
+    features: Callable[[Images], Float[torch.Tensor, "B f"]],
+    a: Latents,
+    b: Latents,
+    labels: Labels | None,
+) -> Callable[[PerExample], Float[torch.Tensor, "B f"]]:
+    """The features of what is decoded on the paths from a to b, as a function of the times."""
+    return lambda when: features(decode(path(a, b, when), labels))
 
 
 def lerp(a: Latents, b: Latents, t: PerExample) -> Latents:

@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy.stats import betabinom
 
 from reparam.errors import DataError
-from reparam.evaluation.measures.aggregate import mixture_log_density
 from reparam.evaluation.measures.measured import (
     Measured,
     absent,
     bootstrap,
     percentile_interval,
 )
+from reparam.model import DiagonalNormal, Distribution
 from reparam.types import LatentArray
 
 MOST_COMPONENTS = 10_000
@@ -35,21 +36,20 @@ Queries = Float[np.ndarray, "M d"]
 
 @dataclass(frozen=True)
 class AggregatePosterior:
-    """q(z) as an even mixture of normals: training images' posteriors, or a kernel at each point.
+    """q(z) as an even mixture: of training images' posteriors, or of a kernel at each point.
 
-    ``mu`` and ``log_var``, both (n, d), are float64; ``bandwidth`` is the kernel's, in standard
+    ``components`` has n distributions in float64; ``bandwidth`` is the kernel's, in standard
     deviations of each dimension, and None for posteriors.
     """
 
-    mu: Float[np.ndarray, "n d"]
-    log_var: Float[np.ndarray, "n d"]
+    components: Distribution
     bandwidth: float | None = None
 
     @classmethod
-    def of_posteriors(cls, mu: LatentArray, log_var: LatentArray) -> "AggregatePosterior":
+    def of_posteriors(cls, q: Distribution) -> "AggregatePosterior":
         """From training images' posteriors: of more than 10,000, as many evenly spaced ones."""
-        kept = _evenly(len(mu), MOST_COMPONENTS)
-        return cls(mu[kept].astype(np.float64), log_var[kept].astype(np.float64))
+        kept = torch.from_numpy(_evenly(len(q.mean), MOST_COMPONENTS))
+        return cls(q.rows(kept).double())
 
     @classmethod
     def of_points(cls, z: LatentArray, rng: np.random.Generator) -> "AggregatePosterior":
@@ -63,22 +63,27 @@ class AggregatePosterior:
         points = z[rng.permutation(len(z))[:MOST_COMPONENTS]].astype(np.float64)
         if len(points) < 10:
             raise DataError(
-                "a kernel density needs at least 10 latents to choose its bandwidth, found "
-                f"{len(points)}; give those of more images"
+                "a kernel density needs at least 10 latents to choose its bandwidth, got "
+                f"{len(points)}. Fix: give those of more images"
             )
         spread = np.maximum(points.std(0), NARROWEST)
         cut = min(len(points) // 5, HELD_OUT_POINTS)
         held_out, others = points[:cut], points[cut:]
         scores = [
-            mixture_log_density(held_out, others, _kernel(others, spread, h)).mean()
-            for h in BANDWIDTHS
+            cls(_kernels(others, spread, h), h).log_density(held_out).mean() for h in BANDWIDTHS
         ]
         best = float(BANDWIDTHS[int(np.argmax(scores))])
-        return cls(points, _kernel(points, spread, best), best)
+        return cls(_kernels(points, spread, best), best)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many components there are, and in how many dimensions."""
+        n, d = self.components.mean.shape
+        return n, d
 
     def log_density(self, z: Queries) -> Float[np.ndarray, " M"]:
-        """ln q(z) in nats at M points, in blocks."""
-        return mixture_log_density(z, self.mu, self.log_var)
+        """ln q(z) in nats at M points, exact: all n terms at each, in blocks."""
+        return self.components.mixture_log_prob(torch.from_numpy(z).double()).numpy()
 
 
 def prior_gaps(
@@ -98,12 +103,12 @@ def prior_gaps(
     and the count of draws below it is beta-binomial, which gives the one-sided p-value. The
     interval is the bootstrap's, over latents (and so the quantile) and draws. Only for d ≤ 10.
     """
-    d = density.mu.shape[1]
+    components, d = density.shape
     if d > LARGEST_DIMENSION:
         return absent(f"only for up to {LARGEST_DIMENSION} latent dimensions, this model has {d}")
     n, m = min(len(held_out_z), MOST_POINTS), min(len(draws), MOST_POINTS)
     if n * LEVEL < 1:
-        return absent(f"a 1 % quantile needs at least {1 / LEVEL:.0f} held-out latents, found {n}")
+        return absent(f"a 1 % quantile needs at least {1 / LEVEL:.0f} held-out latents, got {n}")
     inside = density.log_density(held_out_z[rng.choice(len(held_out_z), n, replace=False)])
     asked = density.log_density(draws[rng.choice(len(draws), m, replace=False)])
     k = round(LEVEL * n)
@@ -118,7 +123,7 @@ def prior_gaps(
     if below == 0:
         high = 1 - 0.05 ** (1 / m)  # no draw of m: the bootstrap sees no error at all
     p = float(betabinom.sf(below - 1, m, k, n - k + 1))
-    note = f"{n:,} held-out latents, {m:,} draws, {len(density.mu):,} normals"
+    note = f"{n:,} held-out latents, {m:,} draws, {components:,} components"
     return Measured(below / m, low, high, k / (n + 1), p, n, note)
 
 
@@ -126,5 +131,6 @@ def _evenly(count: int, most: int) -> np.ndarray:
     return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(int)
 
 
-def _kernel(points: np.ndarray, spread: np.ndarray, bandwidth: float) -> np.ndarray:
-    return np.broadcast_to(2 * np.log(bandwidth * spread), points.shape)
+def _kernels(points: np.ndarray, spread: np.ndarray, bandwidth: float) -> DiagonalNormal:
+    log_var = np.broadcast_to(2 * np.log(bandwidth * spread), points.shape)
+    return DiagonalNormal(torch.from_numpy(points), torch.from_numpy(log_var.copy()))

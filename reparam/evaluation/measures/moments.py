@@ -19,6 +19,9 @@ NULL_REPEATS = 999
 
 RADIUS_LEVEL = 0.99
 
+MOST_DIMENSIONS = 512
+"""Of ``gaussian_kl``, which has a d × d covariance."""
+
 
 def off_centre(z: LatentArray, rng: np.random.Generator) -> Measured:
     """‖mean‖² / d, in the prior's variances; 0 for a centred aggregate posterior.
@@ -53,8 +56,10 @@ def gaussian_kl(z: LatentArray, rng: np.random.Generator) -> Measured:
     """
     x = np.asarray(z, np.float64)
     n, d = x.shape
+    if d > MOST_DIMENSIONS:
+        return absent(f"only for up to {MOST_DIMENSIONS} latent dimensions, this model has {d}")
     if n <= d:
-        return absent(f"a Gaussian in {d} dimensions needs more than {d} latents, found {n}")
+        return absent(f"a Gaussian in {d} dimensions needs more than {d} latents, got {n}")
     mean = x.mean(0)
     centred = x - mean
     covariance = centred.T @ centred / n

@@ -1,12 +1,14 @@
 """Whether the latent space keeps neighbours: of images, and of classes."""
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float, Int, Real
 from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import KNeighborsClassifier
 
 from reparam.evaluation.measures.measured import Measured, absent, mean_of
-from reparam.types import LabelArray, LatentArray
+from reparam.types import IndexArray, LabelArray, LatentArray
 
 NEIGHBOURS = 10
 MOST = 2000
@@ -14,6 +16,9 @@ MOST = 2000
 
 MOST_TRAINING = 20_000
 """Training latents among which the classifier looks for neighbours."""
+
+COLUMNS = 4096
+"""Of the images whose distances are computed at a time, so that they are never all floats."""
 
 NO_LABELS = "needs labels, and these images have none"
 
@@ -24,7 +29,7 @@ TrainLabels = Int[np.ndarray, " T"]
 
 
 def neighbours(
-    images_flat: Flat,
+    pixels_of: Callable[[IndexArray], Flat],
     z: LatentArray,
     labels: LabelArray | None,
     rng: np.random.Generator,
@@ -33,6 +38,8 @@ def neighbours(
     k: int = NEIGHBOURS,
 ) -> dict[str, Measured]:
     """``trustworthiness``, ``continuity``, ``knn_accuracy`` and ``silhouette``, with k neighbours.
+
+    ``pixels_of``: some of the images that the latents are of, as rows.
 
     - trustworthiness, in [0, 1]: 1 − penalties for neighbours in z that are none among the images
       (Venna & Kaski 2001); continuity: the same with the roles swapped. On at most 2,000
@@ -48,9 +55,9 @@ def neighbours(
     kept = np.sort(rng.choice(len(z), n, replace=False))
     subset = f"k = {k}; {n:,} of {len(z):,} images"
     found: dict[str, Measured] = {}
-    pixels, latents = images_flat[kept], z[kept]
+    pixels, latents = pixels_of(kept), z[kept]
     if n < 2 * k + 2:
-        why = f"{k} neighbours need at least {2 * k + 2} images, found {n}"
+        why = f"{k} neighbours need at least {2 * k + 2} images, got {n}"
         found["trustworthiness"] = found["continuity"] = absent(why)
     else:
         nearest = {name: _ranks(x) for name, x in (("x", pixels), ("z", latents))}
@@ -69,10 +76,12 @@ def neighbours(
 def _ranks(x: Real[np.ndarray, "n p"]) -> Int[np.ndarray, "n n"]:
     """``ranks[i, j]``: j is the ranks[i, j]-th nearest to i, from 1 on; i itself has rank 0."""
     n = len(x)
-    x = np.asarray(x, np.float64)
-    x = x - x.mean(0)
-    squares = np.square(x).sum(1)
-    distance = squares[:, None] + squares - 2 * (x @ x.T)
+    distance = np.zeros((n, n))
+    for start in range(0, x.shape[1], COLUMNS):
+        part = np.asarray(x[:, start : start + COLUMNS], np.float64)
+        part = part - part.mean(0)
+        squares = np.square(part).sum(1)
+        distance += squares[:, None] + squares - 2 * (part @ part.T)
     np.fill_diagonal(distance, -np.inf)
     order = np.argsort(distance, axis=1, kind="stable")
     ranks = np.empty((n, n), np.int64)
@@ -103,7 +112,7 @@ def _knn_accuracy(
     if train_z is None:
         return absent("needs the training split's latents")
     if len(train_z) < k:
-        return absent(f"{k} neighbours need at least {k} training latents, found {len(train_z)}")
+        return absent(f"{k} neighbours need at least {k} training latents, got {len(train_z)}")
     if len(train_z) > MOST_TRAINING:
         some = rng.choice(len(train_z), MOST_TRAINING, replace=False)
         train_z, train_labels = train_z[some], train_labels[some]
@@ -121,6 +130,6 @@ def _silhouette(
         return absent(NO_LABELS)
     classes = len(np.unique(labels))
     if not 2 <= classes < len(labels):
-        return absent(f"a silhouette needs at least 2 classes, found {classes}")
+        return absent(f"a silhouette needs at least 2 classes, got {classes}")
     each = silhouette_samples(latents, labels)
     return mean_of(each, rng, note=f"{len(latents):,} of {total:,} images")

@@ -28,6 +28,9 @@ MOST_CLASSIFIED = 10_000
 
 FEWEST_CLASSIFIED = 40
 
+MOST_DIMENSIONS = 512
+"""Of ``classifier_two_sample``, which looks at all pairs of dimensions."""
+
 GROUPS = 20
 """Of the jackknife in ``sliced_wasserstein``."""
 
@@ -51,7 +54,7 @@ def sliced_wasserstein(
     """
     n = min(len(z), len(draws), len(other)) // GROUPS * GROUPS
     if n < 2 * GROUPS:
-        return absent(f"sliced Wasserstein needs at least {2 * GROUPS} latents, found {len(z)}")
+        return absent(f"sliced Wasserstein needs at least {2 * GROUPS} latents, got {len(z)}")
     theta = rng.standard_normal((z.shape[1], directions))
     theta /= np.linalg.norm(theta, axis=0)
     samples = (x[rng.choice(len(x), n, replace=False)] for x in (z, draws, other))
@@ -91,7 +94,7 @@ def mmd(
     """
     n = min(len(z), len(draws), len(other), MOST_KERNEL)
     if n < 4:
-        return absent(f"a test of two samples needs at least 4 latents, found {n}")
+        return absent(f"a test of two samples needs at least 4 latents, got {n}")
     x, y, o = (s[rng.choice(len(s), n, replace=False)] for s in (z, draws, other))
     pooled = np.concatenate([x, y])
     k = inverse_multiquadratic(pooled, pooled)
@@ -148,18 +151,23 @@ def classifier_two_sample(
     Mann–Whitney test of them, holds its level whatever the classifier is. The interval is DeLong's.
     It says how well these latents are told apart by this classifier: a lower bound on how well they
     could be. Dependences among three and more dimensions that leave all pairs as they were are seen
-    by its trees alone, and with luck.
+    by its trees alone, and with luck. Of more than 512 dimensions it sees as many, at random.
     """
+    d, note = z.shape[1], ""
+    if d > MOST_DIMENSIONS:
+        seen = rng.choice(d, MOST_DIMENSIONS, replace=False)
+        z, draws, other = (x[:, seen] for x in (z, draws, other))
+        note = f"; {MOST_DIMENSIONS} of {d:,} dimensions, at random"
     n = min(len(z), len(draws), len(other), MOST_CLASSIFIED)
     if n < FEWEST_CLASSIFIED:
-        return absent(f"a classifier needs at least {FEWEST_CLASSIFIED} latents, found {n}")
+        return absent(f"a classifier needs at least {FEWEST_CLASSIFIED} latents, got {n}")
     x, y, o = (s[rng.choice(len(s), n, replace=False)].astype(float) for s in (z, draws, other))
     seed = int(rng.integers(2**31))
     positive, negative = _held_out_scores(x, y, seed)
     value, low, high = auc(positive, negative)
     reference = auc(*_held_out_scores(o, y, seed))[0]
     p = float(mannwhitneyu(positive, negative, alternative="greater").pvalue)
-    note = f"trained on {n // 2:,} of each, scored on the other {n - n // 2:,} of each"
+    note = f"trained on {n // 2:,} of each, scored on the other {n - n // 2:,} of each{note}"
     return Measured(value, low, high, reference, p, n, note)
 
 

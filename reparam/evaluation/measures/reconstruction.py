@@ -1,22 +1,22 @@
 """How close reconstructions are to their originals: pixel by pixel, and as a judge sees it."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import Float
 
 from reparam.evaluation.measures.measured import Measured, mean_of
-from reparam.evaluation.quality import Pictures, quality_of_each
 
 Features = Float[np.ndarray, "N f"]
 
 
 def reconstruction_quality(
-    found: Pictures, originals: Pictures, *, rng: np.random.Generator
+    each: Mapping[str, Float[np.ndarray, " N"]], *, rng: np.random.Generator
 ) -> dict[str, Measured]:
     """``mse`` (squared pixels in [0, 1]), ``psnr`` (dB) and ``ssim``: means over images.
 
-    See `image_quality` for their definitions.
+    ``each`` is what `quality_of_each` gives, which has their definitions.
     """
-    each = quality_of_each(found, originals)
     return {name: mean_of(values, rng) for name, values in each.items()}
 
 

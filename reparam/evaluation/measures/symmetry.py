@@ -24,7 +24,7 @@ def asymmetry(z: LatentArray, rng: np.random.Generator, permutations: int = 1000
     their own copies.
     """
     if len(z) < 4:
-        return absent(f"a test of symmetry needs at least 4 latents, found {len(z)}")
+        return absent(f"a test of symmetry needs at least 4 latents, got {len(z)}")
     x, note = z, ""
     if len(z) > MOST:
         x = z[rng.choice(len(z), MOST, replace=False)]

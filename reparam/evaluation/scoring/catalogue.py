@@ -8,8 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Language = Literal["en", "ko"]
+from reparam.types import Language
+
 Better = Literal["lower", "higher", "ideal", "neither"]
+
+Need = Literal["density", "labels", "few dimensions", "plane", "noise map"]
+"""What a measure may need: of q(z|x) a density, of the images labels, of the latent space at most
+ten dimensions or exactly two, of the prior that noise is carried to it.
+"""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,8 @@ class Entry:
     matters: float = 0.0
     by_prior: bool = False
     digits: int = 3
+    requires: tuple[Need, ...] = ()
+    """Where one of these is missing, the measure is left out, and says why."""
 
     def title(self, lang: Language = "en") -> str:
         return self.ko if lang == "ko" else self.en
@@ -94,14 +102,41 @@ MEASURES: Mapping[str, Entry] = {
         by_prior=True,
     ),
     "mmd": Entry("match", "MMD²", "MMD²", "lower", matters=1e-3, by_prior=True),
-    "rate": Entry("rate", "rate E KL(q(z|x)‖p)", "KL 항 E KL(q(z|x)‖p)", "neither", "nats"),
+    "rate": Entry(
+        "rate",
+        "rate E KL(q(z|x)‖p)",
+        "KL 항 E KL(q(z|x)‖p)",
+        "neither",
+        "nats",
+        requires=("density",),
+    ),
     "mutual_information": Entry(
-        "rate", "… of which I(x; z)", "… 그중 I(x; z)", "higher", "nats", matters=0.05
+        "rate",
+        "… of which I(x; z)",
+        "… 그중 I(x; z)",
+        "higher",
+        "nats",
+        matters=0.05,
+        requires=("density",),
     ),
     "aggregate_kl": Entry(
-        "rate", "… of which KL(q(z)‖p)", "… 그중 KL(q(z)‖p)", "lower", "nats", matters=0.05
+        "rate",
+        "… of which KL(q(z)‖p)",
+        "… 그중 KL(q(z)‖p)",
+        "lower",
+        "nats",
+        matters=0.05,
+        requires=("density",),
     ),
-    "active_units": Entry("rate", "active units", "활성 차원 수", "higher", "of d", matters=0.5),
+    "active_units": Entry(
+        "rate",
+        "active units",
+        "활성 차원 수",
+        "higher",
+        "of d",
+        matters=0.5,
+        requires=("density",),
+    ),
     "class_tv": Entry(
         "classes",
         "class shares of decoded draws: distance from the data's",
@@ -110,6 +145,7 @@ MEASURES: Mapping[str, Entry] = {
         "total variation",
         matters=0.02,
         by_prior=True,
+        requires=("labels",),
     ),
     "class_entropy": Entry(
         "classes",
@@ -118,9 +154,16 @@ MEASURES: Mapping[str, Entry] = {
         "higher",
         matters=0.01,
         by_prior=True,
+        requires=("labels",),
     ),
     "classes_missing": Entry(
-        "classes", "classes missing", "나오지 않은 클래스 수", "lower", matters=0.5, by_prior=True
+        "classes",
+        "classes missing",
+        "나오지 않은 클래스 수",
+        "lower",
+        matters=0.5,
+        by_prior=True,
+        requires=("labels",),
     ),
     "class_gini": Entry(
         "classes",
@@ -129,6 +172,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         matters=0.02,
         by_prior=True,
+        requires=("labels", "plane", "noise map"),
     ),
     "fid": Entry(
         "decodes",
@@ -182,6 +226,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         matters=0.02,
         by_prior=True,
+        requires=("few dimensions",),
     ),
     "path_length": Entry(
         "gaps",
@@ -203,8 +248,16 @@ MEASURES: Mapping[str, Entry] = {
         "k-최근접 이웃 정확도",
         "higher",
         matters=0.01,
+        requires=("labels",),
     ),
-    "silhouette": Entry("neighbours", "silhouette", "실루엣 계수", "higher", matters=0.02),
+    "silhouette": Entry(
+        "neighbours",
+        "silhouette",
+        "실루엣 계수",
+        "higher",
+        matters=0.02,
+        requires=("labels",),
+    ),
     "mse": Entry(
         "images", "mean squared error", "평균 제곱 오차", "lower", "pixels²", matters=1e-3
     ),
@@ -225,7 +278,16 @@ MEASURES: Mapping[str, Entry] = {
         "dB",
         matters=0.1,
     ),
-    "elbo": Entry("images", "ELBO", "ELBO", "higher", "nats", matters=0.5, digits=5),
+    "elbo": Entry(
+        "images",
+        "ELBO",
+        "ELBO",
+        "higher",
+        "nats",
+        matters=0.5,
+        digits=5,
+        requires=("density",),
+    ),
     "log_likelihood": Entry(
         "images",
         "importance-weighted log-likelihood",
@@ -234,6 +296,7 @@ MEASURES: Mapping[str, Entry] = {
         "nats",
         matters=0.5,
         digits=5,
+        requires=("density",),
     ),
     "bits_per_dimension": Entry(
         "images",
@@ -242,5 +305,6 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "bits",
         matters=0.01,
+        requires=("density",),
     ),
 }

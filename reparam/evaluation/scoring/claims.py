@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from reparam.evaluation.scoring.catalogue import Language
+from reparam.types import Language
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reparam.evaluation.measures.measured import Measured
-from reparam.evaluation.scoring.catalogue import Entry, Language
+from reparam.evaluation.scoring.catalogue import Entry
+from reparam.types import Language
 
 Word = Literal["confirmed", "refuted", "undecided", "absent"]
 

@@ -1,22 +1,25 @@
 """The rows of the scorecard that look at what draws of a prior decode to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.stats import norm
 
-from reparam.evaluation.inference import as_floats, decode
+from reparam.evaluation.inference import decoded_batches
 from reparam.evaluation.measures.classes import class_area_gini, class_balance
-from reparam.evaluation.measures.decoding import cycle_error, path_length
+from reparam.evaluation.measures.decoding import BATCH, cycle_error, path_length
 from reparam.evaluation.measures.fidelity import frechet_distance, kernel_distance
-from reparam.evaluation.measures.measured import Measured, absent
+from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.measures.support import density_coverage, precision_recall, unlikely_share
+from reparam.evaluation.scoring.needs import lacking, left_out
 from reparam.evaluation.scoring.own_features import FeatureFile, own_fid
 from reparam.evaluation.scoring.priors import Candidate
+from reparam.evaluation.scoring.real_features import RealFeatures
 from reparam.evaluation.scoring.subject import Subject
-from reparam.model import Box, in_batches
-from reparam.types import LatentArray
+from reparam.model import NoiseMap, rows_at_once
+from reparam.types import LabelArray, LatentArray
 
 CYCLES = 2_000
 """Draws that are encoded again."""
@@ -29,21 +32,17 @@ GRID = 60
 
 
 @dataclass(frozen=True)
-class RealFeatures:
-    """The judge's features of real images, and the classes that it gives to the held-out ones."""
+class Decoded:
+    """What is kept of decoded latents (M, d); the images themselves are not.
 
-    held_out: np.ndarray
-    train: np.ndarray
+    ``features`` (M, 64) and ``labels`` (M) are the judge's, ``own`` (M, F) those of a network of
+    the user's, and ``again`` the posterior means of the first CYCLES images.
+    """
+
+    features: np.ndarray
     labels: np.ndarray | None
-
-
-def real_features(of: Subject) -> RealFeatures:
-    judge = of.judge
-    return RealFeatures(
-        held_out=judge.features(of.held_out.images),
-        train=judge.features(of.train.images),
-        labels=judge.labels(of.held_out.images) if of.shares is not None else None,
-    )
+    own: np.ndarray | None
+    again: LatentArray
 
 
 def decoded_rows(
@@ -52,18 +51,43 @@ def decoded_rows(
     """The measures of ``config.draws`` decoded draws, and how many the judge gave to each class."""
     key = prior.kind
     z = prior.draw(of.config.draws, of.torch_seed(f"decoded {key}"))
-    images = decode(of.model, z)
-    features = of.judge.features(images)
-    found = _fidelity(of, features, real, key)
-    if of.config.features is not None:
-        train = as_floats(of.train.images)
-        network = FeatureFile(of.config.features)
-        found["own_fid"] = own_fid(network, as_floats(of.held_out.images), images, train)
-    few = slice(CYCLES)
-    found |= cycle_error(z[few], lambda _: images[few], _encoder(of), rng=of.rng(f"cycle {key}"))
+    labels = of.draw_labels(len(z), f"decoded {key}")
+    decoded = _look(of, z, labels, None if real.own is None else real.own.network)
+    found = _fidelity(of, decoded.features, real, key)
+    if real.own is not None and decoded.own is not None:
+        note = f"features of {real.own.network.path.name}"
+        found["own_fid"] = own_fid(real.own.held_out, decoded.own, real.own.train, note)
+    found |= cycle_error(z[:CYCLES], decoded.again, rng=of.rng(f"cycle {key}"))
     found |= _paths(of, prior)
-    classes, counts = _classes(of, prior, images, real)
+    classes, counts = _classes(of, prior, decoded, real)
     return found | classes, counts
+
+
+def _look(
+    of: Subject, z: LatentArray, labels: LabelArray | None, network: FeatureFile | None
+) -> Decoded:
+    """Decodes a batch at a time, and keeps what the measures need of it."""
+    features, judged, own, again = [], [], [], []
+    start = 0
+    for x in decoded_batches(of.model, z, labels):
+        seen, classes = of.judge.assess(x)
+        features.append(seen.cpu().numpy())
+        if classes is not None:
+            judged.append(classes.cpu().numpy())
+        if network is not None:
+            own.append(network.features(x.cpu().numpy()))
+        if start < CYCLES:
+            few = slice(start, min(start + len(x), CYCLES))
+            y = None if labels is None else torch.from_numpy(labels[few]).to(x.device)
+            with torch.no_grad():
+                again.append(of.model.encode(x[: few.stop - start], y).cpu().numpy())
+        start += len(x)
+    return Decoded(
+        features=np.concatenate(features),
+        labels=np.concatenate(judged) if judged else None,
+        own=np.concatenate(own) if own else None,
+        again=np.concatenate(again),
+    )
 
 
 def _fidelity(
@@ -86,39 +110,35 @@ def _fidelity(
 
 
 def _classes(
-    of: Subject, prior: Candidate, images: np.ndarray, real: RealFeatures
+    of: Subject, prior: Candidate, decoded: Decoded, real: RealFeatures
 ) -> tuple[dict[str, Measured], dict[str, int]]:
     names = ("class_tv", "class_entropy", "classes_missing", "class_gini")
-    if of.shares is None or real.labels is None:
-        return dict.fromkeys(names, absent("the images have no labels")), {}
-    judged = of.judge.labels(images)
+    without = left_out(names, lacking(of, prior))
+    if of.shares is None or decoded.labels is None:
+        return without, {}
     found = class_balance(
-        judged, of.shares, rng=of.rng(f"classes {prior.kind}"), reference_labels=real.labels
+        decoded.labels, of.shares, rng=of.rng(f"classes {prior.kind}"), reference_labels=real.labels
     )
-    found["class_gini"] = _areas(of, prior)
-    counts = np.bincount(judged, minlength=len(of.class_names)).tolist()
-    return found, dict(zip(of.class_names, counts, strict=True))
+    if "class_gini" not in without:
+        found["class_gini"] = _areas(of, prior)
+    counts = np.bincount(decoded.labels, minlength=len(of.class_names)).tolist()
+    return found | without, dict(zip(of.class_names, counts, strict=True))
 
 
 def _areas(of: Subject, prior: Candidate) -> Measured:
     """Of the classes on the plane, cells holding equal shares of the prior."""
     assert of.shares is not None
-    if of.model.latent_dim != 2:
-        return absent("areas are those of a plane")
+    assert isinstance(prior.prior, NoiseMap)
     middles = norm.ppf((np.arange(GRID) + 0.5) / GRID)
     u = np.stack(np.meshgrid(middles, middles), -1).reshape(-1, 2)
-    cells = prior.at(u.astype(np.float32))
-    return class_area_gini(of.judge.labels(decode(of.model, cells)), of.shares)
-
-
-def _encoder(of: Subject) -> Callable[[np.ndarray], LatentArray]:
-    """The mean of q(z|x) of float pixels, as they come from the decoder."""
-
-    def encode(images: np.ndarray) -> LatentArray:
-        batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        return in_batches(of.model, batch, of.model.encode).numpy()
-
-    return encode
+    with torch.no_grad():
+        cells = prior.prior.from_normal(torch.from_numpy(u.astype(np.float32))).numpy()
+    judged = []
+    for x in decoded_batches(of.model, cells, of.draw_labels(len(cells), "areas")):
+        classes = of.judge.assess(x)[1]
+        assert classes is not None
+        judged.append(classes.cpu().numpy())
+    return class_area_gini(np.concatenate(judged), of.shares)
 
 
 def _paths(of: Subject, prior: Candidate) -> dict[str, Measured]:
@@ -128,5 +148,8 @@ def _paths(of: Subject, prior: Candidate) -> dict[str, Measured]:
         of.judge.feature_module,
         (ends[:PATHS], ends[PATHS:]),
         rng=of.rng(f"path {prior.kind}"),
-        along="lerp" if prior.kind == Box.kind else "slerp",
+        along=prior.prior.between,
+        labels=of.draw_labels(PATHS, "paths"),
+        device=of.model.device,
+        batch=min(BATCH, max(1, rows_at_once(of.model.image_shape) // 2)),
     )

@@ -7,66 +7,86 @@ import torch
 
 from reparam.evaluation.binarising import binarised
 from reparam.evaluation.denoising import add_noise
-from reparam.evaluation.inference import as_floats, decode, reconstruct
+from reparam.evaluation.inference import as_floats, decoded_batches, encode
 from reparam.evaluation.likelihood import importance_weighted
 from reparam.evaluation.measures.measured import Measured, absent, mean_of
+from reparam.evaluation.measures.rate import rates
 from reparam.evaluation.measures.reconstruction import feature_distance, reconstruction_quality
-from reparam.evaluation.scoring.subject import Part, Subject, encoded, posterior_at
-from reparam.model import BATCH, from_bytes
-from reparam.objective import ObjectiveConfig
+from reparam.evaluation.quality import joined, quality_of_each
+from reparam.evaluation.scoring.needs import lacking, left_out
+from reparam.evaluation.scoring.real_features import RealFeatures
+from reparam.evaluation.scoring.subject import Part, Subject, encoded
+from reparam.model import from_bytes
+from reparam.objective import InputConfig
+from reparam.types import Images, PixelArray
 
-NOISE = ObjectiveConfig(corrupt="gaussian", corrupt_amount=0.3)
+NOISE = InputConfig(corrupt="gaussian", corrupt_amount=0.3)
 NOISY_IMAGES = 2_000
 
 
-def image_rows(of: Subject) -> dict[str, Measured]:
+def image_rows(of: Subject, real: RealFeatures) -> dict[str, Measured]:
     """Reconstructions from z ~ q(z|x), noise removed, and likelihoods where there is one."""
-    part = of.held_out
-    decoded = decode(of.model, part.z)
-    found = reconstruction_quality(
-        decoded, as_floats(part.images), rng=of.rng("reconstruction quality")
-    )
+    quality, features = [], []
+    decoded = decoded_batches(of.model, of.held_out.z, of.held_out.labels)
+    for (_, originals), x in zip(of.held_out.batches(), decoded, strict=True):
+        quality.append(quality_of_each(_channels_last(x), originals))
+        features.append(of.judge.assess(x)[0].cpu().numpy())
+    found = reconstruction_quality(joined(quality), rng=of.rng("reconstruction quality"))
     found["feature_distance"] = feature_distance(
-        of.judge.features(decoded), of.judge.features(part.images), rng=of.rng("feature distance")
+        np.concatenate(features), real.held_out, rng=of.rng("feature distance")
     )
     return {**found, "noise_removed": _noise_removed(of), **_likelihoods(of)}
 
 
+def _channels_last(x: Images) -> np.ndarray:
+    return x.permute(0, 2, 3, 1).cpu().numpy()
+
+
 def _noise_removed(of: Subject) -> Measured:
     """PSNR of decode(encode(noisy)) against the clean image, over that of the noisy one, in dB."""
-    clean = of.held_out.images
-    if len(clean) > NOISY_IMAGES:  # not the first, which may be the neatest, as MNIST's are
-        chosen = of.rng("noisy images").choice(len(clean), NOISY_IMAGES, replace=False)
-        clean = clean[np.sort(chosen)]
+    part = of.held_out
+    chosen = np.arange(len(part))
+    if len(part) > NOISY_IMAGES:  # not the first, which may be the neatest, as MNIST's are
+        chosen = np.sort(of.rng("noisy images").choice(len(part), NOISY_IMAGES, replace=False))
+    clean, labels = part.pixels(chosen), None if part.labels is None else part.labels[chosen]
     noisy = add_noise(clean, NOISE, of.torch_seed("noise"))
-    gain = _psnr(reconstruct(of.model, noisy), clean) - _psnr(as_floats(noisy), clean)
+    gain, start = np.empty(len(clean)), 0
+    for x in decoded_batches(of.model, encode(of.model, noisy, labels), labels):
+        rows = slice(start, start + len(x))
+        before = _psnr(as_floats(noisy[rows]), clean[rows])
+        gain[rows] = _psnr(_channels_last(x), clean[rows]) - before
+        start = rows.stop
     return mean_of(gain, of.rng("noise"), note="Gaussian noise of 0.3, z = mean q(z|noisy)")
 
 
-def _psnr(found: np.ndarray, clean: np.ndarray) -> np.ndarray:
+def _psnr(found: np.ndarray, clean: PixelArray) -> np.ndarray:
     squares = np.square(found - as_floats(clean)).reshape(len(clean), -1).mean(1)
     return -10 * np.log10(np.maximum(squares, 1e-12))
 
 
 def _likelihoods(of: Subject) -> dict[str, Measured]:
     names = ("elbo", "log_likelihood", "bits_per_dimension")
-    if of.held_out.log_var is None:
-        return dict.fromkeys(names, absent("a point has no evidence lower bound"))
+    if without := left_out(names, lacking(of)):
+        return without
     part, note = of.held_out, ""
-    if of.model.likelihood.name == "bernoulli":
+    if of.model.likelihood.is_binary:
         part, note = _black_and_white(of), "of images made black and white by one draw"
     elbo = _elbo(of, part)
     bound = mean_of(elbo, of.rng("elbo"), note=note)
     found = {
         "elbo": bound,
-        "log_likelihood": absent("left out"),
+        "log_likelihood": absent("omitted: --likelihood-images 0"),
         "bits_per_dimension": _bits(bound, of),
     }
     n, k = min(of.config.likelihood_images, len(elbo)), of.config.likelihood_samples
     if n:
         chosen = of.rng("likelihood images").choice(len(elbo), n, replace=False)
         log_p = importance_weighted(
-            of.model, part.images[chosen], samples=k, seed=of.torch_seed("likelihood")
+            of.model,
+            part.pixels(chosen),
+            samples=k,
+            seed=of.torch_seed("likelihood"),
+            labels=None if part.labels is None else part.labels[chosen],
         )
         how = f"K = {k:,} latents for each of {n} images"
         found["log_likelihood"] = mean_of(
@@ -78,25 +98,25 @@ def _likelihoods(of: Subject) -> dict[str, Measured]:
 def _black_and_white(of: Subject) -> Part:
     """The held-out images drawn from Bernoulli(grey value), and what the encoder says of those.
 
-    A Bernoulli likelihood of a grey pixel is no probability.
+    A binary likelihood of a grey pixel is no probability.
     """
-    drawn = binarised(of.held_out.images, seed=of.torch_seed("black and white"))
-    return encoded(of.model, drawn, of.held_out.labels, of.rng("black and white latents"))
+    part = of.held_out
+    drawn = binarised(part.images, seed=of.torch_seed("black and white"), index=part.index)
+    everything = np.arange(len(part))
+    return encoded(of.model, drawn, part.labels, everything, of.rng("black and white latents"))
 
 
 def _elbo(of: Subject, part: Part) -> np.ndarray:
     """log p(x|z) − KL(q(z|x) ‖ p) of each image at its one z, in nats."""
-    model = of.model
-    q = posterior_at(part)
-    values = []
-    with torch.no_grad():
-        rate = model.prior.kl(q, torch.from_numpy(part.z)).double()
-        for start in range(0, len(part.z), BATCH):
-            rows = slice(start, start + BATCH)
-            x = from_bytes(torch.from_numpy(part.images[rows]))
-            pixels = model.pixels(torch.from_numpy(part.z[rows]))
-            values.append(pixels.log_prob(x).double())
-    return (torch.cat(values) - rate).numpy()
+    model, labels = of.model, part.labels
+    log_p = np.empty(len(part))
+    for rows, pixels in part.batches():
+        x = from_bytes(torch.from_numpy(pixels).to(model.device))
+        z = torch.from_numpy(part.z[rows]).to(model.device)
+        classes = None if labels is None else torch.from_numpy(labels[rows]).to(model.device)
+        with torch.no_grad():
+            log_p[rows] = model.pixels(z, classes).log_prob(x).double().cpu().numpy()
+    return log_p - rates(part.q, part.z, of.prior)
 
 
 def _bits(elbo: Measured, of: Subject) -> Measured:

@@ -1,4 +1,4 @@
-"""The scorecard of a run folder: read where it stands, made and written where it does not."""
+"""The scorecard of a run folder: read where it exists, made and written where it does not."""
 
 import contextlib
 import json
@@ -8,16 +8,16 @@ from reparam.data import ImageSet
 from reparam.errors import RunError
 from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
-from reparam.evaluation.scoring.score import Told, scorecard
+from reparam.evaluation.scoring.score import ScoreProgress, scorecard
 from reparam.evaluation.scoring.scorecard import Scorecard, from_mapping
 from reparam.evaluation.scoring.subject import weights_hash
-from reparam.training import Run, title_of
+from reparam.runs import Run, title_of
 
 FILE = "scorecard.json"
 
 
 def read_scorecard(run: Run) -> Scorecard | None:
-    """The scorecard that stands in the run folder; None where there is none.
+    """The scorecard in the run folder; None where there is none.
 
     Raises RunError when it is damaged or of another schema.
     """
@@ -34,7 +34,7 @@ def read_scorecard(run: Run) -> Scorecard | None:
 
 
 def current_scorecard(run: Run) -> Scorecard | None:
-    """The one that stands, if it is of the run's weights and prior as they are now."""
+    """The one in the run folder, if it is of the run's weights and prior as they are now."""
     card = read_scorecard(run)
     return card if card is not None and card.weights == weights_hash(run.load_model()) else None
 
@@ -45,27 +45,29 @@ def score_run(
     config: ScoreConfig = DEFAULT,
     *,
     judge: Judge | None = None,
-    told: Told | None = None,
+    progress: ScoreProgress | None = None,
+    device: str = "cpu",
 ) -> Scorecard:
     """Measures the run's best weights on its held-out images and writes scorecard.json.
 
     Raises RunError for a run that is not finished, and what `scorecard` raises.
     """
-    run.check_finished("a scorecard is of a finished run")
+    run.finished("a scorecard is of a finished run")
     card = scorecard(
         run.load_model(),
         images,
         config,
-        title=title_of(run.config()),
-        judge=judge or judge_for(images),
-        told=told,
+        title=title_of(run.config),
+        judge=judge or judge_for(images, device=device),
+        progress=progress,
+        device=device,
     )
     run.write_json(FILE, card.to_mapping())
     return card
 
 
-def stands(run: Run, config: ScoreConfig) -> Scorecard | None:
-    """The run's scorecard, where it is of its weights now and was made with these options.
+def find_valid_scorecard(run: Run, config: ScoreConfig) -> Scorecard | None:
+    """The run's scorecard, where it is of the weights as they are now, with these options.
 
     None for a damaged one and for one of another schema: those are made anew.
     """

@@ -12,10 +12,9 @@ from reparam.evaluation.measures.measured import Measured
 
 BATCH = 100
 
-Pictures = Float[np.ndarray, "N H W C"]
-Fakes = Float[np.ndarray, "M H W C"]
-Others = Float[np.ndarray, "R H W C"]
 Features = Float[np.ndarray, "N F"]
+Fakes = Float[np.ndarray, "M F"]
+Others = Float[np.ndarray, "R F"]
 
 
 class FeatureFile:
@@ -28,20 +27,23 @@ class FeatureFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         if not path.is_file():
-            raise DataError(f"{path}: no such file; give an ONNX network of images to features")
+            raise DataError(f"{path}: no such file. Fix: give an ONNX network, images to features")
         try:
             self.session = onnxruntime.InferenceSession(
                 str(path), providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own errors have no common class
             raise DataError(
-                f"{path}: no ONNX network ({error}); export the features' network to ONNX"
+                f"{path}: no ONNX network ({error}). Fix: export the features' network to ONNX"
             ) from error
         self.input = self.session.get_inputs()[0]
 
-    def features(self, images: Pictures) -> Features:
-        """Raises DataError where the network does not take the images or gives no features."""
-        x = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32)
+    def features(self, images: Float[np.ndarray, "N C H W"]) -> Features:
+        """Of pixels in [0, 1].
+
+        Raises DataError where the network does not take the images or gives no features.
+        """
+        x = np.ascontiguousarray(images, np.float32)
         if x.shape[1] == 1 and self.input.shape[1] == 3:
             x = x.repeat(3, axis=1)
         parts = []
@@ -50,21 +52,21 @@ class FeatureFile:
                 (found, *_) = self.session.run(None, {self.input.name: x[start : start + BATCH]})
             except Exception as error:
                 raise DataError(
-                    f"{self.path}: does not take images of {x.shape[1:]} ({error}); resize them in "
-                    "the network"
+                    f"{self.path} must take images of {x.shape[1:]}, got: {error}. Fix: resize "
+                    "them in the network"
                 ) from error
-            parts.append(np.asarray(found, np.float64).reshape(len(found), -1))
+            parts.append(np.asarray(found).reshape(len(found), -1))
         return np.concatenate(parts)
 
 
-def own_fid(network: FeatureFile, real: Pictures, fake: Fakes, other_real: Others) -> Measured:
-    """Fréchet distance in the file's features (Heusel et al. 2017), without an interval.
+def own_fid(real: Features, fake: Fakes, other_real: Others, note: str) -> Measured:
+    """Fréchet distance in features of the user's choice (Heusel et al. 2017), without an interval.
 
     A bootstrap of thousands of features takes hours. Fake and other real images are cut to one
     number, so that the reference has the same bias.
     """
     n = min(len(fake), len(other_real))
-    of_real = moments(network.features(real))
-    value = gaussian_distance(of_real, moments(network.features(fake[:n])))
-    reference = gaussian_distance(of_real, moments(network.features(other_real[:n])))
-    return Measured(value, reference=reference, samples=n, note=f"features of {network.path.name}")
+    of_real = moments(real.astype(np.float64))
+    value = gaussian_distance(of_real, moments(fake[:n].astype(np.float64)))
+    reference = gaussian_distance(of_real, moments(other_real[:n].astype(np.float64)))
+    return Measured(value, reference=reference, samples=n, note=note)

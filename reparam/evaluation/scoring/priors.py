@@ -3,7 +3,6 @@
 import contextlib
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from reparam.errors import DataError
@@ -14,43 +13,39 @@ from reparam.types import LatentArray
 
 @dataclass(frozen=True)
 class Candidate:
-    """A prior by name, ready to be drawn from."""
+    """A prior, on the CPU, ready to be drawn from."""
 
-    kind: str
     prior: Prior
 
     @property
-    def description(self) -> str:
-        return self.prior.description
+    def kind(self) -> str:
+        return self.prior.kind
 
-    def at(self, u: LatentArray) -> LatentArray:
-        """Where standard normal noise (n, d) is carried to: equal shares stay equal shares."""
-        with torch.no_grad():
-            return np.asarray(self.prior.from_normal(torch.from_numpy(u)).cpu(), np.float32)
+    @property
+    def description(self) -> str:
+        return self.prior.describe()
 
     def draw(self, n: int, seed: int) -> LatentArray:
         """n latents (n, d), a function of the seed."""
-        generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            return np.asarray(self.prior.sample(n, generator).cpu().numpy(), np.float32)
+            return self.prior.sample(n, torch.Generator().manual_seed(seed)).numpy()
 
 
 def candidates(of: Subject) -> tuple[Candidate, ...]:
-    """The model's own first. A model of points (AE), which has none, also gets a Gaussian and the
-    box of its range, both fitted to its training latents; no Gaussian to too few or collapsed ones.
+    """The model's own first, then N(0, I). A model of points (AE), whose latents no prior has
+    shaped, also gets a Gaussian and the box of its range, both fitted to its training latents; no
+    Gaussian to too few or collapsed ones.
     """
-    latent_dim, z = of.model.latent_dim, torch.from_numpy(of.train.z)
-    offered: list[Prior] = [of.model.prior]
-    if of.held_out.log_var is None:
-        gaussian, box = GaussianPrior(latent_dim), Box(latent_dim)
-        box.fit(z)
-        offered += [StandardNormal(latent_dim), box]
-        with contextlib.suppress(DataError):  # too few or collapsed latents have no Gaussian
+    d, z = of.model.latent_dim, torch.from_numpy(of.train.z)
+    offered: list[Prior] = [of.prior, StandardNormal(d)]
+    if of.held_out.q.is_point:
+        gaussian, box = GaussianPrior(d), Box(d)
+        with contextlib.suppress(DataError):
             gaussian.fit(z)
-            offered.insert(2, gaussian)
-    else:
-        offered += [StandardNormal(latent_dim)]
+            offered.append(gaussian)
+        box.fit(z)
+        offered.append(box)
     kinds: dict[str, Candidate] = {}
     for prior in offered:
-        kinds.setdefault(prior.kind, Candidate(prior.kind, prior))
+        kinds.setdefault(prior.kind, Candidate(prior))
     return tuple(kinds.values())

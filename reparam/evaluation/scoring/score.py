@@ -1,14 +1,15 @@
 """A trained model and its images → its scorecard."""
 
-import copy
 import time
 from collections.abc import Callable
+
+import torch
 
 from reparam.data import ImageSet
 from reparam.evaluation.inference import check_images
 from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
-from reparam.evaluation.scoring.decoded_rows import decoded_rows, real_features
+from reparam.evaluation.scoring.decoded_rows import decoded_rows
 from reparam.evaluation.scoring.image_rows import image_rows
 from reparam.evaluation.scoring.latent_rows import (
     aggregate_posterior,
@@ -18,12 +19,13 @@ from reparam.evaluation.scoring.latent_rows import (
     rate_rows,
 )
 from reparam.evaluation.scoring.priors import candidates
+from reparam.evaluation.scoring.real_features import real_features
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
 from reparam.evaluation.scoring.subject import subject, weights_hash
 from reparam.model import Autoencoder
 
-Told = Callable[[str, int, int], None]
-"""Is told what is measured now, how many parts are done, and of how many."""
+ScoreProgress = Callable[[str, int, int], None]
+"""Gets what is measured now, how many parts are done, and of how many."""
 
 
 def scorecard(
@@ -33,37 +35,39 @@ def scorecard(
     *,
     title: str = "model",
     judge: Judge | None = None,
-    told: Told | None = None,
+    progress: ScoreProgress | None = None,
+    device: torch.device | str = "cpu",
 ) -> Scorecard:
     """Measures a trained model on the held-out images of ``images``.
 
     Every figure has a 95 % interval over images or latents, and beside it what an ideal model would
     score at this sample size. The same seed gives the same figures. ``judge``: what tells classes
-    and gives features; by default the one of these images, trained once and kept.
+    and gives features; by default the one of these images, trained once and kept. Model and judge
+    compute on ``device``, a batch at a time: no set of images is decoded whole. ``model`` itself
+    stays as it is, and where.
 
     Raises ShapeError when the images are not of the model's size, and DataError for too few.
     """
     began = time.monotonic()
     check_images(model, images.images[:1])
-    judge = judge or judge_for(images)
-    model = copy.deepcopy(model).cpu().eval()  # the caller's own stays as it is, and where
-    of = subject(model, images, judge, config)
+    judge = judge or judge_for(images, device=str(device))
+    of = subject(model, images, judge, config, device)
     offered = candidates(of)
     steps = 3 + 2 * len(offered)
     done = 0
 
     def tell(what: str) -> None:
         nonlocal done
-        if told is not None:
-            told(what, done, steps)
+        if progress is not None:
+            progress(what, done, steps)
         done += 1
 
     tell("latents")
     measures = latent_rows(of) | rate_rows(of)
-    tell("reconstructions and likelihood")
-    measures |= image_rows(of)
     tell("real images")
     real, density = real_features(of), aggregate_posterior(of)
+    tell("reconstructions and likelihood")
+    measures |= image_rows(of, real)
     priors = []
     for prior in offered:
         tell(f"latents beside {prior.description}")
@@ -74,10 +78,10 @@ def scorecard(
     return Scorecard(
         title=title,
         latent_dim=model.latent_dim,
-        variational=of.held_out.log_var is not None,
+        variational=model.is_variational,
         source=of.source,
         split=of.split,
-        images=len(of.held_out.images),
+        images=len(of.held_out),
         draws=config.draws,
         seed=config.score_seed,
         judge=judge.description,

@@ -1,7 +1,9 @@
 """What is measured: a model with its held-out images, their latents, and training images."""
 
+import copy
 import hashlib
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +11,11 @@ import torch
 
 from reparam.data import ImageSet, RowReader, Split
 from reparam.errors import DataError
-from reparam.evaluation.inference import posterior_parameters
+from reparam.evaluation.inference import on_cpu
 from reparam.evaluation.judge import Judge
 from reparam.evaluation.scoring.config import ScoreConfig
-from reparam.model import Autoencoder, DiagonalNormal
-from reparam.types import LabelArray, LatentArray, PixelArray
+from reparam.model import Autoencoder, Distribution, Prior, posteriors_of, rows_at_once
+from reparam.types import IndexArray, LabelArray, LatentArray, PixelArray
 
 TRAIN_IMAGES = 10_000
 """Training images that the held-out ones are compared with, drawn at random where there are more.
@@ -22,23 +24,49 @@ TRAIN_IMAGES = 10_000
 
 @dataclass(frozen=True)
 class Part:
-    """Some images with what the encoder says of them: ``mu`` and ``z`` ~ q(z|x) are (N, d).
+    """Some images with what the encoder says of them.
 
-    ``log_var`` is None for points, of which ``z`` is ``mu``.
+    ``images`` is the whole set, which stays where it is: ``index`` (N) says which of it these are.
+    ``labels`` (N) are theirs; ``q`` has their posteriors, on the CPU, and ``z`` (N, d) one draw of
+    each: of points, the points.
     """
 
     images: PixelArray
+    index: IndexArray
     labels: LabelArray | None
-    mu: LatentArray
-    log_var: LatentArray | None
+    q: Distribution
     z: LatentArray
+
+    @property
+    def mean(self) -> LatentArray:
+        """Of the posteriors, (N, d)."""
+        return self.q.mean.numpy()
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def pixels(self, rows: slice | IndexArray) -> PixelArray:
+        """A copy of the images at these places of the part, as bytes."""
+        return RowReader(self.images).take(self.index[rows])
+
+    def batches(self) -> Iterator[tuple[slice, PixelArray]]:
+        """All of the images, a batch at a time, with their places in the part."""
+        most = rows_at_once(self.images.shape[1:])
+        for start in range(0, len(self), most):
+            rows = slice(start, min(start + most, len(self)))
+            yield rows, self.pixels(rows)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """``shares``: of each class among all training images (K); None without labels."""
+    """``prior`` is the one that the model samples from, on the CPU: whatever is random is drawn
+    there, so that it is the same for every device. ``model`` and ``judge`` are on one device.
+
+    ``shares``: of each class among all training images (K); None without labels.
+    """
 
     model: Autoencoder
+    prior: Prior
     judge: Judge
     config: ScoreConfig
     source: str
@@ -55,18 +83,31 @@ class Subject:
     def torch_seed(self, measure: str) -> int:
         return int(self.rng(measure).integers(2**31))
 
+    def draw_labels(self, n: int, measure: str) -> LabelArray | None:
+        """Labels for n latents from a prior, by the classes' shares: for conditional models."""
+        if self.shares is None:
+            return None
+        return self.rng(f"labels {measure}").choice(len(self.shares), n, p=self.shares)
 
-def subject(model: Autoencoder, images: ImageSet, judge: Judge, config: ScoreConfig) -> Subject:
-    """Encodes held-out and training images.
+
+def subject(
+    model: Autoencoder,
+    images: ImageSet,
+    judge: Judge,
+    config: ScoreConfig,
+    device: torch.device | str = "cpu",
+) -> Subject:
+    """Encodes held-out and training images, by a copy of the model on ``device``.
 
     Raises DataError where no images are held out, and for fewer than ten of either.
     """
     split = images.held_out()
     if split == "train":
         raise DataError(
-            f"{images.name}: a scorecard is of images that the model has not seen, found none held "
-            "out: raise --test-fraction"
+            f"{images.name}: a scorecard is of images that the model has not seen, got none held "
+            "out. Fix: raise --test-fraction"
         )
+    model = copy.deepcopy(model).to(device).eval()  # the caller's own stays as it is, and where
     rng = np.random.default_rng([config.score_seed, 0])
     parts = {}
     sizes: dict[Split, int] = {split: config.images, "train": TRAIN_IMAGES}
@@ -74,14 +115,12 @@ def subject(model: Autoencoder, images: ImageSet, judge: Judge, config: ScoreCon
         index = images.splits[name]
         if len(index) < 10:
             raise DataError(
-                f"{images.name}: a scorecard needs at least 10 {name} images, found {len(index)}: "
-                "hold more of them out"
+                f"{images.name}: a scorecard needs at least 10 {name} images, got {len(index)}. "
+                "Fix: hold more of them out"
             )
         if len(index) > most:
             index = np.sort(rng.choice(index, most, replace=False))
-        pixels = RowReader(images.images).take(index)
-        labels = None if images.labels is None else images.labels[index]
-        parts[name] = encoded(model, pixels, labels, rng)
+        parts[name] = encoded(model, images.images, images.labels, index, rng)
     shares = None
     if images.labels is not None:
         counts = np.bincount(
@@ -90,7 +129,8 @@ def subject(model: Autoencoder, images: ImageSet, judge: Judge, config: ScoreCon
         shares = counts / counts.sum()
     return Subject(
         model=model,
-        judge=judge,
+        prior=on_cpu(model.prior),
+        judge=judge.on(device),
         config=config,
         source=images.name,
         split=split,
@@ -102,22 +142,16 @@ def subject(model: Autoencoder, images: ImageSet, judge: Judge, config: ScoreCon
 
 
 def encoded(
-    model: Autoencoder, pixels: PixelArray, labels: LabelArray | None, rng: np.random.Generator
+    model: Autoencoder,
+    images: PixelArray,
+    labels: LabelArray | None,
+    index: IndexArray,
+    rng: np.random.Generator,
 ) -> Part:
-    """The images with their posteriors and one draw of each."""
-    parameters = posterior_parameters(model, pixels)
-    mu, log_var = parameters["mu"], parameters.get("log_var")
-    z = mu
-    if log_var is not None:
-        noise = rng.standard_normal(mu.shape, dtype=np.float32)
-        z = mu + np.exp(log_var / 2) * noise
-    return Part(pixels, labels, mu, log_var, z)
-
-
-def posterior_at(part: Part) -> DiagonalNormal:
-    """q(z|x) of every image; only where there are variances."""
-    assert part.log_var is not None
-    return DiagonalNormal(torch.from_numpy(part.mu), torch.from_numpy(part.log_var))
+    """The images at ``index`` with their posteriors and a draw of each."""
+    q = posteriors_of(model, images, labels, index)
+    own = None if labels is None else labels[index]
+    return Part(images, index, own, q, q.rsample(rng).numpy())
 
 
 def weights_hash(model: Autoencoder) -> str:

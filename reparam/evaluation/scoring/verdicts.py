@@ -11,10 +11,10 @@ from reparam.evaluation.scoring.groups import Group, improvement
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a claim holds of the AE, and whether the VAE mends what it says.
+    """Whether a claim holds of the AE, and whether the VAE fixes what it says.
 
     ``measure`` is the one that decided, ``ae`` and ``vae`` are its figures, and ``gain`` is by how
-    much the VAE's is better. ``mended`` is None for a claim that is no flaw.
+    much the VAE's is better. ``fixed`` is None for a claim that is no flaw.
     """
 
     claim: Claim
@@ -23,7 +23,7 @@ class Verdict:
     vae: Measured
     gain: Interval | None
     holds: Word
-    mended: Word | None
+    fixed: Word | None
 
     @property
     def entry(self) -> Entry:
@@ -42,8 +42,8 @@ def _verdict(claim: Claim, ae: Group, vae: Group) -> Verdict:
     if claim.is_flaw:
         flaw = above_ideal(of_ae, entry)
         holds: Word = decide(flaw, entry.matters) if flaw else "absent"
-        mended: Word | None = decide(gain, entry.matters) if gain else "absent"
-        return Verdict(claim, name, of_ae, of_vae, gain, holds, mended)
+        fixed: Word | None = decide(gain, entry.matters) if gain else "absent"
+        return Verdict(claim, name, of_ae, of_vae, gain, holds, fixed)
     known = of_ae.low is not None and of_ae.high is not None
     good = Interval(float(of_ae.low or 0), float(of_ae.high or 0)) if known else None
     holds = decide(good, entry.matters) if good else "absent"

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 
 from reparam.evaluation.measures.measured import Measured
-from reparam.evaluation.scoring.catalogue import Entry, Language
+from reparam.evaluation.scoring.catalogue import Entry
+from reparam.types import Language
 
 
 def value_text(value: float, entry: Entry) -> str:

@@ -21,6 +21,7 @@ class Elbo(Objective):
     """Nats of each latent dimension that cost nothing in training, such as 0.1."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.free_bits < float("inf"):
             raise ConfigError(
                 f"free_bits must be 0 or more, got {self.free_bits}. Fix: choose some, such as 0.1"

@@ -114,6 +114,18 @@ def test_the_edges_of_what_can_be(options, changes):
         assert getattr(changed, name) == value
 
 
+def test_an_unknown_choice_is_an_error_also_without_a_type_checker():
+    for part, name in (
+        (ConvolutionalEncoderOptions(), "order"),
+        (ConvolutionalDecoderOptions(), "output_activation"),
+        (MlpEncoderOptions(), "hidden_activation"),
+        (MixturePriorOptions(), "covariance"),
+    ):
+        object.__setattr__(part, name, "none of these")  # what the tests' type checker refuses
+        with pytest.raises(ConfigError, match=f"{name} must be one of .* got 'none of these'"):
+            part.__post_init__()
+
+
 def test_it_is_frozen():
     with pytest.raises(FrozenInstanceError):
         ModelConfig().latent_dim = 3

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reparam.errors import ConfigError
-from reparam.model.blocks import Tail
-from reparam.model.layers import (
+from reparam.model.networks.blocks import Tail
+from reparam.model.networks.layers import (
     BatchNorm,
     Dense,
     SameConv2d,
@@ -18,6 +18,8 @@ from reparam.model.layers import (
     output_activation,
     same_padding,
 )
+
+from .configs import configured
 
 sides = st.integers(1, 12)
 kernels = st.integers(1, 5)
@@ -230,4 +232,4 @@ def test_output_activations():
     torch.testing.assert_close(output_activation("tanh", x), x.sinh() / x.cosh())
     assert torch.equal(output_activation("linear", x), x)
     with pytest.raises(ConfigError, match="relu"):
-        output_activation("relu", x)
+        configured(output_activation="relu")

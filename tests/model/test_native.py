@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from reparam.model.blocks import Block, Tail, use_native
-from reparam.model.layers import BatchNorm, SameConv2d, SameConvTranspose2d
 from reparam.model.native import Activation, available, normalised, unavailable_because
 from reparam.model.native.convolution import Convolution, convolution
+from reparam.model.networks.blocks import Block, Tail, use_native
+from reparam.model.networks.layers import BatchNorm, SameConv2d, SameConvTranspose2d
 
 BITS = 2**-8
 """Relative rounding of bfloat16."""

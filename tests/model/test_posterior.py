@@ -1,4 +1,7 @@
-"""q(z|x): samples, entropy, gradients."""
+"""q(z|x): samples, entropy, gradients, mixtures, and what a distribution of one's own gets."""
+
+import math
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -6,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import distributions
 
-from reparam.model import Delta, DiagonalNormal, Posterior
+from reparam.errors import ConfigError
+from reparam.model import Delta, DiagonalNormal, Distribution, Noise, uniform
 
 SAMPLES = 40_000
 means = st.floats(-5, 5)
@@ -33,9 +37,14 @@ def test_log_prob_is_torchs(seed):
     torch.testing.assert_close(q.log_prob(z), theirs)
 
 
-def test_both_are_posteriors():
-    assert isinstance(Delta(torch.zeros(1, 2)), Posterior)
-    assert isinstance(normal(0), Posterior)
+def test_both_are_distributions_and_one_is_a_point():
+    point, q = Delta(torch.zeros(1, 2)), normal(0)
+    assert isinstance(point, Distribution)
+    assert isinstance(q, Distribution)
+    assert point.is_point
+    assert not q.is_point
+    assert point.variance is None
+    torch.testing.assert_close(q.variance, q.log_var.exp())
 
 
 @given(seed=seeds)
@@ -49,7 +58,9 @@ def test_the_mean_is_mu(seed):
 def test_a_point_samples_itself_and_has_no_entropy(seed):
     q = Delta(normal(seed).mu)
     assert torch.equal(q.rsample(generator(seed)), q.mu)
-    assert q.entropy() is None
+    assert q.entropies() is None
+    with pytest.raises(ConfigError, match=r"got an AE, .* Fix: take a VAE"):
+        q.log_prob(q.mean)
 
 
 @given(seed=seeds)
@@ -102,11 +113,102 @@ def test_a_sample_is_differentiable_in_both_parameters():
 @given(seed=seeds)
 def test_entropy_is_torchs(seed):
     q = normal(seed)
-    theirs = distributions.Normal(q.mu, (q.log_var / 2).exp()).entropy().sum(1)
-    torch.testing.assert_close(q.entropy(), theirs, rtol=1e-6, atol=1e-6)
+    theirs = distributions.Normal(q.mu, (q.log_var / 2).exp()).entropy()
+    torch.testing.assert_close(q.entropies(), theirs, rtol=1e-6, atol=1e-6)
 
 
 def test_entropy_of_a_float32_posterior_stays_float32():
     q = DiagonalNormal(torch.zeros(2, 3), torch.zeros(2, 3))
-    assert q.entropy().dtype == torch.float32
-    assert q.entropy()[0].item() == pytest.approx(3 * 1.4189385, rel=1e-6)  # ½ log 2πe each
+    assert q.entropies().dtype == torch.float32
+    assert q.entropies()[0].tolist() == pytest.approx(3 * [1.4189385], rel=1e-6)  # ½ log 2πe
+
+
+@dataclass(frozen=True)
+class Generic(Distribution):
+    """The same normal distribution with what every distribution inherits."""
+
+    mu: torch.Tensor
+    log_var: torch.Tensor
+
+    @property
+    def mean(self) -> torch.Tensor:
+        return self.mu
+
+    @property
+    def variance(self) -> torch.Tensor:
+        return self.log_var.exp()
+
+    def rsample(self, noise: Noise = None) -> torch.Tensor:
+        return self.mu + (uniform(self.mu.shape, noise, self.mu) - 0.5)
+
+    def entropies(self) -> None:
+        return None
+
+    def log_prob(self, z: torch.Tensor) -> torch.Tensor:
+        return DiagonalNormal(self.mu, self.log_var).log_prob(z)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    seed=seeds,
+    images=st.integers(1, 9),
+    points=st.integers(1, 12),
+    latent_dim=st.integers(1, 4),
+    offset=st.sampled_from([0.0, 30.0]),
+)
+def test_a_mixtures_density_is_the_same_by_pairs_by_products_and_by_torch(
+    seed, images, points, latent_dim, offset
+):
+    q = normal(seed, images, latent_dim)
+    q = DiagonalNormal(q.mu + offset, q.log_var)
+    z = torch.randn(points, latent_dim, generator=generator(seed), dtype=torch.float64) + offset
+    by_products = q.mixture_log_prob(z)
+    by_pairs = Generic(q.mu, q.log_var).mixture_log_prob(z)
+    theirs = distributions.MixtureSameFamily(
+        distributions.Categorical(torch.ones(images, dtype=torch.float64)),
+        distributions.Independent(distributions.Normal(q.mu, (q.log_var / 2).exp()), 1),
+    ).log_prob(z)
+    assert by_pairs.shape == (points,)
+    torch.testing.assert_close(by_products, theirs)
+    torch.testing.assert_close(by_pairs, theirs)
+
+
+def test_a_mixtures_density_does_not_depend_on_the_parts_it_is_computed_in(monkeypatch):
+    q, z = normal(3, images=7), normal(4, images=50).mu
+    whole = [q.mixture_log_prob(z), Generic(q.mu, q.log_var).mixture_log_prob(z)]
+    monkeypatch.setattr("reparam.model.posteriors.base.ROWS", 4)  # 2 points at a time
+    monkeypatch.setattr("reparam.model.posteriors.diagonal_normal.BLOCK", 30)
+    parts = [q.mixture_log_prob(z), Generic(q.mu, q.log_var).mixture_log_prob(z)]
+    torch.testing.assert_close(parts, whole)
+
+
+def test_a_mixture_of_one_is_the_distribution_itself():
+    q = normal(5, images=1)
+    z = normal(6, images=8).mu
+    torch.testing.assert_close(q.mixture_log_prob(z), q.repeated(8).log_prob(z))
+
+
+def test_rows_and_repetitions_keep_every_parameter():
+    q = normal(7, images=5)
+    assert q.names() == ("mu", "log_var")
+    assert q.tensors() == {"mu": q.mu, "log_var": q.log_var}
+    two = q.rows(slice(1, 3))
+    assert torch.equal(two.mu, q.mu[1:3])
+    assert torch.equal(two.log_var, q.log_var[1:3])
+    assert torch.equal(q.rows(torch.tensor([4, 0])).mu, q.mu[[4, 0]])
+    wide = q.repeated(3)
+    assert isinstance(wide, DiagonalNormal)
+    assert wide.mu.shape == (15, 3)
+    # each image's three in a row
+    assert torch.equal(wide.mu.view(5, 3, 3), q.mu[:, None].expand(5, 3, 3))
+    assert torch.equal(wide.log_var.view(5, 3, 3), q.log_var[:, None].expand(5, 3, 3))
+    point = Delta(q.mu).repeated(2)
+    assert torch.equal(point.rows(slice(0, 2)).mu, q.mu[[0, 0]])
+
+
+def test_noise_is_carried_to_where_a_sample_with_it_is():
+    q = normal(8)
+    epsilon = torch.randn(q.mu.shape, generator=generator(9), dtype=torch.float64)
+    assert torch.equal(q.at(epsilon), q.rsample(generator(9)))
+    assert torch.equal(q.at(torch.zeros_like(epsilon)), q.mu)
+    assert math.isfinite(q.log_prob(q.at(epsilon)).sum().item())

@@ -278,7 +278,7 @@ def test_a_point_has_no_kl(prior):
         prior.fit(torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
     mu = torch.zeros(1, 2)
     assert prior.kl(Delta(mu)) is None
-    with pytest.raises(ConfigError, match="got an AE, whose posterior is a point. Fix: take a VAE"):
+    with pytest.raises(ConfigError, match=r"got an AE, .* Fix: take a VAE"):
         rate(prior, Delta(mu), mu)
 
 

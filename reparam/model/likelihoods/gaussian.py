@@ -181,6 +181,7 @@ class GaussianLikelihoodOptions(LikelihoodOptions):
     """Move the weight until the KL term of the training images is this, in nats an image."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given = self.given
         if len(given) > 1:
             both = ", ".join(f"{name} {getattr(self, name)}" for name in given)

@@ -72,6 +72,7 @@ class ConvolutionalEncoderOptions(EncoderOptions):
     """Whether batch normalisation comes before or after LeakyReLU."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_same_length("encoder", self.filters, self.kernels, self.strides)
         check_positive(
             encoder_filters=self.filters,
@@ -115,6 +116,7 @@ class ConvolutionalDecoderOptions(DecoderOptions):
     """What turns the last layer into pixels, where the likelihood does not do that itself."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.filters) == len(self.kernels):
             raise ConfigError(
                 "decoder_filters must list every layer but the last, whose filters are the "

@@ -54,6 +54,7 @@ class MlpEncoderOptions(EncoderOptions):
     """Slope of leaky-relu below zero."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_positive(encoder_widths=self.widths)
         check_slope(self.leaky_slope)
 
@@ -79,6 +80,7 @@ class MlpDecoderOptions(DecoderOptions):
     """What turns the last layer into pixels, where the likelihood does not do that itself."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_positive(decoder_widths=self.widths)
         check_slope(self.leaky_slope)
 

@@ -188,6 +188,7 @@ class MixturePriorOptions(PriorOptions):
     """full, with d² numbers for each, or diagonal; auto is full up to 512 latent dimensions."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.components < 1:
             raise ConfigError(
                 f"prior_components must be 1 or more, got {self.components}. Fix: raise it"

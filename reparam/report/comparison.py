@@ -1,10 +1,9 @@
-"""One page that puts groups of scorecards side by side: what compare and sweep write."""
+"""One page with groups of scorecards side by side: what compare and sweep write."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -15,19 +14,20 @@ from reparam.evaluation import (
     Group,
     Trend,
     Verdict,
+    Word,
     along_axis,
     tally,
     trends,
     verdicts,
 )
-from reparam.evaluation.scoring.deciding import Word
-from reparam.objective import ONE_OF
+from reparam.model import WEIGHT_OPTIONS
 from reparam.report.environment import environment
 from reparam.report.figures import scores
-from reparam.report.page import Language, check_page
+from reparam.report.page import check_page
 from reparam.report.pictures import Picture, picture_of
 from reparam.report.style import to_png
-from reparam.training.files import write_atomically
+from reparam.runs import write_atomically
+from reparam.types import Language
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ def write_comparison(
     Raises ConfigError without groups, or where ``out`` must not be written.
     """
     if not groups:
-        raise ConfigError("a comparison needs at least one scored run, found none: name one")
+        raise ConfigError(
+            "a comparison must have at least one scored run, got none. Fix: name a run"
+        )
     check_page(out)
     lines = [Line(o, tuple(several), trends(several)) for o, several in along_axis(groups)]
     ae = next((group for group in groups if not group.variational), None)
@@ -87,7 +89,8 @@ def write_comparison(
 def _pictures(groups: Sequence[Group], lines: Sequence[Line]) -> Iterator[tuple[str, Picture]]:
     if not lines:
         return
-    if any(line.option.replace("-", "_") in ONE_OF for line in lines):  # as flags, or as fields
+    options = [line.option.replace("-", "_") for line in lines]  # as flags, or as fields
+    if any(option in WEIGHT_OPTIONS for option in options):
         yield from _picture("rate-distortion", scores.rate_distortion(groups))
     for topic in TOPICS:
         charts = scores.measure_charts([(line.option, line.groups) for line in lines], topic)
@@ -99,7 +102,7 @@ def _picture(name: str, figure: Figure | None) -> Iterator[tuple[str, Picture]]:
         yield name, picture_of(to_png(figure))
 
 
-def _plain(group: Group) -> Mapping[str, Any]:
+def _plain(group: Group) -> Mapping[str, object]:
     return {
         "title": group.title,
         "values": dict(group.values),

@@ -1,13 +1,12 @@
-"""How pages are made of templates: everything that comes from data is escaped."""
+"""Templates for pages: everything that comes from data is escaped."""
 
 from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reparam._version import __version__
-from reparam.evaluation import in_words
-from reparam.evaluation.scoring.catalogue import Language
-from reparam.evaluation.scoring.words import ideal_text, interval_text, p_text, value_text
+from reparam.evaluation import ideal_text, in_words, interval_text, p_text, value_text
+from reparam.types import Language
 
 
 def environment(lang: Language) -> Environment:

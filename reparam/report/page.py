@@ -1,43 +1,50 @@
-"""report.html: one self-contained page that tells the article's story with these runs."""
+"""report.html: one self-contained page with the article's story, told with these runs."""
 
 import json
 import shlex
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import (
     MEASURES,
     TOPICS,
     Group,
+    LatentFacts,
     Scorecard,
     Verdict,
     current_scorecard,
+    latent_facts,
     read_scorecard,
     verdicts,
 )
-from reparam.evaluation.latents import LatentFacts, latent_facts
-from reparam.model import parameter_counts
+from reparam.model import Fittable, layer_table, parameter_counts
 from reparam.report.environment import environment
 from reparam.report.formulas import formulas
 from reparam.report.pictures import Picture, draw_all, picture_of
-from reparam.report.projection import check_umap, chosen_plane
-from reparam.report.view import RunView, look_at
-from reparam.training import Run
-from reparam.training.files import write_atomically
-
-Language = Literal["en", "ko"]
+from reparam.runs import (
+    Run,
+    RunView,
+    check_umap,
+    chosen_plane,
+    look_at,
+    to_mapping,
+    with_distinct_titles,
+    write_atomically,
+)
+from reparam.types import Language
 
 SITE = "site/index.html"
-"""Where `reparam export --site` is looked for, from the report's folder."""
+"""Where the page of `reparam export --site` is, from the report's folder."""
 
 GENERATOR = b'<meta name="generator" content="reparam '
-"""What a report says of itself near its beginning (layout.html.j2)."""
+"""How a report is recognised, near its beginning (layout.html.j2)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class ReportChoices:
     UMAP (needs the package umap-learn)."""
 
     def check(self, latent_dim: int) -> None:
-        """Raises ConfigError for choices that cannot be drawn, before anybody waits for them."""
+        """Raises ConfigError for choices that cannot be drawn, before anything is computed."""
         if self.axes is not None:
             chosen_plane(np.zeros((1, latent_dim), np.float32), self.axes)
         if self.projection == "umap":
@@ -65,15 +72,14 @@ class ReportChoices:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One run as the page tells of it."""
+    """One run as the page shows it."""
 
     view: RunView
     figures: Mapping[str, Picture]
     facts: LatentFacts
     parameters: Mapping[str, int]
-    record: Mapping[str, Any]
     card: Scorecard | None
-    """What `reparam score` measured of these very weights, if it has."""
+    """What `reparam score` measured of these weights; None without."""
 
     @property
     def title(self) -> str:
@@ -82,22 +88,34 @@ class Chapter:
     @property
     def settings(self) -> str:
         """The configuration as JSON, to read."""
-        parts = ("data", "model", "objective", "training", "seed", "versions")
-        return json.dumps({k: self.record[k] for k in parts}, indent=2, ensure_ascii=False)
+        run = self.view.run
+        shown = {**to_mapping(run.config), "versions": run.facts.versions}
+        return json.dumps(shown, indent=2, ensure_ascii=False)
 
     @property
     def losses(self) -> Mapping[str, float]:
         return self.view.losses
 
+    @property
+    def has_fitted_prior(self) -> bool:
+        """Whether its prior was fitted to latents after training."""
+        prior = self.view.model.prior
+        return isinstance(prior, Fittable) and prior.fitted
+
+    @property
+    def has_only_rows(self) -> bool:
+        """Whether every layer gives rows of numbers: there are no maps and no tokens."""
+        return all(len(row.shape) == 1 for row in layer_table(self.view.model))
+
 
 def chapter(view: RunView, figures_to: Path | None) -> Chapter:
     """Draws the run's figures; with ``figures_to`` they are also written there as PNG files."""
     shown: dict[str, Picture] = {}
-    card = current_scorecard(view.run)
+    card = current_scorecard(view.run, view.model)
     if card is None and read_scorecard(view.run) is not None:
         warnings.warn(
-            f"{view.run.path}: its scorecard is of other weights or of another prior and is left "
-            "out; make it anew with `reparam score`",
+            f"{view.run.path}: the scorecard must be of the run's weights and prior, got one of "
+            "others, which the report omits. Fix: `reparam score` makes it again",
             stacklevel=2,
         )
     for name, png in draw_all(view, card):
@@ -109,7 +127,6 @@ def chapter(view: RunView, figures_to: Path | None) -> Chapter:
         figures=shown,
         facts=latent_facts(view.mu, view.labels, view.class_names),
         parameters=parameter_counts(view.model),
-        record=view.run.record(),
         card=card,
     )
 
@@ -121,9 +138,9 @@ def render(
     seconds: float | None,
     site: str | None = None,
 ) -> str:
-    """The page as HTML. ``seconds`` is what everything took, where the caller knows it.
+    """The page as HTML. ``seconds``: how long everything took, where the caller knows it.
 
-    ``site``: where the explorer's page of these runs stands, as the report links to it.
+    ``site``: the address of the explorer's page of these runs, as the report links to it.
     """
     plain = [c for c in chapters if not c.view.is_variational]
     variational = [c for c in chapters if c.view.is_variational]
@@ -168,19 +185,24 @@ def write_report(
     choices: ReportChoices = ReportChoices(),
     seconds: float | None = None,
     figures: Path | None = None,
+    device: str = "cpu",
 ) -> Path:
     """Draws and writes the report of finished runs; trains nothing.
 
-    ``figures``: a folder that gets every figure as PNG too, in a sub-folder per run. Raises
-    ConfigError without runs, RunError for a run without weights or finished result.
+    ``figures``: a folder that gets every figure as PNG too, in a sub-folder per run. ``device``:
+    where the models compute. Raises ConfigError without runs, RunError for a run without weights or
+    finished result.
     """
     if not runs:
-        raise ConfigError("a report needs at least one run folder, found none: name one")
+        raise ConfigError("a report must have at least one run, got none. Fix: name a run folder")
     check_page(out)
-    views = [look_at(run, run.images(), choices.axes, choices.projection) for run in runs]
+    views = [
+        look_at(run, images, choices.axes, choices.projection, device=device)
+        for run, images in zip(runs, _images_of(runs), strict=True)
+    ]
     chapters = [
         chapter(view, figures / name if figures else None)
-        for view, name in zip(told_apart(views), _folder_names(views), strict=True)
+        for view, name in zip(with_distinct_titles(views), _folder_names(views), strict=True)
     ]
     site = SITE if (out.parent / SITE).is_file() else None
     html = render(chapters, choices.lang, command, seconds, site)
@@ -191,22 +213,24 @@ def write_report(
 def check_page(out: Path) -> None:
     """Raises ConfigError where a page must not be written: over anything but an older report."""
     if out.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"{out}: the report is a web page; give a name that ends in .html")
+        raise ConfigError(f"--out must end in .html, got {out}. Fix: name a web page")
     if out.is_dir():
-        raise ConfigError(f"{out}: a folder stands where the page should be; name a file")
+        raise ConfigError(f"--out must be a file, got the folder {out}. Fix: name a file")
     if out.exists() and GENERATOR not in out.read_bytes()[:2000]:
-        raise ConfigError(f"{out}: exists and is no report of reparam's; choose another --out")
+        raise ConfigError(
+            f"--out must be new or an older report, got {out}, which is no report of reparam's. "
+            "Fix: choose another name"
+        )
 
 
-def told_apart(views: Sequence[RunView]) -> list[RunView]:
-    """Two runs of one kind have their folders' names in their titles."""
-    titles = [view.title for view in views]
-    return [
-        replace(view, title=f"{view.title} ({view.run.path.resolve().name})")
-        if titles.count(view.title) > 1
-        else view
-        for view in views
-    ]
+def _images_of(runs: Sequence[Run]) -> Iterator[ImageSet]:
+    """The images of each run: runs that read the same images share them."""
+    known: dict[tuple[DataConfig, str], ImageSet] = {}
+    for run in runs:
+        key = (run.config.data, run.facts.fingerprint)
+        if key not in known:
+            known[key] = run.images()
+        yield known[key]
 
 
 def _folder_names(views: Sequence[RunView]) -> list[str]:

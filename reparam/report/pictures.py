@@ -1,4 +1,4 @@
-"""The article's figures by name, drawn from the runs at hand, and put into the page."""
+"""The article's figures by name, drawn from a run, and as pictures of a page."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from reparam.evaluation import Scorecard, sample_latents
 from reparam.report.figures import decoded, gaussian, latent, network, prior, progress
 from reparam.report.figures.scores import class_shares
 from reparam.report.style import to_png
-from reparam.report.view import RunView
+from reparam.runs import RunView
 
 SAMPLES = 160
 LOSSY_ABOVE = 300_000
@@ -41,7 +41,7 @@ FIGURES: Mapping[str, Draw] = {
     "prior": prior.prior_over_latents,
     "noise-removed": decoded.noise_removed,
     "random-samples": lambda view: decoded.random_samples(
-        view, sample_latents(view.model, SAMPLES, seed=view.config.seed)
+        view, sample_latents(view.model, SAMPLES, seed=view.run.config.seed)
     ),
 }
 """What is drawn of a run, by the number of the article's figure.
@@ -63,7 +63,7 @@ def draw_all(view: RunView, card: Scorecard | None) -> Iterator[tuple[str, bytes
 
 
 def data_uri(png: bytes) -> str:
-    """The picture as it stands in a self-contained page."""
+    """The picture as the address that a self-contained page has for it."""
     kind, content = "png", png
     if len(png) > LOSSY_ABOVE:
         buffer = io.BytesIO()
@@ -74,7 +74,7 @@ def data_uri(png: bytes) -> str:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as a page shows it: width and height stand there so that nothing jumps."""
+    """A figure of a page. With width and height the text does not move while it loads."""
 
     uri: str
     width: int

@@ -1,4 +1,4 @@
-"""How every figure looks: one palette, one type size, no global state."""
+"""The style of all figures: one palette, one type size, no global state."""
 
 import io
 from collections.abc import Iterator
@@ -76,8 +76,8 @@ _RC = {
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """While inside, new figures look like ours; matplotlib's own settings come back afterwards."""
+def figure_style() -> Iterator[None]:
+    """New figures inside the block have this style; matplotlib's settings are restored after it."""
     with mpl.rc_context(_RC):
         yield
 

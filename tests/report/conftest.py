@@ -1,15 +1,21 @@
 """Tiny finished runs of every kind that the figures have to cope with."""
 
-from dataclasses import replace
+import copy
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional as F
 
 from reparam.data import DataConfig, ImageSet, image_set_from_arrays
-from reparam.report import RunView, look_at
-from reparam.training import Run, preset_config, train
-from reparam.training.settings import apply_config_file
+from reparam.model import Distribution, Noise, Posterior, Prior, posteriors_of, uniform
+from reparam.runs import Run, RunView, look_at, preset_config, resolve
+from reparam.training import train
+from reparam.types import Language, Latents, PerExample
 
 NASTY = '<img src=x onerror="alert(1)">'
 
@@ -21,8 +27,14 @@ KINDS = {
     "ae-40d": ("ae", 40, 1, True),
     "burda": ("burda", 5, 1, True),
     "vae-unlabelled": ("vae", 2, 2, False),
+    "vae-mixture": ("vae", 2, 1, True),
 }
 """Preset, latent dimensions, channels, whether there are labels."""
+
+NOISE = DataConfig(source="noise")
+
+OPTIONS = {"vae-mixture": {"prior": "mixture", "prior_components": 3}}
+"""Other options of some of them."""
 
 
 def make_images(channels: int, labelled: bool) -> ImageSet:
@@ -33,21 +45,26 @@ def make_images(channels: int, labelled: bool) -> ImageSet:
     return image_set_from_arrays(images, labels, names, name="noise", config=DataConfig())
 
 
-def make_run(folder: Path, preset: str, latent_dim: int, images: ImageSet, name: str) -> Run:
-    small = {
-        "latent_dim": latent_dim,
+def make_run(
+    folder: Path,
+    preset: str,
+    latent_dim: int,
+    images: ImageSet,
+    name: str,
+    data: DataConfig = NOISE,
+) -> Run:
+    convolutional = {
         "encoder_filters": [4, 4],
         "encoder_kernels": [3, 3],
         "encoder_strides": [1, 2],
         "decoder_filters": [4],
         "decoder_kernels": [3, 3],
         "decoder_strides": [2, 1],
-        "encoder_widths": [12, 8],
-        "decoder_widths": [8],
-        "epochs": 2,
     }
-    config = apply_config_file(preset_config(preset), small, "the test")
-    config = replace(config, data=replace(config.data, source="noise"))
+    dense = {"encoder_widths": [12, 8], "decoder_widths": [8]}
+    small = {"latent_dim": latent_dim, "epochs": 2, **OPTIONS.get(name, {})}
+    small |= dense if preset == "burda" else convolutional
+    config = replace(resolve(preset_config(preset), [("the test", small)]), data=data)
     run = Run.create(folder / name, config, images, command=f"made for {name}", overwrite=False)
     train(run, images)
     return run
@@ -59,3 +76,59 @@ def view(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     images = make_images(channels, labelled)
     folder = tmp_path_factory.mktemp("runs")
     return look_at(make_run(folder, preset, latent_dim, images, request.param), images)
+
+
+@dataclass(frozen=True)
+class Logistic(Distribution):
+    """A posterior as a plug-in has it: two parameters, no entropy, no standard normal noise."""
+
+    centre: Latents
+    log_scale: Latents
+
+    @property
+    def mean(self) -> Latents:
+        return self.centre
+
+    @property
+    def variance(self) -> Latents:
+        return (2 * self.log_scale).exp() * (math.pi**2 / 3)
+
+    def rsample(self, noise: Noise = None) -> Latents:
+        u = uniform(self.centre.shape, noise, self.centre)
+        return self.centre + self.log_scale.exp() * torch.logit(u, eps=1e-6)
+
+    def entropies(self) -> None:
+        return None
+
+    def log_prob(self, z: Latents) -> PerExample:
+        y = (z - self.centre) * (-self.log_scale).exp()
+        return (2 * F.logsigmoid(y) - y - self.log_scale).sum(1)
+
+
+class Laplace(Prior):
+    """A prior as a plug-in has it: draws and a density, and nothing else."""
+
+    kind: ClassVar[str] = "laplace"
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.of_one = torch.distributions.Laplace(0.0, 1.0)
+        self.latent_dim = latent_dim
+
+    def describe(self, lang: Language = "en") -> str:
+        return "라플라스 분포" if lang == "ko" else "a Laplace distribution"
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
+        u = torch.rand(n, self.latent_dim, generator=generator).clamp(1e-6, 1 - 1e-6)
+        return self.of_one.icdf(u)
+
+    def log_prob(self, z: Latents) -> PerExample:
+        return self.of_one.log_prob(z).sum(1)
+
+
+def with_other_parts(view: RunView) -> RunView:
+    """The view, with a logistic posterior and a Laplace prior."""
+    model = copy.deepcopy(view.model)
+    model.prior = Laplace(view.latent_dim)
+    model.posterior = Posterior(Logistic, model.encoder.feature_shape, model.latent)
+    return replace(view, model=model, q=posteriors_of(model, view.images))

@@ -12,25 +12,30 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from reparam.errors import ConfigError
-from reparam.evaluation import carry_noise, decode
-from reparam.model import FittedPrior, unfitted_prior
-from reparam.report import FIGURES, RunView
-from reparam.report.figures.gaussian import posterior_samples
+from reparam.evaluation import decode, noise_to_latents
+from reparam.model import Fittable, fittable_prior
+from reparam.report import FIGURES
+from reparam.report.figures.held_out import posterior_samples
 from reparam.report.pictures import data_uri, picture_of
-from reparam.report.projection import chosen_plane, principal_plane, umap_scatter
-from reparam.report.style import CLASS_COLOURS, class_colours, house_style, to_png
+from reparam.report.style import CLASS_COLOURS, class_colours, figure_style, to_png
+from reparam.runs import RunView, chosen_plane, principal_plane, umap_scatter
+
+from .conftest import with_other_parts
 
 ONLY_CONVOLUTIONAL = {"04-transposed-convolution", "06-leaky-relu"}
 ONLY_VARIATIONAL = {"17-reparametrisation", "19-kl"}
+ONLY_FIXED_PRIOR = {"19-kl"}
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_can_be_drawn(name: str, view: RunView) -> None:
     figure = FIGURES[name](view)
+    is_mixture = view.run.path.name == "vae-mixture"
     without = (
         (name in ONLY_VARIATIONAL and not view.is_variational)
-        or (name in ONLY_CONVOLUTIONAL and view.config.model.architecture == "mlp")
-        or name == "prior"  # nothing was fitted
+        or (name in ONLY_CONVOLUTIONAL and view.run.config.preset == "burda")
+        or (name in ONLY_FIXED_PRIOR and is_mixture)
+        or (name == "prior" and not is_mixture)
     )
     if without:
         assert figure is None
@@ -42,14 +47,32 @@ def test_every_figure_can_be_drawn(name: str, view: RunView) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "mixture"])
-def test_a_fitted_prior_is_drawn(kind: FittedPrior, view: RunView) -> None:
+def test_a_fitted_prior_is_drawn(kind: str, view: RunView) -> None:
     """Its own figure, and those that show the prior that samples come from."""
     model = copy.deepcopy(view.model)
-    model.prior = unfitted_prior(kind, {"latent_dim": view.latent_dim})
-    model.prior.fit(torch.randn(100, view.latent_dim, generator=torch.Generator().manual_seed(0)))
-    mended = replace(view, model=model)
+    prior = fittable_prior(kind, view.model.latent)
+    assert isinstance(prior, Fittable)
+    prior.fit(torch.randn(100, view.latent_dim, generator=torch.Generator().manual_seed(0)))
+    model.prior = prior
+    fitted = replace(view, model=model)
     for name in ("prior", "09-latents", "13-marginals", "21-quantile-grid", "random-samples"):
-        assert isinstance(FIGURES[name](mended), Figure)
+        assert isinstance(FIGURES[name](fitted), Figure)
+    same = FIGURES["19-kl"](fitted)  # of the prior of the training
+    assert (same is None) == (FIGURES["19-kl"](view) is None)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_parts_from_outside_are_drawn(name: str, view: RunView) -> None:
+    """A posterior that is not normal and a prior that no noise is mapped to: what needs more of
+    them is omitted, and nothing else.
+    """
+    figure = FIGURES[name](with_other_parts(view))
+    if name in {"17-reparametrisation", "19-kl", "21-quantile-grid"}:
+        assert figure is None
+    elif name == "prior":
+        assert isinstance(figure, Figure)
+    else:
+        assert (figure is None) == (FIGURES[name](view) is None)
 
 
 def test_figures_are_deterministic_and_leave_matplotlib_alone(view: RunView) -> None:
@@ -88,8 +111,8 @@ def test_the_quantile_grid_decodes_quantiles(view: RunView) -> None:
     top = height if view.latent_dim > 1 else 0
     middle = np.asarray(sheet)[top : top + height, width : 2 * width]
     z = view.plane.back(np.zeros((1, 2), np.float32))
-    if view.model.prior.kind != "standard-normal":
-        z = carry_noise(view.model, np.zeros((1, view.latent_dim), np.float32))
+    if not view.model.prior.is_standard_normal:
+        z = noise_to_latents(view.model, np.zeros((1, view.latent_dim), np.float32))
     expected = decode(view.model, z)[0]
     shown = expected if expected.shape[2] == 3 else expected[:, :, 0]
     np.testing.assert_allclose(middle / 255, shown, atol=1 / 255)
@@ -114,11 +137,11 @@ def test_the_principal_plane_holds_the_most_variance() -> None:
 
 
 def test_posterior_samples_have_the_posteriors_moments(view: RunView) -> None:
-    if view.log_var is None:
-        assert posterior_samples(view) is view.mu
+    if view.q.variance is None:
+        np.testing.assert_array_equal(posterior_samples(view), view.mu)
         return
     draws = np.stack([posterior_samples(view, seed) for seed in range(2000)])
-    sigma = np.exp(view.log_var / 2)
+    sigma = view.q.variance.sqrt().numpy()
     assert np.abs((draws.mean(0) - view.mu) / sigma).max() < 0.12
     assert np.abs(draws.std(0) / sigma - 1).max() < 0.1
 
@@ -132,7 +155,7 @@ def test_chosen_axes_and_their_names() -> None:
     np.testing.assert_allclose(back[[3, 1]], [1, 2])
     np.testing.assert_allclose(back[[0, 2, 4]], z.mean(0)[[0, 2, 4]], atol=1e-6)
     for wrong in ((0, 1), (2, 2), (1, 6)):
-        with pytest.raises(ConfigError, match="axes are two different dimensions from 1 to 5"):
+        with pytest.raises(ConfigError, match="two different dimensions from 1 to 5"):
             chosen_plane(z, wrong)
 
 
@@ -154,7 +177,7 @@ def test_ten_classes_have_ten_colours_and_more_have_more() -> None:
 
 
 def test_large_pictures_are_made_smaller_for_the_page() -> None:
-    with house_style():
+    with figure_style():
         figure = Figure(figsize=(6, 6))
         figure.add_subplot().imshow(np.random.default_rng(0).random((400, 400, 3)))
     png = to_png(figure)

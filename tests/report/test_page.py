@@ -5,14 +5,16 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError, RunError
-from reparam.report import RunView, look_at, write_report
-from reparam.report.page import chapter, render
-from reparam.training import Run
+from reparam.report import write_report
+from reparam.report.page import _images_of, chapter, render
+from reparam.runs import Run, RunView, look_at
 
-from .conftest import NASTY, make_images, make_run
+from .conftest import NASTY, make_images, make_run, with_other_parts
 
 LIMIT = 5_000_000
 
@@ -73,12 +75,22 @@ def test_every_figure_of_the_article_is_there(html: str) -> None:
 
 def test_the_page_says_whether_the_numbers_come_again(views: list[RunView]) -> None:
     """On a CPU they do; what a GPU's fast algorithms did is said too, and a backoff."""
-    on_gpu = {"device": "cuda:0", "deterministic": False, "deterministic_reason": "fast & free"}
-    result = {**views[1].result, **on_gpu, "backoffs": 2}
+    result = replace(
+        views[1].result,
+        device="cuda:0",
+        deterministic=False,
+        deterministic_reason="fast & free",
+        backoffs=2,
+    )
     cpu = chapter(views[1], None)
     gpu = replace(cpu, view=replace(views[1], result=result))
     for lang, sure, unsure, back in (
-        ("en", "to the last bit", "last digits may differ (fast &amp; free)", "no number 2 times"),
+        (
+            "en",
+            "to the last bit",
+            "last digits may differ (fast &amp; free)",
+            "NaN or infinite 2",
+        ),
         ("ko", "마지막 비트까지", "끝자리가 조금 다른", "일이 2번 있었고"),
     ):
         html = {name: render([c], lang, "", None) for name, c in (("cpu", cpu), ("gpu", gpu))}
@@ -108,6 +120,29 @@ def test_one_run_of_any_kind_has_a_report(view: RunView, lang: str) -> None:
     assert len(Page(html).images) >= 10
 
 
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_parts_from_outside_have_a_report(views: list[RunView], lang: str) -> None:
+    html = render([chapter(with_other_parts(views[1]), None)], lang, "reparam report", None)
+    assert {"en": "a Laplace distribution", "ko": "라플라스 분포"}[lang] in html
+    assert len(Page(html).images) >= 10
+
+
+def test_a_report_of_runs_of_one_data_set(tmp_path: Path) -> None:
+    """From the folders alone. Runs of one kind are told apart by the names of their folders."""
+    images = make_images(1, labelled=True)
+    np.savez(tmp_path / "images.npz", images=images.images, labels=images.labels)
+    data = DataConfig(source=str(tmp_path / "images.npz"))
+    read = load_images(data)
+    runs = [make_run(tmp_path, "ae", 2, read, name, data) for name in ("one", "other")]
+    out = write_report(runs, tmp_path / "report.html", command="x", figures=tmp_path / "figures")
+    html = out.read_text(encoding="utf-8")
+    assert "AE (one)" in html
+    assert "AE (other)" in html
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"one", "other"}
+    first, second = _images_of(runs)
+    assert first is second
+
+
 def test_figures_are_written_too(tmp_path: Path, views: list[RunView]) -> None:
     made = chapter(views[1], tmp_path / "figures")
     files = {path.stem for path in (tmp_path / "figures").iterdir()}
@@ -121,5 +156,5 @@ def test_no_runs_and_unfinished_runs_are_refused(tmp_path: Path, views: list[Run
     folder.mkdir()
     (folder / "config.json").write_bytes((views[0].run.path / "config.json").read_bytes())
     images = make_images(1, labelled=True)
-    with pytest.raises(RunError, match="training is not finished"):
-        look_at(Run(folder), images)
+    with pytest.raises(RunError, match="got an unfinished one"):
+        look_at(Run.open(folder), images)

@@ -6,19 +6,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from reparam.evaluation import add_noise, as_bytes, carry_noise, decode, reconstruct
-from reparam.objective import ObjectiveConfig
-from reparam.report.projection import Points
+from reparam.evaluation import add_noise, as_bytes, decode, noise_to_latents, reconstruct
+from reparam.model import NoiseMap
+from reparam.objective import InputConfig
+from reparam.report.figures.held_out import examples_by_class
 from reparam.report.style import (
     MUTED,
     bare,
     draw_sheet,
-    house_style,
+    figure_style,
     new_figure,
     sheet_height,
     show_pixels,
 )
-from reparam.report.view import RunView, examples_by_class
+from reparam.runs import Points, RunView
 from reparam.types import LatentArray
 
 GRID = 20
@@ -28,7 +29,7 @@ def reconstructions(view: RunView, n: int = 10) -> Figure:
     """Figures 8 and 20: held-out images, their latent coordinates, and their reconstructions."""
     chosen = examples_by_class(view, n)
     again = as_bytes(reconstruct(view.model, view.images[chosen]))
-    with house_style():
+    with figure_style():
         figure = new_figure(0.86 * len(chosen) + 0.3, 2.5)
         rows = figure.subplots(2, len(chosen), squeeze=False)
         for column, i in enumerate(chosen):
@@ -66,11 +67,11 @@ def _decoded_grid(
 ) -> Figure:
     """One sheet of decodings, the second axis pointing up as in the scatter plots.
 
-    ``back`` makes latents of the grid's points.
+    ``back`` gives the latents of the grid's points.
     """
     points = np.array([(x, y) for y in ys[::-1] for x in xs], np.float32)
     images = as_bytes(decode(view.model, back(points)))
-    with house_style():
+    with figure_style():
         figure = new_figure(5.4, max(sheet_height(images, len(xs), 5.4) + 0.2, 1.4))
         axes = figure.add_subplot()
         draw_sheet(axes, images, len(xs))
@@ -98,20 +99,23 @@ def even_grid(view: RunView, n: int = GRID) -> Figure:
     return _decoded_grid(view, xs, ys, title, back=view.plane.back, labels=view.plane.labels)
 
 
-def quantile_grid(view: RunView, n: int = GRID) -> Figure:
+def quantile_grid(view: RunView, n: int = GRID) -> Figure | None:
     """Figure 21: a grid at equal quantiles of the prior, decoded.
 
-    Of N(0, I) it is a grid of the plane; in more than two dimensions it runs over the two principal
-    axes, through the latents' mean. To another prior the grid is carried from the noise that the
-    prior makes its draws of (``Prior.from_normal``).
+    For N(0, I) it is a grid of the plane; in more than two dimensions it runs over the two
+    principal axes, through the latents' mean. Other priors map a grid of standard normal noise to
+    latents (``NoiseMap``); None for one that has no such map.
     """
+    prior = view.model.prior
+    if not isinstance(prior, NoiseMap):
+        return None
     quantiles = norm.ppf((np.arange(n) + 0.5) / n)
     back, labels, name = view.plane.back, view.plane.labels, "N(0, I)"
-    if view.model.prior.kind != "standard-normal":
+    if not prior.is_standard_normal:
         labels, name = ("first noise of the prior", "second noise of the prior"), "the prior"
 
         def back(points: Points) -> LatentArray:
-            return carry_noise(view.model, points @ view.plane.axes)
+            return noise_to_latents(view.model, points @ view.plane.axes)
 
     title = f"{view.title}: a grid at equal quantiles of {name}, decoded"
     ys = quantiles if view.latent_dim > 1 else np.zeros(1)
@@ -119,12 +123,12 @@ def quantile_grid(view: RunView, n: int = GRID) -> Figure:
 
 
 def noise_removed(view: RunView, n: int = 10, amount: float = 0.3, seed: int = 0) -> Figure:
-    """Held-out images, the same with Gaussian noise, and what the model makes of the noisy ones."""
+    """Held-out images, the same with Gaussian noise, and the reconstructions of the noisy ones."""
     chosen = examples_by_class(view, n)
-    noise = ObjectiveConfig(corrupt="gaussian", corrupt_amount=amount)
+    noise = InputConfig(corrupt="gaussian", corrupt_amount=amount)
     noisy = add_noise(view.images[chosen], noise, seed)
     again = as_bytes(reconstruct(view.model, noisy))
-    with house_style():
+    with figure_style():
         figure = new_figure(0.86 * len(chosen) + 0.3, 2.9)
         rows = figure.subplots(3, len(chosen), squeeze=False)
         for column, i in enumerate(chosen):
@@ -138,7 +142,7 @@ def noise_removed(view: RunView, n: int = 10, amount: float = 0.3, seed: int = 0
 def random_samples(view: RunView, latents: np.ndarray, columns: int = 16) -> Figure:
     """Decodings of random latents, side by side."""
     images = as_bytes(decode(view.model, latents.astype(np.float32)))
-    with house_style():
+    with figure_style():
         figure = new_figure(5.4, sheet_height(images, columns, 5.4) + 0.35)
         axes = bare(figure.add_subplot())
         draw_sheet(axes, images, columns, gap=1)

@@ -1,11 +1,15 @@
 """The normal distribution and this run's own quantities (figures 13 to 17, 19)."""
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from reparam.evaluation import as_bytes, decode, sample_latents
+from reparam.model import LocationScale
+from reparam.report.figures.held_out import examples_by_class, posterior_samples
+from reparam.report.figures.prior import has_shape
 from reparam.report.style import (
     ACCENT,
     FAINT,
@@ -13,35 +17,27 @@ from reparam.report.style import (
     MUTED,
     SECOND,
     ellipse_95,
-    house_style,
+    figure_style,
     new_figure,
     show_pixels,
 )
-from reparam.report.view import RunView, examples_by_class
+from reparam.runs import RunView
 
 MAX_MARGINALS = 4
 PRIOR_DRAWS = 20_000
 
 
-def posterior_samples(view: RunView, seed: int = 0) -> np.ndarray:
-    """One z ~ q(z|x) for each held-out image: draws from the aggregate posterior, (N, d)."""
-    if view.log_var is None:
-        return view.mu
-    epsilon = np.random.default_rng(seed).standard_normal(view.mu.shape).astype(np.float32)
-    return view.mu + np.exp(view.log_var / 2) * epsilon
-
-
 def marginals(view: RunView) -> Figure:
     """Figures 13 and 14: the aggregate posterior's marginals beside normal densities.
 
-    A prior that was learned or fitted is there too, by the histogram of its draws.
+    Beside them a learned or fitted prior, as a histogram of its draws.
     """
     z = posterior_samples(view)
-    draws = sample_latents(view.model, PRIOR_DRAWS) if view.has_shaped_prior else None
+    draws = sample_latents(view.model, PRIOR_DRAWS) if has_shape(view.model.prior) else None
     shown = min(view.latent_dim, MAX_MARGINALS)
     order = np.argsort(-z.var(0))[:shown] if view.latent_dim > 2 else np.arange(shown)
     x = np.linspace(-5, 5, 401)
-    with house_style():
+    with figure_style():
         figure = new_figure(3.1 * shown, 2.7)
         for axes, j in zip(figure.subplots(1, shown, squeeze=False)[0], order, strict=True):
             near = z[np.abs(z[:, j]) <= 5, j]
@@ -75,7 +71,7 @@ def covariance(view: RunView) -> Figure | None:
         return None
     points = view.plane.onto(z)
     mean, cov = points.mean(0), np.cov(points.T)
-    with house_style():
+    with figure_style():
         figure = new_figure(7.4, 3.6)
         plane, matrix = figure.subplots(1, 2, width_ratios=[1.25, 1])
         plane.scatter(*points.T, s=2, c="#c3c9d6", linewidths=0)
@@ -113,14 +109,18 @@ def _draw_matrix(axes: Axes, cov: np.ndarray, figure: Figure) -> None:
 
 
 def reparametrisation(view: RunView, draws: int = 7) -> Figure | None:
-    """Figure 17: μ, σ and several ε of one image, and the decodings; None for a point posterior."""
-    if view.log_var is None:
+    """Figure 17: μ, σ and several ε of one image, and the decodings.
+
+    None for a posterior that does not scale and shift standard normal noise.
+    """
+    if not isinstance(view.q, LocationScale) or view.q.variance is None:
         return None
     i = examples_by_class(view, 4)[-1]
-    mu, sigma = view.mu[i], np.exp(view.log_var[i] / 2)
+    mu, sigma = view.mu[i], view.q.variance[i].sqrt().numpy()
     epsilon = np.random.default_rng(7).standard_normal((draws, view.latent_dim)).astype(np.float32)
-    images = as_bytes(decode(view.model, mu + sigma * epsilon))
-    with house_style():
+    z = view.q.rows(torch.full((draws,), i)).at(torch.from_numpy(epsilon))
+    images = as_bytes(decode(view.model, z.numpy()))
+    with figure_style():
         figure = new_figure(1.0 * (draws + 1) + 0.2, 1.75)
         columns = figure.subplots(1, draws + 1)
         show_pixels(columns[0], view.images[i])
@@ -139,17 +139,20 @@ def _vector(values: np.ndarray) -> str:
 def kl_divergence(view: RunView) -> Figure | None:
     """Figure 19: the KL to N(0, I) of one dimension over μ and σ, with this run's images on it.
 
-    None for a point posterior, and where the loss had a learned prior instead of N(0, I).
+    None where the posterior is not normal, and where the prior of the training was not N(0, I).
     """
-    if view.log_var is None or view.config.model.prior != "standard-normal":
+    trained_with = view.run.config.model.prior.build(view.model.latent)
+    if not (isinstance(view.q, LocationScale) and trained_with.is_standard_normal):
         return None
-    sigma = np.exp(view.log_var / 2)
-    each = 0.5 * (view.mu**2 + sigma**2 - 1 - view.log_var)
+    kl, variance = trained_with.kl_by_dimension(view.q), view.q.variance
+    if kl is None or variance is None:
+        return None
+    each, sigma = kl.numpy(), variance.sqrt().numpy()
     reach = max(3.0, float(np.quantile(np.abs(view.mu), 0.995)) * 1.1)
     top = max(1.3, float(np.quantile(sigma, 0.995)) * 1.05)
     m, s = np.meshgrid(np.linspace(-reach, reach, 200), np.linspace(0.01, top, 200))
     surface = 0.5 * (m**2 + s**2 - 1 - np.log(s**2))
-    with house_style():
+    with figure_style():
         figure = new_figure(7.4, 3.2)
         plane, bars = figure.subplots(1, 2, width_ratios=[1.3, 1])
         levels = [0.1, 0.5, 1, 2, 3, 5, 8]

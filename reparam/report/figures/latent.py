@@ -11,7 +11,8 @@ from matplotlib.patches import Circle, ConnectionPatch, Ellipse
 from matplotlib.patheffects import withStroke
 
 from reparam.evaluation import as_bytes, decode
-from reparam.report.projection import Points, Scatter
+from reparam.model import LocationScale
+from reparam.report.figures.held_out import examples_by_class
 from reparam.report.style import (
     ACCENT,
     FAINT,
@@ -20,12 +21,12 @@ from reparam.report.style import (
     SECOND,
     class_colours,
     ellipse_95,
-    house_style,
+    figure_style,
     is_colour,
     new_figure,
     show_pixels,
 )
-from reparam.report.view import RunView, examples_by_class
+from reparam.runs import Points, RunView, Scatter
 
 MAX_LEGEND = 24
 """Classes beyond which a legend would be larger than the picture."""
@@ -34,7 +35,7 @@ HALO = [withStroke(linewidth=2.5, foreground="white")]
 
 
 def _marker_area(n: int) -> float:
-    """Dots, not blobs: smaller the more there are."""
+    """Smaller for more dots."""
     return float(np.clip(9000 / max(n, 1), 1.2, 14))
 
 
@@ -47,7 +48,7 @@ def _label_axes(axes: Axes, labels: tuple[str, str]) -> None:
 
 
 def draw_points(axes: Axes, view: RunView, dots: Scatter, *, faint: bool = False) -> Points:
-    """The held-out images as dots, coloured by class; returns their places."""
+    """The held-out images as dots, coloured by class; returns their positions."""
     points = dots.points
     area = _marker_area(len(points))
     if faint or view.labels is None:
@@ -100,11 +101,11 @@ def _class_legend(axes: Axes, names: Sequence[str], colours: Sequence[str]) -> N
 
 def latent_scatter(view: RunView) -> Figure:
     """Figures 9 and 22: held-out images as points of the latent plane, coloured by class."""
-    with house_style():
+    with figure_style():
         figure = new_figure(5.6, 5.2)
         axes = figure.add_subplot()
         points = draw_points(axes, view, view.dots())
-        standard = view.is_variational and not view.has_shaped_prior
+        standard = view.is_variational and view.model.prior.is_standard_normal
         if standard and view.latent_dim == 2 and view.scatter is None:
             for radius in (1, 2, 3):  # of the prior
                 axes.add_patch(Circle((0, 0), radius, fill=False, ec=MUTED, lw=0.7, ls=(0, (4, 3))))
@@ -125,8 +126,8 @@ def latent_scatter(view: RunView) -> Figure:
 
 
 def points_and_decoding(view: RunView) -> Figure:
-    """Figure 2: images standing at their points of the plane, and one point decoded."""
-    with house_style():
+    """Figure 2: images at their points of the plane, and one point decoded."""
+    with figure_style():
         figure = new_figure(7.6, 4.2)
         plane, decoded = figure.subplots(1, 2, width_ratios=[2.3, 1])
         chosen = examples_by_class(view, 60)
@@ -174,7 +175,7 @@ def _put_thumbnail(axes: Axes, view: RunView, i: int, place: np.ndarray) -> None
 
 def three_points(view: RunView) -> Figure:
     """Figure 10: three points over the latents' range, and what they decode to."""
-    with house_style():
+    with figure_style():
         figure = new_figure(7.6, 4.2)
         grid = figure.add_gridspec(3, 2, width_ratios=[3.4, 1])
         plane = figure.add_subplot(grid[:, 0])
@@ -202,27 +203,34 @@ def three_points(view: RunView) -> Figure:
 
 
 def point_and_distribution(view: RunView) -> Figure:
-    """Figure 12: each image as a point (AE) or as a normal distribution around one (VAE)."""
-    with house_style():
+    """Figure 12: each image as a point (AE) or as a distribution around one (VAE)."""
+    with figure_style():
         figure = new_figure(5.0, 4.6)
         axes = figure.add_subplot()
         points = draw_points(axes, view, view.on_plane(), faint=True)
         chosen = examples_by_class(view, 30)
         colours = class_colours(max(len(view.class_names), 1))
+        variance = view.q.variance
         for i in chosen:
             colour = ACCENT if view.labels is None else colours[view.labels[i]]
             axes.scatter(*points[i], s=9, c=colour, zorder=4, linewidths=0)
-            if view.log_var is not None:
-                axes.add_patch(_posterior_ellipse(view, i, points[i], colour))
-        kind = "a normal distribution (95 % ellipse)" if view.is_variational else "a point"
-        axes.set_title(f"{view.title}: an image is {kind}")
+            if variance is not None:
+                axes.add_patch(_ellipse(view, variance[i].numpy(), points[i], colour))
+        axes.set_title(f"{view.title}: an image is {_kind_of(view)}")
         return figure
 
 
-def _posterior_ellipse(view: RunView, i: int, centre: np.ndarray, colour: str) -> Ellipse:
-    """The 95 % region of q(z|x) on the plane."""
-    assert view.log_var is not None
+def _kind_of(view: RunView) -> str:
+    if not view.is_variational:
+        return "a point"
+    if isinstance(view.q, LocationScale):
+        return "a normal distribution (95 % ellipse)"
+    return "a distribution (95 % ellipse of a normal one)"
+
+
+def _ellipse(view: RunView, variance: np.ndarray, centre: np.ndarray, colour: str) -> Ellipse:
+    """The 95 % region on the plane of a normal distribution with this variance (d,)."""
     axes = view.plane.axes
-    covariance = axes @ np.diag(np.exp(view.log_var[i])) @ axes.T
+    covariance = (axes * variance) @ axes.T
     look = {"facecolor": colour, "edgecolor": colour, "alpha": 0.35, "lw": 0.8, "zorder": 3}
     return ellipse_95(centre, covariance, **look)

@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from reparam.evaluation import as_bytes, reconstruct
-from reparam.model import from_bytes, layer_table
-from reparam.model.layers import SameConv2d, SameConvTranspose2d
+from reparam.model import SameConvTranspose2d, Tail, from_bytes, layer_table
+from reparam.report.figures.held_out import examples_by_class
 from reparam.report.style import (
     ACCENT,
     FAINT,
@@ -18,11 +18,11 @@ from reparam.report.style import (
     MUTED,
     SECOND,
     bare,
-    house_style,
+    figure_style,
     new_figure,
     show_pixels,
 )
-from reparam.report.view import RunView, examples_by_class
+from reparam.runs import RunView
 
 ARTICLE_SLOPE = 0.001
 
@@ -34,7 +34,7 @@ def encoder_decoder(view: RunView) -> Figure:
     numbers = [f"{value:.2f}" for value in view.mu[i][:4]]
     if view.latent_dim > 4:
         numbers.append("…")
-    with house_style():
+    with figure_style():
         figure = new_figure(7.6, 2.3)
         figure.set_layout_engine("none")
         canvas = bare(figure.add_axes((0, 0, 1, 1)))
@@ -73,7 +73,7 @@ def layers(view: RunView, half: str) -> Figure:
     ]
     table += [(row.layer, row.shape, row.parameters) for row in rows]
     sizes = [shape[0] if len(shape) == 3 else 1 for _, shape, _ in table]
-    with house_style():
+    with figure_style():
         figure = new_figure(6.4, 0.34 * len(table) + 0.65)
         axes = bare(figure.add_subplot())
         axes.set(xlim=(0, 100), ylim=(len(table) + 0.2, -0.9))
@@ -109,28 +109,28 @@ def transposed_convolution(view: RunView) -> Figure | None:
         return None
     layer, x = found
     stride, kernel = layer.stride, layer.kernel
-    strength = x.square().mean((0, 2, 3))[:, None] * layer.weight.square().sum((2, 3))
+    x, all_weights = x.cpu(), layer.weight.detach().cpu()
+    strength = x.square().mean((0, 2, 3))[:, None] * all_weights.square().sum((2, 3))
     into, out = divmod(int(strength.argmax()), strength.shape[1])
-    small = x[0, into]
-    weights = layer.weight[into, out].detach()
-    spread = torch.zeros(small.shape[0] * stride, small.shape[1] * stride)
-    spread[::stride, ::stride] = small
+    small, weights = x[0, into], all_weights[into, out]
+    between = torch.zeros(small.shape[0] * stride, small.shape[1] * stride)
+    between[::stride, ::stride] = small
     full = F.conv_transpose2d(small[None, None], weights[None, None], stride=stride)[0, 0]
     cut = max(kernel - stride, 0) // 2
     result = full[cut : cut + layer.out_size[0], cut : cut + layer.out_size[1]]
     shown = (
         (small, f"input map\n{_times(small)}"),
-        (spread, f"zeros between, stride {stride}\n{_times(spread)}"),
-        (weights.flip(0, 1), f"kernel, turned\n{kernel} × {kernel}"),
+        (between, f"zeros between, stride {stride}\n{_times(between)}"),
+        (weights.flip(0, 1), f"kernel, rotated\n{kernel} × {kernel}"),
         (result, f"output map\n{_times(result)}"),
     )
-    with house_style():
+    with figure_style():
         figure = new_figure(7.6, 2.5)
         for axes, (values, title) in zip(
             figure.subplots(1, 4, width_ratios=[1, 1, 0.6, 1]), shown, strict=True
         ):
             limit = float(values.abs().max()) or 1.0
-            axes.imshow(values.detach().numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
+            axes.imshow(values.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
             axes.set_xticks(np.arange(-0.5, values.shape[1]), [])
             axes.set_yticks(np.arange(-0.5, values.shape[0]), [])
             axes.grid(color="white", lw=0.5)
@@ -154,24 +154,24 @@ def _first_enlarging(view: RunView) -> tuple[SameConvTranspose2d, torch.Tensor] 
     modules = [m for m in view.model.decoder.modules() if isinstance(m, SameConvTranspose2d)]
     hooks = [module.register_forward_hook(hook) for module in modules]
     with torch.no_grad():
-        view.model.decode(torch.from_numpy(view.mu[:1]))
+        view.model.decode(torch.from_numpy(view.mu[:1]).to(view.model.device))
     for handle in hooks:
         handle.remove()
     return seen[0] if seen else None
 
 
 def leaky_relu(view: RunView) -> Figure | None:
-    """Figure 6: LeakyReLU with this run's slope, over what this encoder really feeds it.
+    """Figure 6: LeakyReLU with this run's slope, over its inputs in this encoder.
 
-    None for an MLP, which the article has none of.
+    None for an encoder whose convolutions are not followed by one.
     """
-    if view.config.model.architecture != "convolutional":
+    tail = next((m for m in view.model.encoder.modules() if isinstance(m, Tail)), None)
+    if tail is None:
         return None
-    slope = view.config.model.leaky_slope
-    values = _before_activation(view)
+    slope, values = tail.slope, _before_activation(view, tail)
     reach = float(np.quantile(np.abs(values), 0.995)) or 1.0
     x = np.linspace(-reach, reach, 201)
-    with house_style():
+    with figure_style():
         figure = new_figure(4.6, 3.3)
         axes = figure.add_subplot()
         axes.axhline(0, color=FAINT, lw=0.8)
@@ -192,12 +192,19 @@ def leaky_relu(view: RunView) -> Figure | None:
         )
         axes.set(xlabel="input", ylabel="output")
         axes.legend(loc="upper left")
-        axes.set_title("LeakyReLU; in grey, the inputs that it meets here")
+        axes.set_title("LeakyReLU; in grey: its inputs in this encoder")
         return figure
 
 
-def _before_activation(view: RunView) -> np.ndarray:
-    """The first convolution's results for a few held-out images (batch norm left out)."""
-    conv = next(m for m in view.model.encoder.modules() if isinstance(m, SameConv2d))
+def _before_activation(view: RunView, tail: Tail) -> np.ndarray:
+    """A convolution's outputs for a few held-out images (before batch normalisation)."""
+    seen: list[torch.Tensor] = []
+
+    def hook(_module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        seen.append(inputs[0])
+
+    handle = tail.register_forward_pre_hook(hook)
     with torch.no_grad():
-        return conv(from_bytes(torch.from_numpy(view.images[:64]))).numpy().ravel()
+        view.model.encode(from_bytes(torch.from_numpy(view.images[:64]).to(view.model.device)))
+    handle.remove()
+    return seen[0].cpu().numpy().ravel()

@@ -1,15 +1,14 @@
-"""A prior that was learned or fitted, over the latents that it should be like."""
-
-from typing import Any
+"""A learned or fitted prior over the latents whose distribution it should match."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reparam.evaluation import prior_log_prob, sample_latents
-from reparam.report.figures.gaussian import posterior_samples
-from reparam.report.style import SECOND, house_style, new_figure
-from reparam.report.view import RunView
+from reparam.model import Prior
+from reparam.report.figures.held_out import posterior_samples
+from reparam.report.style import SECOND, figure_style, new_figure
+from reparam.runs import RunView
 
 DRAWS = 10_000
 SHOWN = 2_000
@@ -17,16 +16,21 @@ STEPS = 200
 MASSES = (0.5, 0.9, 0.99)
 
 
+def has_shape(prior: Prior) -> bool:
+    """Whether there is something to draw: neither N(0, I) nor uniform."""
+    return not (prior.is_standard_normal or prior.is_uniform)
+
+
 def prior_over_latents(view: RunView) -> Figure | None:
     """Lines of equal density on two dimensions; on the plane of more, draws beside the latents.
 
-    None for N(0, I) and for an AE's box.
+    None for N(0, I) and for a uniform prior, such as an AE's box.
     """
-    if not view.has_shaped_prior:
+    if not has_shape(view.model.prior):
         return None
     latents = view.plane.onto(posterior_samples(view))
-    draws = sample_latents(view.model, DRAWS, seed=view.config.seed)
-    with house_style():
+    draws = sample_latents(view.model, DRAWS, seed=view.run.config.seed)
+    with figure_style():
         figure = new_figure(5.4, 5.0)
         axes = figure.add_subplot()
         axes.scatter(*latents.T, s=5, c="#c3c9d6", linewidths=0, label="latents")
@@ -44,9 +48,9 @@ def prior_over_latents(view: RunView) -> Figure | None:
 
 
 def _draw_lines(axes: Axes, view: RunView, draws: np.ndarray) -> None:
-    """The least regions that hold given shares of the prior's mass.
+    """The smallest regions that hold given shares of the prior's mass.
 
-    A region is bounded by a density that this share of the draws exceeds.
+    The density at a region's border is the one that this share of the draws exceeds.
     """
     low, high = draws.min(0), draws.max(0)
     x, y = (np.linspace(a, b, STEPS, dtype=np.float32) for a, b in zip(low, high, strict=True))
@@ -54,9 +58,10 @@ def _draw_lines(axes: Axes, view: RunView, draws: np.ndarray) -> None:
     density = prior_log_prob(view.model, grid).reshape(STEPS, STEPS)
     levels = np.quantile(prior_log_prob(view.model, draws), [1 - mass for mass in MASSES])
     order = np.argsort(levels)
-    if len(set(levels)) < len(levels):  # as of a density that is the same everywhere
+    if len(set(levels)) < len(levels):  # a density with flat parts
         return
-    look: dict[str, Any] = {"colors": SECOND, "linewidths": 1.2, "linestyles": "solid"}
-    lines = axes.contour(x, y, density, levels=levels[order], **look)
+    lines = axes.contour(
+        x, y, density, levels[order], colors=SECOND, linewidths=1.2, linestyles="solid"
+    )
     names = {levels[i]: f"{MASSES[i]:.0%}" for i in order}
     axes.clabel(lines, fmt=names, fontsize=7)

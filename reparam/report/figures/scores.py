@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reparam.evaluation import MEASURES, Group, Scorecard
-from reparam.evaluation.scoring.catalogue import Entry
-from reparam.report.style import FAINT, MUTED, class_colours, house_style, new_figure
+from reparam.evaluation import MEASURES, Entry, Group, Scorecard
+from reparam.report.style import FAINT, MUTED, class_colours, figure_style, new_figure
 
 COLUMNS = 3
 
@@ -19,7 +18,7 @@ def class_shares(card: Scorecard) -> Figure | None:
     if not several:
         return None
     names = list(several[0].class_counts)
-    with house_style():
+    with figure_style():
         figure = new_figure(5.4, 1.0 + 1.15 * len(several))
         rows = figure.subplots(len(several), 1, squeeze=False, sharex=True)[:, 0]
         for axes, scores in zip(rows, several, strict=True):
@@ -48,7 +47,7 @@ def measure_charts(lines: Sequence[tuple[str, Sequence[Group]]], topic: str) -> 
     ]
     if not shown:
         return None
-    with house_style():
+    with figure_style():
         columns = min(COLUMNS, len(shown))
         rows = -(-len(shown) // columns)
         figure = new_figure(3.1 * columns, 2.35 * rows)
@@ -109,8 +108,8 @@ def number_of(value: str) -> float | None:
 
 
 def positions(values: Sequence[str]) -> list[float]:
-    """Where values stand on an axis: numbers that span a factor of 8 or more on a log scale, other
-    numbers as they are. Words stand left of them, a step each.
+    """Positions of values on an axis: numbers that span a factor of 8 or more on a log scale, other
+    numbers linearly. Words are left of them, one step apart.
     """
     numbers = {v: n for v in values if (n := number_of(v)) is not None}
     found = list(numbers.values())
@@ -131,7 +130,7 @@ def rate_distortion(groups: Sequence[Group]) -> Figure | None:
     with_rate = [g for g in groups if g.each("rate") and g.each("mse")]
     if len(with_rate) < 2:
         return None
-    with house_style():
+    with figure_style():
         figure = new_figure(4.6, 3.4)
         axes = figure.subplots()
         points = sorted(

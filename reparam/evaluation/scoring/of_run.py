@@ -11,6 +11,7 @@ from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
 from reparam.evaluation.scoring.scorecard import Scorecard, from_mapping
 from reparam.evaluation.scoring.subject import weights_hash
+from reparam.model import Autoencoder
 from reparam.runs import Run, title_of
 
 FILE = "scorecard.json"
@@ -33,10 +34,15 @@ def read_scorecard(run: Run) -> Scorecard | None:
     return from_mapping(values, str(file))
 
 
-def current_scorecard(run: Run) -> Scorecard | None:
-    """The one in the run folder, if it is of the run's weights and prior as they are now."""
+def current_scorecard(run: Run, model: Autoencoder | None = None) -> Scorecard | None:
+    """The one in the run folder, if it is of the run's weights and prior as they are now.
+
+    ``model`` is the run's, where it is loaded already.
+    """
     card = read_scorecard(run)
-    return card if card is not None and card.weights == weights_hash(run.load_model()) else None
+    if card is None or card.weights != weights_hash(model or run.load_model()):
+        return None
+    return card
 
 
 def score_run(

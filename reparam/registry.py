@@ -23,7 +23,7 @@ from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from reparam.errors import ConfigError, unknown_name
 
@@ -39,6 +39,20 @@ class Part(ABC):
 
     exclusive: ClassVar[tuple[str, ...]] = ()
     """Options of which one at most is given: a later one takes the place of an earlier one."""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a value that is not one of its field's Literal. A part with a
+        check of its own calls this one too.
+        """
+        hints = get_type_hints(type(self))
+        for field in fields(self):
+            choices = get_args(hints[field.name])
+            value = getattr(self, field.name)
+            if get_origin(hints[field.name]) is Literal and value not in choices:
+                raise ConfigError(
+                    f"{field.name} must be one of {', '.join(map(str, choices))}, got {value!r}. "
+                    "Fix: choose one of them"
+                )
 
     @property
     def type(self) -> str:

@@ -8,8 +8,8 @@ from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.data import DataConfig
 from reparam.evaluation import evaluation_loss, moments_of, scores_of
-from reparam.model import posteriors_of
 from reparam.export import LatentTable, check_latents_target, write_latents
+from reparam.model import posteriors_of
 from reparam.runs import Run
 
 
@@ -19,7 +19,7 @@ class EncodeOptions:
 
     DATA is a name, an .npz or .npy file, or a folder of images, which are brought to the run's
     size; by default it is the run's own images. The table has the columns index (of the image in
-    its set), label, z1, z2, ... and log_var1, log_var2, ...; --scores adds the losses of each image.
+    its set), label, z1, z2, ... and log_var1, log_var2, ...; --scores adds each image's losses.
     """
 
     run: Path = RUN

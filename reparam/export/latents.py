@@ -37,7 +37,7 @@ class LatentTable:
     """One figure for each image, by name."""
 
     def frame(self) -> pd.DataFrame:
-        """Columns index, label (if there are any), z1..zd, log_var1..log_vard (for a VAE), scores."""
+        """Columns index, label (if there are any), z1..zd, ``more`` (log_var1..), scores."""
         columns: dict[str, object] = {"index": self.index}
         if self.labels is not None:
             columns["label"] = self.labels

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,11 +20,13 @@ from reparam.data import load_images
 from reparam.errors import ConfigError
 from reparam.model import SharedNoise, normal, uniform
 from reparam.runs import Run, RunConfig, TrainingConfig
-from reparam.training import assemble, leads, planned, train
+from reparam.training import assemble, resolve_processes, train
 from reparam.training.team import share_of
 
+from .test_kill import assert_equal_runs
+
 SCRIPT = """
-import json, os, sys
+import json, os, sys, time
 from pathlib import Path
 from reparam.runs import Run
 from reparam.training import assemble, train
@@ -47,6 +50,10 @@ def batch(self, indices, original=HostFeed.batch):
 def fail(event):
     if fails == "fail":
         raise ValueError("a listener failed")
+    if fails == "alone":
+        (second,) = team.fabric.strategy.launcher.procs
+        second.kill()
+        time.sleep(60)
 
 sys.addaudithook(audit)
 HostFeed.batch = batch
@@ -55,6 +62,25 @@ team = assemble(run.config.training)
 train(run, run.images(), [fail], team)
 Path(log, f"{team.rank}.json").write_text(json.dumps({"writes": writes, "seen": seen}))
 """
+DYING = """
+import os, signal, sys
+from torch.optim.optimizer import register_optimizer_step_post_hook
+from reparam.cli.main import main
+
+rank, step = sys.argv.pop(1), int(sys.argv.pop(1))
+done = []
+
+def die(*_):
+    done.append(1)
+    if os.environ["RANK"] == rank and len(done) == step:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+register_optimizer_step_post_hook(die)
+sys.exit(main())
+"""
+"""The command, in which the process of a rank dies after so many steps."""
+
+LOST = "another process of this run has ended"
 
 Make = Callable[..., Run]
 
@@ -81,22 +107,46 @@ def start(run: Run, *words: str, runner: tuple[str, ...] = ()) -> subprocess.Pop
     )
 
 
-def finish(process: subprocess.Popen[str], status: int = 0) -> str:
-    """What it said on stderr."""
+def start_nodes(*program: str) -> list[subprocess.Popen[str]]:
+    """torchrun on each of two machines, which are this one, with one process each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
+    torchrun += ["--master-addr=127.0.0.1", f"--master-port={port}"]
+    return [
+        subprocess.Popen(
+            [*torchrun, f"--node-rank={node}", *program],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        for node in (0, 1)
+    ]
+
+
+def end(process: subprocess.Popen[str], seconds: float = 120) -> str:
+    """What it said on stderr, once it has ended; it must do so in time."""
     try:
-        out, said = process.communicate(timeout=120)
+        out, said = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
-    assert process.returncode == status, said
     assert out == ""
     return said
 
 
+def finish(process: subprocess.Popen[str], status: int = 0) -> str:
+    said = end(process)
+    assert process.returncode == status, said
+    return said
+
+
 def curve(run: Run) -> np.ndarray:
-    return np.array(
-        [[e.train["loss_nats"], e.train["rate_nats"], e.valid["loss_nats"]] for e in run.metrics()]
-    )
+    keys = ("train_loss_nats", "train_rate_nats", "valid_loss_nats")
+    lines = [epoch.to_mapping() for epoch in run.metrics()]
+    return np.array([[line[key] for key in keys] for line in lines])
 
 
 def children(pid: int) -> list[int]:
@@ -108,6 +158,10 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def is_reparam(pid: int) -> bool:
+    return b"reparam" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
@@ -229,11 +283,73 @@ def test_when_one_process_is_killed_all_end(make: Make, victim) -> None:
     wait_until(lambda: len(run.metrics()) > 2)
     (second,) = children(process.pid)
     os.kill(process.pid if victim == "first" else second, signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
+    said = end(process, 60)
     assert process.returncode == (-signal.SIGKILL if victim == "first" else 2), said
-    assert "of this run has ended" in said
-    assert "reparam resume" in said
+    (line,) = said.splitlines()
+    assert LOST in line
+    assert "reparam resume" in line
     wait_until(lambda: not is_alive(second) and not is_alive(process.pid), 20)
+
+
+@pytest.mark.slow
+def test_the_first_process_killed_before_they_are_connected_leaves_no_other(make: Make) -> None:
+    process = start(make("run", devices=2), "--quiet")
+    wait_until(lambda: any(is_reparam(pid) for pid in children(process.pid)))
+    (second,) = filter(is_reparam, children(process.pid))
+    process.kill()
+    said = end(process)  # until the second one, too, has closed its stderr
+    assert LOST in said
+    assert said.count("reparam: error") == 1
+    wait_until(lambda: not is_alive(second), 20)
+
+
+@pytest.mark.slow
+def test_the_first_process_says_why_it_is_killed_while_it_works_alone(
+    make: Make, tmp_path: Path
+) -> None:
+    """No transfer fails then: Fabric's launcher ends it."""
+    done = run_script(make("run", devices=2), tmp_path, "alone")
+    assert done.returncode == -signal.SIGKILL
+    (line,) = done.stderr.splitlines()
+    assert LOST in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_two_machines_go_on_bit_for_bit_after_one_loses_its_process(
+    make: Make, tmp_path: Path, victim
+) -> None:
+    whole, cut = (
+        make(name, batch_size=8, num_nodes=2, dropout=0.25, batch_norm=True)
+        for name in ("whole", "cut")
+    )
+    for node in start_nodes("-m", "reparam", "resume", str(whole.path), "--quiet"):
+        finish(node)
+    script = tmp_path / "dying.py"
+    script.write_text(DYING)
+    steps = -(-len(whole.images().splits["train"]) // 16)
+    middle = steps + steps // 2  # of the second epoch
+    nodes = start_nodes(str(script), str(victim), str(middle), "resume", str(cut.path), "--quiet")
+    assert "SIGKILL" in end(nodes[victim])
+    said = end(nodes[1 - victim], 20)
+    assert nodes[1 - victim].returncode != 0
+    (line,) = [line for line in said.splitlines() if "reparam: error" in line]
+    assert LOST in line
+    assert "Traceback" not in said.split(line)[0], "what follows it is torchrun's"
+    assert len(cut.metrics()) == 1
+    for node in start_nodes("-m", "reparam", "resume", str(cut.path), "--quiet"):
+        finish(node)
+    assert len(cut.metrics()) == 3
+    assert_equal_runs(whole, cut)
+
+
+@pytest.mark.slow
+def test_two_machines_end_when_the_first_one_refuses(tmp_path: Path) -> None:
+    words = ("train", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run"))
+    first, second = start_nodes("-m", "reparam", *words)
+    assert "no such file or folder" in end(first)
+    (line,) = [line for line in end(second, 20).splitlines() if "reparam: error" in line]
+    assert "process 1 of 2 must reach the others" in line
 
 
 @pytest.mark.parametrize("devices", ["1", pytest.param("2", marks=pytest.mark.slow)])
@@ -260,33 +376,49 @@ def test_python_alone_starts_no_processes(make: Make) -> None:
         train(run, run.images())
 
 
-def test_what_torchrun_started_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "TORCHELASTIC_RUN_ID": "x",
-        "WORLD_SIZE": "6",
-        "LOCAL_WORLD_SIZE": "3",
-        "RANK": "4",
-    }.items():
-        monkeypatch.setenv(name, value)
-    found = planned(TrainingConfig())
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets variables of the environment. What Fabric makes of them ends with the test."""
+    from lightning_fabric.utilities.rank_zero import rank_zero_only
+
+    monkeypatch.setattr(rank_zero_only, "rank", 0)
+
+    def update(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return update
+
+
+def test_what_torchrun_started_counts(environment) -> None:
+    environment(TORCHELASTIC_RUN_ID="x", WORLD_SIZE="6", LOCAL_WORLD_SIZE="3")
+    environment(RANK="4", LOCAL_RANK="1", GROUP_RANK="1")
+    found = resolve_processes(TrainingConfig())
     assert (found.devices, found.num_nodes) == (3, 2)
     assert found.global_batch == 6 * found.batch_size
-    assert not leads()
-    with pytest.raises(ConfigError, match=r"2 × 3 processes .* found --num-nodes 1 --devices 2"):
-        planned(TrainingConfig(devices=2))
+    team = assemble(TrainingConfig(device="cpu", devices=2))
+    assert (team.rank, team.size, team.leads) == (4, 6, False)
+    with pytest.raises(ConfigError, match=r"2 machines × 3 .* got --num-nodes 1 --devices 2"):
+        resolve_processes(TrainingConfig(devices=2))
 
 
-def test_what_slurm_started_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    started = {"SLURM_NTASKS": "8", "SLURM_NNODES": "2", "SLURM_PROCID": "0"}
-    for name, value in started.items():
-        monkeypatch.setenv(name, value)
-    found = planned(TrainingConfig())
+def test_what_slurm_started_counts(environment) -> None:
+    environment(SLURM_NTASKS="8", SLURM_NNODES="2")
+    with pytest.raises(ConfigError, match="got no SLURM_NTASKS_PER_NODE"):
+        resolve_processes(TrainingConfig())
+    environment(SLURM_NTASKS_PER_NODE="4", SLURM_PROCID="7", SLURM_LOCALID="3", SLURM_NODEID="1")
+    found = resolve_processes(TrainingConfig())
     assert (found.devices, found.num_nodes) == (4, 2)
-    assert leads()
-    monkeypatch.setenv("SLURM_PROCID", "3")
-    assert not leads()
-    monkeypatch.setenv("SLURM_NTASKS", "1")
-    assert planned(TrainingConfig(devices=2)).devices == 2, "a lone task starts its own"
+    team = assemble(TrainingConfig(device="cpu"))
+    assert (team.rank, team.size, team.leads) == (7, 8, False)
+
+
+def test_a_lone_slurm_task_starts_its_own(environment) -> None:
+    environment(SLURM_NTASKS="1", SLURM_PROCID="0", SLURM_LOCALID="0", SLURM_NODEID="0")
+    two = TrainingConfig(device="cpu", devices=2)
+    assert resolve_processes(two) == two
+    team = assemble(two)
+    assert (team.rank, team.size, team.leads) == (0, 2, True)
 
 
 def test_machines_must_find_each_other() -> None:

@@ -13,8 +13,13 @@ import keras
 import torch
 from torch import nn
 
-from reparam.model import Autoencoder, ModelConfig
-from reparam.model.layers import BatchNorm, Dense, SameConv2d, SameConvTranspose2d
+from reparam.model import (
+    Autoencoder,
+    ConvolutionalDecoderOptions,
+    ConvolutionalEncoderOptions,
+    ModelConfig,
+)
+from reparam.model.networks.layers import BatchNorm, Dense, SameConv2d, SameConvTranspose2d
 
 ImageShape = tuple[int, int, int]
 
@@ -33,30 +38,31 @@ def build_reference(config: ModelConfig, image_shape: ImageShape) -> KerasRefere
     return KerasReference(encoder, _decoder(config, image_shape, feature_shape))
 
 
-def _after_convolution(config: ModelConfig, order: str, x: keras.KerasTensor) -> keras.KerasTensor:
-    activation = keras.layers.LeakyReLU(negative_slope=config.leaky_slope)
+def _after_convolution(
+    half: ConvolutionalEncoderOptions | ConvolutionalDecoderOptions, x: keras.KerasTensor
+) -> keras.KerasTensor:
+    activation = keras.layers.LeakyReLU(negative_slope=half.leaky_slope)
     steps = [activation]
-    if config.batch_norm:
+    if half.batch_norm:
         norm = keras.layers.BatchNormalization()
-        steps = [norm, activation] if order == "norm-act" else [activation, norm]
-    if config.dropout:
-        steps.append(keras.layers.Dropout(config.dropout))
+        steps = [norm, activation] if half.order == "norm-act" else [activation, norm]
+    if half.dropout:
+        steps.append(keras.layers.Dropout(half.dropout))
     for step in steps:
         x = step(x)
     return x
 
 
 def _encoder(config: ModelConfig, image_shape: ImageShape) -> tuple[keras.Model, ImageShape]:
+    half = config.encoder
     image = keras.Input(image_shape)
     x = image
-    for filters, kernel, stride in zip(
-        config.encoder_filters, config.encoder_kernels, config.encoder_strides, strict=True
-    ):
+    for filters, kernel, stride in zip(half.filters, half.kernels, half.strides, strict=True):
         x = keras.layers.Conv2D(filters, kernel, strides=stride, padding="same")(x)
-        x = _after_convolution(config, config.encoder_order, x)
+        x = _after_convolution(half, x)
     feature_shape = tuple(x.shape[1:])
     x = keras.layers.Flatten()(x)
-    names = ["mu"] if config.posterior == "delta" else ["mu", "log_var"]
+    names = ["mu"] if config.posterior.is_point else ["mu", "log_var"]
     heads = [keras.layers.Dense(config.latent_dim, name=name)(x) for name in names]
     return keras.Model(image, heads), feature_shape
 
@@ -64,28 +70,29 @@ def _encoder(config: ModelConfig, image_shape: ImageShape) -> tuple[keras.Model,
 def _decoder(
     config: ModelConfig, image_shape: ImageShape, feature_shape: ImageShape
 ) -> keras.Model:
+    half = config.decoder
     height, width, channels = image_shape
     latent = keras.Input((config.latent_dim,))
     x = keras.layers.Dense(math.prod(feature_shape))(latent)
     x = keras.layers.Reshape(feature_shape)(x)
     layers = list(
         zip(
-            (*config.decoder_filters, channels),
-            config.decoder_kernels,
-            config.decoder_strides,
+            (*half.filters, channels),
+            half.kernels,
+            half.strides,
             strict=True,
         )
     )
     for i, (filters, kernel, stride) in enumerate(layers):
         x = keras.layers.Conv2DTranspose(filters, kernel, strides=stride, padding="same")(x)
-        remaining = math.prod(config.decoder_strides[i + 1 :])
+        remaining = math.prod(half.strides[i + 1 :])
         extra_rows = x.shape[1] - math.ceil(height / remaining)
         extra_columns = x.shape[2] - math.ceil(width / remaining)
         if extra_rows or extra_columns:
             x = keras.layers.Cropping2D(((0, extra_rows), (0, extra_columns)))(x)
         if i < len(layers) - 1:
-            x = _after_convolution(config, config.decoder_order, x)
-    return keras.Model(latent, keras.layers.Activation(config.output_activation)(x))
+            x = _after_convolution(half, x)
+    return keras.Model(latent, keras.layers.Activation(half.output_activation)(x))
 
 
 @dataclass(frozen=True)
@@ -120,13 +127,18 @@ def _weights_of(ours: nn.Module, theirs: keras.Layer) -> list[tuple[str, keras.V
 def shared_weights(model: Autoencoder, reference: KerasReference) -> Iterator[SharedWeight]:
     """Every weight and moving statistic, in the order in which data meets them."""
     kinds = (SameConv2d, SameConvTranspose2d, Dense, BatchNorm)
-    for half in ("encoder", "decoder"):
-        ours = [(n, m) for n, m in getattr(model, half).named_modules() if isinstance(m, kinds)]
+    for half, parts in {"encoder": ("encoder", "posterior"), "decoder": ("decoder",)}.items():
+        ours = [
+            (f"{part}.{name}", module)
+            for part in parts
+            for name, module in getattr(model, part).named_modules()
+            if isinstance(module, kinds)
+        ]
         theirs = [layer for layer in getattr(reference, half).layers if layer.weights]
         for (name, module), layer in zip(ours, theirs, strict=True):
             for attribute, variable, axes in _weights_of(module, layer):
                 weight = getattr(module, attribute)
-                yield SharedWeight(f"{half}.{name}.{attribute}", weight, variable, axes)
+                yield SharedWeight(f"{name}.{attribute}", weight, variable, axes)
 
 
 def carry_to_keras(model: Autoencoder, reference: KerasReference) -> None:

@@ -134,7 +134,7 @@ def test_it_is_frozen():
 
 
 def test_a_prior_that_is_only_fitted_is_refused_with_the_way_to_it():
-    with pytest.raises(ConfigError, match="got flow. Fix: .*`reparam fit-prior RUN --prior flow`"):
+    with pytest.raises(ConfigError, match=r"got flow. Fix: .*`reparam fit-prior RUN --prior flow`"):
         ModelConfig(prior=FlowPriorOptions())
 
 

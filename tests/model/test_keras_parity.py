@@ -1,16 +1,21 @@
 """The package's networks and losses against Keras', weight by weight and number by number."""
 
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
 import torch
 
-from reparam.model import Autoencoder, ModelConfig, build_autoencoder, parameter_counts
-from reparam.objective import ObjectiveConfig, Weight, elbo_terms
-from reparam.objective.units import variance_of
+from reparam.data import Batch
+from reparam.model import (
+    Autoencoder,
+    ModelConfig,
+    build_autoencoder,
+    parameter_counts,
+    rate,
+)
+from reparam.objective import Elbo, Loss, Losses, Objective, Reconstruction
 
+from .configs import configured
 from .keras_reference import (
     KerasReference,
     build_reference,
@@ -23,8 +28,8 @@ from .keras_reference import (
 pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 
 ARTICLE_VAE = ModelConfig()
-ARTICLE_AE = ModelConfig(posterior="delta", encoder_order="act-norm")
-FUNCTIONAL = ModelConfig(
+ARTICLE_AE = configured(posterior="delta", encoder_order="act-norm")
+FUNCTIONAL = configured(
     posterior="delta",
     decoder_filters=(64, 64, 64, 32),
     decoder_kernels=(3, 3, 3, 3, 3),
@@ -34,7 +39,7 @@ FUNCTIONAL = ModelConfig(
     decoder_order="norm-act",
     output_activation="tanh",
 )
-SMALL = ModelConfig(
+SMALL = configured(
     latent_dim=3,
     encoder_filters=(8, 12),
     encoder_kernels=(3, 3),
@@ -47,31 +52,31 @@ SMALL = ModelConfig(
 
 
 def kernels(encoder: tuple[int, ...], decoder: tuple[int, ...]) -> ModelConfig:
-    return replace(SMALL, encoder_kernels=encoder, decoder_kernels=decoder)
+    return configured(SMALL, encoder_kernels=encoder, decoder_kernels=decoder)
 
 
 CASES: dict[str, tuple[ModelConfig, tuple[int, int, int]]] = {
     "article AE": (ARTICLE_AE, (28, 28, 1)),
     "article VAE": (ARTICLE_VAE, (28, 28, 1)),
     "article AE, batch norm and dropout": (
-        replace(ARTICLE_AE, batch_norm=True, dropout=0.25),
+        configured(ARTICLE_AE, batch_norm=True, dropout=0.25),
         (28, 28, 1),
     ),
     "article VAE, batch norm and dropout": (
-        replace(ARTICLE_VAE, batch_norm=True, dropout=0.25),
+        configured(ARTICLE_VAE, batch_norm=True, dropout=0.25),
         (28, 28, 1),
     ),
     "the book's VAE decoder": (
-        replace(ARTICLE_VAE, batch_norm=True, decoder_order="norm-act"),
+        configured(ARTICLE_VAE, batch_norm=True, decoder_order="norm-act"),
         (28, 28, 1),
     ),
     "functional variant": (FUNCTIONAL, (28, 28, 1)),
-    "odd": (replace(ARTICLE_VAE, batch_norm=True), (27, 27, 1)),
+    "odd": (configured(ARTICLE_VAE, batch_norm=True), (27, 27, 1)),
     "odd in one side": (SMALL, (12, 9, 1)),
     "not square": (ARTICLE_VAE, (20, 14, 1)),
-    "colour": (replace(ARTICLE_VAE, latent_dim=5), (16, 12, 3)),
+    "colour": (configured(ARTICLE_VAE, latent_dim=5), (16, 12, 3)),
     "colour, odd, act-norm in both": (
-        replace(SMALL, encoder_order="act-norm", decoder_order="act-norm"),
+        configured(SMALL, encoder_order="act-norm", decoder_order="act-norm"),
         (13, 11, 3),
     ),
     "kernel 2": (kernels((2, 2), (2, 2)), (12, 16, 1)),
@@ -82,7 +87,7 @@ CASES: dict[str, tuple[ModelConfig, tuple[int, int, int]]] = {
     "kernel 5": (kernels((5, 5), (5, 5)), (12, 16, 1)),
     "kernel 5, odd": (kernels((5, 5), (5, 5)), (14, 13, 1)),
     "even kernels, stride 1": (
-        replace(
+        configured(
             kernels((2, 4), (4, 2)),
             encoder_strides=(1, 1),
             decoder_strides=(1, 1),
@@ -91,15 +96,15 @@ CASES: dict[str, tuple[ModelConfig, tuple[int, int, int]]] = {
         (7, 6, 1),
     ),
     "stride 3": (
-        replace(kernels((3, 5), (5, 3)), encoder_strides=(3, 2), decoder_strides=(2, 3)),
+        configured(kernels((3, 5), (5, 3)), encoder_strides=(3, 2), decoder_strides=(2, 3)),
         (18, 12, 1),
     ),
     "stride 3, smaller kernels, odd": (
-        replace(kernels((2, 1), (1, 2)), encoder_strides=(3, 3), decoder_strides=(3, 3)),
+        configured(kernels((2, 1), (1, 2)), encoder_strides=(3, 3), decoder_strides=(3, 3)),
         (17, 13, 2),
     ),
     "decoder is no mirror": (
-        replace(
+        configured(
             SMALL,
             decoder_filters=(6, 7, 5),
             decoder_kernels=(5, 2, 3, 4),
@@ -110,7 +115,7 @@ CASES: dict[str, tuple[ModelConfig, tuple[int, int, int]]] = {
         (15, 18, 1),
     ),
 }
-BATCH_NORM_CASES = {name: case for name, case in CASES.items() if case[0].batch_norm}
+BATCH_NORM_CASES = {name: case for name, case in CASES.items() if case[0].encoder.batch_norm}
 
 by_case = pytest.mark.parametrize(("config", "image_shape"), CASES.values(), ids=CASES)
 
@@ -128,11 +133,11 @@ def random_model(
 ) -> Autoencoder:
     """Weights in which nothing is 0 or 1 by chance: biases and batch norm's values vary too."""
     torch.manual_seed(0)
-    model = build_autoencoder(config, image_shape, variance_of(factor, int(np.prod(image_shape))))
+    model = build_autoencoder(configured(config, weight=factor), image_shape)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, values in model.state_dict().items():
-            if not name.startswith(("encoder", "decoder")):
+            if not name.startswith(("encoder", "posterior", "decoder")):
                 continue
             noise = torch.rand(values.shape, generator=generator)
             if name.endswith("running_var") or ("norm" in name and name.endswith("weight")):
@@ -146,6 +151,15 @@ def images(image_shape: tuple[int, int, int], n: int = 4) -> torch.Tensor:
     height, width, channels = image_shape
     generator = torch.Generator().manual_seed(2)
     return torch.rand(n, channels, height, width, generator=generator)
+
+
+def losses(
+    model: Autoencoder,
+    x: torch.Tensor,
+    objective: Objective,
+    noise: torch.Generator | None = None,
+) -> Losses:
+    return Loss(model, objective)(Batch(x, None, torch.arange(len(x))), noise=noise)
 
 
 def channels_last(x: torch.Tensor) -> np.ndarray:
@@ -184,7 +198,7 @@ def test_outputs_agree(config, image_shape):
     model, reference = pair(config, image_shape)
     x = images(image_shape)
     with torch.no_grad():
-        ours = model.encoder(x)
+        ours = model.infer(x).tensors()
         theirs = reference_latents(reference, x)
         for mine, keras_head in zip(ours.values(), theirs, strict=True):
             assert_same(mine, keras_head)
@@ -234,8 +248,8 @@ def test_parameter_counts_are_the_articles(config, encoder, decoder):
     assert reference.decoder.count_params() == decoder
 
 
-AE_CASES = {name: case for name, case in CASES.items() if case[0].posterior == "delta"}
-VAE_CASES = {name: case for name, case in CASES.items() if case[0].posterior != "delta"}
+AE_CASES = {name: case for name, case in CASES.items() if case[0].posterior.is_point}
+VAE_CASES = {name: case for name, case in CASES.items() if not case[0].posterior.is_point}
 
 
 @pytest.mark.parametrize(("config", "image_shape"), AE_CASES.values(), ids=AE_CASES)
@@ -244,12 +258,12 @@ def test_ae_loss_agrees(config, image_shape):
     model, reference = pair(config, image_shape)
     x = images(image_shape)
     with torch.no_grad():
-        terms = elbo_terms(model, x, ObjectiveConfig(regulariser="none"))
+        terms = losses(model, x, Reconstruction()).terms
         y = reference.decoder(reference_latents(reference, x)[0])
     expected = np.square(numbers(channels_last(x)) - numbers(y)).mean((1, 2, 3))
-    assert_same(terms.loss, expected)
-    assert_same(terms.distortion, expected)
-    assert not terms.rate.any()
+    assert_same(terms["loss"], expected)
+    assert_same(terms["distortion"], expected)
+    assert not terms["rate"].any()
 
 
 @pytest.mark.parametrize("factor", [1.0, 1000.0])
@@ -259,20 +273,18 @@ def test_vae_losses_agree(config, image_shape, factor):
     model, reference = pair(config, image_shape, factor)
     x = images(image_shape)
     with torch.no_grad():
-        objective = ObjectiveConfig(weight=factor)
-        terms = elbo_terms(model, x, objective, torch.Generator().manual_seed(5))
+        terms = losses(model, x, Elbo(), torch.Generator().manual_seed(5)).terms
         mu, log_var = (numbers(head) for head in reference_latents(reference, x))
         epsilon = torch.randn(mu.shape, generator=torch.Generator().manual_seed(5))
         z = mu + np.exp(log_var / 2) * numbers(epsilon)
         y = numbers(reference.decoder(z.astype(np.float32)))
     r_loss = factor * np.square(numbers(channels_last(x)) - y).mean((1, 2, 3))
     kl = -0.5 * (1 + log_var - mu**2 - np.exp(log_var)).sum(1)
-    assert_same(terms.distortion, r_loss)
-    assert_same(terms.rate, kl)
-    assert_same(terms.loss, r_loss + kl)
-    reported = Weight(factor, x[0].numel()).losses(
-        terms.distortion.mean().item(), terms.rate.mean().item()
-    )
+    assert_same(terms["distortion"], r_loss)
+    assert_same(terms["rate"], kl)
+    assert_same(terms["loss"], r_loss + kl)
+    assert model.likelihood.weight.r_loss_factor == pytest.approx(factor, rel=1e-6)
+    reported = model.likelihood.losses({name: v.mean().item() for name, v in terms.items()})
     assert reported["loss_article"] == pytest.approx((r_loss + kl).mean(), rel=1e-5)
     assert reported["r_loss_article"] == pytest.approx(r_loss.mean(), rel=1e-5)
     assert reported["rate_nats"] == pytest.approx(kl.mean(), rel=1e-5)
@@ -281,7 +293,7 @@ def test_vae_losses_agree(config, image_shape, factor):
 
 def without_dropout(case):
     config, image_shape = case
-    return replace(config, dropout=0.0), image_shape
+    return configured(config, dropout=0.0), image_shape
 
 
 STEP_CASES = BATCH_NORM_CASES | {name: CASES[name] for name in ("article AE", "article VAE")}
@@ -294,7 +306,7 @@ def test_training_step_agrees(config, image_shape):
     """Training-mode outputs, the gradient of every weight, and the moving statistics after it."""
     factor = 100.0
     model, reference = pair(config, image_shape, factor)
-    is_vae = config.posterior != "delta"
+    is_vae = model.is_variational
     before = {
         shared.name: numbers(shared.torch_weight.detach().clone())
         for shared in shared_weights(model, reference)
@@ -302,11 +314,11 @@ def test_training_step_agrees(config, image_shape):
     x = images(image_shape, n=6)
 
     model.train()
-    q = model.posterior(x)
+    q = model.infer(x)
     z = q.rsample(torch.Generator().manual_seed(6))
     y = model.decode(z)
-    rate = model.prior.kl(q, z) if is_vae else torch.zeros(len(x))
-    (model.likelihood(y).distortion(x) + rate).mean().backward()
+    own_rate = rate(model.prior, q, z) if is_vae else torch.zeros(len(x))
+    (model.likelihood(y).distortion(x) + own_rate).mean().backward()
 
     heads = reference_latents(reference, x, training=True)
     z_keras = heads[0]
@@ -351,4 +363,4 @@ def test_training_step_agrees(config, image_shape):
             assert_same((ours - kept) / 0.01, (theirs - kept) / 0.01, 1e-4)
             assert np.abs(ours - before[weight.name]).max() > 1e-4
             moved += 1
-    assert (moved > 0) == config.batch_norm
+    assert (moved > 0) == config.encoder.batch_norm

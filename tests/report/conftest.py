@@ -78,6 +78,14 @@ def view(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return look_at(make_run(folder, preset, latent_dim, images, request.param), images)
 
 
+@pytest.fixture(scope="session")
+def views(tmp_path_factory: pytest.TempPathFactory) -> list[RunView]:
+    """An AE and a VAE of the same images."""
+    images = make_images(1, labelled=True)
+    folder = tmp_path_factory.mktemp("pair")
+    return [look_at(make_run(folder, name, 2, images, name), images) for name in ("ae", "vae")]
+
+
 @dataclass(frozen=True)
 class Logistic(Distribution):
     """A posterior as a plug-in has it: two parameters, no entropy, no standard normal noise."""

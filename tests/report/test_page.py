@@ -37,13 +37,6 @@ class Page(HTMLParser):
         self.addresses += [found[key] or "" for key in ("src", "href") if key in found]
 
 
-@pytest.fixture(scope="session")
-def views(tmp_path_factory: pytest.TempPathFactory) -> list[RunView]:
-    images = make_images(1, labelled=True)
-    folder = tmp_path_factory.mktemp("pair")
-    return [look_at(make_run(folder, name, 2, images, name), images) for name in ("ae", "vae")]
-
-
 @pytest.fixture(scope="session", params=["en", "ko"])
 def html(request: pytest.FixtureRequest, views: list[RunView]) -> str:
     chapters = [chapter(view, None) for view in views]

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from reparam.evaluation import add_noise, as_bytes, decode, noise_to_latents, reconstruct
+from reparam.evaluation import add_noise, as_bytes, decode_bytes, noise_to_latents, reconstruct
 from reparam.model import NoiseMap
 from reparam.objective import InputConfig
 from reparam.report.figures.held_out import examples_by_class
@@ -70,7 +70,7 @@ def _decoded_grid(
     ``back`` gives the latents of the grid's points.
     """
     points = np.array([(x, y) for y in ys[::-1] for x in xs], np.float32)
-    images = as_bytes(decode(view.model, back(points)))
+    images = decode_bytes(view.model, back(points))
     with figure_style():
         figure = new_figure(5.4, max(sheet_height(images, len(xs), 5.4) + 0.2, 1.4))
         axes = figure.add_subplot()
@@ -141,7 +141,7 @@ def noise_removed(view: RunView, n: int = 10, amount: float = 0.3, seed: int = 0
 
 def random_samples(view: RunView, latents: np.ndarray, columns: int = 16) -> Figure:
     """Decodings of random latents, side by side."""
-    images = as_bytes(decode(view.model, latents.astype(np.float32)))
+    images = decode_bytes(view.model, latents.astype(np.float32))
     with figure_style():
         figure = new_figure(5.4, sheet_height(images, columns, 5.4) + 0.35)
         axes = bare(figure.add_subplot())

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from reparam.evaluation import as_bytes, decode, sample_latents
+from reparam.evaluation import decode_bytes, sample_latents
 from reparam.model import LocationScale
 from reparam.report.figures.held_out import examples_by_class, posterior_samples
 from reparam.report.figures.prior import has_shape
@@ -119,7 +119,7 @@ def reparametrisation(view: RunView, draws: int = 7) -> Figure | None:
     mu, sigma = view.mu[i], view.q.variance[i].sqrt().numpy()
     epsilon = np.random.default_rng(7).standard_normal((draws, view.latent_dim)).astype(np.float32)
     z = view.q.rows(torch.full((draws,), i)).at(torch.from_numpy(epsilon))
-    images = as_bytes(decode(view.model, z.numpy()))
+    images = decode_bytes(view.model, z.numpy())
     with figure_style():
         figure = new_figure(1.0 * (draws + 1) + 0.2, 1.75)
         columns = figure.subplots(1, draws + 1)

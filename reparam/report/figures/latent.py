@@ -10,7 +10,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patches import Circle, ConnectionPatch, Ellipse
 from matplotlib.patheffects import withStroke
 
-from reparam.evaluation import as_bytes, decode
+from reparam.evaluation import decode_bytes
 from reparam.model import LocationScale
 from reparam.report.figures.held_out import examples_by_class
 from reparam.report.style import (
@@ -140,7 +140,7 @@ def points_and_decoding(view: RunView) -> Figure:
         plane.scatter(
             *target, s=420, facecolors="none", edgecolors=SECOND, linewidths=1.6, zorder=5
         )
-        image = as_bytes(decode(view.model, view.plane.back(target[None])))[0]
+        image = decode_bytes(view.model, view.plane.back(target[None]))[0]
         coordinates = ", ".join(f"{v:.2f}" for v in target)
         show_pixels(decoded, image)
         decoded.set_title(f"decoded from ({coordinates})")
@@ -182,7 +182,7 @@ def three_points(view: RunView) -> Figure:
         points = draw_points(plane, view, view.on_plane(), faint=True)
         low, high = points.min(0), points.max(0)
         chosen = low + (high - low) * np.array([[0.12, 0.85], [0.88, 0.72], [0.45, 0.12]])
-        images = as_bytes(decode(view.model, view.plane.back(chosen.astype(np.float32))))
+        images = decode_bytes(view.model, view.plane.back(chosen.astype(np.float32)))
         for row, (point, image) in enumerate(zip(chosen, images, strict=True)):
             letter = "ABC"[row]
             plane.scatter(*point, s=60, c=SECOND, edgecolors="white", linewidths=1, zorder=4)

@@ -2,6 +2,7 @@
 
 from reparam.data.arrays import image_set_from_arrays
 from reparam.data.batch import Batch
+from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import as_labels
@@ -13,6 +14,7 @@ from reparam.data.registry import NAMED_SOURCES
 from reparam.data.sheet import contact_sheet, to_picture
 
 __all__ = [
+    "CLASS_COLOURS",
     "MAPPED_FROM",
     "NAMED_SOURCES",
     "SPLITS",
@@ -24,6 +26,7 @@ __all__ = [
     "Split",
     "as_labels",
     "as_pixels",
+    "class_colours",
     "contact_sheet",
     "image_set_from_arrays",
     "in_parts",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reparam.data import class_colours
 from reparam.errors import DataError, RunError
 from reparam.export.described import (
     decoded,
@@ -28,7 +29,6 @@ from reparam.export.manifest import (
 from reparam.export.onnx import OnnxModel
 from reparam.export.quantise import floats, quantised
 from reparam.export.sprites import grid_for, sheets
-from reparam.report import class_colours
 from reparam.runs import SPLIT_IMAGES, Run, RunView
 from reparam.types import LatentArray, PixelArray
 

@@ -13,22 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from reparam.data.sheet import contact_sheet
+from reparam.data import contact_sheet
 from reparam.types import PixelArray
-
-CLASS_COLOURS = (
-    "#3f90da",
-    "#ffa90e",
-    "#bd1f01",
-    "#94a4a2",
-    "#832db6",
-    "#a96b59",
-    "#e76300",
-    "#b9ac70",
-    "#717581",
-    "#92dadd",
-)
-"""Ten colours that people with colour-vision deficiencies can tell apart (Petroff 2021)."""
 
 INK = "#1d2433"
 MUTED = "#6b7385"
@@ -85,13 +71,6 @@ def figure_style() -> Iterator[None]:
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, sizes in inches."""
     return Figure(figsize=(width, height), layout="constrained")
-
-
-def class_colours(n: int) -> list[str]:
-    """One colour a class: the palette, or beyond ten classes evenly spaced hues."""
-    if n <= len(CLASS_COLOURS):
-        return list(CLASS_COLOURS[:n])
-    return [mpl.colors.to_hex(c) for c in mpl.colormaps["turbo"](np.linspace(0.05, 0.95, n))]
 
 
 def bare(axes: Axes) -> Axes:

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from reparam.data import CLASS_COLOURS, class_colours
 from reparam.errors import ConfigError
 from reparam.evaluation import decode, noise_to_latents
 from reparam.model import Fittable, fittable_prior
 from reparam.report import FIGURES
 from reparam.report.figures.held_out import posterior_samples
 from reparam.report.pictures import data_uri, picture_of
-from reparam.report.style import CLASS_COLOURS, class_colours, figure_style, to_png
+from reparam.report.style import figure_style, to_png
 from reparam.runs import RunView, chosen_plane, principal_plane, umap_scatter
 
 from .conftest import with_other_parts

@@ -10,6 +10,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patches import Circle, ConnectionPatch, Ellipse
 from matplotlib.patheffects import withStroke
 
+from reparam.data import class_colours
 from reparam.evaluation import decode_bytes
 from reparam.model import LocationScale
 from reparam.report.figures.held_out import examples_by_class
@@ -19,7 +20,6 @@ from reparam.report.style import (
     INK,
     MUTED,
     SECOND,
-    class_colours,
     ellipse_95,
     figure_style,
     is_colour,

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reparam.data import class_colours
 from reparam.evaluation import MEASURES, Entry, Group, Scorecard
-from reparam.report.style import FAINT, MUTED, class_colours, figure_style, new_figure
+from reparam.report.style import FAINT, MUTED, figure_style, new_figure
 
 COLUMNS = 3
 

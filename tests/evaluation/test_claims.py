@@ -128,17 +128,17 @@ def test_below_an_ideal_value_the_low_end_is_the_bad_one() -> None:
 def test_a_claim_is_decided_by_a_measure_that_both_models_have() -> None:
     ae = one(class_gini=around(0.5), class_tv=around(0.4))
     areas = verdicts(ae, one(class_tv=around(0.1)))[3]
-    assert (areas.claim.number, areas.measure, areas.mended) == (2, "class_tv", "confirmed")
+    assert (areas.claim.number, areas.measure, areas.fixed) == (2, "class_tv", "confirmed")
 
 
-def test_an_uneven_ae_that_a_vae_mends() -> None:
+def test_an_uneven_ae_that_a_vae_fixes() -> None:
     ae = one(centre=around(0.5), class_tv=around(0.4), radius_99=around(3.0, 0.1, 1.0))
     vae = one(centre=around(0.001, 0.001), class_tv=around(0.05), radius_99=around(1, 0.1, 1))
     found = {v.claim.en: v for v in verdicts(ae, vae)}
     assert found["The AE's latent points are off-centre"].holds == "confirmed"
-    assert found["The AE's latent points are off-centre"].mended == "confirmed"
+    assert found["The AE's latent points are off-centre"].fixed == "confirmed"
     areas = found["Classes take very unequal areas"]
-    assert (areas.measure, areas.holds, areas.mended) == ("class_tv", "confirmed", "confirmed")
+    assert (areas.measure, areas.holds, areas.fixed) == ("class_tv", "confirmed", "confirmed")
     assert found["… and not symmetric about the origin"].holds == "absent"
 
 
@@ -146,14 +146,14 @@ def test_an_even_ae_refutes_what_is_said_of_it() -> None:
     even = one(centre=around(0.001, 0.001), class_tv=around(0.011, 0.005, 0.01))
     found = {v.claim.measures[0]: v for v in verdicts(even, even)}
     assert found["centre"].holds == "refuted"
-    assert found["centre"].mended == "refuted"
+    assert found["centre"].fixed == "refuted"
     assert found["class_tv"].holds == "refuted"
 
 
 def test_noise_removed_is_no_flaw() -> None:
     for gain, word in ((5.0, "confirmed"), (-3.0, "refuted")):
         found = verdicts(one(noise_removed=around(gain)), one())[-1]
-        assert (found.claim.number, found.holds, found.mended) == (5, word, None)
+        assert (found.claim.number, found.holds, found.fixed) == (5, word, None)
 
 
 def test_over_seeds_the_interval_is_students_and_welchs() -> None:

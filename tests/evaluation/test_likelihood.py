@@ -12,8 +12,18 @@ from scipy import stats
 from reparam.errors import ConfigError, ShapeError
 from reparam.evaluation import binarised, importance_weighted
 from reparam.evaluation import likelihood as module
-from reparam.model import Autoencoder, ModelConfig, build_autoencoder
-from reparam.training import preset_config
+from reparam.model import (
+    Autoencoder,
+    BernoulliLikelihoodOptions,
+    ConvolutionalDecoderOptions,
+    ConvolutionalEncoderOptions,
+    GaussianLikelihoodOptions,
+    MlpDecoderOptions,
+    MlpEncoderOptions,
+    ModelConfig,
+    build_autoencoder,
+)
+from reparam.runs import preset_config
 
 SHAPE = (3, 2, 2)
 D = math.prod(SHAPE)
@@ -32,20 +42,19 @@ def linear(loadings: np.ndarray, bias: np.ndarray, spread: float = 1.0) -> Autoe
     """
     d = loadings.shape[1]
     config = ModelConfig(
-        architecture="mlp",
-        encoder_widths=(),
-        decoder_widths=(),
         latent_dim=d,
-        output_activation="linear",
+        encoder=MlpEncoderOptions(widths=()),
+        decoder=MlpDecoderOptions(widths=(), output_activation="linear"),
+        likelihood=GaussianLikelihoodOptions(beta=VARIANCE),
     )
-    model = build_autoencoder(config, SHAPE, VARIANCE)
+    model = build_autoencoder(config, SHAPE)
     inverse = np.linalg.inv(loadings.T @ loadings + VARIANCE * np.eye(d))
     regression = inverse @ loadings.T
     values = {
-        "encoder.heads.mu.weight": regression,
-        "encoder.heads.mu.bias": -regression @ bias,
-        "encoder.heads.log_var.weight": np.zeros((d, D)),
-        "encoder.heads.log_var.bias": np.log(spread * VARIANCE * np.diag(inverse)),
+        "posterior.heads.mu.weight": regression,
+        "posterior.heads.mu.bias": -regression @ bias,
+        "posterior.heads.log_var.weight": np.zeros((d, D)),
+        "posterior.heads.log_var.bias": np.log(spread * VARIANCE * np.diag(inverse)),
         "decoder.pixels.weight": loadings,
         "decoder.pixels.bias": bias,
         "likelihood.variance": np.array(VARIANCE),
@@ -90,41 +99,47 @@ def test_with_another_posterior_it_comes_to_the_same():
     x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
         generator = torch.Generator().manual_seed(3)
-        logs = module.log_weights(model, x, model.posterior(x), samples, generator).double()
+        logs = module.log_weights(model, x, model.infer(x), samples, generator).double()
     weights = (logs - logs.amax(1, keepdim=True)).exp()
     errors = (weights.std(1) / weights.mean(1)) / math.sqrt(samples)
     assert 6 * errors.max().item() < 0.05
     np.testing.assert_allclose(found, exact(loadings, bias, images), atol=0.05)
 
 
-def vae(likelihood: str, architecture: str) -> Autoencoder:
+GAUSSIAN, BERNOULLI = GaussianLikelihoodOptions(beta=0.5), BernoulliLikelihoodOptions()
+CONVOLUTIONAL = ConvolutionalEncoderOptions(), ConvolutionalDecoderOptions()
+MLP = MlpEncoderOptions(), MlpDecoderOptions()
+
+
+def vae(likelihood, networks) -> Autoencoder:
     torch.manual_seed(4)
-    config = ModelConfig(likelihood=likelihood, architecture=architecture, latent_dim=3)
-    model = build_autoencoder(config, (8, 6, 1), 0.5)
+    encoder, decoder = networks
+    config = ModelConfig(latent_dim=3, encoder=encoder, decoder=decoder, likelihood=likelihood)
+    model = build_autoencoder(config, (8, 6, 1))
     for parameter in model.decoder.parameters():  # a latent matters, so that the bound is loose
         parameter.data *= 2
     return model
 
 
-KINDS = [("gaussian", "convolutional"), ("bernoulli", "mlp"), ("gaussian", "mlp")]
+KINDS = [(GAUSSIAN, CONVOLUTIONAL), (BERNOULLI, MLP), (GAUSSIAN, MLP)]
 
 
-@pytest.mark.parametrize(("likelihood", "architecture"), KINDS)
-def test_it_rises_with_the_samples_from_the_elbo_on(likelihood, architecture):
+@pytest.mark.parametrize(("likelihood", "networks"), KINDS)
+def test_it_rises_with_the_samples_from_the_elbo_on(likelihood, networks):
     """E log p̂ rises with K (Burda et al. 2016, theorem 1); K = 1 is the ELBO.
 
     One image 400 times, so that the mean over rows is the expectation to within its standard
     error; steps are compared at four of those, a false alarm in about 30,000.
     """
-    model = vae(likelihood, architecture)
+    model = vae(likelihood, networks)
     image = binarised(some_images(1, (8, 6, 1)))
     many = np.repeat(image, 400, 0)
     found = {k: importance_weighted(model, many, k, seed=k) for k in (1, 4, 32, 256)}
     x = torch.from_numpy(image).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
-        q = model.posterior(x.expand(4000, -1, -1, -1))
+        q = model.infer(x.expand(4000, -1, -1, -1))
         z = q.rsample(torch.Generator().manual_seed(5))
-        elbo = model.pixels(z).log_prob(x.expand(4000, -1, -1, -1)) - model.prior.kl(q, z)
+        elbo = model.pixels(z).log_prob(x.expand(4000, -1, -1, -1)) - model.prior.kl(q)
 
     def error(values: np.ndarray) -> float:
         return float(values.std() / math.sqrt(len(values)))
@@ -155,7 +170,7 @@ def test_parts_do_not_change_what_is_estimated(samples, monkeypatch):
 
 
 def test_a_seed_gives_the_same_figures_and_leaves_model_and_random_state():
-    model = vae("bernoulli", "mlp").train()
+    model = vae(BERNOULLI, MLP).train()
     images = binarised(some_images(5, (8, 6, 1)))
     state = torch.get_rng_state()
     first, again = (importance_weighted(model, images, 10, seed=1) for _ in range(2))
@@ -167,9 +182,9 @@ def test_a_seed_gives_the_same_figures_and_leaves_model_and_random_state():
 
 def test_what_cannot_be_estimated():
     model = build_autoencoder(preset_config("ae").model, (8, 8, 1))
-    with pytest.raises(ConfigError, match="found an AE"):
+    with pytest.raises(ConfigError, match="got an AE"):
         importance_weighted(model, some_images(1, (8, 8, 1)))
-    with pytest.raises(ConfigError, match="samples must be 1 or more, found 0"):
-        importance_weighted(vae("gaussian", "mlp"), some_images(1, (8, 6, 1)), samples=0)
+    with pytest.raises(ConfigError, match="samples must be 1 or more, got 0"):
+        importance_weighted(vae(GAUSSIAN, MLP), some_images(1, (8, 6, 1)), samples=0)
     with pytest.raises(ShapeError, match="8 × 6 × 1"):
-        importance_weighted(vae("gaussian", "mlp"), some_images(1, (6, 8, 1)))
+        importance_weighted(vae(GAUSSIAN, MLP), some_images(1, (6, 8, 1)))

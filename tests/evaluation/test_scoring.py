@@ -13,9 +13,26 @@ from reparam.evaluation.judge.network import JudgeNetwork
 from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.config import ScoreConfig
 from reparam.evaluation.scoring.image_rows import image_rows
+from reparam.evaluation.scoring.real_features import real_features
 from reparam.evaluation.scoring.score import scorecard
 from reparam.evaluation.scoring.subject import subject
-from reparam.model import Autoencoder, ModelConfig, build_autoencoder
+from reparam.model import (
+    Autoencoder,
+    BernoulliLikelihoodOptions,
+    BoxOptions,
+    DeltaOptions,
+    DiagonalNormalOptions,
+    Fittable,
+    GaussianLikelihoodOptions,
+    LikelihoodOptions,
+    MlpDecoderOptions,
+    MlpEncoderOptions,
+    ModelConfig,
+    PosteriorOptions,
+    PriorOptions,
+    StandardNormalOptions,
+    build_autoencoder,
+)
 
 SHAPE = (8, 8, 1)
 D = math.prod(SHAPE)
@@ -34,14 +51,19 @@ def grey(n: int = 1000, test_fraction: float = 0.5) -> ImageSet:
     return image_set_from_arrays(pixels, None, name="grey", config=config)
 
 
-def deaf(likelihood: str, logit: float = 0.0) -> Autoencoder:
+BERNOULLI, GAUSSIAN = BernoulliLikelihoodOptions(), GaussianLikelihoodOptions(sigma=1.0)
+
+
+def deaf(likelihood: LikelihoodOptions, logit: float = 0.0) -> Autoencoder:
     """q(z|x) = N(0, I) for every image, and every latent gives every pixel the same logit."""
     config = ModelConfig(
-        architecture="mlp", encoder_widths=(), decoder_widths=(), likelihood=likelihood
+        encoder=MlpEncoderOptions(widths=()),
+        decoder=MlpDecoderOptions(widths=()),
+        likelihood=likelihood,
     )
     model = build_autoencoder(config, SHAPE)
     for name, tensor in model.state_dict().items():
-        if name.startswith(("encoder", "decoder")):
+        if name.startswith(("posterior", "decoder")):
             tensor.zero_()
     model.state_dict()["decoder.pixels.bias"].fill_(logit)
     return model.eval()
@@ -52,8 +74,8 @@ def test_a_bernoulli_likelihood_is_of_black_and_white_images() -> None:
     drawn with those grey values it is binomial around that.
     """
     config = ScoreConfig(likelihood_images=500, likelihood_samples=2)
-    of = subject(deaf("bernoulli", logit=1.0), grey(), judge(), config)
-    found = image_rows(of)
+    of = subject(deaf(BERNOULLI, logit=1.0), grey(), judge(), config)
+    found = image_rows(of, real_features(of))
     p = torch.sigmoid(torch.tensor(1.0)).item()
     mean = D * (0.6 * math.log(p) + 0.4 * math.log(1 - p))
     error = math.sqrt(D * 0.6 * 0.4 / 500)  # the logit's difference of 1 for each pixel
@@ -70,8 +92,8 @@ def test_a_bernoulli_likelihood_is_of_black_and_white_images() -> None:
 
 
 def test_a_normal_likelihood_is_of_the_images_as_they_are() -> None:
-    of = subject(deaf("gaussian"), grey(), judge(), ScoreConfig(likelihood_images=3))
-    found = image_rows(of)
+    of = subject(deaf(GAUSSIAN), grey(), judge(), ScoreConfig(likelihood_images=3))
+    found = image_rows(of, real_features(of))
     mse = (153 / 255 - 0.5) ** 2  # sigmoid(0), σ² = 1
     expected = -0.5 * D * (mse + math.log(2 * math.pi))
     for name in ("elbo", "log_likelihood"):
@@ -80,27 +102,36 @@ def test_a_normal_likelihood_is_of_the_images_as_they_are() -> None:
 
 
 def test_a_scorecard_takes_images_that_were_held_out_and_enough_of_them() -> None:
-    with pytest.raises(DataError, match="found none held out"):
-        subject(deaf("gaussian"), grey(50, test_fraction=0.0), judge(), ScoreConfig())
-    with pytest.raises(DataError, match="at least 10 test images, found 5"):
-        subject(deaf("gaussian"), grey(50, test_fraction=0.1), judge(), ScoreConfig())
+    with pytest.raises(DataError, match="got none held out"):
+        subject(deaf(GAUSSIAN), grey(50, test_fraction=0.0), judge(), ScoreConfig())
+    with pytest.raises(DataError, match="at least 10 test images, got 5"):
+        subject(deaf(GAUSSIAN), grey(50, test_fraction=0.1), judge(), ScoreConfig())
 
 
-@pytest.mark.parametrize("posterior", ["delta", "diagonal-normal"])
+PARTS = [(DeltaOptions(), BoxOptions()), (DiagonalNormalOptions(), StandardNormalOptions())]
+
+
+@pytest.mark.parametrize(("posterior", "prior"), PARTS)
 @pytest.mark.parametrize(("latent_dim", "shape"), [(1, (5, 9, 3)), (12, (8, 8, 1))])
 def test_few_unlabelled_images_of_any_kind_have_every_row_or_a_reason(
-    posterior: str, latent_dim: int, shape: tuple[int, int, int]
+    posterior: PosteriorOptions,
+    prior: PriorOptions,
+    latent_dim: int,
+    shape: tuple[int, int, int],
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (36, *shape), dtype=np.uint8)
     config = DataConfig(test_fraction=0.5, valid_fraction=0.0)
     images = image_set_from_arrays(pixels, None, name="few", config=config)
     torch.manual_seed(0)
-    prior = "box" if posterior == "delta" else "standard-normal"
-    model = build_autoencoder(
-        ModelConfig(architecture="mlp", latent_dim=latent_dim, posterior=posterior, prior=prior),
-        shape,
+    config = ModelConfig(
+        latent_dim=latent_dim,
+        encoder=MlpEncoderOptions(),
+        posterior=posterior,
+        prior=prior,
+        decoder=MlpDecoderOptions(),
     )
-    if prior == "box":
+    model = build_autoencoder(config, shape)
+    if isinstance(model.prior, Fittable):
         model.prior.fit(torch.randn(50, latent_dim))
     model.train()
     small = ScoreConfig(draws=40, likelihood_images=2, likelihood_samples=10)

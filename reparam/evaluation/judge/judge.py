@@ -100,7 +100,7 @@ class Judge:
 
     def features(
         self, images: JudgedImages, index: IndexArray | None = None
-    ) -> Float[np.ndarray, "N 64"]:
+    ) -> Float[np.ndarray, "rows 64"]:
         """The feature layer: mean 0 and variance 1 each over the training images.
 
         ``index``: of these of the images only. Raises ShapeError for images of another size.
@@ -109,7 +109,7 @@ class Judge:
 
     def labels(
         self, images: JudgedImages, index: IndexArray | None = None
-    ) -> Int[np.ndarray, " N"]:
+    ) -> Int[np.ndarray, " rows"]:
         """The most likely class of each image, an index into ``class_names``.
 
         Raises ConfigError where the judge has no classes, ShapeError for images of another size.

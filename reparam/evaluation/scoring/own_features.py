@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from jaxtyping import Float
 
 from reparam.errors import DataError
@@ -25,6 +24,8 @@ class FeatureFile:
     """
 
     def __init__(self, path: Path) -> None:
+        import onnxruntime  # takes its time, and few need it
+
         self.path = path
         if not path.is_file():
             raise DataError(f"{path}: no such file. Fix: give an ONNX network, images to features")

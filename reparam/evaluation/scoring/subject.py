@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 
 from reparam.data import ImageSet, RowReader, Split
 from reparam.errors import DataError
@@ -26,20 +27,20 @@ TRAIN_IMAGES = 10_000
 class Part:
     """Some images with what the encoder says of them.
 
-    ``images`` is the whole set, which stays where it is: ``index`` (N) says which of it these are.
-    ``labels`` (N) are theirs; ``q`` has their posteriors, on the CPU, and ``z`` (N, d) one draw of
+    ``images`` is the whole set, which stays where it is: ``index`` (M) says which of it these are.
+    ``labels`` (M) are theirs; ``q`` has their posteriors, on the CPU, and ``z`` (M, d) one draw of
     each: of points, the points.
     """
 
     images: PixelArray
     index: IndexArray
-    labels: LabelArray | None
+    labels: Int[np.ndarray, " M"] | None
     q: Distribution
-    z: LatentArray
+    z: Float[np.ndarray, "M d"]
 
     @property
     def mean(self) -> LatentArray:
-        """Of the posteriors, (N, d)."""
+        """Of the posteriors, (M, d)."""
         return self.q.mean.numpy()
 
     def __len__(self) -> int:

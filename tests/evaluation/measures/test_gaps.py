@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from scipy.stats import norm
 
 from reparam.errors import DataError
 from reparam.evaluation.measures.gaps import AggregatePosterior, prior_gaps
+from reparam.model import DiagonalNormal
 
 from .planted import alarms, fewest_alarms, most_alarms, normal
 
@@ -45,13 +47,14 @@ def test_a_density_of_posteriors_is_their_mixture() -> None:
     mu, log_var = normal(30, 3, 0), normal(30, 3, 1)
     at = normal(5, 3, 2).astype(float)
     each = norm.pdf(at[:, None], mu, np.exp(log_var / 2)).prod(2)
-    found = AggregatePosterior.of_posteriors(mu, log_var).log_density(at)
+    q = DiagonalNormal(torch.from_numpy(mu), torch.from_numpy(log_var))
+    found = AggregatePosterior.of_posteriors(q).log_density(at)
     np.testing.assert_allclose(found, np.log(each.mean(1)), rtol=1e-5)
 
 
 def test_more_posteriors_than_are_kept() -> None:
-    many = AggregatePosterior.of_posteriors(normal(12_000, 1, 0), np.zeros((12_000, 1), np.float32))
-    assert len(many.mu) == 10_000
+    q = DiagonalNormal(torch.from_numpy(normal(12_000, 1, 0)), torch.zeros(12_000, 1))
+    assert AggregatePosterior.of_posteriors(q).shape == (10_000, 1)
 
 
 def test_no_gaps_read_one_percent() -> None:

@@ -5,13 +5,18 @@ from hypothesis import strategies as st
 from sklearn.manifold import trustworthiness
 from sklearn.metrics import silhouette_score
 
-from reparam.evaluation.measures.neighbours import neighbours
+from reparam.evaluation.measures.measured import Measured
+from reparam.evaluation.measures.neighbours import neighbours as neighbours_of
 
 from .planted import normal
 
 
 def rng() -> np.random.Generator:
     return np.random.default_rng(3)
+
+
+def neighbours(images: np.ndarray, *args, **options) -> dict[str, Measured]:
+    return neighbours_of(lambda rows: images[rows], *args, **options)
 
 
 @settings(max_examples=15, deadline=None)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from reparam.data import Batch, RowReader
+from reparam.errors import ConfigError
 from reparam.model import Autoencoder, Noise, rows_at_once
 from reparam.objective.base import Losses, Objective, Phase, Term, TermOptions
 from reparam.objective.inputs import InputConfig
@@ -45,6 +46,11 @@ class Loss(nn.Module):
         losses = self.objective(self.model, self.inputs.apply(batch, noise), phase, noise)
         for name, term in self.terms.items():
             assert isinstance(term, Term)
+            if name in losses.terms:
+                raise ConfigError(
+                    f"term {name} must have a name of its own, got that of a loss of "
+                    f"{self.objective.type}. Fix: register it under another name"
+                )
             value = term(self.model, losses.drawn)
             weighted = self.weights[name] * value
             losses = replace(

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from reparam.data import Batch
 from reparam.errors import ConfigError
 from reparam.evaluation import binarised
-from reparam.model import BATCH, build_autoencoder
-from reparam.model.noise import SharedNoise
-from reparam.objective import ObjectiveConfig, binarise, elbo_terms
-from reparam.training import mean_losses, preset_config
+from reparam.model import BATCH, SharedNoise, build_autoencoder
+from reparam.objective import Elbo, InputConfig, Loss, binarise, mean_losses
+from reparam.runs import preset_config
 
 BURDA = preset_config("burda")
 
@@ -67,22 +67,24 @@ def test_encoder_and_distortion_see_the_same_black_and_white_image():
     model = build_autoencoder(BURDA.model, (9, 7, 1))
     seen = {}
     model.encoder.register_forward_hook(lambda _m, inputs, _o: seen.update(x=inputs[0]))
-    objective = ObjectiveConfig(binarise="dynamic")
-    terms = elbo_terms(model, grey(), objective, generator(5))
+    loss = Loss(model, Elbo(), inputs=InputConfig(binarise="dynamic"))
+    terms = loss(Batch(grey(), None, torch.arange(6)), noise=generator(5)).terms
     source = generator(5)
     x = binarise(grey(), "dynamic", source)
     assert torch.equal(seen["x"], x)
-    z = model.posterior(x).rsample(source)
-    torch.testing.assert_close(terms.distortion, -model.pixels(z).log_prob(x))
+    z = model.infer(x).rsample(source)
+    torch.testing.assert_close(terms["distortion"], -model.pixels(z).log_prob(x))
 
 
 def test_evaluation_takes_one_draw():
     model = build_autoencoder(BURDA.model, (9, 7, 1))
+    loss = Loss(model, BURDA.objective, inputs=BURDA.inputs)
     images = np.random.default_rng(6).integers(0, 256, (BATCH + 9, 9, 7, 1), dtype=np.uint8)
-    first, again = (mean_losses(model, images, BURDA.objective, seed=7) for _ in range(2))
+    first, again = (mean_losses(loss, images, seed=7) for _ in range(2))
     assert first == again
     assert math.isfinite(first["loss_nats"])
-    assert "mse" not in first
+    assert first != mean_losses(loss, images, seed=8)
+    assert 0 < first["mse"] < 1
 
 
 def test_copies_at_rest():
@@ -97,5 +99,5 @@ def test_copies_at_rest():
 
 
 def test_an_unknown_kind_is_an_error():
-    with pytest.raises(ConfigError, match="none, dynamic or threshold, found 'half'"):
+    with pytest.raises(ConfigError, match="none, dynamic or threshold, got 'half'"):
         binarise(grey(), "half")

@@ -134,5 +134,5 @@ def test_salt_is_as_frequent_as_pepper(amount, seed):
 
 
 def test_an_unknown_kind_is_an_error():
-    with pytest.raises(ConfigError, match="gaussian, masking or salt-and-pepper, found 'speckle'"):
+    with pytest.raises(ConfigError, match="gaussian, masking or salt-and-pepper, got 'speckle'"):
         corrupt(images(0), "speckle", 0.3)

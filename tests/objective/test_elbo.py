@@ -9,19 +9,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import distributions
 
+from reparam.data import Batch
 from reparam.errors import ConfigError
-from reparam.model import Autoencoder, Delta, ModelConfig, build_autoencoder
-from reparam.objective import ElboTerms, ObjectiveConfig, Weight, elbo_terms
-from reparam.objective.units import variance_of
+from reparam.model import (
+    Autoencoder,
+    BoxOptions,
+    ConvolutionalDecoderOptions,
+    ConvolutionalEncoderOptions,
+    Delta,
+    DeltaOptions,
+    GaussianLikelihoodOptions,
+    ModelConfig,
+    Weight,
+    build_autoencoder,
+)
+from reparam.objective import Elbo, InputConfig, Loss, Losses, Objective, Reconstruction
 
 SMALL = ModelConfig(
-    encoder_filters=(6, 8),
-    encoder_kernels=(3, 3),
-    encoder_strides=(2, 2),
-    decoder_filters=(6,),
-    decoder_kernels=(3, 3),
-    decoder_strides=(2, 2),
+    encoder=ConvolutionalEncoderOptions((6, 8), (3, 3), (2, 2)),
+    decoder=ConvolutionalDecoderOptions((6,), (3, 3), (2, 2)),
 )
+AE = replace(SMALL, posterior=DeltaOptions(), prior=BoxOptions())
 SHAPE = (9, 8, 2)
 D = math.prod(SHAPE)
 seeds = st.integers(0, 2**31)
@@ -34,7 +42,19 @@ def generator(seed: int) -> torch.Generator:
 
 def model(config: ModelConfig = SMALL, factor: float = 1000.0, seed: int = 0) -> Autoencoder:
     torch.manual_seed(seed)
-    return build_autoencoder(config, SHAPE, variance_of(factor, D)).eval()
+    weighted = replace(config, likelihood=GaussianLikelihoodOptions(weight=factor))
+    return build_autoencoder(weighted, SHAPE).eval()
+
+
+def losses(
+    of: Autoencoder,
+    x: torch.Tensor,
+    objective: Objective = Elbo(),  # noqa: B008  frozen
+    noise: torch.Generator | None = None,
+    **inputs,
+) -> Losses:
+    loss = Loss(of, objective, inputs=InputConfig(**inputs))
+    return loss(Batch(x, None, torch.arange(len(x))), noise=noise)
 
 
 def images(seed: int, n: int = 3) -> torch.Tensor:
@@ -51,50 +71,62 @@ def squared_error(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def test_the_terms_of_a_vae_by_hand(factor, seed):
     """factor · MSE + KL, with the ε that the same seed gives."""
     vae, x = model(factor=factor), images(seed)
-    terms = elbo_terms(vae, x, ObjectiveConfig(weight=factor), generator(seed))
-    heads = vae.encoder(x)
+    found = losses(vae, x, noise=generator(seed))
+    terms = found.terms
+    heads = vae.posterior.heads(vae.encoder(x))
     mu, log_var = heads["mu"], heads["log_var"]
     epsilon = torch.randn(mu.shape, generator=generator(seed))
     y = vae.decode(mu + torch.exp(log_var / 2) * epsilon)
     kl = -0.5 * (1 + log_var - mu**2 - log_var.exp()).sum(1)
-    assert terms.distortion.shape == terms.rate.shape == (3,)
-    torch.testing.assert_close(terms.distortion, factor * squared_error(x, y))
-    torch.testing.assert_close(terms.rate, kl)
-    torch.testing.assert_close(terms.loss, factor * squared_error(x, y) + kl)
-    losses = Weight(factor, D).losses(terms.distortion.mean().item(), terms.rate.mean().item())
+    assert terms["distortion"].shape == terms["rate"].shape == (3,)
+    torch.testing.assert_close(terms["distortion"], factor * squared_error(x, y))
+    torch.testing.assert_close(terms["squared_error"], D * squared_error(x, y))
+    torch.testing.assert_close(terms["rate"], kl, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found.rates.sum(1), terms["rate"])
+    torch.testing.assert_close(terms["loss"], factor * squared_error(x, y) + kl)
+    assert torch.equal(found.objective, terms["loss"])
+    reported = vae.likelihood.losses({name: v.mean().item() for name, v in terms.items()})
     by_hand = (factor * squared_error(x, y) + kl).mean().item()
-    assert losses["loss_article"] == pytest.approx(by_hand, rel=1e-5)
-    p = distributions.Normal(y, math.sqrt(variance_of(factor, D)))
+    assert reported["loss_article"] == pytest.approx(by_hand, rel=1e-5)
+    p = distributions.Normal(y, math.sqrt(D / (2 * factor)))
     minus_log_p = -p.log_prob(x).sum((1, 2, 3)).mean().item()
-    assert losses["distortion_nats"] == pytest.approx(minus_log_p, rel=1e-4, abs=1e-2)
+    assert reported["distortion_nats"] == pytest.approx(minus_log_p, rel=1e-4, abs=1e-2)
+    # what extra terms read
+    torch.testing.assert_close(found.drawn.z, mu + torch.exp(log_var / 2) * epsilon)
+    torch.testing.assert_close(found.drawn.pixels.mean, y)
+    assert torch.equal(found.drawn.q.mean, mu)
+    assert found.drawn.batch.images is x
 
 
 @quick
 @given(seed=seeds)
 @torch.no_grad()
 def test_the_rate_of_an_ae_is_zero(seed):
-    ae, x = model(replace(SMALL, posterior="delta"), factor=1.0), images(seed)
-    terms = elbo_terms(ae, x, ObjectiveConfig(regulariser="none"))
-    assert torch.equal(terms.rate, torch.zeros(3))
-    assert torch.equal(terms.loss, terms.distortion)
-    torch.testing.assert_close(terms.loss, squared_error(x, ae.reconstruct(x)))
+    ae, x = model(AE, factor=1.0), images(seed)
+    found = losses(ae, x, Reconstruction())
+    terms = found.terms
+    assert torch.equal(terms["rate"], torch.zeros(3))
+    assert torch.equal(terms["loss"], terms["distortion"])
+    assert torch.equal(found.objective, terms["distortion"])
+    assert found.rates is None
+    torch.testing.assert_close(terms["loss"], squared_error(x, ae.reconstruct(x)))
 
 
 @torch.no_grad()
-def test_without_a_regulariser_a_vae_samples_but_pays_no_rate():
+def test_without_a_rate_a_vae_samples_but_pays_none():
     vae, x = model(), images(1)
-    none = elbo_terms(vae, x, ObjectiveConfig(regulariser="none"), generator(2))
-    kl = elbo_terms(vae, x, ObjectiveConfig(), generator(2))
-    assert torch.equal(none.distortion, kl.distortion)
-    assert not none.rate.any()
-    assert (kl.rate > 0).all()
+    none = losses(vae, x, Reconstruction(), generator(2)).terms
+    kl = losses(vae, x, noise=generator(2)).terms
+    assert torch.equal(none["distortion"], kl["distortion"])
+    assert not none["rate"].any()
+    assert (kl["rate"] > 0).all()
 
 
-def test_a_point_with_the_kl_regulariser_is_an_error():
-    ae = model(replace(SMALL, posterior="delta"))
+def test_a_point_with_a_rate_is_an_error():
+    ae = model(AE)
     ae.prior.fit(torch.tensor([[-1.0, -1.0], [1.0, 1.0]]))
-    with pytest.raises(ConfigError, match="posterior delta with the regulariser kl"):
-        elbo_terms(ae, images(0), ObjectiveConfig())
+    with pytest.raises(ConfigError, match="got an AE, whose posterior is a point"):
+        losses(ae, images(0))
 
 
 @quick
@@ -102,45 +134,44 @@ def test_a_point_with_the_kl_regulariser_is_an_error():
 @torch.no_grad()
 def test_the_same_seed_gives_the_same_terms(seed):
     vae, x = model(), images(0)
-    objective = ObjectiveConfig(corrupt="gaussian")
     first, again, other = (
-        elbo_terms(vae, x, objective, generator(s)) for s in (seed, seed, seed + 1)
+        losses(vae, x, noise=generator(s), corrupt="gaussian").terms for s in (seed, seed, seed + 1)
     )
-    assert torch.equal(first.distortion, again.distortion)
-    assert torch.equal(first.rate, again.rate)
-    assert not torch.equal(first.distortion, other.distortion)
-    assert not torch.equal(first.rate, other.rate)  # the encoder saw other noise
+    assert torch.equal(first["distortion"], again["distortion"])
+    assert torch.equal(first["rate"], again["rate"])
+    assert not torch.equal(first["distortion"], other["distortion"])
+    assert not torch.equal(first["rate"], other["rate"])  # the encoder saw other noise
 
 
 @torch.no_grad()
 def test_each_images_terms_are_its_own():
     """No averaging inside: images one by one give what a batch gives."""
-    ae, x = model(replace(SMALL, posterior="delta")), images(3)
-    objective = ObjectiveConfig(regulariser="none")
-    together = elbo_terms(ae, x, objective).loss
-    alone = torch.cat([elbo_terms(ae, x[i : i + 1], objective).loss for i in range(len(x))])
+    ae, x = model(AE), images(3)
+    together = losses(ae, x, Reconstruction()).objective
+    alone = torch.cat([losses(ae, x[i : i + 1], Reconstruction()).objective for i in range(3)])
     torch.testing.assert_close(together, alone)
 
 
 @torch.no_grad()
 def test_denoising_compares_with_the_clean_image():
     """Masked wholly, the encoder sees black; the distortion is still to the image itself."""
-    ae, x = model(replace(SMALL, posterior="delta"), factor=1.0), images(4)
-    objective = ObjectiveConfig(regulariser="none", corrupt="masking", corrupt_amount=1.0)
+    ae, x = model(AE, factor=1.0), images(4)
     from_black = ae.reconstruct(torch.zeros_like(x))
-    found = elbo_terms(ae, x, objective).distortion
+    masked = {"corrupt": "masking", "corrupt_amount": 1.0}
+    found = losses(ae, x, Reconstruction(), **masked).terms["distortion"]
     torch.testing.assert_close(found, squared_error(x, from_black))
     assert not torch.allclose(found, squared_error(x, ae.reconstruct(x)), rtol=1e-6)
 
 
+@torch.no_grad()
 def test_loss_is_the_sum():
-    terms = ElboTerms(torch.tensor([1.0, 2.0]), torch.tensor([0.5, 0.25]))
-    assert terms.loss.tolist() == [1.5, 2.25]
+    terms = losses(model(), images(0)).terms
+    torch.testing.assert_close(terms["loss"], terms["distortion"] + terms["rate"])
 
 
 def log_weights(vae: Autoencoder, x: torch.Tensor, k: int, seed: int) -> torch.Tensor:
     """log p(x|z) + log p(z) − log q(z|x) of k samples z ~ q(z|x) for each image: (images, k)."""
-    q = vae.posterior(x.repeat_interleave(k, 0))
+    q = vae.infer(x.repeat_interleave(k, 0))
     z = q.rsample(generator(seed))
     log_q = distributions.Normal(q.mu, (q.log_var / 2).exp()).log_prob(z).sum(1)
     log_p = vae.likelihood(vae.decode(z)).log_prob(x.repeat_interleave(k, 0))
@@ -151,15 +182,16 @@ def log_weights(vae: Autoencoder, x: torch.Tensor, k: int, seed: int) -> torch.T
 @torch.no_grad()
 def test_the_elbo_is_below_the_importance_weighted_bound(factor):
     """E[ELBO] ≤ E[log 1/K Σ_k w_k], rising with K (Burda et al. 2016, theorem 1)."""
-    config = replace(SMALL, latent_dim=3, output_activation="linear")
+    decoder = replace(SMALL.decoder, output_activation="linear")
+    config = replace(SMALL, latent_dim=3, decoder=decoder)
     vae, x = model(config, factor), images(5, n=4)
     for parameter in vae.decoder.parameters():
         parameter.mul_(1.5)  # decodings that depend on z, so that the bounds lie apart
     weight = Weight(factor, D)
     repeats = 2000
     many = x.repeat_interleave(repeats, 0)
-    terms = elbo_terms(vae, many, ObjectiveConfig(weight=factor), generator(6))
-    draws = -(terms.loss + weight.constant).view(4, repeats).double()
+    loss = losses(vae, many, noise=generator(6)).terms["loss"]
+    draws = -(loss + weight.log_normaliser).view(4, repeats).double()
     elbo, error = draws.mean(1), draws.std(1) / math.sqrt(repeats)
 
     w = log_weights(vae, x, repeats, 7).double()
@@ -185,21 +217,18 @@ def linear_gaussian(variance: float, mean_error: float = 0.0, spread: float = 1.
     """
     config = ModelConfig(
         latent_dim=1,
-        encoder_filters=(1,),
-        encoder_kernels=(1,),
-        encoder_strides=(1,),
-        decoder_filters=(),
-        decoder_kernels=(1,),
-        decoder_strides=(1,),
-        leaky_slope=1.0,
-        output_activation="linear",
+        encoder=ConvolutionalEncoderOptions((1,), (1,), (1,), leaky_slope=1.0),
+        decoder=ConvolutionalDecoderOptions(
+            (), (1,), (1,), leaky_slope=1.0, output_activation="linear"
+        ),
+        likelihood=GaussianLikelihoodOptions(beta=variance),
     )
-    vae = build_autoencoder(config, (1, 1, 1), variance)
+    vae = build_autoencoder(config, (1, 1, 1))
     total = SLOPE**2 + variance
     values = {
         "encoder.blocks.0.0": (1.0, 0.0),
-        "encoder.heads.mu": (SLOPE / total, -SLOPE * SHIFT / total + mean_error),
-        "encoder.heads.log_var": (0.0, math.log(spread * variance / total)),
+        "posterior.heads.mu": (SLOPE / total, -SLOPE * SHIFT / total + mean_error),
+        "posterior.heads.log_var": (0.0, math.log(spread * variance / total)),
         "decoder.dense": (SLOPE, 0.0),
         "decoder.blocks.0.0": (1.0, SHIFT),
     }
@@ -224,11 +253,10 @@ def test_the_elbo_falls_short_of_log_p_by_the_kl_to_the_true_posterior(mean_erro
     true = distributions.Normal(0.0, math.sqrt(true_variance))
     wrong = distributions.Normal(mean_error, math.sqrt(spread * true_variance))
     gap = distributions.kl_divergence(wrong, true).item()
-    objective = ObjectiveConfig(weight=weight.r_loss_factor)
     for value in (-1.0, 0.2, 1.7):
         x = torch.full((n, 1, 1, 1), value)
-        terms = elbo_terms(vae, x, objective, generator(8))
-        elbo = -(terms.loss.double() + weight.constant)
+        loss = losses(vae, x, noise=generator(8)).terms["loss"]
+        elbo = -(loss.double() + weight.log_normaliser)
         log_p = distributions.Normal(SHIFT, math.sqrt(SLOPE**2 + variance)).log_prob(
             torch.tensor(value)
         )
@@ -241,10 +269,9 @@ def test_the_elbo_falls_short_of_log_p_by_the_kl_to_the_true_posterior(mean_erro
 
 def test_gradients_reach_both_halves_through_the_sample():
     vae = model()
-    elbo_terms(vae, images(6), ObjectiveConfig(), generator(10)).loss.mean().backward()
+    losses(vae, images(6), noise=generator(10)).objective.mean().backward()
     assert all(p.grad is not None and p.grad.any() for p in vae.parameters())
 
 
 def test_the_posterior_of_an_ae_is_a_point():
-    ae = model(replace(SMALL, posterior="delta"))
-    assert isinstance(ae.posterior(images(0)), Delta)
+    assert isinstance(model(AE).infer(images(0)), Delta)

@@ -99,8 +99,8 @@ def _collapse(losses: Losses, config: RunConfig, latent_dim: int) -> dict[str, s
 
 
 def _at_mean(losses: Losses, pixel_variance: float) -> dict[str, str]:
-    mse = losses["mse"]
-    if not pixel_variance or mse < AT_MEAN * pixel_variance:
+    mse = losses.get("mse")
+    if mse is None or not pixel_variance or mse < AT_MEAN * pixel_variance:
         return {}
     return {
         "at_mean": f"the mean squared error is {mse:.4g}, and that of the mean image alone "

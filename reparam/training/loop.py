@@ -25,7 +25,7 @@ from reparam.training.device import choose_kernels
 from reparam.training.diagnostics import before_training, new_warnings, warned
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.feed import open_feed
-from reparam.training.interrupt import Interrupted, StopWish, stop_on_signal
+from reparam.training.interrupt import Interrupted, StopRequest, stop_on_signal
 from reparam.training.memory import kept_memory
 from reparam.training.optimiser import learning_rate_at
 from reparam.training.result import write_result
@@ -112,10 +112,10 @@ class _Training:
             if self.config.training.on_nan == "backoff" and not self.run.checkpoint.exists():
                 state.save(self.run)  # the initial weights, to go back to
         self.take_up_sums()
-        with self._session(), kept_memory(), stop_on_signal() as wish:
+        with self._session(), kept_memory(), stop_on_signal() as request:
             while state.position.epoch < epochs and not state.position.finished:
                 try:
-                    self.train_epoch(wish)
+                    self.train_epoch(request)
                     self.close_epoch()
                 except NotFiniteError as error:
                     self.go_back(error)
@@ -183,7 +183,7 @@ class _Training:
         self.team.least(self.state.sums.good)
         self.state.sums.check(position.epoch + 1, position.batch, self.learning_rate(number - 1))
 
-    def train_epoch(self, wish: StopWish) -> None:
+    def train_epoch(self, request: StopRequest) -> None:
         """The batches of one epoch that are not done yet."""
         state, config = self.state, self.config.training
         position = state.position
@@ -214,7 +214,7 @@ class _Training:
                     model=state.model,
                 )
             )
-            if self.team.any_asks(wish.asked, number):
+            if self.team.any_requested(request.stop_requested, number):
                 self.team.add_up(state.sums.values)
                 self.check_losses()
                 if self.team.leads:

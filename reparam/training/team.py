@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(hours=6)
 """How long processes wait for one that lives; the first may decode pictures or validate alone."""
 
-ASK_EVERY = 16
+REQUEST_EVERY = 16
 """Steps between two agreements on whether somebody asked to stop."""
 
 STARTER = "REPARAM_STARTER_PID"
@@ -122,15 +122,15 @@ class Team:
         distributed.broadcast(shared, 0)
         return shared.item()
 
-    def any_asks(self, asked: bool, step: int) -> bool:
-        """Whether any process was asked to stop: all must stop at one step. Looked at every
-        ASK_EVERY steps, at each step by a process alone.
+    def any_requested(self, requested: bool, step: int) -> bool:
+        """Whether a stop was requested of any process: all must stop at one step. Looked at every
+        REQUEST_EVERY steps, at each step by a process alone.
         """
         if self.size == 1:
-            return asked
-        if step % ASK_EVERY:
+            return requested
+        if step % REQUEST_EVERY:
             return False
-        asking = torch.tensor([int(asked)], device=self.fabric.device)
+        asking = torch.tensor([int(requested)], device=self.fabric.device)
         distributed.all_reduce(asking)
         return bool(asking.item())
 

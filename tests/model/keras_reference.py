@@ -7,6 +7,7 @@ and columns than the image has, and a ``Cropping2D`` takes the last of them away
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -36,6 +37,21 @@ def build_reference(config: ModelConfig, image_shape: ImageShape) -> KerasRefere
     """The Keras models that ``config`` describes."""
     encoder, feature_shape = _encoder(config, image_shape)
     return KerasReference(encoder, _decoder(config, image_shape, feature_shape))
+
+
+@contextmanager
+def without_onednn() -> Iterator[None]:
+    """While inside, PyTorch computes without oneDNN, forward and backward.
+
+    Keras asks PyTorch for convolutions of kernel 1 and stride above 1, whose gradients oneDNN gets
+    wrong (reparam/model/networks/layers.py).
+    """
+    before = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before
 
 
 def _after_convolution(

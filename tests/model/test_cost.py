@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from reparam.model.convolutional import decoder_sizes
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -16,7 +17,6 @@ from reparam.model import (
     layer_table,
     step_cost,
 )
-from reparam.model.convolutional import decoder_sizes
 from reparam.training import preset_config
 
 ARTICLE = ModelConfig()

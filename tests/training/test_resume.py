@@ -11,7 +11,6 @@ from reparam.data import ImageSet, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.runs import Run, add_metrics
 from reparam.training import Event, Interrupted, StepDone, train
-from reparam.training.interrupt import stop_on_signal
 
 MAKERS = {
     "vae": ("vae", {"dropout": 0.25, "batch_norm": True}),
@@ -171,18 +170,6 @@ def test_fewer_epochs_than_done_are_refused(new_run, small, blobs) -> None:
     train(run, blobs)
     with pytest.raises(ConfigError, match=r"--epochs must be at least 2, .* got 1"):
         run.extended(1)
-
-
-def test_signals_are_as_before_afterwards() -> None:
-    import signal
-
-    before = signal.getsignal(signal.SIGINT)
-    with stop_on_signal() as wish:
-        signal.raise_signal(signal.SIGINT)
-        assert wish.asked
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_no_pickle_in_a_run_folder(new_run, small, blobs) -> None:

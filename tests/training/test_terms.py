@@ -10,7 +10,7 @@ from torch import nn
 
 from reparam.errors import NotFiniteError, RunError
 from reparam.model import Autoencoder
-from reparam.objective import Drawn, Term, TermOptions, terms
+from reparam.objective import Drawn, Term, TermOptions
 from reparam.runs import Run, RunConfig
 from reparam.training import Interrupted, train
 from reparam.training.loop import _Training
@@ -48,8 +48,8 @@ class CentreOptions(TermOptions):
 def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """For these tests alone."""
     with monkeypatch.context() as patch:
-        patch.setattr(terms, "_members", dict(terms._members))
-        terms.register("centre")(CentreOptions)
+        patch.setattr(TERMS, "_members", dict(TERMS._members))
+        TERMS.register("centre")(CentreOptions)
         yield
 
 

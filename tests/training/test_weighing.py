@@ -74,7 +74,7 @@ def test_a_target_of_the_error_is_met(target, new_run, small, blobs) -> None:
     run = new_run(small(target_mse=target, **options))
     train(run, blobs)
     assert run.metrics()[-1].train["mse"] == pytest.approx(target, rel=0.1)
-    assert run.result()["best_epoch"] == 150  # the target is met at the end alone
+    assert run.finished("it is").best_epoch == 150  # the target is met at the end alone
     assert not any(epoch.warnings for epoch in run.metrics())
 
 

@@ -4,6 +4,12 @@
 ceil(n / s); the zeros that this takes are shared between both ends, the odd one at the bottom or
 right. The transposed convolution is its adjoint: n becomes n · s, and the full result is cut by the
 same shares.
+
+PyTorch is never asked for a convolution of kernel 1 and stride above 1. On x86 processors (AVX2 and
+AVX-512), the backward pass of oneDNN's kernel for it writes past its workspace where the larger
+side is channels-last with fewer channels than a register holds numbers: the heap is corrupted, the
+call never returns, or the gradients are wrong (github.com/uxlfoundation/oneDNN/issues/6035). The
+layers below compute the same by a convolution of stride 1 or of kernel 2.
 """
 
 from typing import Literal
@@ -50,6 +56,8 @@ class SameConv2d(nn.Module):
         return Convolution(self.kernel, self.stride, before, out_size, transposed=False)
 
     def forward(self, x: Maps) -> NewMaps:
+        if self.kernel == 1 < self.stride:  # has no padding; see the module's docstring
+            return F.conv2d(x[:, :, :: self.stride, :: self.stride], self.weight, self.bias)
         top, bottom = same_padding(x.shape[2], self.kernel, self.stride)
         left, right = same_padding(x.shape[3], self.kernel, self.stride)
         if top == bottom and left == right:
@@ -86,9 +94,12 @@ class SameConvTranspose2d(nn.Module):
 
     def forward(self, x: Maps) -> NewMaps:
         height, width = self.out_size
-        cut = max(self.kernel - self.stride, 0)
-        missing = max(self.stride - self.kernel, 0)  # only where the kernel is smaller
+        kernel = self.kernel
         weight: torch.Tensor = self.weight
+        if kernel == 1 < self.stride:  # one zero after it; see the module's docstring
+            weight, kernel = F.pad(weight, (0, 1, 0, 1)), 2
+        cut = max(kernel - self.stride, 0)
+        missing = max(self.stride - kernel, 0)  # only where the kernel is smaller
         if cut % 2:
             # A zero before the kernel's first row and column makes both cuts equal, which
             # PyTorch can express as padding; cutting its full result afterwards takes 5 to 15

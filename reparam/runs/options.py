@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from typeguard import TypeCheckError, check_type
+from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
 from reparam.errors import ConfigError, unknown_name
 from reparam.fields import field_docs
@@ -21,6 +21,8 @@ from reparam.registry import Part, Registry, registries
 from reparam.runs.migrations import FORMAT, migrate_config
 
 C = TypeVar("C")
+
+ALL_ITEMS = CollectionCheckStrategy.ALL_ITEMS
 
 TYPE = "type"
 """The key that names a part among its options."""
@@ -426,7 +428,7 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
             value = float(value)
         if isinstance(value, bool) and "bool" not in wanted:
             raise TypeCheckError("a truth value")
-        return check_type(value, hint)
+        return check_type(value, hint, collection_check_strategy=ALL_ITEMS)
     except (TypeCheckError, OverflowError) as error:
         expected = getattr(hint, "__name__", None) if isinstance(hint, type) else wanted
         expected = (expected or wanted).replace("typing.", "").replace("pathlib.", "")

@@ -1,0 +1,80 @@
+"""field_docs: the docstring below each field is its explanation."""
+
+from dataclasses import dataclass, fields
+
+import pytest
+
+from reparam.fields import field_docs, option
+from reparam.model import ENCODERS, LIKELIHOODS, POSTERIORS, PRIORS
+from reparam.objective import OBJECTIVES
+from reparam.runs import RunConfig, options_of
+
+
+@dataclass(frozen=True)
+class Base:
+    kept: int = 1
+    """Of the base."""
+
+    changed: int = 2
+    """As the base says."""
+
+
+@dataclass(frozen=True)
+class Options(Base):
+    """What the class says is no field's."""
+
+    changed: int = 3
+    """As the
+    class   says,  in two lines."""
+
+    silent: int = 4
+
+    after: int = option(5, flag="behind", alias="b")
+    """After a silent one."""
+    ...  # noqa: PIE790  no text
+    number: int = 6
+    7  # noqa: B018  no text
+
+
+def test_docs_are_those_below_each_field_with_the_bases():
+    assert field_docs(Options) == {
+        "kept": "Of the base.",
+        "changed": "As the class says, in two lines.",
+        "after": "After a silent one.",
+    }
+    assert field_docs(Base)["changed"] == "As the base says."
+
+
+def test_a_class_within_a_function_has_them_too():
+    @dataclass
+    class Local:
+        """Indented."""
+
+        side: int = 1
+        """Of a patch."""
+
+    assert field_docs(Local) == {"side": "Of a patch."}
+
+
+def test_a_class_without_a_source_has_none():
+    made = dataclass(type("Typed", (), {"__annotations__": {"a": int}, "a": 1}))
+    assert field_docs(made) == {}
+
+
+def test_an_option_keeps_its_default_and_how_its_flag_looks():
+    assert Options().after == 5
+    (found,) = [field for field in fields(Options) if field.name == "after"]
+    assert (found.metadata["flag"], found.metadata["alias"]) == ("behind", "b")
+
+
+def test_every_option_of_the_package_is_explained():
+    missing = [name for name, found in options_of(RunConfig()).items() if not found.doc]
+    assert not missing
+
+
+@pytest.mark.parametrize("registry", [ENCODERS, POSTERIORS, PRIORS, LIKELIHOODS, OBJECTIVES])
+def test_every_option_of_every_part_is_explained(registry):
+    for name in registry.names:
+        part = registry.find(name)
+        assert part.__doc__
+        assert {field.name for field in fields(part)} <= set(field_docs(part)), name

@@ -26,12 +26,16 @@ A step whose values fit into the cache can be faster than its bytes say.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reparam.model.config import ModelConfig
-from reparam.model.convolutional import decoder_sizes, encoder_sizes
-from reparam.model.posterior import posterior_type
+from reparam.model import (
+    ConvolutionalDecoderOptions,
+    ConvolutionalEncoderOptions,
+    ImageShape,
+    MlpDecoderOptions,
+    MlpEncoderOptions,
+    ModelConfig,
+)
 
 FLOAT32 = 4
 IMAGE_PASSES, VALUE_PASSES, NORM_PASSES = 3, 5, 2
@@ -69,19 +73,36 @@ class StepCost:
         return self.forward + self.backward
 
 
-def layer_costs(config: ModelConfig, image_shape: tuple[int, int, int]) -> list[LayerCost]:
+def layer_costs(config: ModelConfig, image_shape: ImageShape) -> list[LayerCost]:
     """The layers in the order in which data meets them; ``image_shape`` is height, width, channels.
 
-    Raises ShapeError when the strides do not fit the image.
+    Of this package's own encoders and decoders, with flat latents. Raises TypeError for others.
     """
-    if config.architecture == "mlp":
-        return list(_mlp(config, math.prod(image_shape)))
-    return [*_encoder(config, image_shape), *_decoder(config, image_shape)]
+    match config.encoder:
+        case ConvolutionalEncoderOptions():
+            layers, features = _convolutions(config.encoder, image_shape)
+        case MlpEncoderOptions():
+            layers, features = _dense_layers(config.encoder, math.prod(image_shape))
+        case _:
+            raise TypeError(f"no cost is known of {config.encoder}")
+    heads = [
+        _dense(f"dense: {name}", math.prod(features), config.latent_dim)
+        for name in config.posterior.distribution.names()
+    ]
+    match config.decoder:
+        case ConvolutionalDecoderOptions():
+            decoder = _transposed(config.decoder, config.latent_dim, features, image_shape)
+        case MlpDecoderOptions():
+            decoder, (last,) = _dense_layers(config.decoder, config.latent_dim)
+            decoder.append(_dense("dense", last, math.prod(image_shape)))
+        case _:
+            raise TypeError(f"no cost is known of {config.decoder}")
+    return [*layers, *heads, *decoder]
 
 
 def step_cost(
     config: ModelConfig,
-    image_shape: tuple[int, int, int],
+    image_shape: ImageShape,
     batch: int = 1,
     value_bytes: int = FLOAT32,
 ) -> StepCost:
@@ -96,62 +117,74 @@ def step_cost(
     return StepCost(batch, batch * forward, batch * backward, moved)
 
 
-def _encoder(config: ModelConfig, image_shape: tuple[int, int, int]) -> Iterator[LayerCost]:
+def _convolutions(
+    options: ConvolutionalEncoderOptions, image_shape: ImageShape
+) -> tuple[list[LayerCost], tuple[int, ...]]:
+    """The layers, and the shape of the last one's maps."""
     height, width, channels = image_shape
-    sizes = encoder_sizes((height, width), config.encoder_strides)
-    for filters, kernel, size in zip(
-        config.encoder_filters, config.encoder_kernels, sizes, strict=True
+    layers = []
+    for filters, kernel, stride in zip(
+        options.filters, options.kernels, options.strides, strict=True
+    ):
+        height, width = -(-height // stride), -(-width // stride)
+        weights = kernel**2 * channels * filters
+        positions = height * width
+        norm = options.batch_norm
+        layers.append(
+            LayerCost(
+                f"convolution {channels} → {filters}",
+                weights * positions,
+                filters * positions,
+                weights + filters + 2 * filters * norm,
+                norm,
+            )
+        )
+        channels = filters
+    return layers, (channels, height, width)
+
+
+def _transposed(
+    options: ConvolutionalDecoderOptions,
+    latent_dim: int,
+    features: tuple[int, ...],
+    image_shape: ImageShape,
+) -> list[LayerCost]:
+    height, width, image_channels = image_shape
+    sizes = [(height, width)]
+    for stride in reversed(options.strides):
+        sizes.append((-(-sizes[-1][0] // stride), -(-sizes[-1][1] // stride)))
+    start, *after = sizes[::-1]
+    all_filters = (*options.filters, image_channels)
+    channels = features[0] if len(features) == 3 else all_filters[0]
+    layers = [_dense("dense", latent_dim, math.prod(start) * channels)]
+    before = start
+    for i, (filters, kernel, size) in enumerate(
+        zip(all_filters, options.kernels, after, strict=True)
     ):
         weights = kernel**2 * channels * filters
-        positions = math.prod(size)
-        norm = config.batch_norm
-        yield LayerCost(
-            f"convolution {channels} → {filters}",
-            weights * positions,
-            filters * positions,
-            weights + filters + 2 * filters * norm,
-            norm,
+        norm = options.batch_norm and i < len(options.filters)
+        layers.append(
+            LayerCost(
+                f"transposed convolution {channels} → {filters}",
+                weights * math.prod(before),
+                filters * math.prod(size),
+                weights + filters + 2 * filters * norm,
+                norm,
+            )
         )
-        channels = filters
-    features = math.prod(sizes[-1]) * channels
-    for name in posterior_type(config.posterior).parameters:
-        yield _dense(f"dense: {name}", features, config.latent_dim)
+        before, channels = size, filters
+    return layers
 
 
-def _decoder(config: ModelConfig, image_shape: tuple[int, int, int]) -> Iterator[LayerCost]:
-    height, width, image_channels = image_shape
-    start = encoder_sizes((height, width), config.encoder_strides)[-1]
-    channels = config.encoder_filters[-1]
-    yield _dense("dense, reshape", config.latent_dim, math.prod(start) * channels)
-    sizes = decoder_sizes(start, (height, width), config.decoder_strides)
-    filters_of = (*config.decoder_filters, image_channels)
-    for i, (before, after) in enumerate(zip((start, *sizes), sizes, strict=False)):
-        filters = filters_of[i]
-        weights = config.decoder_kernels[i] ** 2 * channels * filters
-        norm = config.batch_norm and i < len(config.decoder_filters)
-        yield LayerCost(
-            f"transposed convolution {channels} → {filters}",
-            weights * math.prod(before),
-            filters * math.prod(after),
-            weights + filters + 2 * filters * norm,
-            norm,
-        )
-        channels = filters
-
-
-def _mlp(config: ModelConfig, pixels: int) -> Iterator[LayerCost]:
-    name = f"dense, {config.hidden_activation}"
-    inputs = pixels
-    for width in config.encoder_widths:
-        yield _dense(name, inputs, width)
+def _dense_layers(
+    options: MlpEncoderOptions | MlpDecoderOptions, inputs: int
+) -> tuple[list[LayerCost], tuple[int, ...]]:
+    """The hidden layers, and how many numbers the last one gives."""
+    layers = []
+    for width in options.widths:
+        layers.append(_dense(f"dense, {options.hidden_activation}", inputs, width))
         inputs = width
-    for head in posterior_type(config.posterior).parameters:
-        yield _dense(f"dense: {head}", inputs, config.latent_dim)
-    inputs = config.latent_dim
-    for width in config.decoder_widths:
-        yield _dense(name, inputs, width)
-        inputs = width
-    yield _dense("dense, reshape", inputs, pixels)
+    return layers, (inputs,)
 
 
 def _dense(name: str, inputs: int, outputs: int) -> LayerCost:

@@ -4,10 +4,15 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cost import step_cost
 from machine import Rates
 from results import spread
 
-from reparam.model import ModelConfig, step_cost
+from reparam.model import (
+    ConvolutionalDecoderOptions,
+    ConvolutionalEncoderOptions,
+    ModelConfig,
+)
 
 OWN = "own"
 TITLES = {
@@ -19,7 +24,10 @@ TITLES = {
 }
 CONFIGURATIONS = {
     "without batch norm and dropout": ModelConfig(),
-    "with batch norm and dropout 0.25": ModelConfig(batch_norm=True, dropout=0.25),
+    "with batch norm and dropout 0.25": ModelConfig(
+        encoder=ConvolutionalEncoderOptions(batch_norm=True, dropout=0.25),
+        decoder=ConvolutionalDecoderOptions(batch_norm=True, dropout=0.25),
+    ),
 }
 IMAGE_SHAPE = (28, 28, 1)
 MEGA, GIGA = 1e6, 1e9

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
+from cost import step_cost
 from machine import Rates
 from speed_table import CONFIGURATIONS, IMAGE_SHAPE, OWN, Measured, Sample, tables
-
-from reparam.model import step_cost
 
 PLAIN, NORM = CONFIGURATIONS
 

@@ -149,7 +149,7 @@ def _epoch_line(event: EpochDone, pace: _Pace) -> str:
     parts = [
         f"epoch {metrics.epoch}/{pace.epochs}",
         f"loss {_number(loss)}",
-        f"mse {metrics.train['mse']:.5f} per pixel",
+        f"mse {metrics.train['mse']:.5f} per pixel" if "mse" in metrics.train else "",
         f"rate {rate:.2f} nats",
     ]
     if pace.unit == "nats" and "sigma" in metrics.weight:  # it moves
@@ -159,4 +159,4 @@ def _epoch_line(event: EpochDone, pace: _Pace) -> str:
     if seconds > 0:
         parts.append(f"{pace.images_per_epoch / seconds:,.0f} images/s")
     parts.append(f"{math.ceil(left)} s left")
-    return ", ".join(parts)
+    return ", ".join(filter(None, parts))

@@ -33,8 +33,9 @@ class Losses:
 
     ``objective`` is minimised: the loop takes its mean and nothing else. ``terms`` are recorded by
     name, in nats unless the name says otherwise. Every objective gives ``loss`` (by which epochs
-    compare: for a VAE the negative ELBO), ``distortion`` and ``squared_error`` (Σ over pixels), up
-    to the likelihood's ``log_normaliser``, and ``rate`` (0 where there is none).
+    compare: for a VAE the negative ELBO), ``distortion`` up to the likelihood's
+    ``log_normaliser``, ``squared_error`` (Σ over pixels; in training not every likelihood measures
+    it), and ``rate`` (0 where there is none).
     """
 
     objective: PerExample
@@ -119,6 +120,11 @@ class TermOptions(Part):
 
     weight: float = field(default=1.0, kw_only=True)
     """Weight of the term in the loss."""
+
+    @property
+    def name(self) -> str:
+        """Under which the term is recorded: its type as a Python name."""
+        return self.type.replace("-", "_")
 
     def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         """The term of each image, of a member without parameters."""

@@ -37,7 +37,7 @@ class Loss(nn.Module):
         super().__init__()
         self.model = model
         self.objective, self.inputs = objective, inputs
-        named = {term.type.replace("-", "_"): term for term in terms}
+        named = {term.name: term for term in terms}
         self.weights = {name: term.weight for name, term in named.items()}
         self.terms = nn.ModuleDict({name: term.build(model) for name, term in named.items()})
 

@@ -1,4 +1,4 @@
-"""Gradients of strided convolutions of kernel 1, which oneDNN gets wrong (reparam.model.networks.layers.py).
+"""Gradients of strided convolutions of kernel 1, which oneDNN gets wrong (networks/layers.py).
 
 The fault corrupts the heap or never returns, so each check is a process of its own. The instruction
 set decides which of its kernels oneDNN takes: that of AVX2, and the best that this processor has.

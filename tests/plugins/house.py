@@ -29,7 +29,8 @@ class Vit(rp.Encoder):
 
     def forward(self, x, labels=None):
         h = self.embed(x).flatten(2).mT + self.place
-        h = h + nn.functional.scaled_dot_product_attention(*self.attend(h).chunk(3, -1))
+        qkv = self.attend(h).unflatten(2, (3, 4, -1)).permute(2, 0, 3, 1, 4)  # four heads
+        h = h + nn.functional.scaled_dot_product_attention(*qkv).transpose(1, 2).flatten(2)
         return (h + nn.functional.gelu(self.mix(h))).mean(1)
 
 

@@ -33,7 +33,7 @@ def _terms(view: RunView) -> list[tuple[str, str]]:
         found = [("mse", "mean squared error per pixel")]
     if view.is_variational:
         found.append(("rate_nats", "KL, nats per image"))
-    return found + [(term.type, term.type) for term in view.run.config.terms]
+    return found + [(term.name, term.type) for term in view.run.config.terms]
 
 
 def _draw(axes: Axes, view: RunView, name: str) -> None:

@@ -8,17 +8,19 @@ from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import (
     MEASURES,
     TOPICS,
+    Entry,
     Group,
     Interval,
     along_axis,
+    figure_text,
+    ideal_text,
+    improvement,
     in_words,
     tally,
     trends,
+    value_text,
     verdicts,
 )
-from reparam.evaluation.scoring.catalogue import Entry
-from reparam.evaluation.scoring.groups import improvement
-from reparam.evaluation.scoring.words import figure_text, ideal_text, value_text
 
 
 def print_groups(groups: Sequence[Group]) -> None:
@@ -78,7 +80,7 @@ def print_verdicts(groups: Sequence[Group]) -> None:
             str(verdict.claim.number),
             f"{verdict.claim.en} ({verdict.entry.en})",
             in_words(verdict.holds),
-            "" if verdict.mended is None else in_words(verdict.mended),
+            "" if verdict.fixed is None else in_words(verdict.fixed),
             *(
                 "–" if found.value is None else value_text(found.value, verdict.entry)
                 for found in (verdict.ae, verdict.vae)

@@ -6,9 +6,13 @@ from rich.table import Table
 
 from reparam.cli.group_table import print_verdicts
 from reparam.cli.tables import new_table, print_table
-from reparam.evaluation import MEASURES, TOPICS, Group, Measured, Scorecard
-from reparam.evaluation.scoring.catalogue import Entry
-from reparam.evaluation.scoring.words import (
+from reparam.evaluation import (
+    MEASURES,
+    TOPICS,
+    Entry,
+    Group,
+    Measured,
+    Scorecard,
     figure_text,
     ideal_text,
     interval_text,

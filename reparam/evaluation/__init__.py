@@ -1,7 +1,7 @@
 """A trained model and held-out images → arrays and numbers."""
 
 from reparam.evaluation.binarising import binarised
-from reparam.evaluation.data_facts import DataFacts, PixelFacts, SplitFacts, data_facts
+from reparam.evaluation.facts_of_data import DataFacts, PixelFacts, SplitFacts, data_facts
 from reparam.evaluation.denoising import add_noise
 from reparam.evaluation.inference import (
     FloatImages,
@@ -27,7 +27,7 @@ from reparam.evaluation.per_image import Scores, evaluation_loss, scores_of
 from reparam.evaluation.quality import Estimate, Quality, image_quality
 from reparam.evaluation.reconstructing import Reconstructed, reconstruct_images
 from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
-from reparam.evaluation.run_facts import RunFacts, RunWarning, WeightFacts, run_facts
+from reparam.evaluation.facts_of_run import RunFacts, RunWarning, WeightFacts, run_facts
 from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry, Topic
 from reparam.evaluation.scoring.claims import CLAIMS, Claim
 from reparam.evaluation.scoring.config import ScoreConfig

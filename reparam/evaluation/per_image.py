@@ -1,4 +1,4 @@
-"""The terms of a run's loss of each image: what its mean is made of, and who stands out."""
+"""The terms of a run's loss, image by image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

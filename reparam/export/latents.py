@@ -74,7 +74,7 @@ def write_latents(path: Path, table: LatentTable, *, overwrite: bool = False) ->
             np.save(buffer, table.z, allow_pickle=False)
         case ".npz":
             arrays: dict[str, np.ndarray] = {"index": table.index, "z": table.z}
-            arrays |= table.more | table.scores
+            arrays |= {**table.more, **table.scores}
             if table.labels is not None:
                 arrays["labels"] = np.array(table.labels, dtype=str)
             np.savez(buffer, allow_pickle=False, **arrays)

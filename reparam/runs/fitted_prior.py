@@ -51,6 +51,7 @@ def load_prior(folder: Path, model_digest: str, latent: LatentSpec) -> Prior | N
         prior.load_state_dict(saved.tensors)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise RunError(f"{file}: its numbers do not fit together ({error}). Fix: {fix}") from error
+    assert isinstance(prior, Fittable)
     prior.fitted = True
     return prior.requires_grad_(False).eval()
 

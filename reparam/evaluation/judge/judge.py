@@ -152,7 +152,7 @@ def judge_for(images: ImageSet, *, progress: Progress | None = None, device: str
 
     It depends on images, labels, splits (`ImageSet.fingerprint`) and on VERSION, and is the same
     whatever the model that it judges. A damaged file in the cache is made anew. ``progress``
-    is told of the steps of training, or that there are none. Raises DataError without training
+    gets the steps of training, or that there are none. Raises DataError without training
     images.
     """
     path = cache_path(images)

@@ -16,7 +16,7 @@ ACTIVE_VARIANCE = 0.01
 
 
 def rates(q: Distribution, z: LatentArray, prior: Prior) -> Float[np.ndarray, " N"]:
-    """`reparam.model.rate` of each image with its one draw ``z``, in nats, in float64 on the CPU."""
+    """`reparam.model.rate` of each image with its one draw ``z``, in nats, in float64."""
     with torch.no_grad():
         return rate(_double(prior), q.double(), torch.from_numpy(z).double()).numpy()
 

@@ -45,7 +45,7 @@ class Entry:
     by_prior: bool = False
     digits: int = 3
     requires: tuple[Need, ...] = ()
-    """Where one of these is missing, the measure is left out, and says why."""
+    """Where one of these is missing, the measure is omitted, with the reason."""
 
     def title(self, lang: Language = "en") -> str:
         return self.ko if lang == "ko" else self.en

@@ -20,7 +20,7 @@ class ScoreConfig:
     """Latents drawn from each prior, decoded and judged."""
 
     likelihood_images: int = 16
-    """Images whose importance-weighted log-likelihood is estimated; 0 leaves it out."""
+    """Images whose importance-weighted log-likelihood is estimated; 0 omits it."""
 
     likelihood_samples: int = 5_000
     """Latents for each of them (K of Burda et al. 2016)."""
@@ -41,10 +41,10 @@ class ScoreConfig:
         }
         for name, (value, low) in least.items():
             if value < low:
-                raise ConfigError(f"{name} must be {low} or more, found {value}: raise it")
+                raise ConfigError(f"{name} must be {low} or more, got {value}. Fix: raise it")
 
     def to_mapping(self) -> dict[str, Any]:
-        """JSON values, as they stand in scorecard.json: of the file its name, and which code.
+        """JSON values, as scorecard.json has them: of the file its name, and which code.
 
         Figures that other code measured are not shown beside new ones.
         """

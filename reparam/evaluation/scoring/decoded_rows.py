@@ -13,7 +13,7 @@ from reparam.evaluation.measures.decoding import BATCH, cycle_error, path_length
 from reparam.evaluation.measures.fidelity import frechet_distance, kernel_distance
 from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.measures.support import density_coverage, precision_recall, unlikely_share
-from reparam.evaluation.scoring.needs import lacking, left_out
+from reparam.evaluation.scoring.needs import lacking, omitted
 from reparam.evaluation.scoring.own_features import FeatureFile, own_fid
 from reparam.evaluation.scoring.priors import Candidate
 from reparam.evaluation.scoring.real_features import RealFeatures
@@ -113,7 +113,7 @@ def _classes(
     of: Subject, prior: Candidate, decoded: Decoded, real: RealFeatures
 ) -> tuple[dict[str, Measured], dict[str, int]]:
     names = ("class_tv", "class_entropy", "classes_missing", "class_gini")
-    without = left_out(names, lacking(of, prior))
+    without = omitted(names, lacking(of, prior))
     if of.shares is None or decoded.labels is None:
         return without, {}
     found = class_balance(

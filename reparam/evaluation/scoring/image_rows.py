@@ -13,7 +13,7 @@ from reparam.evaluation.measures.measured import Measured, absent, mean_of
 from reparam.evaluation.measures.rate import rates
 from reparam.evaluation.measures.reconstruction import feature_distance, reconstruction_quality
 from reparam.evaluation.quality import joined, quality_of_each
-from reparam.evaluation.scoring.needs import lacking, left_out
+from reparam.evaluation.scoring.needs import lacking, omitted
 from reparam.evaluation.scoring.real_features import RealFeatures
 from reparam.evaluation.scoring.subject import Part, Subject, encoded
 from reparam.model import from_bytes
@@ -66,7 +66,7 @@ def _psnr(found: np.ndarray, clean: PixelArray) -> np.ndarray:
 
 def _likelihoods(of: Subject) -> dict[str, Measured]:
     names = ("elbo", "log_likelihood", "bits_per_dimension")
-    if without := left_out(names, lacking(of)):
+    if without := omitted(names, lacking(of)):
         return without
     part, note = of.held_out, ""
     if of.model.likelihood.is_binary:

@@ -9,7 +9,7 @@ from reparam.evaluation.measures.neighbours import neighbours
 from reparam.evaluation.measures.prior_match import classifier_two_sample, mmd, sliced_wasserstein
 from reparam.evaluation.measures.rate import active_units, rate_decomposition
 from reparam.evaluation.measures.symmetry import asymmetry
-from reparam.evaluation.scoring.needs import lacking, left_out
+from reparam.evaluation.scoring.needs import lacking, omitted
 from reparam.evaluation.scoring.priors import Candidate
 from reparam.evaluation.scoring.subject import Subject
 from reparam.model import StandardNormal
@@ -37,7 +37,7 @@ def latent_rows(of: Subject) -> dict[str, Measured]:
 def rate_rows(of: Subject) -> dict[str, Measured]:
     """The rate and what it is made of, against the prior that the model samples from."""
     names = ("rate", "mutual_information", "aggregate_kl", "active_units")
-    if without := left_out(names, lacking(of)):
+    if without := omitted(names, lacking(of)):
         return without
     part = of.held_out
     found = rate_decomposition(part.q, part.z, of.prior, of.rng("rate"))
@@ -52,7 +52,7 @@ def rate_of_dimensions(of: Subject) -> tuple[float, ...]:
 
 def aggregate_posterior(of: Subject) -> AggregatePosterior | None:
     """q(z) over the training images; None where there are too many dimensions for a density."""
-    if left_out(["prior_gaps"], lacking(of)):
+    if omitted(["prior_gaps"], lacking(of)):
         return None
     part = of.train
     if part.q.is_point:
@@ -75,5 +75,5 @@ def match_rows(
         "mmd": mmd(z, draws, other, of.rng(f"mmd {key}")),
     }
     if density is None:
-        return found | left_out(["prior_gaps"], lacking(of))
+        return found | omitted(["prior_gaps"], lacking(of))
     return found | {"prior_gaps": prior_gaps(density, z, draws, of.rng(f"gaps {key}"))}

@@ -1,4 +1,4 @@
-"""What a measure needs, and why it is left out where a model, a prior or the images lack it."""
+"""What a measure needs, and why it is omitted where a model, a prior or the images lack it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ def lacking(of: Subject, prior: Candidate | None = None) -> dict[Need, str]:
     found: dict[Need, str] = {}
     d = of.model.latent_dim
     if not of.model.is_variational:
-        found["density"] = "needs a distribution over latents (VAE), and this model gives points"
+        found["density"] = "needs a distribution over latents, and this model gives points (AE)"
     if of.shares is None:
         found["labels"] = "needs labels, and these images have none"
     if d > LARGEST_DIMENSION:
@@ -29,7 +29,7 @@ def lacking(of: Subject, prior: Candidate | None = None) -> dict[Need, str]:
     return found
 
 
-def left_out(names: Iterable[str], lacks: Mapping[Need, str]) -> dict[str, Measured]:
+def omitted(names: Iterable[str], lacks: Mapping[Need, str]) -> dict[str, Measured]:
     """Those of the measures that need what there is not, each with the reason."""
     reasons = {
         name: next((lacks[need] for need in MEASURES[name].requires if need in lacks), None)

@@ -28,9 +28,9 @@ def read_scorecard(run: Run) -> Scorecard | None:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise RunError(f"{file}: damaged ({error}); delete it and score the run again") from error
+        raise RunError(f"{file}: damaged ({error}). Fix: score the run again") from error
     if not isinstance(values, Mapping):
-        raise RunError(f"{file}: damaged, it holds no names and values; delete it")
+        raise RunError(f"{file}: damaged, it holds no names and values. Fix: score the run again")
     return from_mapping(values, str(file))
 
 

@@ -76,7 +76,7 @@ class Scorecard:
         return absent(f"no prior {kind} here")
 
     def to_mapping(self) -> dict[str, Any]:
-        """JSON values, as they stand in scorecard.json."""
+        """JSON values, as scorecard.json has them."""
         return {"schema": SCHEMA, **asdict(self)}
 
 
@@ -85,12 +85,14 @@ def from_mapping(values: Mapping[str, Any], where: str) -> Scorecard:
     schema = values.get("schema")
     if schema != SCHEMA:
         raise RunError(
-            f"{where}: a scorecard of schema {SCHEMA} is wanted, found {schema!r}: make it again "
+            f"{where}: must be a scorecard of schema {SCHEMA}, got {schema!r}. Fix: make it again "
             "with `reparam score`"
         )
     missing = [field.name for field in fields(Scorecard) if field.name not in values]
     if missing:
-        raise RunError(f"{where}: {', '.join(missing)} missing; make it with `reparam score`")
+        raise RunError(
+            f"{where}: {', '.join(missing)} missing. Fix: make it again with `reparam score`"
+        )
     plain = {field.name: values[field.name] for field in fields(Scorecard)}
     try:
         plain["measures"] = _measures(plain["measures"])
@@ -101,7 +103,9 @@ def from_mapping(values: Mapping[str, Any], where: str) -> Scorecard:
         plain["kl_per_dimension"] = tuple(plain["kl_per_dimension"])
         return Scorecard(**plain)
     except (TypeError, AttributeError, KeyError) as error:
-        raise RunError(f"{where}: damaged ({error}); make it again with `reparam score`") from error
+        raise RunError(
+            f"{where}: damaged ({error}). Fix: make it again with `reparam score`"
+        ) from error
 
 
 def _measures(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Measured]:

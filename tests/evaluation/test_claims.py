@@ -191,7 +191,7 @@ def test_a_scorecard_survives_its_file() -> None:
 
 def test_another_schema_and_a_damaged_file_are_refused_by_name() -> None:
     values = card().to_mapping()
-    with pytest.raises(RunError, match="schema 1 is wanted, found 99"):
+    with pytest.raises(RunError, match="schema 1, got 99"):
         from_mapping({**values, "schema": 99}, "RUN/scorecard.json")
     with pytest.raises(RunError, match="priors missing"):
         from_mapping({k: v for k, v in values.items() if k != "priors"}, "f")

@@ -37,7 +37,7 @@ PATIENCE = 2
 """Numbers in a row that are no better before a fit looks at no larger ones."""
 
 LARGEST = 2**25
-"""Numbers that ``log_prob`` holds at a time."""
+"""Numbers that ``log_prob`` and ``sample`` hold at a time."""
 
 
 class MixturePrior(Prior):
@@ -80,7 +80,10 @@ class MixturePrior(Prior):
         epsilon = torch.randn(shape, generator=generator, device=self.means.device)
         if self.diagonal:
             return self.means[which] + self.raw.exp()[which] * epsilon
-        return self.means[which] + (lower(self.raw)[which] @ epsilon[:, :, None])[:, :, 0]
+        factors, rows = lower(self.raw), max(1, LARGEST // self.raw[0].numel())
+        parts = zip(which.split(rows), epsilon.split(rows), strict=True)
+        moved = [(factors[k] @ e[:, :, None])[:, :, 0] for k, e in parts]
+        return self.means[which] + torch.cat(moved)
 
     def log_prob(self, z: Latents) -> PerExample:
         rows = max(1, LARGEST // self.means.numel())

@@ -3,7 +3,6 @@
 from reparam.runs.config import RunConfig, TrainingConfig
 from reparam.runs.files import append_line, remove_leftovers, write_atomically
 from reparam.runs.folder import check_free, is_empty
-from reparam.runs.same_run import check_same_run, identity
 from reparam.runs.lock import writing
 from reparam.runs.metrics import add_metrics, keep_metrics
 from reparam.runs.migrations import migrate_checkpoint, migrate_config
@@ -37,6 +36,7 @@ from reparam.runs.projection import (
 )
 from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Losses, Result
 from reparam.runs.run import IN_MEMORY, Run, as_recorded, load_weights
+from reparam.runs.same_run import check_same_run, identity
 from reparam.runs.view import RunView, look_at, with_distinct_titles
 from reparam.runs.weights import Saved, Tensors, load_tensors, save_tensors
 

@@ -46,7 +46,7 @@ def writing(path: Path) -> Iterator[None]:
         if error.errno not in NO_LOCKS:
             raise
         warnings.warn(
-            f"{path}: its file system has no locks. Fix: make sure that nobody else writes this run",
+            f"{path}: its file system has no locks. Fix: let nobody else write this run",
             stacklevel=3,
         )
     try:

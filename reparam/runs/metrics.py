@@ -13,7 +13,7 @@ def read_metrics(file: Path) -> list[Epoch]:
     if not file.exists():
         return []
     try:
-        # What has no line end was cut short by a crash: an epoch without checkpoint, to be repeated.
+        # What has no line end was cut short by a crash: an epoch without checkpoint.
         *lines, _ = file.read_text(encoding="utf-8").split("\n")
         values = [json.loads(line) for line in lines]
     except (ValueError, RecursionError) as error:

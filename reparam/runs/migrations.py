@@ -116,11 +116,11 @@ def migrate_checkpoint(tensors: Tensors, state: Json, found: int) -> tuple[Tenso
     if likelihood.get("target_mse") is not None or likelihood.get("target_rate") is not None:
         tensors["model.likelihood.average"] = average
     # The first sum was half of the squared error of a normal likelihood, and the distortion of a
-    # Bernoulli likelihood, of which the squared error was not recorded.
+    # Bernoulli likelihood.
     distortion = scaled if variance is None else scaled / variance.item()
     sums = {
         "distortion": distortion,
-        "squared_error": 0.0 if variance is None else 2 * scaled,
+        **({} if variance is None else {"squared_error": 2 * scaled}),
         "rate": rate,
         "loss": distortion + rate,
         "objective": distortion + rate,  # watched, not reported: the rate's weight does not matter

@@ -47,18 +47,20 @@ def gradient_step(
 
 
 class _Wrapped(nn.Module):
-    """A loss as Fabric wraps modules: plain tensors in and out. Fabric copies dataclasses."""
+    """A loss as Fabric wraps modules. Batch and phase are set before the call: Fabric copies
+    dataclasses among the arguments, and rounds images to bfloat16 where networks compute in it.
+    """
 
     def __init__(self, loss: Loss) -> None:
         super().__init__()
         self.loss = loss
+        self.batch: Batch | None = None
         self.phase = FULL
         self.losses: Losses | None = None
 
-    def forward(
-        self, images: torch.Tensor, labels: torch.Tensor | None, index: torch.Tensor, noise: Noise
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        self.losses = self.loss(Batch(images, labels, index), self.phase, noise)
+    def forward(self, noise: Noise) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        assert self.batch is not None
+        self.losses = self.loss(self.batch, self.phase, noise)
         return self.losses.objective, self.losses.terms
 
 
@@ -129,10 +131,10 @@ class Gradients:
             self._record({**losses.terms, OBJECTIVE: losses.objective}, whole)
 
     def _loss(self, batch: Batch, phase: Phase, noise: Noise) -> Losses:
-        self.wrapped.phase = phase
-        objective, terms = self.module(batch.images, batch.labels, batch.index, noise)
+        self.wrapped.batch, self.wrapped.phase = batch, phase
+        objective, terms = self.module(noise)
         losses = self.wrapped.losses
-        self.wrapped.losses = None  # it holds the step's graph
+        self.wrapped.batch = self.wrapped.losses = None  # they hold the step's memory
         assert losses is not None
         return Losses(objective, terms, losses.drawn, losses.rates)
 

@@ -74,8 +74,13 @@ def test_lines_that_are_read_and_written_again_are_the_same(several, cut, tmp_pa
 
 FINE_EPOCH = {"epoch": 1, "step": 2, "learning_rate": 0.1, "seconds": 1}
 FINE_RESULT = {
-    **{"epochs": 2, "best_epoch": 1, "seconds": 1, "images_per_second": 3.5},
-    **{"device": "cpu", "precision": "32-true", "kernels": "pytorch"},
+    "epochs": 2,
+    "best_epoch": 1,
+    "seconds": 1,
+    "images_per_second": 3.5,
+    "device": "cpu",
+    "precision": "32-true",
+    "kernels": "pytorch",
 }
 
 

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from reparam.data import Batch
 from reparam.runs import load_tensors
 from reparam.training import train
 from reparam.training.loop import _Training
 from reparam.training.step import ReplayedGradients
+from reparam.training.team import assemble_one
 
 
 def twin(training: _Training) -> Callable[..., Callable[[], None]]:
@@ -79,3 +81,21 @@ def test_a_step_that_cannot_be_recorded_is_taken_the_usual_way(
     expected = load_tensors(plain.weights, "model").tensors
     found = load_tensors(run.weights, "model").tensors
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_images_reach_the_loss_as_they_are(precision, new_run, small, blobs) -> None:
+    """Networks may compute in bfloat16; what a decoding is compared with has 256 grey levels."""
+    run = new_run(small(precision=precision))
+    training = _Training(run, blobs, (), assemble_one(run.config.training))
+    seen: list[Batch] = []
+    training.state.loss.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    numbers = torch.arange(7)
+    training.gradients(training.feed.batch(numbers), 7, training.plan(0))
+    (batch,) = seen
+    index = blobs.splits["train"][:7]
+    expected = torch.from_numpy(blobs.images[index]).permute(0, 3, 1, 2).float() / 255
+    assert torch.equal(batch.images, expected)
+    assert batch.labels is not None
+    assert batch.labels.tolist() == blobs.labels[index].tolist()
+    assert batch.index.tolist() == index.tolist()

@@ -10,7 +10,7 @@ from torch import nn
 
 from reparam.errors import NotFiniteError, RunError
 from reparam.model import Autoencoder
-from reparam.objective import Drawn, Term, TermOptions
+from reparam.objective import TERMS, Drawn, Term, TermOptions
 from reparam.runs import Run, RunConfig
 from reparam.training import Interrupted, train
 from reparam.training.loop import _Training

@@ -562,6 +562,7 @@ def test_auto_holds_no_square_of_many_dimensions(options, monkeypatch) -> None:
             return found
 
     monkeypatch.setattr("reparam.model.priors.mixture.COMPONENTS", (1, 2))
+    monkeypatch.setattr("reparam.model.priors.rosenblatt.BISECTIONS", 2)
     with Watch():
         prior = options.build(LatentSpec((d,)))
         z = noise(40, d)

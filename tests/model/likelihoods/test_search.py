@@ -131,10 +131,10 @@ def test_the_variance_stays_within_what_means_anything():
         ("target_rate", means(1.0, 1e-9), means(1.0, 1e9)),
     ):
         likelihood = searching(search, 1.0)
-        for _ in range(2000):
+        for _ in range(700):
             likelihood.after_step(low)
         assert LOWEST <= likelihood.variance.item() <= HIGHEST
-        for _ in range(4000):
+        for _ in range(1000):
             likelihood.after_step(high)
         assert LOWEST <= likelihood.variance.item() <= HIGHEST
     likelihood = searching("auto")

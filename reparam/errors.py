@@ -59,5 +59,5 @@ def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(found, names, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
-    listed = f" (known: {', '.join(names)})" if not near or len(names) <= SHORT_LIST else ""
+    listed = f" (known: {', '.join(names) or 'none'})" if not near or len(names) <= SHORT_LIST else ""
     return f"unknown {kind} {found!r}{hint}{listed}"

@@ -1,12 +1,12 @@
 """reparam compare: several runs, or several seeds of them, side by side."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from reparam.cli.command import command_line
 from reparam.cli.existing import open_or_create_run, trained
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.group_table import print_groups, print_verdicts
@@ -57,7 +57,7 @@ class CompareOptions:
 def run(args: Sequence[str]) -> int:
     options = parse(CompareOptions(), args, prog="reparam compare")
     device = options.compute.chosen()
-    again = shlex.join(["reparam", "compare", *args])
+    again = command_line("compare", args)
     judges: dict[str, Judge] = {}
     together: dict[str, list[tuple[Run, Scorecard]]] = {}
     for path in dict.fromkeys(path.resolve() for path in options.runs):
@@ -130,10 +130,10 @@ def _groups(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
         values = {name.removesuffix(".type"): str(own.get(name)) for name in apart}
         model = title_of(runs[0][0].config)
         groups.append(Group(model, tuple(card for _, card in runs), values))
-    return _told_apart(groups, [runs[0][0].path.name for runs in several])
+    return _distinct(groups, [runs[0][0].path.name for runs in several])
 
 
-def _told_apart(groups: list[Group], names: list[str]) -> list[Group]:
+def _distinct(groups: list[Group], names: list[str]) -> list[Group]:
     """Groups of one title get the names of their first folders."""
     titles = [group.title for group in groups]
     return [

@@ -1,6 +1,5 @@
 """reparam demo: the article from one command."""
 
-import shlex
 import shutil
 import sys
 import time
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from reparam.cli.command import command_line
 from reparam.cli.existing import open_or_create_run, trained
 from reparam.cli.flags import Compute, parse, value_of
 from reparam.cli.reading import reading_progress
@@ -68,7 +68,7 @@ def run(args: Sequence[str]) -> int:
         images = load_images(options.images, progress)
     for config in configs.values():
         build_autoencoder(config.model, images.image_shape)  # refused before anything is written
-    again = shlex.join(["reparam", "demo", *(word for word in args if word != "--overwrite")])
+    again = command_line("demo", [word for word in args if word != "--overwrite"])
     with writing(out / "ae"), writing(out / "vae"):
         runs = [
             open_or_create_run(
@@ -92,14 +92,14 @@ def run(args: Sequence[str]) -> int:
             runs,
             out / "report.html",
             choices=options.report,
-            command=shlex.join(["reparam", "demo", *args]),
+            command=command_line("demo", args),
             seconds=time.monotonic() - began,
             figures=out / "figures",
             device=options.compute.chosen(),
         )
     print(report)
     if not options.quiet:
-        explore = shlex.join(["reparam", "explore", *(str(out / model) for model in MODELS)])
+        explore = command_line("explore", [str(out / model) for model in MODELS])
         print(f"to move through both latent spaces: {explore}", file=sys.stderr)
     return 0
 
@@ -158,7 +158,7 @@ def _check_room(options: DemoOptions) -> None:
 def _train_command(options: DemoOptions, model: str) -> str:
     """The command that makes this run alone."""
     plain = preset_config(model, options.recipe).data
-    words = ["reparam", "train", options.images.source, "--model", model]
+    words = [options.images.source, "--model", model]
     words += ["--recipe", options.recipe]
     for name, value in vars(options.images).items():
         if value != getattr(plain, name) and name != "source":
@@ -166,4 +166,4 @@ def _train_command(options: DemoOptions, model: str) -> str:
             values = value if isinstance(value, tuple) else (value,)
             words += [flag] if value is True else [flag, *map(str, values)]
     words += ["--seed", str(options.seed), "--out", str(options.out / model)]
-    return shlex.join(words)
+    return command_line("train", words)

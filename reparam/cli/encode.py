@@ -55,7 +55,8 @@ def run(args: Sequence[str]) -> int:
     table = LatentTable(selection.index, z, more, selection.label_names())
     if options.scores:
         loss = evaluation_loss(model, folder.config)
-        table = replace(table, scores=scores_of(loss, images, labels).columns)
+        scores = scores_of(loss, images, labels, seed=folder.config.seed)
+        table = replace(table, scores=scores.columns)
     write_latents(out, table, overwrite=options.overwrite)
     print(out)
     return 0

@@ -20,8 +20,8 @@ PORTS = range(1, 65536)
 class ExploreOptions:
     """Open a web page in which one moves through the latent space of finished runs.
 
-    With two runs they stand side by side. The models run in the browser; nothing leaves this
-    machine, and nothing is written to disc. Ctrl-C ends it.
+    Two runs are shown side by side. The models run in the browser; nothing leaves this machine, and
+    nothing is written to disk. Ctrl-C ends it.
     """
 
     runs: tuple[Path, ...] = RUNS

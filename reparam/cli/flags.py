@@ -1,21 +1,23 @@
 """Flags from dataclasses, and one clear line for every mistake in them."""
 
 import argparse
+import re
 import types
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, unknown_name
 from reparam.fields import option as field_option
 from reparam.registry import Registry
 from reparam.runs import (
     Option,
+    misplaced_option,
     options_of,
     resolve,
     shared_options,
-    unknown_option,
     with_parts,
 )
 from reparam.training import choose_device
@@ -63,7 +65,7 @@ def _chosen_parts(default: object, args: Sequence[str]) -> Iterator[tuple[str, A
         if option.registry is not None:
             found = words_of(f"--{option.flag}", args)
             if found:
-                yield option.name, tuple(found) if _is_tuple(option.hint) else found[-1]
+                yield option.name, tuple(found) if _is_tuple(option.hint) else found[0]
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,27 +80,29 @@ class Parser(argparse.ArgumentParser):
             argument_default=argparse.SUPPRESS,
             usage=_usage(prog, options),
         )
+        self._negative_number_matcher = re.compile(r"-\.?\d")  # also -1e-3: a value, no flag
         self.options = options
         self.shared = shared_options(options)
         self.hints: dict[str, Any] = {}
+        sizes = Counter(option.group for option in options.values())
         groups: dict[str, argparse._ArgumentGroup] = {}
         for option in options.values():
             group = self._positionals if option.positional else self._optionals
-            if option.group and not option.positional:
-                title = f"{option.group} options"
+            # What a section has alone stands among the command's own options: --device.
+            if option.positional is None and option.group and sizes[option.group] > 1:
+                title = _title(option)
                 group = groups.get(title) or self.add_argument_group(title)
                 groups[title] = group
             self._add(group, option)
         if self.shared:
-            group = self.add_argument_group("options of several parts")
+            group = self.add_argument_group("short for options of parts")
         for name, several in self.shared.items():
-            owners = " and ".join(option.path[1] for option in several)
-            flag = f"--{name.replace('_', '-')}"
-            self._add_flag(group, name, several[0], flag, f"The same option of {owners}.")
+            text = " and ".join(f"--{option.flag}" for option in several) + "."
+            self._add_flag(group, name, several[0], f"--{name.replace('_', '-')}", text)
 
     def _add(self, group: argparse._ArgumentGroup, option: Option) -> None:
         if option.positional is None:
-            text = option.doc + _parts_text(option.registry) + _default_text(option.default)
+            text = option.doc + _parts_text(option.registry) + _default_text(option)
             self._add_flag(group, option.name, option, f"--{option.flag}", text)
             return
         self.hints[option.name] = option.hint
@@ -106,7 +110,7 @@ class Parser(argparse.ArgumentParser):
             option.name,
             nargs="*" if _is_tuple(option.hint) else "?",
             metavar=option.positional,
-            help=_escaped(option.doc),
+            help=_escaped(option.doc + _default_text(option)),
         )
 
     def _add_flag(
@@ -129,7 +133,8 @@ class Parser(argparse.ArgumentParser):
 
     def values(self, args: Sequence[str]) -> dict[str, Any]:
         """The options that are given, of their types, by name."""
-        found, unknown = self.parse_known_args(list(args))
+        # Intermixed: RUN --split test DATA, where argparse alone would not find DATA.
+        found, unknown = self.parse_known_intermixed_args(list(args))
         if unknown:
             self._refuse(unknown[0])
         for option in self.options.values():
@@ -143,7 +148,6 @@ class Parser(argparse.ArgumentParser):
             if isinstance(value, bool)
             else _read(value, self.hints[name], f"{self.prog}: {self._shown(name)}")
             for name, value in vars(found).items()
-            if value is not None and value != []
         }
 
     def _shown(self, name: str) -> str:
@@ -158,17 +162,19 @@ class Parser(argparse.ArgumentParser):
             raise ConfigError(
                 f"{self.prog}: unexpected argument {flag!r}. Fix: omit it; see {self.prog} --help"
             )
-        known = [option.flag for option in self.options.values() if option.positional is None]
-        known += [name.replace("_", "-") for name in self.shared]
-        found = unknown_option(flag.lstrip("-").replace("-", "_"), known)
-        raise ConfigError(f"{self.prog}: {found}")
+        known = [self._shown(o.name) for o in self.options.values() if o.positional is None]
+        known += [self._shown(name) for name in self.shared]
+        misplaced = misplaced_option(flag.lstrip("-").replace("-", "_"), shown=flag)
+        raise ConfigError(f"{self.prog}: {misplaced or unknown_name('option', flag, known)}")
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{self.prog}: {message}; see {self.prog} --help")
+        """``message``: argparse's, which calls flags and their values arguments."""
+        message = message.removeprefix("argument ").replace("argument", "value")
+        raise ConfigError(f"{self.prog}: {message}. Fix: see {self.prog} --help")
 
 
 def words_of(flag: str, args: Sequence[str]) -> list[str]:
-    """The words behind the last occurrence of a flag; [] where it is not given."""
+    """The words behind the last occurrence of a flag, up to the next flag; [] without it."""
     found: list[str] = []
     for i, arg in enumerate(args):
         if arg == flag:
@@ -189,7 +195,7 @@ def value_of(flag: str, args: Sequence[str]) -> str | None:
 def flags_of(default: object) -> set[str]:
     """Every flag that ``parse`` makes of a dataclass, without the parts that it does not have."""
     options = options_of(default)
-    flags = {"--help"}
+    flags = {"-h", "--help"}
     for option in options.values():
         if option.positional is None:
             flags.add(f"--{option.flag}")
@@ -249,15 +255,14 @@ def _in_words(hint: Any) -> str:
     named = {int: "a whole number", float: "a number", str: "text", Path: "a path"}
     words = []
     for kind in _alternatives(hint):
-        if kind is type(None):
-            continue
         if get_origin(kind) is tuple:
-            inner = [k for k in get_args(kind) if k is not Ellipsis]
-            what = " and ".join(_in_words(k) for k in inner)
-            words.append(f"a list of {what}" if Ellipsis in get_args(kind) else what)
+            first, *rest = get_args(kind)
+            count = "" if Ellipsis in rest else f"{len(rest) + 1} "
+            words.append(f"{count}{_in_words(first).removeprefix('a ')}s")
         elif get_origin(kind) is Literal:
-            words.append(f"one of {', '.join(map(str, get_args(kind)))}")
-        else:
+            choices = ", ".join(map(str, get_args(kind)))
+            words.append(f"one of {choices}" if len(get_args(kind)) > 1 else choices)
+        elif kind is not type(None):
             words.append(named.get(kind, str(kind)))
     return " or ".join(words)
 
@@ -281,16 +286,27 @@ def _metavar(hint: Any) -> str | tuple[str, ...]:
 
 def _parts_text(registry: Registry | None) -> str:
     """What the members of a kind of part are, by the first line of their docstrings."""
-    if registry is None or not registry.names:
+    if registry is None:
         return ""
+    if not registry.names:
+        return " This package has none; a --plugin may have."
     docs = {name: (registry.find(name).__doc__ or "").strip() for name in registry.names}
     firsts = {name: doc.split("\n")[0].rstrip(".") for name, doc in docs.items()}
     return " " + "; ".join(f"{name}: {text}" for name, text in firsts.items()) + "."
 
 
-def _default_text(value: Any) -> str:
-    if value is None or value == () or isinstance(value, bool):
+def _title(option: Option) -> str:
+    """Of a group: a section, or the flag that chooses the part whose options they are."""
+    *kind, name = option.group.rsplit(" ", 1)
+    return f"options of --{kind[0]} {name}" if kind else f"options of {name}"
+
+
+def _default_text(option: Option) -> str:
+    value = option.default
+    if value in (None, (), False) or option.required:
         return ""
+    if value is True:
+        return f" (default: --{option.flag})"
     shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return f" (default: {shown})" if shown else ""
 
@@ -301,7 +317,11 @@ def _escaped(text: str) -> str:
 
 
 def _usage(prog: str, options: Mapping[str, Option]) -> str:
-    places = [o.positional for o in options.values() if o.positional is not None]
+    places = [
+        o.positional if o.required else f"[{o.positional}]"
+        for o in options.values()
+        if o.positional is not None
+    ]
     return " ".join([prog, *places, "[options]"]).replace("%", "%%")
 
 

@@ -1,11 +1,11 @@
 """The runs of a sweep: every combination of the values that options are given, for every seed."""
 
 import itertools
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import get_type_hints
 
+from reparam.cli.command import command_line
 from reparam.cli.flags import is_single
 from reparam.cli.train import TrainOptions, resolve_options
 from reparam.errors import ConfigError
@@ -101,7 +101,7 @@ def points(args: Sequence[str], seeds: int) -> list[Point]:
                     values,
                     seed,
                     replace(options.run, seed=seed),
-                    shlex.join(["reparam", "train", *line, "--seed", str(seed)]),
+                    command_line("train", [*line, "--seed", str(seed)]),
                 )
             )
     return found

@@ -55,6 +55,7 @@ def _overview() -> str:
 
 def run(args: Sequence[str]) -> int:
     """Runs one command line. Raises ReparamError for what its user can fix."""
+    args = _without_plugins(args)
     if not args or args[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0 if args else EXIT_USAGE
@@ -63,7 +64,7 @@ def run(args: Sequence[str]) -> int:
         return 0
     if args[0] not in COMMANDS:
         raise ConfigError(unknown_name("command", args[0], COMMANDS))
-    name, *rest = _without_plugins(args)
+    name, *rest = args
     module, _ = COMMANDS[name]
     command: Callable[[Sequence[str]], int]
     command = importlib.import_module(f"reparam.cli.{module}").run
@@ -123,7 +124,7 @@ def main() -> int:
         if not (isinstance(error, MemoryError) or "allocate" in str(error).lower()):
             raise
         print(
-            "reparam: error: this takes more memory than there is; lower --batch-size, "
+            "reparam: error: this needs more memory than there is. Fix: lower --batch-size, "
             "--latent-dim, --image-size or --count",
             file=sys.stderr,
         )

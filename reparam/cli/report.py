@@ -1,10 +1,10 @@
 """reparam report: the figures and the report of runs that exist."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reparam.cli.command import command_line
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.report import ReportChoices, write_report
 from reparam.runs import Run
@@ -37,7 +37,7 @@ def run(args: Sequence[str]) -> int:
         [Run.open(path) for path in options.runs],
         options.out,
         choices=options.choices,
-        command=f"reparam report {shlex.join(args)}",
+        command=command_line("report", args),
         figures=options.figures,
         device=options.compute.chosen(),
     )

@@ -32,6 +32,9 @@ class ResumeOptions:
     num_nodes: int | None = None
     """Machines, if not as many as before."""
 
+    device: str | None = None
+    """Where to compute, if not as before: auto, cpu, cuda or mps."""
+
     quiet: bool = False
     """No progress."""
 
@@ -41,7 +44,8 @@ def run(args: Sequence[str]) -> int:
     folder = Run.open(options.run)
     own = folder.config.training
     devices, nodes = options.devices or own.devices, options.num_nodes or own.num_nodes
-    team = assemble(replace(own, devices=devices, num_nodes=nodes))
+    device = options.device or own.device
+    team = assemble(replace(own, devices=devices, num_nodes=nodes, device=device))
     if not team.leads:
         follow(options.run, team)
         return 0

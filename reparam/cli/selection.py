@@ -74,7 +74,7 @@ def _part(images: ImageSet, split: str) -> Selection:
     if not len(index):
         raise RunError(f"{images.name}: its {split} split is empty. Fix: choose another --split")
     labels = None if images.labels is None else images.labels[index]
-    # All of a set that is mapped from disc may be more than there is memory for.
+    # All of a set that is mapped from disk may be more than there is memory for.
     pixels = images.images if split == "all" else images.images[index]
     labelled = LabelledImages(pixels, labels, images.class_names)
     return Selection(images.name, split, index, labelled)

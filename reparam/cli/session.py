@@ -1,11 +1,11 @@
 """One training session as the commands run it: progress, sample pictures, how to resume."""
 
 import contextlib
-import shlex
 import sys
 import warnings
 from pathlib import Path
 
+from reparam.cli.command import command_line
 from reparam.cli.progress import progress_listener
 from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
@@ -43,7 +43,7 @@ def train_with_progress(
     try:
         model = train(run, images, listeners, team)
     except KeyboardInterrupt:
-        again = again or f"reparam resume {shlex.quote(str(run.path))}"
+        again = again or command_line("resume", [str(run.path)])
         raise Interrupted(
             f"stopped; everything up to here is saved. Continue with: {again}"
         ) from None

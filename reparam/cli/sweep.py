@@ -1,11 +1,11 @@
 """reparam sweep: a measure against an option."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reparam.cli.command import command_line
 from reparam.cli.existing import open_or_create_run, trained
 from reparam.cli.flags import Compute, flags_of, parse, value_of
 from reparam.cli.grid import Point, points
@@ -60,7 +60,7 @@ def run(args: Sequence[str]) -> int:
     options = parse(SweepOptions(), own, prog="reparam sweep")
     device = options.compute.chosen()
     planned = points(train_words, options.seeds)
-    again = shlex.join(["reparam", "sweep", *args])
+    again = command_line("sweep", args)
     images: dict[DataConfig, tuple[ImageSet, Judge]] = {}
     for point in planned:
         if point.config.data not in images:
@@ -98,7 +98,7 @@ def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
     parts: tuple[list[str], list[str]] = ([], [])
     to = 1
     for word in args:
-        if word.startswith("--"):
+        if word.startswith("--") or word == "-h":
             to = 0 if word.split("=", 1)[0] in mine else 1
         parts[to].append(word)
     if device := value_of("--device", args):  # of both: where to train and where to score

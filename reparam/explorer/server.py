@@ -1,4 +1,4 @@
-"""A web server of a fixed set of files, all in memory, for this machine alone unless told.
+"""A web server of a fixed set of files, all in memory, for this machine alone by default.
 
 What it serves was listed before it began: an address either names one of these files or nothing.
 No path of the machine is ever made from an address, so that there is none to climb out of.
@@ -69,7 +69,7 @@ TYPES = {
 which differs from one machine to the next."""
 
 IDLE_SECONDS = 30.0
-"""A connection on which nothing is asked is closed."""
+"""A connection without a request for this long is closed."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class ExplorerServer(ThreadingHTTPServer):
                     continue
                 reason = getattr(error, "strerror", None) or str(error)
                 raise ConfigError(
-                    f"the explorer cannot listen on {host}, port {number} ({reason}); choose "
+                    f"the explorer cannot listen on {host}, port {number} ({reason}). Fix: choose "
                     "another --port or --host"
                 ) from error
             return

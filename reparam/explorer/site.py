@@ -8,7 +8,7 @@ from reparam.errors import PageError
 from reparam.explorer.built import page_files, single_page
 
 PLACEHOLDER = b"<!--BUNDLE-->"
-"""Stands once in the single page, where the bundle goes."""
+"""Is in the single page once, where the bundle goes."""
 
 
 def site_files(bundle: Mapping[str, bytes]) -> Mapping[str, bytes]:
@@ -21,8 +21,8 @@ def single_file(bundle: Mapping[str, bytes]) -> bytes:
     before, found, after = single_page().partition(PLACEHOLDER)
     if not found or PLACEHOLDER in after:
         raise PageError(
-            f"the explorer's single page must hold {PLACEHOLDER.decode()} once, found "
-            f"{1 + after.count(PLACEHOLDER) if found else 'none'}; build the page again by "
+            f"the explorer's single page must hold {PLACEHOLDER.decode()} once, got "
+            f"{1 + after.count(PLACEHOLDER) if found else 'none'}. Fix: build the page again by "
             "`make page`"
         )
     return b"".join([before, _inlined(bundle), after])

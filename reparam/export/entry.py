@@ -173,10 +173,13 @@ def _scorecard(run: Run) -> dict[str, Any] | None:
     try:
         found = json.loads(file.read_text(encoding="utf-8"), parse_constant=lambda _: None)
     except ValueError as error:
-        raise RunError(f"{file}: cut short or damaged ({error}). Fix: make it again") from error
+        raise RunError(
+            f"{file}: cut short or damaged ({error}). Fix: make it again with `reparam score "
+            f"{run.path} --again`"
+        ) from error
     if not isinstance(found, dict):
         raise RunError(
             f"{file}: must be a JSON object, got {type(found).__name__}. Fix: make it again with "
-            f"`reparam score {run.path}`"
+            f"`reparam score {run.path} --again`"
         )
     return found

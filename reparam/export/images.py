@@ -48,7 +48,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         check_file_free(path, overwrite=overwrite)
     elif suffix in OTHER_SUFFIXES:
         raise ConfigError(
-            f"{path}: images go to a folder, an .npz or an .npy file, found {path.suffix}; "
+            f"{path}: images must go to a folder, an .npz or an .npy file, got {path.suffix}. Fix: "
             "choose another --out"
         )
     else:
@@ -68,7 +68,7 @@ def write_images(
     A folder gets images/00000.png and so on, and sheet.png: ``sheet`` (rows, columns, C) if given,
     or else the first images side by side; PNG shows the first channel alone unless there are
     1, 3 or 4. ``extra`` writes what else belongs into the folder.
-    Raises ConfigError when something stands there, or when nothing can be written.
+    Raises ConfigError when something exists there, or when nothing can be written.
     """
     check_target(path, overwrite=overwrite)
     suffix = path.suffix.lower()

@@ -51,8 +51,8 @@ def check_latents_target(path: Path, *, overwrite: bool) -> None:
     """Raises ConfigError when latents cannot go to ``path``: looked at before any work is done."""
     if path.suffix.lower() not in LATENT_SUFFIXES:
         raise ConfigError(
-            f"{path}: latents go to {_ACCEPTED}, found {path.suffix or 'no suffix'}; "
-            "choose another --out"
+            f"{path}: latents must go to {_ACCEPTED}, got {path.suffix or 'no suffix'}. Fix: choose "
+            "another --out"
         )
     check_file_free(path, overwrite=overwrite)
 
@@ -60,7 +60,7 @@ def check_latents_target(path: Path, *, overwrite: bool) -> None:
 def write_latents(path: Path, table: LatentTable, *, overwrite: bool = False) -> None:
     """Writes .csv or .parquet (the whole table), .npz (arrays of it) or .npy (``z`` alone).
 
-    Raises ConfigError for another suffix, when something stands there, or when nothing can be
+    Raises ConfigError for another suffix, when something exists there, or when nothing can be
     written.
     """
     check_latents_target(path, overwrite=overwrite)
@@ -93,11 +93,11 @@ def read_latents(path: Path, latent_dim: int) -> LatentArray:
     suffix = path.suffix.lower()
     if suffix not in _READERS:
         raise DataError(
-            f"{path}: latents are read from {_ACCEPTED}, found {path.suffix or 'no suffix'}; "
+            f"{path}: latents must be in {_ACCEPTED}, got {path.suffix or 'no suffix'}. Fix: "
             "convert it"
         )
     if not path.is_file():
-        raise DataError(f"{path}: no such file; give {_ACCEPTED}")
+        raise DataError(f"{path}: no such file. Fix: give {_ACCEPTED}")
     try:
         values, names = _READERS[suffix](path)
     except DataError:
@@ -105,7 +105,8 @@ def read_latents(path: Path, latent_dim: int) -> LatentArray:
     except _UNREADABLE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
-            f"{path}: must be a readable {suffix} file of numbers, found: {reason}; write it again"
+            f"{path}: must be a readable {suffix} file of numbers, got: {reason}. Fix: write it "
+            "again"
         ) from error
     return _checked(path, values, names, latent_dim)
 
@@ -115,14 +116,14 @@ def _checked(path: Path, values: np.ndarray, names: list[str], latent_dim: int) 
         found = f"{values.shape[1]}" if values.ndim == 2 else f"an array of shape {values.shape}"
         listed = f" ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''})" if names else ""
         raise ShapeError(
-            f"{path}: the model's latents have {latent_dim} dimensions, found {found}{listed}; "
-            f"give one row of {latent_dim} numbers for each latent"
+            f"{path}: latents must have {latent_dim} dimensions, as the model's, got "
+            f"{found}{listed}. Fix: give one row of {latent_dim} numbers for each latent"
         )
     if not len(values):
-        raise DataError(f"{path}: needs at least one latent, found none; add rows")
+        raise DataError(f"{path}: must hold at least one latent, got none. Fix: add rows")
     if values.dtype.kind not in "biuf":
         raise DataError(
-            f"{path}: latents must be numbers, found dtype {values.dtype}; convert them"
+            f"{path}: latents must be numbers, got dtype {values.dtype}. Fix: convert them"
         )
     with np.errstate(over="ignore"):
         z = np.ascontiguousarray(values, np.float32)
@@ -131,15 +132,15 @@ def _checked(path: Path, values: np.ndarray, names: list[str], latent_dim: int) 
         row, column = bad[0]
         where = names[column] if names else f"column {column + 1}"
         raise DataRangeError(
-            f"{path}: latents must be finite numbers, found {values[row, column]} in row {row + 1}"
-            f", {where} ({len(bad)} in all); mend or leave out those rows"
+            f"{path}: latents must be finite numbers, got {values[row, column]} in row {row + 1}, "
+            f"{where} ({len(bad)} in all). Fix: correct or omit those rows"
         )
     return z
 
 
 def _from_table(path: Path, table: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     if not len(table):
-        raise DataError(f"{path}: needs at least one latent, found none; add rows")
+        raise DataError(f"{path}: must hold at least one latent, got none. Fix: add rows")
     names = [str(name) for name in table.columns]
     numbered = sorted((int(match[1]), name) for name in names if (match := _COLUMN.fullmatch(name)))
     if numbered:
@@ -147,7 +148,7 @@ def _from_table(path: Path, table: pd.DataFrame) -> tuple[np.ndarray, list[str]]
         missing = next((name for name in expected if name not in names), None)
         if missing is not None:
             raise DataError(
-                f"{path}: columns run from z1 to z{numbered[-1][0]}, found no {missing}; "
+                f"{path}: columns must run from z1 to z{numbered[-1][0]}, got no {missing}. Fix: "
                 "add it, or number them anew"
             )
         names = expected
@@ -159,8 +160,8 @@ def _from_table(path: Path, table: pd.DataFrame) -> tuple[np.ndarray, list[str]]
             wrong = np.flatnonzero(numbers.isna().to_numpy())
             what = f"{column.iloc[wrong[0]]!r} in row {wrong[0] + 1}" if len(wrong) else "text"
             raise DataError(
-                f"{path}: latents must be numbers, found {what} of column {name}; "
-                "mend it, or name the columns of the latents z1, z2, ..."
+                f"{path}: latents must be numbers, got {what} of column {name}. Fix: correct it, or "
+                "name the columns of the latents z1, z2, ..."
             )
     return table.to_numpy(np.float64, na_value=np.nan), names
 
@@ -198,8 +199,8 @@ def _read_npz(path: Path) -> tuple[np.ndarray, list[str]]:
     with loaded:
         if "z" not in loaded.files:
             raise DataError(
-                f"{path}: an .npz file of latents has an array named z, found "
-                f"{', '.join(loaded.files) or 'no arrays'}; save it by numpy.savez(path, z=...)"
+                f"{path}: an .npz file of latents must have an array named z, got "
+                f"{', '.join(loaded.files) or 'no arrays'}. Fix: save it by numpy.savez(path, z=...)"
             )
         return loaded["z"], []
 

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import onnx_ir as ir
 import torch
 from jaxtyping import Float
 from torch import nn
@@ -23,7 +22,6 @@ from torch import nn
 from reparam._version import __version__
 from reparam.errors import ParityError
 from reparam.evaluation import as_floats, decode, moments_of, sample_latents
-from reparam.export.graph import unpadded_kernels, without_notes
 from reparam.model import Autoencoder, posteriors_of
 from reparam.runs import Run
 from reparam.types import Images, LatentArray, Latents, PixelArray
@@ -119,6 +117,10 @@ def export_onnx(run: Run, model: Autoencoder, images: PixelArray) -> tuple[OnnxM
 def _exported(
     run: Run, model: Autoencoder, part: str, module: nn.Module, pairs: _Pairs
 ) -> OnnxModel:
+    import onnx_ir as ir  # takes a second, which no other command has to wait for
+
+    from reparam.export.graph import unpadded_kernels, without_notes
+
     example = torch.from_numpy(np.resize(pairs.rows, (2, *pairs.rows.shape[1:])))
     with _quietly(), torch.no_grad():
         program = torch.onnx.export(
@@ -182,7 +184,7 @@ def _compared(run: Run, part: str, data: bytes, pairs: _Pairs) -> float:
             if not difference <= TOLERANCE:  # also NaN
                 raise ParityError(
                     f"{run.path}: onnxruntime's {part} must agree with PyTorch's within "
-                    f"{TOLERANCE:g}, found a difference of {difference:.2g} in a batch of {size}; "
+                    f"{TOLERANCE:g}, got a difference of {difference:.2g} in a batch of {size}. Fix: "
                     "train with finite weights, or report this with the versions of "
                     f"torch ({torch.__version__}) and onnxruntime ({onnxruntime.__version__})"
                 )

@@ -1,4 +1,4 @@
-"""Where results go: nothing is replaced unasked, and nothing half-written stays."""
+"""Where results go: nothing is replaced without --overwrite, and no part of a result is left."""
 
 import os
 import re
@@ -17,8 +17,8 @@ from reparam.runs import write_atomically
 class OwnFolder:
     """What a folder of ours holds: only such a folder is ever replaced.
 
-    Every name in it matches ``names``, and ``marker``, if there is one, stands there and begins
-    with ``begins``.
+    Every name in it matches ``names``, and ``marker``, if one is given, is a file that begins with
+    ``begins``.
     """
 
     names: re.Pattern[str]
@@ -51,12 +51,11 @@ def check_file_free(path: Path, *, overwrite: bool, option: str = "--out") -> No
     """Raises ConfigError when a new file must not be written to ``path``, given by ``option``."""
     _check_parent(path, option)
     if path.is_dir():
-        raise ConfigError(
-            f"{path}: a folder stands where the file should be; choose another {option}"
-        )
+        raise ConfigError(f"{path}: must be a file, got a folder. Fix: choose another {option}")
     if path.exists() and not overwrite:
         raise ConfigError(
-            f"{path}: exists already; choose another {option}, or replace it with --overwrite"
+            f"{path}: must be a new file, got one that exists already. Fix: choose another "
+            f"{option}, or replace it with --overwrite"
         )
 
 
@@ -66,19 +65,18 @@ def check_folder_free(
     """Raises ConfigError when a new folder must not be written to ``path``, given by ``option``."""
     _check_parent(path, option)
     if path.exists() and not path.is_dir():
-        raise ConfigError(
-            f"{path}: a file stands where the folder should be; choose another {option}"
-        )
+        raise ConfigError(f"{path}: must be a folder, got a file. Fix: choose another {option}")
     if not path.is_dir() or not any(path.iterdir()):
         return
     if foreign := own.first_foreign(path):
         raise ConfigError(
-            f"{path}: the folder holds other files ({foreign!r}); choose another {option}"
+            f"{path}: must be a new or empty folder, got one that holds other files ({foreign!r}). "
+            f"Fix: choose another {option}"
         )
     if not overwrite:
         raise ConfigError(
-            f"{path}: holds results already; choose another {option}, or replace them with "
-            "--overwrite"
+            f"{path}: must be a new folder, got one that holds results already. Fix: choose another "
+            f"{option}, or replace them with --overwrite"
         )
 
 
@@ -87,13 +85,13 @@ def _check_parent(path: Path, option: str) -> None:
     there = next((parent for parent in path.absolute().parents if parent.exists()), None)
     if there is None or not there.is_dir() or not os.access(there, os.W_OK):
         raise ConfigError(
-            f"{path}: cannot be written, since {there} is no folder that you may write to; "
+            f"{path}: cannot be written: {there} must be a folder that you may write to. Fix: "
             f"choose another {option}"
         )
 
 
 def write_file(path: Path, data: bytes, *, overwrite: bool, option: str = "--out") -> None:
-    """The whole file, or none. Raises ConfigError where one stands or none can be written."""
+    """The whole file, or none. Raises ConfigError where one exists or none can be written."""
     check_file_free(path, overwrite=overwrite, option=option)
     try:
         write_atomically(path, data)
@@ -106,7 +104,7 @@ def write_folder(
 ) -> None:
     """A folder of these files, whose names may hold /. The whole folder, or none.
 
-    Raises ConfigError where another stands or none can be written.
+    Raises ConfigError where another exists or none can be written.
     """
     with new_folder(path, overwrite=overwrite, own=own, option=option) as folder:
         for name, data in files.items():
@@ -121,7 +119,7 @@ def new_folder(
 ) -> Iterator[Path]:
     """A temporary folder to fill, which becomes ``path`` when the block ends without an error.
 
-    Raises ConfigError where results or other files stand, or where none can be written.
+    Raises ConfigError where results or other files exist, or where none can be written.
     """
     check_folder_free(path, overwrite=overwrite, own=own, option=option)
     try:
@@ -143,4 +141,4 @@ def new_folder(
 
 def _unwritable(path: Path, error: OSError, option: str) -> ConfigError:
     reason = error.strerror or type(error).__name__
-    return ConfigError(f"{path}: cannot be written ({reason}); choose another {option}")
+    return ConfigError(f"{path}: cannot be written ({reason}). Fix: choose another {option}")

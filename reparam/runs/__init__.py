@@ -8,6 +8,7 @@ from reparam.runs.metrics import add_metrics, keep_metrics
 from reparam.runs.migrations import migrate_checkpoint, migrate_config
 from reparam.runs.options import (
     Option,
+    misplaced_option,
     options_of,
     read_config_file,
     resolve,
@@ -77,6 +78,7 @@ __all__ = [
     "look_at",
     "migrate_checkpoint",
     "migrate_config",
+    "misplaced_option",
     "options_of",
     "preset_config",
     "principal_plane",

@@ -347,17 +347,24 @@ def unknown_option(
         group = everywhere[name].group
         place = f"is one of {group}" if group else "belongs outside of sections"
         return f"option {name!r} {place}, got it elsewhere. Fix: move it"
+    return misplaced_option(name) or unknown_name("option", name, known)
+
+
+def misplaced_option(name: str, shown: str = "") -> str | None:
+    """What to say of an option of a part that is not chosen, or of one that is no more; None for
+    others. ``shown``: how it was written.
+    """
     for registry in registries:
         own = name.removeprefix(registry.prefix)
         if owners := registry.owners(own):
             kind = registry.kind
             return (
-                f"option {name!r} belongs to {kind} {' and '.join(owners)}, got another {kind}. "
-                f"Fix: omit it, or take --{kind} {owners[0]}"
+                f"option {shown or name!r} belongs to {kind} {' and '.join(owners)}, got another "
+                f"{kind}. Fix: omit it, or take --{kind} {owners[0]}"
             )
     if name in RENAMED:
-        return f"option {name!r} must be given as {RENAMED[name]}. Fix: replace it"
-    return unknown_name("option", name, known)
+        return f"option {shown or name!r} must be given as {RENAMED[name]}. Fix: replace it"
+    return None
 
 
 RENAMED: Mapping[str, str] = {

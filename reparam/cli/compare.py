@@ -142,9 +142,9 @@ def _distinct(groups: list[Group], names: list[str]) -> list[Group]:
     ]
 
 
-def _flat(mapping: dict[str, Any]) -> dict[str, Any]:
+def _flat(mapping: dict[str, object]) -> dict[str, object]:
     """Options by name, those of parts with the part's place in front: encoder.filters."""
-    flat: dict[str, Any] = {}
+    flat: dict[str, object] = {}
     for key, value in mapping.items():
         if isinstance(value, dict):
             part = "type" in value

@@ -59,7 +59,7 @@ def parse(default: T, args: Sequence[str], *, prog: str) -> T:
     return resolve(default, [(prog, parser.values(args))])
 
 
-def _chosen_parts(default: object, args: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _chosen_parts(default: object, args: Sequence[str]) -> Iterator[tuple[str, object]]:
     """The parts that flags name, looked up before the real parse: they decide on the flags."""
     for option in options_of(default).values():
         if option.registry is not None:
@@ -83,13 +83,14 @@ class Parser(argparse.ArgumentParser):
         self._negative_number_matcher = re.compile(r"-\.?\d")  # also -1e-3: a value, no flag
         self.options = options
         self.shared = shared_options(options)
-        self.hints: dict[str, Any] = {}
+        self.hints: dict[str, object] = {}
         sizes = Counter(option.group for option in options.values())
         groups: dict[str, argparse._ArgumentGroup] = {}
         for option in options.values():
             group = self._positionals if option.positional else self._optionals
             # What a section has alone stands among the command's own options: --device.
-            if option.positional is None and option.group and sizes[option.group] > 1:
+            alone = " " not in option.group and sizes[option.group] == 1
+            if option.positional is None and option.group and not alone:
                 title = _title(option)
                 group = groups.get(title) or self.add_argument_group(title)
                 groups[title] = group
@@ -131,7 +132,7 @@ class Parser(argparse.ArgumentParser):
             *names, dest=name, nargs=nargs, metavar=_metavar(option.hint), help=_escaped(text)
         )
 
-    def values(self, args: Sequence[str]) -> dict[str, Any]:
+    def values(self, args: Sequence[str]) -> dict[str, object]:
         """The options that are given, of their types, by name."""
         # Intermixed: RUN --split test DATA, where argparse alone would not find DATA.
         found, unknown = self.parse_known_intermixed_args(list(args))
@@ -204,16 +205,16 @@ def flags_of(default: object) -> set[str]:
     return flags | {f"--{name.replace('_', '-')}" for name in shared_options(options)}
 
 
-def is_single(hint: Any) -> bool:
+def is_single(hint: object) -> bool:
     """Whether an option takes exactly one value."""
     return hint is not bool and not _is_tuple(hint)
 
 
-def _is_tuple(hint: Any) -> bool:
+def _is_tuple(hint: object) -> bool:
     return get_origin(hint) is tuple or any(_is_tuple(part) for part in get_args(hint))
 
 
-def _read(given: str | list[str], hint: Any, where: str) -> Any:
+def _read(given: str | list[str], hint: object, where: str) -> object:
     """Words as a value of the hint's type. Raises ConfigError where they are none."""
     for kind in _alternatives(hint):
         try:
@@ -224,11 +225,11 @@ def _read(given: str | list[str], hint: Any, where: str) -> Any:
     raise ConfigError(f"{where} must be {_in_words(hint)}, got {shown!r}. Fix: change it")
 
 
-def _alternatives(hint: Any) -> tuple[Any, ...]:
+def _alternatives(hint: object) -> tuple[object, ...]:
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
-def _as(given: str | list[str], kind: Any) -> Any:
+def _as(given: str | list[str], kind: object) -> object:
     if get_origin(kind) is tuple:
         words = [given] if isinstance(given, str) else given
         kinds = get_args(kind)
@@ -251,7 +252,7 @@ def _as(given: str | list[str], kind: Any) -> Any:
     raise ValueError
 
 
-def _in_words(hint: Any) -> str:
+def _in_words(hint: object) -> str:
     named = {int: "a whole number", float: "a number", str: "text", Path: "a path"}
     words = []
     for kind in _alternatives(hint):
@@ -267,7 +268,7 @@ def _in_words(hint: Any) -> str:
     return " or ".join(words)
 
 
-def _metavar(hint: Any) -> str | tuple[str, ...]:
+def _metavar(hint: object) -> str | tuple[str, ...]:
     for kind in _alternatives(hint):
         if get_origin(kind) is tuple:
             inner = get_args(kind)
@@ -303,7 +304,7 @@ def _title(option: Option) -> str:
 
 def _default_text(option: Option) -> str:
     value = option.default
-    if value in (None, (), False) or option.required:
+    if value is None or value is False or value == () or option.required:
         return ""
     if value is True:
         return f" (default: --{option.flag})"

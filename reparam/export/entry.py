@@ -165,7 +165,7 @@ def _figures(view: RunView) -> FiguresEntry:
     }
 
 
-def _scorecard(run: Run) -> dict[str, Any] | None:
+def _scorecard(run: Run) -> dict[str, object] | None:
     """The run's scorecard, if there is one; NaN and infinities become null."""
     file = run.path / "scorecard.json"
     if not file.is_file():

@@ -51,8 +51,8 @@ def check_latents_target(path: Path, *, overwrite: bool) -> None:
     """Raises ConfigError when latents cannot go to ``path``: looked at before any work is done."""
     if path.suffix.lower() not in LATENT_SUFFIXES:
         raise ConfigError(
-            f"{path}: latents must go to {_ACCEPTED}, got {path.suffix or 'no suffix'}. Fix: choose "
-            "another --out"
+            f"{path}: latents must go to {_ACCEPTED}, got {path.suffix or 'no suffix'}. Fix: "
+            "choose another --out"
         )
     check_file_free(path, overwrite=overwrite)
 
@@ -160,8 +160,8 @@ def _from_table(path: Path, table: pd.DataFrame) -> tuple[np.ndarray, list[str]]
             wrong = np.flatnonzero(numbers.isna().to_numpy())
             what = f"{column.iloc[wrong[0]]!r} in row {wrong[0] + 1}" if len(wrong) else "text"
             raise DataError(
-                f"{path}: latents must be numbers, got {what} of column {name}. Fix: correct it, or "
-                "name the columns of the latents z1, z2, ..."
+                f"{path}: latents must be numbers, got {what} of column {name}. Fix: correct it, "
+                "or name the columns of the latents z1, z2, ..."
             )
     return table.to_numpy(np.float64, na_value=np.nan), names
 
@@ -200,7 +200,8 @@ def _read_npz(path: Path) -> tuple[np.ndarray, list[str]]:
         if "z" not in loaded.files:
             raise DataError(
                 f"{path}: an .npz file of latents must have an array named z, got "
-                f"{', '.join(loaded.files) or 'no arrays'}. Fix: save it by numpy.savez(path, z=...)"
+                f"{', '.join(loaded.files) or 'no arrays'}. Fix: save it by "
+                "numpy.savez(path, z=...)"
             )
         return loaded["z"], []
 

@@ -121,7 +121,7 @@ class RunEntry(TypedDict):
     principal: PrincipalEntry
     golden: GoldenEntry
     figures: FiguresEntry
-    scorecard: dict[str, Any] | None
+    scorecard: dict[str, object] | None
 
 
 class Manifest(TypedDict):

@@ -184,8 +184,8 @@ def _compared(run: Run, part: str, data: bytes, pairs: _Pairs) -> float:
             if not difference <= TOLERANCE:  # also NaN
                 raise ParityError(
                     f"{run.path}: onnxruntime's {part} must agree with PyTorch's within "
-                    f"{TOLERANCE:g}, got a difference of {difference:.2g} in a batch of {size}. Fix: "
-                    "train with finite weights, or report this with the versions of "
+                    f"{TOLERANCE:g}, got a difference of {difference:.2g} in a batch of {size}. "
+                    "Fix: train with finite weights, or report this with the versions of "
                     f"torch ({torch.__version__}) and onnxruntime ({onnxruntime.__version__})"
                 )
             largest = max(largest, difference)

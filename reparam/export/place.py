@@ -75,8 +75,8 @@ def check_folder_free(
         )
     if not overwrite:
         raise ConfigError(
-            f"{path}: must be a new folder, got one that holds results already. Fix: choose another "
-            f"{option}, or replace them with --overwrite"
+            f"{path}: must be a new folder, got one that holds results already. Fix: choose "
+            f"another {option}, or replace them with --overwrite"
         )
 
 

@@ -33,8 +33,8 @@ def quantised(values: LatentArray, what: str) -> Quantised:
     """``values`` (N, d), N ≥ 1. Raises NotFiniteError, which calls them ``what``."""
     if not np.isfinite(values).all():
         raise NotFiniteError(
-            f"{what} must be finite numbers, got {values[~np.isfinite(values)].flat[0]}. Fix: train "
-            "the run again with a lower --learning-rate"
+            f"{what} must be finite numbers, got {values[~np.isfinite(values)].flat[0]}. Fix: "
+            "train the run again with a lower --learning-rate"
         )
     low = np.array(floats(values.min(0)))
     high = np.array(floats(values.max(0)))

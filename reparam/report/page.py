@@ -1,4 +1,4 @@
-"""report.html: one self-contained page with the article's story, told with these runs."""
+"""report.html: one self-contained page that explains the article with these runs."""
 
 import json
 import shlex

@@ -83,7 +83,7 @@ RADIUS_95 = 2.448
 """√χ²(2, 0.95): standard deviations that hold 95 % of a normal distribution on the plane."""
 
 
-def ellipse_95(centre: np.ndarray, covariance: np.ndarray, **look: Any) -> Ellipse:
+def ellipse_95(centre: np.ndarray, covariance: np.ndarray, **look: object) -> Ellipse:
     """The 95 % region of a normal distribution on the plane; ``look`` goes to the patch."""
     values, vectors = np.linalg.eigh(covariance)
     width, height = 2 * RADIUS_95 * np.sqrt(np.maximum(values, 0))

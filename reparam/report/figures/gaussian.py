@@ -52,7 +52,7 @@ def marginals(view: RunView) -> Figure:
             axes.plot(x, other, color=MUTED, lw=1, ls="--", label="N(−2, 0.5)")
             axes.set(xlabel=f"$z_{{{j + 1}}}$", yticks=[])
             outside = float(np.mean(np.abs(z[:, j]) > 5))
-            note = f", {outside:.0%} beyond ±5" if outside >= 0.005 else ""
+            note = f"\n{outside:.0%} beyond ±5" if outside >= 0.005 else ""
             axes.set_title(
                 f"mean {z[:, j].mean():.2f}, variance {z[:, j].var():.2f}{note}", fontsize=9
             )

@@ -134,10 +134,11 @@ def rate_distortion(groups: Sequence[Group]) -> Figure | None:
     with figure_style():
         figure = new_figure(4.6, 3.4)
         axes = figure.subplots()
-        points = sorted(
+        points = [
             (float(g.find("rate").value or 0), float(g.find("mse").value or 0), g)
             for g in with_rate
-        )
+        ]
+        points.sort(key=lambda point: point[:2])
         axes.plot([p[0] for p in points], [p[1] for p in points], color=FAINT, lw=1.2, zorder=1)
         for rate, mse, group in points:
             auto = group.values.get("weight") == "auto"

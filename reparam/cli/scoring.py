@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from reparam.data import ImageSet
+from reparam.errors import RunError
 from reparam.evaluation import (
+    CheckedScorecard,
     Judge,
     Scorecard,
     ScoreConfig,
     ScoreProgress,
-    find_valid_scorecard,
+    check_scorecard,
     judge_for,
     score_run,
 )
@@ -30,9 +32,18 @@ def scored(
     judge: Judge | None = None,
     device: str = "cpu",
 ) -> Scorecard:
-    """The run's scorecard: the valid one that exists, or else a new one, written to its folder."""
-    if not again and (card := find_valid_scorecard(run, config)) is not None:
-        return card
+    """The run's scorecard: the one that it has, where all of it is valid and made with these
+    options, or else a new one, written to its folder.
+    """
+    if not again:
+        try:
+            found = check_scorecard(run, config)
+        except RunError as error:  # damaged: it is made again
+            found = CheckedScorecard(None, str(error))
+        if found.card is not None and not found.stale:
+            return found.card
+        if found.stale and not quiet:
+            print(f"{run.path}: scored again: {found.stale}", file=sys.stderr)
     judge = judge or judge_with_progress(images, quiet=quiet, device=device)
     with _progress(f"scoring {run.path}", quiet=quiet) as progress:
         return score_run(run, images, config, judge=judge, progress=progress, device=device)

@@ -1,8 +1,9 @@
 """A trained model and held-out images → arrays and numbers."""
 
 from reparam.evaluation.binarising import binarised
-from reparam.evaluation.facts_of_data import DataFacts, PixelFacts, SplitFacts, data_facts
 from reparam.evaluation.denoising import add_noise
+from reparam.evaluation.facts_of_data import DataFacts, PixelFacts, SplitFacts, data_facts
+from reparam.evaluation.facts_of_run import RunFacts, RunWarning, WeightFacts, run_facts
 from reparam.evaluation.inference import (
     FloatImages,
     as_bytes,
@@ -27,7 +28,6 @@ from reparam.evaluation.per_image import Scores, evaluation_loss, scores_of
 from reparam.evaluation.quality import Estimate, Quality, image_quality
 from reparam.evaluation.reconstructing import Reconstructed, reconstruct_images
 from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
-from reparam.evaluation.facts_of_run import RunFacts, RunWarning, WeightFacts, run_facts
 from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry, Topic
 from reparam.evaluation.scoring.claims import CLAIMS, Claim
 from reparam.evaluation.scoring.config import ScoreConfig
@@ -42,8 +42,9 @@ from reparam.evaluation.scoring.groups import (
 )
 from reparam.evaluation.scoring.of_run import FILE as SCORECARD_FILE
 from reparam.evaluation.scoring.of_run import (
+    CheckedScorecard,
+    check_scorecard,
     current_scorecard,
-    find_valid_scorecard,
     read_scorecard,
     score_run,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "MEASURES",
     "SCORECARD_FILE",
     "TOPICS",
+    "CheckedScorecard",
     "Claim",
     "DataFacts",
     "Entry",
@@ -98,6 +100,7 @@ __all__ = [
     "binarised",
     "check_images",
     "check_latents",
+    "check_scorecard",
     "current_scorecard",
     "data_facts",
     "decode",
@@ -106,7 +109,6 @@ __all__ = [
     "encode",
     "evaluation_loss",
     "figure_text",
-    "find_valid_scorecard",
     "ideal_text",
     "image_quality",
     "importance_weighted",

@@ -1,7 +1,6 @@
 """What a set of images holds: what `reparam info` shows."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -37,7 +36,7 @@ class DataFacts:
     counts: dict[str, SplitFacts]
     pixels: PixelFacts
 
-    def to_mapping(self) -> dict[str, Any]:
+    def to_mapping(self) -> dict[str, object]:
         """JSON values: what `reparam info --json` prints."""
         return {
             "kind": "data",

@@ -1,7 +1,6 @@
 """What a run folder holds: what `reparam info` shows."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from reparam.errors import RunError
 from reparam.model import Autoencoder, LayerRow, Likelihood, Weight, layer_table, parameter_counts
@@ -69,7 +68,7 @@ class RunFacts:
     def epochs_done(self) -> int:
         return len(self.metrics)
 
-    def to_mapping(self) -> dict[str, Any]:
+    def to_mapping(self) -> dict[str, object]:
         """JSON values: what `reparam info --json` prints."""
         weight = self.weight.found
         return {

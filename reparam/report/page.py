@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,6 @@ from reparam.evaluation import (
     Verdict,
     current_scorecard,
     latent_facts,
-    read_scorecard,
     verdicts,
 )
 from reparam.model import Fittable, layer_table, parameter_counts
@@ -112,12 +110,6 @@ def chapter(view: RunView, figures_to: Path | None) -> Chapter:
     """Draws the run's figures; with ``figures_to`` they are also written there as PNG files."""
     shown: dict[str, Picture] = {}
     card = current_scorecard(view.run, view.model)
-    if card is None and read_scorecard(view.run) is not None:
-        warnings.warn(
-            f"{view.run.path}: the scorecard must be of the run's weights and prior, got one of "
-            "others, which the report omits. Fix: `reparam score` makes it again",
-            stacklevel=2,
-        )
     for name, png in draw_all(view, card):
         if figures_to is not None:
             write_atomically(figures_to / f"{name}.png", png)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reparam.evaluation import MEASURES, as_floats
-from reparam.training import Run
+from reparam.runs import Run
 
 from .conftest import Command
 
@@ -130,7 +130,7 @@ def test_compare_trains_the_seeds_that_are_missing_and_groups_them(
     args = ("compare", tmp_path / "ae", tmp_path / "vae", "--seeds", "2", "--out", page, *SMALL)
     said = reparam(*args)
     assert said.status == 0, said.err
-    assert Run.open(tmp_path / "vae-seed-1").config().seed == 1
+    assert Run.open(tmp_path / "vae-seed-1").config.seed == 1
     assert "over 2 seeds" in said.out
     assert "the article's claims" in said.out
     stamp = (tmp_path / "vae-seed-1" / "model.safetensors").stat().st_mtime_ns
@@ -172,4 +172,4 @@ def test_scorecards_of_other_weights_are_not_shown(
     reparam("resume", folder, "--epochs", "2", "--quiet")
     reparam("score", folder, *SMALL)
     after = json.loads((folder / "scorecard.json").read_text())
-    assert before["weights"] != after["weights"]
+    assert before["subject"]["weights"] != after["subject"]["weights"]

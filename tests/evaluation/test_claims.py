@@ -37,9 +37,10 @@ def card(
         judge="a judge",
         judge_accuracy=0.99,
         measures=measures,
-        priors=(PriorScores("box", "a box", prior, {"0": 3}),),
+        priors=(PriorScores("box", "box", "a box", prior, {"0": 3}),),
         kl_per_dimension=(),
-        weights="0" * 64,
+        versions={name: MEASURES[name].version for name in (*measures, *prior)},
+        subject={"weights": "0" * 64, "prior": "1" * 64, "images": "2" * 64},
         options={},
         seconds=1.0,
     )
@@ -191,7 +192,7 @@ def test_a_scorecard_survives_its_file() -> None:
 
 def test_another_schema_and_a_damaged_file_are_refused_by_name() -> None:
     values = card().to_mapping()
-    with pytest.raises(RunError, match="schema 1, got 99"):
+    with pytest.raises(RunError, match="schema 2, got 99"):
         from_mapping({**values, "schema": 99}, "RUN/scorecard.json")
     with pytest.raises(RunError, match="priors missing"):
         from_mapping({k: v for k, v in values.items() if k != "priors"}, "f")

@@ -33,7 +33,13 @@ class Entry:
     ``better`` is the side on which a model is better, "ideal" the reference itself; ``matters`` is
     the smallest difference that a reader would care about, in the measure's own unit: what is below
     it is as good as nothing, however certain. ``by_prior``: measured anew for each prior that
-    latents are drawn from. ``digits`` are significant ones.
+    latents are drawn from. ``digits`` are significant ones. ``on_request``: measured only where an
+    option asks for it. ``requires``: where one of these is missing, the measure is omitted, with
+    the reason.
+
+    ``version`` is raised whenever the same model and images give another figure than before,
+    wherever in the code the reason lies: figures of other versions are measured anew. Words,
+    ``matters`` and ``digits`` have no part in it.
     """
 
     topic: str
@@ -44,8 +50,9 @@ class Entry:
     matters: float = 0.0
     by_prior: bool = False
     digits: int = 3
+    on_request: bool = False
     requires: tuple[Need, ...] = ()
-    """Where one of these is missing, the measure is omitted, with the reason."""
+    version: int = 1
 
     def title(self, lang: Language = "en") -> str:
         return self.ko if lang == "ko" else self.en
@@ -189,6 +196,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         matters=0.5,
         by_prior=True,
+        on_request=True,
     ),
     "kid": Entry(
         "decodes",

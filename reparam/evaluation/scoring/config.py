@@ -1,10 +1,7 @@
 """How much is measured, and with which random numbers."""
 
-import functools
-import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from reparam.errors import ConfigError
 
@@ -43,23 +40,10 @@ class ScoreConfig:
             if value < low:
                 raise ConfigError(f"{name} must be {low} or more, got {value}. Fix: raise it")
 
-    def to_mapping(self) -> dict[str, Any]:
-        """JSON values, as scorecard.json has them: of the file its name, and which code.
-
-        Figures that other code measured are not shown beside new ones.
-        """
+    def to_mapping(self) -> dict[str, object]:
+        """JSON values, as scorecard.json has them: of the file its name."""
         features = None if self.features is None else self.features.name
-        return {**asdict(self), "features": features, "code": code_hash()}
-
-
-@functools.cache
-def code_hash() -> str:
-    """SHA-256, cut short, of the code that measures."""
-    digest = hashlib.sha256()
-    for room in ("measures", "scoring"):
-        for file in sorted((Path(__file__).parents[1] / room).glob("*.py")):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+        return {**asdict(self), "features": features}
 
 
 DEFAULT = ScoreConfig()

@@ -1,27 +1,95 @@
-"""The scorecard of a run folder: read where it exists, made and written where it does not."""
+"""The scorecard of a run folder: what of it is valid, and making it anew."""
 
-import contextlib
 import json
-from collections.abc import Mapping
+import warnings
+from dataclasses import dataclass
 
 from reparam.data import ImageSet
 from reparam.errors import RunError
 from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
-from reparam.evaluation.scoring.scorecard import Scorecard, from_mapping
-from reparam.evaluation.scoring.subject import weights_hash
+from reparam.evaluation.scoring.scorecard import SCHEMA, Scorecard, from_mapping
+from reparam.evaluation.scoring.subject import subject_hashes
 from reparam.model import Autoencoder
 from reparam.runs import Run, title_of
+from reparam.types import Json
 
 FILE = "scorecard.json"
 
 
+@dataclass(frozen=True)
+class CheckedScorecard:
+    """What of a run's scorecard is valid for the run as it is now.
+
+    ``card`` has the valid measures alone; None where there are none. ``stale`` says which are not,
+    and why; "" where all are, or where there is no scorecard.
+    """
+
+    card: Scorecard | None
+    stale: str
+
+
 def read_scorecard(run: Run) -> Scorecard | None:
-    """The scorecard in the run folder; None where there is none.
+    """The scorecard in the run folder, whether valid or not; None where there is none.
 
     Raises RunError when it is damaged or of another schema.
     """
+    values = _read(run)
+    return None if values is None else from_mapping(values, str(run.path / FILE))
+
+
+def check_scorecard(
+    run: Run, config: ScoreConfig | None = None, model: Autoencoder | None = None
+) -> CheckedScorecard:
+    """The run's scorecard, compared with its weights, its prior, its images, the versions of the
+    measures and, where they are given, the options ``config``.
+
+    ``model`` is the run's, where it is loaded already. Raises RunError when the scorecard or the
+    weights are damaged.
+    """
+    values = _read(run)
+    if values is None:
+        return CheckedScorecard(None, "")
+    if values.get("schema") != SCHEMA:
+        found = f"it has schema {values.get('schema')!r}, this reparam reads {SCHEMA}"
+        old = " (schema 1 has no versions of its measures)" if values.get("schema") == 1 else ""
+        return CheckedScorecard(None, found + old)
+    card = from_mapping(values, str(run.path / FILE))
+    now = subject_hashes(model or run.load_model(), run.facts.fingerprint)
+    others = [f"other {name}" for name in now if card.subject.get(name) != now[name]]
+    if config is not None:
+        others += [
+            f"{name} {card.options.get(name)}, now {value}"
+            for name, value in config.to_mapping().items()
+            if card.options.get(name) != value
+        ]
+    if others:
+        return CheckedScorecard(None, f"it was made with {', '.join(others)}")
+    outdated = card.outdated()
+    if not outdated:
+        return CheckedScorecard(card, "")
+    stale = ", ".join(f"{name} ({why})" for name, why in outdated.items())
+    return CheckedScorecard(card.without(outdated), f"measures have changed: {stale}")
+
+
+def current_scorecard(run: Run, model: Autoencoder | None = None) -> Scorecard | None:
+    """The run's scorecard with the measures that are valid; warns of those that are not.
+
+    Raises as `check_scorecard` does.
+    """
+    found = check_scorecard(run, model=model)
+    if found.stale:
+        what = "its scorecard is" if found.card is None else "a part of its scorecard is"
+        warnings.warn(
+            f"{run.path}: {what} omitted: {found.stale}. Fix: make it again with `reparam score`",
+            stacklevel=2,
+        )
+    return found.card
+
+
+def _read(run: Run) -> Json | None:
+    """Raises RunError for a file that does not hold names and values."""
     file = run.path / FILE
     if not file.exists():
         return None
@@ -29,20 +97,9 @@ def read_scorecard(run: Run) -> Scorecard | None:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise RunError(f"{file}: damaged ({error}). Fix: score the run again") from error
-    if not isinstance(values, Mapping):
+    if not isinstance(values, dict):
         raise RunError(f"{file}: damaged, it holds no names and values. Fix: score the run again")
-    return from_mapping(values, str(file))
-
-
-def current_scorecard(run: Run, model: Autoencoder | None = None) -> Scorecard | None:
-    """The one in the run folder, if it is of the run's weights and prior as they are now.
-
-    ``model`` is the run's, where it is loaded already.
-    """
-    card = read_scorecard(run)
-    if card is None or card.weights != weights_hash(model or run.load_model()):
-        return None
-    return card
+    return values
 
 
 def score_run(
@@ -70,14 +127,3 @@ def score_run(
     )
     run.write_json(FILE, card.to_mapping())
     return card
-
-
-def find_valid_scorecard(run: Run, config: ScoreConfig) -> Scorecard | None:
-    """The run's scorecard, where it is of the weights as they are now, with these options.
-
-    None for a damaged one and for one of another schema: those are made anew.
-    """
-    card = None
-    with contextlib.suppress(RunError):
-        card = current_scorecard(run)
-    return card if card is not None and dict(card.options) == config.to_mapping() else None

@@ -8,6 +8,7 @@ import torch
 from reparam.data import ImageSet
 from reparam.evaluation.inference import check_images
 from reparam.evaluation.judge import Judge, judge_for
+from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
 from reparam.evaluation.scoring.decoded_rows import decoded_rows
 from reparam.evaluation.scoring.image_rows import image_rows
@@ -21,7 +22,7 @@ from reparam.evaluation.scoring.latent_rows import (
 from reparam.evaluation.scoring.priors import candidates
 from reparam.evaluation.scoring.real_features import real_features
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
-from reparam.evaluation.scoring.subject import subject, weights_hash
+from reparam.evaluation.scoring.subject import subject, subject_hashes
 from reparam.model import Autoencoder
 
 ScoreProgress = Callable[[str, int, int], None]
@@ -74,7 +75,10 @@ def scorecard(
         matched = match_rows(of, prior, density)
         tell(f"decoded draws from {prior.description}")
         decoded, counts = decoded_rows(of, prior, real)
-        priors.append(PriorScores(prior.kind, prior.description, {**matched, **decoded}, counts))
+        measured = {**matched, **decoded}
+        priors.append(
+            PriorScores(prior.kind, prior.prior.title, prior.description, measured, counts)
+        )
     return Scorecard(
         title=title,
         latent_dim=model.latent_dim,
@@ -89,7 +93,12 @@ def scorecard(
         measures=measures,
         priors=tuple(priors),
         kl_per_dimension=rate_of_dimensions(of),
-        weights=weights_hash(model),
+        versions={
+            name: entry.version
+            for name, entry in MEASURES.items()
+            if name in measures or name in priors[0].measures
+        },
+        subject=subject_hashes(model, images.fingerprint()),
         options=config.to_mapping(),
         seconds=time.monotonic() - began,
     )

@@ -1,34 +1,36 @@
 """Scorecard: what was measured of one trained model, as values and as scorecard.json."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TypeVar
 
 from reparam.errors import RunError
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.scoring.catalogue import MEASURES
+from reparam.types import Json
 
-SCHEMA = 1
-"""Of scorecard.json; raised when a reader of the old form would misread the new one."""
+V = TypeVar("V")
+
+SCHEMA = 2
+"""Of scorecard.json; raised when a reader of the old form would misread the new one. Schema 1 has
+no versions of its measures.
+"""
 
 
 @dataclass(frozen=True)
 class PriorScores:
     """What depends on where latents are drawn from.
 
-    ``kind`` names the prior ("standard-normal", "box", ...), ``description`` says it to a reader.
-    ``class_counts``: how many decoded draws the judge gave to each class; {} without labels.
+    ``kind`` names the prior ("standard-normal", "box", ...), ``name`` is for the head of a column,
+    ``description`` for a sentence. ``class_counts``: how many decoded draws the judge gave to each
+    class; {} without labels.
     """
 
     kind: str
+    name: str
     description: str
     measures: Mapping[str, Measured]
     class_counts: Mapping[str, int]
-
-    @property
-    def name(self) -> str:
-        """Short, for the head of a column."""
-        return {"standard-normal": "N(0, I)", "gaussian": "Gaussian"}.get(self.kind, self.kind)
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class Scorecard:
     """Measures of one model on held-out images.
 
     ``images`` held-out images of ``split``, of ``source``; ``draws`` latents from each prior. The
-    first of ``priors`` is the one that the model samples from. ``weights`` is the SHA-256 of what
-    was scored: weights and prior. ``kl_per_dimension`` in nats; () for a model without a rate.
+    first of ``priors`` is the one that the model samples from. ``kl_per_dimension`` in nats; () for
+    a model without a rate. ``versions``: of each measure, as the catalogue had it. ``subject``: the
+    SHA-256 of the weights, the prior and the images that it is about.
     """
 
     title: str
@@ -53,8 +56,9 @@ class Scorecard:
     measures: Mapping[str, Measured]
     priors: tuple[PriorScores, ...]
     kl_per_dimension: tuple[float, ...]
-    weights: str
-    options: Mapping[str, Any]
+    versions: Mapping[str, int]
+    subject: Mapping[str, str]
+    options: Mapping[str, object]
     seconds: float
 
     @property
@@ -75,12 +79,47 @@ class Scorecard:
                 return scores.measures.get(name, absent("not measured"))
         return absent(f"no prior {kind} here")
 
-    def to_mapping(self) -> dict[str, Any]:
+    def outdated(self) -> dict[str, str]:
+        """The measures that are measured in another way now, or are new, each with the reason."""
+        wanted = [
+            name
+            for name, entry in MEASURES.items()
+            if name in self.versions or not entry.on_request
+        ]
+        return {
+            name: f"version {self.versions.get(name, 'none')}, now {MEASURES[name].version}"
+            for name in wanted
+            if self.versions.get(name) != MEASURES[name].version
+        }
+
+    def without(self, names: Collection[str]) -> "Scorecard":
+        """The same scorecard as if these measures had not been asked for."""
+
+        def kept(values: Mapping[str, V]) -> dict[str, V]:
+            return {name: value for name, value in values.items() if name not in names}
+
+        priors = tuple(
+            replace(
+                scores,
+                measures=kept(scores.measures),
+                class_counts={} if "class_tv" in names else scores.class_counts,
+            )
+            for scores in self.priors
+        )
+        return replace(
+            self,
+            measures=kept(self.measures),
+            priors=priors,
+            kl_per_dimension=() if "rate" in names else self.kl_per_dimension,
+            versions=kept(self.versions),
+        )
+
+    def to_mapping(self) -> dict[str, object]:
         """JSON values, as scorecard.json has them."""
         return {"schema": SCHEMA, **asdict(self)}
 
 
-def from_mapping(values: Mapping[str, Any], where: str) -> Scorecard:
+def from_mapping(values: Json, where: str) -> Scorecard:
     """What ``to_mapping`` gave. Raises RunError for another schema or a damaged file."""
     schema = values.get("schema")
     if schema != SCHEMA:
@@ -108,5 +147,5 @@ def from_mapping(values: Mapping[str, Any], where: str) -> Scorecard:
         ) from error
 
 
-def _measures(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Measured]:
+def _measures(values: Json) -> dict[str, Measured]:
     return {name: Measured(**value) for name, value in values.items()}

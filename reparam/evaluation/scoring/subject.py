@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,10 +155,23 @@ def encoded(
     return Part(images, index, own, q, q.rsample(rng).numpy())
 
 
-def weights_hash(model: Autoencoder) -> str:
-    """SHA-256 of the model's tensors, the prior's among them: what a scorecard is about."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+def subject_hashes(model: Autoencoder, images: str) -> dict[str, str]:
+    """What a scorecard is about: SHA-256 of the weights and of the prior, and the images'
+    fingerprint.
+    """
+    tensors = model.state_dict()
+    prior = {name: tensor for name, tensor in tensors.items() if name.startswith("prior.")}
+    weights = {name: tensor for name, tensor in tensors.items() if name not in prior}
+    return {
+        "weights": _digest("", weights),
+        "prior": _digest(model.prior.kind, prior),
+        "images": images,
+    }
+
+
+def _digest(kind: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256(kind.encode())
+    for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -41,6 +41,11 @@ class Prior(nn.Module, ABC):
     between: ClassVar[Literal["slerp", "lerp"]] = "slerp"
     """The path between two draws that stays where its mass is: on spheres, or straight."""
 
+    @property
+    def title(self) -> str:
+        """Short, for the head of a column."""
+        return self.kind
+
     def describe(self, lang: Language = "en") -> str:
         """A noun phrase, as in: draws from N(0, I)."""
         return self.kind

@@ -48,6 +48,10 @@ class GaussianPrior(Prior):
         shape = (latent_dim,) if self.diagonal else (latent_dim, latent_dim)
         self.raw = nn.Parameter(torch.zeros(shape))
 
+    @property
+    def title(self) -> str:
+        return "Gaussian"
+
     def describe(self, lang: Language = "en") -> str:
         if lang == "ko":
             return f"{_how_ko(self.fitted)} 정규 분포"

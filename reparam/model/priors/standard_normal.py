@@ -25,6 +25,10 @@ class StandardNormal(Prior):
         self.latent_dim = latent_dim
         self.register_buffer("device_marker", torch.zeros(0), persistent=False)
 
+    @property
+    def title(self) -> str:
+        return "N(0, I)"
+
     def describe(self, lang: Language = "en") -> str:
         return "N(0, I)"
 

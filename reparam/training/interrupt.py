@@ -89,11 +89,12 @@ def stop_on_signal() -> Iterator[StopRequest]:
         yield request
     finally:
         restore()
-        if restore in _restore:  # not in a forked process
+        if restore in _restore:  # not in a forked process that ends here too
             _restore.remove(restore)
-        left.set()
-        sent.close()  # ends the thread
-        watch.join()
+            left.set()
+            sent.shutdown(socket.SHUT_WR)  # ends the thread, also where a forked process lives on
+            watch.join()
+        sent.close()
         received.close()
 
 

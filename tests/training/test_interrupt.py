@@ -151,3 +151,12 @@ def test_a_forked_process_ends_by_its_own_signal(monkeypatch: pytest.MonkeyPatch
             assert process.exitcode == -signal.SIGTERM
         time.sleep(0.5)  # the parent would be ended by now
         assert not request.stop_requested
+        process = context.Process(target=child)
+        process.start()
+        assert runs.acquire(timeout=60)
+        late = threading.Timer(60, process.kill)
+        late.start()
+    assert process.is_alive(), "the end of training does not wait for it"
+    late.cancel()
+    process.kill()
+    process.join()

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -67,7 +67,7 @@ def _is_offered(option: Option) -> bool:
     return option.path[0] not in ("preset", "data") or option.name == "valid_fraction"
 
 
-def _options_of(config: RunConfig) -> dict[str, Any]:
+def _options_of(config: RunConfig) -> dict[str, object]:
     """Every option of an estimator with its value in ``config``, in the order of the signature.
 
     An option that several parts have, such as dropout, is None: as each of them has it.
@@ -82,7 +82,7 @@ def _constructor(preset: str) -> Callable[..., None]:
     """An ``__init__`` whose signature lists the options with the preset's defaults."""
     defaults = _options_of(preset_config(preset))
 
-    def __init__(self: Any, **options: Any) -> None:
+    def __init__(self: object, **options: object) -> None:
         for name in options:
             if name not in defaults:
                 kind = f"option of {type(self).__name__}"
@@ -114,10 +114,10 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     model_: Autoencoder
     config_: RunConfig
-    history_: list[dict[str, Any]]
+    history_: list[dict[str, object]]
     row_shape_: tuple[int, ...]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         cls.__init__ = _constructor(cls.preset)  # type: ignore[method-assign]
         super().__init_subclass__(**kwargs)
 
@@ -134,7 +134,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         data = dataclasses.replace(config.data, source=IN_MEMORY, test_fraction=0.0)
         return dataclasses.replace(config, data=data)
 
-    def fit(self: Fitted, X: Any, y: Any = None) -> Fitted:
+    def fit(self: Fitted, X: object, y: object = None) -> Fitted:
         """Trains on X, and holds ``valid_fraction`` of it out to choose the best epoch.
 
         ``y``: labels (N), which keep the proportions of the classes in both parts, and which
@@ -163,22 +163,22 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self._take(run, model, row_shape)
         return self
 
-    def transform(self, X: Any) -> LatentArray:
+    def transform(self, X: object) -> LatentArray:
         """The posterior's mean of each image, float32 (N, d)."""
         return encode(self._fitted(), self._pixels(X)[0])
 
-    def inverse_transform(self, Z: Any) -> Rows:
+    def inverse_transform(self, Z: object) -> Rows:
         """The decoding of each latent, shaped as the rows of fit's X."""
         model = self._fitted()
         return self._as_rows(decode(model, np.asarray(Z, np.float32)), self.row_shape_)
 
-    def reconstruct(self, X: Any) -> Rows:
+    def reconstruct(self, X: object) -> Rows:
         """decode(encode(X)), without sampling, shaped as X."""
         model = self._fitted()
         pixels, row_shape = self._pixels(X)
         return self._as_rows(reconstruct_pixels(model, pixels), row_shape)
 
-    def fit_prior(self: Fitted, X: Any, prior: str = "mixture", seed: int = 0) -> Fitted:
+    def fit_prior(self: Fitted, X: object, prior: str = "mixture", seed: int = 0) -> Fitted:
         """From now on samples come from a prior that is fitted to the latents of X.
 
         ``prior``: gaussian, mixture or flow. Give the X that the model was fitted to. The model's
@@ -197,7 +197,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise ConfigError(f"n must be 1 or more, got {n}. Fix: raise it")
         return self._as_rows(decode(model, sample_latents(model, n, seed)), self.row_shape_)
 
-    def score_samples(self, X: Any) -> Float[np.ndarray, " N"]:
+    def score_samples(self, X: object) -> Float[np.ndarray, " N"]:
         """−loss of each image, in nats, float64 (N,): higher is better.
 
         For a VAE it is the evidence lower bound, with z sampled from ``seed``; for an AE, which has
@@ -208,7 +208,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         loss = Loss(model, config.objective, config.terms, clean)
         return -scores_of(loss, self._pixels(X)[0], seed=config.seed).columns["loss_nats"]
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: object, y: object = None) -> float:
         """The mean of ``score_samples``; ``y`` is ignored."""
         return float(self.score_samples(X).mean())
 
@@ -256,7 +256,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self, "model_")
         return self.model_
 
-    def _pixels(self, X: Any) -> tuple[PixelArray, tuple[int, ...]]:
+    def _pixels(self, X: object) -> tuple[PixelArray, tuple[int, ...]]:
         if isinstance(X, ImageSet):
             return X.images, X.image_shape
         return rows_to_pixels(X, self.model_.image_shape)
@@ -306,29 +306,29 @@ def load(path: str | Path) -> AE | VAE | DenoisingAE:
     return estimator
 
 
-def _params_of(config: RunConfig) -> dict[str, Any]:
+def _params_of(config: RunConfig) -> dict[str, object]:
     """Arguments of an estimator that give this configuration: parts whole, the rest by name."""
     options = options_of(config)
     parts = [option.path for option in options.values() if option.registry is not None]
-    params: dict[str, Any] = {}
+    params: dict[str, object] = {}
     for name, option in options.items():
         of_part = any(option.path[: len(path)] == path != option.path for path in parts)
         if _is_offered(option) and not of_part:
-            value: Any = config
+            value: object = config
             for key in option.path:
                 value = getattr(value, key)
             params[name] = value
     return params
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """NumPy's numbers, as a grid search passes them, and lists as the configuration has them."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     return tuple(value) if isinstance(value, list) else value
 
 
-def _equal(value: Any, default: Any) -> bool:
+def _equal(value: object, default: object) -> bool:
     return type(value) is type(default) and bool(value == default)
 
 

@@ -3,7 +3,7 @@
 B: images of a batch, N: images of a set, C: channels, H: height, W: width, d: latent dimensions.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,9 @@ from jaxtyping import Float, Int, UInt8
 
 Language = Literal["en", "ko"]
 """In which people are spoken to: pages, and descriptions of parts."""
+
+Json = dict[str, Any]
+"""A JSON object as it is read, before its types are checked."""
 
 PixelArray = UInt8[np.ndarray, "N H W C"]
 """Images at rest: bytes, channels last."""

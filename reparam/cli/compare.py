@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from reparam.cli.command import command_line
 from reparam.cli.existing import open_or_create_run, trained

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 from reparam.errors import ConfigError, unknown_name
 from reparam.fields import option as field_option
@@ -252,8 +252,16 @@ def _as(given: str | list[str], kind: object) -> object:
     raise ValueError
 
 
+_WORDS: Mapping[object, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    Path: "a path",
+}
+_METAVARS: Mapping[object, str] = {int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH"}
+
+
 def _in_words(hint: object) -> str:
-    named = {int: "a whole number", float: "a number", str: "text", Path: "a path"}
     words = []
     for kind in _alternatives(hint):
         if get_origin(kind) is tuple:
@@ -264,7 +272,7 @@ def _in_words(hint: object) -> str:
             choices = ", ".join(map(str, get_args(kind)))
             words.append(f"one of {choices}" if len(get_args(kind)) > 1 else choices)
         elif kind is not type(None):
-            words.append(named.get(kind, str(kind)))
+            words.append(_WORDS.get(kind, str(kind)))
     return " or ".join(words)
 
 
@@ -280,7 +288,7 @@ def _metavar(hint: object) -> str | tuple[str, ...]:
         if get_origin(kind) is Literal:
             names += [str(choice) for choice in get_args(kind)]
         elif kind is not type(None):
-            names.append({int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH"}.get(kind, "VALUE"))
+            names.append(_METAVARS.get(kind, "VALUE"))
     names = [name for name in names if name]
     return f"{{{','.join(names)}}}" if len(names) > 1 else "".join(names) or "NAME"
 

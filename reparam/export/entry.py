@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from reparam.data import class_colours
-from reparam.errors import DataError, RunError
+from reparam.errors import DataError
+from reparam.evaluation import current_scorecard
 from reparam.export.described import (
     decoded,
     described_prior,
@@ -29,7 +29,7 @@ from reparam.export.manifest import (
 from reparam.export.onnx import OnnxModel
 from reparam.export.quantise import floats, quantised
 from reparam.export.sprites import grid_for, sheets
-from reparam.runs import SPLIT_IMAGES, Run, RunView
+from reparam.runs import SPLIT_IMAGES, RunView
 from reparam.types import LatentArray, PixelArray
 
 NO_LABEL = 65535
@@ -100,7 +100,7 @@ def run_entry(
         "principal": principal_axes(view.mu),
         "golden": _golden(name, view, draws, add),
         "figures": _figures(view),
-        "scorecard": _scorecard(view.run),
+        "scorecard": _scorecard(view),
     }
 
 
@@ -165,21 +165,12 @@ def _figures(view: RunView) -> FiguresEntry:
     }
 
 
-def _scorecard(run: Run) -> dict[str, object] | None:
-    """The run's scorecard, if there is one; NaN and infinities become null."""
-    file = run.path / "scorecard.json"
-    if not file.is_file():
+def _scorecard(view: RunView) -> dict[str, object] | None:
+    """The valid part of the run's scorecard; NaN and infinite numbers become null."""
+    card = current_scorecard(view.run, view.model)
+    if card is None:
         return None
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"), parse_constant=lambda _: None)
-    except ValueError as error:
-        raise RunError(
-            f"{file}: cut short or damaged ({error}). Fix: make it again with `reparam score "
-            f"{run.path} --again`"
-        ) from error
-    if not isinstance(found, dict):
-        raise RunError(
-            f"{file}: must be a JSON object, got {type(found).__name__}. Fix: make it again with "
-            f"`reparam score {run.path} --again`"
-        )
+    found: dict[str, object] = json.loads(
+        json.dumps(card.to_mapping()), parse_constant=lambda _: None
+    )
     return found

@@ -4,7 +4,7 @@ The schema says what each field means. A test compares these types with it, so a
 both: here and there. `npm run types` in web/ makes the page's types from it.
 """
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 
 class FileEntry(TypedDict):

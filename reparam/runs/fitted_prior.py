@@ -1,8 +1,8 @@
 """A prior that was fitted to a run's latents, on disk: prior.safetensors in the run folder."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -11,11 +11,12 @@ from reparam.model import PRIORS, Fittable, LatentSpec, Prior, PriorOptions
 from reparam.runs.migrations import migrate_prior
 from reparam.runs.options import TYPE, to_mapping
 from reparam.runs.weights import load_tensors, save_tensors
+from reparam.types import Json
 
 FILE = "prior.safetensors"
 
 
-def save_prior(folder: Path, prior: Prior, model_digest: str, facts: dict[str, Any]) -> None:
+def save_prior(folder: Path, prior: Prior, model_digest: str, facts: Mapping[str, object]) -> None:
     """Writes the prior, whole or not at all, with the digest of the weights it was fitted to.
 
     ``facts`` are JSON values that say how it was fitted.
@@ -56,6 +57,6 @@ def load_prior(folder: Path, model_digest: str, latent: LatentSpec) -> Prior | N
     return prior.requires_grad_(False).eval()
 
 
-def _options(values: dict[str, Any]) -> PriorOptions:
+def _options(values: Json) -> PriorOptions:
     part = PRIORS.find(values[TYPE])
     return part(**{name: value for name, value in values.items() if name != TYPE})

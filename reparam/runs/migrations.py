@@ -4,12 +4,10 @@ Format 2 tags the parts of a model with their type, and gives the heads of the p
 posterior. Format 1 had one flat section of options for the model and one for the objective.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
-Json = dict[str, Any]
+from reparam.types import Json
+
 Tensors = dict[str, torch.Tensor]
 
 FORMAT = 2
@@ -27,7 +25,7 @@ _MODEL_1 = (
 _OBJECTIVE_1 = (*_WEIGHT, "free_bits", "regulariser", *_INPUTS)
 
 
-def migrate_config(record: Mapping[str, Any], found: int) -> Json:
+def migrate_config(record: Json, found: int) -> Json:
     """The content of a config.json of format ``found``, as one of FORMAT."""
     new = dict(record)
     if found < 2:
@@ -84,7 +82,7 @@ def _taken(section: Json, names: tuple[str, ...], without: str = "") -> Json:
     return {name.removeprefix(without): section[name] for name in names if name in section}
 
 
-def migrate_identity(old: Mapping[str, Any]) -> Json:
+def migrate_identity(old: Json) -> Json:
     """What tells a checkpoint of format 1 from those of other runs: flat there."""
     sections = _config_2({"model": _taken(dict(old), _MODEL_1), "objective": dict(old)})
     rest = {k: v for k, v in old.items() if k not in (*_MODEL_1, *_OBJECTIVE_1, "images", "seed")}

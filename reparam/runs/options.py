@@ -19,6 +19,7 @@ from reparam.errors import ConfigError, unknown_name
 from reparam.fields import field_docs
 from reparam.registry import Part, Registry, registries
 from reparam.runs.migrations import FORMAT, migrate_config
+from reparam.types import Json
 
 C = TypeVar("C")
 
@@ -27,13 +28,10 @@ ALL_ITEMS = CollectionCheckStrategy.ALL_ITEMS
 TYPE = "type"
 """The key that names a part among its options."""
 
-Json = dict[str, Any]
-"""A mapping as JSON and TOML have it."""
-
-Layer = tuple[str, Mapping[str, Any]]
+Layer = tuple[str, Mapping[str, object]]
 """Where options come from, for messages, and the options: by name, in sections, or both."""
 
-Assignment = tuple[tuple[str, ...], Any, Any]
+Assignment = tuple[tuple[str, ...], object, object]
 """Of one option: its path, its value, and its hint."""
 
 
@@ -45,7 +43,7 @@ class Option:
     """Unique in the configuration, as a keyword: encoder_filters."""
     path: tuple[str, ...]
     """Its place in the tree: ("model", "encoder", "filters")."""
-    hint: Any
+    hint: object
     doc: str
     default: Any
     group: str = ""
@@ -67,7 +65,7 @@ def to_mapping(config: object) -> Json:
     return out
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value):
         return to_mapping(value)
     if isinstance(value, tuple | list):
@@ -124,7 +122,7 @@ def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Ite
         names: Any = Literal[registry.names or ("",)]
         several = get_origin(hint) is tuple
         if several:
-            default: Any = tuple(part.type for part in value)
+            default: object = tuple(part.type for part in value)
             yield Option(
                 name, place, tuple[names, ...], common[0], default, group, flag, registry=registry
             )
@@ -136,7 +134,7 @@ def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Ite
             yield from _walk(value, place, registry.prefix, f"{registry.kind} {value.type}")
 
 
-def registry_of(hint: Any) -> Registry | None:
+def registry_of(hint: object) -> Registry | None:
     """The registry of a field that is a part, or a tuple of parts."""
     if get_origin(hint) is tuple:
         hint = get_args(hint)[0]
@@ -192,12 +190,12 @@ def _refused_layer(config: object, layers: Sequence[Layer]) -> str:
     return layers[0][0]
 
 
-def with_parts(config: C, values: Mapping[str, Any], where: str) -> C:
+def with_parts(config: C, values: Mapping[str, object], where: str) -> C:
     """``config`` with the parts that ``values`` choose, with their default options. Nothing checks
     how they go together yet: a later option may fix it.
     """
     hints = get_type_hints(type(config))
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
         current, hint = getattr(config, field.name), hints[field.name]
         registry = registry_of(hint)
@@ -219,7 +217,7 @@ def with_parts(config: C, values: Mapping[str, Any], where: str) -> C:
     return _unchecked(config, changes)
 
 
-def _entries(value: Any, where: str) -> Sequence[Any]:
+def _entries(value: object, where: str) -> Sequence[object]:
     if isinstance(value, str):
         return (value,)
     if isinstance(value, list | tuple):
@@ -233,12 +231,12 @@ def _check_different(parts: Sequence[Part], where: str) -> None:
         raise ConfigError(f"{where} must be different ones, got {' '.join(names)}. Fix: omit one")
 
 
-def _same(current: Sequence[Part], entry: Any) -> Part | None:
+def _same(current: Sequence[Part], entry: object) -> Part | None:
     name = _type_of(entry)
     return next((part for part in current if part.type == name), None)
 
 
-def _type_of(value: Any) -> str | None:
+def _type_of(value: object) -> str | None:
     if isinstance(value, Part):
         return value.type
     if isinstance(value, Mapping):
@@ -246,7 +244,7 @@ def _type_of(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _chosen(registry: Registry, value: Any, current: Part | None, where: str) -> Part:
+def _chosen(registry: Registry, value: object, current: Part | None, where: str) -> Part:
     if isinstance(value, Part):
         if not isinstance(value, registry.base):
             raise ConfigError(
@@ -271,7 +269,7 @@ def _chosen(registry: Registry, value: Any, current: Part | None, where: str) ->
 
 def _assignments(
     config: object,
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
     options: Mapping[str, Option],
     everywhere: Mapping[str, Option],
     where: str,
@@ -307,7 +305,7 @@ def _assignments(
 
 
 def _of_parts(
-    option: Option, value: Any, everywhere: Mapping[str, Option], where: str
+    option: Option, value: object, everywhere: Mapping[str, Option], where: str
 ) -> Iterator[Assignment]:
     """The options that a part's mapping or the part itself gives; of several parts, those of each.
 
@@ -336,7 +334,7 @@ def _of_parts(
 
 def unknown_option(
     name: str,
-    known: Sequence[str] | Mapping[str, Any],
+    known: Sequence[str] | Mapping[str, object],
     everywhere: Mapping[str, Option] | None = None,
 ) -> str:
     """What to say of an option that there is not: which part has it, or which name is near.
@@ -385,23 +383,23 @@ def _make_way(changes: Json, path: tuple[str, ...], config: object) -> None:
             _put(changes, (*path[:-1], name), None)
 
 
-def _put(changes: Json, path: tuple[str, ...], value: Any) -> None:
+def _put(changes: Json, path: tuple[str, ...], value: object) -> None:
     """Writes a value into the nested changes."""
     for key in path[:-1]:
         changes = changes.setdefault(key, {})
     changes[path[-1]] = value
 
 
-def _child(owner: Any, key: str) -> Any:
+def _child(owner: object, key: str) -> object:
     if isinstance(owner, tuple):
         return next(part for part in owner if part.type == key)
     return getattr(owner, key)
 
 
-def _rebuilt(chosen: Any, changes: Json) -> Any:
+def _rebuilt(chosen: C, changes: Json) -> C:
     """``chosen`` with the changes, checked again from the leaves up."""
-    values = {}
-    for field in dataclasses.fields(chosen):
+    values: Json = {}
+    for field in dataclasses.fields(chosen):  # type: ignore[arg-type]
         current = getattr(chosen, field.name)
         change = changes.get(field.name)
         if dataclasses.is_dataclass(current) and not isinstance(change, Part):
@@ -414,7 +412,7 @@ def _rebuilt(chosen: Any, changes: Json) -> Any:
     return type(chosen)(**values)
 
 
-def _unchecked(config: C, changes: Mapping[str, Any]) -> C:
+def _unchecked(config: C, changes: Mapping[str, object]) -> C:
     """``dataclasses.replace`` without ``__post_init__``: the parts may not go together yet."""
     found = object.__new__(type(config))
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
@@ -423,7 +421,7 @@ def _unchecked(config: C, changes: Mapping[str, Any]) -> C:
     return found
 
 
-def _coerce(value: Any, hint: Any, where: str) -> Any:
+def _coerce(value: object, hint: object, where: str) -> object:
     wanted = str(hint)
     if isinstance(value, list):
         value = tuple(value)

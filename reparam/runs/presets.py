@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from reparam.errors import ConfigError, unknown_name
 from reparam.model import (
@@ -83,7 +82,7 @@ ae-functional: the article's second form. burda: the VAE with one stochastic lay
 2016, section 5, on images that are black and white.
 """
 
-RECIPES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {
     "plain": {},
     "quick": {
         "training": {

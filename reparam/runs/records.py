@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar, get_type_hints
+from typing import TypeVar, get_type_hints
 
 from typeguard import TypeCheckError, check_type
 
@@ -56,7 +56,7 @@ class Epoch:
         """The validation losses, or those of training where there are none."""
         return self.valid or self.train
 
-    def to_mapping(self) -> dict[str, Any]:
+    def to_mapping(self) -> dict[str, object]:
         """Flat, as in the file: train_mse, valid_mse, ..."""
         values = asdict(self)
         weight, train, valid, warnings = (
@@ -68,10 +68,10 @@ class Epoch:
         return values | ({"warnings": warnings} if warnings else {})
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], where: str) -> "Epoch":
+    def from_mapping(cls, values: Mapping[str, object], where: str) -> "Epoch":
         """Raises RunError for what is no epoch's line."""
         own = {f.name for f in fields(cls)} - {"weight", "train", "valid"}
-        found: dict[str, Any] = {name: values[name] for name in own if name in values}
+        found: dict[str, object] = {name: values[name] for name in own if name in values}
         for split in ("train", "valid"):
             found[split] = {
                 name.removeprefix(f"{split}_"): value
@@ -107,7 +107,7 @@ class Result:
     splits: dict[str, Losses] = field(default_factory=dict)
     """The losses of each split that has images, and under ``images`` how many."""
 
-    def to_mapping(self) -> dict[str, Any]:
+    def to_mapping(self) -> dict[str, object]:
         """Flat, as in the file: a split's losses under its name."""
         values = asdict(self)
         splits: dict[str, Losses] = values.pop("splits")
@@ -117,14 +117,14 @@ class Result:
         }
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], where: str) -> "Result":
+    def from_mapping(cls, values: Mapping[str, object], where: str) -> "Result":
         """Raises RunError for what is no result."""
         found = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         found["splits"] = {split: values[split] for split in SPLITS if split in values}
         return checked(cls, found, where)
 
 
-def checked(cls: type[T], values: Mapping[str, Any], where: str) -> T:
+def checked(cls: type[T], values: Mapping[str, object], where: str) -> T:
     """The record with these fields. Raises RunError where one is missing or of another type."""
     hints = get_type_hints(cls)
     plain = {name: _as(values[name], hints[name]) for name in hints if name in values}
@@ -139,7 +139,7 @@ def checked(cls: type[T], values: Mapping[str, Any], where: str) -> T:
         ) from error
 
 
-def _as(value: Any, hint: Any) -> Any:
+def _as(value: object, hint: object) -> object:
     """JSON has lists for tuples, and whole numbers among floats."""
     if isinstance(value, list) and str(hint).startswith("tuple"):
         return tuple(value)

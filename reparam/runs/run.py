@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -198,7 +197,7 @@ class Run:
             model.prior = fitted
         return model.eval().to(device)
 
-    def save_prior(self, prior: Prior, **facts: Any) -> None:
+    def save_prior(self, prior: Prior, **facts: object) -> None:
         """Keeps a prior that was fitted to the latents of the best weights; ``facts`` say how."""
         save_prior(self.path, prior, load_tensors(self.weights, "model").digest, facts)
 
@@ -225,12 +224,12 @@ class Run:
         """Training continues: the final metrics are no longer true."""
         (self.path / RESULT).unlink(missing_ok=True)
 
-    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+    def write_json(self, name: str, value: Mapping[str, object]) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
         write_atomically(self.path / name, text.encode())
 
 
-def _config_of(record: Mapping[str, Any], file: Path, facts: Facts) -> RunConfig:
+def _config_of(record: Mapping[str, object], file: Path, facts: Facts) -> RunConfig:
     """The options in config.json. Raises RunError where one is missing or a plug-in is needed."""
     options = {name: record[name] for name in to_mapping(RunConfig()) if name in record}
     missing = [name for name in to_mapping(RunConfig()) if name not in record]
@@ -247,7 +246,7 @@ def _config_of(record: Mapping[str, Any], file: Path, facts: Facts) -> RunConfig
         ) from error
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def _read_json(file: Path) -> dict[str, object]:
     """Raises RunError when the file is not a mapping in JSON."""
     try:
         loaded = json.loads(file.read_text(encoding="utf-8"))

@@ -1,11 +1,11 @@
 """Which run a checkpoint belongs to: the options and images that its numbers follow from."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from reparam.errors import RunError
 from reparam.runs.options import TYPE, to_mapping
 from reparam.runs.run import Run
+from reparam.types import Json
 
 FREE = frozenset(
     (
@@ -24,7 +24,7 @@ FREE = frozenset(
 is written on the way."""
 
 
-def identity(run: Run) -> dict[str, Any]:
+def identity(run: Run) -> Json:
     """What tells the run's checkpoints from those of other runs.
 
     Equal runs have equal ones: either's checkpoint is the other's too.
@@ -37,7 +37,7 @@ def identity(run: Run) -> dict[str, Any]:
     return {"images": run.facts.fingerprint, **own, "training": training}
 
 
-def check_same_run(run: Run, found: Mapping[str, Any]) -> None:
+def check_same_run(run: Run, found: Mapping[str, object]) -> None:
     """Raises RunError when a checkpoint's identity is another run's, and names a difference.
 
     Options that one of both does not have yet are not compared.
@@ -51,7 +51,7 @@ def check_same_run(run: Run, found: Mapping[str, Any]) -> None:
             )
 
 
-def _leaves(values: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(values: object, path: str = "") -> Iterator[tuple[str, object]]:
     if isinstance(values, Mapping):
         for name, value in values.items():
             yield from _leaves(value, f"{path}.{name}" if path else name)

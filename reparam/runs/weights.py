@@ -2,9 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,6 +13,7 @@ from safetensors.torch import save
 from reparam.errors import RunError
 from reparam.runs.files import write_atomically
 from reparam.runs.migrations import FORMAT
+from reparam.types import Json
 
 Tensors = dict[str, torch.Tensor]
 
@@ -22,7 +23,7 @@ class Saved:
     """A file's tensors and state as they were written, in the format of then."""
 
     tensors: Tensors
-    state: dict[str, Any]
+    state: Json
     format: int
 
     @property
@@ -31,7 +32,7 @@ class Saved:
         return digest_of({}, self.tensors)
 
 
-def save_tensors(path: Path, tensors: Tensors, kind: str, state: dict[str, Any]) -> None:
+def save_tensors(path: Path, tensors: Tensors, kind: str, state: Mapping[str, object]) -> None:
     """Writes tensors with a JSON ``state`` beside them; ``kind`` says what the file is."""
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     # One key: the library writes several in an order that changes from run to run.
@@ -69,7 +70,7 @@ def load_tensors(path: Path, kind: str, fix: str = "restore it or train again") 
     return Saved(tensors, header["state"], found_format)
 
 
-def digest_of(facts: dict[str, Any], tensors: Tensors) -> str:
+def digest_of(facts: Mapping[str, object], tensors: Tensors) -> str:
     """A checksum of facts and tensors: safetensors has none of its own."""
     digest = hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16)
     for name in sorted(tensors):

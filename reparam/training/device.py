@@ -1,7 +1,7 @@
 """Which device, and which arithmetic it is good at."""
 
 import logging
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -11,6 +11,8 @@ from reparam.runs import TrainingConfig
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import ClusterEnvironment
+    from lightning_fabric.strategies import Strategy
 
 
 def choose_device(wanted: str) -> str:
@@ -40,10 +42,15 @@ def fast_bfloat16(device: str) -> bool:
     return False
 
 
-def make_fabric(config: TrainingConfig, **options: Any) -> tuple["Fabric", str]:
+def make_fabric(
+    config: TrainingConfig,
+    strategy: "Strategy | str" = "auto",
+    environment: "ClusterEnvironment | None" = None,
+) -> tuple["Fabric", str]:
     """Lightning Fabric on the chosen device, in the chosen precision, which is named.
 
-    ``options`` are Fabric's own. Raises ConfigError when the device is not there.
+    ``strategy`` and ``environment`` say how processes work together. Raises ConfigError
+    when the device is not there.
     """
     from lightning_fabric import Fabric  # takes seconds to import; only training needs it
 
@@ -59,8 +66,15 @@ def make_fabric(config: TrainingConfig, **options: Any) -> tuple["Fabric", str]:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not at every start
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if use_bfloat16 else "32-true"
-    processes: dict[str, Any] = {"devices": config.devices, "num_nodes": config.num_nodes}
-    return Fabric(accelerator=device, precision=precision, **processes, **options), precision
+    fabric = Fabric(
+        accelerator=device,
+        precision=precision,
+        devices=config.devices,
+        num_nodes=config.num_nodes,
+        strategy=strategy,
+        plugins=None if environment is None else [environment],
+    )
+    return fabric, precision
 
 
 def choose_kernels(config: TrainingConfig, device: str, precision: str) -> str:

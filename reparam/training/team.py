@@ -205,8 +205,8 @@ def assemble(config: TrainingConfig) -> Team:
         _check_machines(nodes)
     strategy = DDPStrategy(timeout=PATIENCE, gradient_as_bucket_view=True)
     # Left to itself, Fabric takes a lone SLURM task for all of the run.
-    plugins = None if started else [LightningEnvironment()]
-    return Team(*make_fabric(config, strategy=strategy, plugins=plugins))
+    environment = None if started else LightningEnvironment()
+    return Team(*make_fabric(config, strategy, environment))
 
 
 def resolve_processes(config: TrainingConfig) -> TrainingConfig:

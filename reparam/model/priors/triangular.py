@@ -27,7 +27,7 @@ def is_diagonal(covariance: Covariance, d: int) -> bool:
 
 
 def lower(raw: Float[Tensor, "*k d d"]) -> Float[Tensor, "*k d d"]:
-    """L, with Σ = L Lᵀ: below the diagonal as ``raw``, on it exp(raw). Any raw gives one."""
+    """L, with Σ = L Lᵀ: below the diagonal as ``raw``, on it exp(raw). Every raw gives one."""
     return raw.tril(-1) + torch.diag_embed(raw.diagonal(dim1=-2, dim2=-1).exp())
 
 

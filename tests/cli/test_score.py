@@ -115,7 +115,7 @@ def test_a_run_that_is_not_finished_is_refused(
     folder = tmp_path / "run"
     reparam("train", shapes_file, "--out", folder, *TINY, "--quiet")
     Run.open(folder).forget_result()
-    assert "finished run, found an unfinished one" in refused("score", folder, *SMALL)
+    assert "finished run, got an unfinished one" in refused("score", folder, *SMALL)
 
 
 def test_compare_trains_the_seeds_that_are_missing_and_groups_them(

@@ -25,7 +25,7 @@ def test_training_tells_nats(shapes_file: Path, tmp_path: Path, reparam) -> None
     said = reparam("train", shapes_file, "--model", "burda", "--out", out, *WIDTHS, *TRAINING)
     assert said.status == 0
     assert "Bernoulli likelihood: nats, no weight" in said.err
-    assert "mse" not in said.err
+    assert "weight 1" not in said.err
     assert "article's units), " not in said.err
     assert "nats" in said.err.splitlines()[-1]
 
@@ -38,10 +38,13 @@ def test_info_shows_what_there_is(burda_run: Path, reparam) -> None:
     assert "factor" not in said.out
     facts = json.loads(reparam("info", burda_run, "--json").out)
     assert facts["weight"] == {
+        "r_loss_factor": None,
+        "sigma": None,
+        "beta": None,
         "in_words": "Bernoulli likelihood: nats, no weight",
         "moves": False,
     }
-    assert facts["config"]["model"]["likelihood"] == "bernoulli"
+    assert facts["config"]["model"]["likelihood"] == {"type": "bernoulli"}
     result = facts["result"]["test"]
     assert result["loss_nats"] == pytest.approx(result["distortion_nats"] + result["rate_nats"])
     assert len(list((burda_run / "samples").iterdir())) > 0
@@ -72,7 +75,7 @@ def test_the_report_does_without_convolutions_and_weight(
 
 def test_an_ae_may_have_a_bernoulli_likelihood_too(shapes_file, tmp_path, reparam) -> None:
     out = tmp_path / "ae"
-    parts = ("--architecture", "mlp", "--likelihood", "bernoulli")
+    parts = ("--encoder", "mlp", "--decoder", "mlp", "--likelihood", "bernoulli")
     said = reparam("train", shapes_file, "--model", "ae", "--out", out, *parts, *WIDTHS, *TRAINING)
     assert said.status == 0, said.err
     result = json.loads((out / "result.json").read_text())["test"]

@@ -3,8 +3,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from reparam.training import Run
-
 
 @pytest.fixture
 def latents(tmp_path):
@@ -53,9 +51,9 @@ def test_bad_latents_leave_nothing_behind(refused, vae_run, tmp_path) -> None:
     (tmp_path / "z.txt").write_text("1 2")
     for latents, message in (
         (tmp_path / "no.csv", "no such file"),
-        (tmp_path / "z.txt", "found .txt"),
-        (three, "have 2 dimensions, found 3"),
-        (text, "found 'four' in row 2 of column z2"),
+        (tmp_path / "z.txt", "got .txt"),
+        (three, "must have 2 dimensions, as the model's, got 3"),
+        (text, "got 'four' in row 2 of column z2"),
     ):
         assert message in refused("decode", vae_run, latents, "--out", out)
     assert not out.exists()
@@ -68,7 +66,7 @@ def test_out_that_holds_other_things_is_never_replaced(refused, vae_run, latents
     message = refused("decode", vae_run, latents, "--out", precious, "--overwrite")
     assert "holds other files ('images/me.png')" in message
     assert (precious / "images" / "me.png").read_bytes() == b"my photograph"
-    assert "images go to" in refused("decode", vae_run, latents, "--out", tmp_path / "a.png")
+    assert "images must go to" in refused("decode", vae_run, latents, "--out", tmp_path / "a.png")
 
 
 def test_results_are_replaced_with_overwrite_alone(reparam, refused, vae_run, latents, tmp_path):
@@ -85,5 +83,5 @@ def test_results_are_replaced_with_overwrite_alone(reparam, refused, vae_run, la
 def test_unfinished_run(refused, vae_run, latents, tmp_path) -> None:
     folder = tmp_path / "begun"
     folder.mkdir()
-    (folder / "config.json").write_bytes((Run(vae_run).path / "config.json").read_bytes())
+    (folder / "config.json").write_bytes((vae_run / "config.json").read_bytes())
     assert "has not finished its first epoch" in refused("decode", folder, latents)

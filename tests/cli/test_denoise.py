@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image
 
 from reparam.cli.denoise import DenoiseOptions, noise_of
-from reparam.training import Run
+from reparam.runs import Run
 
 from .conftest import shapes
 
@@ -55,7 +55,7 @@ def test_images_that_are_noisy_already(reparam, dae_run, tmp_path) -> None:
 def test_bad_options(refused, dae_run, tmp_path) -> None:
     out = tmp_path / "d"
     for args, message in (
-        (("--corrupt-amount", 1.5), "between 0 and 1, found 1.5"),
+        (("--corrupt-amount", 1.5), "must be from 0 to 1, got 1.5"),
         (("--corrupt", "salt"), "--corrupt"),
         (("--seed", -1), "seed must be 0 or more"),
     ):

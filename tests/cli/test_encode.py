@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from reparam import AE
-from reparam.evaluation import posterior_parameters
-from reparam.training import Run
+from reparam.evaluation import moments_of
+from reparam.model import posteriors_of
+from reparam.runs import Run
 
 from .conftest import CLASSES, shapes
 
@@ -28,10 +29,11 @@ def test_test_split_of_the_runs_own_images_by_default(reparam, vae_run, tmp_path
     labels = images.split_labels("test")
     assert labels is not None
     assert table["label"].tolist() == [CLASSES[i] for i in labels]
-    q = posterior_parameters(Run.open(vae_run).load_model(), images.split_images("test"))
-    np.testing.assert_array_equal(table[["z1", "z2"]].to_numpy(np.float32), q["mu"])
+    q = posteriors_of(Run.open(vae_run).load_model(), images.split_images("test"))
+    mu, more = moments_of(q)
+    np.testing.assert_array_equal(table[["z1", "z2"]].to_numpy(np.float32), mu)
     np.testing.assert_array_equal(
-        table[["log_var1", "log_var2"]].to_numpy(np.float32), q["log_var"]
+        table[["log_var1", "log_var2"]].to_numpy(np.float32), more["log_var"]
     )
 
 
@@ -79,7 +81,7 @@ def test_bad_input_leaves_nothing_behind(refused, vae_run, shapes_file, tmp_path
         (("encode", tmp_path / "no", "--out", out / "z.csv"), "no such run folder"),
         (("encode", tmp_path / "empty", "--out", out / "z.csv"), "config.json is missing"),
         (("encode", vae_run, "--out", out / "z.txt"), ".csv, .parquet, .npy or .npz"),
-        (("encode", vae_run, "--out", tmp_path / "empty"), "latents go to"),
+        (("encode", vae_run, "--out", tmp_path / "empty"), "latents must go to"),
         (("encode", vae_run, big, "--out", out / "z.csv"), "12 × 12 × 1"),
         (("encode", vae_run, tmp_path / "empty", "--out", out / "z.csv"), "needs image files"),
         (("encode", vae_run, "digit", "--out", out / "z.csv"), "did you mean digits"),

@@ -1,6 +1,5 @@
 """reparam explore as its own process: it says its address, serves the page, and ends on Ctrl-C."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from manifests import read_manifest
 
 WITH_PAGE = """
 import signal, sys
@@ -57,7 +57,7 @@ def test_it_serves_the_runs_and_ends_on_ctrl_c(ae_run, vae_run, page) -> None:
     with explorer(page, ae_run, vae_run, "--images", "7") as (process, address):
         assert address.startswith("http://127.0.0.1:")
         assert b"the page" in get(address)
-        runs = json.loads(get(f"{address}data/manifest.json"))["runs"]
+        runs = read_manifest(get(f"{address}data/manifest.json"))["runs"]
         assert [(run["id"], run["points"]["count"]) for run in runs] == [("ae", 7), ("vae", 7)]
         for run in runs:
             mu = run["points"]["mu"]
@@ -79,7 +79,7 @@ def test_another_host_is_warned_of(vae_run, page) -> None:
 
 
 def test_mistakes(refused, vae_run) -> None:
-    assert "port is a number from 1 to 65535, found 70000" in refused(
+    assert "port must be a number from 1 to 65535, got 70000" in refused(
         "explore", vae_run, "--port", "70000"
     )
     assert "images must be 1 or more" in refused("explore", vae_run, "--images", "-1")

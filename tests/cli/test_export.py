@@ -4,10 +4,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from manifests import read_manifest
 
 from reparam.evaluation import encode
 from reparam.explorer import built
-from reparam.training import Run
+from reparam.runs import Run
 
 from .conftest import train_tiny
 
@@ -51,7 +52,7 @@ def test_two_runs_everywhere_at_once(reparam, ae_run, vae_run, page, tmp_path) -
     assert found == {f"{run}/{half}coder.onnx" for run in ("ae", "vae") for half in ("en", "de")}
     assert (site / "assets" / "a.js").read_text() == "1"
     assert not (site / "single.html").exists()
-    manifest = json.loads((site / "data" / "manifest.json").read_text())
+    manifest = read_manifest((site / "data" / "manifest.json").read_bytes())
     assert [run["title"] for run in manifest["runs"]] == ["AE", "VAE"]
     assert manifest["source"] == "shapes.npz"  # the file's name, not where it lies
     listed = {p.relative_to(site).as_posix() for p in (site / "data").rglob("*") if p.is_file()}
@@ -77,20 +78,20 @@ def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, 
     cases = [
         (
             ("--site", mine, "--overwrite"),
-            "other files ('letter.txt'); choose another --site",
+            "other files ('letter.txt'). Fix: choose another --site",
         ),
         (("--onnx", mine, "--overwrite"), "choose another --onnx"),
         (("--site", other, "--overwrite"), "holds other files"),
-        (("--site", mine / "letter.txt"), "a file stands where the folder should be"),
-        (("--single-file", mine), "ends in .html"),
-        (("--single-file", tmp_path / "one.txt"), "found .txt"),
+        (("--site", mine / "letter.txt"), "must be a folder, got a file"),
+        (("--single-file", mine), "must end in .html"),
+        (("--single-file", tmp_path / "one.txt"), "got "),
         ((), "give --onnx DIR, --site DIR or --single-file FILE"),
-        (("--site", tmp_path / "new", "--images", "0"), "images must be 1 or more, found 0"),
-        ((vae_run, vae_run, "--site", tmp_path / "new"), "one run or two, found 3"),
+        (("--site", tmp_path / "new", "--images", "0"), "images must be 1 or more, got 0"),
+        ((vae_run, vae_run, "--site", tmp_path / "new"), "one run or two, got 3"),
     ]
     for more, message in cases:
         assert message in refused("export", vae_run, *more)
-    assert "one run or two, found none" in refused("export", "--site", tmp_path / "new")
+    assert "one run or two, got none" in refused("export", "--site", tmp_path / "new")
     assert (mine / "letter.txt").read_text() == "mine"
     assert (other / "index.html").read_text() == "somebody else's site"
     assert not (tmp_path / "new").exists()

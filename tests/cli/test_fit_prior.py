@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from reparam import load
 from reparam.errors import RunError
-from reparam.model import FittedPrior
-from reparam.training import Run
+from reparam.model import fittable_names
+from reparam.runs import Run
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +30,7 @@ def vae(vae_run: Path, tmp_path: Path) -> Path:
     return shutil.copytree(vae_run, tmp_path / "vae")
 
 
-@pytest.mark.parametrize("kind", get_args(FittedPrior))
+@pytest.mark.parametrize("kind", fittable_names())
 @pytest.mark.parametrize("model", ["ae", "vae"])
 def test_from_the_command_to_the_samples(reparam, request, model, kind, tmp_path) -> None:
     run = request.getfixturevalue(model)
@@ -47,8 +46,8 @@ def test_from_the_command_to_the_samples(reparam, request, model, kind, tmp_path
     assert fitted.kind == kind
     assert not any(p.requires_grad for p in fitted.parameters())
     said = reparam("sample", run, "-n", 9, "--out", tmp_path / "s.npz")
-    assert f"9 draws from {fitted.description}, seed 0" in said.err
-    assert fitted.description in " ".join(reparam("info", run).out.split())
+    assert f"9 draws from {fitted.describe()}, seed 0" in said.err
+    assert fitted.describe() in " ".join(reparam("info", run).out.split())
     z = load(run).model_.prior.sample(4, torch.Generator().manual_seed(0))
     assert torch.equal(z, fitted.sample(4, torch.Generator().manual_seed(0)))
 
@@ -58,7 +57,7 @@ def test_what_is_printed_is_the_held_out_likelihood(reparam, vae) -> None:
     said = reparam("fit-prior", vae, "--prior", "gaussian", "--seed", 3)
     run = Run.open(vae)
     model, images = run.load_model(), run.images()
-    q = model.posterior(
+    q = model.infer(
         torch.from_numpy(images.images[images.splits["test"]]).permute(0, 3, 1, 2) / 255
     )
     z = q.rsample(torch.Generator().manual_seed(3)).detach()
@@ -199,7 +198,7 @@ def test_a_prior_that_is_learned_with_the_model(reparam, shapes_file, tmp_path, 
     assert any(not torch.equal(value, fresh[key]) for key, value in prior.state_dict().items())
     said = reparam("sample", run, "-n", 3, "--out", tmp_path / "s.npz")
     assert "learned with the model" in said.err
-    assert json.loads(reparam("info", run, "--json").out)["prior"] == prior.description
+    assert json.loads(reparam("info", run, "--json").out)["prior"] == prior.describe()
     assert reparam("report", run, "--out", tmp_path / "r.html").status == 0
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from reparam.cli.info import sparkline
 from reparam.model import parameter_counts
-from reparam.training import Run
+from reparam.runs import Run
 
 
 def test_a_run(reparam, vae_run) -> None:
@@ -33,18 +33,18 @@ def test_a_run_as_json(reparam, vae_run) -> None:
     facts = json.loads(reparam("info", vae_run, "--json").out)
     assert facts["kind"] == "run"
     assert facts["finished"] is True
-    assert facts["result"] == run.result()
-    assert facts["metrics"] == run.metrics()
+    assert facts["result"] == run.result().to_mapping()
+    assert facts["metrics"] == [epoch.to_mapping() for epoch in run.metrics()]
     assert facts["parameters"] == parameter_counts(run.load_model())
     assert sum(row["parameters"] for row in facts["layers"]) == sum(facts["parameters"].values())
     result = run.result()
     assert result is not None
-    assert facts["best_epoch"] == result["best_epoch"]
+    assert facts["best_epoch"] == result.best_epoch
 
 
 def test_a_run_that_is_not_finished(reparam, vae_run, tmp_path) -> None:
     run = shutil.copytree(vae_run, tmp_path / "run")
-    Run.open(run).extend(5)
+    Run.open(run).extended(5)
     said = reparam("info", run)
     assert f"2 of 5, unfinished: reparam resume {run}"[:25] in said.out
     for name in ("result.json", "metrics.jsonl", "model.safetensors"):

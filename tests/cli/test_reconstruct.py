@@ -5,7 +5,7 @@ from PIL import Image
 
 from reparam.cli.tables import MEASURES
 from reparam.evaluation import as_floats, image_quality, reconstruct
-from reparam.training import Run
+from reparam.runs import Run
 
 from .conftest import shapes
 

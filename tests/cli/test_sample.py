@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pandas as pd
 
-from reparam.training import Run
+from reparam.runs import Run
 
 
 def test_images_latents_and_where_they_are_from(reparam, vae_run, tmp_path) -> None:
@@ -53,7 +53,7 @@ def test_the_images_can_be_encoded_again(reparam, vae_run, tmp_path) -> None:
 def test_bad_options(refused, vae_run, tmp_path) -> None:
     out = tmp_path / "s"
     for args, message in (
-        (("--count", 0), "count must be 1 or more, found 0"),
+        (("--count", 0), "count must be 1 or more, got 0"),
         (("--count", "many"), "--count"),
         (("--seed", -1), "seed must be 0 or more"),
         (("--sede", 1), "did you mean --seed"),

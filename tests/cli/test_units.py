@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reparam.training import Run
+from reparam.runs import Run
 
 from .conftest import Command
 from .test_burda import TRAINING, WIDTHS
@@ -25,7 +25,7 @@ def test_every_command_knows_the_units_of_a_run(
     said = reparam("train", shapes_file, "--out", out, *OPTIONS[kind])
     assert said.status == 0, said.err
     assert "the negative ELBO" in said.err
-    last = Run(out).metrics()[-1]
+    last = Run.open(out).metrics()[-1].to_mapping()
     assert ("σ" in said.err, "sigma" in last, "train_mse" in last) == (kind == "auto",) * 3
     assert last["train_loss_nats"] == pytest.approx(
         last["train_distortion_nats"] + last["train_rate_nats"]
@@ -36,7 +36,7 @@ def test_every_command_knows_the_units_of_a_run(
     weight = json.loads(said.out)["weight"]
     assert weight["moves"] == (kind == "auto")
     assert ("σ" in weight["in_words"]) == (kind == "auto")
-    result = Run(out).result() or {}
+    result = Run.open(out).result().to_mapping()
     if kind == "auto":
         assert weight["beta"] == pytest.approx(result["weight"]["beta"])
         assert weight["beta"] == pytest.approx(result["train"]["mse"], rel=1e-4)

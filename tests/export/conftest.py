@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from reparam.data import DataConfig, ImageSet, image_set_from_arrays, load_images
-from reparam.model import Autoencoder
-from reparam.training import Run, build_model, preset_config, train
-from reparam.training.settings import apply_config_file
+from reparam.model import Autoencoder, Fittable, build_autoencoder
+from reparam.runs import Run, RunConfig, preset_config, resolve
+from reparam.training import train
 
 NASTY = "<img src=x onerror=alert(1)>"
 CLASSES = ("bar", NASTY, "</script><script>alert(1)</script>")
@@ -32,24 +32,32 @@ def noise(count: int, shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
 
 
+def small(preset: str, options: dict[str, Any]) -> RunConfig:
+    """A preset with small networks, and with ``options``."""
+    config = preset_config(preset)
+    sizes = SMALL if config.model.encoder.type == "convolutional" else {"epochs": 1}
+    return resolve(config, [("the test", {**sizes, **options})])
+
+
 def untrained(
     folder: Path, preset: str, shape: tuple[int, int, int], **options: Any
 ) -> tuple[Run, Autoencoder, np.ndarray]:
     """A run's folder, its model with random weights, biases and moving statistics, its images."""
     pixels = noise(20, shape)
     images: ImageSet = image_set_from_arrays(pixels, None, None, name="noise", config=DataConfig())
-    config = apply_config_file(preset_config(preset), {**SMALL, **options}, "the test")
+    config = small(preset, options)
     config = replace(config, data=replace(config.data, source="noise"))
     run = Run.create(folder, config, images, command="none", overwrite=False)
     generator = torch.Generator().manual_seed(1)
-    model = build_model(config, shape).eval()
+    model = build_autoencoder(config.model, shape).eval()
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if name.endswith("running_var"):
                 value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
             elif value.ndim == 1 and not name.startswith("prior"):
                 value.copy_(torch.randn(value.shape, generator=generator) * 0.3)
-    model.prior.fit(torch.tensor([[-3.0], [3.0]]).expand(2, model.latent_dim))
+    if isinstance(model.prior, Fittable):
+        model.prior.fit(torch.tensor([[-3.0], [3.0]]).expand(2, model.latent_dim))
     return run, model, pixels
 
 
@@ -68,7 +76,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
             source = folder / "noise.npz"
             labels = np.arange(60) % 3
             np.savez(source, images=noise(60, shape), labels=labels, class_names=np.array(CLASSES))
-            config = apply_config_file(preset_config(preset), {**SMALL, **options}, "the test")
+            config = small(preset, options)
             config = replace(config, data=DataConfig(source=str(source)))
             images = load_images(config.data)
             run = Run.create(folder / "My run!", config, images, command="none", overwrite=False)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,19 +13,31 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from manifests import read_manifest
 from PIL import Image
 
 from reparam.data import ImageSet
 from reparam.errors import ConfigError, RunError
-from reparam.evaluation import decode, posterior_parameters, sample_latents
+from reparam.evaluation import (
+    Judge,
+    ScoreConfig,
+    decode,
+    encode,
+    moments_of,
+    sample_latents,
+    score_run,
+)
+from reparam.evaluation.judge.network import JudgeNetwork
 from reparam.export.bundle import MANIFEST, Bundle, make_bundle
-from reparam.training import Run
+from reparam.model import fittable_names, posteriors_of
+from reparam.runs import Run
+from reparam.training import fit_run_prior
 
 from .conftest import CLASSES, Finished
 
 
 def manifest(bundle: Bundle) -> dict[str, Any]:
-    return json.loads(bundle.files[MANIFEST])
+    return read_manifest(bundle.files[MANIFEST])
 
 
 def values(bundle: Bundle, entry: dict[str, Any], shape: tuple[int, ...]) -> np.ndarray:
@@ -74,7 +87,8 @@ def test_points_are_the_encoders(both) -> None:
         model = run.load_model()
         points = entry["points"]
         assert (points["count"], points["split"]) == (len(index), "test")
-        expected = posterior_parameters(model, images.images[index])
+        mu, more = moments_of(posteriors_of(model, images.images[index]))
+        expected = {"mu": mu, **more}
         assert entry["variational"] == (set(expected) == {"mu", "log_var"})
         assert entry["encoder"]["outputs"] == list(expected)
         for name, theirs in expected.items():
@@ -118,11 +132,12 @@ def test_golden_images_and_the_models_in_the_bundle(both) -> None:
         (found,) = decoder.run(names, {entry["decoder"]["input"]: latents})
         np.testing.assert_allclose(found, pixels, atol=1e-5)
         images, index = held_out(run)
-        image = images.images[index[[golden["image_index"]]]]
+        image = images.images[index[[golden["encoded"]["image_index"]]]]
         encoder = onnxruntime.InferenceSession(bundle.files[entry["encoder"]["file"]])
         x = image.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
         mu = encoder.run(["mu"], {entry["encoder"]["input"]: x})[0][0]
-        np.testing.assert_allclose(mu, golden["mu"], atol=1e-5 * max(1, np.abs(mu).max()))
+        expected = golden["encoded"]["mu"]
+        np.testing.assert_allclose(mu, expected, atol=1e-5 * max(1, np.abs(mu).max()))
 
 
 def test_the_prior_and_its_moments(both) -> None:
@@ -146,6 +161,39 @@ def test_the_prior_and_its_moments(both) -> None:
     np.testing.assert_array_equal(vae["prior"]["covariance"], np.eye(2))
 
 
+@pytest.mark.parametrize("kind", fittable_names())
+def test_a_fitted_prior_is_the_one_that_is_shown(
+    finished: Finished, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page draws quantiles by the prior's kind: Gaussian ones of a Gaussian alone."""
+    monkeypatch.setattr("reparam.model.priors.flow.STEPS", 20)
+    run = Run.open(shutil.copytree(finished("vae").path, tmp_path / "run"))
+    fit_run_prior(run, run.images(), kind)
+    bundle = make_bundle([run])
+    (entry,) = manifest(bundle)["runs"]
+    model, prior = run.load_model(), entry["prior"]
+    assert (prior["kind"], prior["description"]) == (kind, model.prior.describe())
+    draws = values(bundle, prior["draws"], (4096, 2))
+    assert (np.abs(draws - sample_latents(model, 4096, 0)) <= half_step(prior["draws"])).all()
+    error = np.sqrt(np.diag(prior["covariance"]) / 4096)
+    assert (np.abs(draws.mean(0) - prior["mean"]) < 5 * error).all()
+    np.testing.assert_allclose(np.cov(draws.T), prior["covariance"], rtol=0.1, atol=5 * error.max())
+
+
+def test_a_gaussian_priors_moments_are_exact(finished: Finished, tmp_path: Path) -> None:
+    """Those of the training latents, which it was fitted to."""
+    run = Run.open(shutil.copytree(finished("ae").path, tmp_path / "run"))
+    images = run.images()
+    fit_run_prior(run, images, "gaussian")
+    (entry,) = manifest(make_bundle([run]))["runs"]
+    z = encode(run.load_model(), images.split_images("train")).astype(np.float64)
+    np.testing.assert_allclose(entry["prior"]["mean"], z.mean(0), rtol=1e-4, atol=1e-5)
+    covariance = np.cov(z.T, ddof=0)
+    np.testing.assert_allclose(
+        entry["prior"]["covariance"], covariance, rtol=1e-3, atol=1e-5 * covariance.max()
+    )
+
+
 def test_kl_of_each_dimension_adds_up_to_the_rate(both) -> None:
     bundle, runs = both
     ae, vae = manifest(bundle)["runs"]
@@ -154,8 +202,7 @@ def test_kl_of_each_dimension_adds_up_to_the_rate(both) -> None:
     model = runs[1].load_model()
     x = torch.from_numpy(images.images[index]).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
-        q = model.posterior(x)
-        rate = model.prior.kl(q, q.mean).mean().item()
+        rate = model.prior.kl(model.infer(x)).mean().item()
     assert sum(vae["kl_per_dimension"]) == pytest.approx(rate, rel=1e-4)
 
 
@@ -189,8 +236,20 @@ def test_identifiers_may_stand_in_an_address_and_differ(both) -> None:
 def test_without_labels_and_with_channels_that_no_picture_has(finished: Finished) -> None:
     run = finished("ae", shape=(6, 8, 2))
     (entry,) = manifest(make_bundle([run]))["runs"]
-    assert entry["golden"]["image_index"] is None
+    assert entry["golden"]["encoded"] is None
     assert entry["image"]["channels"] == 2
+
+
+@pytest.mark.parametrize("preset", ["ae", "vae", "burda"])
+def test_the_losses_of_any_likelihood(finished: Finished, preset: str) -> None:
+    """By name and unit, as the run has them."""
+    run = finished(preset)
+    (entry,) = manifest(make_bundle([run]))["runs"]
+    result = run.result()
+    assert result is not None
+    losses = entry["figures"]["loss"]
+    assert losses == {k: v for k, v in result.splits["test"].items() if k != "images"}
+    assert losses["loss_nats"] == pytest.approx(losses["distortion_nats"] + losses["rate_nats"])
 
 
 def test_fewer_images(finished: Finished) -> None:
@@ -202,25 +261,46 @@ def test_fewer_images(finished: Finished) -> None:
         make_bundle([run], images=0)
 
 
-def test_a_scorecard_goes_along_and_a_damaged_one_is_refused(finished: Finished) -> None:
-    run = finished("vae", latent_dim=3)
-    file = run.path / "scorecard.json"
-    file.write_text('{"schema": 1, "judge": {"counts": [3, NaN]}}')
-    try:
-        (entry,) = manifest(make_bundle([run]))["runs"]
-        assert entry["scorecard"] == {"schema": 1, "judge": {"counts": [3, None]}}
-        file.write_text('{"schema": 1, "judge"')
-        with pytest.raises(RunError, match=r"scorecard.json: cut short or damaged"):
-            make_bundle([run])
-    finally:
-        file.unlink()
+@pytest.fixture
+def scored(finished: Finished, tmp_path: Path) -> Run:
+    """A run with a scorecard, by a judge that has learned nothing."""
+    run = Run.open(shutil.copytree(finished("vae").path, tmp_path / "run"))
+    images = run.images()
+    network = JudgeNetwork(images.image_shape, len(CLASSES)).eval().requires_grad_(False)
+    names = images.class_names
+    judge = Judge(network, images.image_shape, names, 0.1, None, "none", 0.0, from_cache=False)
+    score_run(run, images, ScoreConfig(draws=20, likelihood_images=0), judge=judge)
+    return run
+
+
+def test_a_scorecard_goes_along_and_a_damaged_one_is_refused(scored: Run) -> None:
+    (entry,) = manifest(make_bundle([scored]))["runs"]
+    file = scored.path / "scorecard.json"
+    assert entry["scorecard"] == json.loads(file.read_text())
+    infinite = json.loads(file.read_text())
+    infinite["measures"]["psnr"]["value"] = float("inf")
+    file.write_text(json.dumps(infinite))
+    (entry,) = manifest(make_bundle([scored]))["runs"]
+    assert entry["scorecard"]["measures"]["psnr"]["value"] is None
+    for damaged in ('{"schema": 2, "judge"', "[1]"):
+        file.write_text(damaged)
+        with pytest.raises(RunError, match=r"scorecard.json: damaged"):
+            make_bundle([scored])
+
+
+def test_a_scorecard_of_another_prior_is_omitted(scored: Run) -> None:
+    """The page would show its class counts as those of the draws."""
+    fit_run_prior(scored, scored.images(), "gaussian")
+    with pytest.warns(UserWarning, match="scorecard is omitted: it was made with other prior"):
+        (entry,) = manifest(make_bundle([scored]))["runs"]
+    assert entry["scorecard"] is None
 
 
 PRINT_HASHES = """
 import hashlib, sys, torch
 from pathlib import Path
 from reparam.export.bundle import make_bundle
-from reparam.training import Run
+from reparam.runs import Run
 torch.set_num_threads(int(sys.argv[1]))
 files = make_bundle([Run.open(Path(p)) for p in sys.argv[2:]]).files
 for name, data in files.items():

@@ -3,8 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reparam.data import DataConfig, load_images
-from reparam.data.load import read_images
+from reparam.data import DataConfig, load_images, read_images
 from reparam.errors import ConfigError
 from reparam.export import LabelledImages, comparison_sheet, write_images
 
@@ -77,10 +76,10 @@ def test_targets_that_are_refused(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     for name, message in (
-        ("file", "a file stands"),
-        ("folder.npz", "a folder stands"),
+        ("file", "must be a folder, got a file"),
+        ("folder.npz", "must be a file, got a folder"),
         ("full", "holds other files"),
-        ("out.csv", "images go to a folder"),
+        ("out.csv", "images must go to a folder"),
     ):
         with pytest.raises(ConfigError, match=message):
             write_images(tmp_path / name, LabelledImages(noise(2)), overwrite=True)

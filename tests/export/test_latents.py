@@ -15,7 +15,7 @@ def table(n: int = 50, d: int = 12) -> LatentTable:
     z = (rng.normal(size=(n, d)) * 10.0 ** rng.integers(-30, 30, (n, d))).astype(np.float32)
     log_var = rng.normal(size=(n, d)).astype(np.float32)
     labels = tuple(rng.choice(["T-shirt, top", 'with "quotes"', "각"], n))
-    return LatentTable(np.arange(n) * 3, z, log_var, labels)
+    return LatentTable(np.arange(n) * 3, z, {"log_var": log_var}, labels)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -43,8 +43,7 @@ def test_npz_needs_no_pickle(tmp_path: Path) -> None:
     write_latents(tmp_path / "z.npz", written)
     with np.load(tmp_path / "z.npz", allow_pickle=False) as arrays:
         assert tuple(arrays["labels"]) == written.labels
-        assert written.log_var is not None
-        np.testing.assert_array_equal(arrays["log_var"], written.log_var)
+        np.testing.assert_array_equal(arrays["log_var"], written.more["log_var"])
         np.testing.assert_array_equal(arrays["index"], written.index)
 
 
@@ -64,13 +63,13 @@ def test_numbers_alone_need_no_header(tmp_path: Path) -> None:
 
 BAD_TABLES: list[tuple[str, type[ReparamError], str]] = [
     ("", DataError, "readable .csv file"),
-    ("z1,z2\n", DataError, "at least one latent, found none"),
-    ("z1,z2,z3\n1,2,3\n", ShapeError, "have 2 dimensions, found 3 (z1, z2, z3)"),
-    ("z1,z3\n1,2\n", DataError, "found no z2"),
-    ("z1,z2\n1,two\n", DataError, "found 'two' in row 1 of column z2"),
-    ("z1,z2\n1,2\n3,\n", DataRangeError, "found nan in row 2, z2 (1 in all)"),
-    ("z1,z2\n1,inf\n", DataRangeError, "found inf in row 1, z2"),
-    ("z1,z2\n1,1e60\n", DataRangeError, "found 1e+60 in row 1, z2"),
+    ("z1,z2\n", DataError, "at least one latent, got none"),
+    ("z1,z2,z3\n1,2,3\n", ShapeError, "must have 2 dimensions, as the model's, got 3 (z1, z2, z3)"),
+    ("z1,z3\n1,2\n", DataError, "got no z2"),
+    ("z1,z2\n1,two\n", DataError, "got 'two' in row 1 of column z2"),
+    ("z1,z2\n1,2\n3,\n", DataRangeError, "got nan in row 2, z2 (1 in all)"),
+    ("z1,z2\n1,inf\n", DataRangeError, "got inf in row 1, z2"),
+    ("z1,z2\n1,1e60\n", DataRangeError, "got 1e+60 in row 1, z2"),
     ("a,b\nx,1\n", DataError, "name the columns of the latents z1, z2"),
     ('z1,z2\n"1,2\n', DataError, "readable .csv file"),
 ]
@@ -90,16 +89,16 @@ def test_bad_csv(tmp_path: Path, text: str, kind: type[ReparamError], message: s
 def test_bad_files(tmp_path: Path) -> None:
     cases: list[tuple[str, type[ReparamError], str]] = [
         ("missing.csv", DataError, "no such file"),
-        ("z.xlsx", DataError, "latents are read from a .csv, .parquet, .npy or .npz file"),
+        ("z.xlsx", DataError, "latents must be in a .csv, .parquet, .npy or .npz file"),
         ("broken.parquet", DataError, "readable .parquet file"),
         ("broken.npy", DataError, "readable .npy file"),
         ("broken.npz", DataError, "readable .npz file"),
         ("pickle.npy", DataError, "readable .npy file"),
-        ("other.npz", DataError, "an array named z, found images"),
-        ("flat.npy", ShapeError, "found an array of shape (6,)"),
-        ("text.npy", DataError, "must be numbers, found dtype <U1"),
-        ("nan.npy", DataRangeError, "found nan in row 1, column 2"),
-        ("none.npy", DataError, "found none"),
+        ("other.npz", DataError, "an array named z, got images"),
+        ("flat.npy", ShapeError, "got an array of shape (6,)"),
+        ("text.npy", DataError, "must be numbers, got dtype <U1"),
+        ("nan.npy", DataRangeError, "got nan in row 1, column 2"),
+        ("none.npy", DataError, "got none"),
     ]
     for name in ("z.xlsx", "broken.parquet", "broken.npy", "broken.npz"):
         (tmp_path / name).write_bytes(b"PK\x03\x04 nothing of the kind")
@@ -125,5 +124,5 @@ def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
     write_latents(path, table(), overwrite=True)
     assert len(read_latents(path, 12)) == 50
-    with pytest.raises(ConfigError, match=r"latents go to a \.csv"):
+    with pytest.raises(ConfigError, match=r"latents must go to a \.csv"):
         write_latents(tmp_path / "z.json", table())

@@ -13,9 +13,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reparam.errors import ParityError
-from reparam.evaluation import as_floats
+from reparam.errors import ExportError, ParityError
+from reparam.evaluation import as_floats, decode, moments_of
 from reparam.export.onnx import export_onnx
+from reparam.model import posteriors_of
 
 from .conftest import untrained
 
@@ -27,22 +28,21 @@ def session(data: bytes) -> onnxruntime.InferenceSession:
 
 
 def check_parity(preset: str, shape: tuple[int, int, int], **options: Any) -> None:
-    """Encoder and decoder against PyTorch, in batches of 1, 2, 7 and 400."""
+    """Encoder and decoder against the public functions, in batches of 1, 2, 7 and 400."""
     with tempfile.TemporaryDirectory() as folder:
         run, model, pixels = untrained(Path(folder) / "run", preset, shape, **options)
         encoder, decoder = export_onnx(run, model, pixels)
-    images = as_floats(pixels).transpose(0, 3, 1, 2)
     rng = np.random.default_rng(0)
     for size in (1, 2, 7, 400):
-        x = np.ascontiguousarray(images[rng.integers(0, len(images), size)])
+        images = pixels[rng.integers(0, len(pixels), size)]
+        x = np.ascontiguousarray(as_floats(images).transpose(0, 3, 1, 2))
         z = rng.normal(0, 2, (size, model.latent_dim)).astype(np.float32)
-        with torch.no_grad():
-            parameters = model.encoder(torch.from_numpy(x))
-            decoded = model.decode(torch.from_numpy(z)).clamp(0, 1).numpy()
+        mu, more = moments_of(posteriors_of(model, images))
+        parameters = {"mu": mu, **more}
+        decoded = decode(model, z).transpose(0, 3, 1, 2)
         found = session(encoder.data).run(list(encoder.outputs), {"images": x})
         assert encoder.outputs == tuple(parameters)
-        for name, theirs in zip(encoder.outputs, found, strict=True):
-            ours = parameters[name].numpy()
+        for ours, theirs in zip(parameters.values(), found, strict=True):
             np.testing.assert_allclose(theirs, ours, atol=TOLERANCE * max(1, np.abs(ours).max()))
         (theirs,) = session(decoder.data).run(["images"], {"latents": z})
         assert theirs.min() >= 0
@@ -50,7 +50,7 @@ def check_parity(preset: str, shape: tuple[int, int, int], **options: Any) -> No
         np.testing.assert_allclose(theirs, decoded, rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("preset", ["ae", "vae", "ae-functional"])
+@pytest.mark.parametrize("preset", ["ae", "vae", "ae-functional", "burda"])
 def test_presets_agree_with_pytorch(preset: str) -> None:
     sizes = {
         "decoder_filters": [6, 4, 4, 4],
@@ -112,6 +112,12 @@ def test_any_network_agrees_with_pytorch(
     )
 
 
+@pytest.mark.parametrize("preset", ["ae", "vae"])
+def test_a_bernoulli_models_decoder_gives_probabilities(preset: str) -> None:
+    """Not logits, whose clipping would be black and white."""
+    check_parity(preset, (7, 9, 1), likelihood="bernoulli")
+
+
 def test_what_a_file_says_of_itself(tmp_path: Path) -> None:
     run, model, pixels = untrained(tmp_path / "run", "vae", (10, 8, 3), latent_dim=4)
     encoder, decoder = export_onnx(run, model, pixels)
@@ -163,5 +169,17 @@ def test_a_model_that_computes_no_numbers_is_refused(tmp_path: Path) -> None:
     run, model, pixels = untrained(tmp_path / "run", "vae", (8, 8, 1))
     with torch.no_grad():
         model.decoder.dense.bias[0] = torch.nan
-    with pytest.raises(ParityError, match=r"decoder must agree .* found a difference of nan"):
+    with pytest.raises(ParityError, match=r"decoder must agree .* got a difference of nan"):
+        export_onnx(run, model, pixels)
+
+
+def test_a_part_that_onnx_cannot_say_is_one_error(tmp_path) -> None:
+    run, model, pixels = untrained(tmp_path / "run", "vae", (12, 12, 1))
+    decode_latents = model.decoder.forward
+
+    def forward(z, *condition):
+        return decode_latents(z if float(z.sum()) > 0 else -z, *condition)
+
+    model.decoder.forward = forward
+    with pytest.raises(ExportError, match=r"the decoder of .* must be made of what ONNX can say"):
         export_onnx(run, model, pixels)

@@ -31,5 +31,5 @@ def test_known_steps() -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_numbers_that_are_none_are_refused(bad: float) -> None:
-    with pytest.raises(NotFiniteError, match=r"latents must be finite numbers, found (nan|inf)"):
+    with pytest.raises(NotFiniteError, match=r"latents must be finite numbers, got (nan|inf)"):
         quantised(np.float32([[0, bad]]), "latents")

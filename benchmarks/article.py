@@ -20,7 +20,8 @@ from machine import describe
 from results import spread, write_section
 
 from reparam.data import ImageSet, load_images
-from reparam.training import Run, preset_config, train
+from reparam.runs import Run, preset_config
+from reparam.training import train
 
 KINDS: dict[str, tuple[str, int | None]] = {
     "quick, 22 epochs": ("quick", 22),
@@ -51,21 +52,19 @@ def measure(model: str, kind: str, seed: int, images: ImageSet, data_dir: Path) 
     )
     if epochs is not None:
         config = replace(config, training=replace(config.training, epochs=epochs))
-    objective = preset_config(model, "article").objective  # the article's weight in both recipes
-    config = replace(config, data=data, objective=objective, seed=seed)
+    config = replace(config, data=data, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder) / "run", config, images, command="benchmark", overwrite=False)
         began = time.perf_counter()
         train(run, images)
         wall = time.perf_counter() - began
-        result, last = run.result(), run.metrics()[-1]
-    assert result is not None
-    test = result["test"]
+        result, last = run.finished("a benchmark is of a finished run"), run.metrics()[-1]
+    test = result.splits["test"]
     return Row(
-        seconds=result["seconds"],
+        seconds=result.seconds,
         wall=wall,
-        images_per_second=result["images_per_second"],
-        train_loss=last["train_loss_article"],
+        images_per_second=result.images_per_second,
+        train_loss=last.train["loss_article"],
         test_loss=test["loss_article"],
         test_mse=test["mse"],
         test_kl=test["rate_nats"],

@@ -24,7 +24,8 @@ from machine import describe
 from results import write_section
 
 from reparam.data import load_images
-from reparam.training import Event, Run, StepDone, preset_config, train
+from reparam.runs import Run, preset_config
+from reparam.training import Event, StepDone, train
 
 SIZES = (60_000, 1_000_000)
 WARM_UP = 20

@@ -23,7 +23,8 @@ from results import spread, write_section
 
 from reparam.data import ImageSet, load_images
 from reparam.evaluation import binarised, importance_weighted
-from reparam.training import Run, RunConfig, preset_config, train
+from reparam.runs import Run, RunConfig, preset_config
+from reparam.training import train
 
 PART = 1000
 """Test images estimated between two lines of progress."""
@@ -65,7 +66,7 @@ def configured(epochs: int, seed: int, data_dir: Path, held_out: float = 0.0) ->
 
 
 def trained(config: RunConfig, images: ImageSet, path: Path) -> Run:
-    """A finished run in ``path``; one that was begun there before goes on."""
+    """A finished run in ``path``; one that was begun there before is continued."""
     if (path / "config.json").exists() and Run.open(path).is_of(config):
         run = Run.open(path)
     else:
@@ -77,8 +78,7 @@ def trained(config: RunConfig, images: ImageSet, path: Path) -> Run:
 
 def measure(run: Run, images: ImageSet, samples: int, seed: int) -> Row:
     """The test images are binarised by one draw, the same for every seed of training."""
-    model, result = run.load_model(), run.result()
-    assert result is not None
+    model, result = run.load_model(), run.finished("a benchmark is of a finished run")
     test = binarised(images.images, index=images.splits["test"])
     began = time.perf_counter()
     parts = []
@@ -88,12 +88,12 @@ def measure(run: Run, images: ImageSet, samples: int, seed: int) -> Row:
         print(f"{len(so_far)} images: {so_far.mean():.3f} nats, {seconds:.0f} s", flush=True)
     each = np.concatenate(parts)
     return Row(
-        epochs=result["epochs"],
-        elbo=-result["test"]["loss_nats"],
-        train_elbo=-result["train"]["loss_nats"],
+        epochs=result.epochs,
+        elbo=-result.splits["test"]["loss_nats"],
+        train_elbo=-result.splits["train"]["loss_nats"],
         log_likelihood=float(each.mean()),
         standard_error=float(each.std(ddof=1) / np.sqrt(len(each))),
-        training=result["seconds"],
+        training=result.seconds,
         estimating=time.perf_counter() - began,
     )
 

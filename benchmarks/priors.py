@@ -1,4 +1,4 @@
-"""Before and after: what a prior fitted to a frozen encoder's latents mends.
+"""Before and after: what a prior fitted to a frozen encoder's latents improves.
 
     reparam sweep digits --model ae vae --seeds 3 --out runs/priors
     python benchmarks/priors.py runs/priors
@@ -12,7 +12,6 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import get_args
 
 from machine import describe
 from results import write_section
@@ -20,8 +19,9 @@ from scorecards import measure_table
 
 from reparam.data import ImageSet
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig, judge_for, score_run
-from reparam.model import FittedPrior
-from reparam.training import Run, fit_run_prior, title_of
+from reparam.model import fittable_names
+from reparam.runs import Run, title_of
+from reparam.training import fit_run_prior
 
 ROWS = (
     *("auc", "sliced_wasserstein", "mmd", "class_tv", "classes_missing", "fid", "kid"),
@@ -32,11 +32,11 @@ ROWS = (
 def scored(source: Path, kind: str | None, images: ImageSet, judge: Judge) -> tuple[str, Scorecard]:
     """The run's title, and its scorecard with a prior of this kind, or with its own."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(Path(shutil.copytree(source, Path(folder) / "run")))
+        run = Run.open(Path(shutil.copytree(source, Path(folder) / "run")))
         if kind is not None:
-            fit_run_prior(run, images, kind)  # type: ignore[arg-type]
+            fit_run_prior(run, images, kind)
         card = score_run(run, images, ScoreConfig(likelihood_images=0), judge=judge)
-        return title_of(run.config()), card
+        return title_of(run.config), card
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
     for config in sorted(options.folder.glob(f"{options.runs}/config.json")):
         images = Run.open(config.parent).images()
         judge = judge_for(images)
-        for kind in (None, *get_args(FittedPrior)):
+        for kind in (None, *fittable_names()):
             title, card = scored(config.parent, kind, images, judge)
             name = kind or {"box": "box", "standard-normal": "N(0, I)"}[card.own.kind]
             found.setdefault((title, name), []).append(card)

@@ -14,26 +14,23 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from machine import describe
 from results import spread, write_section
 
 from reparam.data import ImageSet, load_images
-from reparam.training import Run, RunConfig, preset_config, train
+from reparam.runs import Result, Run, RunConfig, preset_config
+from reparam.training import train
 
 
 def configured(epochs: int, seed: int, data_dir: Path) -> RunConfig:
     config = preset_config("vae", "quick")
     data = replace(config.data, source="mnist", data_dir=data_dir, valid_fraction=0.0)
     training = replace(config.training, epochs=epochs, sample_every=0)
-    objective = replace(config.objective, weight=1000.0)  # the book's, to compare with it
-    return replace(config, data=data, objective=objective, training=training, seed=seed)
+    return replace(config, data=data, training=training, seed=seed)
 
 
-def results(
-    epochs: int, seeds: range, images: ImageSet, data_dir: Path
-) -> Iterator[dict[str, Any]]:
+def results(epochs: int, seeds: range, images: ImageSet, data_dir: Path) -> Iterator[Result]:
     for seed in seeds:
         config = configured(epochs, seed, data_dir)
         with tempfile.TemporaryDirectory() as folder:
@@ -41,20 +38,19 @@ def results(
                 Path(folder) / "run", config, images, command="benchmark", overwrite=False
             )
             train(run, images)
-            result = run.result()
-        assert result is not None
-        losses = [result[split]["loss_article"] for split in ("train", "test")]
-        print(f"{epochs} epochs, seed {seed}: {losses}, {result['seconds']:.0f} s", flush=True)
+            result = run.finished("a benchmark is of a finished run")
+        losses = [result.splits[split]["loss_article"] for split in ("train", "test")]
+        print(f"{epochs} epochs, seed {seed}: {losses}, {result.seconds:.0f} s", flush=True)
         yield result
 
 
-def row(epochs: int, found: list[dict[str, Any]]) -> str:
+def row(epochs: int, found: list[Result]) -> str:
     cells = [str(epochs), str(len(found))]
     for split in ("train", "test"):
         for name, digits in (("loss_article", 2), ("mse", 4), ("rate_nats", 2)):
-            cells.append(spread([result[split][name] for result in found], digits))
-    cells.append(spread([result["seconds"] for result in found], 0))
-    cells.append(spread([result["images_per_second"] for result in found], 0))
+            cells.append(spread([result.splits[split][name] for result in found], digits))
+    cells.append(spread([result.seconds for result in found], 0))
+    cells.append(spread([result.images_per_second for result in found], 0))
     return f"| {' | '.join(cells)} |"
 
 
@@ -70,7 +66,7 @@ def main() -> int:
     where = describe()
     arguments = [a for a in sys.argv[1:] if a != "--data-dir" and a != str(options.data_dir)]
     command = shlex.join(["python", "benchmarks/recipes.py", *arguments])
-    found: dict[int, list[dict[str, Any]]] = {}
+    found: dict[int, list[Result]] = {}
     for epochs in options.epochs:
         for result in results(epochs, range(options.seeds), images, options.data_dir):
             found.setdefault(epochs, []).append(result)
@@ -80,7 +76,7 @@ def main() -> int:
     return 0
 
 
-def table(found: dict[int, list[dict[str, Any]]], where: str, command: str) -> str:
+def table(found: dict[int, list[Result]], where: str, command: str) -> str:
     lines = [
         f"{where}. Median (lowest to highest) over seeds.",
         "",

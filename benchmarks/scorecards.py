@@ -17,9 +17,17 @@ from pathlib import Path
 from machine import describe
 from results import write_section
 
-from reparam.evaluation import MEASURES, Group, Scorecard, in_words, verdicts
-from reparam.evaluation.scoring.scorecard import from_mapping
-from reparam.evaluation.scoring.words import figure_text, ideal_text
+from reparam.evaluation import (
+    MEASURES,
+    SCORECARD_FILE,
+    Group,
+    Scorecard,
+    figure_text,
+    ideal_text,
+    in_words,
+    scorecard_from_mapping,
+    verdicts,
+)
 
 MAIN = (
     *("centre", "gaussian_kl", "radius_99", "asymmetry", "auc", "sliced_wasserstein"),
@@ -33,9 +41,9 @@ MAIN = (
 def groups_in(folder: Path, wanted: list[str]) -> list[Group]:
     """One group for each name without its seed, in the order of ``wanted`` where it is given."""
     found: dict[str, list[Scorecard]] = {}
-    for file in sorted(folder.glob("*/scorecard.json")):
+    for file in sorted(folder.glob(f"*/{SCORECARD_FILE}")):
         name = re.sub(r"-?seed-\d+", "", file.parent.name).removeprefix("model-") or folder.name
-        card = from_mapping(json.loads(file.read_text(encoding="utf-8")), str(file))
+        card = scorecard_from_mapping(json.loads(file.read_text(encoding="utf-8")), str(file))
         found.setdefault(name, []).append(card)
     return [Group(n, tuple(found[n]), {}) for n in (wanted or sorted(found))]
 
@@ -67,9 +75,9 @@ def verdict_table(ae: Group, vae: Group) -> list[str]:
         "| --- | --- | --- | --- | --- |",
     ]
     for v in verdicts(ae, vae):
-        mended = "–" if v.mended is None else in_words(v.mended)
+        fixed = "–" if v.fixed is None else in_words(v.fixed)
         claim, word = v.claim, in_words(v.holds)
-        lines.append(f"| {claim.number} | {claim.en} | {word} | {mended} | {plain(v.entry.en)} |")
+        lines.append(f"| {claim.number} | {claim.en} | {word} | {fixed} | {plain(v.entry.en)} |")
     return lines
 
 

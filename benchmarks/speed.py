@@ -99,8 +99,8 @@ def main() -> None:
             data=str(options.data_dir),
             images=options.images,
             batch_sizes=tuple(sorted(set(options.batch_sizes))),
-            batch_norm=config.batch_norm,
-            dropout=config.dropout,
+            batch_norm=config.encoder.batch_norm,
+            dropout=config.encoder.dropout,
         )
         for name, config in CONFIGURATIONS.items()
     }

@@ -4,15 +4,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 
 from reparam.data import load_images
 from reparam.evaluation import binarised, importance_weighted
-from reparam.model import FittedPrior
-from reparam.training import Run, fit_run_prior, preset_config, train
+from reparam.model import fittable_names
+from reparam.runs import Run, preset_config
+from reparam.training import fit_run_prior, train
 
 BOOKS_CODE = {"ae": 0.0520, "vae": 58.0}
 """Test losses of the book's Keras code on 2,000 images, in the article's units."""
@@ -30,11 +30,10 @@ def test_the_quick_recipe_beats_the_books_code(model: str, mnist_dir: Path, tmp_
     images = load_images(data)
     run = Run.create(tmp_path / "run", config, images, command="test", overwrite=False)
     train(run, images)
-    result = run.result()
-    assert result is not None
-    assert result["train"]["images"] == 2000
-    assert result["test"]["images"] == 10_000
-    assert result["test"]["loss_article"] < BOOKS_CODE[model]
+    splits = run.finished("it is").splits
+    assert splits["train"]["images"] == 2000
+    assert splits["test"]["images"] == 10_000
+    assert splits["test"]["loss_article"] < BOOKS_CODE[model]
 
 
 @pytest.mark.slow
@@ -51,7 +50,7 @@ def test_a_latent_dimension_more_reconstructs_better(tmp_path: Path) -> None:
         images = load_images(config.data)
         run = Run.create(tmp_path / str(d), config, images, command="test", overwrite=False)
         train(run, images)
-        losses[d] = (run.result() or {})["test"]["mse"]
+        losses[d] = run.finished("it is").splits["test"]["mse"]
     assert losses[16] < 0.6 * losses[2]
 
 
@@ -65,7 +64,7 @@ def test_every_fitted_prior_is_nearer_to_the_latents_of_digits(model: str, tmp_p
     run = Run.create(tmp_path / "run", config, images, command="test", overwrite=False)
     train(run, images)
     after = {}
-    for kind in get_args(FittedPrior):
+    for kind in fittable_names():
         found = fit_run_prior(run, images, kind)
         assert found.images == 1000
         after[kind] = found.after.nats
@@ -86,7 +85,7 @@ def test_the_model_of_burda_learns_in_a_few_epochs(tmp_path: Path) -> None:
     images = load_images(config.data)
     run = Run.create(tmp_path / "run", config, images, command="test", overwrite=False)
     train(run, images)
-    losses = (run.result() or {})["test"]
+    losses = run.finished("it is").splits["test"]
     assert 86.76 < losses["loss_nats"] < 130
     assert 10 < losses["rate_nats"] < 40
     test = binarised(images.images, index=images.splits["test"])
@@ -101,12 +100,13 @@ MILLION = """
 import sys
 from pathlib import Path
 from reparam.data import load_images
-from reparam.training import Run, apply_config_file, preset_config, train
+from reparam.runs import Run, preset_config, resolve
+from reparam.training import train
 
 options = {"encoder_filters": [4, 4], "encoder_kernels": [3, 3], "encoder_strides": [2, 2]}
 options |= {"decoder_filters": [4], "decoder_kernels": [3, 3], "decoder_strides": [2, 2]}
 options |= {"source": sys.argv[1], "epochs": 1, "batch_size": 512, "device": "cpu"}
-config = apply_config_file(preset_config("vae"), options, "the test")
+config = resolve(preset_config("vae"), [("the test", options)])
 images = load_images(config.data)
 run = Run.create(Path(sys.argv[2]), config, images, command="test", overwrite=False)
 train(run, images)
@@ -128,7 +128,6 @@ def test_a_million_images_train_below_one_and_a_half_gigabytes(tmp_path: Path) -
     words = [sys.executable, "-c", MILLION, str(tmp_path / "million.npy"), str(tmp_path / "run")]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    result = Run.open(tmp_path / "run").result()
-    assert result is not None
-    assert sum(result[split]["images"] for split in ("train", "valid", "test")) == 1_000_000
+    splits = Run.open(tmp_path / "run").finished("it is").splits
+    assert sum(splits[split]["images"] for split in ("train", "valid", "test")) == 1_000_000
     assert int(done.stdout.splitlines()[-1]) < 1.5e9

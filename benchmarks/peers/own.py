@@ -5,39 +5,38 @@ feeds them, without the checkpoint after it. The other peers write none at all.
 """
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from peers.job import LEARNING_RATE, Job, Trained
 from reparam.data import image_set_from_arrays
-from reparam.training import IN_MEMORY, EpochDone, Event, Run, preset_config
+from reparam.runs import IN_MEMORY, Run, preset_config, resolve
+from reparam.training import EpochDone, Event
 from reparam.training import train as train_run
 
 PACKAGES = ("reparam", "torch")
 
 
 def train(job: Job, pixels: np.ndarray, batch_size: int) -> Trained:
-    config = preset_config("vae")
-    config = replace(
-        config,
-        data=replace(config.data, source=IN_MEMORY, valid_fraction=0.0, test_fraction=0.0),
-        model=replace(config.model, batch_norm=job.batch_norm, dropout=job.dropout),
-        training=replace(
-            config.training,
-            epochs=1 + job.repeats,
-            batch_size=batch_size,
-            learning_rate=LEARNING_RATE,
-            device="cpu",
-            sample_every=0,
-        ),
-    )
+    options = {
+        "data": {"source": IN_MEMORY, "valid_fraction": 0.0, "test_fraction": 0.0},
+        "batch_norm": job.batch_norm,
+        "dropout": job.dropout,
+        "training": {
+            "epochs": 1 + job.repeats,
+            "batch_size": batch_size,
+            "learning_rate": LEARNING_RATE,
+            "device": "cpu",
+            "sample_every": 0,
+        },
+    }
+    config = resolve(preset_config("vae"), [("the benchmark", options)])
     ends = []
 
     def clock(event: Event) -> None:
         if isinstance(event, EpochDone):
-            ends.append(event.metrics["seconds"])
+            ends.append(event.metrics.seconds)
 
     images = image_set_from_arrays(pixels, name="MNIST", config=config.data)
     with tempfile.TemporaryDirectory() as folder:

@@ -476,3 +476,9 @@ def test_paths_and_numbers_are_taken_as_they_are_written() -> None:
     assert found.data.data_dir == Path("somewhere")
     assert isinstance(found.training.learning_rate, float)
     assert isinstance(found.model.likelihood.beta, float)
+
+
+def test_without_a_rate_the_weight_is_one() -> None:
+    found = resolve(RunConfig(), [("flags", {"posterior": "point", "objective": "reconstruction"})])
+    assert found.resolve_defaults().model.likelihood.weight == 1.0
+    assert RunConfig().resolve_defaults().model.likelihood.weight == 1000.0

@@ -42,7 +42,7 @@ class PageBuildHook(BuildHookInterface):  # type: ignore[misc, valid-type]
 
 
 class PageBuildError(RuntimeError):
-    """The page cannot be built; one line that says the mend."""
+    """The page cannot be built; one line that says what to do."""
 
 
 def build_page(root: Path) -> bool:
@@ -54,8 +54,8 @@ def build_page(root: Path) -> bool:
     web, page = root / "web", root / "reparam" / "explorer" / "page"
     if not (web / "package.json").is_file():
         raise PageBuildError(
-            f"the explorer's page is built from {web}, found no package.json there; build from a "
-            "checkout or from the whole source distribution"
+            f"the explorer's page is built from {web}, got no package.json there. Fix: build from "
+            "a checkout or from the whole source distribution"
         )
     key = sources_hash(web)
     stamp = page / STAMP
@@ -64,21 +64,21 @@ def build_page(root: Path) -> bool:
     npm = shutil.which("npm")
     if npm is None:
         raise PageBuildError(
-            "the explorer's page is built by npm, found no npm on the PATH; install Node.js 20 or "
-            "newer, which brings it (https://nodejs.org), or install a wheel of reparam, which has "
-            "the page"
+            "the explorer's page is built by npm, got no npm on the PATH. Fix: install Node.js 20 "
+            "or newer, which brings it (https://nodejs.org), or install a wheel of reparam, which "
+            "has the page"
         )
     for command in COMMANDS:
         done = subprocess.run([npm, *command], cwd=web, check=False)
         if done.returncode:
             raise PageBuildError(
-                f"npm {' '.join(command)} in {web} must end with status 0, found "
-                f"{done.returncode}; see its messages above"
+                f"npm {' '.join(command)} in {web} must end with status 0, got "
+                f"{done.returncode}. Fix: see its messages above"
             )
     missing = [n for n in ("index.html", "single.html") if not (web / "dist" / n).is_file()]
     if missing:
         raise PageBuildError(
-            f"npm run build must write {web / 'dist' / missing[0]}, found none; see its messages"
+            f"npm run build must write {web / 'dist' / missing[0]}, got none. Fix: see its messages"
         )
     _replace(page, web / "dist", key)
     return True

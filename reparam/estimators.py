@@ -5,7 +5,7 @@ import functools
 import inspect
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -22,6 +22,7 @@ from reparam.evaluation import (
     Rows,
     decode,
     encode,
+    evaluation_loss,
     labels_or_none,
     rows_to_pixels,
     sample_latents,
@@ -29,7 +30,6 @@ from reparam.evaluation import (
 )
 from reparam.evaluation import reconstruct as reconstruct_pixels
 from reparam.model import Autoencoder
-from reparam.objective import Loss
 from reparam.runs import (
     IN_MEMORY,
     Epoch,
@@ -37,6 +37,7 @@ from reparam.runs import (
     Run,
     RunConfig,
     is_empty,
+    misplaced_option,
     options_of,
     preset_config,
     resolve,
@@ -85,8 +86,7 @@ def _constructor(preset: str) -> Callable[..., None]:
     def __init__(self: object, **options: object) -> None:
         for name in options:
             if name not in defaults:
-                kind = f"option of {type(self).__name__}"
-                raise ConfigError(unknown_name(kind, name, defaults))
+                raise ConfigError(_unknown(type(self).__name__, name, defaults))
         for name, value in {**defaults, **options}.items():
             setattr(self, name, value)
 
@@ -97,6 +97,18 @@ def _constructor(preset: str) -> Callable[..., None]:
     ]
     __init__.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return __init__
+
+
+def _unknown(estimator: str, name: str, known: Iterable[str]) -> str:
+    """What to say of an argument that there is not: a part that has it, or the nearest name."""
+    names = list(known)
+    misplaced = misplaced_option(name)
+    if misplaced is None or any(other.endswith(f"_{name}") for other in names):
+        return unknown_name(f"option of {estimator}", name, names)
+    return (
+        f"{estimator}: {misplaced}; in Python, give the part with its options: a mapping with a "
+        "type, or its dataclass"
+    )
 
 
 class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -203,10 +215,9 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         For a VAE it is the evidence lower bound, with z sampled from ``seed``; for an AE, which has
         no rate, log p(x|z) at z = encode(x), which bounds nothing.
         """
-        model, config = self._fitted(), self.config_
-        clean = dataclasses.replace(config.inputs, corrupt="none")
-        loss = Loss(model, config.objective, config.terms, clean)
-        return -scores_of(loss, self._pixels(X)[0], seed=config.seed).columns["loss_nats"]
+        loss = evaluation_loss(self._fitted(), self.config_)
+        found = scores_of(loss, self._pixels(X)[0], seed=self.config_.seed)
+        return -found.columns["loss_nats"]
 
     def score(self, X: object, y: object = None) -> float:
         """The mean of ``score_samples``; ``y`` is ignored."""

@@ -1,7 +1,7 @@
 import copy
-import dataclasses
 import inspect
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ from reparam import AE, VAE, DenoisingAE, ImageSet, load
 from reparam.data import DataConfig, image_set_from_arrays
 from reparam.errors import ConfigError, DataError, RunError, ShapeError
 from reparam.evaluation import reconstruct
-from reparam.model import ModelConfig
-from reparam.objective import ObjectiveConfig
-from reparam.training import TrainingConfig, preset_config
+from reparam.model import BernoulliLikelihoodOptions, MlpDecoderOptions, MlpEncoderOptions
+from reparam.runs import PRESETS, Run, options_of, preset_config
+from reparam.training import train
 
 SMALL: dict[str, Any] = {
     "encoder_filters": (8, 8),
@@ -70,35 +70,62 @@ def test_samples_come_from_a_prior_that_was_fitted(fitted: VAE, prior: Any) -> N
         estimator.fit_prior(images[:5])
 
 
+TRAINING = {k: v for k, v in SMALL.items() if not k.startswith(("encoder", "decoder"))}
+
+
 def test_parts_are_options() -> None:
     """An MLP with a Bernoulli likelihood: pixels come out, not logits."""
     images, labels = bars()
-    mlp = {"architecture": "mlp", "encoder_widths": (12,), "decoder_widths": [12]}
-    vae = VAE(**SMALL, **mlp, likelihood="bernoulli", binarise="dynamic").fit(images, labels)
+    mlp = {"encoder": {"type": "mlp", "widths": (12,)}, "decoder": MlpDecoderOptions(widths=(12,))}
+    vae = VAE(**TRAINING, **mlp, likelihood="bernoulli", binarise="dynamic").fit(images, labels)
     again = vae.reconstruct(images)
     assert 0 <= again.min() <= again.max() <= 1
     assert vae.score(images) < 0
-    assert "valid_mse" not in vae.history_[0]
+    model = vae.config_.model
+    assert model.encoder == MlpEncoderOptions(widths=(12,))
+    assert model.decoder == MlpDecoderOptions(widths=(12,))
+    assert model.likelihood == BernoulliLikelihoodOptions()
+    assert clone(vae).run_config() == vae.run_config()
+
+
+def test_a_part_may_be_a_name_a_mapping_or_its_dataclass() -> None:
+    named = VAE(encoder="mlp").run_config()
+    assert named == VAE(encoder={"type": "mlp"}).run_config()
+    assert named == VAE(encoder=MlpEncoderOptions()).run_config()
+    sized = VAE(encoder={"type": "mlp", "widths": [9, 9]}).run_config()
+    assert sized == VAE(encoder=MlpEncoderOptions(widths=(9, 9))).run_config()
+    both = AE(dropout=0.5, decoder_dropout=0.25).run_config().model
+    assert (both.encoder.dropout, both.decoder.dropout) == (0.5, 0.25)
+    with pytest.raises(ConfigError, match="unknown encoder 'mpl'; did you mean mlp"):
+        VAE(encoder="mpl").run_config()
+    with pytest.raises(ConfigError, match="must be of kind encoder, got MlpDecoderOptions"):
+        VAE(encoder=MlpDecoderOptions()).run_config()
 
 
 @pytest.mark.parametrize("kind", [AE, VAE, DenoisingAE])
 def test_the_signature_is_the_configuration(kind: type) -> None:
-    """No second list of options: every field is there, with the preset's value as its default."""
+    """No second list of options: each is there, with the preset's value as its default."""
     parameters = inspect.signature(kind).parameters
-    config = preset_config(kind.preset)  # type: ignore[attr-defined]
-    for section in (config.model, config.objective, config.training):
-        for field in dataclasses.fields(section):
-            assert parameters[field.name].default == getattr(section, field.name)
-    sections = (ModelConfig, ObjectiveConfig, TrainingConfig)
-    fields = {field.name for section in sections for field in dataclasses.fields(section)}
-    own = {"seed", "valid_fraction", "image_shape", "out", "quiet"}
-    assert set(parameters) == fields | own
+    options = options_of(preset_config(kind.preset))  # type: ignore[attr-defined]
+    left_out = {"preset"} | {o.name for o in options.values() if o.path[0] == "data"}
+    offered = {o.name for o in options.values()} - left_out | {"valid_fraction"}
+    for name in offered:
+        assert parameters[name].default == options[name].default
+    own = {"image_shape", "out", "quiet"}
+    both = {"filters", "strides", "batch_norm", "dropout", "leaky_slope", "order"}
+    assert set(parameters) == offered | own | both
     assert set(kind().get_params()) == set(parameters)
 
 
 def test_an_unknown_option_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"option of VAE 'latent_dims'; did you mean latent_dim"):
         VAE(latent_dims=3)
+    with pytest.raises(ConfigError, match="did you mean decoder_output_activation"):
+        AE(output_activation="tanh")
+    with pytest.raises(ConfigError, match=r"'encoder_widths' belongs to encoder mlp.* a mapping"):
+        VAE(encoder="mlp", encoder_widths=(12,))
+    with pytest.raises(ConfigError, match="'architecture' must be given as encoder and decoder"):
+        VAE(architecture="mlp")
     with pytest.raises(ValueError, match="latent_dims"):
         VAE().set_params(latent_dims=3)
 
@@ -110,7 +137,7 @@ def test_clone_repr_and_params() -> None:
     assert repr(copy) == "AE(epochs=1, latent_dim=7)"
     copy.set_params(latent_dim=3, encoder_filters=[8, 16, 16, 16])
     assert copy.run_config().model.latent_dim == 3
-    assert copy.run_config().model.encoder_filters == (8, 16, 16, 16)
+    assert copy.run_config().model.encoder.filters == (8, 16, 16, 16)
     assert estimator.get_params()["latent_dim"] == 7
     assert clone(copy).get_params()["encoder_filters"] == [8, 16, 16, 16]
 
@@ -119,9 +146,9 @@ def test_bad_values_are_refused_in_fit() -> None:
     images, _ = bars()
     with pytest.raises(ConfigError, match=r"VAE.*epochs must be 1 or more"):
         VAE(epochs=0).fit(images)
-    with pytest.raises(ConfigError, match=r"latent_dim must be int, found 'two'"):
+    with pytest.raises(ConfigError, match=r"latent_dim must be int, got 'two'"):
         VAE(latent_dim="two").fit(images)
-    with pytest.raises(ConfigError, match="image_shape is"):
+    with pytest.raises(ConfigError, match="image_shape must be"):
         VAE(image_shape=(1, 2, 3, 4)).fit(images)
 
 
@@ -188,6 +215,25 @@ def test_score_rises_with_training() -> None:
     assert much.score(images) == much.score(images)
 
 
+def test_the_score_is_the_mean_over_samples(fitted: VAE) -> None:
+    images, _ = bars()
+    each = fitted.score_samples(images)
+    assert (each.shape, each.dtype) == ((60,), np.float64)
+    assert fitted.score(images) == each.mean()
+    np.testing.assert_array_equal(each, fitted.score_samples(images / 255))
+
+
+def test_the_samples_of_an_ae_are_log_likelihoods() -> None:
+    """log p(x|z) of a normal distribution, by hand: weight r is D / 2σ², with D pixels."""
+    images, _ = bars()
+    ae = AE(**SMALL, weight=3.0).fit(images)
+    d = images[0].size
+    variance = d / (2 * 3.0)
+    squared = ((images / 255 - ae.reconstruct(images)) ** 2).sum((1, 2))
+    expected = -squared / (2 * variance) - d / 2 * np.log(2 * np.pi * variance)
+    np.testing.assert_allclose(ae.score_samples(images), expected, rtol=1e-5)
+
+
 def test_score_of_a_vae_is_the_negative_loss(fitted: VAE) -> None:
     images, _ = bars()
     assert fitted.score(images) == fitted.score(images)
@@ -224,7 +270,7 @@ def test_flat_rows_that_cannot_be_images() -> None:
     rows = np.zeros((5, 120))
     with pytest.raises(ShapeError, match=r"pass image_shape=\(height, width\)"):
         VAE(**SMALL).fit(rows)
-    with pytest.raises(ShapeError, match="9 × 9 × 1 = 81 pixels, found 120"):
+    with pytest.raises(ShapeError, match="9 × 9 × 1 = 81 pixels, got 120"):
         VAE(**SMALL, image_shape=(9, 9)).fit(rows)
 
 
@@ -250,18 +296,32 @@ def test_load_gives_the_fitted_estimator_back(kind: type[VAE], tmp_path: Path) -
     again = load(tmp_path / "run")
     assert type(again) is kind
     own = ("out", "image_shape", "quiet")
-    # The run folder writes out the weight that nobody has given.
-    expected = {
-        **{k: v for k, v in estimator.get_params().items() if k not in own},
-        "weight": estimator.run_config().objective.settled("gaussian").weight,
-    }
-    assert {k: v for k, v in again.get_params().items() if k not in own} == expected
+    again.set_params(**{name: estimator.get_params()[name] for name in own})
+    assert again.run_config() == estimator.run_config().resolve_defaults()
+    assert again.history_[0].keys() == estimator.history_[0].keys()
     np.testing.assert_array_equal(again.transform(images), estimator.transform(images))
     np.testing.assert_array_equal(again.sample(3), estimator.sample(3)[..., None])
     assert again.score(images) == estimator.score(images)
     assert again.history_ == estimator.history_
-    with pytest.raises(RunError, match="found something: choose another out"):
+    with pytest.raises(RunError, match="got one that holds something"):
         estimator.fit(images)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_run_of_every_preset_loads_with_its_configuration(preset: str, tmp_path: Path) -> None:
+    """Images aside, which an estimator is given; and it can be fitted like that again."""
+    config = preset_config(preset)
+    config = replace(config, training=replace(config.training, epochs=1, batch_size=16, shift=0.5))
+    images = image_set_from_arrays(bars()[0], None, name="bars", config=DataConfig())
+    config = replace(config, data=replace(config.data, source="bars", valid_fraction=0.2))
+    run = Run.create(tmp_path / "run", config, images, command="test", overwrite=False)
+    train(run, images)
+    again = load(run.path)
+    found, expected = again.run_config(), Run.open(run.path).config
+    assert replace(found, preset=preset, data=expected.data) == expected
+    assert found.data.valid_fraction == 0.2
+    assert again.config_ == expected
+    assert clone(again).run_config() == found
 
 
 def test_load_refuses_what_is_no_run(tmp_path: Path) -> None:

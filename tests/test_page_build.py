@@ -64,7 +64,7 @@ def test_the_old_page_stays_when_the_build_fails(hook: ModuleType, root: Path) -
     page = root / "reparam" / "explorer" / "page"
     assert hook.build_page(root)
     (root / "web" / "build.cjs").write_text("process.exit(3)")
-    with pytest.raises(hook.PageBuildError, match=r"npm run build .* status 0, found 3"):
+    with pytest.raises(hook.PageBuildError, match=r"npm run build .* status 0, got 3"):
         hook.build_page(root)
     assert (page / "index.html").read_text() == "one"
 
@@ -73,7 +73,7 @@ def test_without_npm_it_says_so(
     hook: ModuleType, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(root))
-    with pytest.raises(hook.PageBuildError, match=r"found no npm on the PATH; install Node\.js"):
+    with pytest.raises(hook.PageBuildError, match=r"no npm on the PATH\. Fix: install Node\.js"):
         hook.build_page(root)
 
 
@@ -100,5 +100,5 @@ def test_the_hash_is_of_sources_alone(hook: ModuleType, root: Path) -> None:
 
 
 def test_without_sources_it_says_so(hook: ModuleType, tmp_path: Path) -> None:
-    with pytest.raises(hook.PageBuildError, match=r"found no package\.json"):
+    with pytest.raises(hook.PageBuildError, match=r"got no package\.json"):
         hook.build_page(tmp_path)

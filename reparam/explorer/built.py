@@ -53,6 +53,6 @@ def _is_of_the_page(file: Path) -> bool:
 def _not_built(name: str) -> PageError:
     return PageError(
         f"the explorer's page must be built once, got no {PAGE / name}. Fix: run `make page` in "
-        "the checkout, which needs npm (it comes with Node.js, https://nodejs.org), or install a wheel "
-        "of reparam, which has it"
+        "the checkout, which needs npm (it comes with Node.js, https://nodejs.org), or install a "
+        "wheel of reparam, which has it"
     )

@@ -197,7 +197,7 @@ def test_it_ends_while_connections_are_open_and_leaves_the_port_free() -> None:
 def test_a_port_that_is_in_use(server: ExplorerServer) -> None:
     with ExplorerServer("127.0.0.1", None) as other:  # any free one
         assert other.port != server.port
-    with pytest.raises(ConfigError, match=f"port {server.port} .*choose another --port"):
+    with pytest.raises(ConfigError, match=rf"port {server.port} .*Fix: choose another --port"):
         ExplorerServer("127.0.0.1", server.port)
 
 

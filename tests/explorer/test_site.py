@@ -56,7 +56,7 @@ def test_one_file_holds_every_file_of_the_bundle(page: Path) -> None:
 @pytest.mark.parametrize("content", [b"<!doctype html>", b"<!--BUNDLE--><!--BUNDLE-->"])
 def test_a_single_page_that_does_not_say_where_the_bundle_goes(page: Path, content: bytes) -> None:
     (page / "single.html").write_bytes(content)
-    with pytest.raises(PageError, match=r"must hold <!--BUNDLE--> once, found (none|2)"):
+    with pytest.raises(PageError, match=r"must hold <!--BUNDLE--> once, got (none|2)"):
         single_file(BUNDLE)
 
 
@@ -65,7 +65,7 @@ def test_a_page_that_was_not_built_says_what_to_run(page: Path, missing: str) ->
     check_page()
     (page / missing).unlink()
     for call in (check_page, lambda: site_files(BUNDLE), lambda: single_file(BUNDLE)):
-        with pytest.raises(PageError, match=f"{missing}; run `make page` .* needs npm"):
+        with pytest.raises(PageError, match=rf"{missing}\. Fix: run `make page` .* needs npm"):
             call()
 
 

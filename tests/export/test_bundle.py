@@ -257,7 +257,7 @@ def test_fewer_images(finished: Finished) -> None:
     bundle = make_bundle([run], images=5)
     (entry,) = manifest(bundle)["runs"]
     assert entry["points"]["count"] == 5
-    with pytest.raises(ConfigError, match="images must be 1 or more, found 0"):
+    with pytest.raises(ConfigError, match="images must be 1 or more, got 0"):
         make_bundle([run], images=0)
 
 

@@ -32,7 +32,7 @@ def of_type(hint: Any) -> dict[str, Any]:
         return {"type": "array", "items": of_type(arguments[0])}
     if get_origin(hint) is dict:
         value = arguments[1]
-        return {"type": "object", "additionalProperties": value is Any or of_type(value)}
+        return {"type": "object", "additionalProperties": value is object or of_type(value)}
     assert arguments[1:] == (NoneType,), hint
     some = of_type(arguments[0])
     if "$ref" in some:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from manifests import read_manifest
+
 Files = Mapping[str, bytes]
 
 
@@ -28,7 +30,7 @@ def demo_runs(work: Path) -> tuple[Path, Path]:
 
 
 def wide_run(work: Path) -> Path:
-    """A VAE of six dimensions, hardly trained; REPARAM_WIDE names one that stands already."""
+    """A VAE of six dimensions, hardly trained; REPARAM_WIDE names one that exists already."""
     given = os.environ.get("REPARAM_WIDE")
     if given:
         return Path(given)
@@ -53,7 +55,7 @@ def exported_file(work: Path, *runs: Path) -> Path:
 
 
 def manifest(files: Files) -> dict[str, Any]:
-    return json.loads(files["data/manifest.json"])
+    return read_manifest(files["data/manifest.json"])
 
 
 def with_manifest(files: Files, changed: dict[str, Any]) -> Files:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from reparam.explorer import ExplorerServer
 from reparam.model import Autoencoder
-from reparam.training import Run
+from reparam.runs import Run
 
 from .bundles import Files, demo_runs, exported, exported_file, manifest, wide_run
 from .driver import Explorer

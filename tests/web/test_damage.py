@@ -1,5 +1,7 @@
 """A bundle that is damaged, newer or strange gives a message, and never a blank page."""
 
+from typing import Any
+
 import pytest
 
 from .bundles import Files, manifest, with_manifest
@@ -43,6 +45,55 @@ def test_a_newer_manifest(explorer: Explorer, serve, files: Files) -> None:
 def test_a_broken_manifest(explorer: Explorer, serve, files: Files, broken: bytes) -> None:
     text = message(explorer, serve({**files, "data/manifest.json": broken}))
     assert "cannot be read" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("title", None, "runs/1/title "),
+        ("points/mu", None, "runs/1/points/mu "),
+        ("points/labels", {}, "runs/1/points/labels "),
+        ("points/mu/sha256", "0", "runs/1/points/mu/sha256 "),
+        ("golden/encoded", {"image_index": 0, "mu": None}, "runs/1/golden/encoded/mu "),
+        ("figures/loss", {"rate": None}, "runs/1/figures/loss/rate "),
+        ("latent", {"shape": []}, "runs/1/latent/shape "),
+        ("latent", {"shape": [3]}, "runs/1/points/mu: a list of 2 elements, latents have 3"),
+        ("principal/axes", [[1, 0], [0]], "runs/1/principal: a list of 1 elements"),
+    ],
+)
+def test_a_value_that_the_schema_does_not_allow_is_named(
+    explorer: Explorer, serve, files: Files, path: str, value: Any, said: str
+) -> None:
+    changed = manifest(files)
+    *way, name = path.split("/")
+    table = changed["runs"][1]
+    for step in way:
+        table = table[step]
+    assert name in table
+    table[name] = value
+    text = message(explorer, serve(with_manifest(files, changed)))
+    assert "cannot be read" in text
+    assert said in text
+
+
+def test_what_may_be_null_may_be_null(explorer: Explorer, serve, files: Files) -> None:
+    changed = manifest(files)
+    run = changed["runs"][1]
+    run["points"].update(labels=None, log_var=None)
+    run["golden"]["encoded"] = run["scorecard"] = run["kl_per_dimension"] = None
+    run["figures"]["images"] = None
+    page = explorer.open(serve(with_manifest(files, changed)), run="vae")
+    page.until("Number.isFinite(reparam.golden('vae'))")
+    assert page.page.locator(".banner").count() == 0
+
+
+def test_fields_that_the_page_does_not_know_are_ignored(
+    explorer: Explorer, serve, files: Files
+) -> None:
+    changed = manifest(files)
+    changed["runs"][1]["parts"] = {"encoder": "convolutional"}
+    page = explorer.open(serve(with_manifest(files, changed)), run="vae")
+    assert page.page.locator(".banner").count() == 0
 
 
 def test_a_model_that_computes_something_else(explorer: Explorer, serve, files: Files) -> None:

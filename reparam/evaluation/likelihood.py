@@ -61,7 +61,7 @@ def log_mean_weights(
     generator: torch.Generator,
     labels: Labels | None = None,
 ) -> Float[torch.Tensor, " B"]:
-    """The estimates for a batch of images, in float64."""
+    """The estimates for a batch of images, in float64 on the CPU: not every device has it."""
     at_once = max(1, CHUNK_BYTES // (4 * x[0].numel()))
     together = max(1, at_once // samples)  # images, where all samples of several fit
     found = []
@@ -69,10 +69,10 @@ def log_mean_weights(
         rows = slice(start, start + together)
         few, classes = x[rows], None if labels is None else labels[rows]
         q = model.infer(few, classes)
-        total = torch.full((len(few),), -torch.inf, dtype=torch.float64, device=x.device)
+        total = torch.full((len(few),), -torch.inf, dtype=torch.float64)
         for drawn in range(0, samples, at_once):
             k = min(at_once, samples - drawn)
-            of_few = log_weights(model, few, q, k, generator, classes).double()
+            of_few = log_weights(model, few, q, k, generator, classes).cpu().double()
             total = torch.logaddexp(total, of_few.logsumexp(1))
         found.append(total - math.log(samples))
     return torch.cat(found)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reparam.data import RowReader
 from reparam.evaluation.inference import check_images, decoded_batches, encode
 from reparam.evaluation.quality import Quality, joined, quality_of_each
 from reparam.model import Autoencoder, to_bytes
@@ -31,11 +32,11 @@ def reconstruct_images(
     """
     originals = images if originals is None else originals
     check_images(model, originals)
-    found, start = np.empty(images.shape, np.uint8), 0
+    found, start, reader = np.empty(images.shape, np.uint8), 0, RowReader(originals)
     parts: list[dict[str, np.ndarray]] = []
     for x in decoded_batches(model, encode(model, images, labels), labels):
         rows = slice(start, start + len(x))
         found[rows] = to_bytes(x)
-        parts.append(quality_of_each(x.permute(0, 2, 3, 1).cpu().numpy(), originals[rows]))
+        parts.append(quality_of_each(x.permute(0, 2, 3, 1).cpu().numpy(), reader.take(rows)))
         start = rows.stop
     return Reconstructed(found, Quality.of(joined(parts)))

@@ -107,7 +107,7 @@ def terms_of_each(
             if losses.rates is not None:
                 found["rates"] = losses.rates
             for name, values in found.items():
-                parts.setdefault(name, []).append(values.double().cpu().numpy())
+                parts.setdefault(name, []).append(values.cpu().double().numpy())
     loss.train(was_training)
     return {name: np.concatenate(several) for name, several in parts.items()}
 

@@ -74,6 +74,26 @@ def test_bytes_floats_and_the_module_agree_whatever_the_batch(
     assert small_judge.features(images[:0]).shape == (0, FEATURES)
 
 
+def test_some_images_of_a_set_and_both_answers_at_once(
+    small_judge: Judge, small_digits: ImageSet
+) -> None:
+    index = np.array([700, 3, 41])
+    some = small_digits.images[index]
+    np.testing.assert_array_equal(
+        small_judge.features(small_digits.images, index), small_judge.features(some)
+    )
+    found = small_judge.labels(small_digits.images, index)
+    np.testing.assert_array_equal(found, small_judge.labels(some))
+    features, labels = small_judge.assess(torch.from_numpy(some).permute(0, 3, 1, 2) / 255)
+    np.testing.assert_allclose(features.numpy(), small_judge.features(some), atol=1e-5)
+    assert labels is not None
+    np.testing.assert_array_equal(labels.numpy(), found)
+    assert small_judge.on("cpu") is small_judge
+    elsewhere = small_judge.on("meta")
+    assert elsewhere.device.type == "meta"
+    assert small_judge.device.type == "cpu"
+
+
 def test_the_cache_gives_the_same_judge_bit_for_bit(
     small_judge: Judge, small_digits: ImageSet
 ) -> None:

@@ -116,7 +116,7 @@ def _standardise(network: JudgeNetwork, images: ImageSet, index: IndexArray) -> 
     with torch.no_grad():
         for start in range(0, len(index), most):
             x = from_bytes(torch.from_numpy(reader.take(index[start : start + most])).to(device))
-            parts.append(network.features.before_standardising(x))
+            parts.append(network.features.before_standardising(x).cpu())
     values = torch.cat(parts).double()
     layer = network.features.standardise
     assert layer.running_mean is not None

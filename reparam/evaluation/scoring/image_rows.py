@@ -115,7 +115,7 @@ def _elbo(of: Subject, part: Part) -> np.ndarray:
         z = torch.from_numpy(part.z[rows]).to(model.device)
         classes = None if labels is None else torch.from_numpy(labels[rows]).to(model.device)
         with torch.no_grad():
-            log_p[rows] = model.pixels(z, classes).log_prob(x).double().cpu().numpy()
+            log_p[rows] = model.pixels(z, classes).log_prob(x).cpu().double().numpy()
     return log_p - rates(part.q, part.z, of.prior)
 
 

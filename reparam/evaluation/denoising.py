@@ -19,6 +19,11 @@ def add_noise(images: PixelArray, noise: InputConfig, seed: int = 0) -> PixelArr
     noisy = np.empty(images.shape, np.uint8)
     for start in range(0, len(images), most):
         rows = slice(start, start + most)
-        x = from_bytes(torch.from_numpy(reader.take(rows)))
-        noisy[rows] = to_bytes(corrupt(x, noise.corrupt, noise.corrupt_amount, generator))
+        noisy[rows] = noisy_batch(reader.take(rows), noise, generator)
     return noisy
+
+
+def noisy_batch(pixels: PixelArray, noise: InputConfig, generator: torch.Generator) -> PixelArray:
+    """Noisy copies of all of ``pixels`` at once."""
+    x = from_bytes(torch.from_numpy(pixels))
+    return to_bytes(corrupt(x, noise.corrupt, noise.corrupt_amount, generator))

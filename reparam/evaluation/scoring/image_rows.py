@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from reparam.evaluation.binarising import binarised
-from reparam.evaluation.denoising import add_noise
-from reparam.evaluation.inference import as_floats, decoded_batches, encode
+from reparam.evaluation.denoising import noisy_batch
+from reparam.evaluation.inference import as_floats, decoded_batches, reconstruct
 from reparam.evaluation.likelihood import importance_weighted
 from reparam.evaluation.measures.measured import Measured, absent, mean_of
 from reparam.evaluation.measures.rate import rates
@@ -16,7 +16,7 @@ from reparam.evaluation.quality import joined, quality_of_each
 from reparam.evaluation.scoring.needs import lacking, omitted
 from reparam.evaluation.scoring.real_features import RealFeatures
 from reparam.evaluation.scoring.subject import Part, Subject, encoded
-from reparam.model import from_bytes
+from reparam.model import from_bytes, rows_at_once
 from reparam.objective import InputConfig
 from reparam.types import Images, PixelArray
 
@@ -48,15 +48,17 @@ def _noise_removed(of: Subject) -> Measured:
     chosen = np.arange(len(part))
     if len(part) > NOISY_IMAGES:  # not the first, which may be the neatest, as MNIST's are
         chosen = np.sort(of.rng("noisy images").choice(len(part), NOISY_IMAGES, replace=False))
-    clean, labels = part.pixels(chosen), None if part.labels is None else part.labels[chosen]
-    noisy = add_noise(clean, NOISE, of.torch_seed("noise"))
-    gain, start = np.empty(len(clean)), 0
-    for x in decoded_batches(of.model, encode(of.model, noisy, labels), labels):
-        rows = slice(start, start + len(x))
-        before = _psnr(as_floats(noisy[rows]), clean[rows])
-        gain[rows] = _psnr(_channels_last(x), clean[rows]) - before
-        start = rows.stop
-    return mean_of(gain, of.rng("noise"), note="Gaussian noise of 0.3, z = mean q(z|noisy)")
+    generator = torch.Generator().manual_seed(of.torch_seed("noise"))
+    most, gains = rows_at_once(of.model.image_shape), []
+    for start in range(0, len(chosen), most):
+        rows = chosen[start : start + most]
+        clean, labels = part.pixels(rows), None if part.labels is None else part.labels[rows]
+        noisy = noisy_batch(clean, NOISE, generator)
+        again = reconstruct(of.model, noisy, labels)
+        gains.append(_psnr(again, clean) - _psnr(as_floats(noisy), clean))
+    return mean_of(
+        np.concatenate(gains), of.rng("noise"), note="Gaussian noise of 0.3, z = mean q(z|noisy)"
+    )
 
 
 def _psnr(found: np.ndarray, clean: PixelArray) -> np.ndarray:

@@ -162,3 +162,9 @@ def test_a_seed_repeats_everything() -> None:
         first, second = (measure(z, rng()) for _ in range(2))
         assert isinstance(first, Measured)
         assert first == second
+
+
+def test_no_covariance_is_fitted_in_very_many_dimensions() -> None:
+    found = gaussian_kl(normal(600, 513, 0), rng())
+    assert found.value is None
+    assert "up to 512 latent dimensions, this model has 513" in found.note

@@ -232,6 +232,18 @@ def test_subsets_are_stated_and_few_latents_are_refused() -> None:
     assert "100 of each" in against_prior(classifier_two_sample, normal(200, 2, 0)).note
 
 
+def test_a_classifier_sees_some_of_many_dimensions_and_still_finds_a_fault_in_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reparam.evaluation.measures.prior_match.MOST_DIMENSIONS", 3)
+    same = against_prior(classifier_two_sample, normal(400, 7, 0))
+    off = against_prior(classifier_two_sample, 2 * normal(400, 7, 0))
+    assert "3 of 7 dimensions" in same.note
+    assert same.p_value is not None
+    assert off.p_value is not None
+    assert same.p_value > 0.01 > off.p_value
+
+
 def test_a_seed_repeats_everything() -> None:
     z = normal(200, 4, 0)
     for measure in MEASURES:

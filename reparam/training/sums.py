@@ -55,7 +55,10 @@ class Sums:
         return step
 
     def restore(self, names: tuple[str, ...], values: torch.Tensor) -> None:
-        """Continues from the sums of an earlier session, or of the checkpoint."""
+        """Continues from the sums of a checkpoint; one from before the first step has none."""
+        if not names:
+            self.zero()
+            return
         if names != self.names:
             self.names = names
             self.values = torch.empty_like(values, dtype=self.values.dtype, device=self.good.device)

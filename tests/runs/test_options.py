@@ -479,6 +479,6 @@ def test_paths_and_numbers_are_taken_as_they_are_written() -> None:
 
 
 def test_without_a_rate_the_weight_is_one() -> None:
-    found = resolve(RunConfig(), [("flags", {"posterior": "point", "objective": "reconstruction"})])
+    found = resolve(RunConfig(), [("flags", {"posterior": "delta", "objective": "reconstruction"})])
     assert found.resolve_defaults().model.likelihood.weight == 1.0
     assert RunConfig().resolve_defaults().model.likelihood.weight == 1000.0

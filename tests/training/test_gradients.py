@@ -7,10 +7,12 @@ import torch
 
 from reparam.data import Batch
 from reparam.runs import load_tensors
-from reparam.training import train
+from reparam.training import Event, StepDone, train
 from reparam.training.loop import _Training
 from reparam.training.step import ReplayedGradients
 from reparam.training.team import assemble_one
+
+from .test_not_finite import strike
 
 
 def twin(training: _Training) -> Callable[..., Callable[[], None]]:
@@ -58,6 +60,34 @@ def test_replayed_steps_are_the_usual_steps(options, new_run, small, blobs, monk
     expected = load_tensors(plain.weights, "model").tensors
     found = load_tensors(replayed.weights, "model").tensors
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("epoch", [1, 2], ids=["the initial weights", "an epoch's end"])
+def test_replayed_steps_survive_going_back(epoch, new_run, small, blobs, monkeypatch) -> None:
+    """What was recorded still writes to the sums, weights and averages that the loop reads."""
+    usual = _Training.__init__
+    sums: list[tuple[int, int]] = []
+
+    def replaying(self: _Training, *args: object) -> None:
+        usual(self, *args)  # type: ignore[arg-type]
+        self.gradients = ReplayedGradients(self.gradients, 7, twin(self))  # type: ignore[arg-type]
+
+        def note(event: Event) -> None:
+            if isinstance(event, StepDone):
+                values = self.state.sums
+                sums.append((values.values.data_ptr(), values.good.data_ptr()))
+
+        self.listeners = [*self.listeners, note]
+
+    options = {"epochs": 3, "batch_size": 7, "on_nan": "backoff", "target_rate": 3.0}
+    plain, replayed = (new_run(small(**options), name) for name in ("plain", "replayed"))
+    train(plain, blobs, [strike(epoch, 6)])
+    monkeypatch.setattr(_Training, "__init__", replaying)
+    train(replayed, blobs, [strike(epoch, 6)])
+    assert replayed.finished("it is").backoffs == 1
+    assert len(set(sums)) == 1
+    expected, found = (load_tensors(run.checkpoint, "checkpoint") for run in (plain, replayed))
+    assert all(torch.equal(found.tensors[n], expected.tensors[n]) for n in expected.tensors)
 
 
 def test_a_step_that_cannot_be_recorded_is_taken_the_usual_way(

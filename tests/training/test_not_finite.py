@@ -147,6 +147,10 @@ def test_the_memory_of_the_sums_stays() -> None:
     assert sums.values.tolist() == [7.0, 7.0]
     assert sums.good.tolist() == [4, 4]
     assert sums.means(2) == {"distortion": 3.5, "rate": 3.5}
+    sums.restore((), torch.zeros(0))  # the initial weights' checkpoint
+    assert sums.names == ("distortion", "rate")
+    assert sums.values.data_ptr() == places[0]
+    assert sums.values.tolist() == [0.0, 0.0]
 
 
 def test_backoff_goes_on_from_the_checkpoint_with_half_the_rate(new_run, small, blobs) -> None:

@@ -42,6 +42,10 @@ class ParityError(ReparamError, ArithmeticError):
     """An exported model that computes something else than the model that it was made from."""
 
 
+class ExportError(ReparamError, RuntimeError):
+    """A model cannot be written in another form."""
+
+
 class PageError(ReparamError, RuntimeError):
     """The explorer's page is not there, or not whole."""
 
@@ -59,5 +63,7 @@ def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(found, names, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
-    listed = f" (known: {', '.join(names) or 'none'})" if not near or len(names) <= SHORT_LIST else ""
+    listed = (
+        f" (known: {', '.join(names) or 'none'})" if not near or len(names) <= SHORT_LIST else ""
+    )
     return f"unknown {kind} {found!r}{hint}{listed}"

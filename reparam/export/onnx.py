@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import nn
 
 from reparam._version import __version__
-from reparam.errors import ParityError
+from reparam.errors import ExportError, ParityError
 from reparam.evaluation import as_floats, decode, moments_of, sample_latents
 from reparam.model import Autoencoder, posteriors_of
 from reparam.runs import Run
@@ -122,17 +122,24 @@ def _exported(
     from reparam.export.graph import unpadded_kernels, without_notes
 
     example = torch.from_numpy(np.resize(pairs.rows, (2, *pairs.rows.shape[1:])))
-    with _quietly(), torch.no_grad():
-        program = torch.onnx.export(
-            module.eval(),
-            (example,),
-            dynamo=True,
-            input_names=[pairs.input],
-            output_names=list(pairs.expected),
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-            opset_version=OPSET,
-            verbose=False,
-        )
+    try:
+        with _quietly(), torch.no_grad():
+            program = torch.onnx.export(
+                module.eval(),
+                (example,),
+                dynamo=True,
+                input_names=[pairs.input],
+                output_names=list(pairs.expected),
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+                opset_version=OPSET,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:  # a part from outside may do anything
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise ExportError(
+            f"the {part} of {run.path} must be made of what ONNX can say, got: {reason}. Fix: "
+            "write its forward without steps in Python that depend on values"
+        ) from error
     assert program is not None  # None: only where it is written to a file
     unpadded_kernels(program.model)
     without_notes(program.model)

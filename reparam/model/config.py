@@ -64,6 +64,9 @@ class ModelConfig:
             )
         return LatentSpec((self.latent_channels, features[1], features[2]))
 
-    def resolve_defaults(self) -> "ModelConfig":
-        """The same model with what depends on defaults written out."""
-        return replace(self, likelihood=self.likelihood.resolve_defaults())
+    def resolve_defaults(self, has_rate: bool = True) -> "ModelConfig":
+        """The same model with what depends on defaults written out.
+
+        ``has_rate``: whether the objective weighs the likelihood against a rate.
+        """
+        return replace(self, likelihood=self.likelihood.resolve_defaults(has_rate))

@@ -58,9 +58,9 @@ def layer_table(model: Autoencoder) -> list[LayerRow]:
     hooks = []
 
     def remember(half: str, label: str, module: nn.Module) -> None:
-        def hook(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-            shape = tuple(output.shape[1:])
-            if output.ndim == 4:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            shape = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else ()
+            if len(shape) == 3:
                 channels, height, width = shape
                 shape = (height, width, channels)
             rows.append(LayerRow(half, label, shape, _count(module)))

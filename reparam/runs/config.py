@@ -174,7 +174,7 @@ class RunConfig:
 
     def resolve_defaults(self) -> "RunConfig":
         """The same configuration with what depends on defaults written out."""
-        return replace(self, model=self.model.resolve_defaults())
+        return replace(self, model=self.model.resolve_defaults(self.objective.has_rate))
 
 
 def _check_early_stop(config: RunConfig) -> None:

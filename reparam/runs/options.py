@@ -300,8 +300,13 @@ def _assignments(
             place = f"{where}, section {key}"
             yield from _assignments(section, value, inside, everywhere, place)
         else:
-            known = [*options, *shared]
+            known = [*options, *shared, *_sections(config)]
             raise ConfigError(f"{where}: {unknown_option(key, known, everywhere)}")
+
+
+def _sections(config: object) -> list[str]:
+    fields = dataclasses.fields(config)  # type: ignore[arg-type]
+    return [f.name for f in fields if dataclasses.is_dataclass(getattr(config, f.name))]
 
 
 def _of_parts(

@@ -95,3 +95,18 @@ def test_the_model_is_left_as_it_was(training):
     assert torch.equal(torch.get_rng_state(), random_state)
     for name, values in model.state_dict().items():
         assert torch.equal(values, before[name]), name
+
+
+def test_a_layer_from_outside_may_give_more_than_a_tensor():
+    model = build_autoencoder(configured(), (12, 12, 1))
+    encode = model.encoder.forward
+    model.encoder.memory = torch.nn.LSTM(4, 4)
+
+    def forward(x, *condition):
+        model.encoder.memory(torch.zeros(1, 1, 4))
+        return encode(x, *condition)
+
+    model.encoder.forward = forward
+    row = next(row for row in layer_table(model) if row.layer == "LSTM")
+    assert row.shape == ()
+    assert row.parameters > 0

@@ -166,8 +166,10 @@ class LikelihoodOptions(Part):
         """Whether the lowest loss in nats is the best epoch."""
         return True
 
-    def resolve_defaults(self) -> "LikelihoodOptions":
-        """The same options with what depends on defaults written out."""
+    def resolve_defaults(self, has_rate: bool = True) -> "LikelihoodOptions":
+        """The same options with what depends on defaults written out, for an objective with a
+        rate or without.
+        """
         return self
 
     def weight_for(self, dimensions: int) -> Weight | None:

@@ -166,7 +166,8 @@ class GaussianLikelihoodOptions(LikelihoodOptions):
 
     weight: float | Literal["auto"] | None = None
     """Of the mean squared error against the KL term (the article's r_loss_factor), or auto: σ² is
-    the mean squared error itself, found in training. By default 1000; an AE's is 1."""
+    the mean squared error itself, found in training. By default 1000, and 1 where the objective has
+    no rate."""
 
     beta: float | None = None
     """The same weight as β of the KL term against a likelihood of variance 1: D/(2·weight)."""
@@ -229,8 +230,8 @@ class GaussianLikelihoodOptions(LikelihoodOptions):
         """A target is met at the end alone."""
         return self.weight_search in (None, "auto")
 
-    def resolve_defaults(self) -> "GaussianLikelihoodOptions":
-        return self if self.given else replace(self, weight=DEFAULT_WEIGHT)
+    def resolve_defaults(self, has_rate: bool = True) -> "GaussianLikelihoodOptions":
+        return self if self.given else replace(self, weight=DEFAULT_WEIGHT if has_rate else 1.0)
 
     def weight_for(self, dimensions: int) -> Weight | None:
         """The weight for images of D = ``dimensions`` values; None where training finds it."""

@@ -132,8 +132,8 @@ def main() -> int:
     if options.data_dir is None:
         parser.error("name the folder with the MNIST files: --data-dir, or REPARAM_DATA")
     where = describe()  # before anything in the checkout can change
-    told = [(f"--{name}", getattr(options, name)) for name in ("epochs", "seeds", "samples")]
-    words = [str(word) for pair in told for word in pair]
+    given = [(f"--{name}", getattr(options, name)) for name in ("epochs", "seeds", "samples")]
+    words = [str(word) for pair in given for word in pair]
     command = shlex.join(["python", "benchmarks/likelihood.py", *words])
     images = load_images(configured(1, 0, options.data_dir).data)
     rows: list[Row] = []

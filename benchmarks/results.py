@@ -15,7 +15,7 @@ def spread(values: Sequence[float], digits: int) -> str:
 
 
 def write_section(name: str, text: str) -> None:
-    """Replaces what stands between the section's markers. Raises ValueError without markers."""
+    """Replaces what is between the section's markers. Raises ValueError without markers."""
     page = FILE.read_text(encoding="utf-8")
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)

@@ -35,7 +35,7 @@ MAIN = (
     *("fid", "kid", "precision", "recall", "coverage", "unlikely_share", "cycle_error"),
     *("prior_gaps", "trustworthiness", "knn_accuracy", "mse", "ssim", "noise_removed", "elbo"),
 )
-"""The rows of a table; every measure stands in the page that the command writes."""
+"""The rows of a table; every measure is in the page that the command writes."""
 
 
 def groups_in(folder: Path, wanted: list[str]) -> list[Group]:

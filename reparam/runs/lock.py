@@ -64,7 +64,7 @@ def writing(path: Path) -> Iterator[None]:
 
 def _sign(handle: int) -> None:
     """Puts the owner's process id into the locked file."""
-    with suppress(OSError):  # a courtesy, which a full disc does not stop
+    with suppress(OSError):  # only for messages: a full disk does not stop it
         os.ftruncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())
 

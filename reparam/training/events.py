@@ -88,7 +88,7 @@ class BackedOff:
 
 @dataclass(frozen=True)
 class Ended:
-    """After the last step of this session, however it came to its end."""
+    """After the last step of this session, also after an interrupt or an error."""
 
 
 Event = Started | StepDone | EpochDone | Warned | BackedOff | Ended

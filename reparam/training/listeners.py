@@ -33,7 +33,7 @@ def sample_writer(run: Run, every: int, seed: int) -> Listener:
         name = f"epoch_{event.epoch:04d}_batch_{event.batch:05d}.png"
         png = BytesIO()
         to_picture(to_bytes(decoded)[0]).save(png, format="png")
-        # Not durable: a picture is not worth waiting for the disc in the midst of an epoch.
+        # Not durable: training does not wait for the disk because of a picture.
         write_atomically(run.samples / name, png.getvalue(), durable=False)
 
     return listen

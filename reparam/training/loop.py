@@ -125,7 +125,7 @@ class _Training:
         return self.run.load_model(own_prior=True)
 
     def take_up_sums(self) -> None:
-        """The losses of the epoch so far are the first process' to go on with."""
+        """The first process continues the sums of the epoch so far; the others begin at zero."""
         if self.team.leads:
             self.own_images = self.state.position.images
         else:

@@ -212,7 +212,7 @@ class ReplayedGradients:
 
 
 def cuda_graph(function: Callable[[], None], noise: torch.Generator) -> Callable[[], None]:
-    """``Record`` by a CUDA graph, whose random streams go on from replay to replay."""
+    """``Record`` by a CUDA graph, whose random streams continue from replay to replay."""
     graph: Any = torch.cuda.CUDAGraph()  # its stubs lack register_generator_state
     graph.register_generator_state(noise)
     with torch.cuda.graph(graph):

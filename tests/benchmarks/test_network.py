@@ -86,7 +86,7 @@ def test_the_same_loss_and_gradient_for_the_same_weights(batch_norm):
     assert torch.allclose(mirrored(theirs), ours, rtol=1e-3, atol=1e-4 * ours.abs().max())
 
 
-def test_dropout_stands_behind_the_same_layers():
+def test_dropout_is_behind_the_same_layers():
     model = build_autoencoder(article(True, 0.25), (28, 28, 1))
     own = [row.half for row in layer_table(model) if row.layer == "dropout 0.25"]
     plain = VAE(True, 0.25)

@@ -1,4 +1,4 @@
-"""A disc that fills up: a clear error, the last checkpoint intact, nothing half-written."""
+"""A disk that fills up: a clear error, the last checkpoint intact, nothing half-written."""
 
 import re
 import shutil
@@ -22,9 +22,9 @@ resource = pytest.importorskip("resource", reason="limits of file sizes are Unix
 
 
 @pytest.fixture
-def small_disc(tmp_path: Path) -> Iterator[Path]:
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, of one megabyte."""
-    folder = tmp_path / "disc"
+    folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", str(folder)]
     try:
@@ -35,9 +35,9 @@ def small_disc(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill(disc: Path, left: int) -> None:
+def fill(disk: Path, left: int) -> None:
     """Leaves ``left`` bytes free."""
-    (disc / "ballast").write_bytes(bytes(shutil.disk_usage(disc).free - left))
+    (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - left))
 
 
 def on_file(config: RunConfig, images: ImageSet, folder: Path) -> RunConfig:
@@ -47,18 +47,18 @@ def on_file(config: RunConfig, images: ImageSet, folder: Path) -> RunConfig:
 
 
 @pytest.mark.parametrize(("left", "name"), [(0, "model"), (40_960, "last")])
-def test_a_full_disc_keeps_the_checkpoint(left, name, small, blobs, small_disc, tmp_path) -> None:
+def test_a_full_disc_keeps_the_checkpoint(left, name, small, blobs, small_disk, tmp_path) -> None:
     """No room at all; room for the weights and the metrics, but not for the checkpoint."""
     config = on_file(small(epochs=4, dropout=0.25), blobs, tmp_path)
     images = load_images(config.data)
     whole = Run.create(tmp_path / "whole", config, images, command="", overwrite=False)
     train(whole, images)
 
-    run = Run.create(small_disc / "run", config, images, command="", overwrite=False)
+    run = Run.create(small_disk / "run", config, images, command="", overwrite=False)
 
     def fill_up(event: Event) -> None:
         if isinstance(event, EpochDone) and event.metrics.epoch == 2:
-            fill(small_disc, left)
+            fill(small_disk, left)
 
     with pytest.raises(DiscFullError, match=f"{name}.safetensors: .* bytes are needed") as error:
         train(run, images, [fill_up])
@@ -67,7 +67,7 @@ def test_a_full_disc_keeps_the_checkpoint(left, name, small, blobs, small_disc, 
     assert not list(run.path.rglob(".*")), "nothing half-written stays"
     assert load_tensors(run.checkpoint, "checkpoint").state["epoch"] == 2
 
-    (small_disc / "ballast").unlink()
+    (small_disk / "ballast").unlink()
     train(run, images)
     a, b = load_file(whole.weights), load_file(run.weights)
     assert all(torch.equal(a[k], b[k]) for k in a)
@@ -109,11 +109,11 @@ def test_a_limit_ends_the_command_in_one_line(small, blobs, tmp_path) -> None:
     assert not list(run.path.rglob(".*"))
 
 
-def test_a_cut_write_leaves_the_old_file(small_disc: Path) -> None:
-    file, log = small_disc / "file", small_disc / "log"
+def test_a_cut_write_leaves_the_old_file(small_disk: Path) -> None:
+    file, log = small_disk / "file", small_disk / "log"
     write_atomically(file, b"old")
     append_line(log, "first")
-    fill(small_disc, 0)
+    fill(small_disk, 0)
     log.write_bytes(b"x" * 4090)  # the page of the line is full but for six bytes
     with pytest.raises(DiscFullError, match=r"file: no room .* 9,000 bytes are needed, 0 are free"):
         write_atomically(file, bytes(9000))
@@ -121,4 +121,4 @@ def test_a_cut_write_leaves_the_old_file(small_disc: Path) -> None:
         append_line(log, "a line that is longer")
     assert file.read_bytes() == b"old"
     assert log.read_bytes() == b"x" * 4090
-    assert sorted(p.name for p in small_disc.iterdir()) == ["ballast", "file", "log"]
+    assert sorted(p.name for p in small_disk.iterdir()) == ["ballast", "file", "log"]

@@ -57,7 +57,7 @@ def test_a_result_survives_its_file(result: Result) -> None:
 @settings(max_examples=20)
 @given(several=st.lists(epochs, min_size=1, max_size=4), cut=st.integers(1, 10))
 def test_lines_that_are_read_and_written_again_are_the_same(several, cut, tmp_path_factory) -> None:
-    """Also after a crash in the midst of a line: what is before it is not touched."""
+    """Also after a crash within a line: what is before it is not touched."""
     file: Path = tmp_path_factory.mktemp("metrics") / "metrics.jsonl"
     for epoch in several:
         add_metrics(file, epoch)

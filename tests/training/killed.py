@@ -33,7 +33,7 @@ def go_on_until(folder: Path, event: str, name: str, skipped: int, room: int) ->
     """Trains until Python does something (an audit event) to the file ``name``; then dies.
 
     At once; or, with ``room``, when a file grows beyond so many bytes: then the system itself ends
-    the process in the midst of the write. So many events that are ``skipped`` come first.
+    the process within the write. So many events that are ``skipped`` come first.
     """
     import resource
 

@@ -47,7 +47,7 @@ def test_a_run_that_is_well(small) -> None:
 
 
 @pytest.mark.parametrize("kind", DESERVED)
-def test_each_is_told_of_in_the_second_half_of_a_run(kind: str, small) -> None:
+def test_each_is_reported_in_the_second_half_of_a_run(kind: str, small) -> None:
     values = DESERVED[kind]
     assert kinds([line(10, **values)], small(epochs=20)) == {kind}
     assert not kinds([line(9, **values)], small(epochs=20))
@@ -100,7 +100,7 @@ def test_training_and_validation_part(valid, train, overfits, small) -> None:
     assert kinds(lines, small(epochs=8)) == ({"overfitting"} if overfits else set())
 
 
-def test_a_missed_target_is_told_of_at_the_end(small) -> None:
+def test_a_missed_target_is_reported_at_the_end(small) -> None:
     missed, met = line(10, train_mse=0.05), line(10, train_mse=0.031)
     config = small(epochs=10, target_mse=0.03)
     assert kinds([missed], config) == {"target_missed"}

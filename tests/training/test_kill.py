@@ -148,7 +148,7 @@ def test_killed_at_twenty_moments_and_resumed_is_bit_equal(make, tmp_path: Path)
 
 
 @pytest.mark.parametrize("skipped", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_killed_in_the_midst_of_writing_is_bit_equal(make, skipped: int, tmp_path: Path) -> None:
+def test_killed_while_writing_is_bit_equal(make, skipped: int, tmp_path: Path) -> None:
     """Half a checkpoint, a whole one that has no name yet, weights without it, half a line, ..."""
     pytest.importorskip("resource", reason="limits of file sizes are Unix's")
     from reparam.data import DataConfig, load_images

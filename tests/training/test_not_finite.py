@@ -1,4 +1,4 @@
-"""A loss that is no number: named, never saved, and backed off from in the same way every time."""
+"""A NaN or infinite loss: named, never saved, and backed off from in the same way every time."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ def strike(
     value: float = float("nan"),
     name: str = "decoder.dense.weight",
 ) -> Listen:
-    """A weight that is no number any more, after a step, so many times."""
+    """A weight that becomes ``value`` after a step, so many times."""
     left = [times]
 
     def listen(event: Event) -> None:
@@ -38,7 +38,7 @@ def strike(
 
 
 def power_cut(epoch: int, batch: int, after: type) -> Listen:
-    """The end of the process in the midst of an epoch, after an event of a kind."""
+    """The end of the process within an epoch, after an event of a kind."""
     armed = [False]
 
     def listen(event: Event) -> None:
@@ -153,7 +153,7 @@ def test_the_memory_of_the_sums_stays() -> None:
     assert sums.values.tolist() == [0.0, 0.0]
 
 
-def test_backoff_goes_on_from_the_checkpoint_with_half_the_rate(new_run, small, blobs) -> None:
+def test_backoff_continues_from_the_checkpoint_with_half_the_rate(new_run, small, blobs) -> None:
     run = new_run(small(epochs=5, on_nan="backoff", dropout=0.25))
     seen: list[BackedOff] = []
 
@@ -186,7 +186,7 @@ def test_backoff_helps_against_a_rate_that_is_too_high(new_run, small, blobs) ->
     """A real divergence, and an eighth of the rate at most."""
     with pytest.raises(NotFiniteError):
         train(new_run(small(epochs=3, learning_rate=1.0), "stops"), blobs)
-    run = new_run(small(epochs=3, learning_rate=1.0, on_nan="backoff"), "goes on")
+    run = new_run(small(epochs=3, learning_rate=1.0, on_nan="backoff"), "continues")
     train(run, blobs)
     assert 1 <= run.finished("it is").backoffs <= 3
     assert all_finite(run)
@@ -219,7 +219,7 @@ def test_a_run_that_is_cut_after_a_backoff_ends_as_the_one_that_is_not(
     assert both[0] == [planned[0], planned[1], *(rate / 2 for rate in planned[2:])]
 
 
-def test_a_validation_loss_that_is_no_number(new_run, small, blobs) -> None:
+def test_a_validation_loss_that_is_not_finite(new_run, small, blobs) -> None:
     """Finite weights, whose variance e^1000 is not, and no training step left to see it."""
     run = new_run(small(epochs=3))
     steps = _Training(run, blobs, (), assemble_one(run.config.training)).steps_per_epoch

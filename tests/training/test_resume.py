@@ -1,4 +1,4 @@
-"""A run that stops and goes on is the run that never stopped, bit for bit."""
+"""A run that stops and resumes is the run that never stopped, bit for bit."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -158,7 +158,7 @@ def test_a_run_finds_its_images_from_any_folder(
     assert run.is_of(replace(config, data=replace(config.data, source=f"{tmp_path}/blobs.npz")))
 
 
-def test_an_early_stopped_run_says_why_it_does_not_go_on(new_run, small, blobs) -> None:
+def test_an_early_stopped_run_says_why_it_does_not_continue(new_run, small, blobs) -> None:
     run = new_run(small("ae", epochs=50, early_stop=1, learning_rate=0.05))
     train(run, blobs)
     with pytest.raises(ConfigError, match="early stopping ended the run"):

@@ -133,7 +133,7 @@ def test_dead_units_are_those_without_rate(new_run, small, blobs) -> None:
 
 
 def test_warnings_are_said_once_and_kept(new_run, small, blobs) -> None:
-    """A rate that vanishes, in a run that stops and goes on: one event, one line."""
+    """A rate that vanishes, in a run that stops and resumes: one event, one line."""
     events = []
     options = {"learning_rate": 3e-3, "weight": 1e-3, "output_activation": "tanh"}
     run = new_run(small(epochs=10, **options))

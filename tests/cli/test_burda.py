@@ -24,7 +24,7 @@ def test_training_tells_nats(shapes_file: Path, tmp_path: Path, reparam) -> None
     out = tmp_path / "run"
     said = reparam("train", shapes_file, "--model", "burda", "--out", out, *WIDTHS, *TRAINING)
     assert said.status == 0
-    assert "Bernoulli likelihood: nats, no weight" in said.err
+    assert "bernoulli likelihood: losses in nats, no weight" in said.err
     assert "weight 1" not in said.err
     assert "article's units), " not in said.err
     assert "nats" in said.err.splitlines()[-1]
@@ -41,7 +41,7 @@ def test_info_shows_what_there_is(burda_run: Path, reparam) -> None:
         "r_loss_factor": None,
         "sigma": None,
         "beta": None,
-        "in_words": "Bernoulli likelihood: nats, no weight",
+        "in_words": "bernoulli likelihood: losses in nats, no weight",
         "moves": False,
     }
     assert facts["config"]["model"]["likelihood"] == {"type": "bernoulli"}
@@ -70,7 +70,7 @@ def test_the_report_does_without_convolutions_and_weight(
     said = reparam("report", burda_run, vae_run, "--out", page, "--lang", lang)
     assert said.status == 0, said.err
     html = page.read_text()
-    assert ("no weight to choose" if lang == "en" else "베르누이") in html
+    assert ("no weight to choose" if lang == "en" else "따로 고를 가중치가 없습니다") in html
 
 
 def test_an_ae_may_have_a_bernoulli_likelihood_too(shapes_file, tmp_path, reparam) -> None:
@@ -85,11 +85,12 @@ def test_an_ae_may_have_a_bernoulli_likelihood_too(shapes_file, tmp_path, repara
 
 def test_what_cannot_be_is_refused(shapes_file, tmp_path, refused) -> None:
     args = ("train", shapes_file, "--model", "burda", "--out", tmp_path / "run")
-    assert "neither batch_norm nor dropout" in refused(*args, "--batch-norm")
-    assert "needs output_activation sigmoid" in refused(*args, "--output-activation", "tanh")
+    assert "'--batch-norm' belongs to encoder convolutional" in refused(*args, "--batch-norm")
+    tanh = refused(*args, "--output-activation", "tanh")
+    assert "output_activation must be sigmoid for a likelihood that takes logits, got tanh" in tanh
 
 
 @pytest.mark.parametrize("name", ["weight", "beta", "sigma", "target-mse", "target-rate"])
 def test_a_weight_is_refused(name, shapes_file, tmp_path, refused) -> None:
     args = ("train", shapes_file, "--model", "burda", "--out", tmp_path / "run")
-    assert "has no variance and so no weight" in refused(*args, f"--{name}", "3.0")
+    assert f"'--{name}' belongs to likelihood gaussian" in refused(*args, f"--{name}", "3.0")

@@ -11,6 +11,7 @@ from PIL import Image
 from reparam import AE
 from reparam.evaluation import moments_of
 from reparam.model import posteriors_of
+from reparam.objective import Loss, terms_of_each
 from reparam.runs import Run
 
 from .conftest import CLASSES, shapes
@@ -40,6 +41,43 @@ def test_test_split_of_the_runs_own_images_by_default(reparam, vae_run, tmp_path
 def test_ae_has_no_log_var(reparam, ae_run, tmp_path) -> None:
     assert reparam("encode", ae_run, "--out", tmp_path / "z.parquet").status == 0
     assert list(pd.read_parquet(tmp_path / "z.parquet")) == ["index", "label", "z1", "z2"]
+
+
+SCORES = ["distortion_nats", "rate_nats", "loss_nats", "squared_error"]
+
+
+def test_scores_are_the_losses_of_each_image(reparam, vae_run, tmp_path) -> None:
+    """Term by term; their means are those of result.json."""
+    for suffix in ("csv", "npz"):
+        assert reparam("encode", vae_run, "--scores", "--out", tmp_path / f"z.{suffix}").status == 0
+    table = pd.read_csv(tmp_path / "z.csv", float_precision="round_trip")
+    assert list(table)[-5:] == [*SCORES, "log_likelihood_bound_nats"]
+    run = Run.open(vae_run)
+    images, model, config = run.images(), run.load_model(), run.config
+    loss = Loss(model, config.objective, config.terms, config.inputs)
+    each = terms_of_each(loss, images.split_images("test"), seed=config.seed)
+    constant = model.likelihood.log_normaliser
+    np.testing.assert_array_equal(table["rate_nats"], each["rate"])
+    np.testing.assert_array_equal(table["squared_error"], each["squared_error"])
+    np.testing.assert_array_equal(table["distortion_nats"], each["distortion"] + constant)
+    np.testing.assert_array_equal(table["loss_nats"], each["loss"] + constant)
+    np.testing.assert_array_equal(table["log_likelihood_bound_nats"], -table["loss_nats"])
+    result = run.result()
+    assert result is not None
+    for name in ("distortion_nats", "rate_nats", "loss_nats"):
+        assert table[name].mean() == pytest.approx(result.splits["test"][name], rel=1e-6)
+    assert table["squared_error"].mean() / 144 == pytest.approx(result.splits["test"]["mse"])
+    with np.load(tmp_path / "z.npz") as arrays:
+        np.testing.assert_array_equal(arrays["loss_nats"], table["loss_nats"])
+
+
+def test_an_ae_bounds_no_likelihood(reparam, ae_run, shapes_file, tmp_path) -> None:
+    out = tmp_path / "z.csv"
+    assert reparam("encode", ae_run, shapes_file, "--scores", "--out", out).status == 0
+    table = pd.read_csv(out)
+    assert list(table) == ["index", "label", "z1", "z2", *SCORES]
+    assert len(table) == 60
+    assert (table["rate_nats"] == 0).all()
 
 
 def test_all_of_a_given_source(reparam, vae_run, shapes_file, tmp_path) -> None:

@@ -91,7 +91,7 @@ def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, 
     ]
     for more, message in cases:
         assert message in refused("export", vae_run, *more)
-    assert "one run or two, got none" in refused("export", "--site", tmp_path / "new")
+    assert "RUN [RUN ...] must be given" in refused("export", "--site", tmp_path / "new")
     assert (mine / "letter.txt").read_text() == "mine"
     assert (other / "index.html").read_text() == "somebody else's site"
     assert not (tmp_path / "new").exists()

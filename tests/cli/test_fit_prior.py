@@ -106,11 +106,15 @@ def test_a_box_that_latents_lie_outside_of_is_infinitely_unlikely(reparam, ae) -
 
 
 def test_what_cannot_be(refused, reparam, vae, dae_run, tmp_path) -> None:
-    assert "fit-prior --help" in refused("fit-prior", vae, "--prior", "cauchy")
-    assert "seed must lie between" in refused("fit-prior", vae, "--seed", -1)
+    assert "prior must be one of flow, gaussian, mixture, own" in refused(
+        "fit-prior", vae, "--prior", "cauchy"
+    )
+    assert "seed must be from 0 to 2^32 - 1" in refused("fit-prior", vae, "--seed", -1)
     assert "no such run folder" in refused("fit-prior", tmp_path / "none")
     dae = shutil.copytree(dae_run, tmp_path / "dae")
-    assert "at least 65 latents in 32 dimensions" in refused("fit-prior", dae, "--quiet")
+    assert "a prior in 32 dimensions must be fitted to at least 65 latents" in refused(
+        "fit-prior", dae, "--quiet"
+    )
     assert not (dae / "prior.safetensors").exists()
     reparam("fit-prior", vae, "--prior", "gaussian")
     assert "--overwrite" in refused("fit-prior", vae, "--prior", "mixture")
@@ -132,9 +136,12 @@ def test_a_damaged_or_foreign_prior_is_refused_by_name(refused, reparam, vae, ae
         (flipped, "damaged"),
         (whole[:100], "damaged"),
         (b"", "damaged"),
-        (foreign.read_bytes(), "expected a reparam prior, found a file of another program"),
-        ((vae / "model.safetensors").read_bytes(), "expected a reparam prior, found model"),
-        ((ae / "prior.safetensors").read_bytes(), "of other weights than the run has now"),
+        (foreign.read_bytes(), "must be a reparam prior, got a file of another program"),
+        ((vae / "model.safetensors").read_bytes(), "must be a reparam prior, got model"),
+        (
+            (ae / "prior.safetensors").read_bytes(),
+            "must be fitted to the run's weights, got a prior of other ones",
+        ),
     ):
         file.write_bytes(content)
         said = refused("sample", vae, "--out", vae.parent / "s.npz")
@@ -154,10 +161,10 @@ def test_training_further_leaves_no_stale_prior_in_use(reparam, refused, vae) ->
     assert said.status == 0
     after = load_file(vae / "model.safetensors")
     assert any(not torch.equal(before[name], after[name]) for name in before)
-    assert "was it trained further?" in said.err
+    assert "was the run trained further?" in said.err
     assert "reparam fit-prior" in refused("sample", vae, "--out", vae.parent / "s.npz")
     assert Run.open(vae).load_model(own_prior=True).prior.kind == "standard-normal"
-    with pytest.raises(RunError, match="other weights"):
+    with pytest.raises(RunError, match="a prior of other ones"):
         load(vae)
     assert reparam("fit-prior", vae, "--prior", "gaussian", "--overwrite").status == 0
     assert reparam("sample", vae, "-n", 2, "--out", vae.parent / "s.npz").status == 0
@@ -194,7 +201,7 @@ def test_a_prior_that_is_learned_with_the_model(reparam, shapes_file, tmp_path, 
     run = train_tiny(shapes_file, tmp_path / "run", "vae", "--prior", name)
     prior = Run.open(run).load_model().prior
     assert prior.kind == name
-    fresh = type(prior)(**prior.sizes).state_dict()
+    fresh = Run.open(run).build_model().prior.state_dict()
     assert any(not torch.equal(value, fresh[key]) for key, value in prior.state_dict().items())
     said = reparam("sample", run, "-n", 3, "--out", tmp_path / "s.npz")
     assert "learned with the model" in said.err
@@ -206,5 +213,5 @@ def test_nothing_is_learned_without_the_kl(refused, shapes_file, tmp_path) -> No
     said = refused(
         "train", shapes_file, "--model", "ae", "--prior", "mixture", "--out", tmp_path / "r"
     )
-    assert "learned through the KL term" in said
+    assert "objective must have a rate for prior mixture to learn from" in said
     assert "reparam fit-prior" in said

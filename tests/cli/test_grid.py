@@ -4,6 +4,7 @@ import pytest
 
 from reparam.cli.grid import axes_of, points, sweepable_flags
 from reparam.errors import ConfigError
+from reparam.objective import Elbo
 
 
 def test_options_with_several_values_are_axes_and_lists_are_not() -> None:
@@ -54,6 +55,23 @@ def test_every_combination_with_every_seed_has_a_folder_of_its_own() -> None:
 def test_a_recipe_may_be_swept_and_decides_its_defaults() -> None:
     plain, quick = points(["digits", "--recipe", "plain", "quick"], 1)
     assert (plain.config.training.optimiser, quick.config.training.optimiser) == ("adam", "muon")
+
+
+def test_parts_and_their_options_may_be_swept() -> None:
+    found = points(["digits", "--encoder", "convolutional", "mlp", "--free-bits", "0", "0.5"], 1)
+    assert [p.config.model.encoder.type for p in found] == ["convolutional"] * 2 + ["mlp"] * 2
+    assert [p.config.objective for p in found] == [Elbo(0.0), Elbo(0.5)] * 2
+    assert found[-1].name == "encoder-mlp-free-bits-0.5-seed-0"
+    several = points(["digits", "--dropout", "0", "0.25", "--encoder-leaky-slope", "0.1", "0.2"], 1)
+    assert [p.config.model.decoder.dropout for p in several] == [0, 0, 0.25, 0.25]
+    assert [p.config.model.encoder.leaky_slope for p in several] == [0.1, 0.2] * 2
+    widths = ("--encoder", "mlp", "--encoder-hidden-activation", "tanh", "leaky-relu")
+    assert len(points(["digits", *widths], 1)) == 2
+
+
+def test_an_option_that_one_of_the_swept_parts_lacks_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'--encoder-dropout' belongs to encoder convolutional"):
+        points(["digits", "--encoder", "convolutional", "mlp", "--encoder-dropout", "0", "0.5"], 1)
 
 
 def test_what_train_would_refuse_is_refused_before_anything_is_trained() -> None:

@@ -1,5 +1,6 @@
 """The command itself: help, names, exit statuses."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -142,6 +143,50 @@ def test_mistakes_end_in_one_line(
     monkeypatch.chdir(tmp_path)
     assert expected in refused(*args)
     assert not list(tmp_path.iterdir()), "something was half-written"
+
+
+PLUGIN = """
+from dataclasses import dataclass
+import reparam
+
+@reparam.TERMS.register("nothing")
+@dataclass(frozen=True)
+class Nothing(reparam.TermOptions):
+    \"\"\"No term at all.\"\"\"
+
+    amount: int = 3
+    \"\"\"Of nothing.\"\"\"
+"""
+
+SHOW_COMMAND = """
+import sys
+from reparam.cli.command import command_line
+from reparam.cli.main import run
+run(sys.argv[1:])
+print(command_line("resume", ["a run"]))
+"""
+
+
+def test_a_plug_in_is_part_of_the_command(tmp_path) -> None:
+    """Before or after the command's name; and of the one to type again."""
+    file = tmp_path / "my parts.py"
+    file.write_text(PLUGIN)
+    dry = ("train", "--terms", "nothing", "--nothing-amount", "5", "--dry-run")
+    for words in (("--plugin", file, *dry), (*dry, f"--plugin={file}")):
+        line = [sys.executable, "-c", SHOW_COMMAND, *map(str, words)]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True)
+        *config, command = done.stdout.splitlines()
+        terms = json.loads("\n".join(config))["terms"]
+        assert terms == [{"type": "nothing", "amount": 5, "weight": 1.0}]
+        assert command == f"reparam resume 'a run' --plugin '{file}'"
+
+
+def test_a_plug_in_that_cannot_be(refused, tmp_path) -> None:
+    assert "--plugin must be a Python file, got nothing" in refused("train", "--plugin")
+    assert "name a file that exists" in refused("train", "--plugin", tmp_path / "none.py")
+    (tmp_path / "broken.py").write_text("1 / 0")
+    said = refused("--plugin", tmp_path / "broken.py", "info")
+    assert "ZeroDivisionError: division by zero" in said
 
 
 def test_a_mistake_in_a_real_process_has_status_2_and_no_traceback(tmp_path) -> None:

@@ -164,7 +164,7 @@ def test_an_unfinished_run_has_no_report_yet(refused, vae_run, tmp_path) -> None
     shutil.copytree(vae_run, run)
     (run / "result.json").unlink()
     line = refused("report", run, "--out", tmp_path / "report.html")
-    assert "not finished" in line
+    assert "of a finished run, got an unfinished one" in line
     assert f"reparam resume {run}" in line
 
 
@@ -208,11 +208,20 @@ def test_a_run_folder_tells_how_it_was_made(ae_run: Path, vae_run: Path) -> None
     [
         (lambda run: (run / "config.json").unlink(), "config.json is missing"),
         (lambda run: cut(run / "config.json"), "cut short or damaged"),
-        (lambda run: newer(run / "config.json"), "written by a newer reparam (format 99"),
+        (
+            lambda run: newer(run / "config.json"),
+            "its format must be at most 2, got 99: written by a newer reparam",
+        ),
         (lambda run: cut(run / "model.safetensors"), "model.safetensors: damaged"),
         (lambda run: (run / "model.safetensors").unlink(), "model.safetensors: no such file"),
-        (lambda run: cut(run / "metrics.jsonl"), "metrics.jsonl: 2 epochs were trained"),
-        (lambda run: (run / "result.json").write_text("{}"), "result.json: epochs"),
+        (
+            lambda run: cut(run / "metrics.jsonl"),
+            "metrics.jsonl: must have 2 lines, as many as epochs were trained, got ",
+        ),
+        (
+            lambda run: (run / "result.json").write_text("{}"),
+            "result.json must hold what reparam wrote",
+        ),
         (lambda run: (run / "model.safetensors").write_bytes(b"hello"), "damaged or not a safe"),
     ],
     ids=range(8),
@@ -233,7 +242,7 @@ def cut(path: Path) -> None:
 
 
 def newer(path: Path) -> None:
-    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    path.write_text(path.read_text().replace('"format": 2', '"format": 99'))
 
 
 def test_ctrl_c_saves_says_how_to_go_on_and_the_rest_is_bit_equal(
@@ -337,9 +346,9 @@ def test_a_prior_that_the_loss_cannot_have_is_refused_before_training(
     refused, shapes_file: Path, tmp_path: Path
 ) -> None:
     vae = ("train", shapes_file, "--out", tmp_path / "run", "--prior", "box")
-    assert "box is known when training has ended" in refused(*vae)
+    assert "got box, which is known when training has ended" in refused(*vae)
     ae = ("train", shapes_file, "--out", tmp_path / "run", "--model", "ae", "--prior", "mixture")
-    assert "a prior is learned through the KL term" in refused(*ae)
+    assert "objective must have a rate for prior mixture to learn from" in refused(*ae)
     assert not (tmp_path / "run").exists()
 
 

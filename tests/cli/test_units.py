@@ -41,7 +41,7 @@ def test_every_command_knows_the_units_of_a_run(
         assert weight["beta"] == pytest.approx(result["weight"]["beta"])
         assert weight["beta"] == pytest.approx(result["train"]["mse"], rel=1e-4)
     else:
-        assert "sigma" not in weight
+        assert weight["sigma"] is None
 
     said = reparam("score", out, *SMALL, "--json")
     assert said.status == 0, said.err
@@ -50,5 +50,9 @@ def test_every_command_knows_the_units_of_a_run(
 
     said = reparam("report", out, "--out", page)
     assert said.status == 0, said.err
-    found = "found in training itself" if kind == "auto" else "no weight to choose"
+    found = (
+        "σ² is the mean squared error of the training images"
+        if kind == "auto"
+        else "no weight to choose"
+    )
     assert found in page.read_text()

@@ -37,3 +37,12 @@ def check_slope(value: float) -> None:
         raise ConfigError(
             f"leaky_slope must be 0 or more, got {value}. Fix: choose one, such as 0.3"
         )
+
+
+def check_output(activation: str, *, logits: bool) -> None:
+    """Raises ConfigError for an activation that the likelihood, which takes logits, would drop."""
+    if logits and activation != "sigmoid":
+        raise ConfigError(
+            "output_activation must be sigmoid for a likelihood that takes logits, got "
+            f"{activation}. Fix: omit it"
+        )

@@ -25,6 +25,7 @@ from reparam.model.networks.base import (
 )
 from reparam.model.networks.blocks import Block, Tail
 from reparam.model.networks.checks import (
+    check_output,
     check_positive,
     check_same_length,
     check_share,
@@ -227,6 +228,7 @@ class ConvolutionalDecoder(Decoder):
             is_last = len(self.blocks) == len(options.filters)
             self.blocks.append(Block(conv, None if is_last else _tail(filters, options)))
             channels = filters
+        check_output(options.output_activation, logits=logits)
         self.output: OutputActivation = "linear" if logits else options.output_activation
 
     def init_output_bias(self, image: Float[Tensor, "C H W"]) -> None:

@@ -26,7 +26,7 @@ from reparam.model.networks.base import (
     check_size,
     init_pixels,
 )
-from reparam.model.networks.checks import check_positive, check_slope
+from reparam.model.networks.checks import check_output, check_positive, check_slope
 from reparam.model.networks.layers import (
     Dense,
     OutputActivation,
@@ -156,6 +156,7 @@ class MlpDecoder(Decoder):
         self.blocks = _blocks(latent.dim, options)
         last = (latent.dim, *options.widths)[-1]
         self.pixels = Dense(last, math.prod(image_shape), hidden=True)
+        check_output(options.output_activation, logits=logits)
         self.output: OutputActivation = "linear" if logits else options.output_activation
 
     def init_output_bias(self, image: Float[Tensor, "C H W"]) -> None:

@@ -1,6 +1,6 @@
 """The errors that reparam raises on purpose.
 
-Each message gives the rule, the value found and the mend, in one line. The command prints it
+Each message gives the rule, the value found and how to fix it, in one line. The command prints it
 without a traceback and ends with status 2.
 """
 
@@ -11,7 +11,7 @@ SHORT_LIST = 12
 
 
 class ReparamError(Exception):
-    """Anything that the person at the keyboard can mend."""
+    """Anything that the user can fix."""
 
 
 class ConfigError(ReparamError, ValueError):
@@ -35,7 +35,7 @@ class RunError(ReparamError, RuntimeError):
 
 
 class NotFiniteError(ReparamError, ArithmeticError):
-    """A loss, or weights, that are infinite or no numbers."""
+    """A loss, or weights, that are NaN or infinite."""
 
 
 class ParityError(ReparamError, ArithmeticError):
@@ -50,8 +50,8 @@ class PageError(ReparamError, RuntimeError):
     """The explorer's page is not there, or not whole."""
 
 
-class DiscFullError(RunError):
-    """A file that there was no room for. Nothing of it was left, and the old one still stands."""
+class DiskFullError(RunError):
+    """A file that did not fit on the disk. Nothing of it is left, and the old one is as it was."""
 
 
 class LostError(RunError):

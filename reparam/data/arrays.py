@@ -50,8 +50,8 @@ def image_set_from_arrays(
     if labels is None:
         if class_names is not None:
             raise DataError(
-                f"{name}: class_names need labels, found {len(class_names)} names and no labels; "
-                "give labels, or leave class_names out"
+                f"{name}: class_names need labels, got {len(class_names)} names and no labels. "
+                "Fix: give labels, or omit class_names"
             )
         splits = split_indices(len(pixels), None, config, name=name)
         return ImageSet(name, pixels, None, (), splits)
@@ -73,8 +73,8 @@ def load_array_file(path: Path, config: DataConfig) -> ImageSet:
     names = arrays.get("class_names")
     if names is not None and (names.ndim != 1 or names.dtype.kind != "U"):
         raise DataError(
-            f"{path}: class_names must be a list of strings, found dtype {names.dtype} of shape "
-            f"{names.shape}; save them by numpy.array([...], dtype=str)"
+            f"{path}: class_names must be a list of strings, got dtype {names.dtype} of shape "
+            f"{names.shape}. Fix: save them by numpy.array([...], dtype=str)"
         )
     image_set = image_set_from_arrays(
         arrays["images"],
@@ -102,12 +102,12 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"{path}: must be a readable {path.suffix} file without pickled objects, found: "
-            f"{reason}; save it again by numpy.savez(path, images=...) from arrays of numbers"
+            f"{reason}. Fix: save it again by numpy.savez(path, images=...) from arrays of numbers"
         ) from error
     if "images" not in arrays:
         raise DataError(
-            f"{path}: an .npz file needs an array named images, found "
-            f"{', '.join(map(repr, keys)) or 'no arrays'}; "
+            f"{path}: an .npz file needs an array named images, got "
+            f"{', '.join(map(repr, keys)) or 'no arrays'}. Fix: "
             "save it by numpy.savez(path, images=..., labels=...)"
         )
     return arrays

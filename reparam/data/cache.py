@@ -1,4 +1,4 @@
-"""Decoded pictures on disc: a folder larger than memory is decoded once, and mapped from then on.
+"""Decoded pictures on disk: a folder larger than memory is decoded once, and mapped from then on.
 
 An entry is a folder of two files: the pixels, and what is known of them. It is written under
 another name and renamed when it is whole, so there are no half entries; and it is known by its
@@ -77,7 +77,7 @@ class Entry:
 
         ``broken`` is read when the parts have come to their end. One process builds at a time;
         others wait, and find the entry there. What killed builds and older states of the same
-        folder left behind is removed. Raises DataError when there is no room, and what ``parts``
+        folder left behind is removed. Raises DataError when the disk is full, and what ``parts``
         raises.
         """
         self.root.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ class Entry:
             found = self.read()
             if found is not None:
                 return found
-            self._check_room(count * shape.height * shape.width * shape.channels)
+            self._check_space(count * shape.height * shape.width * shape.channels)
             unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.root))
             try:
                 written = _write(unfinished / _PIXELS, parts)
@@ -104,16 +104,16 @@ class Entry:
                     shutil.rmtree(older, ignore_errors=True)  # Windows keeps what is in use
         found = self.read()
         if found is None:
-            raise DataError(f"{self.path}: was written and is not there; try again")
+            raise DataError(f"{self.path}: was written and is not there. Fix: try again")
         return found
 
-    def _check_room(self, needed: int) -> None:
+    def _check_space(self, needed: int) -> None:
         free = shutil.disk_usage(self.root).free
         if free < needed:
             raise DataError(
                 f"{self.root}: a set of pictures larger than memory is kept there decoded, "
-                f"{needed / 1e9:.1f} GB, found {free / 1e9:.1f} GB free; make room, take a smaller "
-                "--image-size, or move the cache by XDG_CACHE_HOME"
+                f"{needed / 1e9:.1f} GB, got {free / 1e9:.1f} GB free. Fix: free space, take a "
+                "smaller --image-size, or move the cache by XDG_CACHE_HOME"
             )
 
 
@@ -127,7 +127,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _write(path: Path, parts: Iterable[PixelArray]) -> int:
-    """How many pictures were written. Plain writes: a full disc is an error, not a crash."""
+    """How many pictures were written. Plain writes: a full disk is an error, not a crash."""
     count = 0
     with path.open("wb") as file:
         for part in parts:
@@ -135,8 +135,8 @@ def _write(path: Path, parts: Iterable[PixelArray]) -> int:
                 file.write(part.data)
             except OSError as error:
                 raise DataError(
-                    f"{path.parent.parent}: the decoded pictures must fit there, found "
-                    f"{error.strerror}; make room, or move the cache by XDG_CACHE_HOME"
+                    f"{path.parent.parent}: the decoded pictures must fit there, got "
+                    f"{error.strerror}. Fix: free space, or move the cache by XDG_CACHE_HOME"
                 ) from error
             count += len(part)
         file.flush()

@@ -35,8 +35,8 @@ def mirrors_for(source: IdxSource, chosen: Sequence[str]) -> tuple[str, ...]:
     for mirror in mirrors:
         if not mirror.startswith(("https://", "http://")):
             raise ConfigError(
-                f"a mirror is a base address that begins with https:// or http://, found "
-                f"{mirror!r}; mend --mirrors or REPARAM_MIRRORS"
+                f"a mirror is a base address that begins with https:// or http://, got "
+                f"{mirror!r}. Fix: correct --mirrors or REPARAM_MIRRORS"
             )
     return mirrors or source.mirrors
 
@@ -69,8 +69,8 @@ def _fetch(file: str, digest: str, mirrors: Sequence[str], folder: Path) -> IdxF
         except (OSError, ValueError) as error:  # requests' errors are OSErrors, ours ValueErrors
             failures.append(f"{url}: {_one_line(error)}")
     raise DataError(
-        f"{path.name}: no mirror has the right file ({'; '.join(failures)}); give the folder of "
-        "the four files by --data-dir or REPARAM_DATA, or another address by --mirrors"
+        f"{path.name}: no mirror has the right file ({'; '.join(failures)}). Fix: give the folder "
+        "of the four files by --data-dir or REPARAM_DATA, or another address by --mirrors"
     )
 
 
@@ -94,7 +94,7 @@ def _checked(path: Path, digest: str) -> IdxFile:
     file = read_idx_file(path, MAX_DOWNLOAD_BYTES)
     found = hashlib.sha256(file.content).hexdigest()
     if found != digest:
-        raise DataError(f"the checksum must be {digest[:12]}…, found {found[:12]}…")
+        raise DataError(f"the checksum must be {digest[:12]}…, got {found[:12]}…")
     return file
 
 
@@ -107,7 +107,7 @@ class _Limited:
     def write(self, chunk: bytes) -> int:
         self.left -= len(chunk)
         if self.left < 0:
-            raise DataError(f"a download may have {MAX_DOWNLOAD_BYTES} bytes, found more")
+            raise DataError(f"a download may have {MAX_DOWNLOAD_BYTES} bytes, got more")
         return self.file.write(chunk)
 
     def flush(self) -> None:

@@ -94,15 +94,16 @@ def _check(config: DataConfig) -> None:
     size = config.image_size
     if size is not None and (len(size) != 2 or min(size) < 1):
         raise ConfigError(
-            f"image_size must be a height and a width of at least 1, found {size}; "
-            "mend --image-size"
+            f"image_size must be a height and a width of at least 1, got {size}. Fix: "
+            "correct --image-size"
         )
     if config.channels not in (None, 1, 3):
         raise ConfigError(
-            f"channels must be 1 (grey) or 3 (colour), found {config.channels}; mend --channels"
+            f"channels must be 1 (grey) or 3 (colour), got {config.channels}. Fix: correct "
+            "--channels"
         )
     if config.fit not in ("resize", "crop"):
-        raise ConfigError(f"fit must be resize or crop, found {config.fit!r}; mend --fit")
+        raise ConfigError(f"fit must be resize or crop, got {config.fit!r}. Fix: correct --fit")
 
 
 def _list_files(folder: Path) -> list[Path]:
@@ -110,8 +111,8 @@ def _list_files(folder: Path) -> list[Path]:
 
     def refuse(error: OSError) -> None:
         raise DataError(
-            f"{error.filename}: a folder of images must be readable, found {error.strerror}; "
-            "mend its permissions, or move it away"
+            f"{error.filename}: a folder of images must be readable, got {error.strerror}. Fix: "
+            "correct its permissions, or move it away"
         ) from error
 
     files = []
@@ -127,7 +128,7 @@ def _list_files(folder: Path) -> list[Path]:
             files += [here / name for name in names if not name.startswith(".")]
     if not files:
         raise DataError(
-            f"{folder}: a folder of images needs image files, found none; "
+            f"{folder}: a folder of images needs image files, got none. Fix: "
             "put images there, or give another folder"
         )
     return sorted(files, key=lambda path: path.relative_to(folder).parts)
@@ -144,8 +145,8 @@ def _inspect_all(folder: Path, files: list[Path], progress: Progress | None) -> 
             found.shapes.append(result)
     if not found.files:
         raise DataError(
-            f"{folder}: a folder of images needs readable images, found none among "
-            f"{len(files)} files: {_first(folder, found.broken)}; give another folder"
+            f"{folder}: a folder of images needs readable images, got none among "
+            f"{len(files)} files: {_first(folder, found.broken)}. Fix: give another folder"
         )
     return found
 
@@ -156,12 +157,13 @@ def _refuse_broken(folder: Path, broken: dict[Path, str], count: int, skip: bool
     what = _what_is_broken(folder, broken, count)
     if not skip:
         raise DataError(
-            f"{folder}: every file must be a readable image, found {what}; "
-            "mend or remove them, or pass --skip-broken"
+            f"{folder}: every file must be a readable image, got {what}. Fix: "
+            "repair or remove them, or pass --skip-broken"
         )
     if len(broken) == count:
         raise DataError(
-            f"{folder}: a folder of images needs readable images, found {what}; give another folder"
+            f"{folder}: a folder of images needs readable images, got {what}. Fix: give "
+            "another folder"
         )
 
 
@@ -177,8 +179,8 @@ def _classes(folder: Path, files: list[Path]) -> list[str | None]:
         top = classes.index(None)
         inner = next(i for i, each in enumerate(classes) if each is not None)
         raise DataError(
-            f"{folder}: images lie either in the folder or in sub-folders (the classes), found "
-            f"both ({_quoted(folder, files[top])}, {_quoted(folder, files[inner])}); "
+            f"{folder}: images lie either in the folder or in sub-folders (the classes), got "
+            f"both ({_quoted(folder, files[top])}, {_quoted(folder, files[inner])}). Fix: "
             "move those of the folder into a sub-folder"
         )
     return classes
@@ -196,8 +198,8 @@ def _common_size(folder: Path, found: _Found) -> tuple[int, int]:
     sizes = [f"{shape.height}×{shape.width}" for shape in found.shapes]
     if len(set(sizes)) > 1:
         raise DataError(
-            f"{folder}: without --image-size all images must have one size (height×width), found "
-            f"{_tally(folder, found.files, sizes)}; pass --image-size HEIGHT WIDTH"
+            f"{folder}: without --image-size all images must have one size (height×width), got "
+            f"{_tally(folder, found.files, sizes)}. Fix: pass --image-size HEIGHT WIDTH"
         )
     return found.shapes[0].height, found.shapes[0].width
 
@@ -206,8 +208,8 @@ def _common_channels(folder: Path, found: _Found) -> int:
     kinds = ["grey" if shape.channels == 1 else "colour" for shape in found.shapes]
     if len(set(kinds)) > 1:
         raise DataError(
-            f"{folder}: without --channels all images must be grey or all colour, found "
-            f"{_tally(folder, found.files, kinds)}; pass --channels 1 or --channels 3"
+            f"{folder}: without --channels all images must be grey or all colour, got "
+            f"{_tally(folder, found.files, kinds)}. Fix: pass --channels 1 or --channels 3"
         )
     return found.shapes[0].channels
 

@@ -44,16 +44,16 @@ def read_idx_file(path: Path, limit: int = MAX_IDX_BYTES) -> IdxFile:
                 content = file.read(limit + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
-            f"{path}: an IDX file must be whole, found broken gzip ({error}); fetch it again"
+            f"{path}: an IDX file must be whole, got broken gzip ({error}). Fix: fetch it again"
         ) from error
     except OSError as error:
         raise DataError(
-            f"{path}: an IDX file must be readable, found {error.strerror or error}; "
+            f"{path}: an IDX file must be readable, got {error.strerror or error}. Fix: "
             "check the path and its permissions"
         ) from error
     if len(content) > limit:
         raise DataError(
-            f"{path}: an IDX file may hold at most {limit} bytes uncompressed, found more; "
+            f"{path}: an IDX file may hold at most {limit} bytes uncompressed, got more. Fix: "
             "save a smaller file, or save the images as .npy"
         )
     return IdxFile(str(path), content)
@@ -80,8 +80,8 @@ def parse_pair(
     images, labels = parse_images(images_file), parse_labels(labels_file)
     if len(images) != len(labels):
         raise DataError(
-            f"{labels_file.name}: every image needs one label, found {len(labels)} labels for the "
-            f"{len(images)} images of {images_file.name}; use two files of one set"
+            f"{labels_file.name}: every image needs one label, got {len(labels)} labels for the "
+            f"{len(images)} images of {images_file.name}. Fix: use two files of one set"
         )
     return images, labels
 
@@ -93,26 +93,26 @@ def _parse(file: IdxFile, magic: int, what: str) -> np.ndarray:
     if len(content) < _WORD or found != magic:
         shown = f"0x{found:08x}" if len(content) >= _WORD else f"{len(content)} bytes in all"
         raise DataError(
-            f"{name}: an IDX file of {what} begins with 0x{magic:08x}, found {shown}; "
+            f"{name}: an IDX file of {what} begins with 0x{magic:08x}, got {shown}. Fix: "
             f"put the IDX file of {what} there"
         )
     start = _WORD * (1 + rank)
     if len(content) < start:
         raise DataError(
-            f"{name}: an IDX file of {what} has a header of {start} bytes, found "
-            f"{len(content)} bytes in all (cut short); fetch it again"
+            f"{name}: an IDX file of {what} has a header of {start} bytes, got "
+            f"{len(content)} bytes in all (cut short). Fix: fetch it again"
         )
     shape = tuple(int(n) for n in np.frombuffer(content, ">u4", count=rank, offset=_WORD))
     expected = start + prod(shape)
     if len(content) != expected:
         state = "cut short" if len(content) < expected else "bytes left over"
         raise DataError(
-            f"{name}: {what} of shape {_times(shape)} take {expected} bytes, found "
-            f"{len(content)} ({state}); fetch it again"
+            f"{name}: {what} of shape {_times(shape)} take {expected} bytes, got "
+            f"{len(content)} ({state}). Fix: fetch it again"
         )
     if 0 in shape:
         raise DataError(
-            f"{name}: a set needs at least one image, found {what} of shape {_times(shape)}; "
+            f"{name}: a set needs at least one image, got {what} of shape {_times(shape)}. Fix: "
             "use another file"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -19,7 +19,7 @@ SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 class ImageSet:
     """Images as bytes, N × H × W × C, with optional labels, and the split of their indices.
 
-    The images may lie on disc, mapped and read-only: go through them with ``RowReader`` or
+    The images may lie on disk, mapped and read-only: go through them with ``RowReader`` or
     ``in_parts``, and never copy them all.
 
     ``labels[i]`` indexes ``class_names``. ``splits`` maps "train", "valid" and "test" to disjoint
@@ -68,7 +68,7 @@ class ImageSet:
         for split in ("test", "valid", "train"):
             if len(self.splits[split]):
                 return split
-        raise DataError(f"{self.name}: every split is empty; lower --test-fraction")
+        raise DataError(f"{self.name}: every split is empty. Fix: lower --test-fraction")
 
     def counts(self) -> dict[Split, dict[str, int]]:
         """Images per split and class: {"train": {"0": 350, ...}, ...}; {} without labels."""

@@ -23,13 +23,13 @@ def as_labels(
     values = _as_values(labels, name)
     if values.ndim != 1:
         raise ShapeError(
-            f"{name}: labels must be one value for each image, found an array of shape "
-            f"{values.shape}; pass labels.ravel(), or labels.argmax(1) for one-hot rows"
+            f"{name}: labels must be one value for each image, got an array of shape "
+            f"{values.shape}. Fix: pass labels.ravel(), or labels.argmax(1) for one-hot rows"
         )
     if len(values) != count:
         raise ShapeError(
-            f"{name}: every image needs one label, found {len(values)} labels for {count} images; "
-            "give as many labels as images, or none"
+            f"{name}: every image needs one label, got {len(values)} labels for {count} images. "
+            "Fix: give as many labels as images, or none"
         )
     if class_names is None:
         distinct, indices = np.unique(values, return_inverse=True)
@@ -41,7 +41,7 @@ def as_labels(
     if low < 0 or high >= len(names):
         raise DataRangeError(
             f"{name}: labels must index the {len(names)} class names (0..{len(names) - 1}), "
-            f"found {low} to {high}; mend the labels, or name every class"
+            f"got {low} to {high}. Fix: correct the labels, or name every class"
         )
     return values.astype(np.int64), names
 
@@ -53,7 +53,7 @@ def _as_values(labels: object, name: str) -> np.ndarray:
     except (ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(
-            f"{name}: labels must form one array, found {type(labels).__name__} ({reason}); "
+            f"{name}: labels must form one array, got {type(labels).__name__} ({reason}). Fix: "
             "give one integer or string for each image"
         ) from error
     if values.dtype.kind == "O" and all(isinstance(value, str) for value in values.flat):
@@ -64,13 +64,13 @@ def _as_values(labels: object, name: str) -> np.ndarray:
         whole = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < 2**53)
         if not whole.all():
             raise DataRangeError(
-                f"{name}: labels must be integers or strings, found {values[~whole].flat[0]!s}; "
-                "round them, or leave the labels out"
+                f"{name}: labels must be integers or strings, got {values[~whole].flat[0]!s}. Fix: "
+                "round them, or omit the labels"
             )
         values = values.astype(np.int64)
     if values.dtype.kind not in "biuU":
         raise DataError(
-            f"{name}: labels must be integers or strings, found dtype {values.dtype}; "
+            f"{name}: labels must be integers or strings, got dtype {values.dtype}. Fix: "
             "convert them, as in labels.astype(str)"
         )
     return values
@@ -81,8 +81,8 @@ def _checked_names(class_names: Sequence[str], name: str) -> tuple[str, ...]:
     if not names or len(set(names)) != len(names):
         repeated = next((each for each in names if names.count(each) > 1), "none at all")
         raise DataError(
-            f"{name}: class_names must be distinct, found {repeated!r} "
-            f"{'twice' if names else 'given'}; give one name for each class"
+            f"{name}: class_names must be distinct, got {repeated!r} "
+            f"{'twice' if names else 'given'}. Fix: give one name for each class"
         )
     return names
 
@@ -92,7 +92,7 @@ def _positions(values: np.ndarray, names: tuple[str, ...], name: str) -> LabelAr
     unknown = next((str(value) for value in values if str(value) not in position), None)
     if unknown is not None:
         raise DataError(
-            f"{name}: labels must be among the class_names, found {unknown!r}; "
-            "add it to class_names, or leave class_names out"
+            f"{name}: labels must be among the class_names, got {unknown!r}. Fix: "
+            "add it to class_names, or omit class_names"
         )
     return np.array([position[str(value)] for value in values], np.int64)

@@ -18,7 +18,7 @@ _ACCEPTED = f"{', '.join(NAMED_SOURCES)}, an .npz or .npy file, or a folder of i
 
 
 def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSet:
-    """The images that ``config.source`` names, split; ``progress`` is told how reading goes.
+    """The images that ``config.source`` names, split; ``progress`` is called as reading goes on.
 
     A known name comes before a file or folder of that name (write ./mnist for the folder).
 
@@ -42,8 +42,8 @@ def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
         _refuse_idle_options(config, *_FOLDER_OPTIONS)
         return load_array_file(path, config)
     raise DataError(
-        f"{path}: a source is {_ACCEPTED}; found a file of another kind "
-        f"({path.suffix or 'no suffix'}); convert it, or give its folder"
+        f"{path}: a source is {_ACCEPTED}, got a file of another kind "
+        f"({path.suffix or 'no suffix'}). Fix: convert it, or give its folder"
     )
 
 
@@ -73,17 +73,17 @@ def _refuse_idle_options(config: DataConfig, *options: str) -> None:
         if value:
             flag = f"--{option.replace('_', '-')}"
             raise ConfigError(
-                f"{flag} is for {_USED_BY[option]}, found it ({value}) with the source "
-                f"{config.source!r}; leave {flag} out"
+                f"{flag} is for {_USED_BY[option]}, got it ({value}) with the source "
+                f"{config.source!r}. Fix: omit {flag}"
             )
 
 
 def _unknown(source: str) -> ConfigError | DataError:
     if {"/", os.sep} & set(source) or Path(source).suffix.lower() in ARRAY_SUFFIXES:
-        return DataError(f"{source!r}: no such file or folder; a source is {_ACCEPTED}")
+        return DataError(f"{source!r}: no such file or folder. Fix: give {_ACCEPTED}")
     near = difflib.get_close_matches(source.lower().replace("_", "-"), NAMED_SOURCES, 1, 0.5)
     hint = f" (did you mean {near[0]}?)" if near else ""
     return ConfigError(
-        f"the source {source!r} is no known name and no file or folder here{hint}; "
+        f"the source {source!r} is no known name and no file or folder here{hint}. Fix: "
         f"a source is {_ACCEPTED}"
     )

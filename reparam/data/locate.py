@@ -40,15 +40,15 @@ def locate(source: str, data_dir: Path | None) -> dict[str, Path] | None:
 def _in_data_dir(source: str, folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: --data-dir must be a folder that exists, found none; give the folder of "
-            f"the four IDX files of {source}, or leave --data-dir out to download them"
+            f"{folder}: --data-dir must be a folder that exists, got none. Fix: give the folder of "
+            f"the four IDX files of {source}, or omit --data-dir to download them"
         )
     found = _files_in(folder / source) or _files_in(folder)
     _all_or_error(source, found, folder, "--data-dir")
     other = _other_set(source, found)
     if other is not None:
         raise DataError(
-            f"{folder}: --data-dir must hold {source}, found the files of {other}; "
+            f"{folder}: --data-dir must hold {source}, got the files of {other}. Fix: "
             f"give the folder of {source}, or the source {other}"
         )
     return found
@@ -57,8 +57,8 @@ def _in_data_dir(source: str, folder: Path) -> dict[str, Path]:
 def _in_environment(source: str, folder: Path) -> dict[str, Path] | None:
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: REPARAM_DATA must name a folder that exists, found none; "
-            "mend or unset REPARAM_DATA"
+            f"{folder}: REPARAM_DATA must name a folder that exists, got none. Fix: "
+            "correct or unset REPARAM_DATA"
         )
     for place in (folder / source, folder):
         found = _files_in(place)
@@ -85,8 +85,8 @@ def _all_or_error(source: str, found: dict[str, Path], folder: Path, option: str
     missing = [file for file in IDX_FILES if file not in found]
     if missing:
         raise DataError(
-            f"{folder}: {source} is four IDX files, found {len(found)}, without {missing[0]} "
-            f"(or {missing[0]}.gz); put it there, or leave {option} out to download them"
+            f"{folder}: {source} is four IDX files, got {len(found)}, without {missing[0]} "
+            f"(or {missing[0]}.gz). Fix: put it there, or omit {option} to download them"
         )
 
 

@@ -1,4 +1,4 @@
-"""Arrays that stay on disc and are mapped into memory, and how to read them without filling it."""
+"""Arrays that stay on disk and are mapped into memory, and how to read them without filling it."""
 
 import math
 import mmap
@@ -13,7 +13,7 @@ from reparam.errors import DataError
 from reparam.types import IndexArray, PixelArray
 
 MAPPED_FROM = 2**26
-"""Bytes of pixels from which a set stays on disc and is mapped, rather than held in memory."""
+"""Bytes of pixels from which a set stays on disk and is mapped, rather than held in memory."""
 
 PART_BYTES = 2**25
 """Bytes of a part, where a whole array is gone through."""
@@ -33,7 +33,7 @@ def keep_open(mapped: np.memmap, path: Path) -> np.memmap:
 def release(array: np.ndarray) -> None:
     """Gives the resident pages of a mapped array back; they are read again when they are needed.
 
-    Without this the pages count as memory of this process until others need the room. Does nothing
+    Without this the pages count as memory of this process until others need it. Does nothing
     for an array in memory, and where the system has no such call.
     """
     mapped = _mapped(array)
@@ -97,5 +97,7 @@ class RowReader:
                 raise IndexError(f"row {row} of {len(self.array)}")
             part = into[i * size : (i + 1) * size]
             if os.preadv(number, [part.data], self._start + row * size) != size:
-                raise DataError(f"{file.name}: has become shorter while it was read; restore it")
+                raise DataError(
+                    f"{file.name}: has become shorter while it was read. Fix: restore it"
+                )
         return rows

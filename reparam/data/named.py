@@ -59,14 +59,14 @@ def _assemble(
     if train.shape[1:] != test.shape[1:]:
         raise ShapeError(
             f"{files[TEST_IMAGES].name}: test images must have the size of the training images, "
-            f"{train.shape[1]}×{train.shape[2]}, found {test.shape[1]}×{test.shape[2]}; "
+            f"{train.shape[1]}×{train.shape[2]}, got {test.shape[1]}×{test.shape[2]}. Fix: "
             "use the files of one set"
         )
     labels = np.concatenate([train_labels, test_labels]).astype(np.int64)
     if labels.max() >= len(class_names):
         raise DataError(
             f"{files[TRAIN_LABELS].name}: labels of {source} lie in 0..{len(class_names) - 1}, "
-            f"found {labels.max()} there or in the test labels; use the files of {source}"
+            f"got {labels.max()} there or in the test labels. Fix: use the files of {source}"
         )
     images = np.concatenate([train, test])[..., np.newaxis]
     splits = split_indices(len(images), labels, config, name=source, official_test=len(test))

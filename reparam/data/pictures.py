@@ -19,7 +19,7 @@ from reparam.data.picture import UNREADABLE, Shape, decode, inspect
 from reparam.types import PixelArray
 
 Progress = Callable[[str, int, int], None]
-"""Told of what is being done, how many of it are done, and how many there are in all."""
+"""Called with what is being done, how many of it are done, and how many there are in all."""
 
 ROUND = 2048
 """Files of a round at most."""

@@ -22,30 +22,30 @@ def as_pixels(images: object, name: str) -> PixelArray:
     array = _as_array(images, name)
     if array.ndim == 2:
         raise ShapeError(
-            f"{name}: images must be N×H×W or N×H×W×C, found flat rows {_times(array.shape)}; "
+            f"{name}: images must be N×H×W or N×H×W×C, got flat rows {_times(array.shape)}. Fix: "
             "reshape them, as in images.reshape(-1, height, width)"
         )
     if array.ndim not in (3, 4):
         raise ShapeError(
-            f"{name}: images must be N×H×W or N×H×W×C, found {array.ndim} axes "
-            f"({_times(array.shape) or 'one number'}); reshape them"
+            f"{name}: images must be N×H×W or N×H×W×C, got {array.ndim} axes "
+            f"({_times(array.shape) or 'one number'}). Fix: reshape them"
         )
     if array.size == 0:
         raise ShapeError(
-            f"{name}: a set needs at least one image of one pixel, found {_times(array.shape)}; "
+            f"{name}: a set needs at least one image of one pixel, got {_times(array.shape)}. Fix: "
             "give more images"
         )
     if array.ndim == 3 and array.shape[2] in (3, 4) and min(array.shape[:2]) >= 8:
         raise ShapeError(
-            f"{name}: images must be N×H×W or N×H×W×C, found {_times(array.shape)}, which looks "
-            "like one colour image; pass images[None] for a set of one"
+            f"{name}: images must be N×H×W or N×H×W×C, got {_times(array.shape)}, which looks "
+            "like one colour image. Fix: pass images[None] for a set of one"
         )
     if array.ndim == 3:
         array = array[..., np.newaxis]
     elif array.shape[1] in (1, 3) and array.shape[-1] not in (1, 3, 4):
         raise ShapeError(
-            f"{name}: channels must come last (N×H×W×C), found {_times(array.shape)}, which looks "
-            "like N×C×H×W; pass images.transpose(0, 2, 3, 1)"
+            f"{name}: channels must come last (N×H×W×C), got {_times(array.shape)}, which looks "
+            "like N×C×H×W. Fix: pass images.transpose(0, 2, 3, 1)"
         )
     return _to_bytes(array, name)
 
@@ -56,13 +56,13 @@ def _as_array(images: object, name: str) -> np.ndarray:
     except (ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(
-            f"{name}: images must form one array of numbers, found {type(images).__name__} "
-            f"({reason}); bring all images to one size"
+            f"{name}: images must form one array of numbers, got {type(images).__name__} "
+            f"({reason}). Fix: bring all images to one size"
         ) from error
     if array.dtype.kind not in "buif":
         raise DataError(
-            f"{name}: images must be an array of numbers (uint8, or floats in [0, 1]), found "
-            f"dtype {array.dtype}; stack images of one size into one numeric array"
+            f"{name}: images must be an array of numbers (uint8, or floats in [0, 1]), got "
+            f"dtype {array.dtype}. Fix: stack images of one size into one numeric array"
         )
     return array
 
@@ -77,20 +77,20 @@ def _to_bytes(array: np.ndarray, name: str) -> PixelArray:
     if kind in "iu":
         if low < 0 or high > 255:
             raise DataRangeError(
-                f"{name}: integer pixels must lie in 0..255, found {low} to {high}; "
+                f"{name}: integer pixels must lie in 0..255, got {low} to {high}. Fix: "
                 "rescale them to 0..255, or give floats in [0, 1]"
             )
         return array.astype(np.uint8)
     if np.isnan(low) or np.isinf(low) or np.isinf(high):
         bad = array.size - int(np.isfinite(array).sum())
         raise DataRangeError(
-            f"{name}: float pixels must be finite, found {bad} that are NaN or infinite; "
-            "leave those images out, or mend them with numpy.nan_to_num"
+            f"{name}: float pixels must be finite, got {bad} that are NaN or infinite. Fix: "
+            "omit those images, or replace the values with numpy.nan_to_num"
         )
     if low < 0 or high > 1:
-        mend = "divide them by 255" if low >= 0 and 2 < high <= 255 else "rescale them to [0, 1]"
+        fix = "divide them by 255" if low >= 0 and 2 < high <= 255 else "rescale them to [0, 1]"
         raise DataRangeError(
-            f"{name}: float pixels must lie in [0, 1], found {low:.6g} to {high:.6g}; {mend}"
+            f"{name}: float pixels must lie in [0, 1], got {low:.6g} to {high:.6g}. Fix: {fix}"
         )
     pixels = np.empty(array.shape, np.uint8)
     for start in range(0, len(array), _CHUNK):

@@ -27,7 +27,7 @@ def split_indices(
     images are the rest, in the order of the pool, cut to the first ``train_size``.
 
     Draws keep the proportions of the classes (within one image each) where there are labels, every
-    class has two images and both sides have room for every class; otherwise they ignore labels.
+    class has two images and both sides have an image of every class; otherwise they ignore labels.
     A split with a fraction above 0 gets at least one image.
 
     Raises ConfigError for a fraction outside of [0, 1), a train_size below 1 or a seed that is no
@@ -37,7 +37,7 @@ def split_indices(
     least = 2 if config.valid_fraction or config.test_fraction else 1
     if count < least:
         raise DataError(
-            f"{name}: a set needs at least {least} images to train and look at, found {count}; "
+            f"{name}: a set needs at least {least} images to train and look at, got {count}. Fix: "
             "give more images"
         )
     if official_test:
@@ -55,31 +55,31 @@ def _check(config: DataConfig) -> None:
         fraction = getattr(config, option)
         if not 0 <= fraction < 1:
             raise ConfigError(
-                f"{option} must be at least 0 and below 1, found {fraction}; "
-                f"mend --{option.replace('_', '-')}"
+                f"{option} must be at least 0 and below 1, got {fraction}. Fix: "
+                f"correct --{option.replace('_', '-')}"
             )
     if config.train_size is not None and config.train_size < 1:
         raise ConfigError(
-            f"train_size must be at least 1, found {config.train_size}; "
-            "mend --train-size, or leave it out to train on all images"
+            f"train_size must be at least 1, got {config.train_size}. Fix: "
+            "correct --train-size, or omit it to train on all images"
         )
     if not 0 <= config.split_seed < 2**32:
         raise ConfigError(
-            f"split_seed must be a number from 0 to {2**32 - 1}, found {config.split_seed}; "
-            "mend --split-seed"
+            f"split_seed must be a number from 0 to {2**32 - 1}, got {config.split_seed}. Fix: "
+            "correct --split-seed"
         )
 
 
 def _test_size(count: int, config: DataConfig, name: str) -> int:
     if config.test_fraction == 0:
         return 0
-    room = count - (2 if config.valid_fraction > 0 else 1)
-    if room < 1:
+    most = count - (2 if config.valid_fraction > 0 else 1)
+    if most < 1:
         raise DataError(
-            f"{name}: train, valid and test need at least 3 images, found {count}; "
+            f"{name}: train, valid and test need at least 3 images, got {count}. Fix: "
             "give more images, or pass --valid-fraction 0 or --test-fraction 0"
         )
-    return min(max(1, round(config.test_fraction * count)), room)
+    return min(max(1, round(config.test_fraction * count)), most)
 
 
 def _valid_size(pool: int, config: DataConfig, name: str) -> int:
@@ -90,15 +90,15 @@ def _valid_size(pool: int, config: DataConfig, name: str) -> int:
     if wanted is None:
         if pool < 2 and size:
             raise DataError(
-                f"{name}: train and valid need at least 2 images, found {pool} in the training "
-                "pool; give more images, or pass --valid-fraction 0"
+                f"{name}: train and valid need at least 2 images, got {pool} in the training "
+                "pool. Fix: give more images, or pass --valid-fraction 0"
             )
         return min(size, pool - 1)
     if wanted + size > pool:
         beside = f" beside {size} validation images" if size else ""
         raise DataError(
             f"{name}: train_size {wanted}{beside} needs a training pool of {wanted + size} images, "
-            f"found {pool}; lower --train-size{' or --valid-fraction' if size else ''}"
+            f"got {pool}. Fix: lower --train-size{' or --valid-fraction' if size else ''}"
         )
     return size
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reparam.errors import DiscFullError
+from reparam.errors import DiskFullError
 
 TEMPORARY = ".unfinished-"
 """How the names of files begin that are still being written."""
@@ -23,9 +23,9 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Writes beside ``path`` first, then renames: a reader sees the old file or the new one.
 
     ``durable``: waits until the disk has it, so that it outlives a power cut too. Raises
-    DiscFullError where there is no room, and then leaves the old file and nothing else.
+    DiskFullError where the disk is full, and then leaves the old file and nothing else.
     """
-    with _room_for(path, len(data)):
+    with _disk_full_as_error(path, len(data)):
         path.parent.mkdir(parents=True, exist_ok=True)
         name = f"{TEMPORARY}{path.name}."
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=name)
@@ -43,13 +43,13 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Adds a line to a text file, and takes a part of it away again where there was no room.
+    """Adds a line to a text file, and takes a part of it away again where the disk was full.
 
-    Raises DiscFullError then.
+    Raises DiskFullError then.
     """
     data = f"{line}\n".encode()
     # Unbuffered: a buffer would write its rest when it is closed, behind the truncation.
-    with _room_for(path, len(data)), path.open("ab", buffering=0) as file:
+    with _disk_full_as_error(path, len(data)), path.open("ab", buffering=0) as file:
         before = file.seek(0, os.SEEK_END)
         try:
             while data:
@@ -68,8 +68,8 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextmanager
-def _room_for(path: Path, size: int) -> Iterator[None]:
-    """Turns the system's error for a full disk into DiscFullError."""
+def _disk_full_as_error(path: Path, size: int) -> Iterator[None]:
+    """Turns the system's error for a full disk into DiskFullError."""
     try:
         yield
     except OSError as error:
@@ -77,7 +77,7 @@ def _room_for(path: Path, size: int) -> Iterator[None]:
             raise
         there = next(folder for folder in path.absolute().parents if folder.exists())
         left = shutil.disk_usage(there).free
-        raise DiscFullError(
-            f"{path}: no room to write it ({error.strerror}): {size:,} bytes are needed, "
+        raise DiskFullError(
+            f"{path}: the disk is full ({error.strerror}): {size:,} bytes are needed, "
             f"{left:,} are free on the disk. Fix: free some space, or raise your quota"
         ) from error

@@ -36,7 +36,7 @@ def keep_metrics(file: Path, epochs: int) -> None:
 
 
 def add_metrics(file: Path, epoch: Epoch) -> None:
-    """Raises DiscFullError, and adds nothing, where there is no room."""
+    """Raises DiskFullError, and adds nothing, where the disk is full."""
     append_line(file, _line(epoch))
 
 

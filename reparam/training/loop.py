@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from reparam.data import ImageSet
-from reparam.errors import DiscFullError, NotFiniteError
+from reparam.errors import DiskFullError, NotFiniteError
 from reparam.model import Autoencoder
 from reparam.objective import mean_losses
 from reparam.runs import (
@@ -44,7 +44,7 @@ def train(
     Returns the best model with the prior that it was trained with, in evaluation mode on the CPU.
     Raises Interrupted after Ctrl-C, when the checkpoint is written, NotFiniteError when a loss is
     NaN or infinite, RunError when another process writes the run, LostError when one of the team
-    is gone, and DiscFullError, with the last checkpoint as it was.
+    is gone, and DiskFullError, with the last checkpoint as it was.
     """
     if team is None:
         team = assemble_one(run.config.training)
@@ -62,8 +62,8 @@ def train(
         team.end()
         if team.size > 1 and isinstance(error, RuntimeError) and lost(error):
             raise lost_error(team) from error
-        if isinstance(error, DiscFullError):
-            raise DiscFullError(f"{error}, then {run.resume_hint()}") from error
+        if isinstance(error, DiskFullError):
+            raise DiskFullError(f"{error}, then {run.resume_hint()}") from error
         raise
 
 

@@ -59,25 +59,29 @@ def test_other_kinds_of_arrays():
 @pytest.mark.parametrize(
     ("images", "error", "message"),
     [
-        (np.zeros((6, 784)), ShapeError, "found flat rows 6×784; reshape"),
-        (np.zeros(6), ShapeError, r"found 1 axes \(6\)"),
-        (np.zeros((1, 2, 3, 4, 5)), ShapeError, r"found 5 axes \(1×2×3×4×5\)"),
-        (3.0, ShapeError, r"found 0 axes \(one number\)"),
-        (np.zeros((6, 3, 8, 8)), ShapeError, "6×3×8×8, which looks like N×C×H×W; .*transpose"),
-        (np.zeros((6, 1, 28, 28)), ShapeError, "6×1×28×28, which looks like N×C×H×W; .*transpose"),
-        (np.zeros((0, 28, 28)), ShapeError, "at least one image of one pixel, found 0×28×28"),
-        (np.zeros((2, 28, 0)), ShapeError, "at least one image of one pixel, found 2×28×0"),
-        (BYTES.astype(int) + 200, DataRangeError, r"0..255, found 200 to 295; rescale"),
-        (BYTES.astype(int) - 1, DataRangeError, r"0..255, found -1 to 94; rescale"),
-        (BYTES.astype(float), DataRangeError, r"\[0, 1\], found 0 to 95; divide them by 255"),
-        (BYTES / 95 * 2 - 1, DataRangeError, r"\[0, 1\], found -1 to 1; rescale them to \[0, 1\]"),
-        (np.full((2, 4, 4), np.nan), DataRangeError, "finite, found 32 that are NaN or infinite"),
-        (np.full((2, 4, 4), np.inf), DataRangeError, "finite, found 32 that are NaN or infinite"),
-        (BYTES.astype(object), DataError, "array of numbers .*found dtype object; stack"),
-        (BYTES.astype(complex), DataError, "array of numbers .*found dtype complex128"),
-        (BYTES.astype(str), DataError, "array of numbers .*found dtype <U"),
-        ([np.zeros((4, 4)), np.zeros((5, 4))], DataError, "found list .*bring all images to one"),
-        (None, DataError, "found dtype object"),
+        (np.zeros((6, 784)), ShapeError, "got flat rows 6×784. Fix: reshape"),
+        (np.zeros(6), ShapeError, r"got 1 axes \(6\)"),
+        (np.zeros((1, 2, 3, 4, 5)), ShapeError, r"got 5 axes \(1×2×3×4×5\)"),
+        (3.0, ShapeError, r"got 0 axes \(one number\)"),
+        (np.zeros((6, 3, 8, 8)), ShapeError, "6×3×8×8, which looks like N×C×H×W.*transpose"),
+        (np.zeros((6, 1, 28, 28)), ShapeError, "6×1×28×28, which looks like N×C×H×W.*transpose"),
+        (np.zeros((0, 28, 28)), ShapeError, "at least one image of one pixel, got 0×28×28"),
+        (np.zeros((2, 28, 0)), ShapeError, "at least one image of one pixel, got 2×28×0"),
+        (BYTES.astype(int) + 200, DataRangeError, r"0..255, got 200 to 295. Fix: rescale"),
+        (BYTES.astype(int) - 1, DataRangeError, r"0..255, got -1 to 94. Fix: rescale"),
+        (BYTES.astype(float), DataRangeError, r"\[0, 1\], got 0 to 95. Fix: divide them by 255"),
+        (
+            BYTES / 95 * 2 - 1,
+            DataRangeError,
+            r"\[0, 1\], got -1 to 1.*rescale them to \[0, 1\]",
+        ),
+        (np.full((2, 4, 4), np.nan), DataRangeError, "finite, got 32 that are NaN or infinite"),
+        (np.full((2, 4, 4), np.inf), DataRangeError, "finite, got 32 that are NaN or infinite"),
+        (BYTES.astype(object), DataError, "array of numbers .*got dtype object. Fix: stack"),
+        (BYTES.astype(complex), DataError, "array of numbers .*got dtype complex128"),
+        (BYTES.astype(str), DataError, "array of numbers .*got dtype <U"),
+        ([np.zeros((4, 4)), np.zeros((5, 4))], DataError, "got list .*bring all images to one"),
+        (None, DataError, "got dtype object"),
     ],
 )
 def test_images_that_are_refused(images, error, message):
@@ -90,7 +94,7 @@ def test_images_that_are_refused(images, error, message):
 def test_one_bad_float_among_many():
     images = np.zeros((50, 4, 4), np.float32)
     images[49, 3, 3] = np.nan
-    with pytest.raises(DataRangeError, match="found 1 that are NaN"):
+    with pytest.raises(DataRangeError, match="got 1 that are NaN"):
         as_pixels(images, "a")
 
 
@@ -123,18 +127,18 @@ def test_class_names():
 @pytest.mark.parametrize(
     ("labels", "names", "error", "message"),
     [
-        ([0, 1], None, ShapeError, "found 2 labels for 3 images; give as many"),
-        ([0, 1, 2, 3], None, ShapeError, "found 4 labels for 3 images; give as many"),
-        (np.eye(3), None, ShapeError, r"shape \(3, 3\); .*argmax"),
-        ([0, 1, 3], ["a", "b", "c"], DataRangeError, r"\(0..2\), found 0 to 3; mend"),
-        ([0, -1, 1], ["a", "b", "c"], DataRangeError, r"\(0..2\), found -1 to 1; mend"),
-        ([0.0, 0.5, 1.0], None, DataRangeError, "integers or strings, found 0.5; round"),
-        ([0.0, np.nan, 1.0], None, DataRangeError, "integers or strings, found nan"),
-        ([0, "a", None], None, DataError, "found dtype object; convert"),
-        ([0, [1], 2], None, DataError, "one array, found list .*one integer or string"),
-        (["a", "b", "x"], ["a", "b"], DataError, "among the class_names, found 'x'"),
-        ([0, 1, 0], ["a", "a"], DataError, "distinct, found 'a' twice"),
-        ([0, 0, 0], [], DataError, "distinct, found 'none at all' given"),
+        ([0, 1], None, ShapeError, "got 2 labels for 3 images. Fix: give as many"),
+        ([0, 1, 2, 3], None, ShapeError, "got 4 labels for 3 images. Fix: give as many"),
+        (np.eye(3), None, ShapeError, r"shape \(3, 3\).*argmax"),
+        ([0, 1, 3], ["a", "b", "c"], DataRangeError, r"\(0..2\), got 0 to 3. Fix: correct"),
+        ([0, -1, 1], ["a", "b", "c"], DataRangeError, r"\(0..2\), got -1 to 1. Fix: correct"),
+        ([0.0, 0.5, 1.0], None, DataRangeError, "integers or strings, got 0.5. Fix: round"),
+        ([0.0, np.nan, 1.0], None, DataRangeError, "integers or strings, got nan"),
+        ([0, "a", None], None, DataError, "got dtype object. Fix: convert"),
+        ([0, [1], 2], None, DataError, "one array, got list .*one integer or string"),
+        (["a", "b", "x"], ["a", "b"], DataError, "among the class_names, got 'x'"),
+        ([0, 1, 0], ["a", "a"], DataError, "distinct, got 'a' twice"),
+        ([0, 0, 0], [], DataError, "distinct, got 'none at all' given"),
     ],
 )
 def test_labels_that_are_refused(labels, names, error, message):
@@ -152,9 +156,9 @@ def test_an_image_set_of_arrays():
     assert [images.class_names[i] for i in images.labels] == labels.tolist()
     assert sorted(np.concatenate(list(images.splits.values()))) == list(range(6))
     assert image_set_from_arrays(BYTES, name="mine", config=DataConfig()).labels is None
-    with pytest.raises(DataError, match="class_names need labels, found 1 names and no labels"):
+    with pytest.raises(DataError, match="class_names need labels, got 1 names and no labels"):
         image_set_from_arrays(BYTES, class_names=["a"], name="mine", config=DataConfig())
-    with pytest.raises(DataError, match=r"mine: .*found 1"):
+    with pytest.raises(DataError, match=r"mine: .*got 1"):
         image_set_from_arrays(BYTES[:1], name="mine", config=DataConfig())
 
 
@@ -195,13 +199,13 @@ def test_pickles_are_never_loaded(tmp_path: Path, key):
     arrays = {"images": BYTES, "labels": np.zeros(6, int), "class_names": np.array(["a"])}
     trap = np.array([Trap(tmp_path / "sprung")] * 6, object)
     np.savez(tmp_path / "trap.npz", allow_pickle=True, **(arrays | {key: trap}))
-    with pytest.raises(DataError, match=r"trap.npz: .*without pickled objects.*; save it again"):
+    with pytest.raises(DataError, match=r"trap.npz: .*without pickled objects.*save it again"):
         load_images(DataConfig(source=str(tmp_path / "trap.npz")))
     np.save(tmp_path / "trap.npy", trap, allow_pickle=True)
-    with pytest.raises(DataError, match=r"trap.npy: .*without pickled objects.*; save it again"):
+    with pytest.raises(DataError, match=r"trap.npy: .*without pickled objects.*save it again"):
         load_images(DataConfig(source=str(tmp_path / "trap.npy")))
     (tmp_path / "raw.npy").write_bytes(trap.dumps())
-    with pytest.raises(DataError, match=r"raw.npy: .*without pickled objects.*; save it again"):
+    with pytest.raises(DataError, match=r"raw.npy: .*without pickled objects.*save it again"):
         load_images(DataConfig(source=str(tmp_path / "raw.npy")))
     assert not (tmp_path / "sprung").exists()
 
@@ -236,10 +240,10 @@ def test_files_without_what_is_needed(tmp_path: Path):
         with pytest.raises(DataError, match=rf"a\.npz: {message}"):
             load_images(DataConfig(source=str(tmp_path / "a.npz")))
 
-    refused("an .npz file needs an array named images, found 'x', 'y'; save it", x=BYTES, y=BYTES)
-    refused("an .npz file needs an array named images, found no arrays")
-    refused("class_names must be a list of strings, found dtype int64", images=BYTES, class_names=1)
+    refused("an .npz file needs an array named images, got 'x', 'y'.*save it", x=BYTES, y=BYTES)
+    refused("an .npz file needs an array named images, got no arrays")
+    refused("class_names must be a list of strings, got dtype int64", images=BYTES, class_names=1)
     flat = BYTES.reshape(6, 16)
     np.savez(tmp_path / "flat.npz", images=flat)
-    with pytest.raises(ShapeError, match=r"flat.npz: .*flat rows 6×16; reshape"):
+    with pytest.raises(ShapeError, match=r"flat.npz: .*flat rows 6×16. Fix: reshape"):
         load_images(DataConfig(source=str(tmp_path / "flat.npz")))

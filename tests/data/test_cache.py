@@ -145,7 +145,7 @@ def test_no_room_is_said_before_the_work(pictures, monkeypatch) -> None:
 
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=100))
-    with pytest.raises(DataError, match=r"found 0\.0 GB free; make room"):
+    with pytest.raises(DataError, match=r"got 0\.0 GB free. Fix: free space"):
         load(pictures)
     assert entries() == []
 

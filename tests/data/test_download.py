@@ -115,14 +115,14 @@ def test_wrong_everywhere_leaves_nothing(mirror: Mirror, other: Mirror, tmp_path
     assert "train-images-idx3-ubyte.gz: no mirror has the right file" in message
     for part in (f"{mirror.url}train-", "checksum must be", f"{other.url}train-", "404", DEAD):
         assert part in message
-    for mend in ("--data-dir", "REPARAM_DATA", "--mirrors"):
-        assert mend in message
+    for fix in ("--data-dir", "REPARAM_DATA", "--mirrors"):
+        assert fix in message
     assert os.listdir(cache) == []
 
 
 def test_a_download_is_bounded(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(download, "MAX_DOWNLOAD_BYTES", 50)
-    with pytest.raises(DataError, match="may have 50 bytes, found more"):
+    with pytest.raises(DataError, match="may have 50 bytes, got more"):
         fetch_all(SHA256, [mirror.url], tmp_path / "cached")
     assert os.listdir(tmp_path / "cached") == []
 
@@ -162,7 +162,7 @@ def test_which_mirrors(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("REPARAM_MIRRORS", " http://a/  https://b/x ")
     assert mirrors_for(mnist, ()) == ("http://a/", "https://b/x")
     assert mirrors_for(mnist, ("https://c",)) == ("https://c",)
-    with pytest.raises(ConfigError, match=r"https:// or http://, found 'file:///etc'; mend --mirr"):
+    with pytest.raises(ConfigError, match=r"https:// or http://, got 'file:///etc'. Fix: cor"):
         mirrors_for(mnist, ("file:///etc",))
 
 

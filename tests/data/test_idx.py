@@ -43,21 +43,21 @@ def test_pair():
 
 @given(st.integers(0, len(IMAGES) - 1))
 def test_every_cut_is_refused(length):
-    with pytest.raises(DataError, match=r"^set/images: .*; (fetch it again|put the IDX file)"):
+    with pytest.raises(DataError, match=r"^set/images: .*(fetch it again|put the IDX file)"):
         parse_images(IdxFile("set/images", IMAGES[:length]))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (IMAGES + b"\0", "2×3×4 take 40 bytes, found 41 .bytes left over"),
-        (IMAGES[:-1], "2×3×4 take 40 bytes, found 39 .cut short"),
-        (IMAGES[:10], "header of 16 bytes, found 10 bytes"),
-        (LABELS, "begins with 0x00000803, found 0x00000801"),
-        (b"\x89PNG....", "begins with 0x00000803, found 0x89504e47"),
-        (b"", "begins with 0x00000803, found 0 bytes"),
-        (idx_bytes(np.zeros((0, 3, 4))), "at least one image, found images of shape 0×3×4"),
-        (bytes.fromhex("00000803") + b"\xff" * 12, "found 16 .cut short"),
+        (IMAGES + b"\0", "2×3×4 take 40 bytes, got 41 .bytes left over"),
+        (IMAGES[:-1], "2×3×4 take 40 bytes, got 39 .cut short"),
+        (IMAGES[:10], "header of 16 bytes, got 10 bytes"),
+        (LABELS, "begins with 0x00000803, got 0x00000801"),
+        (b"\x89PNG....", "begins with 0x00000803, got 0x89504e47"),
+        (b"", "begins with 0x00000803, got 0 bytes"),
+        (idx_bytes(np.zeros((0, 3, 4))), "at least one image, got images of shape 0×3×4"),
+        (bytes.fromhex("00000803") + b"\xff" * 12, "got 16 .cut short"),
     ],
 )
 def test_wrong_images(content, message):
@@ -68,7 +68,7 @@ def test_wrong_images(content, message):
 
 
 def test_as_many_labels_as_images():
-    with pytest.raises(DataError, match=r"^l: .* 3 labels for the 2 images of i; use two files"):
+    with pytest.raises(DataError, match=r"^l: .* 3 labels for the 2 images of i.*two files"):
         parse_pair(IdxFile("i", IMAGES), IdxFile("l", idx_bytes(np.zeros(3))))
 
 
@@ -87,7 +87,7 @@ def test_as_many_labels_as_images():
 def test_broken_gzip(tmp_path: Path, content):
     path = tmp_path / "images.gz"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"images.gz: .*broken gzip.*; fetch it again"):
+    with pytest.raises(DataError, match=r"images.gz: .*broken gzip.*fetch it again"):
         read_idx_file(path)
 
 
@@ -97,10 +97,10 @@ def test_a_file_may_not_grow_without_bound(tmp_path: Path, gzipped):
     content = b"\0" * 100_000
     path.write_bytes(gzip.compress(content) if gzipped else content)
     assert len(read_idx_file(path, limit=100_000).content) == 100_000
-    with pytest.raises(DataError, match=r"bomb: .*at most 99999 bytes uncompressed, found more"):
+    with pytest.raises(DataError, match=r"bomb: .*at most 99999 bytes uncompressed, got more"):
         read_idx_file(path, limit=99_999)
 
 
 def test_missing_file(tmp_path: Path):
-    with pytest.raises(DataError, match=r"nothing: .*readable, found No such file"):
+    with pytest.raises(DataError, match=r"nothing: .*readable, got No such file"):
         read_idx_file(tmp_path / "nothing")

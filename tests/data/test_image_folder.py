@@ -80,23 +80,23 @@ def test_links_are_followed_at_the_first_level_only(tmp_path: Path):
 def test_images_at_both_levels(tmp_path: Path):
     _save(tmp_path / "x.png")
     _save(tmp_path / "cat/y.png")
-    _refused(tmp_path, r"found both \('x.png', 'cat/y.png'\); move")
+    _refused(tmp_path, r"got both \('x.png', 'cat/y.png'\). Fix: move")
 
 
 def test_missing_and_empty_folders(tmp_path: Path):
     _refused(tmp_path / "absent", "absent': no such file or folder")
-    _refused(tmp_path, "needs image files, found none; put images there")
+    _refused(tmp_path, "needs image files, got none. Fix: put images there")
     (tmp_path / "cat").mkdir()
-    _refused(tmp_path, "needs image files, found none; put images there")
+    _refused(tmp_path, "needs image files, got none. Fix: put images there")
     (tmp_path / "cat/notes.txt").write_text("no image")
     for skip in (False, True):
-        message = _refused(tmp_path, "found none among 1 files", skip_broken=skip)
+        message = _refused(tmp_path, "got none among 1 files", skip_broken=skip)
         assert "'cat/notes.txt' (no image)" in message
 
 
 def test_one_image(tmp_path: Path):
     _save(tmp_path / "a.png")
-    _refused(tmp_path, "at least 2 images to train and look at, found 1")
+    _refused(tmp_path, "at least 2 images to train and look at, got 1")
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tiff", "webp", "pgm"])
@@ -170,7 +170,7 @@ def test_mixed_channels(tmp_path: Path):
     for name in ("a", "b", "c"):
         _save(tmp_path / f"{name}.png")
     _save(tmp_path / "d.png", COLOUR)
-    message = r"found grey in 3 files \(as 'a.png'\), colour in 1 file \(as 'd.png'\); pass --chan"
+    message = r"got grey in 3 files \(as 'a.png'\), colour in 1 file \(as 'd.png'\). Fix: pass"
     _refused(tmp_path, message)
     grey, colour = _load(tmp_path, channels=1), _load(tmp_path, channels=3)
     np.testing.assert_array_equal(grey.images[0, ..., 0], GREY)
@@ -182,9 +182,9 @@ def test_mixed_channels(tmp_path: Path):
 def test_mixed_sizes(tmp_path: Path):
     for i in range(5):
         _save(tmp_path / f"{i}.png", np.zeros((4 + max(0, i - 1), 6), np.uint8))
-    message = _refused(tmp_path, r"\(height×width\), found 4×6 in 2 files \(as '0.png'\)")
+    message = _refused(tmp_path, r"\(height×width\), got 4×6 in 2 files \(as '0.png'\)")
     assert "5×6 in 1 file (as '2.png')" in message
-    assert "and 1 more; pass --image-size" in message
+    assert "and 1 more. Fix: pass --image-size" in message
     assert _load(tmp_path, image_size=(8, 3)).images.shape == (5, 8, 3, 1)
 
 
@@ -214,7 +214,7 @@ def _broken_files(folder: Path) -> None:
 
 def test_broken_files_are_all_counted(tmp_path: Path):
     _broken_files(tmp_path)
-    message = _refused(tmp_path, "found 4 of 10 files that are not: 'good/cut.png'")
+    message = _refused(tmp_path, "got 4 of 10 files that are not: 'good/cut.png'")
     assert "'good/empty.png' (no image), 'good/gone.png' (not a regular file) and 1 more" in message
     assert "pass --skip-broken" in message
 
@@ -232,8 +232,8 @@ def test_only_broken_files_behind_good_headers(tmp_path: Path):
     for name in ("a", "b"):
         path = _save(tmp_path / f"{name}.png", noise)
         path.write_bytes(path.read_bytes()[:-40])
-    _refused(tmp_path, "found 2 of 2 files that are not", skip_broken=True)
-    _refused(tmp_path, "found 2 of 2 files that are not")
+    _refused(tmp_path, "got 2 of 2 files that are not", skip_broken=True)
+    _refused(tmp_path, "got 2 of 2 files that are not")
 
 
 def test_a_decompression_bomb_is_a_broken_file(tmp_path: Path):
@@ -246,7 +246,7 @@ def test_a_decompression_bomb_is_a_broken_file(tmp_path: Path):
     for name in "abc":
         _save(tmp_path / f"{name}.png")
     (tmp_path / "bomb.png").write_bytes(bomb + chunk(b"IEND", b""))
-    _refused(tmp_path, r"found 1 of 4 files that are not: 'bomb.png' \(Image size \(3600000000")
+    _refused(tmp_path, r"got 1 of 4 files that are not: 'bomb.png' \(Image size \(3600000000")
 
 
 def test_files_are_known_by_content_and_only_plain_formats_are_read(tmp_path: Path):
@@ -260,7 +260,7 @@ def test_files_are_known_by_content_and_only_plain_formats_are_read(tmp_path: Pa
 def test_pixels_without_a_known_range_are_broken(tmp_path: Path):
     _save(tmp_path / "a.tiff", np.zeros((5, 6), np.float32))
     _save(tmp_path / "b.tiff", np.full((5, 6), 70_000, np.int32))
-    message = _refused(tmp_path, "found 2 of 2 files")
+    message = _refused(tmp_path, "got 2 of 2 files")
     assert "floating-point pixels have no known range" in message
     assert "pixels from 70000 to 70000, beyond 16 bits" in message
 
@@ -274,9 +274,9 @@ def test_names_of_files_cannot_break_the_line(tmp_path: Path):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("image_size", (0, 5), r"at least 1, found \(0, 5\); mend --image-size"),
-        ("channels", 4, r"1 \(grey\) or 3 \(colour\), found 4; mend --channels"),
-        ("fit", "stretch", "resize or crop, found 'stretch'; mend --fit"),
+        ("image_size", (0, 5), r"at least 1, got \(0, 5\). Fix: correct --image-size"),
+        ("channels", 4, r"1 \(grey\) or 3 \(colour\), got 4. Fix: correct --channels"),
+        ("fit", "stretch", "resize or crop, got 'stretch'. Fix: correct --fit"),
     ],
 )
 def test_options_that_cannot_be(tmp_path: Path, option, value, message):

@@ -44,14 +44,14 @@ def test_an_unknown_name(source):
 @pytest.mark.parametrize("source", ["./mnist", "absent/images", "faces.npz", "faces.NPY"])
 def test_a_missing_path(source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match=rf"'{source}': no such file or folder; a source is digits"):
+    with pytest.raises(DataError, match=rf"'{source}': no such file or folder. Fix: give digits"):
         load_images(DataConfig(source=source))
 
 
 def test_a_file_of_another_kind(tmp_path: Path):
-    for name, found in (("images.csv", ".csv"), ("images", "no suffix"), ("a.png", ".png")):
+    for name, suffix in (("images.csv", ".csv"), ("images", "no suffix"), ("a.png", ".png")):
         (tmp_path / name).write_text("1,2")
-        with pytest.raises(DataError, match=rf"{name}: .*another kind \({found}\); convert it"):
+        with pytest.raises(DataError, match=rf"{name}: .*another kind \({suffix}\).*convert it"):
             load_images(DataConfig(source=str(tmp_path / name)))
 
 
@@ -79,7 +79,7 @@ def test_options_without_effect_are_refused(source, options, tmp_path: Path, mon
     np.save("a.npy", np.zeros((4, 2, 2), np.uint8))
     Path("folder").mkdir()
     flag = "--" + next(iter(options)).replace("_", "-")
-    with pytest.raises(ConfigError, match=rf"^{flag} is for .* '{source}'; leave {flag} out"):
+    with pytest.raises(ConfigError, match=rf"^{flag} is for .* '{source}'. Fix: omit {flag}"):
         load_images(DataConfig(source=source, **options))
 
 

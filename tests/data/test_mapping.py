@@ -1,4 +1,4 @@
-"""Arrays on disc, and what of them stays resident."""
+"""Arrays on disk, and what of them stays resident."""
 
 import subprocess
 import sys
@@ -92,7 +92,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from reparam.data import DataConfig, RowReader, load_images
-from reparam.evaluation.data_facts import data_facts
+from reparam.evaluation.facts_of_data import data_facts
 
 def peak() -> int:
     # Not getrusage, which also counts the process that started this one.
@@ -117,7 +117,7 @@ def test_a_mapped_set_does_not_fill_the_memory(tmp_path: Path) -> None:
     large, small = tmp_path / "large.npy", tmp_path / "small.npy"
     np.save(small, np.zeros((500, 28, 28), np.uint8))
     mapped = np.lib.format.open_memmap(large, "w+", np.uint8, (400_000, 28, 28))
-    mapped[::1000] = 255  # holes on disc, pages in memory all the same
+    mapped[::1000] = 255  # holes on disk, pages in memory all the same
     del mapped
     words = [sys.executable, "-c", GROWTH, str(large), str(small)]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stdout

@@ -51,7 +51,7 @@ def test_the_whole_of_mnist(mnist_dir: Path):
 
 
 def test_mnist_is_not_taken_for_fashion_mnist(mnist_dir: Path, no_network, monkeypatch):
-    with pytest.raises(DataError, match="must hold fashion-mnist, found the files of mnist"):
+    with pytest.raises(DataError, match="must hold fashion-mnist, got the files of mnist"):
         _from(mnist_dir, "fashion-mnist")
     monkeypatch.setenv("REPARAM_DATA", str(mnist_dir))
     with pytest.raises(DataError, match="no mirror has"):  # went on to the download
@@ -118,15 +118,15 @@ def test_an_environment_without_this_set_goes_on(tmp_path: Path, no_network, mon
 def test_bad_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(DataError, match=r"absent: --data-dir must be a folder that exists"):
         _from(tmp_path / "absent")
-    with pytest.raises(DataError, match=r"found 0, without train-images-idx3-ubyte \(or"):
+    with pytest.raises(DataError, match=r"got 0, without train-images-idx3-ubyte \(or"):
         _from(tmp_path)
     files = small_set()
     del files["t10k-labels-idx1-ubyte"]
     write_set(tmp_path, files)
-    with pytest.raises(DataError, match=r"found 3, without t10k-labels-idx1-ubyte .*--data-dir"):
+    with pytest.raises(DataError, match=r"got 3, without t10k-labels-idx1-ubyte .*--data-dir"):
         _from(tmp_path)
     monkeypatch.setenv("REPARAM_DATA", str(tmp_path))
-    with pytest.raises(DataError, match=r"found 3, without t10k-labels-idx1-ubyte .*REPARAM_DATA"):
+    with pytest.raises(DataError, match=r"got 3, without t10k-labels-idx1-ubyte .*REPARAM_DATA"):
         load_images(WHOLE)
     monkeypatch.setenv("REPARAM_DATA", str(tmp_path / "absent"))
     with pytest.raises(DataError, match=r"absent: REPARAM_DATA must name a folder that exists"):
@@ -136,7 +136,7 @@ def test_bad_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_files_that_do_not_fit_together(tmp_path: Path):
     other = small_set(side=6)
     sizes = small_set() | {"t10k-images-idx3-ubyte": other["t10k-images-idx3-ubyte"]}
-    with pytest.raises(ShapeError, match=r"t10k-images.*5×5, found 6×6; use the files of one set"):
+    with pytest.raises(ShapeError, match=r"t10k-images.*5×5, got 6×6. Fix: use"):
         _from(write_set(tmp_path / "sizes", sizes))
 
     counts = small_set() | {"train-labels-idx1-ubyte": idx_bytes(np.zeros(11))}
@@ -144,7 +144,7 @@ def test_files_that_do_not_fit_together(tmp_path: Path):
         _from(write_set(tmp_path / "counts", counts))
 
     labels = small_set() | {"t10k-labels-idx1-ubyte": idx_bytes(np.array([0, 1, 2, 10]))}
-    with pytest.raises(DataError, match=r"lie in 0..9, found 10"):
+    with pytest.raises(DataError, match=r"lie in 0..9, got 10"):
         _from(write_set(tmp_path / "labels", labels))
 
 

@@ -102,16 +102,21 @@ def test_tiny_sets_fill_every_split(count):
 @pytest.mark.parametrize(
     ("count", "options", "official", "message"),
     [
-        (1, {}, 0, "at least 2 images to train and look at, found 1; give more"),
-        (0, {}, 0, "at least 2 images to train and look at, found 0; give more"),
-        (2, {}, 0, "train, valid and test need at least 3 images, found 2; .*--valid-fraction 0"),
-        (3, {}, 2, "train and valid need at least 2 images, found 1 in the training pool"),
-        (100, {"train_size": 81, "valid_fraction": 0.0}, 0, "train_size 81 .* found 80; lower"),
+        (1, {}, 0, "at least 2 images to train and look at, got 1. Fix: give more"),
+        (0, {}, 0, "at least 2 images to train and look at, got 0. Fix: give more"),
+        (
+            2,
+            {},
+            0,
+            "train, valid and test need at least 3 images, got 2.*--valid-fraction 0",
+        ),
+        (3, {}, 2, "train and valid need at least 2 images, got 1 in the training pool"),
+        (100, {"train_size": 81, "valid_fraction": 0.0}, 0, "train_size 81 .* got 80. Fix: lower"),
         (
             100,
             {"train_size": 80, "valid_fraction": 0.1},
             0,
-            "train_size 80 beside 8 validation images .*88 images, found 80; lower",
+            "train_size 80 beside 8 validation images .*88 images, got 80. Fix: lower",
         ),
     ],
 )
@@ -128,14 +133,12 @@ def test_two_images_suffice_for_two_splits():
 @pytest.mark.parametrize("option", ["valid_fraction", "test_fraction"])
 @pytest.mark.parametrize("value", [-0.1, 1.0, 20.0, float("nan")])
 def test_fractions_lie_in_0_to_1(option, value):
-    with pytest.raises(
-        ConfigError, match=rf"{option} must be at least 0 and below 1, found {value}"
-    ):
+    with pytest.raises(ConfigError, match=rf"{option} must be at least 0 and below 1, got {value}"):
         split_indices(10, None, DataConfig(**{option: value}), name="set")
 
 
 @pytest.mark.parametrize("options", [{"train_size": 0}, {"split_seed": -1}, {"split_seed": 2**32}])
 def test_other_options_out_of_range(options):
     ((option, value),) = options.items()
-    with pytest.raises(ConfigError, match=rf"{option} must be .*, found {value}; mend --"):
+    with pytest.raises(ConfigError, match=rf"{option} must be .*, got {value}. Fix: correct --"):
         split_indices(10, None, DataConfig(**options), name="set")

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from reparam.data import ImageSet, load_images
-from reparam.errors import DiscFullError
+from reparam.errors import DiskFullError
 from reparam.runs import Run, RunConfig, append_line, load_tensors, write_atomically
 from reparam.training import EpochDone, Event, train
 
@@ -48,7 +48,7 @@ def on_file(config: RunConfig, images: ImageSet, folder: Path) -> RunConfig:
 
 @pytest.mark.parametrize(("left", "name"), [(0, "model"), (40_960, "last")])
 def test_a_full_disc_keeps_the_checkpoint(left, name, small, blobs, small_disk, tmp_path) -> None:
-    """No room at all; room for the weights and the metrics, but not for the checkpoint."""
+    """No space at all; space for the weights and the metrics, but not for the checkpoint."""
     config = on_file(small(epochs=4, dropout=0.25), blobs, tmp_path)
     images = load_images(config.data)
     whole = Run.create(tmp_path / "whole", config, images, command="", overwrite=False)
@@ -60,7 +60,7 @@ def test_a_full_disc_keeps_the_checkpoint(left, name, small, blobs, small_disk, 
         if isinstance(event, EpochDone) and event.metrics.epoch == 2:
             fill(small_disk, left)
 
-    with pytest.raises(DiscFullError, match=f"{name}.safetensors: .* bytes are needed") as error:
+    with pytest.raises(DiskFullError, match=f"{name}.safetensors: .* bytes are needed") as error:
         train(run, images, [fill_up])
     assert str(run.path) in str(error.value)
     assert f"reparam resume {run.path}" in str(error.value)
@@ -100,7 +100,7 @@ def test_a_limit_ends_the_command_in_one_line(small, blobs, tmp_path) -> None:
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith("reparam: error: ")
-    assert "last.safetensors: no room to write it" in line
+    assert "last.safetensors: the disk is full" in line
     found = re.search(r"([\d,]+) bytes are needed", line)
     assert found is not None
     needed = int(found[1].replace(",", ""))
@@ -115,9 +115,11 @@ def test_a_cut_write_leaves_the_old_file(small_disk: Path) -> None:
     append_line(log, "first")
     fill(small_disk, 0)
     log.write_bytes(b"x" * 4090)  # the page of the line is full but for six bytes
-    with pytest.raises(DiscFullError, match=r"file: no room .* 9,000 bytes are needed, 0 are free"):
+    with pytest.raises(
+        DiskFullError, match=r"file: the disk is full .* 9,000 bytes are needed, 0 are free"
+    ):
         write_atomically(file, bytes(9000))
-    with pytest.raises(DiscFullError, match="log: no room"):
+    with pytest.raises(DiskFullError, match="log: the disk is full"):
         append_line(log, "a line that is longer")
     assert file.read_bytes() == b"old"
     assert log.read_bytes() == b"x" * 4090

@@ -1,4 +1,4 @@
-"""The page as one file, opened from the disc."""
+"""The page as one file, opened from the disk."""
 
 from pathlib import Path
 

@@ -61,7 +61,7 @@ def chosen_plane(z: LatentArray, dimensions: tuple[int, int]) -> Projection:
     i, j = dimensions
     if i == j or not (1 <= i <= d and 1 <= j <= d):
         raise ConfigError(
-            f"axes are two different dimensions from 1 to {d}, found {i} and {j}: choose others"
+            f"axes are two different dimensions from 1 to {d}, got {i} and {j}. Fix: choose others"
         )
     axes = np.eye(d, dtype=np.float32)[[i - 1, j - 1]]
     centre = z.mean(0)

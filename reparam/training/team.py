@@ -182,8 +182,8 @@ def assemble_one(config: TrainingConfig) -> Team:
     """This process alone. Raises ConfigError where ``config`` asks for several."""
     if config.devices * config.num_nodes > 1:
         raise ConfigError(
-            f"several processes are started by the command, found --devices {config.devices} "
-            f"--num-nodes {config.num_nodes} in Python: run `reparam train`, or leave them out"
+            f"devices and num_nodes must be 1 in Python, got {config.devices} and "
+            f"{config.num_nodes}. Fix: omit them, or run `reparam train`, which starts processes"
         )
     return Team(*make_fabric(config))
 

@@ -372,7 +372,7 @@ def test_ctrl_c_ends_all_and_any_number_of_processes_goes_on(make: Make, devices
 
 def test_python_alone_starts_no_processes(make: Make) -> None:
     run = make("run", devices=2)
-    with pytest.raises(ConfigError, match="found --devices 2 --num-nodes 1 in Python"):
+    with pytest.raises(ConfigError, match="devices and num_nodes must be 1 in Python, got 2 and 1"):
         train(run, run.images())
 
 

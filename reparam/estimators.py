@@ -136,11 +136,12 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def run_config(self) -> RunConfig:
         """The configuration that the options make. Raises ConfigError for values that cannot be."""
         preset = preset_config(self.preset)
-        defaults = _options_of(preset)
+        defaults, params = _options_of(preset), self.get_params(deep=False)
+        shared = shared_options(options_of(preset))
         given = {
-            name: _plain(value)
-            for name, value in self.get_params(deep=False).items()
-            if name not in OWN_OPTIONS and not _equal(value, defaults[name])
+            name: _plain(params[name])
+            for name in sorted(params, key=lambda name: name not in shared)  # one part's own wins
+            if name not in OWN_OPTIONS and not _equal(params[name], defaults[name])
         }
         config = resolve(preset, [(type(self).__name__, given)])
         data = dataclasses.replace(config.data, source=IN_MEMORY, test_fraction=0.0)

@@ -14,7 +14,7 @@ from reparam.cli.tables import new_table, print_table
 from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError
 from reparam.evaluation import DataFacts, RunFacts, data_facts, run_facts
-from reparam.runs import SPLIT_IMAGES, Epoch, Losses, Result, Run
+from reparam.runs import SPLIT_IMAGES, Epoch, Losses, Result, Run, RunConfig, options_of
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 60
@@ -98,6 +98,7 @@ def _print_run(facts: RunFacts) -> None:
             {
                 "run": facts.path,
                 "model": f"{config.preset}, {latent}",
+                "parts": _parts(config),
                 "data": config.data.source,
                 "images": f"{_times(facts.image_shape)} (height × width × channels)",
                 "weight": facts.weight.description,
@@ -134,6 +135,15 @@ def _print_run(facts: RunFacts) -> None:
         )
         print_table(_result(result), title)
         print(_again(result))
+
+
+def _parts(config: RunConfig) -> str:
+    """What the model and its loss are made of, by kind and name."""
+    parts = [option for option in options_of(config).values() if option.registry is not None]
+    names = {
+        p.name: p.default if isinstance(p.default, str) else " ".join(p.default) for p in parts
+    }
+    return ", ".join(f"{kind} {name}" for kind, name in names.items() if name)
 
 
 def _again(result: Result) -> str:

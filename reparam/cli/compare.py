@@ -75,7 +75,7 @@ def run(args: Sequence[str]) -> int:
                 judge=judges[mark],
                 device=device,
             )
-            together.setdefault(_kind(folder), []).append((folder, card))
+            together.setdefault(_kind(folder, card), []).append((folder, card))
     _warn_of_others([card for runs in together.values() for _, card in runs])
     groups = _groups(list(together.values()))
     print_groups(groups)
@@ -111,14 +111,19 @@ def _warn_of_others(cards: list[Scorecard]) -> None:
         )
 
 
-def _kind(run: Run) -> str:
-    """What runs have in common that differ in their seed alone."""
-    return repr(replace(run.config, seed=0)) + run.facts.fingerprint
+def _kind(run: Run, card: Scorecard) -> str:
+    """What runs have in common that differ in their seed alone. A prior that was fitted after
+    training is not in the configuration.
+    """
+    return repr((replace(run.config, seed=0), run.facts.fingerprint, card.own.kind))
 
 
 def _groups(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
     """Titles say how the groups differ: by model, and by every other option that is not equal."""
-    options = [_flat(to_mapping(runs[0][0].config)) for runs in several]
+    options = [
+        {**_flat(to_mapping(run.config)), "prior.type": card.own.kind}
+        for (run, card), *_ in several
+    ]
     apart = [
         name
         for name in options[0]

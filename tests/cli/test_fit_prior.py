@@ -194,6 +194,21 @@ def test_the_report_shows_the_prior(reparam, ae, vae, tmp_path) -> None:
         assert "random draws from N(0, I)" not in page
 
 
+def test_compare_keeps_runs_of_different_priors_apart(
+    reparam, vae, vae_run, tmp_path, monkeypatch
+) -> None:
+    """They differ in nothing else, and are not two seeds of one model."""
+    monkeypatch.setenv("COLUMNS", "250")
+    own = shutil.copytree(vae_run, tmp_path / "own")
+    reparam("fit-prior", vae, "--prior", "gaussian")
+    few = ("--draws", 40, "--likelihood-images", 0, "--quiet")
+    said = reparam("compare", own, vae, *few, "--out", tmp_path / "c.html")
+    assert said.status == 0, said.err
+    assert "one seed each" in said.out
+    assert "VAE (own)" in said.out
+    assert "VAE (vae)" in said.out
+
+
 @pytest.mark.parametrize("name", ["gaussian", "mixture"])
 def test_a_prior_that_is_learned_with_the_model(reparam, shapes_file, tmp_path, name) -> None:
     from .conftest import train_tiny

@@ -54,8 +54,8 @@ def moments_of(q: Distribution) -> tuple[LatentArray, dict[str, LatentArray]]:
 
     These are ``log_var``, the log-variances (N, d), of a distribution, and none of a point.
     """
-    log_var = q.log_variance
-    return q.mean.numpy(), {} if log_var is None else {"log_var": log_var.numpy()}
+    found = {name: moment.numpy() for name, moment in q.moments().items()}
+    return found.pop("mu"), found
 
 
 def encode(model: Autoencoder, images: PixelArray, labels: LabelArray | None = None) -> LatentArray:

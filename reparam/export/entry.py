@@ -8,7 +8,7 @@ import numpy as np
 
 from reparam.data import class_colours
 from reparam.errors import DataError
-from reparam.evaluation import current_scorecard
+from reparam.evaluation import current_scorecard, moments_of
 from reparam.export.described import (
     decoded,
     described_prior,
@@ -63,6 +63,10 @@ def run_entry(
     labels = None
     if view.labels is not None:
         labels = add(f"{name}/labels.bin", _labels(view))
+    codes = {
+        moment: add_latents(f"{name}/{moment}.bin", values)
+        for moment, values in {"mu": view.mu, **moments_of(view.q)[1]}.items()
+    }
     return {
         "id": name,
         "title": view.title,
@@ -84,10 +88,8 @@ def run_entry(
         "points": {
             "count": len(view.mu),
             "split": view.split,
-            "mu": add_latents(f"{name}/mu.bin", view.mu),
-            "log_var": None
-            if view.q.log_variance is None
-            else add_latents(f"{name}/log_var.bin", view.q.log_variance.numpy()),
+            "mu": codes["mu"],
+            "log_var": codes.get("log_var"),
             "labels": labels,
             "thumbnails": _thumbnails(view.images, same, add),
             "images_sha256": same,

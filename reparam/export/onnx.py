@@ -67,9 +67,7 @@ class _Encoder(nn.Module):
         self.model = model
 
     def forward(self, images: Images) -> tuple[Latents, ...]:
-        q = self.model.infer(images)
-        log_var = q.log_variance
-        return (q.mean,) if log_var is None else (q.mean, log_var)
+        return tuple(self.model.infer(images).moments().values())
 
 
 class _Decoder(nn.Module):

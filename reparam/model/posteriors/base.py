@@ -45,6 +45,11 @@ class Distribution(ABC):
         """The logarithm of ``variance``."""
         return None if self.variance is None else self.variance.log()
 
+    def moments(self) -> dict[str, Latents]:
+        """``mu``, and ``log_var`` where there is a variance, by the names that files have."""
+        found = {"mu": self.mean, "log_var": self.log_variance}
+        return {name: moment for name, moment in found.items() if moment is not None}
+
     @abstractmethod
     def rsample(self, noise: Noise = None) -> Latents:
         """One latent for each image, differentiable in the parameters."""

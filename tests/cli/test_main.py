@@ -16,6 +16,7 @@ from reparam.cli.encode import EncodeOptions
 from reparam.cli.explore import ExploreOptions
 from reparam.cli.export import ExportOptions
 from reparam.cli.fit_prior import FitPriorOptions
+from reparam.cli.flags import flags_of
 from reparam.cli.info import InfoOptions
 from reparam.cli.main import COMMANDS
 from reparam.cli.reconstruct import ReconstructOptions
@@ -80,6 +81,11 @@ def test_help_explains_every_option(name: str, reparam, capsys) -> None:
         words = " ".join(option.doc.split())
         assert words.replace("- ", "-") in said.replace("- ", "-"), option.name
         assert (option.positional or f"--{option.flag}") in said
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"info"}))  # which computes nothing
+def test_every_command_takes_a_device(name: str) -> None:
+    assert "--device" in flags_of(OPTIONS[name])
 
 
 def test_help_shows_the_options_of_the_chosen_parts(reparam, capsys) -> None:

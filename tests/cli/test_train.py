@@ -12,6 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from reparam.runs import Run, to_mapping
+
 from .conftest import train_tiny
 
 SMALL = [
@@ -64,6 +66,14 @@ def test_the_config_of_a_run_is_a_config_file(reparam, ae_run: Path) -> None:
     said = reparam("train", "--config", ae_run / "config.json", "--dry-run")
     config, record = json.loads(said.out), json.loads((ae_run / "config.json").read_text())
     assert {key: record[key] for key in config} == config
+
+
+@pytest.mark.parametrize("name", ["ae", "vae", "dae", "burda", "ae-functional", "vae-mixture"])
+def test_the_config_of_a_run_of_the_first_format_is_one_too(reparam, name: str) -> None:
+    run = Path(__file__).parents[1] / "data" / "runs" / "format-1" / name
+    said = reparam("train", "--config", run / "config.json", "--dry-run")
+    assert said.status == 0, said.err
+    assert json.loads(said.out) == json.loads(json.dumps(to_mapping(Run.open(run).config)))
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ export const ko: Words = {
   background: "디코딩한 배경",
   bgOff: "없음",
   bgWindow: "보이는 범위",
-  bgQuantiles: "사전 분포 균등 분위",
+  bgQuantiles: "사전 분포의 등확률 격자",
   catchClass: "{name} 모으기",
 
   drawHere: "여기에 마우스, 펜, 손가락으로 숫자를 그리세요",
@@ -143,7 +143,7 @@ export const ko: Words = {
   amount: "더하는 양",
   length: "방향의 길이 {value}",
   directionStrip: "방향의 −1배부터 +2배까지의 이미지",
-  directionEmpty: "두 그룹을 고르세요: 클래스나 올가미로 잡은 점들입니다.",
+  directionEmpty: "그룹 두 개를 고르세요. 클래스나 올가미로 모은 점들을 쓸 수 있습니다.",
 
   loading: "불러오는 중 …",
   problemNewer:
@@ -156,6 +156,6 @@ export const ko: Words = {
   problemGolden:
     "{title}: 이 브라우저에서 계산한 이미지가 PyTorch의 결과와 다릅니다(차이 {difference}, 허용 오차 {tolerance}). 보이는 것이 틀릴 수 있습니다.",
   problemEngine: "이 브라우저에서 모델을 실행할 수 없습니다: {message}",
-  problemWebgl: "이 브라우저는 WebGL 2를 지원하지 않아 점을 그리지 못합니다. 나머지 기능은 모두 됩니다.",
+  problemWebgl: "이 브라우저는 WebGL 2를 지원하지 않아 점을 그리지 못합니다. 나머지 기능은 모두 쓸 수 있습니다.",
   dismiss: "닫기",
 };

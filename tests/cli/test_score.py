@@ -104,7 +104,7 @@ def test_the_table_has_verdicts_where_an_ae_stands_beside_a_vae(
     monkeypatch.setenv("COLUMNS", "250")
     said = reparam("score", ae_run, vae_run, *SMALL)
     assert "the article's claims: AE beside VAE" in said.out
-    assert "told apart from prior draws (AUC)" in said.out
+    assert "classifier AUC against prior draws" in said.out
     alone = reparam("score", vae_run, *SMALL)
     assert "claims" not in alone.out
 

@@ -149,7 +149,7 @@ def classifier_two_sample(
     Half of either sample trains the stacked classifier of ``two_sample_classifier``, the other half
     is scored. Given the classifier these scores are independent, so the p-value, the one-sided
     Mann–Whitney test of them, holds its level whatever the classifier is. The interval is DeLong's.
-    It says how well these latents are told apart by this classifier: a lower bound on how well they
+    It says how well this classifier tells these latents from draws: a lower bound on how well they
     could be. Dependences among three and more dimensions that leave all pairs as they were are seen
     by its trees alone, and with luck. Of more than 512 dimensions it sees as many, at random.
     """

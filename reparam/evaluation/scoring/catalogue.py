@@ -62,7 +62,7 @@ TOPICS: Mapping[str, Topic] = {
     "centre": Topic("off-centre, unbounded", "중심이 어긋나고 범위에 제한이 없음"),
     "symmetry": Topic("not symmetric about 0", "원점에 대해 대칭이 아님"),
     "match": Topic("latents differ from the prior", "잠재 벡터와 사전 분포의 차이"),
-    "rate": Topic("where the rate goes", "KL 항의 내역"),
+    "rate": Topic("parts of the rate", "KL 항의 내역"),
     "classes": Topic("classes uneven", "클래스마다 고르지 않음"),
     "decodes": Topic("decodes that are no digit", "숫자가 아닌 디코딩 결과"),
     "gaps": Topic("gaps, jumps", "빈틈과 급격한 변화"),
@@ -93,7 +93,7 @@ MEASURES: Mapping[str, Entry] = {
     ),
     "auc": Entry(
         "match",
-        "told apart from prior draws (AUC)",
+        "classifier AUC against prior draws",
         "사전 분포 표본과 구별되는 정도(AUC)",
         "lower",
         matters=0.02,

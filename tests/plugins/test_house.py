@@ -1,11 +1,10 @@
-"""The open house: parts from outside the package work with every command, without a change in it."""
+"""The open house: parts from outside the package work with every command."""
 
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +57,7 @@ def python(*words: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the plug-in's parts, taken through every command."""
     folder = tmp_path_factory.mktemp("house")
     rng = np.random.default_rng(0)
@@ -80,7 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ]
     done = python("-c", SCRIPT, str(folder), json.dumps(commands), str(HOUSE))
     assert done.returncode == 0, done.stderr
-    yield folder
+    return folder
 
 
 def test_the_plug_in_is_short() -> None:

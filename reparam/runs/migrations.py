@@ -43,6 +43,9 @@ def _config_2(old: Json) -> Json:
     formula: Json = {"type": "elbo" if has_rate else "reconstruction"}
     if has_rate:
         formula |= _taken(objective, ("free_bits",))
+    decoder = _network(model, "decoder")
+    if likelihood["type"] == "bernoulli" and "output_activation" in decoder:
+        decoder["output_activation"] = "sigmoid"  # any other was ignored: its decoder gives logits
     prior = _part(model, "prior", "standard-normal")
     if prior["type"] == "mixture":
         prior |= _taken(model, ("prior_components",), without="prior_")
@@ -53,7 +56,7 @@ def _config_2(old: Json) -> Json:
             "encoder": _network(model, "encoder"),
             "posterior": _part(model, "posterior", "diagonal-normal"),
             "prior": prior,
-            "decoder": _network(model, "decoder"),
+            "decoder": decoder,
             "likelihood": likelihood,
         },
         "objective": formula,

@@ -18,7 +18,7 @@ _ACCEPTED = f"{', '.join(NAMED_SOURCES)}, an .npz or .npy file, or a folder of i
 
 
 def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSet:
-    """The images that ``config.source`` names, split; ``progress`` is called as reading goes on.
+    """The images that ``config.source`` names, split; ``progress`` is called while they are read.
 
     A known name comes before a file or folder of that name (write ./mnist for the folder).
 

@@ -26,6 +26,13 @@ class Drawn:
     pixels: Pixels
     """p(x|z) at z."""
 
+    @classmethod
+    def of(cls, model: Autoencoder, batch: Batch, noise: Noise = None) -> "Drawn":
+        """The forward pass: images as the encoder sees them → q(z|x) → z → p(x|z)."""
+        q = model.infer(batch.seen, batch.labels)
+        z = q.rsample(noise)
+        return cls(batch, q, z, model.pixels(z, batch.labels))
+
 
 @dataclass(frozen=True)
 class Losses:

@@ -39,25 +39,23 @@ class Elbo(Objective):
         self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None
     ) -> Losses:
         """At one z ~ q(z|x) (Kingma & Welling 2014, eq. 7)."""
-        q = model.infer(batch.seen, batch.labels)
-        z = q.rsample(noise)
-        pixels = model.pixels(z, batch.labels)
-        terms = model.likelihood.terms(pixels, batch.images)
-        rates = model.prior.kl_by_dimension(q)
-        kl = rate(model.prior, q, z) if rates is None else rates.sum(1)
+        drawn = Drawn.of(model, batch, noise)
+        terms = model.likelihood.terms(drawn.pixels, batch.images)
+        rates = model.prior.kl_by_dimension(drawn.q)
+        kl = rate(model.prior, drawn.q, drawn.z) if rates is None else rates.sum(1)
         cost = kl
         if self.free_bits:
             if rates is None:
                 raise ConfigError(
                     "free_bits must have the rate of each latent dimension in closed form, got "
-                    f"prior {model.prior.kind} with a posterior of {type(q).__name__}. Fix: omit "
+                    f"prior {model.prior.kind} with a posterior of {type(drawn.q).__name__}. Fix: omit "
                     "free_bits"
                 )
             cost = free_bits(rates, phase.mean(rates.detach()), self.free_bits)
         return Losses(
             objective=terms["distortion"] + phase.rate_weight * cost,
             terms={**terms, "rate": kl, "loss": terms["distortion"] + kl},
-            drawn=Drawn(batch, q, z, pixels),
+            drawn=drawn,
             rates=rates,
         )
 

@@ -20,13 +20,11 @@ class Reconstruction(Objective):
     def __call__(
         self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None
     ) -> Losses:
-        q = model.infer(batch.seen, batch.labels)
-        z = q.rsample(noise)
-        pixels = model.pixels(z, batch.labels)
-        terms = model.likelihood.terms(pixels, batch.images)
+        drawn = Drawn.of(model, batch, noise)
+        terms = model.likelihood.terms(drawn.pixels, batch.images)
         distortion = terms["distortion"]
         return Losses(
             objective=distortion,
             terms={**terms, "rate": torch.zeros_like(distortion), "loss": distortion},
-            drawn=Drawn(batch, q, z, pixels),
+            drawn=drawn,
         )

@@ -99,7 +99,7 @@ def stop_on_signal() -> Iterator[StopRequest]:
 
 
 def _watch(received: socket.socket, left: threading.Event) -> None:
-    """Ends the process where training goes on after a second request.
+    """Ends the process where training does not stop at a second request.
 
     ``received`` gives the number of every signal as soon as it comes (``signal.set_wakeup_fd``).
     """

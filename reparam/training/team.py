@@ -140,7 +140,7 @@ class Team:
 
     def draw_apart(self, seed: int, epoch: int, batch: int) -> None:
         """Gives dropout numbers of its own to every process but the first, which keeps its state
-        so that a run of one process goes on bit for bit.
+        so that a run of one process resumes bit for bit.
         """
         if not self.leads:
             stream = np.random.SeedSequence((seed, self.rank, epoch, batch))

@@ -48,8 +48,8 @@ class Elbo(Objective):
             if rates is None:
                 raise ConfigError(
                     "free_bits must have the rate of each latent dimension in closed form, got "
-                    f"prior {model.prior.kind} with a posterior of {type(drawn.q).__name__}. Fix: omit "
-                    "free_bits"
+                    f"prior {model.prior.kind} with a posterior of {type(drawn.q).__name__}. Fix: "
+                    "omit free_bits"
                 )
             cost = free_bits(rates, phase.mean(rates.detach()), self.free_bits)
         return Losses(

@@ -70,13 +70,17 @@ class Registry(Generic[P]):
     """The members of one kind of part, by name, in the order in which they were registered.
 
     ``prefix`` stands before the names of its options: ``--encoder-filters``. Kinds of which a model
-    has one, and whose options have names that are clear alone, have none: ``--weight``.
+    has one, and whose options have names that are clear alone, have none: ``--weight``. Where a
+    model may have ``several`` of a kind, the name of each stands there: ``--latent-norm-weight``.
     """
 
-    def __init__(self, kind: str, base: type[Any], prefix: str | None = None) -> None:
+    def __init__(
+        self, kind: str, base: type[Any], prefix: str | None = None, several: bool = False
+    ) -> None:
         # type[Any]: mypy takes no abstract class for type[P]
         self.kind, self.base = kind, base
-        self.prefix = f"{kind}_" if prefix is None else prefix
+        self.several = several
+        self._prefix = f"{kind}_" if prefix is None else prefix
         self._members: dict[str, type[P]] = {}
         self._names: dict[type[Part], str] = {}
         base.registry = self
@@ -131,12 +135,20 @@ class Registry(Generic[P]):
             )
         return self._names[part]
 
+    def prefix(self, name: str) -> str:
+        """What stands before the names of a member's options."""
+        return f"{name.replace('-', '_')}_" if self.several else self._prefix
+
     def owners(self, option: str) -> tuple[str, ...]:
-        """The members that have an option of this name, without the prefix."""
+        """The members that have an option of this name; where a model has one member of the kind,
+        also without the prefix.
+        """
+        load_entry_points()
         return tuple(
             name
             for name, member in self._members.items()
-            if option in (field.name for field in fields(member))
+            if option.removeprefix(self.prefix(name)) in (field.name for field in fields(member))
+            and (option.startswith(self.prefix(name)) or not self.several)
         )
 
 

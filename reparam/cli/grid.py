@@ -41,13 +41,12 @@ def sweepable_flags() -> set[str]:
         registry = option.registry
         if registry is None:
             continue
-        several = not is_single(option.hint)  # extra terms: their options begin with their name
         for name in registry.names:
             part = registry.find(name)
-            prefix = f"{name}_" if several else registry.prefix
             hints = get_type_hints(part)
             own = {field.name for field in fields(part) if is_single(hints[field.name])}
-            names |= {f"{prefix}{field}" for field in own} | (set() if several else own)
+            names |= {f"{registry.prefix(name)}{field}" for field in own}
+            names |= set() if registry.several else own
     return {f"--{name.replace('_', '-')}" for name in names}
 
 

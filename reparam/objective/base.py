@@ -152,4 +152,4 @@ class _Formula(Term):
         return self.options.value(model, drawn)
 
 
-TERMS: Registry[TermOptions] = Registry("term", TermOptions)
+TERMS: Registry[TermOptions] = Registry("term", TermOptions, several=True)

@@ -18,7 +18,8 @@ from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 from reparam.errors import ConfigError, unknown_name
 from reparam.fields import field_docs
 from reparam.registry import Part, Registry, registries
-from reparam.runs.migrations import FORMAT, migrate_config
+from reparam.runs.migrations import migrate_config
+from reparam.runs.weights import check_format
 from reparam.types import Json
 
 C = TypeVar("C")
@@ -55,6 +56,8 @@ class Option:
     required: bool = False
     registry: Registry | None = None
     """Of a part: the option is its type."""
+    of_several: bool = False
+    """Whether it is of one of several parts of a kind, which have no option in common."""
 
 
 def to_mapping(config: object) -> Json:
@@ -89,7 +92,7 @@ def shared_options(options: Mapping[str, Option]) -> dict[str, list[Option]]:
     by_field: dict[str, list[Option]] = {}
     for option in options.values():
         own = option.path[-1]
-        if own != option.name and option.registry is None and option.path[0] != "terms":
+        if own != option.name and option.registry is None and not option.of_several:
             by_field.setdefault(own, []).append(option)
     return {name: several for name, several in by_field.items() if name not in options}
 
@@ -120,18 +123,21 @@ def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Ite
             )
             continue
         names: Any = Literal[registry.names or ("",)]
-        several = get_origin(hint) is tuple
-        if several:
+        if registry.several:
             default: object = tuple(part.type for part in value)
             yield Option(
                 name, place, tuple[names, ...], common[0], default, group, flag, registry=registry
             )
             for part in value:
-                own = f"{part.type.replace('-', '_')}_"
-                yield from _walk(part, (*place, part.type), own, f"{registry.kind} {part.type}")
+                prefix_of_part = registry.prefix(part.type)
+                place_of_part, group_of_part = (*place, part.type), f"{registry.kind} {part.type}"
+                for option in _walk(part, place_of_part, prefix_of_part, group_of_part):
+                    yield dataclasses.replace(option, of_several=True)
         else:
             yield Option(name, place, names, common[0], value.type, group, flag, registry=registry)
-            yield from _walk(value, place, registry.prefix, f"{registry.kind} {value.type}")
+            yield from _walk(
+                value, place, registry.prefix(value.type), f"{registry.kind} {value.type}"
+            )
 
 
 def registry_of(hint: object) -> Registry | None:
@@ -358,12 +364,12 @@ def misplaced_option(name: str, shown: str = "") -> str | None:
     others. ``shown``: how it was written.
     """
     for registry in registries:
-        own = name.removeprefix(registry.prefix)
-        if owners := registry.owners(own):
-            kind = registry.kind
+        if owners := registry.owners(name):
+            kind, flag = registry.kind, f"{registry.kind}{'s' * registry.several}"
+            got = f"no such {kind}" if registry.several else f"another {kind}"
             return (
-                f"option {shown or name!r} belongs to {kind} {' and '.join(owners)}, got another "
-                f"{kind}. Fix: omit it, or take --{kind} {owners[0]}"
+                f"option {shown or name!r} belongs to {kind} {' and '.join(owners)}, got {got}. "
+                f"Fix: omit it, or take --{flag} {owners[0]}"
             )
     if name in RENAMED:
         return f"option {shown or name!r} must be given as {RENAMED[name]}. Fix: replace it"
@@ -407,7 +413,7 @@ def _rebuilt(chosen: C, changes: Json) -> C:
     for field in dataclasses.fields(chosen):  # type: ignore[arg-type]
         current = getattr(chosen, field.name)
         change = changes.get(field.name)
-        if dataclasses.is_dataclass(current) and not isinstance(change, Part):
+        if dataclasses.is_dataclass(current):
             values[field.name] = _rebuilt(current, change or {})
         elif isinstance(current, tuple) and current and isinstance(current[0], Part):
             own = change or {}
@@ -468,8 +474,7 @@ def read_config_file(path: Path) -> Json:
             f"config file {path} must hold options by name, got a list or a value. Fix: give names"
         )
     if "format" in loaded:  # the config.json of a run
-        version = loaded["format"]
-        loaded = migrate_config(loaded, version if isinstance(version, int) else FORMAT)
+        loaded = migrate_config(loaded, check_format(path, loaded["format"]))
         return {name: value for name, value in loaded.items() if name in _SECTIONS}
     if isinstance(loaded.get("model"), str):  # as the flag is called
         loaded["preset"] = loaded.pop("model")

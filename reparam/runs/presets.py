@@ -10,7 +10,6 @@ from reparam.model import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
     DeltaOptions,
-    GaussianLikelihoodOptions,
     MlpDecoderOptions,
     MlpEncoderOptions,
     ModelConfig,
@@ -32,7 +31,6 @@ AE = ModelConfig(
     encoder=ConvolutionalEncoderOptions(order="act-norm"),
     posterior=DeltaOptions(),
     prior=BoxOptions(),
-    likelihood=GaussianLikelihoodOptions(weight=1.0),
 )
 
 PRESETS: Mapping[str, Preset] = {

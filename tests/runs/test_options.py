@@ -1,5 +1,6 @@
 """Options by name: layers, parts, exclusive weights, round trips, and what cannot be."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, RunError
 from reparam.model import (
     Autoencoder,
     BernoulliLikelihoodOptions,
@@ -31,6 +32,7 @@ from reparam.runs import (
     RunConfig,
     options_of,
     preset_config,
+    read_config_file,
     resolve,
     shared_options,
     to_mapping,
@@ -482,3 +484,25 @@ def test_without_a_rate_the_weight_is_one() -> None:
     found = resolve(RunConfig(), [("flags", {"posterior": "delta", "objective": "reconstruction"})])
     assert found.resolve_defaults().model.likelihood.weight == 1.0
     assert RunConfig().resolve_defaults().model.likelihood.weight == 1000.0
+
+
+def test_a_preset_whose_objective_is_replaced_has_that_objectives_weight() -> None:
+    parts = {"posterior": "diagonal-normal", "prior": "standard-normal", "objective": "elbo"}
+    found = resolve(preset_config("ae", "plain"), [("flags", parts)])
+    assert found.resolve_defaults().model.likelihood.weight == 1000.0
+
+
+def test_an_option_of_a_term_that_is_not_taken_names_the_term() -> None:
+    for values in ({"first_test_weight": 2.0}, {"terms": "second-test", "first_test_weight": 2.0}):
+        with pytest.raises(ConfigError, match=r"belongs to term first-test.*take --terms first-t"):
+            resolved(values)
+    with pytest.raises(ConfigError, match="unknown option 'term_weight'"):
+        resolved({"term_weight": 2.0})
+
+
+@pytest.mark.parametrize("version", [99, "99"])
+def test_a_config_of_a_newer_version_is_refused(tmp_path: Path, version: object) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"format": version}))
+    with pytest.raises(RunError, match="must be at most 2, got 99"):
+        read_config_file(file)

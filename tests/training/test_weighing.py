@@ -106,8 +106,9 @@ def test_a_target_has_no_early_stop(small) -> None:
 
 
 def test_the_article_has_its_weight() -> None:
-    assert preset_config("vae", "article").model.likelihood.weight_for(784) == Weight(1000.0, 784)
-    assert preset_config("ae", "article").model.likelihood.weight_for(784) == Weight(1.0, 784)
+    for preset, weight in (("vae", 1000.0), ("ae", 1.0)):
+        likelihood = preset_config(preset, "article").resolve_defaults().model.likelihood
+        assert likelihood.weight_for(784) == Weight(weight, 784)
 
 
 def test_an_option_takes_the_place_of_the_recipes_weight() -> None:

@@ -90,14 +90,11 @@ def _pairs(rows: dict[str, str]) -> Table:
 def _print_run(facts: RunFacts) -> None:
     state = "finished" if facts.finished else f"unfinished: reparam resume {facts.path}"
     config = facts.config
-    latent = f"{config.model.latent_dim} latent dimensions"
-    if config.model.latent_channels is not None:
-        latent = f"latents of {config.model.latent_channels} channels"
     print_table(
         _pairs(
             {
                 "run": facts.path,
-                "model": f"{config.preset}, {latent}",
+                "model": f"{config.preset}, {config.model.describe_latent()}",
                 "parts": _parts(config),
                 "data": config.data.source,
                 "images": f"{_times(facts.image_shape)} (height × width × channels)",

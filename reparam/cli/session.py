@@ -68,12 +68,9 @@ def _plan(config: RunConfig, images: ImageSet) -> str:
     """What is about to be trained, in one line."""
     height, width, channels = images.image_shape
     counts = ", ".join(f"{len(images.splits[split])} {split}" for split in SPLITS)
-    latent = f"{config.model.latent_dim} latent dimensions"
-    if config.model.latent_channels is not None:
-        latent = f"latents of {config.model.latent_channels} channels"
     line = (
         f"{config.preset}: {images.name}, {height} × {width} × {channels} ({counts} images), "
-        f"{latent}, seed {config.seed}"
+        f"{config.model.describe_latent()}, seed {config.seed}"
     )
     if not config.objective.has_rate:
         return line

@@ -61,7 +61,6 @@ def scores_of(
     model = loss.model
     check_images(model, images)
     each = terms_of_each(loss, images, labels, index, seed)
-    each.pop("rates", None)
     constant = model.likelihood.log_normaliser
     own = {name: each.pop(name) for name in ("distortion", "rate", "loss", "squared_error")}
     bound = {}

@@ -64,6 +64,11 @@ class ModelConfig:
             )
         return LatentSpec((self.latent_channels, features[1], features[2]))
 
+    def describe_latent(self) -> str:
+        if self.latent_channels is not None:
+            return f"latents of {self.latent_channels} channels"
+        return f"{self.latent_dim} latent dimensions"
+
     def resolve_defaults(self, has_rate: bool = True) -> "ModelConfig":
         """The same model with what depends on defaults written out.
 

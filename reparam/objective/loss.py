@@ -16,6 +16,26 @@ from reparam.types import IndexArray, LabelArray, PixelArray
 
 AS_THEY_ARE = InputConfig()
 
+RESERVED = frozenset(
+    [
+        "objective",
+        "loss",
+        "distortion",
+        "rate",
+        "squared_error",
+        "mse",
+        "loss_article",
+        "images",
+        "dead_units",
+        "loss_nats",
+        "distortion_nats",
+        "rate_nats",
+        "loss_bits_per_dim",
+        "log_likelihood_bound_nats",
+    ]
+)
+"""Names of terms and reported losses, which no extra term may have."""
+
 FULL = Phase()
 """The objective as it is after every warm-up."""
 
@@ -40,6 +60,11 @@ class Loss(nn.Module):
         named = {term.name: term for term in terms}
         self.weights = {name: term.weight for name, term in named.items()}
         self.terms = nn.ModuleDict({name: term.build(model) for name, term in named.items()})
+        for name in RESERVED & named.keys():
+            raise ConfigError(
+                f"term {name} must have a name of its own, got that of a reported loss. Fix: "
+                "register it under another name"
+            )
 
     def forward(self, batch: Batch, phase: Phase = FULL, noise: Noise = None) -> Losses:
         """The losses of each image. An extra term is recorded under its name, unweighted."""
@@ -90,26 +115,38 @@ def terms_of_each(
     index: IndexArray | None = None,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Every term of each image, float64 (N,) by name, and ``rates`` (N, d) where there are some.
+    """Every term of each image, float64 (N,) by name.
 
     In evaluation mode, float32 and the final phase. z is sampled (for a VAE), and so are black and
     white images, with a generator of their own: the same seed gives the same figures.
     """
+    return _of_each(loss, images, labels, index, seed)[0]
+
+
+def _of_each(
+    loss: Loss,
+    images: PixelArray,
+    labels: LabelArray | None,
+    index: IndexArray | None,
+    seed: int,
+) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    """Every term of each image, and the rate of each latent dimension where it is known."""
     model = loss.model
     was_training = loss.training
     loss.eval()
     generator = torch.Generator(model.device).manual_seed(seed)
     parts: dict[str, list[np.ndarray]] = {}
+    rates: list[np.ndarray] = []
     with torch.no_grad():
         for batch in batches(images, labels, index, model.device):
             losses = loss(batch, FULL, generator)
-            found = dict(losses.terms)
             if losses.rates is not None:
-                found["rates"] = losses.rates
-            for name, values in found.items():
+                rates.append(losses.rates.cpu().double().numpy())
+            for name, values in losses.terms.items():
                 parts.setdefault(name, []).append(values.cpu().double().numpy())
     loss.train(was_training)
-    return {name: np.concatenate(several) for name, several in parts.items()}
+    terms = {name: np.concatenate(several) for name, several in parts.items()}
+    return terms, np.concatenate(rates) if rates else None
 
 
 DEAD = 0.01
@@ -128,8 +165,7 @@ def mean_losses(
     ``dead_units`` beside them, where the rate is a sum over latent dimensions: how many of these
     have a mean rate below DEAD nats.
     """
-    each = terms_of_each(loss, images, labels, index, seed)
-    rates = each.pop("rates", None)
+    each, rates = _of_each(loss, images, labels, index, seed)
     losses = loss.model.likelihood.losses({name: float(v.mean()) for name, v in each.items()})
     dead = {} if rates is None else {"dead_units": float((rates.mean(0) < DEAD).sum())}
     return losses | dead

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import torch
 
-from reparam.errors import RunError
-from reparam.model import PRIORS, Fittable, LatentSpec, Prior, PriorOptions
+from reparam.errors import ConfigError, RunError
+from reparam.model import PRIORS, Fittable, LatentSpec, Prior
 from reparam.runs.migrations import migrate_prior
-from reparam.runs.options import TYPE, to_mapping
+from reparam.runs.options import part_from_mapping, to_mapping
 from reparam.runs.weights import load_tensors, save_tensors
-from reparam.types import Json
 
 FILE = "prior.safetensors"
 
@@ -46,17 +45,16 @@ def load_prior(folder: Path, model_digest: str, latent: LatentSpec) -> Prior | N
             f"trained further?). Fix: {fix}"
         )
     try:
-        options = _options(migrate_prior(saved.state, saved.format)["prior"])
+        options = part_from_mapping(
+            PRIORS, migrate_prior(saved.state, saved.format)["prior"], str(file)
+        )
         with torch.random.fork_rng(devices=[]):  # a fresh prior's numbers are random at first
             prior = options.build(latent)
         prior.load_state_dict(saved.tensors)
+    except ConfigError:  # says itself what to do: a plug-in that is not loaded
+        raise
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise RunError(f"{file}: its numbers do not fit together ({error}). Fix: {fix}") from error
     assert isinstance(prior, Fittable)
     prior.fitted = True
     return prior.requires_grad_(False).eval()
-
-
-def _options(values: Json) -> PriorOptions:
-    part = PRIORS.find(values[TYPE])
-    return part(**{name: value for name, value in values.items() if name != TYPE})

@@ -23,6 +23,7 @@ from reparam.runs.weights import check_format
 from reparam.types import Json
 
 C = TypeVar("C")
+P = TypeVar("P", bound=Part)
 
 ALL_ITEMS = CollectionCheckStrategy.ALL_ITEMS
 
@@ -138,6 +139,14 @@ def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Ite
             yield from _walk(
                 value, place, registry.prefix(value.type), f"{registry.kind} {value.type}"
             )
+
+
+def part_from_mapping(registry: Registry[P], values: Json, where: str) -> P:
+    """The part that ``to_mapping`` gave. Raises ConfigError for one that is not registered, and
+    for options that it does not have or that cannot be.
+    """
+    part = registry.find(values[TYPE])()
+    return resolve(part, [(where, {k: v for k, v in values.items() if k != TYPE})])
 
 
 def registry_of(hint: object) -> Registry | None:

@@ -26,7 +26,6 @@ def write_result(run: Run, images: ImageSet, state: State, team: Team, kernels: 
     loss.terms.load_state_dict(state.best_terms)
     if model.likelihood.calibrates:
         each = terms_of_each(loss, pixels, labels, train, config.seed)
-        each.pop("rates", None)
         model.likelihood.calibrate({name: float(v.mean()) for name, v in each.items()})
     run.save_model(model, epoch=position.best_epoch)
     splits: dict[str, Losses] = {}

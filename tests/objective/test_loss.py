@@ -149,7 +149,7 @@ def test_the_gradient_of_an_extra_term_is_its_weight_times_its_own():
 
 def test_a_term_under_the_name_of_a_loss_is_refused():
     with pytest.raises(ConfigError, match="term squared_error must have a name of its own"):
-        Loss(built(), Elbo(), [Clash()])(batch())
+        Loss(built(), Elbo(), [Clash()])
 
 
 def test_a_phase_weighs_the_rate_in_the_objective_alone():
@@ -173,16 +173,13 @@ def test_terms_of_each_are_the_losses_of_single_images(config):
     whole, some = terms_of_each(loss, images), terms_of_each(loss, images, index=index)
     assert model.training
     loss.eval()
-    assert set(whole) == {"loss", "distortion", "rate", "squared_error"} | (
-        {"rates"} if config is SMALL else set()
-    )
-    without_noise = ("rate", "rates") if config is SMALL else tuple(whole)
+    assert set(whole) == {"loss", "distortion", "rate", "squared_error"}
+    without_noise = ("rate",) if config is SMALL else tuple(whole)
     for place, position in enumerate(index):
         pixels = torch.from_numpy(images[[position]])
         one = loss(Batch.of_bytes(pixels, None, torch.tensor([position])))
-        alone = {**one.terms} | ({} if one.rates is None else {"rates": one.rates})
         for name in without_noise:
-            single = alone[name].detach().double().numpy()[0]
+            single = one.terms[name].detach().double().numpy()[0]
             np.testing.assert_allclose(whole[name][position], single, rtol=1e-4, atol=1e-5)
             np.testing.assert_allclose(some[name][place], single, rtol=1e-4, atol=1e-5)
     assert all(values.dtype == np.float64 for values in whole.values())
@@ -202,9 +199,10 @@ def test_mean_losses_are_the_likelihoods_units_of_the_means():
     images, extra = pictures(30), [MeanGrey(weight=2.0)]
     loss = Loss(model, Elbo(), extra)
     each, found = terms_of_each(loss, images), mean_losses(loss, images)
-    means = {name: float(values.mean()) for name, values in each.items() if name != "rates"}
+    means = {name: float(values.mean()) for name, values in each.items()}
     expected = model.likelihood.losses(means)
-    assert found == {**expected, "dead_units": (each["rates"].mean(0) < DEAD).sum()}
+    rates = loss.eval()(Batch.of_bytes(torch.from_numpy(images), None, torch.arange(30))).rates
+    assert found == {**expected, "dead_units": float((rates.mean(0) < DEAD).sum())}
     assert found["test_mean_grey"] == means["test_mean_grey"]
     assert found["mse"] == pytest.approx(each["squared_error"].mean() / 56)
     assert found["loss_article"] == pytest.approx(means["loss"], rel=1e-5)

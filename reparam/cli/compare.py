@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reparam.cli.command import command_line
 from reparam.cli.existing import open_or_create_run, trained
-from reparam.cli.flags import RUNS, Compute, parse
+from reparam.cli.flags import RUNS, Compute, parse, value_words
 from reparam.cli.group_table import print_groups, print_verdicts
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
@@ -15,7 +14,7 @@ from reparam.data import ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
 from reparam.report import write_comparison
-from reparam.runs import Run, title_of, to_mapping, writing
+from reparam.runs import Run, RunConfig, command_line, options_of, title_of, writing
 from reparam.types import Language
 
 
@@ -77,7 +76,7 @@ def run(args: Sequence[str]) -> int:
             )
             together.setdefault(_kind(folder, card), []).append((folder, card))
     _warn_of_others([card for runs in together.values() for _, card in runs])
-    groups = _groups(list(together.values()))
+    groups = groups_of(list(together.values()))
     print_groups(groups)
     print_verdicts(groups)
     report = write_comparison(groups, options.out, command=again, lang=options.lang)
@@ -118,23 +117,31 @@ def _kind(run: Run, card: Scorecard) -> str:
     return repr((replace(run.config, seed=0), run.facts.fingerprint, card.own.kind))
 
 
-def _groups(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
+def groups_of(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
     """Titles say how the groups differ: by model, and by every other option that is not equal."""
-    options = [
-        {**_flat(to_mapping(run.config)), "prior.type": card.own.kind}
-        for (run, card), *_ in several
-    ]
-    apart = [
-        name
-        for name in options[0]
-        if name not in ("seed", "preset") and len({str(o.get(name)) for o in options}) > 1
-    ]
+    options = [{**_by_flag(run.config), "prior": card.own.kind} for (run, card), *_ in several]
+    names = dict.fromkeys(name for own in options for name in own if name not in UNTOLD)
+    apart = [name for name in names if len({own.get(name, ABSENT) for own in options}) > 1]
     groups = []
     for runs, own in zip(several, options, strict=True):
-        values = {name.removesuffix(".type"): str(own.get(name)) for name in apart}
+        values = {name: own.get(name, ABSENT) for name in apart}
         model = title_of(runs[0][0].config)
         groups.append(Group(model, tuple(card for _, card in runs), values))
     return _distinct(groups, [runs[0][0].path.name for runs in several])
+
+
+UNTOLD = ("seed", "model")
+"""Options that groups are not told apart by: runs of several seeds are one group, and a preset is
+no more than its options."""
+
+ABSENT = "–"
+"""The value of an option that a run's parts do not have."""
+
+
+def _by_flag(config: RunConfig) -> dict[str, str]:
+    """Every option as it is called on the command line, with its value as it is typed there."""
+    options = options_of(config).values()
+    return {option.flag: " ".join(value_words(option.default)) or "none" for option in options}
 
 
 def _distinct(groups: list[Group], names: list[str]) -> list[Group]:
@@ -144,15 +151,3 @@ def _distinct(groups: list[Group], names: list[str]) -> list[Group]:
         replace(group, title=f"{group.title} ({name})") if titles.count(group.title) > 1 else group
         for group, name in zip(groups, names, strict=True)
     ]
-
-
-def _flat(mapping: dict[str, object]) -> dict[str, object]:
-    """Options by name, those of parts with the part's place in front: encoder.filters."""
-    flat: dict[str, object] = {}
-    for key, value in mapping.items():
-        if isinstance(value, dict):
-            part = "type" in value
-            flat |= {f"{key}.{k}" if part else k: v for k, v in _flat(value).items()}
-        else:
-            flat[key] = value
-    return flat

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from reparam.cli.command import command_line
 from reparam.cli.existing import open_or_create_run, trained
-from reparam.cli.flags import Compute, parse, value_of
+from reparam.cli.flags import Compute, parse, value_of, words_for
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
 from reparam.data import DataConfig, ImageSet, load_images
@@ -18,7 +17,15 @@ from reparam.errors import ConfigError, DataError, RunError
 from reparam.evaluation import ScoreConfig
 from reparam.model import build_autoencoder
 from reparam.report import ReportChoices, write_report
-from reparam.runs import Run, RunConfig, check_free, preset_config, writing
+from reparam.runs import (
+    Run,
+    RunConfig,
+    check_free,
+    command_line,
+    options_of,
+    preset_config,
+    writing,
+)
 
 MODELS = ("ae", "vae")
 
@@ -62,12 +69,12 @@ def run(args: Sequence[str]) -> int:
     out = options.out
     _check_room(options)
     configs = {model: _config(options, model) for model in MODELS}
-    for config in configs.values():
-        options.report.check(config.model.latent_dim)
     with reading_progress(quiet=options.quiet) as progress:
         images = load_images(options.images, progress)
     for config in configs.values():
-        build_autoencoder(config.model, images.image_shape)  # refused before anything is written
+        # Refused before anything is written.
+        model = build_autoencoder(config.model, images.image_shape)
+        options.report.check(model.latent_dim)
     again = command_line("demo", [word for word in args if word != "--overwrite"])
     with writing(out / "ae"), writing(out / "vae"):
         runs = [
@@ -75,7 +82,7 @@ def run(args: Sequence[str]) -> int:
                 out / model,
                 config,
                 images,
-                command=_train_command(options, model),
+                command=_train_command(config, options.recipe, out / model),
                 overwrite=options.overwrite,
             )
             for model, config in configs.items()
@@ -155,15 +162,11 @@ def _check_room(options: DemoOptions) -> None:
         )
 
 
-def _train_command(options: DemoOptions, model: str) -> str:
+def _train_command(config: RunConfig, recipe: str, out: Path) -> str:
     """The command that makes this run alone."""
-    plain = preset_config(model, options.recipe).data
-    words = [options.images.source, "--model", model]
-    words += ["--recipe", options.recipe]
-    for name, value in vars(options.images).items():
-        if value != getattr(plain, name) and name != "source":
-            flag = f"--{name.replace('_', '-')}"
-            values = value if isinstance(value, tuple) else (value,)
-            words += [flag] if value is True else [flag, *map(str, values)]
-    words += ["--seed", str(options.seed), "--out", str(options.out / model)]
-    return command_line("train", words)
+    usual = options_of(preset_config(config.preset, recipe))
+    words = [config.data.source, "--model", config.preset, "--recipe", recipe]
+    for option in options_of(config).values():
+        if option.positional is None and option.default != usual[option.name].default:
+            words += words_for(option)
+    return command_line("train", [*words, "--out", str(out)])

@@ -28,7 +28,6 @@ def open_or_create_run(
 
 def trained(run: Run, images: ImageSet, *, quiet: bool, again: str) -> Run:
     """The run at its end: trained, or continued, unless it is finished already."""
-    result = run.result()
-    if result is None or result.epochs < run.config.training.epochs:
+    if not run.is_finished:
         train_with_progress(run, images, quiet=quiet, again=again)
     return run

@@ -193,6 +193,20 @@ def value_of(flag: str, args: Sequence[str]) -> str | None:
     return words[0] if words else None
 
 
+def words_for(option: Option) -> list[str]:
+    """The words that give an option the value that it has; [] for one that is not given."""
+    if option.default is None:
+        return []
+    if isinstance(option.default, bool):
+        return [f"--{option.flag}" if option.default else f"--no-{option.flag}"]
+    return [f"--{option.flag}", *value_words(option.default)]
+
+
+def value_words(value: object) -> list[str]:
+    """A value as it is typed behind its flag."""
+    return list(map(str, value)) if isinstance(value, tuple) else [str(value)]
+
+
 def flags_of(default: object) -> set[str]:
     """Every flag that ``parse`` makes of a dataclass, without the parts that it does not have."""
     options = options_of(default)
@@ -316,7 +330,7 @@ def _default_text(option: Option) -> str:
         return ""
     if value is True:
         return f" (default: --{option.flag})"
-    shown = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    shown = " ".join(value_words(value))
     return f" (default: {shown})" if shown else ""
 
 

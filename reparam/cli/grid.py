@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import get_type_hints
 
-from reparam.cli.command import command_line
 from reparam.cli.flags import is_single
 from reparam.cli.train import TrainOptions, resolve_options
 from reparam.errors import ConfigError
-from reparam.runs import RunConfig, options_of, shared_options
+from reparam.runs import RunConfig, command_line, options_of, shared_options
 
 OWN = ("--out", "--overwrite", "--quiet", "--dry-run", "--seed")
 """Options of `reparam train` that a sweep sets by itself."""

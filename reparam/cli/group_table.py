@@ -12,6 +12,7 @@ from reparam.evaluation import (
     Group,
     Interval,
     along_axis,
+    claim_pair,
     figure_text,
     ideal_text,
     improvement,
@@ -60,22 +61,22 @@ def _interval(gain: Interval | None, entry: Entry) -> str:
 
 def print_verdicts(groups: Sequence[Group]) -> None:
     """The article's claims, where there are one AE and one VAE."""
-    ae = [group for group in groups if not group.variational]
-    vae = [group for group in groups if group.variational]
-    if len(ae) != 1 or len(vae) != 1:
+    pair = claim_pair(groups)
+    if pair is None:
         return
+    ae, vae = pair
     table = new_table()
     for title in (
         "",
         "claim",
         "of the AE",
         "the VAE is better",
-        ae[0].title,
-        vae[0].title,
+        ae.title,
+        vae.title,
         "ideal",
     ):
         table.add_column(title)
-    for verdict in verdicts(ae[0], vae[0]):
+    for verdict in verdicts(ae, vae):
         table.add_row(
             str(verdict.claim.number),
             f"{verdict.claim.en} ({verdict.entry.en})",
@@ -87,7 +88,7 @@ def print_verdicts(groups: Sequence[Group]) -> None:
             ),
             ideal_text([verdict.ae, verdict.vae], verdict.entry),
         )
-    print_table(table, f"the article's claims: {ae[0].title} beside {vae[0].title}")
+    print_table(table, f"the article's claims: {ae.title} beside {vae.title}")
 
 
 def print_trends(groups: Sequence[Group]) -> None:

@@ -14,7 +14,16 @@ from reparam.cli.tables import new_table, print_table
 from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError
 from reparam.evaluation import DataFacts, RunFacts, data_facts, run_facts
-from reparam.runs import SPLIT_IMAGES, Epoch, Losses, Result, Run, RunConfig, options_of
+from reparam.runs import (
+    SPLIT_IMAGES,
+    Epoch,
+    Losses,
+    Result,
+    Run,
+    RunConfig,
+    command_line,
+    options_of,
+)
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 60
@@ -88,7 +97,8 @@ def _pairs(rows: dict[str, str]) -> Table:
 
 
 def _print_run(facts: RunFacts) -> None:
-    state = "finished" if facts.finished else f"unfinished: reparam resume {facts.path}"
+    resume = command_line("resume", [facts.path])
+    state = "finished" if facts.finished else f"unfinished: {resume}"
     config = facts.config
     print_table(
         _pairs(

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reparam.cli.command import command_line
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.report import ReportChoices, write_report
-from reparam.runs import Run
+from reparam.runs import Run, command_line
 
 
 @dataclass(frozen=True)

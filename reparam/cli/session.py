@@ -5,7 +5,6 @@ import sys
 import warnings
 from pathlib import Path
 
-from reparam.cli.command import command_line
 from reparam.cli.progress import progress_listener
 from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
@@ -43,7 +42,7 @@ def train_with_progress(
     try:
         model = train(run, images, listeners, team)
     except KeyboardInterrupt:
-        again = again or command_line("resume", [str(run.path)])
+        again = again or run.resume_command
         raise Interrupted(
             f"stopped; everything up to here is saved. Continue with: {again}"
         ) from None

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reparam.cli.command import command_line
 from reparam.cli.existing import open_or_create_run, trained
 from reparam.cli.flags import Compute, flags_of, parse, value_of
 from reparam.cli.grid import Point, points
@@ -17,7 +16,7 @@ from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
 from reparam.model import build_autoencoder
 from reparam.report import write_comparison
-from reparam.runs import title_of, writing
+from reparam.runs import command_line, title_of, writing
 from reparam.types import Language
 
 

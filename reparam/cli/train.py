@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reparam.cli.command import command_line
 from reparam.cli.flags import parse, value_of
 from reparam.cli.reading import reading_progress
 from reparam.cli.session import follow, train_with_progress
@@ -18,6 +17,7 @@ from reparam.runs import (
     RunConfig,
     apply_recipe,
     check_free,
+    command_line,
     preset_config,
     read_config_file,
     resolve,

@@ -9,7 +9,6 @@ from reparam.evaluation.inference import (
     as_bytes,
     as_floats,
     check_images,
-    check_latents,
     decode,
     decode_bytes,
     decoded_batches,
@@ -45,13 +44,12 @@ from reparam.evaluation.scoring.of_run import (
     CheckedScorecard,
     check_scorecard,
     current_scorecard,
-    read_scorecard,
     score_run,
 )
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
 from reparam.evaluation.scoring.scorecard import from_mapping as scorecard_from_mapping
-from reparam.evaluation.scoring.verdicts import Verdict, verdicts
+from reparam.evaluation.scoring.verdicts import Verdict, claim_pair, verdicts
 from reparam.evaluation.scoring.words import (
     figure_text,
     ideal_text,
@@ -99,8 +97,8 @@ __all__ = [
     "as_floats",
     "binarised",
     "check_images",
-    "check_latents",
     "check_scorecard",
+    "claim_pair",
     "current_scorecard",
     "data_facts",
     "decode",
@@ -122,7 +120,6 @@ __all__ = [
     "noise_to_latents",
     "p_text",
     "prior_log_prob",
-    "read_scorecard",
     "reconstruct",
     "reconstruct_images",
     "rows_to_pixels",

@@ -117,7 +117,7 @@ def run_facts(run: Run) -> RunFacts:
             for epoch in metrics
             for kind, message in epoch.warnings.items()
         ),
-        finished=_finished(result, config.training.epochs, config.training.early_stop),
+        finished=run.is_finished,
         best_epoch=best_epoch(metrics, comparable=config.model.likelihood.losses_comparable),
         metrics=tuple(metrics),
         result=result,
@@ -162,10 +162,3 @@ def best_epoch(metrics: list[Epoch], *, comparable: bool) -> int | None:
     if not comparable or "loss_nats" not in last.valid:
         return last.epoch
     return min(metrics, key=lambda epoch: epoch.valid["loss_nats"]).epoch
-
-
-def _finished(result: Result | None, planned: int, patience: int | None) -> bool:
-    if result is None:
-        return False
-    waited = result.epochs - result.best_epoch
-    return result.epochs >= planned or (patience is not None and waited >= patience)

@@ -20,11 +20,13 @@ class Scores:
 
     - ``distortion_nats``: −log p(x|z); ``rate_nats``: KL(q(z|x) ‖ p), 0 for an AE;
       ``loss_nats``: what epochs compare by, for a VAE the negative ELBO. z is sampled once (an
-      AE's is the point). Their means are the losses of the same names in result.json.
+      AE's is the point). Their means over a split are the losses of the same names in
+      result.json, unless these are of corrupted inputs or have a term with parameters.
     - ``squared_error``: Σ (x − decoded)² over pixels and channels, in squared pixels.
     - ``log_likelihood_bound_nats``: −(distortion + rate) for an ELBO, below log p(x); of a model
       with a distribution over latents alone.
-    - Every extra term of the loss under its own name, unweighted.
+    - Every extra term of the loss under its own name, unweighted, except one that learns
+      parameters of its own: a run keeps these for training alone.
     """
 
     columns: Mapping[str, Float[np.ndarray, " N"]]

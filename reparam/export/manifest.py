@@ -69,7 +69,7 @@ class PriorFacts(TypedDict):
     """A PriorEntry without its draws."""
 
     description: str
-    kind: str
+    form: str
     mean: list[float]
     covariance: list[list[float]]
     low: list[float] | None

@@ -34,6 +34,11 @@ class Elbo(Objective):
                 f"prior must have independent dimensions for free_bits, got {model.prior.type}. "
                 "Fix: take --prior standard-normal, or omit free_bits"
             )
+        if self.free_bits and not model.posterior.has_entropies:
+            raise ConfigError(
+                "posterior must have an entropy in closed form for free_bits, got "
+                f"{model.posterior.type}. Fix: take --posterior diagonal-normal, or omit free_bits"
+            )
 
     def __call__(
         self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None
@@ -45,7 +50,7 @@ class Elbo(Objective):
         kl = rate(model.prior, drawn.q, drawn.z) if rates is None else rates.sum(1)
         cost = kl
         if self.free_bits:
-            if rates is None:
+            if rates is None:  # a model that no configuration was checked for
                 raise ConfigError(
                     "free_bits must have the rate of each latent dimension in closed form, got "
                     f"prior {model.prior.kind} with a posterior of {type(drawn.q).__name__}. Fix: "

@@ -13,9 +13,9 @@ from reparam.evaluation import (
     TOPICS,
     Group,
     Trend,
-    Verdict,
     Word,
     along_axis,
+    claim_pair,
     tally,
     trends,
     verdicts,
@@ -61,9 +61,7 @@ def write_comparison(
         )
     check_page(out)
     lines = [Line(o, tuple(several), trends(several)) for o, several in along_axis(groups)]
-    ae = next((group for group in groups if not group.variational), None)
-    vae = next((group for group in groups if group.variational), None)
-    judged: tuple[Verdict, ...] = verdicts(ae, vae) if ae and vae and not lines else ()
+    pair = claim_pair(groups)
     html = (
         environment(lang)
         .get_template(f"comparison.{lang}.html.j2")
@@ -71,7 +69,8 @@ def write_comparison(
             lang=lang,
             groups=groups,
             lines=lines,
-            verdicts=judged,
+            pair=pair,
+            verdicts=verdicts(*pair) if pair else (),
             pictures=dict(_pictures(groups, lines)),
             topics=TOPICS,
             measures=MEASURES,
@@ -89,8 +88,7 @@ def write_comparison(
 def _pictures(groups: Sequence[Group], lines: Sequence[Line]) -> Iterator[tuple[str, Picture]]:
     if not lines:
         return
-    options = [line.option.replace("-", "_") for line in lines]  # as flags, or as fields
-    if any(option in WEIGHT_OPTIONS for option in options):
+    if any(line.option.replace("-", "_") in WEIGHT_OPTIONS for line in lines):
         yield from _picture("rate-distortion", scores.rate_distortion(groups))
     for topic in TOPICS:
         charts = scores.measure_charts([(line.option, line.groups) for line in lines], topic)

@@ -1,7 +1,6 @@
 """report.html: one self-contained page that explains the article with these runs."""
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from reparam.evaluation import (
     Group,
     LatentFacts,
     Scorecard,
-    Verdict,
+    claim_pair,
     current_scorecard,
     latent_facts,
     verdicts,
@@ -31,6 +30,7 @@ from reparam.runs import (
     RunView,
     check_umap,
     chosen_plane,
+    command_line,
     look_at,
     to_mapping,
     with_distinct_titles,
@@ -137,6 +137,7 @@ def render(
     plain = [c for c in chapters if not c.view.is_variational]
     variational = [c for c in chapters if c.view.is_variational]
     scored = [c for c in chapters if c.card is not None]
+    pair = claim_pair([Group(c.title, (c.card,), {}) for c in chapters if c.card is not None])
     return (
         environment(lang)
         .get_template(f"story.{lang}.html.j2")
@@ -148,25 +149,16 @@ def render(
             first=chapters[0],
             math=formulas(),
             scored=scored,
-            verdicts=_verdicts(plain, variational),
+            pair=pair,
+            verdicts=verdicts(*pair) if pair else (),
             topics=TOPICS,
             measures=MEASURES,
             command=command,
             seconds=seconds,
             site=site,
-            explore=shlex.join(
-                ["reparam", "explore", *(str(c.view.run.path) for c in chapters[:2])]
-            ),
+            explore=command_line("explore", [str(c.view.run.path) for c in chapters[:2]]),
         )
     )
-
-
-def _verdicts(plain: Sequence[Chapter], variational: Sequence[Chapter]) -> tuple[Verdict, ...]:
-    """The article's claims, where both kinds of model have a scorecard."""
-    ae, vae = (next((c.card for c in several), None) for several in (plain, variational))
-    if ae is None or vae is None:
-        return ()
-    return verdicts(Group("", (ae,), {}), Group("", (vae,), {}))
 
 
 def write_report(

@@ -1,5 +1,6 @@
 """A run on disk: its configuration, folder, checkpoints and records, and a view of it."""
 
+from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig, TrainingConfig
 from reparam.runs.files import append_line, remove_leftovers, write_atomically
 from reparam.runs.folder import check_free, is_empty
@@ -14,7 +15,6 @@ from reparam.runs.options import (
     resolve,
     shared_options,
     to_mapping,
-    unknown_option,
     with_parts,
 )
 from reparam.runs.presets import (
@@ -36,7 +36,7 @@ from reparam.runs.projection import (
     umap_scatter,
 )
 from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Losses, Result
-from reparam.runs.run import IN_MEMORY, Run, as_recorded, load_weights
+from reparam.runs.run import IN_MEMORY, Run, load_weights
 from reparam.runs.same_run import check_same_run, identity
 from reparam.runs.view import RunView, look_at, with_distinct_titles
 from reparam.runs.weights import Saved, Tensors, load_tensors, save_tensors
@@ -65,11 +65,11 @@ __all__ = [
     "add_metrics",
     "append_line",
     "apply_recipe",
-    "as_recorded",
     "check_free",
     "check_same_run",
     "check_umap",
     "chosen_plane",
+    "command_line",
     "identity",
     "is_empty",
     "keep_metrics",
@@ -90,7 +90,6 @@ __all__ = [
     "title_of",
     "to_mapping",
     "umap_scatter",
-    "unknown_option",
     "with_distinct_titles",
     "with_parts",
     "write_atomically",

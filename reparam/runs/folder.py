@@ -1,11 +1,11 @@
 """What a folder holds: files that are not a run's own are never overwritten or deleted."""
 
 import json
-import shlex
 import shutil
 from pathlib import Path
 
 from reparam.errors import RunError
+from reparam.runs.command import command_line
 from reparam.runs.files import TEMPORARY
 from reparam.runs.lock import LOCK
 
@@ -44,9 +44,10 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         what = repr(foreign[0]) if foreign else "no config.json of a run"
         raise RunError(f"{path}: holds other files ({what}). Fix: choose another --out")
     if not overwrite:
+        resume = command_line("resume", [str(path)])
         raise RunError(
-            f"{path}: holds a run already. Fix: continue it with `reparam resume "
-            f"{shlex.quote(str(path))}`, choose another --out, or replace it with --overwrite"
+            f"{path}: holds a run already. Fix: continue it with `{resume}`, choose another --out, "
+            "or replace it with --overwrite"
         )
 
 

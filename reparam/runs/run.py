@@ -15,6 +15,7 @@ from reparam.data import NAMED_SOURCES, DataConfig, ImageSet, Progress, load_ima
 from reparam.errors import ConfigError, RunError
 from reparam.model import Autoencoder, Prior, build_autoencoder
 from reparam.registry import loaded_plugins
+from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig
 from reparam.runs.files import write_atomically
 from reparam.runs.fitted_prior import FILE as PRIOR_FILE
@@ -146,7 +147,12 @@ class Run:
         """What a person does, after something stopped the run, to continue it."""
         if self.config.data.source == IN_MEMORY:
             return "train again"
-        return f"continue with `reparam resume {shlex.quote(str(self.path))}`"
+        return f"continue with `{self.resume_command}`"
+
+    @property
+    def resume_command(self) -> str:
+        """What continues the run, with the plug-ins that are loaded."""
+        return command_line("resume", [str(self.path)])
 
     def images(self, progress: Progress | None = None) -> ImageSet:
         """The images that the run was trained on, read again, and the same to the last pixel.
@@ -209,6 +215,15 @@ class Run:
         """The final metrics of a finished run; None while it is unfinished."""
         file = self.path / RESULT
         return Result.from_mapping(_read_json(file), str(file)) if file.exists() else None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training went to its planned end, or stopped early as planned."""
+        result, training = self.result(), self.config.training
+        if result is None:
+            return False
+        waited, patience = result.epochs - result.best_epoch, training.early_stop
+        return result.epochs >= training.epochs or (patience is not None and waited >= patience)
 
     def save_result(self, result: Result) -> None:
         self.write_json(RESULT, result.to_mapping())

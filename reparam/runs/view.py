@@ -56,6 +56,10 @@ class RunView:
         """The held-out images on the plane of the pictures."""
         return Scatter(self.plane.onto(self.mu), self.plane.labels)
 
+    def labels_at(self, rows: Sequence[int] | slice) -> LabelArray | None:
+        """Of some of the images: what conditional models read."""
+        return None if self.labels is None else self.labels[rows]
+
     @property
     def is_variational(self) -> bool:
         return self.model.is_variational

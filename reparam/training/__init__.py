@@ -14,10 +14,8 @@ from reparam.training.events import (
 from reparam.training.fitting import (
     LatentFit,
     PriorFit,
-    aggregate_latents,
     fit_prior,
     fit_run_prior,
-    latent_fit,
 )
 from reparam.training.interrupt import Interrupted
 from reparam.training.listeners import (
@@ -44,14 +42,12 @@ __all__ = [
     "StepDone",
     "Team",
     "Warned",
-    "aggregate_latents",
     "assemble",
     "check_tensorboard",
     "choose_device",
     "fit_prior",
     "fit_run_prior",
     "gradient_step",
-    "latent_fit",
     "resolve_processes",
     "sample_writer",
     "tensorboard_writer",

@@ -45,7 +45,7 @@ def after_epoch(
         if config.objective.has_rate:
             found |= _collapse(newest.held_out, config, latent_dim)
         if config.inputs.binarise == "none":  # else the error is to other images
-            found |= _at_mean(newest.held_out, pixel_variance)
+            found |= _at_mean(newest.held_out, config, pixel_variance)
     if config.model.likelihood.losses_comparable:
         found |= _overfitting(epochs)
     if newest.epoch == config.training.epochs:
@@ -98,14 +98,16 @@ def _collapse(losses: Losses, config: RunConfig, latent_dim: int) -> dict[str, s
     return {}
 
 
-def _at_mean(losses: Losses, pixel_variance: float) -> dict[str, str]:
+def _at_mean(losses: Losses, config: RunConfig, pixel_variance: float) -> dict[str, str]:
     mse = losses.get("mse")
     if mse is None or not pixel_variance or mse < AT_MEAN * pixel_variance:
         return {}
+    ways = "another --learning-rate or more --epochs"
+    if config.objective.has_rate and config.model.likelihood.has_weight:
+        ways = "another --learning-rate, more --epochs or a larger --weight"
     return {
         "at_mean": f"the mean squared error is {mse:.4g}, and that of the mean image alone "
-        f"{pixel_variance:.4g}: every image is decoded to the mean. Fix: another --learning-rate, "
-        "more --epochs, or for a VAE a larger --weight"
+        f"{pixel_variance:.4g}: every image is decoded to the mean. Fix: {ways}"
     }
 
 

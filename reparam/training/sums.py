@@ -14,8 +14,8 @@ DERIVED = ("squared_error", "loss", OBJECTIVE)
 
 CAUSES: Mapping[tuple[str, ...], str] = {
     ("distortion",): "the decoder's output overflows: a learning rate or a weight that is too "
-    "high, or output_activation linear without bounds",
-    ("rate",): "the encoder's mean or log-variance overflows: a learning rate that is too high, or "
+    "high, or an output without bounds",
+    ("rate",): "the encoder's output overflows: a learning rate that is too high, or "
     "a weight that leaves the rate no weight",
     ("distortion", "rate"): "the weights overflowed in the update before it: a learning rate that "
     "is too high",

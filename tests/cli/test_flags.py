@@ -6,7 +6,6 @@ from typing import Literal
 
 import pytest
 
-from reparam.cli.command import command_line
 from reparam.cli.encode import EncodeOptions
 from reparam.cli.flags import RUNS, flags_of, parse
 from reparam.cli.grid import OWN
@@ -15,6 +14,7 @@ from reparam.cli.train import TrainOptions, resolve_options
 from reparam.errors import ConfigError
 from reparam.fields import option
 from reparam.model import BernoulliLikelihoodOptions, MlpEncoderOptions
+from reparam.runs import command_line
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ class Nothing(reparam.TermOptions):
 
 SHOW_COMMAND = """
 import sys
-from reparam.cli.command import command_line
+from reparam.runs import command_line
 from reparam.cli.main import run
 run(sys.argv[1:])
 print(command_line("resume", ["a run"]))

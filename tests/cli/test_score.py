@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reparam.evaluation import MEASURES, as_floats
+from reparam.cli.compare import groups_of
+from reparam.cli.scoring import scored
+from reparam.evaluation import MEASURES, ScoreConfig, as_floats
 from reparam.runs import Run
 
 from .conftest import Command
@@ -138,6 +140,62 @@ def test_compare_trains_the_seeds_that_are_missing_and_groups_them(
     assert (tmp_path / "vae-seed-1" / "model.safetensors").stat().st_mtime_ns == stamp
     html = page.read_text()
     assert "The article’s claims" in html or "The article's claims" in html
+
+
+def test_compare_draws_the_rate_against_the_distortion_of_weights(
+    reparam: Command, shapes_file: Path, tmp_path: Path
+) -> None:
+    """Options are called as on the command line, so that a chart knows the weight."""
+    runs = [tmp_path / weight for weight in ("100", "1000")]
+    for run in runs:
+        args = (shapes_file, "--weight", run.name, "--out", run, *TINY, "--quiet")
+        assert reparam("train", *args).status == 0
+    page = tmp_path / "comparison.html"
+    said = reparam("compare", *runs, "--out", page, *SMALL)
+    assert said.status == 0, said.err
+    html = page.read_text()
+    assert "Measures against weight" in html
+    assert "Distortion over rate" in html
+
+
+def test_compare_names_options_that_only_the_second_run_has(
+    reparam: Command, shapes_file: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    common = ("--quiet", "--epochs", "1", "--sample-every", "0", "--encoder", "mlp")
+    common += ("--precision", "float32", "--encoder-widths", "8")
+    decoder = ("--decoder-filters", "8", "--decoder-kernels", "3", "3", "--decoder-strides", "2")
+    reparam("train", shapes_file, "--out", first, *common, *decoder, "2")
+    said = reparam("train", shapes_file, "--out", second, *common, "--decoder", "mlp")
+    assert said.status == 0, said.err
+    runs = [Run.open(path) for path in (first, second)]
+    cards = [
+        scored(run, run.images(), ScoreConfig(draws=200, likelihood_images=2), quiet=True)
+        for run in runs
+    ]
+    values = [
+        group.values for group in groups_of([[pair] for pair in zip(runs, cards, strict=True)])
+    ]
+    assert values[0]["decoder-filters"] == "8"
+    assert values[0]["decoder-widths"] == values[1]["decoder-filters"] == "–"
+    assert values[1]["decoder-widths"] == "200 200"
+
+
+def test_a_sweep_does_not_train_again_what_stopped_early(
+    reparam: Command, shapes_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "sweep"
+    args = ["sweep", shapes_file, "--seeds", "1", "--out", out, *TINY, *SMALL]
+    args += ["--epochs", "40", "--early-stop", "1", "--learning-rate", "0.05"]
+    assert reparam(*args).status == 0
+    run = Run.open(out / "seed-0")
+    result = run.result()
+    assert result is not None
+    assert result.epochs < 40
+    assert run.is_finished
+    stamp = (run.path / "result.json").stat().st_mtime_ns
+    assert reparam(*args).status == 0
+    assert (run.path / "result.json").stat().st_mtime_ns == stamp
 
 
 def test_a_sweep_makes_a_run_for_each_value_and_draws_them(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -339,14 +340,18 @@ def test_report_of_two_runs(reparam, ae_run: Path, vae_run: Path, tmp_path: Path
 
 def test_demo_on_own_images(reparam, refused, shapes_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "demo"
-    said = reparam("demo", "--data", shapes_file, "--out", out, "--lang", "ko", "--quiet")
+    own = ("--seed", "0", "--device", "cpu", "--valid-fraction", "0.2")
+    said = reparam("demo", "--data", shapes_file, "--out", out, "--lang", "ko", "--quiet", *own)
     assert said.status == 0, said.err
     assert said.out.splitlines()[0] == str(out / "report.html")
     ae, vae = (json.loads((out / m / "config.json").read_text()) for m in ("ae", "vae"))
     assert ae["seed"] == vae["seed"]
     assert ae["data"] == vae["data"]
     assert 'lang="ko"' in (out / "report.html").read_text()
-    words = ("demo", "--data", shapes_file, "--out", out)
+    alone = shlex.split(ae["command"].replace("demo/ae", "ae"))[1:]  # what makes the AE's run again
+    assert reparam(*alone, "--quiet").status == 0
+    assert Run.open(tmp_path / "ae").config == Run.open(out / "ae").config
+    words = ("demo", "--data", shapes_file, "--out", out, *own)
     assert "--overwrite" in refused(*words, "--seed", "5")
     assert reparam(*words, "--quiet").status == 0, "the same demo goes on where it stands"
     assert 'lang="en"' in (out / "report.html").read_text()

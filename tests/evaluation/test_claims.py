@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from reparam.evaluation.scoring.claims import CLAIMS
 from reparam.evaluation.scoring.deciding import Interval, above_ideal, decide, gained
 from reparam.evaluation.scoring.groups import Group, improvement, trends
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard, from_mapping
-from reparam.evaluation.scoring.verdicts import verdicts
+from reparam.evaluation.scoring.verdicts import claim_pair, verdicts
 from reparam.evaluation.scoring.words import ideal_text
 
 LOWER = Entry("centre", "a", "a", "lower", matters=0.1)
@@ -54,6 +55,14 @@ def one(**measures: Measured) -> Group:
     latent = {n: m for n, m in measures.items() if not MEASURES[n].by_prior}
     prior = {n: m for n, m in measures.items() if MEASURES[n].by_prior}
     return Group("a", (card(latent, prior),), {})
+
+
+def test_the_claims_are_judged_by_one_ae_and_one_vae() -> None:
+    ae = one()
+    vae = replace(ae, cards=(replace(ae.cards[0], variational=True),))
+    assert claim_pair([vae, ae]) == (ae, vae)
+    assert claim_pair([ae]) is None
+    assert claim_pair([ae, vae, vae]) is None
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_golden_images_and_the_models_in_the_bundle(both) -> None:
 def test_the_prior_and_its_moments(both) -> None:
     bundle, runs = both
     ae, vae = manifest(bundle)["runs"]
-    assert (ae["prior"]["kind"], vae["prior"]["kind"]) == ("box", "standard-normal")
+    assert (ae["prior"]["form"], vae["prior"]["form"]) == ("uniform", "normal")
     for run, entry in zip(runs, (ae, vae), strict=True):
         prior, model = entry["prior"], run.load_model()
         draws = values(bundle, prior["draws"], (prior["draws"]["count"], 2))
@@ -165,14 +165,15 @@ def test_the_prior_and_its_moments(both) -> None:
 def test_a_fitted_prior_is_the_one_that_is_shown(
     finished: Finished, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The page draws quantiles by the prior's kind: Gaussian ones of a Gaussian alone."""
+    """The page draws quantiles by the prior's form: Gaussian ones of a Gaussian alone."""
     monkeypatch.setattr("reparam.model.priors.flow.STEPS", 20)
     run = Run.open(shutil.copytree(finished("vae").path, tmp_path / "run"))
     fit_run_prior(run, run.images(), kind)
     bundle = make_bundle([run])
     (entry,) = manifest(bundle)["runs"]
     model, prior = run.load_model(), entry["prior"]
-    assert (prior["kind"], prior["description"]) == (kind, model.prior.describe())
+    form = "normal" if kind == "gaussian" else "other"
+    assert (prior["form"], prior["description"]) == (form, model.prior.describe())
     draws = values(bundle, prior["draws"], (4096, 2))
     assert (np.abs(draws - sample_latents(model, 4096, 0)) <= half_step(prior["draws"])).all()
     error = np.sqrt(np.diag(prior["covariance"]) / 4096)

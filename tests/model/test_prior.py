@@ -183,8 +183,8 @@ def test_what_they_say_of_themselves():
     box = Box(2)
     box.fit(torch.tensor([[0.0, 1.0], [2.0, 5.0]]))
     normal_prior = StandardNormal(2)
-    assert (box.is_uniform, box.is_standard_normal, box.between) == (True, False, "lerp")
-    assert (normal_prior.is_uniform, normal_prior.is_standard_normal) == (False, True)
+    assert (box.form, box.is_standard_normal, box.between) == ("uniform", False, "lerp")
+    assert (normal_prior.form, normal_prior.is_standard_normal) == ("normal", True)
     assert normal_prior.between == "slerp"
     assert normal_prior.describe() == normal_prior.describe("ko") == "N(0, I)"
     assert "box of the training latents" in box.describe()

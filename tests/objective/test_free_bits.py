@@ -12,6 +12,7 @@ from reparam.errors import ConfigError
 from reparam.model import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
+    DiagonalNormal,
     GaussianPriorOptions,
     ModelConfig,
     build_autoencoder,
@@ -102,6 +103,14 @@ def test_they_need_the_rate_of_each_dimension():
     loss = Loss(build_autoencoder(config, (8, 8, 1)), Elbo(free_bits=0.1))
     with pytest.raises(ConfigError, match=r"rate of each latent dimension .* got prior gaussian"):
         loss(batch())
+
+
+def test_they_need_a_posterior_with_an_entropy(monkeypatch):
+    Elbo(free_bits=0.1).check(SMALL)
+    monkeypatch.delattr(DiagonalNormal, "entropies")
+    with pytest.raises(ConfigError, match="entropy in closed form for free_bits, got diagonal"):
+        Elbo(free_bits=0.1).check(SMALL)
+    Elbo().check(SMALL)
 
 
 @pytest.mark.parametrize("free", [-0.1, float("inf"), float("nan")])

@@ -65,6 +65,19 @@ def test_the_fix_of_a_collapse_is_one_that_the_run_can_take(small) -> None:
         assert "--rate-warm-up" in found
 
 
+def test_the_fix_of_a_mean_image_is_one_that_the_run_can_take(small) -> None:
+    """An AE has nothing to weigh, and a Bernoulli likelihood no weight."""
+    of_bernoulli = small(epochs=10, likelihood="bernoulli", output_activation="linear")
+    for config, has_weight in (
+        (small(epochs=10), True),
+        (small("ae", epochs=10), False),
+        (of_bernoulli, False),
+    ):
+        epochs = [line(30, valid_mse=0.0595)]
+        found = after_epoch(epochs, config, PIXEL_VARIANCE, 2)["at_mean"]
+        assert ("--weight" in found) == has_weight
+
+
 def test_half_of_the_units_may_be_dead(small) -> None:
     assert not kinds([line(valid_dead_units=4)], small(epochs=10, latent_dim=8))
     assert kinds([line(valid_dead_units=5)], small(epochs=10, latent_dim=8)) == {"dead_units"}

@@ -12,7 +12,6 @@ from reparam.evaluation.measures.symmetry import asymmetry
 from reparam.evaluation.scoring.needs import lacking, omitted
 from reparam.evaluation.scoring.priors import Candidate
 from reparam.evaluation.scoring.subject import Subject
-from reparam.model import StandardNormal
 
 
 def latent_rows(of: Subject) -> dict[str, Measured]:
@@ -45,8 +44,8 @@ def rate_rows(of: Subject) -> dict[str, Measured]:
 
 
 def rate_of_dimensions(of: Subject) -> tuple[float, ...]:
-    """The mean KL to N(0, 1) of each dimension, in nats; () where it is not known."""
-    each = StandardNormal(of.model.latent_dim).kl_by_dimension(of.held_out.q.double())
+    """The mean rate of each dimension, in nats; () where it is no sum over them."""
+    each = of.prior.kl_by_dimension(of.held_out.q.double())
     return () if each is None else tuple(each.mean(0).tolist())
 
 

@@ -30,15 +30,6 @@ class CheckedScorecard:
     stale: str
 
 
-def read_scorecard(run: Run) -> Scorecard | None:
-    """The scorecard in the run folder, whether valid or not; None where there is none.
-
-    Raises RunError when it is damaged or of another schema.
-    """
-    values = _read(run)
-    return None if values is None else from_mapping(values, str(run.path / FILE))
-
-
 def check_scorecard(
     run: Run, config: ScoreConfig | None = None, model: Autoencoder | None = None
 ) -> CheckedScorecard:

@@ -38,9 +38,10 @@ class Scorecard:
     """Measures of one model on held-out images.
 
     ``images`` held-out images of ``split``, of ``source``; ``draws`` latents from each prior. The
-    first of ``priors`` is the one that the model samples from. ``kl_per_dimension`` in nats; () for
-    a model without a rate. ``versions``: of each measure, as the catalogue had it. ``subject``: the
-    SHA-256 of the weights, the prior and the images that it is about.
+    first of ``priors`` is the one that the model samples from. ``kl_per_dimension``: the mean rate
+    of each, in nats; () where the rate is no sum over dimensions. ``versions``: of each measure, as
+    the catalogue had it. ``subject``: the SHA-256 of the weights, the prior and the images that it
+    is about.
     """
 
     title: str

@@ -1,5 +1,6 @@
 """The article's claims, judged by scorecards of an AE and of a VAE."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reparam.evaluation.measures.measured import Measured
@@ -28,6 +29,13 @@ class Verdict:
     @property
     def entry(self) -> Entry:
         return MEASURES[self.measure]
+
+
+def claim_pair(groups: Sequence[Group]) -> tuple[Group, Group] | None:
+    """The AE and the VAE that the claims are judged by: where there is one of each, and no more."""
+    ae = [group for group in groups if not group.variational]
+    vae = [group for group in groups if group.variational]
+    return (ae[0], vae[0]) if len(ae) == len(vae) == 1 else None
 
 
 def verdicts(ae: Group, vae: Group) -> tuple[Verdict, ...]:

@@ -13,25 +13,19 @@ from reparam.model.networks.base import (
 )
 from reparam.model.networks.blocks import use_native
 from reparam.model.networks.convolutional import (
-    ConvolutionalDecoder,
     ConvolutionalDecoderOptions,
-    ConvolutionalEncoder,
     ConvolutionalEncoderOptions,
 )
 from reparam.model.networks.heads import Heads
 from reparam.model.networks.mlp import (
-    MlpDecoder,
     MlpDecoderOptions,
-    MlpEncoder,
     MlpEncoderOptions,
 )
 
 __all__ = [
     "DECODERS",
     "ENCODERS",
-    "ConvolutionalDecoder",
     "ConvolutionalDecoderOptions",
-    "ConvolutionalEncoder",
     "ConvolutionalEncoderOptions",
     "Decoder",
     "DecoderOptions",
@@ -41,9 +35,7 @@ __all__ = [
     "Features",
     "Heads",
     "ImageShape",
-    "MlpDecoder",
     "MlpDecoderOptions",
-    "MlpEncoder",
     "MlpEncoderOptions",
     "use_native",
 ]

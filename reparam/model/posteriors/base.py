@@ -16,8 +16,8 @@ from reparam.types import Latents, PerExample
 
 D = TypeVar("D", bound="Distribution")
 
-ROWS = 256
-"""Points at which a mixture's density is computed at a time."""
+PAIRS = 65_536
+"""Densities of a mixture, of a point and a component each, that are computed at a time."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Distribution(ABC):
         """log 1/B Σ_j q(z_i|x_j) at M points z (M, d): the density of the even mixture of all."""
         one = self.tensors()
         found = []
-        for part in z.split(max(1, ROWS * ROWS // len(self.mean))):
+        for part in z.split(max(1, PAIRS // len(self.mean))):
             count = len(self.mean)
             pairs = type(self)(**{name: t.repeat(len(part), 1) for name, t in one.items()})
             each = pairs.log_prob(part.repeat_interleave(count, 0)).unflatten(0, (-1, count))
@@ -134,6 +134,11 @@ class PosteriorOptions(Part):
     @property
     def is_point(self) -> bool:
         return self.distribution.is_point
+
+    @property
+    def has_entropies(self) -> bool:
+        """Whether ``Distribution.entropies`` has a closed form."""
+        return self.distribution.entropies is not Distribution.entropies
 
     def build(self, features: FeatureShape, latent: LatentSpec) -> Posterior:
         return Posterior(self.distribution, features, latent)

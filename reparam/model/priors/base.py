@@ -18,6 +18,8 @@ from reparam.types import Language, Latents, PerExample
 Progress = Callable[[str], None]
 """Is told how far a long fit is, a line at a time."""
 
+Form = Literal["uniform", "normal", "other"]
+
 Moments = tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]
 Bounds = tuple[Float[Tensor, " d"], Float[Tensor, " d"]]
 
@@ -35,8 +37,9 @@ class Prior(nn.Module, ABC):
     is_standard_normal: ClassVar[bool] = False
     """Whether it is N(0, I), against which measures and figures compare."""
 
-    is_uniform: ClassVar[bool] = False
-    """Whether its density is the same wherever it is above 0: nothing to draw lines of."""
+    form: ClassVar[Form] = "other"
+    """Uniform between ``bounds``, normal with ``moments`` (then so are its marginals in every
+    direction), or neither."""
 
     between: ClassVar[Literal["slerp", "lerp"]] = "slerp"
     """The path between two draws that stays where its mass is: on spheres, or straight."""

@@ -10,6 +10,7 @@ from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
     PRIORS,
     Bounds,
+    Form,
     Moments,
     Prior,
     PriorOptions,
@@ -26,7 +27,7 @@ class Box(Prior):
     """
 
     kind: ClassVar[str] = "box"
-    is_uniform: ClassVar[bool] = True
+    form: ClassVar[Form] = "uniform"
     between: ClassVar[Literal["slerp", "lerp"]] = "lerp"
 
     low: torch.Tensor

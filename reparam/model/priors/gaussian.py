@@ -11,6 +11,7 @@ from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution
 from reparam.model.priors.base import (
     PRIORS,
+    Form,
     Moments,
     Prior,
     PriorOptions,
@@ -38,6 +39,7 @@ class GaussianPrior(Prior):
     """
 
     kind: ClassVar[str] = "gaussian"
+    form: ClassVar[Form] = "normal"
 
     def __init__(self, latent_dim: int, covariance: Covariance = "auto") -> None:
         super().__init__()

@@ -8,7 +8,7 @@ import torch
 
 from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution
-from reparam.model.priors.base import PRIORS, Moments, Prior, PriorOptions
+from reparam.model.priors.base import PRIORS, Form, Moments, Prior, PriorOptions
 from reparam.types import Language, Latents, PerExample
 
 LN_2PI = math.log(2 * math.pi)
@@ -19,6 +19,7 @@ class StandardNormal(Prior):
 
     kind: ClassVar[str] = "standard-normal"
     is_standard_normal: ClassVar[bool] = True
+    form: ClassVar[Form] = "normal"
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()

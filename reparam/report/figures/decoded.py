@@ -28,7 +28,7 @@ GRID = 20
 def reconstructions(view: RunView, n: int = 10) -> Figure:
     """Figures 8 and 20: held-out images, their latent coordinates, and their reconstructions."""
     chosen = examples_by_class(view, n)
-    again = as_bytes(reconstruct(view.model, view.images[chosen]))
+    again = as_bytes(reconstruct(view.model, view.images[chosen], view.labels_at(chosen)))
     with figure_style():
         figure = new_figure(0.86 * len(chosen) + 0.3, 2.5)
         rows = figure.subplots(2, len(chosen), squeeze=False)
@@ -127,7 +127,7 @@ def noise_removed(view: RunView, n: int = 10, amount: float = 0.3, seed: int = 0
     chosen = examples_by_class(view, n)
     noise = InputConfig(corrupt="gaussian", corrupt_amount=amount)
     noisy = add_noise(view.images[chosen], noise, seed)
-    again = as_bytes(reconstruct(view.model, noisy))
+    again = as_bytes(reconstruct(view.model, noisy, view.labels_at(chosen)))
     with figure_style():
         figure = new_figure(0.86 * len(chosen) + 0.3, 2.9)
         rows = figure.subplots(3, len(chosen), squeeze=False)

@@ -8,8 +8,8 @@ from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
 from torch import nn
 from torch.nn import functional as F
 
-from reparam.evaluation import as_bytes, reconstruct
-from reparam.model import SameConvTranspose2d, Tail, from_bytes, layer_table
+from reparam.evaluation import as_bytes, decode, encode, reconstruct
+from reparam.model import SameConvTranspose2d, Tail, layer_table
 from reparam.report.figures.held_out import examples_by_class
 from reparam.report.style import (
     ACCENT,
@@ -153,8 +153,7 @@ def _first_enlarging(view: RunView) -> tuple[SameConvTranspose2d, torch.Tensor] 
 
     modules = [m for m in view.model.decoder.modules() if isinstance(m, SameConvTranspose2d)]
     hooks = [module.register_forward_hook(hook) for module in modules]
-    with torch.no_grad():
-        view.model.decode(torch.from_numpy(view.mu[:1]).to(view.model.device))
+    decode(view.model, view.mu[:1], view.labels_at(slice(1)))
     for handle in hooks:
         handle.remove()
     return seen[0] if seen else None
@@ -204,7 +203,6 @@ def _before_activation(view: RunView, tail: Tail) -> np.ndarray:
         seen.append(inputs[0])
 
     handle = tail.register_forward_pre_hook(hook)
-    with torch.no_grad():
-        view.model.encode(from_bytes(torch.from_numpy(view.images[:64]).to(view.model.device)))
+    encode(view.model, view.images[:64], view.labels_at(slice(64)))
     handle.remove()
     return seen[0].cpu().numpy().ravel()

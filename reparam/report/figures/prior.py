@@ -18,7 +18,7 @@ MASSES = (0.5, 0.9, 0.99)
 
 def has_shape(prior: Prior) -> bool:
     """Whether there is something to draw: neither N(0, I) nor uniform."""
-    return not (prior.is_standard_normal or prior.is_uniform)
+    return not (prior.is_standard_normal or prior.form == "uniform")
 
 
 def prior_over_latents(view: RunView) -> Figure | None:

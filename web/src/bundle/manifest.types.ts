@@ -163,17 +163,17 @@ export interface ThumbnailEntry {
 export interface PriorEntry {
   description: string;
   /**
-   * Its name: standard-normal, box, gaussian, ...
+   * Uniform between low and high, normal with mean and covariance, or neither.
    */
-  kind: string;
+  form: "uniform" | "normal" | "other";
   mean: number[];
   covariance: number[][];
   /**
-   * The corner of a box; null for other priors.
+   * The lower ends of a prior that has some; null for others.
    */
   low: number[] | null;
   /**
-   * The opposite corner; null for other priors.
+   * The upper ends; null for others.
    */
   high: number[] | null;
   draws: DrawsEntry;

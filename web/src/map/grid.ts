@@ -61,12 +61,12 @@ function marginals(
   frame: Frame,
   draws: Float32Array,
 ): [(p: number) => number, (p: number) => number] {
-  if (prior.kind === "box" && frame.kind === "axes" && prior.low && prior.high) {
+  if (prior.form === "uniform" && frame.kind === "axes" && prior.low && prior.high) {
     const [low, high] = [frame.place(prior.low), frame.place(prior.high)];
     const even = (k: 0 | 1) => (p: number) => low[k] + (high[k] - low[k]) * p;
     return [even(0), even(1)];
   }
-  if (prior.kind === "standard-normal" || prior.kind === "gaussian") {
+  if (prior.form === "normal") {
     const g = frame.plane(prior.mean, prior.covariance);
     return [
       (p) => g.x + Math.sqrt(g.xx) * quantile(p),

@@ -29,7 +29,7 @@ export function marksOf(
   const path = main && (state.panel === "path" || state.tool === "path") ? state.path : [];
   const steps = path.length > 1 ? 24 * (path.length - 1) : 0;
   const word = state.frame === "axes" ? "axis" : "principalAxis";
-  const boxed = prior.kind === "box" && frame.kind === "axes" && prior.low && prior.high;
+  const boxed = frame.kind === "axes" && prior.low && prior.high;
   return {
     axes: [t(word, { i: frame.a + 1 }), frame.d > 1 ? t(word, { i: frame.b + 1 }) : ""],
     prior: state.rings && !boxed ? frame.plane(prior.mean, prior.covariance) : null,

@@ -70,7 +70,7 @@ function toggle(explorer: Explorer, key: Flag, word: Word): HTMLElement {
   const label = el("label", { class: "check" }, input, text);
   const words = () => {
     const run = explorer.main();
-    const boxed = key === "rings" && run.entry.prior.kind === "box";
+    const boxed = key === "rings" && run.entry.prior.low !== null;
     text.textContent = t(boxed ? "ringsBox" : word);
     // A run without variances has no posterior's ellipse to show.
     label.hidden = key === "posterior" && !run.entry.points.log_var;

@@ -263,9 +263,17 @@ def test_fit_prior_changes_the_prior_and_nothing_else(run: Path, fitted: Path) -
     assert_same_weights(run, fitted)
 
 
-def test_score(either: Path, tmp_path: Path) -> None:
+def test_score(run: Path, tmp_path: Path) -> None:
     """Every measure has a value or says why not; what was measured is not measured again."""
-    run = shutil.copytree(either, tmp_path / either.name)
+    check_score(shutil.copytree(run, tmp_path / run.name))
+
+
+@pytest.mark.parametrize("preset", ["vae"], indirect=True)
+def test_score_with_a_fitted_prior(fitted: Path, tmp_path: Path) -> None:
+    check_score(shutil.copytree(fitted, tmp_path / fitted.name))
+
+
+def check_score(run: Path) -> None:
     (card,) = json.loads(reparam("score", run, *SCORE, "--json"))
     assert card["priors"][0]["kind"] == load(run).model_.prior.kind
     for name, entry in MEASURES.items():
@@ -346,10 +354,12 @@ def test_one_file_holds_the_same_bundle_as_the_site(exported: Path) -> None:
     }
 
 
-def test_what_is_exported_names_the_prior_in_use(
-    run: Path, fitted: Path, exported: Path, tmp_path: Path
-) -> None:
+def test_what_is_exported_names_the_prior_in_use(run: Path, exported: Path) -> None:
     assert_exported_prior(run, exported / "site")
+
+
+@pytest.mark.parametrize("preset", ["vae"], indirect=True)
+def test_what_is_exported_names_the_fitted_prior(fitted: Path, tmp_path: Path) -> None:
     reparam("export", fitted, "--site", tmp_path / "site", "--images", SHOWN)
     assert_exported_prior(fitted, tmp_path / "site")
 
@@ -358,7 +368,7 @@ def assert_exported_prior(run: Path, site: Path) -> None:
     """The manifest's and the models' prior is the one that `reparam sample` draws from."""
     model, entry = load(run).model_, read_manifest(site)
     prior = entry["prior"]
-    assert prior["kind"] == model.prior.kind
+    assert prior["form"] == model.prior.form
     assert prior["description"] == model.prior.describe()
     steps = np.frombuffer((site / prior["draws"]["file"]).read_bytes(), "<u2")
     low, high = np.array(prior["draws"]["low"]), np.array(prior["draws"]["high"])

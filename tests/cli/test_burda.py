@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from reparam.cli.main import run
+from reparam.report.page import chapter, render
+from reparam.runs import Run, look_at
 
 WIDTHS = ("--encoder-widths", "16", "--decoder-widths", "16", "--latent-dim", "3")
 TRAINING = ("--epochs", "2", "--precision", "float32", "--sample-every", "2", "--batch-size", "16")
@@ -62,15 +64,11 @@ def test_other_commands_take_it(command, files, burda_run, tmp_path, shapes_file
     assert (tmp_path / files).exists()
 
 
-@pytest.mark.parametrize("lang", ["en", "ko"])
-def test_the_report_does_without_convolutions_and_weight(
-    lang, burda_run, vae_run, tmp_path, reparam
-):
-    page = tmp_path / "report.html"
-    said = reparam("report", burda_run, vae_run, "--out", page, "--lang", lang)
-    assert said.status == 0, said.err
-    html = page.read_text()
-    assert ("no weight to choose" if lang == "en" else "따로 고를 가중치가 없습니다") in html
+def test_the_report_does_without_convolutions_and_weight(burda_run, vae_run):
+    runs = [Run.open(path) for path in (burda_run, vae_run)]
+    drawn = [chapter(look_at(run, run.images()), None) for run in runs]
+    assert "no weight to choose" in render(drawn, "en", "reparam report", None)
+    assert "따로 고를 가중치가 없습니다" in render(drawn, "ko", "reparam report", None)
 
 
 def test_an_ae_may_have_a_bernoulli_likelihood_too(shapes_file, tmp_path, reparam) -> None:

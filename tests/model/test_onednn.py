@@ -48,7 +48,7 @@ for threads, stride, few, other in product((2, 1), (2, 3), range(1, 17), (1, 8))
 """
 
 
-@pytest.mark.parametrize("only", ["AVX2", None], ids=["avx2", "this processor"])
+@pytest.mark.parametrize("only", ["AVX2", pytest.param(None, marks=pytest.mark.slow)])
 def test_gradients_of_kernel_1_with_a_stride_are_those_of_float64(only: str | None) -> None:
     limits = {"ONEDNN_MAX_CPU_ISA": only, "ATEN_CPU_CAPABILITY": only.lower()} if only else {}
     # Threads that spin while they wait take minutes where processors are few or busy.

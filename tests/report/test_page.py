@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.report import write_report
-from reparam.report.page import _images_of, chapter, render
+from reparam.report.page import Chapter, _images_of, chapter, render
 from reparam.runs import Run, RunView, look_at
+from reparam.types import Language
 
 from .conftest import NASTY, make_images, make_run, with_other_parts
 
@@ -37,9 +39,14 @@ class Page(HTMLParser):
         self.addresses += [found[key] or "" for key in ("src", "href") if key in found]
 
 
-@pytest.fixture(scope="session", params=["en", "ko"])
-def html(request: pytest.FixtureRequest, views: list[RunView]) -> str:
-    chapters = [chapter(view, None) for view in views]
+@pytest.fixture(scope="session")
+def chapters(views: list[RunView]) -> list[Chapter]:
+    """Drawing takes long, and is the same in every language."""
+    return [chapter(view, None) for view in views]
+
+
+@pytest.fixture(scope="session", params=get_args(Language))
+def html(request: pytest.FixtureRequest, chapters: list[Chapter]) -> str:
     return render(chapters, request.param, "reparam demo", 12.0)
 
 
@@ -66,17 +73,17 @@ def test_every_figure_of_the_article_is_there(html: str) -> None:
     assert html.count("<math") >= 6
 
 
-def test_the_page_says_whether_the_numbers_come_again(views: list[RunView]) -> None:
+def test_the_page_says_whether_the_numbers_come_again(chapters: list[Chapter]) -> None:
     """On a CPU they do; what a GPU's fast algorithms did is said too, and a backoff."""
+    cpu = chapters[1]
     result = replace(
-        views[1].result,
+        cpu.view.result,
         device="cuda:0",
         deterministic=False,
         deterministic_reason="fast & free",
         backoffs=2,
     )
-    cpu = chapter(views[1], None)
-    gpu = replace(cpu, view=replace(views[1], result=result))
+    gpu = replace(cpu, view=replace(cpu.view, result=result))
     for lang, sure, unsure, back in (
         (
             "en",
@@ -106,18 +113,20 @@ def test_the_figures_in_the_text_are_the_runs_own(html: str, views: list[RunView
         assert "made for " + view.run.path.name in html
 
 
-@pytest.mark.parametrize("lang", ["en", "ko"])
-def test_one_run_of_any_kind_has_a_report(view: RunView, lang: str) -> None:
-    html = render([chapter(view, None)], lang, "reparam report", None)
-    assert len(html.encode()) < LIMIT
-    assert len(Page(html).images) >= 10
+def test_one_run_of_any_kind_has_a_report(view: RunView) -> None:
+    drawn = chapter(view, None)
+    for lang in get_args(Language):
+        html = render([drawn], lang, "reparam report", None)
+        assert len(html.encode()) < LIMIT
+        assert len(Page(html).images) >= 10
 
 
-@pytest.mark.parametrize("lang", ["en", "ko"])
-def test_parts_from_outside_have_a_report(views: list[RunView], lang: str) -> None:
-    html = render([chapter(with_other_parts(views[1]), None)], lang, "reparam report", None)
-    assert {"en": "a Laplace distribution", "ko": "라플라스 분포"}[lang] in html
-    assert len(Page(html).images) >= 10
+def test_parts_from_outside_have_a_report(views: list[RunView]) -> None:
+    drawn = chapter(with_other_parts(views[1]), None)
+    for lang, words in (("en", "a Laplace distribution"), ("ko", "라플라스 분포")):
+        html = render([drawn], lang, "reparam report", None)
+        assert words in html
+        assert len(Page(html).images) >= 10
 
 
 def test_a_report_of_runs_of_one_data_set(tmp_path: Path) -> None:

@@ -85,15 +85,16 @@ def layer_costs(config: ModelConfig, image_shape: ImageShape) -> list[LayerCost]
             layers, features = _dense_layers(config.encoder, math.prod(image_shape))
         case _:
             raise TypeError(f"no cost is known of {config.encoder}")
+    d = config.latent(features).dim
     heads = [
-        _dense(f"dense: {name}", math.prod(features), config.latent_dim)
+        _dense(f"dense: {name}", math.prod(features), d)
         for name in config.posterior.distribution.names()
     ]
     match config.decoder:
         case ConvolutionalDecoderOptions():
-            decoder = _transposed(config.decoder, config.latent_dim, features, image_shape)
+            decoder = _transposed(config.decoder, d, features, image_shape)
         case MlpDecoderOptions():
-            decoder, (last,) = _dense_layers(config.decoder, config.latent_dim)
+            decoder, (last,) = _dense_layers(config.decoder, d)
             decoder.append(_dense("dense", last, math.prod(image_shape)))
         case _:
             raise TypeError(f"no cost is known of {config.decoder}")

@@ -1,7 +1,6 @@
 """The parts of a model. The defaults are the article's VAE."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from reparam.errors import ConfigError
 from reparam.model.latent import LatentSpec
@@ -16,18 +15,13 @@ from reparam.model.networks import (
 from reparam.model.posteriors import DiagonalNormalOptions, PosteriorOptions
 from reparam.model.priors import PriorOptions, StandardNormalOptions
 
-LATENT_DIM = 2
-"""The article's: a plane that can be drawn."""
-
 
 @dataclass(frozen=True)
 class ModelConfig:
     """x → q(z|x), z → p(x|z), and a prior p(z)."""
 
-    exclusive: ClassVar[tuple[str, ...]] = ("latent_dim", "latent_channels")
-
-    latent_dim: int | None = None
-    """Dimensions d of the latent space. By default 2."""
+    latent_dim: int = 2
+    """Dimensions d of the latent space, where --latent-channels is not given."""
 
     latent_channels: int | None = None
     """Instead of a row of numbers, latents that are maps: so many channels, each of the size of the
@@ -49,12 +43,7 @@ class ModelConfig:
     """p(x|z): how an image may differ from its decoding, pixel by pixel."""
 
     def __post_init__(self) -> None:
-        if self.latent_dim is not None and self.latent_channels is not None:
-            raise ConfigError(
-                "the latents' size must be given once, by latent_dim or latent_channels, got "
-                f"{self.latent_dim} and {self.latent_channels}. Fix: keep one"
-            )
-        for name in self.exclusive:
+        for name in ("latent_dim", "latent_channels"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {value}. Fix: raise it")
@@ -67,7 +56,7 @@ class ModelConfig:
     def latent(self, features: FeatureShape) -> LatentSpec:
         """The latents' shape, for an encoder that gives these features for one image."""
         if self.latent_channels is None:
-            return LatentSpec((self.latent_dim or LATENT_DIM,))
+            return LatentSpec((self.latent_dim,))
         if len(features) != 3:
             raise ConfigError(
                 f"latent_channels needs an encoder that gives maps, got {self.encoder.type}, which "
@@ -78,13 +67,11 @@ class ModelConfig:
     def describe_latent(self) -> str:
         if self.latent_channels is not None:
             return f"latents of {self.latent_channels} channels"
-        return f"{self.latent_dim or LATENT_DIM} latent dimensions"
+        return f"{self.latent_dim} latent dimensions"
 
     def resolve_defaults(self, has_rate: bool = True) -> "ModelConfig":
         """The same model with what depends on defaults written out.
 
         ``has_rate``: whether the objective weighs the likelihood against a rate.
         """
-        latent_dim = self.latent_dim or (LATENT_DIM if self.latent_channels is None else None)
-        likelihood = self.likelihood.resolve_defaults(has_rate)
-        return replace(self, latent_dim=latent_dim, likelihood=likelihood)
+        return replace(self, likelihood=self.likelihood.resolve_defaults(has_rate))

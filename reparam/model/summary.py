@@ -1,19 +1,12 @@
 """The layers of a model with their output shapes and parameter counts (figures 3, 5 and 18)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from reparam.model.autoencoder import Autoencoder
-from reparam.model.networks.layers import (
-    BatchNorm,
-    Dense,
-    Dropout,
-    SameConv2d,
-    SameConvTranspose2d,
-)
-from reparam.model.networks.mlp import DenseBlock
 
 
 @dataclass(frozen=True)
@@ -30,26 +23,18 @@ def _count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def _describe(module: nn.Module, name: str) -> str | None:
-    """What a layer is called; None for what holds layers, and for what is part of another."""
-    match module:
-        case SameConv2d():
-            return f"convolution {module.kernel} × {module.kernel}, stride {module.stride}"
-        case SameConvTranspose2d():
-            size = f"{module.kernel} × {module.kernel}"
-            return f"transposed convolution {size}, stride {module.stride}"
-        case BatchNorm():
-            return "batch normalisation"
-        case Dropout():
-            return f"dropout {module.rate:g}"
-        case DenseBlock():
-            return f"dense, {module.activation}"
-        case Dense() if ".dense" in name:  # counted with its block
-            return None
-        case Dense():
-            return f"dense: {name.rsplit('.', 1)[-1]}" if "heads" in name else "dense"
-    is_layer = not any(module.children()) and any(True for _ in module.parameters())
-    return type(module).__name__ if is_layer else None  # of a part from outside
+def _layers(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The layers with what they are called: their ``label``, or else (of a part from outside) the
+    type of what has parameters and no layers inside.
+    """
+    label = getattr(module, "label", None)
+    if isinstance(label, str):
+        yield label, module
+    elif any(True for _ in module.children()):
+        for child in module.children():
+            yield from _layers(child)
+    elif any(True for _ in module.parameters()):
+        yield type(module).__name__, module
 
 
 def layer_table(model: Autoencoder) -> list[LayerRow]:
@@ -68,9 +53,8 @@ def layer_table(model: Autoencoder) -> list[LayerRow]:
         hooks.append(module.register_forward_hook(hook))
 
     for half, network in _halves(model):
-        for name, module in network.named_modules():
-            if label := _describe(module, name):
-                remember(half, label, module)
+        for label, module in _layers(network):
+            remember(half, label, module)
     height, width, channels = model.image_shape
     was_training = model.training
     model.eval()

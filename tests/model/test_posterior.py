@@ -176,7 +176,7 @@ def test_a_mixtures_density_is_the_same_by_pairs_by_products_and_by_torch(
 def test_a_mixtures_density_does_not_depend_on_the_parts_it_is_computed_in(monkeypatch):
     q, z = normal(3, images=7), normal(4, images=50).mu
     whole = [q.mixture_log_prob(z), Generic(q.mu, q.log_var).mixture_log_prob(z)]
-    monkeypatch.setattr("reparam.model.posteriors.base.ROWS", 4)  # 2 points at a time
+    monkeypatch.setattr("reparam.model.posteriors.base.PAIRS", 16)  # 2 points at a time
     monkeypatch.setattr("reparam.model.posteriors.diagonal_normal.BLOCK", 30)
     parts = [q.mixture_log_prob(z), Generic(q.mu, q.log_var).mixture_log_prob(z)]
     torch.testing.assert_close(parts, whole)

@@ -29,7 +29,7 @@ def line(epoch: int = 10, **values: float) -> Epoch:
 
 
 def kinds(lines: list[Epoch], config: RunConfig) -> set[str]:
-    found = after_epoch(lines, config, PIXEL_VARIANCE, config.model.latent_dim or 2)
+    found = after_epoch(lines, config, PIXEL_VARIANCE, config.model.latent_dim)
     assert all("Fix: " in text and "\n" not in text for text in found.values())
     return set(found)
 

@@ -24,7 +24,8 @@ class Heads(nn.ModuleDict):
         super().__init__()
         self.spatial = latent.is_spatial
         for name in names:
-            self[name] = _head(features, latent)
+            self[name] = head = _head(features, latent)
+            head.label += f": {name}"
 
     def forward(self, features: Features) -> dict[str, Latents]:
         """The parameters by name, in float32."""
@@ -35,7 +36,7 @@ class Heads(nn.ModuleDict):
         return {name: head(features).flatten(1).float() for name, head in self.items()}
 
 
-def _head(features: FeatureShape, latent: LatentSpec) -> nn.Module:
+def _head(features: FeatureShape, latent: LatentSpec) -> Dense | SameConv2d:
     if not latent.is_spatial:
         # What flattens maps is no matrix between hidden units, which Muon is for.
         return Dense(math.prod(features), latent.dim, hidden=len(features) == 1)

@@ -40,6 +40,7 @@ class SameConv2d(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
         super().__init__()
+        self.label = f"convolution {kernel} × {kernel}, stride {stride}"
         self.kernel, self.stride = kernel, stride
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels))
@@ -81,6 +82,7 @@ class SameConvTranspose2d(nn.Module):
         out_size: tuple[int, int],
     ) -> None:
         super().__init__()
+        self.label = f"transposed convolution {kernel} × {kernel}, stride {stride}"
         self.kernel, self.stride, self.out_size = kernel, stride, out_size
         self.weight = nn.Parameter(torch.empty(in_channels, out_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels))
@@ -116,6 +118,7 @@ class BatchNorm(nn.Module):
     it over n − 1.
     """
 
+    label = "batch normalisation"
     eps = 1e-3
     momentum = 0.01  # PyTorch's convention: the new batch's share
 
@@ -173,6 +176,7 @@ class Dense(nn.Module):
 
     def __init__(self, in_features: int, out_features: int, *, hidden: bool = False) -> None:
         super().__init__()
+        self.label = "dense"
         self.hidden = hidden
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
         self.bias = nn.Parameter(torch.zeros(out_features))
@@ -191,6 +195,7 @@ class Dropout(nn.Module):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
+        self.label = f"dropout {rate:g}"
         self.rate = rate
 
     def forward(self, x: Maps) -> Maps:

@@ -106,7 +106,7 @@ class DenseBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.dense = Dense(inputs, outputs, hidden=True)
-        self.activation = activation
+        self.label = f"dense, {activation}"
         self.slope = {"relu": 0.0, "leaky-relu": leaky_slope}.get(activation)
 
     def forward(self, x: Float[Tensor, "B n"]) -> Float[Tensor, "B m"]:

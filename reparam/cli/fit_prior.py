@@ -13,7 +13,7 @@ from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.tables import new_table, print_table
 from reparam.errors import ConfigError, RunError
-from reparam.model import Progress, fittable_names
+from reparam.model import FitProgress, fittable_names
 from reparam.runs import Run, writing
 from reparam.training import LatentFit, PriorFit, fit_run_prior
 
@@ -87,7 +87,7 @@ def run(args: Sequence[str]) -> int:
 
 
 @contextmanager
-def _progress(prior: str, *, quiet: bool) -> Iterator[Progress | None]:
+def _progress(prior: str, *, quiet: bool) -> Iterator[FitProgress | None]:
     """The last line beside a spinner on a terminal, every line elsewhere; on stderr."""
     console = Console(stderr=True)
     if quiet:

@@ -17,7 +17,7 @@ from reparam.evaluation import DataFacts, RunFacts, data_facts, run_facts
 from reparam.runs import (
     SPLIT_IMAGES,
     Epoch,
-    Losses,
+    Metrics,
     Result,
     Run,
     RunConfig,
@@ -195,7 +195,7 @@ def _curve(metrics: Sequence[Epoch], loss: str) -> Table:
     return table
 
 
-def _cell(losses: Losses, name: str, form: str) -> str:
+def _cell(losses: Metrics, name: str, form: str) -> str:
     return f"{losses[name]:{form}}" if name in losses else "–"
 
 

@@ -35,7 +35,7 @@ from reparam.runs.projection import (
     principal_plane,
     umap_scatter,
 )
-from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Losses, Result
+from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Metrics, Result
 from reparam.runs.run import IN_MEMORY, Run, load_weights
 from reparam.runs.same_run import check_same_run, identity
 from reparam.runs.view import RunView, look_at, with_distinct_titles
@@ -49,7 +49,7 @@ __all__ = [
     "SPLIT_IMAGES",
     "Epoch",
     "Facts",
-    "Losses",
+    "Metrics",
     "Option",
     "Points",
     "Preset",

@@ -11,8 +11,8 @@ from reparam.errors import RunError
 
 T = TypeVar("T")
 
-Losses = dict[str, float]
-"""Losses by name; a name ends in its unit."""
+Metrics = dict[str, float]
+"""Losses and weights by name; a name ends in its unit."""
 
 SPLIT_IMAGES = "images"
 
@@ -43,16 +43,16 @@ class Epoch:
     backoffs: int
     seconds: float
     """Of training steps, since the run began."""
-    weight: Losses = field(default_factory=dict)
+    weight: Metrics = field(default_factory=dict)
     """The likelihood's weight in its units, at the end of the epoch; {} for one without."""
-    train: Losses = field(default_factory=dict)
-    valid: Losses = field(default_factory=dict)
+    train: Metrics = field(default_factory=dict)
+    valid: Metrics = field(default_factory=dict)
     """{} where no images are held out for validation."""
     warnings: dict[str, str] = field(default_factory=dict)
     """What looked wrong for the first time: kind → message."""
 
     @property
-    def held_out(self) -> Losses:
+    def held_out(self) -> Metrics:
         """The validation losses, or those of training where there are none."""
         return self.valid or self.train
 
@@ -100,17 +100,17 @@ class Result:
     kernels: str
     backoffs: int = 0
     processes: int = 1
-    weight: Losses = field(default_factory=dict)
+    weight: Metrics = field(default_factory=dict)
     deterministic: bool | None = None
     """Whether the same command gives the same numbers; None in runs from before this was noted."""
     deterministic_reason: str = ""
-    splits: dict[str, Losses] = field(default_factory=dict)
+    splits: dict[str, Metrics] = field(default_factory=dict)
     """The losses of each split that has images, and under ``images`` how many."""
 
     def to_mapping(self) -> dict[str, object]:
         """Flat, as in the file: a split's losses under its name."""
         values = asdict(self)
-        splits: dict[str, Losses] = values.pop("splits")
+        splits: dict[str, Metrics] = values.pop("splits")
         return values | {
             split: {**losses, SPLIT_IMAGES: int(losses[SPLIT_IMAGES])}
             for split, losses in splits.items()
@@ -145,8 +145,8 @@ def _as(value: object, hint: object) -> object:
         return tuple(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if hint == Losses and isinstance(value, dict):
+    if hint == Metrics and isinstance(value, dict):
         return {name: _as(entry, float) for name, entry in value.items()}
-    if hint == dict[str, Losses] and isinstance(value, dict):
-        return {name: _as(entry, Losses) for name, entry in value.items()}
+    if hint == dict[str, Metrics] and isinstance(value, dict):
+        return {name: _as(entry, Metrics) for name, entry in value.items()}
     return value

@@ -14,7 +14,7 @@ from reparam.runs.projection import (
     principal_plane,
     umap_scatter,
 )
-from reparam.runs.records import Epoch, Losses, Result
+from reparam.runs.records import Epoch, Metrics, Result
 from reparam.runs.run import Run
 from reparam.types import LabelArray, LatentArray, PixelArray
 
@@ -69,7 +69,7 @@ class RunView:
         return self.model.latent_dim
 
     @property
-    def losses(self) -> Losses:
+    def losses(self) -> Metrics:
         """The finished run's losses on ``split``, by name and unit."""
         return self.result.splits.get(self.split, {})
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from reparam.objective import DEAD
-from reparam.runs import Epoch, Losses, RunConfig
+from reparam.runs import Epoch, Metrics, RunConfig
 from reparam.training.events import Warned
 
 Epochs = Sequence[Epoch]
@@ -82,7 +82,7 @@ def _more_rate(config: RunConfig) -> str:
     return " or ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]
 
 
-def _collapse(losses: Losses, config: RunConfig, latent_dim: int) -> dict[str, str]:
+def _collapse(losses: Metrics, config: RunConfig, latent_dim: int) -> dict[str, str]:
     fix = _more_rate(config)
     rate, dead = losses["rate_nats"], losses.get("dead_units", 0)
     if rate < VANISHED:
@@ -98,7 +98,7 @@ def _collapse(losses: Losses, config: RunConfig, latent_dim: int) -> dict[str, s
     return {}
 
 
-def _at_mean(losses: Losses, config: RunConfig, pixel_variance: float) -> dict[str, str]:
+def _at_mean(losses: Metrics, config: RunConfig, pixel_variance: float) -> dict[str, str]:
     mse = losses.get("mse")
     if mse is None or not pixel_variance or mse < AT_MEAN * pixel_variance:
         return {}
@@ -129,7 +129,7 @@ def _overfitting(epochs: Epochs) -> dict[str, str]:
     }
 
 
-def _missed(losses: Losses, config: RunConfig) -> dict[str, str]:
+def _missed(losses: Metrics, config: RunConfig) -> dict[str, str]:
     for name, target in config.model.likelihood.targets.items():
         found = losses[name]
         if abs(found - target) > MISSED * target:

@@ -8,9 +8,9 @@ import torch
 from reparam.data import ImageSet
 from reparam.model import (
     Autoencoder,
+    FitProgress,
     Fittable,
     Prior,
-    Progress,
     StandardNormal,
     fittable_prior,
     posteriors_of,
@@ -76,7 +76,7 @@ def fit_prior(
     seed: int = 0,
     index: IndexArray | None = None,
     labels: LabelArray | None = None,
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
 ) -> Prior:
     """A prior for ``model``, fitted to one z ~ q(z|x) of each image (Ghosh et al. 2020, section 4).
 
@@ -98,7 +98,7 @@ def fit_run_prior(
     images: ImageSet,
     kind: str,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
     device: str = "cpu",
 ) -> PriorFit:
     """Fits a prior to the run's training images, judges it on held-out ones, and keeps it.

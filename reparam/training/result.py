@@ -6,7 +6,7 @@ from reparam.data import SPLITS, ImageSet
 from reparam.errors import RunError
 from reparam.model import Fittable, from_bytes, in_batches
 from reparam.objective import Loss, mean_losses, terms_of_each
-from reparam.runs import SPLIT_IMAGES, Losses, Result, Run
+from reparam.runs import SPLIT_IMAGES, Metrics, Result, Run
 from reparam.training.determinism import what_held
 from reparam.training.state import State
 from reparam.training.team import Team
@@ -28,7 +28,7 @@ def write_result(run: Run, images: ImageSet, state: State, team: Team, kernels: 
         each = terms_of_each(loss, pixels, labels, train, config.seed)
         model.likelihood.calibrate({name: float(v.mean()) for name, v in each.items()})
     run.save_model(model, epoch=position.best_epoch)
-    splits: dict[str, Losses] = {}
+    splits: dict[str, Metrics] = {}
     for split in SPLITS:
         index = images.splits[split]
         if len(index):

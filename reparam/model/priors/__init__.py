@@ -2,11 +2,11 @@
 
 from reparam.model.priors.base import (
     PRIORS,
+    FitProgress,
     Fittable,
     NoiseMap,
     Prior,
     PriorOptions,
-    Progress,
     fittable_names,
     fittable_prior,
     rate,
@@ -21,6 +21,7 @@ __all__ = [
     "PRIORS",
     "Box",
     "BoxOptions",
+    "FitProgress",
     "Fittable",
     "FlowPrior",
     "FlowPriorOptions",
@@ -31,7 +32,6 @@ __all__ = [
     "NoiseMap",
     "Prior",
     "PriorOptions",
-    "Progress",
     "StandardNormal",
     "StandardNormalOptions",
     "fittable_names",

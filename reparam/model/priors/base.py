@@ -15,7 +15,7 @@ from reparam.model.posteriors import Distribution
 from reparam.registry import Part, Registry
 from reparam.types import Language, Latents, PerExample
 
-Progress = Callable[[str], None]
+FitProgress = Callable[[str], None]
 """Is told how far a long fit is, a line at a time."""
 
 Form = Literal["uniform", "normal", "other"]
@@ -84,7 +84,7 @@ class Fittable(Protocol):
     fitted: bool
     """Whether ``fit`` has been called: its numbers follow from latents, not from training."""
 
-    def fit(self, z: Latents, seed: int = 0, progress: Progress | None = None) -> None:
+    def fit(self, z: Latents, seed: int = 0, progress: FitProgress | None = None) -> None:
         """Fits the prior to latents (N, d). Raises DataError for too few or collapsed ones."""
         ...
 

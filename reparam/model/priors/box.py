@@ -10,11 +10,11 @@ from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
     PRIORS,
     Bounds,
+    FitProgress,
     Form,
     Moments,
     Prior,
     PriorOptions,
-    Progress,
 )
 from reparam.types import Language, Latents, PerExample
 
@@ -81,7 +81,7 @@ class Box(Prior):
     def bounds(self) -> Bounds:
         return self.low, self.high
 
-    def fit(self, z: Latents, seed: int = 0, progress: Progress | None = None) -> None:
+    def fit(self, z: Latents, seed: int = 0, progress: FitProgress | None = None) -> None:
         self.low.copy_(z.amin(0))
         self.high.copy_(z.amax(0))
 

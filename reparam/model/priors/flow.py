@@ -12,9 +12,9 @@ from torch import Tensor
 from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
     PRIORS,
+    FitProgress,
     Prior,
     PriorOptions,
-    Progress,
     check_latents_to_fit,
 )
 from reparam.model.priors.held_out import split_latents
@@ -90,7 +90,7 @@ class FlowPrior(Prior):
     def _transform(self) -> Any:  # of zuko's type, which is imported late
         return self.flow().transform
 
-    def fit(self, z: Latents, seed: int = 0, progress: Progress | None = None) -> None:
+    def fit(self, z: Latents, seed: int = 0, progress: FitProgress | None = None) -> None:
         """Adam on the likelihood of nine tenths of the latents; the tenth decides when it ends.
 
         Kept are the weights under which the held-out tenth was likeliest. The learning rate falls
@@ -112,7 +112,7 @@ class FlowPrior(Prior):
         own: Float[Tensor, "own d"],
         held_out: Float[Tensor, "held d"],
         seed: int,
-        progress: Progress | None,
+        progress: FitProgress | None,
     ) -> None:
         noise = torch.Generator().manual_seed(seed)
         volume = self.factor.diagonal().log().sum().item()

@@ -11,11 +11,11 @@ from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution
 from reparam.model.priors.base import (
     PRIORS,
+    FitProgress,
     Form,
     Moments,
     Prior,
     PriorOptions,
-    Progress,
     check_latents_to_fit,
 )
 from reparam.model.priors.triangular import (
@@ -110,7 +110,7 @@ class GaussianPrior(Prior):
             factor = lower(self.raw)
             return self.mean.detach(), factor @ factor.T
 
-    def fit(self, z: Latents, seed: int = 0, progress: Progress | None = None) -> None:
+    def fit(self, z: Latents, seed: int = 0, progress: FitProgress | None = None) -> None:
         """Maximum likelihood. Raises DataError for too few or collapsed latents."""
         if self.diagonal:
             check_latents_to_fit(z, per_dimension=0)

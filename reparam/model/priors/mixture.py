@@ -13,9 +13,9 @@ from reparam.errors import ConfigError
 from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
     PRIORS,
+    FitProgress,
     Prior,
     PriorOptions,
-    Progress,
     check_latents_to_fit,
 )
 from reparam.model.priors.held_out import split_latents
@@ -120,7 +120,7 @@ class MixturePrior(Prior):
         raw = factors.log() if self.diagonal else raw_of(factors)
         self.raw = nn.Parameter(raw.to(like))
 
-    def fit(self, z: Latents, seed: int = 0, progress: Progress | None = None) -> None:
+    def fit(self, z: Latents, seed: int = 0, progress: FitProgress | None = None) -> None:
         """Expectation maximisation by scikit-learn, the number of components by held-out latents.
 
         A tenth of the latents is held out; of COMPONENTS the number is taken under which these are

@@ -8,6 +8,7 @@ from jaxtyping import install_import_hook
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import onnxruntime by themselves
 # Two processes of two threads each on two cores wait for each other most of the time; one thread
 # a process lets the tests run side by side (docs/log.md).
 os.environ.setdefault("OMP_NUM_THREADS", "1")

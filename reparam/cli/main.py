@@ -1,11 +1,14 @@
 """The command ``reparam``: finds the subcommand, and turns every known error into one line."""
 
 import importlib
+import io
 import os
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
+
+import platformdirs
 
 from reparam._version import __version__
 from reparam.errors import ConfigError, LostError, ReparamError, unknown_name
@@ -105,6 +108,12 @@ def main() -> int:
     # are GNU OpenMP's default: as fast on a quiet machine, and many times as fast on a busy one
     # (docs/log.md). It is read when PyTorch is imported, which comes later.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    # Nothing is written but where the user said and here; a report does not depend on their style.
+    own = platformdirs.user_cache_path("reparam") / "matplotlib"
+    os.environ.setdefault("MPLCONFIGDIR", str(own))
+    for stream in (sys.stdout, sys.stderr):  # a terminal that has no σ shows ?
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     warnings.showwarning = _say_warning
     try:
         return run(sys.argv[1:])

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from reparam._version import __version__
 from reparam.errors import ExportError, ParityError
 from reparam.evaluation import as_floats, decode, moments_of, sample_latents
 from reparam.model import Autoencoder, posteriors_of
+from reparam.onnx_session import open_session
 from reparam.runs import Run
 from reparam.types import Images, LatentArray, Latents, PixelArray
 
@@ -174,11 +176,7 @@ def _compared(run: Run, part: str, data: bytes, pairs: _Pairs) -> float:
     """The largest difference from what is expected over BATCHES. Raises ParityError above
     TOLERANCE.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    session = open_session(data, torch.get_num_threads())
     largest = 0.0
     for size in BATCHES:
         found = session.run(list(pairs.expected), {pairs.input: _first(pairs.rows, size)})
@@ -191,7 +189,7 @@ def _compared(run: Run, part: str, data: bytes, pairs: _Pairs) -> float:
                     f"{run.path}: onnxruntime's {part} must agree with PyTorch's within "
                     f"{TOLERANCE:g}, got a difference of {difference:.2g} in a batch of {size}. "
                     "Fix: train with finite weights, or report this with the versions of "
-                    f"torch ({torch.__version__}) and onnxruntime ({onnxruntime.__version__})"
+                    f"torch ({torch.__version__}) and onnxruntime ({version('onnxruntime')})"
                 )
             largest = max(largest, difference)
     return largest

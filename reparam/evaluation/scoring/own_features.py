@@ -8,6 +8,7 @@ from jaxtyping import Float
 from reparam.errors import DataError
 from reparam.evaluation.measures.fidelity import gaussian_distance, moments
 from reparam.evaluation.measures.measured import Measured
+from reparam.onnx_session import open_session
 
 BATCH = 100
 
@@ -24,15 +25,11 @@ class FeatureFile:
     """
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime  # takes its time, and few need it
-
         self.path = path
         if not path.is_file():
             raise DataError(f"{path}: no such file. Fix: give an ONNX network, images to features")
         try:
-            self.session = onnxruntime.InferenceSession(
-                str(path), providers=["CPUExecutionProvider"]
-            )
+            self.session = open_session(str(path))
         except Exception as error:  # onnxruntime's own errors have no common class
             raise DataError(
                 f"{path}: no ONNX network ({error}). Fix: export the features' network to ONNX"

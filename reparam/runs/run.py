@@ -176,6 +176,18 @@ class Run:
                 "name the images (DATA) where the command takes them, or use reparam.load in Python"
             )
 
+    def check_untrained(self) -> None:
+        """Raises RunError where the run has results of training but no checkpoint to resume from:
+        to train anew would replace them.
+        """
+        written = (self.weights, self.metrics_file, self.path / RESULT)
+        found = [file.name for file in written if file.exists()]
+        if found:
+            raise RunError(
+                f"{self.checkpoint}: missing beside {' and '.join(found)}, which training anew "
+                "would replace. Fix: restore the checkpoint, or train into another --out"
+            )
+
     def metrics(self) -> list[Epoch]:
         """The finished epochs."""
         return read_metrics(self.metrics_file)

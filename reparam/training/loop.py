@@ -101,16 +101,20 @@ class _Training:
 
     def go(self) -> Autoencoder:
         state, epochs = self.state, self.config.training.epochs
-        if self.run.checkpoint.exists():
+        begins = not self.run.checkpoint.exists()
+        if begins:
+            self.run.check_untrained()
+        else:
             state.restore(self.run)
+        self.team.wait()  # before the first process writes what the others look for
         if self.team.leads:
             remove_leftovers(self.run.path)
             keep_metrics(self.run.metrics_file, state.position.epoch)
             self.epochs = self.run.metrics()
             if state.position.epoch < epochs and not state.position.finished:
                 self.run.forget_result()
-            if self.config.training.on_nan == "backoff" and not self.run.checkpoint.exists():
-                state.save(self.run)  # the initial weights, to go back to
+            if begins:
+                state.save(self.run)  # from here on a run without a checkpoint has lost it
         self.take_up_sums()
         with self._session(), kept_memory(), stop_on_signal() as request:
             while state.position.epoch < epochs and not state.position.finished:

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from reparam.errors import RunError
 from reparam.runs import Run, load_tensors, save_tensors
-from reparam.training import EpochDone, Event, train
+from reparam.training import EpochDone, Event, StepDone, train
 
 
 @pytest.fixture
@@ -22,6 +22,35 @@ def begun(new_run, small, blobs) -> Run:
     with pytest.raises(RuntimeError, match="power cut"):
         train(run, blobs, [stop])
     return run
+
+
+@pytest.mark.parametrize("kept", ["weights", "metrics"])
+def test_a_lost_one_does_not_replace_what_was_trained(begun: Run, blobs, kept: str) -> None:
+    files = {"weights": begun.weights, "metrics": begun.metrics_file}
+    for name, file in files.items():
+        if name != kept:
+            file.unlink()
+    begun.checkpoint.unlink()
+    before = files[kept].read_bytes()
+    with pytest.raises(RunError, match=rf"missing beside {files[kept].name}, .* Fix: restore"):
+        train(begun, blobs)
+    assert files[kept].read_bytes() == before
+
+
+def test_training_begins_with_a_checkpoint(new_run, small, blobs) -> None:
+    """So that one that is missing later has been lost, and a run killed early goes on."""
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StepDone):
+            raise RuntimeError("power cut")
+
+    run, whole = new_run(small(epochs=2, dropout=0.25)), new_run(small(epochs=2, dropout=0.25), "w")
+    train(whole, blobs)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(run, blobs, [stop])
+    assert load_tensors(run.checkpoint, "checkpoint").state["epoch"] == 0
+    train(run, blobs)
+    assert run.weights.read_bytes() == whole.weights.read_bytes()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])

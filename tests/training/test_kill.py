@@ -100,12 +100,12 @@ def train_until(run: Run, fault: str, skipped: int) -> None:
 
 
 def kill_in_writing(make: Callable[[str, int], Run], skipped: int, blobs: ImageSet) -> None:
-    """One run that dies before its first checkpoint, and then at every fault in turn."""
+    """One run that dies before its first epoch's checkpoint, and then at every fault in turn."""
     epochs = len(FAULTS) * skipped + 2
     whole, killed = make("whole", epochs), make("killed", epochs)
     train(whole, blobs)
     train_until(killed, "weights there, no line", 0)
-    assert not killed.checkpoint.exists()
+    assert load_tensors(killed.checkpoint, "checkpoint").state["epoch"] == 0
     for fault in FAULTS:
         train_until(killed, fault, skipped)
     assert killed.result() is None

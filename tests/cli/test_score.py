@@ -181,23 +181,6 @@ def test_compare_names_options_that_only_the_second_run_has(
     assert values[1]["decoder-widths"] == "200 200"
 
 
-def test_a_sweep_does_not_train_again_what_stopped_early(
-    reparam: Command, shapes_file: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "sweep"
-    args = ["sweep", shapes_file, "--seeds", "1", "--out", out, *TINY, *SMALL]
-    args += ["--epochs", "40", "--early-stop", "1", "--learning-rate", "0.05"]
-    assert reparam(*args).status == 0
-    run = Run.open(out / "seed-0")
-    result = run.result()
-    assert result is not None
-    assert result.epochs < 40
-    assert run.is_finished
-    stamp = (run.path / "result.json").stat().st_mtime_ns
-    assert reparam(*args).status == 0
-    assert (run.path / "result.json").stat().st_mtime_ns == stamp
-
-
 def test_a_sweep_makes_a_run_for_each_value_and_draws_them(
     reparam: Command, shapes_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,6 +161,8 @@ def test_a_run_finds_its_images_from_any_folder(
 def test_an_early_stopped_run_says_why_it_does_not_continue(new_run, small, blobs) -> None:
     run = new_run(small("ae", epochs=50, early_stop=1, learning_rate=0.05))
     train(run, blobs)
+    assert len(run.metrics()) < 50
+    assert run.is_finished  # so that no command trains it again
     with pytest.raises(ConfigError, match="early stopping ended the run"):
         run.extended(100)
 

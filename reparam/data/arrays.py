@@ -46,7 +46,13 @@ def image_set_from_arrays(
 
     Raises what `as_pixels`, `as_labels` and `split_indices` raise.
     """
-    pixels = as_pixels(images, name)
+    pixels = as_pixels(
+        images,
+        name,
+        pixel_range=config.pixel_range,
+        channels=config.channels,
+        channels_first=config.channels_first,
+    )
     if labels is None:
         if class_names is not None:
             raise DataError(

@@ -23,7 +23,7 @@ from reparam.data.picture import Shape
 from reparam.errors import DataError
 from reparam.types import PixelArray
 
-_FORMAT = 1
+_FORMAT = 2
 """Part of every key: raise it when pictures are decoded otherwise than before."""
 
 _UNFINISHED = ".unfinished-"
@@ -48,7 +48,13 @@ class Entry:
     @classmethod
     def of(cls, folder: Path, files: Sequence[Path], config: DataConfig) -> "Entry":
         """The entry of these files of a folder, read as ``config`` says."""
-        options = (config.image_size, config.fit, config.channels, config.skip_broken)
+        options = (
+            config.image_size,
+            config.fit,
+            config.channels,
+            config.skip_broken,
+            config.pixel_range,
+        )
         owner = hashlib.sha256(repr((_FORMAT, str(folder.resolve()), options)).encode())
         state = hashlib.sha256()
         for path in files:

@@ -26,8 +26,16 @@ class DataConfig:
     fit: Literal["resize", "crop"] = "resize"
     """How --image-size is reached: resize stretches; crop fits the short side, cuts the rest."""
 
-    channels: Literal[1, 3] | None = None
-    """1 turns the images of a folder grey, 3 makes them colour; without it they must agree."""
+    channels: int | None = None
+    """1 turns the images of a folder grey, 3 makes them colour; without it they must agree. Of an
+    array, how many it has, where they are more than 4."""
+
+    channels_first: bool = False
+    """An array's axes are images, channels, height, width, as in PyTorch, and not channels last."""
+
+    pixel_range: tuple[float, float] | None = option(None, flag="range")
+    """The values that are black and white, such as 0 4095 for files of 12 bits. Without it: 0 and
+    255 of whole numbers (65535 of 16-bit files), 0 and 1 of fractions."""
 
     skip_broken: bool = False
     """Leave out files of a folder that are not readable images, instead of refusing the folder."""

@@ -75,7 +75,7 @@ def _decode(
 
     def parts() -> Iterator[PixelArray]:
         undecoded: dict[Path, str] = {}
-        yield from decode_all(found.files, shape, config.fit, undecoded, progress)
+        yield from decode_all(found.files, shape, config, undecoded, progress)
         _refuse_broken(folder, found.broken | undecoded, len(files), config.skip_broken)
         broken.update({str(path.relative_to(folder)): why for path, why in undecoded.items()})
 

@@ -11,6 +11,7 @@ from reparam.data.folder import load_folder
 from reparam.data.images import ImageSet
 from reparam.data.named import load_digits, load_idx_source
 from reparam.data.pictures import Progress
+from reparam.data.pixels import warn_of_dark
 from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
 from reparam.errors import ConfigError, DataError
 
@@ -23,23 +24,31 @@ def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
     A known name comes before a file or folder of that name (write ./mnist for the folder).
 
     Raises ConfigError for an unknown name and for options that the source has no use for, DataError
-    for a path that is missing or of another kind, and what the source's own loader raises.
+    for a path that is missing or of another kind, and what the source's own loader raises. Warns
+    where all images are nearly black, unless ``config.pixel_range`` says that they may be.
     """
+    images = _load(config, progress)
+    if config.pixel_range is None:
+        warn_of_dark(images.images, images.name)
+    return images
+
+
+def _load(config: DataConfig, progress: Progress | None) -> ImageSet:
     source = config.source
     if source == "digits":
-        _refuse_idle_options(config, "data_dir", "mirrors", *_FOLDER_OPTIONS)
+        _refuse_idle_options(config)
         return load_digits(config)
     if source in IDX_SOURCES:
-        _refuse_idle_options(config, *_FOLDER_OPTIONS)
+        _refuse_idle_options(config, *_OF_NAMED)
         return load_idx_source(source, config)
     path = Path(os.path.expanduser(source))
     if not source or not os.path.exists(path):
         raise _unknown(source)
-    _refuse_idle_options(config, "data_dir", "mirrors")
     if path.is_dir():
+        _refuse_idle_options(config, *_OF_FOLDERS)
         return load_folder(path, config, progress)
     if path.suffix.lower() in ARRAY_SUFFIXES:
-        _refuse_idle_options(config, *_FOLDER_OPTIONS)
+        _refuse_idle_options(config, *_OF_ARRAYS)
         return load_array_file(path, config)
     raise DataError(
         f"{path}: a source is {_ACCEPTED}, got a file of another kind "
@@ -50,28 +59,36 @@ def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
 def read_images(config: DataConfig, progress: Progress | None = None) -> ImageSet:
     """Every image that ``config.source`` names, for a model that is trained already.
 
-    Nothing is held out or left out, and a single image will do. Raises as `load_images`.
+    Nothing is held out or left out, and a single image will do, also a dark one. Raises as
+    `load_images`.
     """
     whole = replace(config, train_size=None, valid_fraction=0.0, test_fraction=0.0)
-    return load_images(whole, progress)
+    return _load(whole, progress)
 
 
-_FOLDER_OPTIONS = ("image_size", "channels", "skip_broken")
 _USED_BY = {
     "data_dir": "mnist and fashion-mnist",
     "mirrors": "mnist and fashion-mnist",
     "image_size": "folders of images",
-    "channels": "folders of images",
     "skip_broken": "folders of images",
+    "channels": "folders and arrays of images",
+    "channels_first": "arrays of images",
+    "pixel_range": "folders and arrays of images",
 }
+_OF_NAMED = ("data_dir", "mirrors")
+_OF_FOLDERS = ("image_size", "channels", "skip_broken", "pixel_range")
+_OF_ARRAYS = ("channels", "channels_first", "pixel_range")
 
 
-def _refuse_idle_options(config: DataConfig, *options: str) -> None:
-    """An option without effect is a misunderstanding, so it is not passed over in silence."""
-    for option in options:
+def _refuse_idle_options(config: DataConfig, *used: str) -> None:
+    """An option without effect is a misunderstanding, so it is not passed over in silence.
+
+    ``used``: those that the source has a use for.
+    """
+    for option in _USED_BY:
         value = getattr(config, option)
-        if value:
-            flag = f"--{option.replace('_', '-')}"
+        if value and option not in used:
+            flag = "--range" if option == "pixel_range" else f"--{option.replace('_', '-')}"
             raise ConfigError(
                 f"{flag} is for {_USED_BY[option]}, got it ({value}) with the source "
                 f"{config.source!r}. Fix: omit {flag}"

@@ -7,7 +7,8 @@ How each kind of file is read:
 - transparent pixels are laid over white, as a page would show them;
 - the EXIF orientation is applied;
 - of an animation, the first picture is read;
-- floating-point and 32-bit pixels beyond 0..65535 have no known range: the file counts as broken.
+- pixels of 32 bits, whole or floating-point, have no known range: without ``pixel_range`` the file
+  counts as broken.
 
 The file's content says what it is, not its name, and only the formats of FORMATS are tried: some of
 Pillow's others start programs (EPS) or read other files.
@@ -22,7 +23,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+from reparam.data.pixels import PixelRange, to_levels
+from reparam.errors import DataRangeError
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
 
 UNREADABLE = (
     OSError,  # no image at all, cut short, no permission
@@ -37,6 +41,7 @@ UNREADABLE = (
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
+    DataRangeError,  # pixels beyond the range that was given
 )
 """What `inspect` and `decode` raise for a file that is no readable image."""
 
@@ -71,14 +76,19 @@ def inspect(path: Path) -> Shape:
         return Shape(height, width, 1 if _is_grey(image) else 3)
 
 
-def decode(path: Path, shape: Shape, fit: Literal["resize", "crop"]) -> UInt8[np.ndarray, "H W C"]:
+def decode(
+    path: Path,
+    shape: Shape,
+    fit: Literal["resize", "crop"],
+    pixel_range: PixelRange | None = None,
+) -> UInt8[np.ndarray, "H W C"]:
     """The image as bytes of that shape: made grey or colour, then fitted where the size differs.
 
-    Raises one of UNREADABLE.
+    ``pixel_range``: the file's numbers that are black and white. Raises one of UNREADABLE.
     """
     with _open(path) as image:
         turn = _TURNS.get(_orientation(image))
-        flat = _flatten(image)
+        flat = _flatten(image, path.name, pixel_range)
     flat = flat.convert("L" if shape.channels == 1 else "RGB")
     if turn is not None:
         flat = flat.transpose(turn)
@@ -94,7 +104,12 @@ def decode(path: Path, shape: Shape, fit: Literal["resize", "crop"]) -> UInt8[np
 def _open(path: Path) -> Image.Image:
     if not path.is_file():
         raise OSError("not a regular file")
-    return Image.open(path, formats=FORMATS)
+    Image.init()
+    known = [name for name in FORMATS if name in Image.OPEN]  # Pillow may be built without some
+    try:
+        return Image.open(path, formats=known)
+    except Image.UnidentifiedImageError:
+        raise OSError(f"no image in one of the formats {', '.join(known)}") from None
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -113,17 +128,25 @@ def _orientation(image: Image.Image) -> int:
     return orientation if isinstance(orientation, int) else 1
 
 
-def _flatten(image: Image.Image) -> Image.Image:
+def _flatten(image: Image.Image, name: str, pixel_range: PixelRange | None) -> Image.Image:
     """Mode L or RGB, over white."""
-    if image.mode == "F":
-        raise ValueError("floating-point pixels have no known range")
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        levels = np.asarray(image).astype(np.int64)
-        if levels.min() < 0 or levels.max() > 65535:
-            raise ValueError(f"pixels from {levels.min()} to {levels.max()}, beyond 16 bits")
-        return Image.fromarray(np.rint(levels / 257).astype(np.uint8))
+    if image.mode in ("F", "I") or image.mode.startswith("I;16"):
+        values = np.asarray(image)
+        if pixel_range is None:
+            # Pillow has mode I for some files of 16 bits too.
+            if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+                raise ValueError(
+                    f"pixels of 32 bits, here {values.min():g} to {values.max():g}, have no known "
+                    "range: pass --range LOW HIGH"
+                )
+            pixel_range = (0, 65535)
+        return Image.fromarray(to_levels(values, name, pixel_range))
     if image.has_transparency_data:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, colours).convert("RGB")
-    return image.convert("L" if _is_grey(image) else "RGB")
+        flat = Image.alpha_composite(white, colours).convert("RGB")
+    else:
+        flat = image.convert("L" if _is_grey(image) else "RGB")
+    if pixel_range is None:
+        return flat
+    return Image.fromarray(to_levels(np.asarray(flat), name, pixel_range))

@@ -6,14 +6,16 @@ million files only some thousand are under way.
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
+from reparam.data.config import DataConfig
 from reparam.data.mapping import PART_BYTES
 from reparam.data.picture import UNREADABLE, Shape, decode, inspect
 from reparam.types import PixelArray
@@ -49,19 +51,19 @@ def look_at_all(
 def decode_all(
     files: Sequence[Path],
     shape: Shape,
-    fit: Literal["resize", "crop"],
+    config: DataConfig,
     broken: dict[Path, str],
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> Iterator[PixelArray]:
-    """The pixels of the files in their order, round by round.
+    """The pixels of the files in their order, read as ``config`` says, round by round.
 
     Files that cannot be decoded are left out, and ``broken`` gets the reason for each.
     """
 
     def read(path: Path) -> np.ndarray | str:
         try:
-            return decode(path, shape, fit)
+            return decode(path, shape, config.fit, config.pixel_range)
         except UNREADABLE as error:
             return _reason(error)
 
@@ -89,13 +91,14 @@ def _in_rounds(
     Image.init()  # before the threads: it imports Pillow's formats
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(items), size):
-            yield list(pool.map(function, items[start : start + size]))
+            with warnings.catch_warnings():  # an error beyond twice the limit names its file
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                several = list(pool.map(function, items[start : start + size]))
+            yield several
             if progress is not None:
                 progress(what, min(start + size, len(items)), len(items))
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "no image"
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 80 else f"{text[:79]}…"
+    return text if len(text) <= 100 else f"{text[:99]}…"

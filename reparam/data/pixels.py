@@ -1,25 +1,82 @@
 """Anyone's array of images into bytes, N × H × W × C."""
 
-import numpy as np
+import math
+import warnings
 
+import numpy as np
+from jaxtyping import UInt8
+
+from reparam.data.mapping import in_parts
 from reparam.errors import DataError, DataRangeError, ShapeError
 from reparam.types import PixelArray
+
+MOST_CHANNELS = 4
+"""That an array has without being asked: grey, with alpha, colour, with alpha."""
 
 _CHUNK = 4096
 """Images converted at a time, so that floats do not take twice their memory."""
 
 
-def as_pixels(images: object, name: str) -> PixelArray:
+DARK = 64
+"""Of 255, what the brightest of all pixels has at least: a darker set may have another range than
+it seems (masks of 0 and 1, 12 bits in 16, fractions that were divided by 255 twice).
+"""
+
+PixelRange = tuple[float, float]
+
+
+def as_pixels(
+    images: object,
+    name: str,
+    *,
+    pixel_range: PixelRange | None = None,
+    channels: int | None = None,
+    channels_first: bool = False,
+) -> PixelArray:
     """Images as bytes, channels last: N × H × W × C, with C = 1 for N × H × W.
 
     ``uint8`` is taken as it is and not copied. Other integers must lie in 0..255, floats in
-    [0, 1] (they are rounded to the 256 levels), and bools become 0 and 255. ``name`` is what
-    errors call the array.
+    [0, 1] (they are rounded to the 256 levels), and bools become 0 and 255; with ``pixel_range``
+    numbers of any kind lie in that, from black to white. More than 4 channels must be asked for by
+    ``channels``. ``channels_first``: the axes are N × C × H × W. ``name`` is what errors call the
+    array.
 
-    Raises DataError for something that is no array of numbers, ShapeError for flat images, channels
-    first, any other shape and an empty array, DataRangeError for values outside of their range.
+    Raises DataError for something that is no array of numbers, ShapeError for flat images, axes
+    in another order, any other shape and an empty array, DataRangeError for values outside of their
+    range.
     """
     array = _as_array(images, name)
+    if channels_first:
+        if array.ndim != 4:
+            raise ShapeError(
+                f"{name}: channels first needs 4 axes (N×C×H×W), got {_times(array.shape)}. Fix: "
+                "omit --channels-first"
+            )
+        array = array.transpose(0, 2, 3, 1)
+    array = _with_four_axes(array, name, channels, ordered=channels_first)
+    return _to_bytes(array, name, pixel_range)
+
+
+def warn_of_dark(pixels: PixelArray, name: str) -> None:
+    """Warns where all pixels of a set are nearly black: likely another range was meant."""
+    top = 0
+    for part in in_parts(pixels):
+        top = max(top, int(part.max()))
+        if top >= DARK:
+            return
+    warnings.warn(
+        f"{name}: the brightest of all pixels is {top} of 255 (that is {top / 255:.3g} of 1, or "
+        f"{257 * top} of 65535), nearly black. If that is white, say so by --range, such as "
+        f"--range 0 {top or 1}",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def _with_four_axes(
+    array: np.ndarray, name: str, channels: int | None, *, ordered: bool
+) -> np.ndarray:
+    """N × H × W × C. ``ordered``: the axes are known to be in this order."""
     if array.ndim == 2:
         raise ShapeError(
             f"{name}: images must be N×H×W or N×H×W×C, got flat rows {_times(array.shape)}. Fix: "
@@ -41,13 +98,38 @@ def as_pixels(images: object, name: str) -> PixelArray:
             "like one colour image. Fix: pass images[None] for a set of one"
         )
     if array.ndim == 3:
+        first, middle, last = array.shape
+        far = 2 if first == middle else 4
+        if min(first, middle) >= 8 and last >= far * max(first, middle):
+            raise ShapeError(
+                f"{name}: the first axis must count the images (N×H×W), got {_times(array.shape)}, "
+                "which looks like H×W×N. Fix: pass images.transpose(2, 0, 1), or images[..., None] "
+                "where the first axis does count them"
+            )
         array = array[..., np.newaxis]
-    elif array.shape[1] in (1, 3) and array.shape[-1] not in (1, 3, 4):
+    found = array.shape[-1]
+    if found == channels or (found <= MOST_CHANNELS and channels is None):
+        return array
+    if found <= MOST_CHANNELS:
+        raise ShapeError(
+            f"{name}: images must have {channels} channels, as --channels says, got {found} "
+            f"({_times(array.shape)}). Fix: omit --channels"
+        )
+    if not ordered and array.shape[1] <= MOST_CHANNELS:
         raise ShapeError(
             f"{name}: channels must come last (N×H×W×C), got {_times(array.shape)}, which looks "
-            "like N×C×H×W. Fix: pass images.transpose(0, 2, 3, 1)"
+            "like N×C×H×W. Fix: pass --channels-first, or images.transpose(0, 2, 3, 1)"
         )
-    return _to_bytes(array, name)
+    if not ordered and array.shape[2] <= MOST_CHANNELS:
+        raise ShapeError(
+            f"{name}: the first axis must count the images (N×H×W×C), got {_times(array.shape)}, "
+            "which looks like H×W×C×N. Fix: pass images.transpose(3, 0, 1, 2)"
+        )
+    raise ShapeError(
+        f"{name}: images must have at most {MOST_CHANNELS} channels, got {found} "
+        f"({_times(array.shape)}). Fix: bring the axes into the order N×H×W×C, or pass --channels "
+        f"{found} where they are channels"
+    )
 
 
 def _as_array(images: object, name: str) -> np.ndarray:
@@ -67,8 +149,34 @@ def _as_array(images: object, name: str) -> np.ndarray:
     return array
 
 
-def _to_bytes(array: np.ndarray, name: str) -> PixelArray:
+def to_levels(values: np.ndarray, name: str, pixel_range: PixelRange) -> UInt8[np.ndarray, "..."]:
+    """Numbers in ``pixel_range`` as the 256 levels from black to white.
+
+    Raises DataRangeError for values outside of it, and for a range without length.
+    """
+    black, white = pixel_range
+    if not -math.inf < black < white < math.inf:
+        raise DataRangeError(
+            f"the range of pixels must be from black to a larger white, got {black:g} {white:g}. "
+            "Fix: correct --range"
+        )
+    levels = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), _CHUNK):
+        chunk = values[start : start + _CHUNK].astype(np.float64)
+        low, high = chunk.min(), chunk.max()
+        if not (black <= low and high <= white):  # also NaN
+            raise DataRangeError(
+                f"{name}: pixels must lie in the range {black:g} to {white:g}, got {low:.6g} to "
+                f"{high:.6g}. Fix: correct --range"
+            )
+        levels[start : start + _CHUNK] = np.rint((chunk - black) * (255 / (white - black)))
+    return levels
+
+
+def _to_bytes(array: np.ndarray, name: str, pixel_range: PixelRange | None) -> PixelArray:
     kind = array.dtype.kind
+    if pixel_range is not None:
+        return to_levels(array, name, pixel_range)
     if array.dtype == np.uint8:
         return array
     if kind == "b":
@@ -78,7 +186,8 @@ def _to_bytes(array: np.ndarray, name: str) -> PixelArray:
         if low < 0 or high > 255:
             raise DataRangeError(
                 f"{name}: integer pixels must lie in 0..255, got {low} to {high}. Fix: "
-                "rescale them to 0..255, or give floats in [0, 1]"
+                f"say which values are black and white, such as --range {low} {high}, or rescale "
+                "them to 0..255"
             )
         return array.astype(np.uint8)
     if np.isnan(low) or np.isinf(low) or np.isinf(high):
@@ -88,7 +197,9 @@ def _to_bytes(array: np.ndarray, name: str) -> PixelArray:
             "omit those images, or replace the values with numpy.nan_to_num"
         )
     if low < 0 or high > 1:
-        fix = "divide them by 255" if low >= 0 and 2 < high <= 255 else "rescale them to [0, 1]"
+        fix = f"rescale them to [0, 1], or pass --range {low:.6g} {high:.6g}"
+        if low >= 0 and 128 < high <= 255 and np.array_equal(array, np.rint(array)):
+            fix = "divide them by 255, or pass --range 0 255"
         raise DataRangeError(
             f"{name}: float pixels must lie in [0, 1], got {low:.6g} to {high:.6g}. Fix: {fix}"
         )

@@ -80,8 +80,9 @@ def test_a_set_is_decoded_once(pictures, monkeypatch) -> None:
 
 def test_in_parallel_as_one_after_another(pictures) -> None:
     files = sorted(pictures.rglob("*.png"))
+    config = DataConfig(fit="crop")
     (several, one) = (
-        np.concatenate(list(decode_all(files, Shape(5, 5, 1), "crop", {}, workers=workers)))
+        np.concatenate(list(decode_all(files, Shape(5, 5, 1), config, {}, workers=workers)))
         for workers in (8, 1)
     )
     np.testing.assert_array_equal(several, one)

@@ -1,14 +1,16 @@
 """Folders of image files, written here with Pillow."""
 
 import struct
+import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
-from reparam.data import DataConfig, ImageSet, load_images
+from reparam.data import DataConfig, ImageSet, load_images, read_images
 from reparam.errors import ConfigError, DataError
 
 GREY = np.arange(30, dtype=np.uint8).reshape(5, 6) * 8
@@ -91,7 +93,7 @@ def test_missing_and_empty_folders(tmp_path: Path):
     (tmp_path / "cat/notes.txt").write_text("no image")
     for skip in (False, True):
         message = _refused(tmp_path, "got none among 1 files", skip_broken=skip)
-        assert "'cat/notes.txt' (no image)" in message
+        assert "'cat/notes.txt' (no image in one of the formats PNG, JPEG, " in message
 
 
 def test_one_image(tmp_path: Path):
@@ -215,7 +217,7 @@ def _broken_files(folder: Path) -> None:
 def test_broken_files_are_all_counted(tmp_path: Path):
     _broken_files(tmp_path)
     message = _refused(tmp_path, "got 4 of 10 files that are not: 'good/cut.png'")
-    assert "'good/empty.png' (no image), 'good/gone.png' (not a regular file) and 1 more" in message
+    assert "'good/gone.png' (not a regular file) and 1 more" in message
     assert "pass --skip-broken" in message
 
 
@@ -254,21 +256,71 @@ def test_files_are_known_by_content_and_only_plain_formats_are_read(tmp_path: Pa
         _save(tmp_path / f"{name}.txt", format="PNG")
     assert len(_load(tmp_path)) == 3
     (tmp_path / "d.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
-    _refused(tmp_path, r"'d.png' \(no image\)")
+    _refused(tmp_path, r"'d.png' \(no image in one of the formats PNG")
 
 
 def test_pixels_without_a_known_range_are_broken(tmp_path: Path):
     _save(tmp_path / "a.tiff", np.zeros((5, 6), np.float32))
     _save(tmp_path / "b.tiff", np.full((5, 6), 70_000, np.int32))
     message = _refused(tmp_path, "got 2 of 2 files")
-    assert "floating-point pixels have no known range" in message
-    assert "pixels from 70000 to 70000, beyond 16 bits" in message
+    assert "pixels of 32 bits, here 0 to 0, have no known range: pass --range LOW HIGH" in message
+    assert "pixels of 32 bits, here 70000 to 70000, have no known range" in message
+
+
+@pytest.mark.parametrize(
+    ("dtype", "suffix", "white"),
+    [
+        (np.uint16, "png", 4095),  # of a microscope: 12 bits in 16
+        (np.int32, "tiff", 255),
+        (np.float32, "tiff", 2.5),
+        (np.uint8, "png", 1),  # a mask
+    ],
+)
+def test_a_range_says_which_values_are_black_and_white(
+    tmp_path: Path, dtype: type, suffix: str, white: float
+):
+    values = np.linspace(0, white, 30).reshape(5, 6).astype(dtype)
+    for name in "abc":
+        _save(tmp_path / f"{name}.{suffix}", values)
+    found = _load(tmp_path, pixel_range=(0, white)).images[0, ..., 0]
+    np.testing.assert_array_equal(found, np.rint(values.astype(float) * (255 / white)))
+    _refused(tmp_path, f"in the range 0 to {white / 2:g}", pixel_range=(0, white / 2))
+
+
+def test_a_set_that_is_nearly_black_is_warned_of(tmp_path: Path):
+    for name in "abc":
+        _save(tmp_path / f"{name}.png", np.full((5, 6), 1, np.uint8))
+    _save(tmp_path / "d.png", np.full((5, 6), 4095, np.uint16))
+    config = DataConfig(str(tmp_path))
+    with pytest.warns(UserWarning, match=r"is 16 of 255 .* 4112 of 65535.* --range 0 16"):
+        load_images(config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_images(replace(config, channels=1, pixel_range=(0, 65535)))
+        read_images(config)  # for a model that is trained already
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("avif", "avif"), ("jpg_2000", "jp2")])
+def test_formats_that_pillow_reads(tmp_path: Path, kind: str, suffix: str):
+    if not features.check(kind):
+        pytest.skip("Pillow was built without it")
+    for name in "abc":
+        _save(tmp_path / f"{name}.{suffix}", np.full((16, 16), 200, np.uint8))
+    assert abs(int(_load(tmp_path).images.mean()) - 200) <= 2
+
+
+def test_a_large_scan_is_read_without_a_warning(tmp_path: Path, recwarn: pytest.WarningsRecorder):
+    Image.new("1", (10_000, 10_000), 1).save(tmp_path / "scan.png")
+    for name in "abc":
+        _save(tmp_path / f"{name}.png")
+    assert _load(tmp_path, image_size=(8, 8)).images.max() == 255
+    assert not list(recwarn)
 
 
 def test_names_of_files_cannot_break_the_line(tmp_path: Path):
     _save(tmp_path / "a.png")
     (tmp_path / "b\nc.png").write_bytes(b"")
-    _refused(tmp_path, r"'b\\nc.png' \(no image\)")
+    _refused(tmp_path, r"'b\\nc.png' \(no image in")
 
 
 @pytest.mark.parametrize(

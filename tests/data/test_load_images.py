@@ -69,7 +69,9 @@ def test_paths_below_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         ("digits", {"channels": 1}),
         ("mnist", {"image_size": (32, 32)}),
         ("mnist", {"skip_broken": True}),
-        ("a.npy", {"channels": 3}),
+        ("digits", {"pixel_range": (0, 16)}),
+        ("folder", {"channels_first": True}),
+        ("a.npy", {"image_size": (2, 2)}),
         ("a.npy", {"data_dir": Path("x")}),
         ("folder", {"mirrors": ("https://x/",)}),
     ],
@@ -78,7 +80,7 @@ def test_options_without_effect_are_refused(source, options, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     np.save("a.npy", np.zeros((4, 2, 2), np.uint8))
     Path("folder").mkdir()
-    flag = "--" + next(iter(options)).replace("_", "-")
+    flag = "--" + next(iter(options)).replace("pixel_", "").replace("_", "-")
     with pytest.raises(ConfigError, match=rf"^{flag} is for .* '{source}'. Fix: omit {flag}"):
         load_images(DataConfig(source=source, **options))
 

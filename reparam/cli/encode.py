@@ -19,7 +19,8 @@ class EncodeOptions:
 
     DATA is a name, an .npz or .npy file, or a folder of images, which are brought to the run's
     size; by default it is the run's own images. The table has the columns index (of the image in
-    its set), label, z1, z2, ... and log_var1, log_var2, ...; --scores adds each image's losses.
+    its set), file (in a folder), label, z1, z2, ... and log_var1, log_var2, ...; --scores adds each
+    image's losses.
     """
 
     run: Path = RUN
@@ -53,7 +54,8 @@ def run(args: Sequence[str]) -> int:
     selection = select_images(folder, model, options.data, options.split)
     images, labels = selection.images, selection.labelled.labels
     z, more = moments_of(posteriors_of(model, images, labels))
-    table = LatentTable(selection.index, z, more, selection.label_names())
+    names, files = selection.label_names(), selection.files
+    table = LatentTable(selection.index, z, more, names, files)
     if options.scores:
         loss = evaluation_loss(model, folder.config)
         scores = scores_of(loss, images, labels, seed=folder.config.seed)

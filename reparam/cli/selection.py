@@ -9,13 +9,19 @@ from typing import Literal
 import numpy as np
 
 from reparam.cli.reading import reading_progress
-from reparam.data import DataConfig, ImageSet, load_images, read_images
+from reparam.data import (
+    ARRAY_SUFFIXES,
+    DataConfig,
+    ImageSet,
+    load_images,
+    read_images,
+)
 from reparam.errors import RunError
 from reparam.evaluation import check_images
 from reparam.export import LabelledImages
 from reparam.model import Autoencoder
 from reparam.runs import Run
-from reparam.types import IndexArray, PixelArray
+from reparam.types import IndexArray, Json, PixelArray
 
 RUNS_OWN = DataConfig(source="")
 """The default of the commands that take images: those that the run was trained on."""
@@ -31,6 +37,8 @@ class Selection:
     split: str
     index: IndexArray
     labelled: LabelledImages
+    files: tuple[str, ...] | None
+    """Of a folder: the path of each image in it."""
 
     @property
     def images(self) -> PixelArray:
@@ -45,11 +53,12 @@ class Selection:
 def select_images(run: Run, model: Autoencoder, given: DataConfig, split: SplitChoice) -> Selection:
     """The run's own held-out images, or all of a ``given.source``; ``split`` may say otherwise.
 
-    Options in ``given`` without a source change how the run's own images are read. A folder's
-    images are brought to the size and channels of the run's unless ``given`` says otherwise.
+    Options in ``given`` without a source change how the run's own images are read. Others are read
+    as the run's were (size, channels, fit, range, ...) unless ``given`` says otherwise.
 
     Says on stderr which images they are. Raises what `load_images` raises, RunError for images that
-    the run cannot find again, ShapeError for images that are not of the model's size.
+    the run cannot find again or that have changed since, ShapeError for images that are not of the
+    model's size.
     """
     if given.source:
         config = _like_the_runs(given, run)
@@ -77,18 +86,37 @@ def _part(images: ImageSet, split: str) -> Selection:
     # All of a set that is mapped from disk may be more than there is memory for.
     pixels = images.images if split == "all" else images.images[index]
     labelled = LabelledImages(pixels, labels, images.class_names)
-    return Selection(images.name, split, index, labelled)
+    files = None if images.files is None else tuple(images.files[i] for i in index)
+    return Selection(images.name, split, index, labelled, files)
+
+
+OF_PLACES = ("data_dir", "mirrors")
+"""Options that say where the same images are."""
 
 
 def _like_the_runs(given: DataConfig, run: Run) -> DataConfig:
-    """``given``, with the run's size and channels where it is a folder and says nothing of them."""
-    if not os.path.isdir(os.path.expanduser(given.source)):
-        return given
+    """``given``, with the run's options where it says nothing of them and has a use for them."""
     height, width, channels = run.facts.image_shape
-    given = replace(given, image_size=given.image_size or (height, width))
-    if given.channels is None and channels in (1, 3):
-        return replace(given, channels=1 if channels == 1 else 3)
-    return given
+    was = run.config.data
+    own: Json = {}
+    if _is_folder(given.source):
+        own = {"image_size": (height, width), "fit": was.fit, "skip_broken": was.skip_broken}
+        own["channels"] = channels if channels in (1, 3) else None
+        own["pixel_range"] = was.pixel_range if _is_folder(was.source) else None
+    elif _is_array(given.source) and _is_array(was.source):
+        names = ("channels", "channels_first", "pixel_range")
+        own = {name: getattr(was, name) for name in names}
+    plain = DataConfig()
+    missing = {n: v for n, v in own.items() if getattr(given, n) == getattr(plain, n)}
+    return replace(given, **missing)
+
+
+def _is_folder(source: str) -> bool:
+    return os.path.isdir(os.path.expanduser(source))
+
+
+def _is_array(source: str) -> bool:
+    return Path(source).suffix.lower() in ARRAY_SUFFIXES
 
 
 def _own_images(run: Run, given: DataConfig) -> ImageSet:
@@ -100,7 +128,14 @@ def _own_images(run: Run, given: DataConfig) -> ImageSet:
         if getattr(given, field.name) != getattr(RUNS_OWN, field.name)
     }
     with reading_progress() as progress:
-        return load_images(replace(own, **changed), progress)
+        images = load_images(replace(own, **changed), progress)
+    if changed.keys() <= set(OF_PLACES) and images.fingerprint() != run.facts.fingerprint:
+        raise RunError(
+            f"{run.path}: {images.name} has other images or splits than when the run began: some "
+            "that are held out now may have been trained on. Fix: restore the data, or name it as "
+            f"DATA ({own.source}) to take all of its images"
+        )
+    return images
 
 
 def default_out(run: Run, name: str) -> Path:

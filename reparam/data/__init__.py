@@ -1,6 +1,6 @@
 """Images in: a name, a file, a folder or arrays become an ImageSet of bytes, labels and splits."""
 
-from reparam.data.arrays import image_set_from_arrays
+from reparam.data.arrays import ARRAY_SUFFIXES, image_set_from_arrays
 from reparam.data.batch import Batch
 from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
@@ -14,6 +14,7 @@ from reparam.data.registry import NAMED_SOURCES
 from reparam.data.sheet import contact_sheet, to_picture
 
 __all__ = [
+    "ARRAY_SUFFIXES",
     "CLASS_COLOURS",
     "MAPPED_FROM",
     "NAMED_SOURCES",

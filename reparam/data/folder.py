@@ -57,10 +57,17 @@ def load_folder(folder: Path, config: DataConfig, progress: Progress | None = No
     if broken:
         what = _what_is_broken(folder, broken, len(files))
         warnings.warn(f"{folder}: left out {what}", UserWarning, stacklevel=3)
-    classes = _classes(folder, [path for path in files if path not in broken])
-    labels, names = _labels(classes)
+    kept = [path for path in files if path not in broken]
+    labels, names = _labels(_classes(folder, kept))
     splits = split_indices(len(images), labels, config, name=str(folder))
-    return ImageSet(folder.resolve().name or str(folder), images, labels, names, splits)
+    shown = tuple(_text(path.relative_to(folder).as_posix()) for path in kept)
+    name = _text(folder.resolve().name) or str(folder)
+    return ImageSet(name, images, labels, names, splits, shown)
+
+
+def _text(name: str) -> str:
+    """A file's name as text that any file can hold: of another encoding, with � in it."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _decode(
@@ -187,11 +194,12 @@ def _classes(folder: Path, files: list[Path]) -> list[str | None]:
 
 
 def _labels(classes: list[str | None]) -> tuple[LabelArray | None, tuple[str, ...]]:
-    names = tuple(sorted({each for each in classes if each is not None}))
+    names = sorted({each for each in classes if each is not None})
     if not names:
         return None, ()
     position = {each: i for i, each in enumerate(names)}
-    return np.array([position[each] for each in classes if each is not None], np.int64), names
+    labels = np.array([position[each] for each in classes if each is not None], np.int64)
+    return labels, tuple(map(_text, names))
 
 
 def _common_size(folder: Path, found: _Found) -> tuple[int, int]:
@@ -233,4 +241,4 @@ def _first(folder: Path, broken: dict[Path, str]) -> str:
 
 def _quoted(folder: Path, path: Path) -> str:
     """The path inside of the folder, quoted, since a file's name may hold anything."""
-    return repr(path.relative_to(folder).as_posix())
+    return repr(_text(path.relative_to(folder).as_posix()))

@@ -32,6 +32,8 @@ class ImageSet:
     labels: LabelArray | None
     class_names: tuple[str, ...]
     splits: Mapping[Split, IndexArray]
+    files: tuple[str, ...] | None = None
+    """Of a folder: the path of each image in it."""
 
     def __len__(self) -> int:
         return len(self.images)

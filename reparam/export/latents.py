@@ -25,7 +25,8 @@ _COLUMN = re.compile(r"z([1-9]\d*)")
 class LatentTable:
     """Latents (N, d): ``z`` is the posterior's mean.
 
-    ``index`` (N) says which image of its set each row is, ``labels`` (N) its class's name.
+    ``index`` (N) says which image of its set each row is, ``files`` (N) the path of its file,
+    ``labels`` (N) its class's name.
     """
 
     index: IndexArray
@@ -33,12 +34,15 @@ class LatentTable:
     more: Mapping[str, LatentArray] = field(default_factory=dict)
     """What else there is of each dimension (N, d), by name: ``log_var`` of a distribution."""
     labels: tuple[str, ...] | None = None
+    files: tuple[str, ...] | None = None
     scores: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
     """One figure for each image, by name."""
 
     def frame(self) -> pd.DataFrame:
-        """Columns index, label (if there are any), z1..zd, ``more`` (log_var1..), scores."""
+        """Columns index, file and label (if there are any), z1..zd, ``more``, scores."""
         columns: dict[str, object] = {"index": self.index}
+        if self.files is not None:
+            columns["file"] = self.files
         if self.labels is not None:
             columns["label"] = self.labels
         columns |= {f"z{i}": column for i, column in enumerate(self.z.T, 1)}
@@ -75,6 +79,8 @@ def write_latents(path: Path, table: LatentTable, *, overwrite: bool = False) ->
         case ".npz":
             arrays: dict[str, np.ndarray] = {"index": table.index, "z": table.z}
             arrays |= {**table.more, **table.scores}
+            if table.files is not None:
+                arrays["files"] = np.array(table.files, dtype=str)
             if table.labels is not None:
                 arrays["labels"] = np.array(table.labels, dtype=str)
             np.savez(buffer, allow_pickle=False, **arrays)

@@ -90,6 +90,45 @@ def test_all_of_a_given_source(reparam, vae_run, shapes_file, tmp_path) -> None:
         assert len(arrays["z"]) == 5
 
 
+@pytest.fixture
+def folder_run(reparam, tmp_path) -> tuple[Path, Path]:
+    """A folder of wide pictures, and a run that was trained on their middles."""
+    folder, run = tmp_path / "wide", tmp_path / "run"
+    for i, pixels in enumerate(shapes(20)[0]):
+        place = folder / ("a", "b")[i % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).resize((24, 12)).save(place / f"{i:02}.png")
+    options = ("--image-size", "8", "8", "--fit", "crop", "--epochs", "1", "--sample-every", "0")
+    said = reparam("train", folder, "--out", run, *options, "--quiet")
+    assert said.status == 0, said.err
+    return folder, run
+
+
+def test_a_folder_is_read_as_in_training(reparam, folder_run, tmp_path) -> None:
+    """The same files give the same table, as the run's own and by name; each row says its file."""
+    folder, run = folder_run
+    tables = [tmp_path / "own.csv", tmp_path / "given.csv"]
+    assert reparam("encode", run, "--split", "all", "--out", tables[0]).status == 0
+    assert reparam("encode", run, folder, "--out", tables[1]).status == 0
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+    table = pd.read_csv(tables[0])
+    assert list(table)[:3] == ["index", "file", "label"]
+    files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.png"))
+    assert table["file"].tolist() == files
+    assert reparam("encode", run, folder, "--out", tmp_path / "z.npz").status == 0
+    with np.load(tmp_path / "z.npz") as arrays:
+        assert arrays["files"].tolist() == files
+
+
+@pytest.mark.parametrize("command", ["encode", "reconstruct", "denoise"])
+def test_a_set_that_has_changed_is_not_split_anew(reparam, refused, folder_run, command) -> None:
+    """An image more, and those held out may be others."""
+    folder, run = folder_run
+    shutil.copy(folder / "a" / "00.png", folder / "a" / "0000.png")
+    assert "wide has other images or splits than when the run began" in refused(command, run)
+    assert reparam(command, run, folder).status == 0
+
+
 def test_one_image_of_another_size_in_a_folder(reparam, vae_run, tmp_path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()

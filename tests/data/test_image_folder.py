@@ -1,6 +1,8 @@
 """Folders of image files, written here with Pillow."""
 
+import os
 import struct
+import sys
 import warnings
 import zlib
 from dataclasses import replace
@@ -315,6 +317,19 @@ def test_a_large_scan_is_read_without_a_warning(tmp_path: Path, recwarn: pytest.
         _save(tmp_path / f"{name}.png")
     assert _load(tmp_path, image_size=(8, 8)).images.max() == 255
     assert not list(recwarn)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names are any bytes there")
+def test_names_in_another_encoding_become_text(tmp_path: Path):
+    for name in (b"caf\xe9", b"the"):
+        place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        _save(place / "1.png")
+        _save(place / os.fsdecode(b"\xff.png"))
+    found = _load(tmp_path)
+    assert found.class_names == ("caf\ufffd", "the")
+    assert found.files == ("caf\ufffd/1.png", "caf\ufffd/\ufffd.png", "the/1.png", "the/\ufffd.png")
+    _save(tmp_path / "top.png")
+    assert "'caf\ufffd/1.png'" in _refused(tmp_path, "both")
 
 
 def test_names_of_files_cannot_break_the_line(tmp_path: Path):

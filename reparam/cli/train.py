@@ -91,6 +91,8 @@ def _before_flags(args: Sequence[str]) -> TrainOptions:
 
 def default_out(config: RunConfig) -> Path:
     source = Path(config.data.source)
+    if source.is_dir():
+        source = source.resolve()  # . has no name
     return Path("runs") / f"{source.stem or source.name}-{config.preset}"
 
 

@@ -40,6 +40,10 @@ class DataConfig:
     skip_broken: bool = False
     """Leave out files of a folder that are not readable images, instead of refusing the folder."""
 
+    split_folders: bool = True
+    """A folder of train/ and val/ or test/ is split by them; --no-split-folders takes them for
+    classes."""
+
     train_size: int | None = None
     """Train on the first N training images only."""
 

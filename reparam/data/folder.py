@@ -1,10 +1,11 @@
 """A folder of image files; its sub-folders are the classes."""
 
+import json
 import math
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import numpy as np
 
 from reparam.data.cache import Entry
 from reparam.data.config import DataConfig
-from reparam.data.images import ImageSet
+from reparam.data.images import ImageSet, Split
 from reparam.data.mapping import MAPPED_FROM
 from reparam.data.picture import Shape
 from reparam.data.pictures import Progress, decode_all, look_at_all
-from reparam.data.splits import split_indices
+from reparam.data.splits import split_as_given, split_indices
 from reparam.errors import ConfigError, DataError
 from reparam.types import LabelArray, PixelArray
 
@@ -37,10 +38,11 @@ def load_folder(folder: Path, config: DataConfig, progress: Progress | None = No
     """The images of a folder, in the order of their paths.
 
     Images lie either all in the folder itself (no labels) or all in its sub-folders: each
-    sub-folder that has images is a class, and images deeper down belong to it. Names that begin
-    with a dot are left out; links to folders are followed at the first level only. How each kind of
-    file is read, `reparam.data.picture` says. From MAPPED_FROM bytes of pixels on they are kept
-    decoded in the cache (`reparam.data.cache`) and mapped from there.
+    sub-folder that has images is a class, and images deeper down belong to it. Where the
+    sub-folders are train, val and test (SPLIT_FOLDERS), they are the splits, and what is in them
+    the classes. Names that begin with a dot and folders of runs are left out; links are followed.
+    How each kind of file is read, `reparam.data.picture` says. From MAPPED_FROM bytes of pixels on
+    they are kept decoded in the cache (`reparam.data.cache`) and mapped from there.
 
     Every other file must be a readable image; with ``skip_broken`` those that are not are left out
     with a warning. Without ``image_size`` all must have one size, without ``channels`` all must be
@@ -58,8 +60,12 @@ def load_folder(folder: Path, config: DataConfig, progress: Progress | None = No
         what = _what_is_broken(folder, broken, len(files))
         warnings.warn(f"{folder}: left out {what}", UserWarning, stacklevel=3)
     kept = [path for path in files if path not in broken]
-    labels, names = _labels(_classes(folder, kept))
-    splits = split_indices(len(images), labels, config, name=str(folder))
+    given = _given_splits(folder, kept, config)
+    labels, names = _labels(_classes(folder, kept, 1 if given else 0))
+    if given:
+        splits = split_as_given(given, labels, config, name=str(folder))
+    else:
+        splits = split_indices(len(images), labels, config, name=str(folder))
     shown = tuple(_text(path.relative_to(folder).as_posix()) for path in kept)
     name = _text(folder.resolve().name) or str(folder)
     return ImageSet(name, images, labels, names, splits, shown)
@@ -75,7 +81,8 @@ def _decode(
 ) -> tuple[PixelArray, dict[str, str]]:
     """The pixels of the files that are images, in memory or in the cache; why others are not."""
     found = _inspect_all(folder, files, progress)
-    _classes(folder, found.files)  # refused before the long work
+    # Refused before the long work.
+    _classes(folder, found.files, 1 if _given_splits(folder, found.files, config) else 0)
     height, width = config.image_size or _common_size(folder, found)
     shape = Shape(height, width, config.channels or _common_channels(folder, found))
     broken = {str(path.relative_to(folder)): why for path, why in found.broken.items()}
@@ -114,25 +121,37 @@ def _check(config: DataConfig) -> None:
 
 
 def _list_files(folder: Path) -> list[Path]:
-    """Every file that is not hidden, sorted by its path. Raises DataError if there is none."""
-
-    def refuse(error: OSError) -> None:
+    """Every file that is not hidden, sorted by its path. Raises DataError if there is none, and
+    for pictures beside their masks.
+    """
+    files: list[Path] = []
+    inner: set[str] = set()
+    within: list[tuple[Path, frozenset[str]]] = [(folder, frozenset())]
+    while within:
+        here, above = within.pop()
+        real = os.path.realpath(here)
+        if real in above:  # a link to a folder that it is in
+            continue
+        try:
+            entries = [entry for entry in os.scandir(here) if not entry.name.startswith(".")]
+        except OSError as error:
+            raise DataError(
+                f"{_text(str(here))}: a folder of images must be readable, got {error.strerror}. "
+                "Fix: correct its permissions, or move it away"
+            ) from error
+        if here != folder and _is_run(entries):
+            continue
+        folders = [entry for entry in entries if entry.is_dir()]
+        if here == folder:
+            inner = {entry.name.lower() for entry in folders}
+        within += [(here / entry.name, above | {real}) for entry in folders]
+        files += [here / entry.name for entry in entries if not entry.is_dir()]
+    if inner & MASKS and inner & PICTURES and inner <= MASKS | PICTURES:
         raise DataError(
-            f"{error.filename}: a folder of images must be readable, got {error.strerror}. Fix: "
-            "correct its permissions, or move it away"
-        ) from error
-
-    files = []
-    tops = [folder]
-    while tops:
-        top = tops.pop()
-        for place, folders, names in os.walk(top, onerror=refuse):
-            here = Path(place)
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            if here == folder:
-                tops += [here / name for name in folders]
-                folders.clear()
-            files += [here / name for name in names if not name.startswith(".")]
+            f"{folder}: a folder of images must hold images alone, got "
+            f"{' and '.join(sorted(inner))}, which looks like pictures beside their masks. Fix: "
+            "give the folder of the pictures"
+        )
     if not files:
         raise DataError(
             f"{folder}: a folder of images needs image files, got none. Fix: "
@@ -178,9 +197,51 @@ def _what_is_broken(folder: Path, broken: dict[Path, str], count: int) -> str:
     return f"{len(broken)} of {count} files that are not: {_first(folder, broken)}"
 
 
-def _classes(folder: Path, files: list[Path]) -> list[str | None]:
-    """The first sub-folder of each file. Raises DataError when only some files have one."""
+SPLIT_FOLDERS: Mapping[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "test": "test",
+    "testing": "test",
+}
+"""Names of folders that are splits, where no others are beside them and one is for training."""
+
+PICTURES = {"images", "image", "imgs", "img"}
+MASKS = {"masks", "mask", "labels", "annotations", "ground_truth", "segmentations"}
+
+
+def _is_run(entries: list[os.DirEntry[str]]) -> bool:
+    """Whether a folder is a run's, whose samples are no pictures to train on."""
+    record = next((entry for entry in entries if entry.name == "config.json"), None)
+    if record is None:
+        return False
+    try:
+        values = json.loads(Path(record.path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and {"format", "fingerprint", "versions"} <= values.keys()
+
+
+def _given_splits(folder: Path, files: list[Path], config: DataConfig) -> list[Split]:
+    """The split of each file where the sub-folders are splits; [] where they are not."""
+    if not config.split_folders:
+        return []
     parts = [path.relative_to(folder).parts for path in files]
+    tops = {each[0] if len(each) > 1 else "" for each in parts}
+    splits = {top: SPLIT_FOLDERS.get(top.lower()) for top in tops}
+    found = set(splits.values())
+    if None in found or "train" not in found or len(found) < 2 or len(found) < len(tops):
+        return []
+    return [SPLIT_FOLDERS[each[0].lower()] for each in parts]
+
+
+def _classes(folder: Path, files: list[Path], depth: int) -> list[str | None]:
+    """The sub-folder of each file, ``depth`` folders down. Raises DataError when only some files
+    have one.
+    """
+    parts = [path.relative_to(folder).parts[depth:] for path in files]
     classes = [each[0] if len(each) > 1 else None for each in parts]
     if None in classes and len(set(classes)) > 1:
         top = classes.index(None)

@@ -1,11 +1,13 @@
 """Which images are for training, for choosing the weights, and for testing."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Int
 from sklearn.model_selection import train_test_split
 
 from reparam.data.config import DataConfig
-from reparam.data.images import Split
+from reparam.data.images import SPLITS, Split
 from reparam.errors import ConfigError, DataError
 from reparam.types import IndexArray, LabelArray
 
@@ -47,6 +49,25 @@ def split_indices(
         test, pool = _draw(shuffled, _test_size(count, config, name), labels, config.split_seed)
     valid_size = _valid_size(len(pool), config, name)
     valid, train = _draw(pool, valid_size, labels, config.split_seed)
+    return {"train": train[: config.train_size], "valid": valid, "test": test}
+
+
+def split_as_given(
+    given: Sequence[Split], labels: LabelArray | None, config: DataConfig, *, name: str
+) -> dict[Split, IndexArray]:
+    """The splits that the images come in, shuffled; validation is drawn from training where it has
+    none of its own.
+
+    Raises what `split_indices` raises.
+    """
+    _check(config)
+    shuffled = np.random.default_rng(config.split_seed).permutation(len(given))
+    of_each = np.array(given)[shuffled]
+    train, valid, test = (shuffled[of_each == split] for split in SPLITS)
+    if not len(valid):
+        valid, train = _draw(
+            train, _valid_size(len(train), config, name), labels, config.split_seed
+        )
     return {"train": train[: config.train_size], "valid": valid, "test": test}
 
 

@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import pytest
+from small_runs import blobs, new_run, small
 
 from reparam.data import locate
+
+__all__ = ["blobs", "new_run", "small"]
 
 
 @pytest.fixture

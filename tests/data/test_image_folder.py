@@ -69,16 +69,74 @@ def test_many_files_keep_their_order(tmp_path: Path):
     np.testing.assert_array_equal(images.labels, values % 4)
 
 
-def test_links_are_followed_at_the_first_level_only(tmp_path: Path):
+def test_links_are_followed_but_not_round_in_circles(tmp_path: Path):
     _save(tmp_path / "away/1.png")
     folder = tmp_path / "folder"
     _save(folder / "b/1.png")
     (folder / "a").symlink_to(tmp_path / "away")
     (folder / "b/again").symlink_to(folder)
     _save(folder / "b/2.png")
+    (folder / "b/deep").mkdir()
+    (folder / "b/deep/linked").symlink_to(tmp_path / "away")
+    (folder / "b/3.png").symlink_to(tmp_path / "away/1.png")
     images = _load(folder)
     assert images.class_names == ("a", "b")
-    assert images.labels.tolist() == [0, 1, 1]
+    assert images.files == ("a/1.png", "b/1.png", "b/2.png", "b/3.png", "b/deep/linked/1.png")
+    assert images.labels.tolist() == [0, 1, 1, 1, 1]
+
+
+def test_train_val_and_test_are_splits(tmp_path: Path):
+    for split, count in (("train", 8), ("val", 3), ("Test", 4)):
+        for i in range(count):
+            _save(tmp_path / split / ("cat", "dog")[i % 2] / f"{i}.png")
+    images = _load(tmp_path)
+    assert images.class_names == ("cat", "dog")
+    assert images.files is not None
+    for split, folder in (("train", "train"), ("valid", "val"), ("test", "Test")):
+        found = {images.files[i] for i in images.splits[split]}
+        assert found == {name for name in images.files if name.startswith(folder)}
+        assert {images.labels[i] for i in images.splits[split]} == {0, 1}
+    as_classes = _load(tmp_path, split_folders=False)
+    assert as_classes.class_names == ("Test", "train", "val")
+
+
+def test_validation_is_drawn_where_only_train_and_test_are_given(tmp_path: Path):
+    for split, count in (("train", 20), ("test", 4)):
+        for i in range(count):
+            _save(tmp_path / split / f"{i}.png")
+    images = _load(tmp_path, valid_fraction=0.25, train_size=10)
+    assert images.labels is None
+    assert {name: len(index) for name, index in images.splits.items()} == {
+        "train": 10,
+        "valid": 2,
+        "test": 4,
+    }
+    used = np.concatenate(list(images.splits.values()))
+    assert len(set(used.tolist())) == 16
+
+
+@pytest.mark.parametrize("names", [("train", "car"), ("train", "Train"), ("val", "test")])
+def test_other_folders_are_classes(tmp_path: Path, names: tuple[str, str]):
+    for name in names:
+        for i in range(3):
+            _save(tmp_path / name / f"{i}.png")
+    assert set(_load(tmp_path).class_names) == set(names)
+
+
+def test_pictures_beside_their_masks_are_refused(tmp_path: Path):
+    for name in ("images", "masks"):
+        _save(tmp_path / name / "1.png")
+    _refused(tmp_path, "got images and masks, which looks like pictures beside their masks")
+
+
+def test_the_samples_of_a_run_are_no_pictures(tmp_path: Path, new_run, small, blobs):
+    """Of a run in the folder of pictures, as `reparam train .` makes one."""
+    for name in "abc":
+        _save(tmp_path / f"{name}.png")
+    run = new_run(small())
+    assert run.path.is_relative_to(tmp_path)
+    _save(run.path / "samples/1.png")
+    assert _load(tmp_path).files == ("a.png", "b.png", "c.png")
 
 
 def test_images_at_both_levels(tmp_path: Path):

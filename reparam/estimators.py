@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from reparam.data import ImageSet, image_set_from_arrays
+from reparam.data import ImageSet, as_numbers, image_set_from_arrays
 from reparam.errors import ConfigError, RunError, unknown_name
 from reparam.evaluation import (
     Rows,
@@ -162,6 +162,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if isinstance(X, ImageSet):
             images, row_shape = X, X.image_shape
         else:
+            _check_columns(self, X, reset=True)
             pixels, row_shape = rows_to_pixels(X, self._declared_shape())
             labels = labels_or_none(y)
             name = type(self).__name__
@@ -183,7 +184,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def inverse_transform(self, Z: object) -> Rows:
         """The decoding of each latent, shaped as the rows of fit's X."""
         model = self._fitted()
-        return self._as_rows(decode(model, np.asarray(Z, np.float32)), self.row_shape_)
+        latents = as_numbers(Z, "Z", "latents").astype(np.float32)
+        return self._as_rows(decode(model, latents), self.row_shape_)
 
     def reconstruct(self, X: object) -> Rows:
         """decode(encode(X)), without sampling, shaped as X."""
@@ -271,6 +273,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _pixels(self, X: object) -> tuple[PixelArray, tuple[int, ...]]:
         if isinstance(X, ImageSet):
             return X.images, X.image_shape
+        _check_columns(self, X, reset=False)
         return rows_to_pixels(X, self.model_.image_shape)
 
     def _as_rows(self, images: Float[np.ndarray, "N H W C"], shape: tuple[int, ...]) -> Rows:
@@ -280,6 +283,17 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _check_columns(estimator: _Estimator, X: object, *, reset: bool) -> None:
+    """Of a DataFrame: its columns are those of fit's X, in their order (``reset``: remembered).
+
+    Raises scikit-learn's ValueError where they are not.
+    """
+    if reset and hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+    if hasattr(X, "columns"):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
 
 
 class AE(_Estimator):

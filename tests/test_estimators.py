@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -14,10 +15,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
+from torch.utils.data import TensorDataset
 
 from reparam import AE, VAE, DenoisingAE, ImageSet, load
 from reparam.data import DataConfig, image_set_from_arrays
-from reparam.errors import ConfigError, DataError, RunError, ShapeError
+from reparam.errors import ConfigError, DataError, DataRangeError, RunError, ShapeError
 from reparam.evaluation import reconstruct
 from reparam.model import BernoulliLikelihoodOptions, MlpDecoderOptions, MlpEncoderOptions
 from reparam.runs import PRESETS, Run, options_of, preset_config
@@ -115,6 +117,37 @@ def test_the_signature_is_the_configuration(kind: type) -> None:
     both = {"filters", "strides", "batch_norm", "dropout", "leaky_slope", "order"}
     assert set(parameters) == offered | own | both
     assert set(kind().get_params()) == set(parameters)
+
+
+def test_columns_in_another_order_are_refused() -> None:
+    """As scikit-learn's own estimators do: they would be scrambled images."""
+    names = [f"pixel{i}" for i in range(64)]
+    table = pd.DataFrame(np.random.default_rng(0).random((40, 64)), columns=names)
+    vae = VAE(epochs=1, image_shape=(8, 8)).fit(table)
+    np.testing.assert_array_equal(vae.transform(table), vae.transform(table.to_numpy()))
+    with pytest.raises(ValueError, match="feature names should match"):
+        vae.transform(table[sorted(names)])
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([np.zeros((8, 8)), np.zeros((5, 8))], "images must form one array of numbers, got list"),
+        (TensorDataset(torch.rand(9, 1, 8, 8), torch.arange(9)), "must form one array"),
+        ([["a", "b"]], "must be an array of numbers, got dtype <U1"),
+    ],
+)
+def test_what_is_no_array_is_an_error_of_ours(X: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        VAE(epochs=1).fit(X)
+
+
+def test_latents_and_images_of_any_kind() -> None:
+    images = torch.rand(30, 8, 8, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    vae = VAE(epochs=1).fit(images)
+    assert vae.inverse_transform(np.zeros((0, 2))).shape == (0, 8, 8)
+    with pytest.raises(DataRangeError, match="must be finite numbers, got 1 of 2 with NaN"):
+        vae.inverse_transform([[np.nan, 0], [1, 0]])
 
 
 def test_an_unknown_option_names_the_nearest() -> None:

@@ -227,17 +227,17 @@ def _result(result: Result) -> Table:
 
 def _print_data(facts: DataFacts) -> None:
     pixels = facts.pixels
-    print_table(
-        _pairs(
-            {
-                "data": facts.name,
-                "images": f"{facts.images:,} of {_times(facts.image_shape)} "
-                "(height × width × channels)",
-                "classes": f"{len(facts.class_names)}" if facts.class_names else "no labels",
-                "pixels": f"{pixels.low} to {pixels.high}, mean {pixels.mean:.2f} (of 0..255)",
-            }
-        )
-    )
+    rows = {
+        "data": facts.name,
+        "images": f"{facts.images:,} of {_times(facts.image_shape)} (height × width × channels)",
+    }
+    if facts.formats:
+        rows["formats"] = ", ".join(f"{n:,} {form or '-'}" for form, n in facts.formats.items())
+    rows |= {
+        "classes": f"{len(facts.class_names)}" if facts.class_names else "no labels",
+        "pixels": f"{pixels.low} to {pixels.high}, mean {pixels.mean:.2f} (of 0..255)",
+    }
+    print_table(_pairs(rows))
     table = new_table()
     table.add_column("class")
     for split in facts.counts:

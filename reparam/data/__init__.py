@@ -9,7 +9,7 @@ from reparam.data.labels import as_labels
 from reparam.data.load import load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
 from reparam.data.pictures import Progress
-from reparam.data.pixels import as_pixels
+from reparam.data.pixels import as_numbers, as_pixels
 from reparam.data.registry import NAMED_SOURCES
 from reparam.data.sheet import contact_sheet, to_picture
 
@@ -26,6 +26,7 @@ __all__ = [
     "RowReader",
     "Split",
     "as_labels",
+    "as_numbers",
     "as_pixels",
     "class_colours",
     "contact_sheet",

@@ -4,6 +4,7 @@ import math
 import warnings
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 
 from reparam.data.mapping import in_parts
@@ -45,7 +46,7 @@ def as_pixels(
     in another order, any other shape and an empty array, DataRangeError for values outside of their
     range.
     """
-    array = _as_array(images, name)
+    array = as_numbers(images, name)
     if channels_first:
         if array.ndim != 4:
             raise ShapeError(
@@ -132,19 +133,25 @@ def _with_four_axes(
     )
 
 
-def _as_array(images: object, name: str) -> np.ndarray:
+def as_numbers(values: object, name: str, what: str = "images") -> np.ndarray:
+    """Anything array-like as one array of numbers; ``what`` it is, for messages.
+
+    Raises DataError for what is none.
+    """
     try:
-        array = np.asarray(images)
+        if isinstance(values, torch.Tensor):
+            values = values.detach().cpu()
+        array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(
-            f"{name}: images must form one array of numbers, got {type(images).__name__} "
-            f"({reason}). Fix: bring all images to one size"
+            f"{name}: {what} must form one array of numbers, got {type(values).__name__} "
+            f"({reason}). Fix: bring all {what} to one size"
         ) from error
     if array.dtype.kind not in "buif":
         raise DataError(
-            f"{name}: images must be an array of numbers (uint8, or floats in [0, 1]), got "
-            f"dtype {array.dtype}. Fix: stack images of one size into one numeric array"
+            f"{name}: {what} must be an array of numbers, got dtype {array.dtype}. Fix: stack "
+            f"{what} of one size into one numeric array"
         )
     return array
 

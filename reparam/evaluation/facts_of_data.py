@@ -1,6 +1,8 @@
 """What a set of images holds: what `reparam info` shows."""
 
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 
@@ -33,6 +35,8 @@ class DataFacts:
     image_shape: tuple[int, int, int]
     """Height, width, channels."""
     class_names: tuple[str, ...]
+    formats: dict[str, int]
+    """Of a folder: how many files have which suffix."""
     counts: dict[str, SplitFacts]
     pixels: PixelFacts
 
@@ -44,6 +48,7 @@ class DataFacts:
             "images": self.images,
             "image_shape": list(self.image_shape),
             "class_names": list(self.class_names),
+            "formats": self.formats,
             "counts": {
                 split: {"images": facts.images, "classes": facts.classes}
                 for split, facts in self.counts.items()
@@ -65,6 +70,7 @@ def data_facts(images: ImageSet) -> DataFacts:
         images=len(images),
         image_shape=images.image_shape,
         class_names=images.class_names,
+        formats=dict(Counter(PurePath(name).suffix.lower() for name in images.files or ())),
         counts={
             split: SplitFacts(len(images.splits[split]), classes)
             for split, classes in images.counts().items()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from reparam.errors import ConfigError, ShapeError
+from reparam.errors import ConfigError, DataRangeError, ShapeError
 from reparam.model import (
     Autoencoder,
     Distribution,
@@ -41,11 +41,19 @@ def check_images(model: Autoencoder, images: PixelArray) -> None:
 
 
 def check_latents(model: Autoencoder, z: np.ndarray) -> None:
-    """Raises ShapeError when the latents do not have the model's dimensions."""
+    """Raises ShapeError when the latents do not have the model's dimensions, and DataRangeError
+    for NaN and infinite ones.
+    """
     if z.ndim != 2 or z.shape[1] != model.latent_dim:
         raise ShapeError(
             f"latents must be rows of {model.latent_dim} numbers, as this model's, got an array of "
             f"shape {z.shape}. Fix: give one row for each latent"
+        )
+    if not np.isfinite(z).all():
+        bad = int((~np.isfinite(z)).any(1).sum())
+        raise DataRangeError(
+            f"latents must be finite numbers, got {bad} of {len(z)} with NaN or infinite ones. "
+            "Fix: omit these"
         )
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from reparam.data import as_pixels
+from reparam.data import as_numbers, as_pixels
 from reparam.errors import ShapeError
 from reparam.types import PixelArray
 
@@ -23,7 +23,7 @@ def rows_to_pixels(
     Flat rows (N, D) need ``image_shape`` (height, width, channels). Raises ShapeError when they do
     not fit it, and what `as_pixels` raises.
     """
-    array = np.asarray(rows)
+    array = as_numbers(rows, "X")
     row_shape = array.shape[1:]
     if array.ndim == 2:
         if image_shape is None:

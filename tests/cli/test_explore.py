@@ -53,6 +53,7 @@ def get(address: str) -> bytes:
         return answer.read()
 
 
+@pytest.mark.slow
 def test_it_serves_the_runs_and_ends_on_ctrl_c(ae_run, vae_run, page) -> None:
     with explorer(page, ae_run, vae_run, "--images", "7") as (process, address):
         assert address.startswith("http://127.0.0.1:")

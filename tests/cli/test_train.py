@@ -352,8 +352,19 @@ def test_demo_on_own_images(reparam, refused, shapes_file: Path, tmp_path: Path)
     assert {**ae, **json.loads(alone.out)} == ae
     words = ("demo", "--data", shapes_file, "--out", out, *own)
     assert "--overwrite" in refused(*words, "--seed", "5")
-    assert reparam(*words, "--quiet").status == 0, "the same demo goes on where it stands"
-    assert 'lang="en"' in (out / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_same_demo_continues_and_makes_its_report_anew(
+    reparam, shapes_file: Path, tmp_path: Path
+) -> None:
+    words = ("demo", "--data", shapes_file, "--out", tmp_path / "demo", "--quiet")
+    weights = tmp_path / "demo" / "vae" / "model.safetensors"
+    assert reparam(*words, "--lang", "ko").status == 0
+    stamp = weights.stat().st_mtime_ns
+    assert reparam(*words).status == 0
+    assert weights.stat().st_mtime_ns == stamp
+    assert 'lang="en"' in (tmp_path / "demo" / "report.html").read_text()
 
 
 def test_a_prior_that_the_loss_cannot_have_is_refused_before_training(

@@ -226,13 +226,8 @@ def test_two_processes_of_torchrun(make: Make) -> None:
     np.testing.assert_allclose(curve(two), curve(one), rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"weight": "auto", "free_bits": 0.1},
-        pytest.param({"target_rate": 2.0}, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{"weight": "auto", "free_bits": 0.1}, {"target_rate": 2.0}])
 def test_two_processes_move_the_weight_as_one(make: Make, options) -> None:
     """What moves σ², and which dimensions' bits are free, are means over both parts of a batch."""
     one = make("one", batch_size=16, train_size=65, **options)
@@ -352,7 +347,8 @@ def test_two_machines_end_when_the_first_one_refuses(tmp_path: Path) -> None:
     assert "process 1 of 2 must reach the others" in line
 
 
-@pytest.mark.parametrize("devices", ["1", pytest.param("2", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", ["1", "2"])
 def test_ctrl_c_ends_all_and_any_number_of_processes_goes_on(make: Make, devices) -> None:
     whole, run = (make(name, batch_size=8, devices=2, epochs=40) for name in ("whole", "run"))
     process = start(run)

@@ -11,11 +11,8 @@ from reparam.runs.options import (
     Option,
     misplaced_option,
     options_of,
-    read_config_file,
-    resolve,
     shared_options,
     to_mapping,
-    with_parts,
 )
 from reparam.runs.presets import (
     DEFAULT_RECIPE,
@@ -36,6 +33,7 @@ from reparam.runs.projection import (
     umap_scatter,
 )
 from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Metrics, Result
+from reparam.runs.resolve import read_config_file, resolve, with_parts
 from reparam.runs.run import IN_MEMORY, Run, load_weights
 from reparam.runs.same_run import check_same_run, identity
 from reparam.runs.view import RunView, look_at, with_distinct_titles

@@ -16,7 +16,7 @@ from reparam.model import (
 )
 from reparam.objective import InputConfig, Reconstruction
 from reparam.runs.config import RunConfig
-from reparam.runs.options import resolve
+from reparam.runs.resolve import resolve
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ from reparam.runs.folder import check_free, empty
 from reparam.runs.lock import writing
 from reparam.runs.metrics import read_metrics
 from reparam.runs.migrations import FORMAT, migrate_config, migrate_weights
-from reparam.runs.options import resolve, to_mapping
+from reparam.runs.options import to_mapping
 from reparam.runs.records import Epoch, Facts, Result, checked
+from reparam.runs.resolve import resolve
 from reparam.runs.weights import Tensors, check_format, load_tensors, save_tensors
 
 IN_MEMORY = "<arrays>"

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from reparam.errors import ConfigError
 from reparam.model.config import ModelConfig
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import Likelihood, Pixels
@@ -95,8 +96,26 @@ def build_autoencoder(config: ModelConfig, image_shape: ImageShape) -> Autoencod
     """The model that ``config`` describes, freshly initialised from torch's global random state.
 
     ``image_shape`` is height, width, channels. Raises ConfigError for parts that do not go
-    together, and ShapeError for strides that do not fit the image.
+    together and for sizes beyond this machine's memory, and ShapeError for strides that do not fit
+    the image.
     """
+    try:
+        return _built(config, image_shape)
+    except (MemoryError, OverflowError, RuntimeError, TypeError) as error:
+        if isinstance(error, RuntimeError | TypeError) and not _is_of_size(str(error)):
+            raise
+        raise ConfigError(
+            "a model must fit into memory, got sizes that do not. Fix: lower the image's size, the "
+            "latent dimensions, or the filters and widths of encoder and decoder"
+        ) from error
+
+
+def _is_of_size(error: str) -> bool:
+    """Whether an error of PyTorch's, which has no type of its own, is about too large sizes."""
+    return "allocate memory" in error or "overflow" in error.lower()
+
+
+def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     encoder = config.encoder.build(image_shape)
     latent = config.latent(encoder.feature_shape)
     posterior = config.posterior.build(encoder.feature_shape, latent)

@@ -31,6 +31,10 @@ class Facts:
     plugins: dict[str, str] = field(default_factory=dict)
     """Files that parts were registered from: path → SHA-256 of the content."""
 
+    def __post_init__(self) -> None:
+        if min(self.image_shape) < 1:
+            raise ValueError(f"image_shape {self.image_shape}")
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -132,7 +136,7 @@ def checked(cls: type[T], values: Mapping[str, object], where: str) -> T:
         for name, value in plain.items():
             check_type(value, hints[name])
         return cls(**plain)
-    except (TypeCheckError, TypeError) as error:
+    except (TypeCheckError, TypeError, ValueError) as error:
         raise RunError(
             f"{where} must hold what reparam wrote, got: {' '.join(str(error).split())}. Fix: "
             "restore the file, or train the run again"

@@ -57,9 +57,11 @@ def load_tensors(path: Path, kind: str, fix: str = "restore it or train again") 
             header = json.loads((file.metadata() or {}).get("reparam", "{}"))
             # Clones: the file must not stay mapped, or Windows cannot replace it.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         reason = f"damaged or not a safetensors file ({error})"
         raise RunError(f"{path}: {reason}. Fix: {fix}") from error
+    if not isinstance(header, dict) or (header and not isinstance(header.get("state"), dict)):
+        raise RunError(f"{path}: damaged, its header is not one that reparam wrote. Fix: {fix}")
     if header.get("kind") != kind:
         found = header.get("kind", "a file of another program")
         raise RunError(f"{path} must be a reparam {kind}, got {found}. Fix: restore the right file")

@@ -1,11 +1,16 @@
 """A checkpoint that is damaged, foreign or not ours is refused by name."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from reparam.errors import RunError
+from reparam.errors import ConfigError, RunError
 from reparam.runs import Run, load_tensors, save_tensors
 from reparam.training import EpochDone, Event, StepDone, train
 
@@ -144,3 +149,66 @@ def test_a_pickle_is_never_loaded(begun: Run, blobs, tmp_path) -> None:
     with pytest.raises(RunError, match=r"last\.safetensors: damaged or not a safetensors file"):
         train(begun, blobs)
     assert not victim.exists()
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def rewrite_header(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """The file with another JSON text beside its tensors."""
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    found = change(json.loads(header["__metadata__"]["reparam"]))
+    header["__metadata__"]["reparam"] = found if isinstance(found, str) else json.dumps(found)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda header: DEEP,
+        lambda header: [1],
+        lambda header: {**header, "state": None},
+        lambda header: {name: value for name, value in header.items() if name != "state"},
+    ],
+    ids=["deep", "list", "null", "without state"],
+)
+def test_a_header_of_another_kind_is_refused(begun: Run, change) -> None:
+    rewrite_header(begun.weights, change)
+    with pytest.raises(RunError, match=r"model\.safetensors: damaged"):
+        begun.load_model()
+
+
+@pytest.mark.parametrize("latent_dim", [10**12, 10**30])
+def test_sizes_beyond_memory_are_refused(begun: Run, latent_dim: int) -> None:
+    record = json.loads((begun.path / "config.json").read_text())
+    record["model"]["latent_dim"] = latent_dim
+    (begun.path / "config.json").write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match="a model must fit into memory"):
+        Run.open(begun.path).load_model()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image_shape": [-1, 8, 1]},
+        {"image_shape": [float("inf"), 8, 1]},
+        {"image_shape": [8, 8, 1, 1]},
+        {"versions": None},
+        {"plugins": None},
+    ],
+)
+def test_facts_of_another_kind_are_refused(begun: Run, change: dict[str, Any]) -> None:
+    record = json.loads((begun.path / "config.json").read_text())
+    (begun.path / "config.json").write_text(json.dumps(record | change))
+    with pytest.raises(RunError, match=r"config\.json must hold what reparam wrote"):
+        Run.open(begun.path)
+
+
+@pytest.mark.parametrize("text", [DEEP, '{"epochs": "x"}', "[1]", "{}"])
+def test_a_result_of_another_kind_is_refused(begun: Run, text: str) -> None:
+    (begun.path / "result.json").write_text(text)
+    with pytest.raises(RunError, match=r"result\.json"):
+        begun.result()

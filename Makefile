@@ -11,7 +11,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-install: $(VENV)/.installed  ## the environment alone
+install: $(VENV)/.installed  ## the environment, and the explorer's page where npm is there
+	@if command -v npm > /dev/null; then $(BIN)/python hatch_build.py; else \
+	  echo "npm is missing: reparam explore has no page. Fix: install Node.js 20.19 or newer, then make page"; fi
 
 demo: install  ## train the AE and the VAE, write runs/demo/report.html
 	$(BIN)/reparam demo
@@ -19,7 +21,7 @@ demo: install  ## train the AE and the VAE, write runs/demo/report.html
 page:  ## the explorer's page from web/, where its sources changed
 	$(PYTHON) hatch_build.py
 
-lint: install
+lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -28,11 +30,11 @@ lint: install
 test: lint  ## lint, types, import rules and the test suite
 	$(BIN)/python -m pytest -m "not slow and not web" --numprocesses auto
 
-test-slow: install  ## the tests that take minutes
+test-slow: $(VENV)/.installed  ## the tests that take minutes
 	OMP_NUM_THREADS=$$(nproc 2>/dev/null || echo 2) $(BIN)/python -m pytest -m "slow and not web"
 
 # Playwright drives the Chromium of the system: on Debian, apt-get install chromium.
-test-web: install  ## the explorer's page, built by npm, in a real Chromium
+test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Chromium
 	$(BIN)/python hatch_build.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m web
 

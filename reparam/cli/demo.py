@@ -1,5 +1,7 @@
 """reparam demo: the article from one command."""
 
+import os
+import shlex
 import shutil
 import sys
 import time
@@ -107,8 +109,20 @@ def run(args: Sequence[str]) -> int:
     print(report)
     if not options.quiet:
         explore = command_line("explore", [str(out / model) for model in MODELS])
+        explore = explore.replace("reparam", shlex.join(_program()), 1)
         print(f"to move through both latent spaces: {explore}", file=sys.stderr)
     return 0
+
+
+def _program() -> list[str]:
+    """The words that start this program in the shell that started it."""
+    own = Path(sys.argv[0])
+    if own.stem != "reparam" or not own.exists():  # python -m reparam
+        return [sys.executable, "-m", "reparam"]
+    found = shutil.which("reparam")
+    if found is not None and Path(found).samefile(own):
+        return ["reparam"]
+    return [os.path.relpath(own)]
 
 
 def _score(runs: Sequence[Run], images: ImageSet, *, quiet: bool, device: str) -> None:

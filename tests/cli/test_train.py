@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from reparam.cli.demo import _program
 from reparam.runs import Run, to_mapping
 
 from .conftest import train_tiny
@@ -365,6 +366,25 @@ def test_the_same_demo_continues_and_makes_its_report_anew(
     assert reparam(*words).status == 0
     assert weights.stat().st_mtime_ns == stamp
     assert 'lang="en"' in (tmp_path / "demo" / "report.html").read_text()
+
+
+def test_the_demos_last_line_starts_this_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the shell finds it: by its name, by its path, or as a module."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "reparam"
+    script.write_text("#!/bin/sh")
+    script.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(script), "demo"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert _program() == ["bin/reparam"]
+    monkeypatch.setenv("PATH", str(folder))
+    assert _program() == ["reparam"]
+    monkeypatch.setattr(sys, "argv", ["/x/reparam/__main__.py", "demo"])
+    assert _program() == [sys.executable, "-m", "reparam"]
 
 
 def test_a_prior_that_the_loss_cannot_have_is_refused_before_training(

@@ -33,7 +33,7 @@ from reparam.runs.projection import (
     umap_scatter,
 )
 from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Metrics, Result
-from reparam.runs.resolve import read_config_file, resolve, with_parts
+from reparam.runs.resolving import read_config_file, resolve, with_parts
 from reparam.runs.run import IN_MEMORY, Run, load_weights
 from reparam.runs.same_run import check_same_run, identity
 from reparam.runs.view import RunView, look_at, with_distinct_titles

@@ -10,7 +10,7 @@ from reparam.errors import ConfigError, RunError
 from reparam.model import PRIORS, Fittable, LatentSpec, Prior
 from reparam.runs.migrations import migrate_prior
 from reparam.runs.options import to_mapping
-from reparam.runs.resolve import part_from_mapping
+from reparam.runs.resolving import part_from_mapping
 from reparam.runs.weights import load_tensors, save_tensors
 
 FILE = "prior.safetensors"

@@ -16,7 +16,7 @@ from reparam.model import (
 )
 from reparam.objective import InputConfig, Reconstruction
 from reparam.runs.config import RunConfig
-from reparam.runs.resolve import resolve
+from reparam.runs.resolving import resolve
 
 
 @dataclass(frozen=True)

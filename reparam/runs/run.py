@@ -26,7 +26,7 @@ from reparam.runs.metrics import read_metrics
 from reparam.runs.migrations import FORMAT, migrate_config, migrate_weights
 from reparam.runs.options import to_mapping
 from reparam.runs.records import Epoch, Facts, Result, checked
-from reparam.runs.resolve import resolve
+from reparam.runs.resolving import resolve
 from reparam.runs.weights import Tensors, check_format, load_tensors, save_tensors
 
 IN_MEMORY = "<arrays>"

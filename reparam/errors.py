@@ -58,6 +58,18 @@ class LostError(RunError):
     """Another process of the same run is gone, and with it the connection to all."""
 
 
+def is_of_memory(error: BaseException) -> bool:
+    """Whether what failed needs more memory, or larger numbers, than there are: PyTorch's errors of
+    this kind have no type of their own.
+    """
+    if isinstance(error, MemoryError | OverflowError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError | TypeError) and (
+        "allocate" in text or "overflow" in text
+    )
+
+
 def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:
     """``unknown model 'vea'; did you mean vae? (known: ae, vae)``."""
     names = sorted(known)

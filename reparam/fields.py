@@ -29,6 +29,11 @@ def option(
     return found
 
 
+def flag_of(field: dataclasses.Field[Any], prefix: str = "") -> str:
+    """The flag of a field, without dashes in front; ``prefix`` is that of its part's options."""
+    return (field.metadata.get("flag") or f"{prefix}{field.name}").replace("_", "-")
+
+
 @functools.cache
 def field_docs(options: type) -> dict[str, str]:
     """The docstring below each field of a dataclass, with those of its bases."""

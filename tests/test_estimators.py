@@ -142,6 +142,13 @@ def test_what_is_no_array_is_an_error_of_ours(X: object, message: str) -> None:
         VAE(epochs=1).fit(X)
 
 
+def test_images_that_are_nearly_black_are_warned_of() -> None:
+    """Digits of 0 to 16 as bytes, which would be learned as black."""
+    images = np.random.default_rng(0).integers(0, 17, (30, 8, 8), np.uint8)
+    with pytest.warns(UserWarning, match="VAE: the brightest of all pixels is 16 of 255"):
+        VAE(epochs=1).fit(images)
+
+
 def test_latents_and_images_of_any_kind() -> None:
     images = torch.rand(30, 8, 8, generator=torch.Generator().manual_seed(0), requires_grad=True)
     vae = VAE(epochs=1).fit(images)

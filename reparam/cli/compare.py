@@ -120,7 +120,7 @@ def _kind(run: Run, card: Scorecard) -> str:
 def groups_of(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
     """Titles say how the groups differ: by model, and by every other option that is not equal."""
     options = [{**_by_flag(run.config), "prior": card.own.kind} for (run, card), *_ in several]
-    names = dict.fromkeys(name for own in options for name in own if name not in UNTOLD)
+    names = dict.fromkeys(name for own in options for name in own if name not in NOT_COMPARED)
     apart = [name for name in names if len({own.get(name, ABSENT) for own in options}) > 1]
     groups = []
     for runs, own in zip(several, options, strict=True):
@@ -130,7 +130,7 @@ def groups_of(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
     return _distinct(groups, [runs[0][0].path.name for runs in several])
 
 
-UNTOLD = ("seed", "model")
+NOT_COMPARED = ("seed", "model")
 """Options that groups are not told apart by: runs of several seeds are one group, and a preset is
 no more than its options."""
 

@@ -11,7 +11,7 @@ from typing import TextIO
 import platformdirs
 
 from reparam._version import __version__
-from reparam.errors import ConfigError, LostError, ReparamError, unknown_name
+from reparam.errors import ConfigError, LostError, ReparamError, is_of_memory, unknown_name
 from reparam.registry import load_plugin
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -130,7 +130,7 @@ def main() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError) or "allocate" in str(error).lower()):
+        if not is_of_memory(error):
             raise
         print(
             "reparam: error: this needs more memory than there is. Fix: lower --batch-size, "

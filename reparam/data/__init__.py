@@ -4,12 +4,13 @@ from reparam.data.arrays import ARRAY_SUFFIXES, image_set_from_arrays
 from reparam.data.batch import Batch
 from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
+from reparam.data.folder import is_run_record
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import as_labels
 from reparam.data.load import load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
 from reparam.data.pictures import Progress
-from reparam.data.pixels import as_numbers, as_pixels
+from reparam.data.pixels import as_numbers, as_pixels, warn_of_dark
 from reparam.data.registry import NAMED_SOURCES
 from reparam.data.sheet import contact_sheet, to_picture
 
@@ -32,7 +33,9 @@ __all__ = [
     "contact_sheet",
     "image_set_from_arrays",
     "in_parts",
+    "is_run_record",
     "load_images",
     "read_images",
     "to_picture",
+    "warn_of_dark",
 ]

@@ -139,7 +139,7 @@ def _list_files(folder: Path) -> list[Path]:
                 f"{_text(str(here))}: a folder of images must be readable, got {error.strerror}. "
                 "Fix: correct its permissions, or move it away"
             ) from error
-        if here != folder and _is_run(entries):
+        if here != folder and is_run_record(here / "config.json"):
             continue
         folders = [entry for entry in entries if entry.is_dir()]
         if here == folder:
@@ -212,16 +212,16 @@ PICTURES = {"images", "image", "imgs", "img"}
 MASKS = {"masks", "mask", "labels", "annotations", "ground_truth", "segmentations"}
 
 
-def _is_run(entries: list[os.DirEntry[str]]) -> bool:
-    """Whether a folder is a run's, whose samples are no pictures to train on."""
-    record = next((entry for entry in entries if entry.name == "config.json"), None)
-    if record is None:
-        return False
+def is_run_record(file: Path) -> bool:
+    """Whether a config.json is a run's, and not one of the many other programs'.
+
+    The samples in a run's folder are no pictures to train on.
+    """
     try:
-        values = json.loads(Path(record.path).read_text(encoding="utf-8"))
+        record = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(values, dict) and {"format", "fingerprint", "versions"} <= values.keys()
+    return isinstance(record, dict) and "reparam" in (record.get("versions") or {})
 
 
 def _given_splits(folder: Path, files: list[Path], config: DataConfig) -> list[Split]:

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from reparam.data.arrays import ARRAY_SUFFIXES, load_array_file
@@ -14,6 +14,7 @@ from reparam.data.pictures import Progress
 from reparam.data.pixels import warn_of_dark
 from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
 from reparam.errors import ConfigError, DataError
+from reparam.fields import flag_of
 
 _ACCEPTED = f"{', '.join(NAMED_SOURCES)}, an .npz or .npy file, or a folder of images"
 
@@ -85,12 +86,12 @@ def _refuse_idle_options(config: DataConfig, *used: str) -> None:
 
     ``used``: those that the source has a use for.
     """
-    for option in _USED_BY:
-        value = getattr(config, option)
-        if value and option not in used:
-            flag = "--range" if option == "pixel_range" else f"--{option.replace('_', '-')}"
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if value and field.name in _USED_BY and field.name not in used:
+            flag = f"--{flag_of(field)}"
             raise ConfigError(
-                f"{flag} is for {_USED_BY[option]}, got it ({value}) with the source "
+                f"{flag} is for {_USED_BY[field.name]}, got it ({value}) with the source "
                 f"{config.source!r}. Fix: omit {flag}"
             )
 

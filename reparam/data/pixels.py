@@ -67,8 +67,8 @@ def warn_of_dark(pixels: PixelArray, name: str) -> None:
             return
     warnings.warn(
         f"{name}: the brightest of all pixels is {top} of 255 (that is {top / 255:.3g} of 1, or "
-        f"{257 * top} of 65535), nearly black. If that is white, say so by --range, such as "
-        f"--range 0 {top or 1}",
+        f"{257 * top} of 65535), nearly black. If that is white, say so, such as by --range 0 "
+        f"{top or 1}, or rescale the images",
         UserWarning,
         stacklevel=3,
     )

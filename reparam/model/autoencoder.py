@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, is_of_memory
 from reparam.model.config import ModelConfig
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import Likelihood, Pixels
@@ -102,17 +102,12 @@ def build_autoencoder(config: ModelConfig, image_shape: ImageShape) -> Autoencod
     try:
         return _built(config, image_shape)
     except (MemoryError, OverflowError, RuntimeError, TypeError) as error:
-        if isinstance(error, RuntimeError | TypeError) and not _is_of_size(str(error)):
+        if not is_of_memory(error):
             raise
         raise ConfigError(
             "a model must fit into memory, got sizes that do not. Fix: lower the image's size, the "
             "latent dimensions, or the filters and widths of encoder and decoder"
         ) from error
-
-
-def _is_of_size(error: str) -> bool:
-    """Whether an error of PyTorch's, which has no type of its own, is about too large sizes."""
-    return "allocate memory" in error or "overflow" in error.lower()
 
 
 def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:

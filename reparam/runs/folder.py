@@ -1,9 +1,9 @@
 """What a folder holds: files that are not a run's own are never overwritten or deleted."""
 
-import json
 import shutil
 from pathlib import Path
 
+from reparam.data import is_run_record
 from reparam.errors import RunError
 from reparam.runs.command import command_line
 from reparam.runs.files import TEMPORARY
@@ -40,7 +40,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     if not path.is_dir() or is_empty(path):
         return
     foreign = foreign_files(path)
-    if foreign or path.is_symlink() or not _is_reparams(path / "config.json"):
+    if foreign or path.is_symlink() or not is_run_record(path / "config.json"):
         what = repr(foreign[0]) if foreign else "no config.json of a run"
         raise RunError(f"{path}: holds other files ({what}). Fix: choose another --out")
     if not overwrite:
@@ -89,12 +89,3 @@ def foreign_files(path: Path) -> list[str]:
             or not (file.suffix in OWN_SUFFIXES or file.parts[0] == "tensorboard")
         )
     )
-
-
-def _is_reparams(file: Path) -> bool:
-    """Whether a config.json is a run's, and not one of the many other programs'."""
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
-        return False
-    return isinstance(record, dict) and "reparam" in (record.get("versions") or {})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reparam.errors import unknown_name
-from reparam.fields import field_docs
+from reparam.fields import field_docs, flag_of
 from reparam.registry import Part, Registry, registries
 from reparam.types import Json
 
@@ -91,7 +91,7 @@ def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Ite
             yield from _walk(value, place, prefix, field.name)
             continue
         common = (docs.get(field.name, ""), value)
-        flag = (field.metadata.get("flag") or name).replace("_", "-")
+        flag = flag_of(field, prefix)
         if registry is None:
             yield Option(
                 name,

@@ -43,7 +43,7 @@ def test_a_lost_one_does_not_replace_what_was_trained(begun: Run, blobs, kept: s
 
 
 def test_training_begins_with_a_checkpoint(new_run, small, blobs) -> None:
-    """So that one that is missing later has been lost, and a run killed early goes on."""
+    """So that one that is missing later has been lost, and a run killed early resumes."""
 
     def stop(event: Event) -> None:
         if isinstance(event, StepDone):

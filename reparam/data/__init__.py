@@ -4,9 +4,9 @@ from reparam.data.arrays import ARRAY_SUFFIXES, image_set_from_arrays
 from reparam.data.batch import Batch
 from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
-from reparam.data.folder import is_run_record
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import as_labels
+from reparam.data.listing import is_run_record
 from reparam.data.load import load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
 from reparam.data.pictures import Progress

@@ -397,7 +397,7 @@ def test_explore_serves_the_bundle_until_ctrl_c(run: Path, exported: Path) -> No
 
 def visit_and_stop(port: int, found: list[bytes]) -> None:
     """Reads the manifest as soon as it is there, and presses Ctrl-C."""
-    for _ in range(600):
+    for _ in range(6000):
         with contextlib.suppress(OSError):
             address = f"http://127.0.0.1:{port}/data/manifest.json"
             with urllib.request.urlopen(address, timeout=60) as answer:

@@ -59,7 +59,7 @@ page.mkdir(parents=True)
 built.PAGE = page
 
 def visit(port):
-    for _ in range(600):
+    for _ in range(6000):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).read()
             break
@@ -124,7 +124,7 @@ def test_no_command_sends_anything_or_writes_elsewhere(tmp_path: Path) -> None:
         cwd=work,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     left = sorted(str(p.relative_to(home)) for p in home.rglob("*") if p.is_file())

@@ -120,33 +120,38 @@ def terms_of_each(
     In evaluation mode, float32 and the final phase. z is sampled (for a VAE), and so are black and
     white images, with a generator of their own: the same seed gives the same figures.
     """
-    return _of_each(loss, images, labels, index, seed)[0]
+    return _terms_and_rates(loss, images, labels, index, seed)[0]
 
 
-def _of_each(
+def _terms_and_rates(
     loss: Loss,
     images: PixelArray,
     labels: LabelArray | None,
     index: IndexArray | None,
     seed: int,
 ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-    """Every term of each image, and the rate of each latent dimension where it is known."""
+    """Every term of each image, and the mean rate of each latent dimension where it is known."""
     model = loss.model
     was_training = loss.training
     loss.eval()
     generator = torch.Generator(model.device).manual_seed(seed)
-    parts: dict[str, list[np.ndarray]] = {}
-    rates: list[np.ndarray] = []
+    count, start = len(images) if index is None else len(index), 0
+    terms: dict[str, np.ndarray] = {}
+    rates: torch.Tensor | None = None
     with torch.no_grad():
         for batch in batches(images, labels, index, model.device):
             losses = loss(batch, FULL, generator)
-            if losses.rates is not None:
-                rates.append(losses.rates.cpu().double().numpy())
+            rows = slice(start, start + len(batch.index))
             for name, values in losses.terms.items():
-                parts.setdefault(name, []).append(values.cpu().double().numpy())
+                if name not in terms:  # one piece: small ones would keep memory from being freed
+                    terms[name] = np.empty(count)
+                terms[name][rows] = values.cpu()
+            if losses.rates is not None:
+                sums = losses.rates.cpu().double().sum(0)
+                rates = sums if rates is None else rates + sums
+            start = rows.stop
     loss.train(was_training)
-    terms = {name: np.concatenate(several) for name, several in parts.items()}
-    return terms, np.concatenate(rates) if rates else None
+    return terms, None if rates is None else rates.numpy() / count
 
 
 DEAD = 0.01
@@ -165,7 +170,7 @@ def mean_losses(
     ``dead_units`` beside them, where the rate is a sum over latent dimensions: how many of these
     have a mean rate below DEAD nats.
     """
-    each, rates = _of_each(loss, images, labels, index, seed)
+    each, rates = _terms_and_rates(loss, images, labels, index, seed)
     losses = loss.model.likelihood.losses({name: float(v.mean()) for name, v in each.items()})
-    dead = {} if rates is None else {"dead_units": float((rates.mean(0) < DEAD).sum())}
+    dead = {} if rates is None else {"dead_units": float((rates < DEAD).sum())}
     return losses | dead

@@ -5,7 +5,6 @@ from reparam.runs.config import RunConfig, TrainingConfig
 from reparam.runs.files import append_line, remove_leftovers, write_atomically
 from reparam.runs.folder import check_free, is_empty
 from reparam.runs.lock import writing
-from reparam.runs.metrics import add_metrics, keep_metrics
 from reparam.runs.migrations import migrate_checkpoint, migrate_config
 from reparam.runs.options import (
     Option,
@@ -34,10 +33,10 @@ from reparam.runs.projection import (
 )
 from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Metrics, Result
 from reparam.runs.resolving import read_config_file, resolve, with_parts
-from reparam.runs.run import IN_MEMORY, Run, load_weights
+from reparam.runs.run import IN_MEMORY, Run
 from reparam.runs.same_run import check_same_run, identity
 from reparam.runs.view import RunView, look_at, with_distinct_titles
-from reparam.runs.weights import Saved, Tensors, load_tensors, save_tensors
+from reparam.runs.weights import Saved, Tensors, load_tensors, load_weights, save_tensors
 
 __all__ = [
     "DEFAULT_RECIPE",
@@ -60,7 +59,6 @@ __all__ = [
     "Scatter",
     "Tensors",
     "TrainingConfig",
-    "add_metrics",
     "append_line",
     "apply_recipe",
     "check_free",
@@ -70,7 +68,6 @@ __all__ = [
     "command_line",
     "identity",
     "is_empty",
-    "keep_metrics",
     "load_tensors",
     "load_weights",
     "look_at",

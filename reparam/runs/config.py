@@ -1,9 +1,10 @@
 """How a model is trained, and the whole configuration of a run."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
-from reparam.data import DataConfig
+from reparam.data import NAMED_SOURCES, DataConfig
 from reparam.errors import ConfigError
 from reparam.fields import option
 from reparam.model import ModelConfig
@@ -175,6 +176,20 @@ class RunConfig:
     def resolve_defaults(self) -> "RunConfig":
         """The same configuration with what depends on defaults written out."""
         return replace(self, model=self.model.resolve_defaults(self.objective.has_rate))
+
+    def as_recorded(self) -> "RunConfig":
+        """As config.json has it: whatever depends on the folder or on defaults is written out."""
+        return replace(self.resolve_defaults(), data=_with_absolute_paths(self.data))
+
+
+def _with_absolute_paths(data: DataConfig) -> DataConfig:
+    """So that a run finds its images from any folder."""
+    source = Path(data.source).expanduser()
+    if data.source not in NAMED_SOURCES and source.exists():
+        data = replace(data, source=str(source.resolve()))
+    if data.data_dir is not None:
+        data = replace(data, data_dir=data.data_dir.expanduser().resolve())
+    return data
 
 
 def _check_early_stop(config: RunConfig) -> None:

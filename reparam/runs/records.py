@@ -30,6 +30,8 @@ class Facts:
     created: str
     plugins: dict[str, str] = field(default_factory=dict)
     """Files that parts were registered from: path → SHA-256 of the content."""
+    id: str = ""
+    """Tells the run's files from those of every other; "" in runs from before there was one."""
 
     def __post_init__(self) -> None:
         if min(self.image_shape) < 1:

@@ -1,7 +1,7 @@
 """A run is a folder: config.json, model.safetensors, metrics.jsonl, checkpoints/, samples/."""
 
-import json
 import platform
+import secrets
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -11,29 +11,40 @@ from pathlib import Path
 import torch
 
 from reparam._version import __version__
-from reparam.data import NAMED_SOURCES, DataConfig, ImageSet, Progress, load_images
+from reparam.data import ImageSet, Progress, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.model import Autoencoder, Prior, build_autoencoder
 from reparam.registry import loaded_plugins
 from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig
-from reparam.runs.files import write_atomically
 from reparam.runs.fitted_prior import FILE as PRIOR_FILE
 from reparam.runs.fitted_prior import load_prior, save_prior
 from reparam.runs.folder import check_free, empty
+from reparam.runs.json_file import (
+    DIGEST,
+    is_intact,
+    own_values,
+    read_json,
+    with_digest,
+    write_json,
+)
 from reparam.runs.lock import writing
-from reparam.runs.metrics import read_metrics
+from reparam.runs.metrics import add_metrics, check_lines, keep_metrics, read_metrics
 from reparam.runs.migrations import FORMAT, migrate_config, migrate_weights
 from reparam.runs.options import to_mapping
 from reparam.runs.records import Epoch, Facts, Result, checked
 from reparam.runs.resolving import resolve
-from reparam.runs.weights import Tensors, check_format, load_tensors, save_tensors
+from reparam.runs.same_run import check_same_run, identity
+from reparam.runs.weights import check_format, load_tensors, load_weights, save_tensors
+from reparam.types import Json
 
 IN_MEMORY = "<arrays>"
 """Source of a run that was trained on arrays: it cannot read its images again."""
 
 CONFIG = "config.json"
 RESULT = "result.json"
+
+_RESTORE = "restore the file, or train the run again"
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,9 @@ class Run:
     path: Path
     config: RunConfig
     facts: Facts
+    edited: bool = False
+    """config.json has no digest: its line was removed after a change on purpose, or the run is from
+    before there was one. Then the weights may have been trained with other options."""
 
     @property
     def checkpoint(self) -> Path:
@@ -88,8 +102,9 @@ class Run:
             command=command,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             plugins=dict(loaded_plugins()),
+            id=secrets.token_hex(8),
         )
-        run = cls(path, as_recorded(config), facts)
+        run = cls(path, config.as_recorded(), facts)
         with writing(path):
             check_free(path, overwrite=overwrite)  # another process may have come first
             empty(path)
@@ -108,15 +123,22 @@ class Run:
             raise RunError(
                 f"{path}: not a run folder, config.json is missing. Fix: name a run folder"
             )
-        record = _read_json(file)
+        record = read_json(file, _RESTORE)
         if "format" not in record:
             raise RunError(f"{file}: not a reparam configuration. Fix: name a run folder")
-        record = migrate_config(record, check_format(file, record["format"]))
+        found = check_format(file, record["format"])
+        if not is_intact(record, ""):
+            raise RunError(
+                f"{file}: was changed since it was written. Fix: restore it; or, to keep a change "
+                f'that was made on purpose, remove its line "{DIGEST}"'
+            )
+        record = migrate_config(record, found)
         facts = checked(Facts, record, str(file))
-        return cls(path, _config_of(record, file, facts), facts)
+        return cls(path, _config_of(record, file, facts), facts, edited=DIGEST not in record)
 
     def _write_record(self) -> None:
-        self.write_json(CONFIG, {"format": FORMAT, **to_mapping(self.config), **asdict(self.facts)})
+        record = {"format": FORMAT, **to_mapping(self.config), **asdict(self.facts)}
+        write_json(self.path / CONFIG, record if self.edited else with_digest(record, ""))
 
     def extended(self, epochs: int) -> "Run":
         """The run, planned for ``epochs`` in all.
@@ -142,7 +164,7 @@ class Run:
 
     def is_of(self, config: RunConfig) -> bool:
         """Whether the run was begun with this configuration."""
-        return self.config == as_recorded(config)
+        return self.config == config.as_recorded()
 
     def resume_hint(self) -> str:
         """What a person does, after something stopped the run, to continue it."""
@@ -190,24 +212,49 @@ class Run:
             )
 
     def metrics(self) -> list[Epoch]:
-        """The finished epochs."""
-        return read_metrics(self.metrics_file)
+        """The finished epochs.
+
+        Raises RunError when the file is damaged, another run's, or lacks an epoch of the result.
+        """
+        found, result = read_metrics(self.metrics_file, self.facts.id), self.result()
+        if result is not None:
+            check_lines(self.metrics_file, found, result.epochs)
+        return found
+
+    def keep_metrics(self, epochs: int) -> None:
+        """Drops the lines of epochs that a resumed run will go through again, and half a line.
+
+        Raises RunError where one of the ``epochs`` before has none.
+        """
+        keep_metrics(self.metrics_file, self.facts.id, epochs)
+
+    def add_metrics(self, epoch: Epoch) -> None:
+        """Raises DiskFullError, and adds nothing, where the disk is full."""
+        add_metrics(self.metrics_file, self.facts.id, epoch)
 
     def build_model(self) -> Autoencoder:
         """A fresh model of this run."""
         return build_autoencoder(self.config.model, self.facts.image_shape)
 
     def save_model(self, model: Autoencoder, *, epoch: int) -> None:
-        save_tensors(self.weights, model.state_dict(), "model", {"epoch": epoch})
+        state = {"epoch": epoch, "of": identity(self.config, self.facts)}
+        save_tensors(self.weights, model.state_dict(), "model", state)
 
     def load_model(self, *, own_prior: bool = False, device: str = "cpu") -> Autoencoder:
         """The best weights so far, in evaluation mode, with the prior fitted to them.
 
         ``own_prior``: with the prior that the run was trained with, whatever was fitted since.
-        Raises RunError when the weights are missing, damaged, or of another shape than config.json
-        says, and when a fitted prior is damaged or of other weights.
+        Raises RunError when the weights are missing, damaged, another run's, or of another epoch or
+        shape than the run's JSON files say, and when a fitted prior is damaged or of other weights.
         """
-        saved = load_tensors(self.weights, "model")
+        saved, result = load_tensors(self.weights, "model"), self.result()
+        if not self.edited:
+            check_same_run(identity(self.config, self.facts), saved.state.get("of"), self.weights)
+        if result is not None and saved.state.get("epoch") != result.best_epoch:
+            raise RunError(
+                f"{self.weights} must be of the best epoch, {result.best_epoch} in {RESULT}, got "
+                f"{saved.state.get('epoch')!r}. Fix: restore the right file"
+            )
         with torch.random.fork_rng(devices=[]):  # fresh weights are random at first
             model = self.build_model()
         load_weights(model, migrate_weights(saved.tensors, saved.format), self.weights)
@@ -226,8 +273,8 @@ class Run:
 
     def result(self) -> Result | None:
         """The final metrics of a finished run; None while it is unfinished."""
-        file = self.path / RESULT
-        return Result.from_mapping(_read_json(file), str(file)) if file.exists() else None
+        values = self.read_json(RESULT, _RESTORE)
+        return None if values is None else Result.from_mapping(values, str(self.path / RESULT))
 
     @property
     def is_finished(self) -> bool:
@@ -252,9 +299,19 @@ class Run:
         """Training continues: the final metrics are no longer true."""
         (self.path / RESULT).unlink(missing_ok=True)
 
-    def write_json(self, name: str, value: Mapping[str, object]) -> None:
-        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self.path / name, text.encode())
+    def write_json(self, name: str, values: Mapping[str, object]) -> None:
+        """Names and values into a file of the run, which belongs to no other."""
+        write_json(self.path / name, with_digest(values, self.facts.id))
+
+    def read_json(self, name: str, fix: str) -> Json | None:
+        """What ``write_json`` wrote; None where there is no such file.
+
+        Raises RunError, which ends in ``fix``, where the file is damaged or another run's.
+        """
+        file = self.path / name
+        if not file.exists():
+            return None
+        return own_values(read_json(file, fix), self.facts.id, str(file), fix)
 
 
 def _config_of(record: Mapping[str, object], file: Path, facts: Facts) -> RunConfig:
@@ -272,42 +329,3 @@ def _config_of(record: Mapping[str, object], file: Path, facts: Facts) -> RunCon
         raise RunError(
             f"{error}. The run was trained with --plugin {shlex.join(needed)}"
         ) from error
-
-
-def _read_json(file: Path) -> dict[str, object]:
-    """Raises RunError when the file is not a mapping in JSON."""
-    try:
-        loaded = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError) as error:
-        raise RunError(f"{file}: cut short or damaged ({error}). Fix: train it again") from error
-    if not isinstance(loaded, dict):
-        raise RunError(f"{file}: must hold names and values, got others. Fix: train it again")
-    return loaded
-
-
-def as_recorded(config: RunConfig) -> RunConfig:
-    """As config.json has it: whatever depends on the folder or on defaults is written out."""
-    return replace(config.resolve_defaults(), data=_with_absolute_paths(config.data))
-
-
-def _with_absolute_paths(data: DataConfig) -> DataConfig:
-    """So that the run finds its images from any folder."""
-    source = Path(data.source).expanduser()
-    if data.source not in NAMED_SOURCES and source.exists():
-        data = replace(data, source=str(source.resolve()))
-    if data.data_dir is not None:
-        data = replace(data, data_dir=data.data_dir.expanduser().resolve())
-    return data
-
-
-def load_weights(model: Autoencoder, tensors: Tensors, path: Path) -> None:
-    """Raises RunError when the names or shapes differ from the model's."""
-    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    if own != found:
-        odd = sorted({name for name, _ in own.items() ^ found.items()})
-        raise RunError(
-            f"{path}: its weights do not fit config.json ({', '.join(odd[:3])}"
-            f"{', ...' if len(odd) > 3 else ''}). Fix: restore the right file"
-        )
-    model.load_state_dict(tensors)

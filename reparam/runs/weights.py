@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from reparam.errors import RunError
+from reparam.model import Autoencoder
 from reparam.runs.files import write_atomically
 from reparam.runs.migrations import FORMAT
 from reparam.types import Json
@@ -80,6 +81,19 @@ def digest_of(facts: Mapping[str, object], tensors: Tensors) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def load_weights(model: Autoencoder, tensors: Tensors, path: Path) -> None:
+    """Raises RunError when the names or shapes differ from the model's."""
+    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if own != found:
+        odd = sorted({name for name, _ in own.items() ^ found.items()})
+        raise RunError(
+            f"{path}: its weights do not fit config.json ({', '.join(odd[:3])}"
+            f"{', ...' if len(odd) > 3 else ''}). Fix: restore the right file"
+        )
+    model.load_state_dict(tensors)
 
 
 def check_format(path: Path, found: object) -> int:

@@ -14,8 +14,6 @@ from reparam.runs import (
     Epoch,
     Run,
     RunConfig,
-    add_metrics,
-    keep_metrics,
     remove_leftovers,
     writing,
 )
@@ -109,10 +107,10 @@ class _Training:
         self.team.wait()  # before the first process writes what the others look for
         if self.team.leads:
             remove_leftovers(self.run.path)
-            keep_metrics(self.run.metrics_file, state.position.epoch)
-            self.epochs = self.run.metrics()
             if state.position.epoch < epochs and not state.position.finished:
                 self.run.forget_result()
+            self.run.keep_metrics(state.position.epoch)
+            self.epochs = self.run.metrics()
             if begins:
                 state.save(self.run)  # from here on a run without a checkpoint has lost it
         self.take_up_sums()
@@ -267,7 +265,7 @@ class _Training:
         )
         early = {} if self.epochs else before_training(config)  # said when training began
         metrics = replace(metrics, warnings=early | found)
-        add_metrics(self.run.metrics_file, metrics)
+        self.run.add_metrics(metrics)
         self.state.save(self.run)
         self.epochs.append(metrics)
         self.emit(EpochDone(metrics))

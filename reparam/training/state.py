@@ -91,7 +91,7 @@ class State:
             **vars(self.position),
             "device": self.device.type,
             "terms": list(self.sums.names),
-            "of": identity(run),
+            "of": identity(run.config, run.facts),
         }
         save_tensors(run.checkpoint, tensors, "checkpoint", state)
 
@@ -118,7 +118,7 @@ class State:
         """
         saved = load_tensors(run.checkpoint, "checkpoint")
         tensors, state = migrate_checkpoint(saved.tensors, saved.state, saved.format)
-        check_same_run(run, state.pop("of", {}))
+        check_same_run(identity(run.config, run.facts), state.pop("of", {}), run.checkpoint)
         names = ("model", "terms", "best_terms", "optimiser", "random")
         groups: dict[str, Tensors] = {name: {} for name in names}
         for name, tensor in tensors.items():

@@ -228,11 +228,11 @@ def test_a_run_folder_tells_how_it_was_made(ae_run: Path, vae_run: Path) -> None
         (lambda run: (run / "model.safetensors").unlink(), "model.safetensors: no such file"),
         (
             lambda run: cut(run / "metrics.jsonl"),
-            "metrics.jsonl: must have 2 lines, as many as epochs were trained, got ",
+            "metrics.jsonl: must have a line for each of 2 epochs, got 1: lines are missing",
         ),
         (
             lambda run: (run / "result.json").write_text("{}"),
-            "result.json must hold what reparam wrote",
+            "result.json does not belong to the run's config.json: it was changed",
         ),
         (lambda run: (run / "model.safetensors").write_bytes(b"hello"), "damaged or not a safe"),
     ],

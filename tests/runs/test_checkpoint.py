@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from reparam.data import ImageSet
 from reparam.errors import ConfigError, RunError
 from reparam.runs import Run, load_tensors, save_tensors
 from reparam.training import EpochDone, Event, StepDone, train
@@ -26,6 +28,13 @@ def begun(new_run, small, blobs) -> Run:
 
     with pytest.raises(RuntimeError, match="power cut"):
         train(run, blobs, [stop])
+    return run
+
+
+@pytest.fixture
+def trained(new_run, small, blobs) -> Run:
+    run = new_run(small(epochs=2), "trained")
+    train(run, blobs)
     return run
 
 
@@ -90,8 +99,11 @@ def test_one_bit_flipped_anywhere_is_noticed(begun: Run) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"latent_dim": 3}, "different run: model.latent_dim differs, 3 there and 2 here"),
-        ({"seed": 1}, "different run: seed differs, 1 there and 0 here"),
+        (
+            {"latent_dim": 3},
+            "different run than config.json: model.latent_dim differs, 3 there and 2 here",
+        ),
+        ({"seed": 1}, "different run than config.json: seed differs, 1 there and 0 here"),
         (
             {"learning_rate": 0.002},
             "training.learning_rate differs, 0.002 there and 0.001 here",
@@ -107,13 +119,11 @@ def test_another_runs(begun: Run, new_run, small, blobs, options, expected) -> N
         train(begun, blobs)
 
 
-def test_an_equal_runs_is_taken(begun: Run, new_run, small, blobs) -> None:
-    """Another folder, more epochs planned, another precision: the same run."""
-    copy = new_run(small(epochs=3, dropout=0.25, sample_every=0), "copy")
-    copy.checkpoint.parent.mkdir()
-    copy.checkpoint.write_bytes(begun.checkpoint.read_bytes())
-    train(copy, blobs)
-    assert [epoch.epoch for epoch in copy.metrics()] == [2, 3]
+def test_an_equal_runs_is_taken(begun: Run, blobs) -> None:
+    """More epochs planned, no samples: the same run."""
+    training = replace(begun.config.training, epochs=3, sample_every=0)
+    train(replace(begun, config=replace(begun.config, training=training)), blobs)
+    assert [epoch.epoch for epoch in begun.metrics()] == [1, 2, 3]
 
 
 def test_another_kind_or_another_programs(begun: Run, blobs) -> None:
@@ -181,11 +191,18 @@ def test_a_header_of_another_kind_is_refused(begun: Run, change) -> None:
         begun.load_model()
 
 
+def edit_record(run: Run, change: Callable[[dict[str, Any]], object]) -> None:
+    """Changes config.json on purpose, as its error says one may."""
+    file = run.path / "config.json"
+    record = json.loads(file.read_text())
+    del record["digest"]
+    change(record)
+    file.write_text(json.dumps(record))
+
+
 @pytest.mark.parametrize("latent_dim", [10**12, 10**30])
 def test_sizes_beyond_memory_are_refused(begun: Run, latent_dim: int) -> None:
-    record = json.loads((begun.path / "config.json").read_text())
-    record["model"]["latent_dim"] = latent_dim
-    (begun.path / "config.json").write_text(json.dumps(record))
+    edit_record(begun, lambda record: record["model"].update(latent_dim=latent_dim))
     with pytest.raises(ConfigError, match="a model must fit into memory"):
         Run.open(begun.path).load_model()
 
@@ -201,8 +218,7 @@ def test_sizes_beyond_memory_are_refused(begun: Run, latent_dim: int) -> None:
     ],
 )
 def test_facts_of_another_kind_are_refused(begun: Run, change: dict[str, Any]) -> None:
-    record = json.loads((begun.path / "config.json").read_text())
-    (begun.path / "config.json").write_text(json.dumps(record | change))
+    edit_record(begun, lambda record: record.update(change))
     with pytest.raises(RunError, match=r"config\.json must hold what reparam wrote"):
         Run.open(begun.path)
 
@@ -212,3 +228,57 @@ def test_a_result_of_another_kind_is_refused(begun: Run, text: str) -> None:
     (begun.path / "result.json").write_text(text)
     with pytest.raises(RunError, match=r"result\.json"):
         begun.result()
+
+
+def test_a_configuration_that_was_changed_is_refused_unless_on_purpose(trained: Run) -> None:
+    file = trained.path / "config.json"
+    z = trained.load_model().decode(torch.zeros(1, 2))
+    file.write_text(file.read_text().replace('"leaky_slope": 0.3', '"leaky_slope": 0.7'))
+    with pytest.raises(RunError, match=r"changed since it was written\. Fix: .* its line \"digest"):
+        Run.open(trained.path)
+    edit_record(trained, lambda record: None)
+    edited = Run.open(trained.path)
+    assert not torch.equal(edited.load_model().decode(torch.zeros(1, 2)), z)
+    assert len(edited.metrics()) == edited.finished("").epochs == 2
+    edited.extended(3)
+    assert Run.open(trained.path).edited
+
+
+def read_all_and_go_on(folder: Path, images: ImageSet) -> None:
+    run = Run.open(folder)
+    run.metrics()
+    run.load_model()
+    train(run.extended(3), images)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("model.safetensors", "belongs to a different run than config.json: seed differs, 1 there"),
+        ("checkpoints/last.safetensors", "belongs to a different run than config.json: seed"),
+        ("metrics.jsonl", "line 1 does not belong to the run's config.json"),
+        ("result.json", "does not belong to the run's config.json"),
+    ],
+)
+def test_a_file_of_another_run_is_refused(
+    trained: Run, new_run, small, blobs, name: str, expected: str
+) -> None:
+    other = new_run(small(epochs=3, seed=1), "other")
+    train(other, blobs)
+    (trained.path / name).write_bytes((other.path / name).read_bytes())
+    with pytest.raises(RunError, match=f"{name}.*{expected}"):
+        read_all_and_go_on(trained.path, blobs)
+
+
+def test_weights_of_another_epoch_than_the_result_are_refused(trained: Run) -> None:
+    trained.save_model(trained.load_model(), epoch=7)
+    with pytest.raises(RunError, match=r"must be of the best epoch, \d in result\.json, got 7"):
+        trained.load_model()
+
+
+def test_weights_that_name_no_run_are_refused(trained: Run) -> None:
+    """As a run of an earlier version has them: nothing says that they are of this one."""
+    saved = load_tensors(trained.weights, "model")
+    save_tensors(trained.weights, saved.tensors, "model", {"epoch": saved.state["epoch"]})
+    with pytest.raises(RunError, match="does not say of which run it is"):
+        trained.load_model()

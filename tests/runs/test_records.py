@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from reparam.data import SPLITS
 from reparam.errors import RunError
-from reparam.runs import SPLIT_IMAGES, Epoch, Result, add_metrics, keep_metrics
-from reparam.runs.metrics import read_metrics
+from reparam.runs import SPLIT_IMAGES, Epoch, Result
+from reparam.runs.metrics import add_metrics, check_lines, keep_metrics, read_metrics
 
 numbers = st.floats(allow_nan=False)
 counts = st.integers(0, 2**40)
@@ -55,21 +56,63 @@ def test_a_result_survives_its_file(result: Result) -> None:
 
 
 @settings(max_examples=20)
-@given(several=st.lists(epochs, min_size=1, max_size=4), cut=st.integers(1, 10))
-def test_lines_that_are_read_and_written_again_are_the_same(several, cut, tmp_path_factory) -> None:
+@given(
+    several=st.lists(epochs, min_size=1, max_size=4),
+    run_id=st.sampled_from(("", "an id")),
+    cut=st.integers(1, 10),
+)
+def test_lines_that_are_read_and_written_again_are_the_same(
+    several, run_id, cut, tmp_path_factory
+) -> None:
     """Also after a crash within a line: what is before it is not touched."""
     file: Path = tmp_path_factory.mktemp("metrics") / "metrics.jsonl"
+    several = [replace(epoch, epoch=number) for number, epoch in enumerate(several, 1)]
     for epoch in several:
-        add_metrics(file, epoch)
+        add_metrics(file, run_id, epoch)
     whole = file.read_bytes()
-    keep_metrics(file, 2**41)
+    keep_metrics(file, run_id, len(several))
     assert file.read_bytes() == whole
-    assert read_metrics(file) == several
+    assert read_metrics(file, run_id) == several
     line = whole.splitlines(keepends=True)[-1]
     file.write_bytes(whole + line[:-cut])
-    assert read_metrics(file) == several
-    keep_metrics(file, 2**41)
+    assert read_metrics(file, run_id) == several
+    keep_metrics(file, run_id, len(several))
     assert file.read_bytes() == whole
+    keep_metrics(file, run_id, len(several) - 1)
+    assert read_metrics(file, run_id) == several[:-1]
+
+
+def lines_of(file: Path, epochs: int, run_id: str) -> list[str]:
+    for number in range(1, epochs + 1):
+        add_metrics(file, run_id, Epoch.from_mapping({**FINE_EPOCH, "epoch": number}, "here"))
+    return file.read_text().splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("kept", [[0, 2], [1, 2], [0, 1], [], [1, 0, 2], [0, 0, 1, 2]], ids=str)
+def test_a_missing_line_is_refused(kept: list[int], tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    lines = lines_of(file, 3, "an id")
+    file.write_text("".join(lines[place] for place in kept))
+    with pytest.raises(RunError, match="must have a line for each of 3 epochs, got"):
+        check_lines(file, read_metrics(file, "an id"), 3)
+    before = file.read_bytes()
+    with pytest.raises(RunError, match="must have a line for each of 3 epochs, got"):
+        keep_metrics(file, "an id", 3)
+    assert file.read_bytes() == before
+
+
+def test_a_changed_line_or_another_runs_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.jsonl"
+    text = "".join(lines_of(file, 2, "an id"))
+    with pytest.raises(RunError, match=r"line 1 does not belong to the run's config\.json"):
+        read_metrics(file, "another")
+    file.write_text(text.replace('"step": 2', '"step": 3'))
+    with pytest.raises(RunError, match="line 1 does not belong"):
+        read_metrics(file, "an id")
+    file.write_text(json.dumps(FINE_EPOCH) + "\n")  # of a run from before there were digests
+    with pytest.raises(RunError, match="line 1 does not belong"):
+        read_metrics(file, "an id")
+    assert [epoch.epoch for epoch in read_metrics(file, "")] == [1]
 
 
 FINE_EPOCH = {"epoch": 1, "step": 2, "learning_rate": 0.1, "seconds": 1}
@@ -139,7 +182,7 @@ def test_a_damaged_line_is_refused_with_its_file(tmp_path: Path) -> None:
     file = tmp_path / "metrics.jsonl"
     file.write_text(f"{json.dumps(FINE_EPOCH)}\n[1, 2]\n")
     with pytest.raises(RunError, match=r"metrics\.jsonl, line 2 must hold"):
-        read_metrics(file)
+        read_metrics(file, "")
     file.write_text(f"{json.dumps(FINE_EPOCH)}\nhalf a li\n{json.dumps(FINE_EPOCH)}\n")
     with pytest.raises(RunError, match=r"metrics\.jsonl: damaged"):
-        read_metrics(file)
+        read_metrics(file, "")

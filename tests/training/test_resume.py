@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from reparam.data import ImageSet, load_images
 from reparam.errors import ConfigError, RunError
-from reparam.runs import Run, add_metrics
+from reparam.runs import Run
 from reparam.training import Event, Interrupted, StepDone, train
 
 MAKERS = {
@@ -85,7 +85,8 @@ def test_a_crash_after_the_metrics_line_leaves_whole_lines(new_run, small, blobs
     train(run, blobs)
     run = run.extended(4)
     # Written, but the checkpoint was not; and the next line was cut short.
-    add_metrics(run.metrics_file, replace(run.metrics()[-1], epoch=4, seconds=0.0))
+    run.forget_result()
+    run.add_metrics(replace(run.metrics()[-1], epoch=4, seconds=0.0))
     with run.metrics_file.open("a") as file:
         file.write('{"epoch": 5, "sec')
     train(run, blobs)

@@ -1,11 +1,9 @@
 """The scorecard of a run folder: what of it is valid, and making it anew."""
 
-import json
 import warnings
 from dataclasses import dataclass
 
 from reparam.data import ImageSet
-from reparam.errors import RunError
 from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
@@ -13,7 +11,6 @@ from reparam.evaluation.scoring.scorecard import SCHEMA, Scorecard, from_mapping
 from reparam.evaluation.scoring.subject import subject_hashes
 from reparam.model import Autoencoder
 from reparam.runs import Run, title_of
-from reparam.types import Json
 
 FILE = "scorecard.json"
 
@@ -39,7 +36,7 @@ def check_scorecard(
     ``model`` is the run's, where it is loaded already. Raises RunError when the scorecard or the
     weights are damaged.
     """
-    values = _read(run)
+    values = run.read_json(FILE, "score the run again")
     if values is None:
         return CheckedScorecard(None, "")
     if values.get("schema") != SCHEMA:
@@ -77,20 +74,6 @@ def current_scorecard(run: Run, model: Autoencoder | None = None) -> Scorecard |
             stacklevel=2,
         )
     return found.card
-
-
-def _read(run: Run) -> Json | None:
-    """Raises RunError for a file that does not hold names and values."""
-    file = run.path / FILE
-    if not file.exists():
-        return None
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise RunError(f"{file}: damaged ({error}). Fix: score the run again") from error
-    if not isinstance(values, dict):
-        raise RunError(f"{file}: damaged, it holds no names and values. Fix: score the run again")
-    return values
 
 
 def score_run(

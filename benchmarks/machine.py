@@ -12,13 +12,15 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
-MATRIX_SIDES = {"cpu": (512, 1024, 2048, 3072), "cuda": (2048, 4096, 8192, 16384)}
+MATRIX_SIDES = {"cpu": (128, 256, 512, 1024, 2048, 3072), "cuda": (2048, 4096, 8192, 16384)}
+SECONDS = 10.0
+"""For each rate of matrix products: larger ones are left out where they would take longer."""
 COPY_BYTES = {"cpu": 2**28, "cuda": 2**32}
 """Far beyond any cache."""
 REPEATS = 7
@@ -30,7 +32,8 @@ class Rates:
 
     float32: float
     """Operations a second in the best matrix product, 2 for each multiply-add."""
-    bfloat16: float
+    bfloat16: float | None
+    """None where it is not native: emulated, and slower than float32."""
     copy: float
     """Bytes a second, read and written, of a copy in memory."""
 
@@ -69,20 +72,44 @@ def describe() -> str:
     )
 
 
-def measure_rates(device: str = "cpu") -> Rates:
-    """The best median over the sizes of each matrix product, and the median of copying."""
+def measure_rates(device: str = "cpu", seconds: float = SECONDS) -> Rates:
+    """The best median over the sizes of each matrix product, and the median of copying.
+
+    ``seconds``: about what each kind of product takes, at most.
+    """
+    sides = MATRIX_SIDES[device]
+    float32 = best_rate(sides, lambda side: _product(side, torch.float32, device), seconds)
+    bfloat16 = best_rate(sides, lambda side: _product(side, torch.bfloat16, device), seconds)
     return Rates(
-        float32=max(_product(side, torch.float32, device) for side in MATRIX_SIDES[device]),
-        bfloat16=max(_product(side, torch.bfloat16, device) for side in MATRIX_SIDES[device]),
+        float32=float32,
+        bfloat16=bfloat16 if bfloat16 > float32 else None,
         copy=_copy(COPY_BYTES[device], device),
     )
+
+
+def best_rate(sides: Sequence[int], measured: Callable[[int], float], seconds: float) -> float:
+    """The best of ``measured(side)``, operations a second, over growing sides of matrices.
+
+    Ends before the first one that would take longer than what is left of ``seconds``.
+    """
+    end = time.perf_counter() + seconds
+    best = measured(sides[0])
+    for side in sides[1:]:
+        if (1 + REPEATS) * _operations(side) / best > end - time.perf_counter():
+            break
+        best = max(best, measured(side))
+    return best
+
+
+def _operations(side: int) -> int:
+    return 2 * side**3
 
 
 def _product(side: int, dtype: torch.dtype, device: str) -> float:
     a = torch.rand(side, side, device=device).to(dtype)
     b = torch.rand(side, side, device=device).to(dtype)
     out = torch.empty_like(a)
-    return 2 * side**3 / _median_seconds(lambda: torch.matmul(a, b, out=out), device)
+    return _operations(side) / _median_seconds(lambda: torch.matmul(a, b, out=out), device)
 
 
 def _copy(size: int, device: str) -> float:

@@ -30,6 +30,7 @@ CONFIGURATIONS = {
     ),
 }
 IMAGE_SHAPE = (28, 28, 1)
+NOT_NATIVE = "not native"
 MEGA, GIGA = 1e6, 1e9
 
 
@@ -140,14 +141,23 @@ def _share(
     measured: Measured,
     configuration: str,
     samples: Sequence[Sample],
-    rate: Callable[[Rates], float],
+    rate: Callable[[Rates], float | None],
 ) -> str:
     """Operations a second in per cent of the rate that the same round measured."""
+    rates = _native([rate(measured.rates[s.round]) for s in samples])
+    if rates is None:
+        return NOT_NATIVE
     operations = step_cost(CONFIGURATIONS[configuration], IMAGE_SHAPE).operations
     return spread(
-        [100 * s.images_per_second * operations / rate(measured.rates[s.round]) for s in samples],
+        [100 * s.images_per_second * operations / r for s, r in zip(samples, rates, strict=True)],
         0,
     )
+
+
+def _native(rates: Sequence[float | None]) -> list[float] | None:
+    """The rates of all rounds, or None where one was not native."""
+    there = [rate for rate in rates if rate is not None]
+    return there if len(there) == len(rates) else None
 
 
 def _cost(measured: Measured, configuration: str, batch: int) -> str:
@@ -156,21 +166,26 @@ def _cost(measured: Measured, configuration: str, batch: int) -> str:
     cost = step_cost(config, IMAGE_SHAPE, batch, value_bytes=2)
     wide = step_cost(config, IMAGE_SHAPE, batch)
     operations, moved = cost.operations / batch, cost.bytes / batch
-    bfloat16 = statistics.median(rates.bfloat16 for rates in measured.rates)
+    bfloat16 = _native([rates.bfloat16 for rates in measured.rates])
+    allowed = (
+        f"At the machine's rates the operations alone would allow "
+        f"{statistics.median(bfloat16) / operations:.0f} images/s in bfloat16, the bytes alone"
+        if bfloat16
+        else "At the machine's rate the bytes alone would allow, in bfloat16,"
+    )
     copy = statistics.median(rates.copy for rates in measured.rates)
     return (
         f"A step costs {operations / MEGA:.1f} MFLOP an image and, at batch {batch}, moves "
         f"{moved / MEGA:.2f} MB an image in bfloat16, {wide.bytes / batch / MEGA:.2f} MB in "
-        f"float32. At the machine's rates the operations alone would allow "
-        f"{bfloat16 / operations:.0f} images/s in bfloat16, the bytes alone {copy / moved:.0f} "
-        "where none of them stays in a cache."
+        f"float32. {allowed} {copy / moved:.0f} images/s where none of them stays in a cache."
     )
 
 
 def _rates(rates: Sequence[Rates]) -> str:
+    bfloat16 = _native([r.bfloat16 for r in rates])
+    shown = f"{spread([r / GIGA for r in bfloat16], 0)} GFLOP/s" if bfloat16 else NOT_NATIVE
     return (
-        "The machine's own rates, measured in each round: matrix product bfloat16 "
-        f"{spread([r.bfloat16 / GIGA for r in rates], 0)} GFLOP/s, float32 "
-        f"{spread([r.float32 / GIGA for r in rates], 0)} GFLOP/s; copy "
+        f"The machine's own rates, measured in each round: matrix product bfloat16 {shown}, "
+        f"float32 {spread([r.float32 / GIGA for r in rates], 0)} GFLOP/s; copy "
         f"{spread([r.copy / GIGA for r in rates], 1)} GB/s, read and written."
     )

@@ -5,19 +5,24 @@ No path of the machine is ever made from an address, so that there is none to cl
 """
 
 import hashlib
+import io
 import ipaddress
+import re
 import socket
 import socketserver
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from reparam._version import __version__
 from reparam.errors import ConfigError
+from reparam.explorer.connection import Incoming, drop_rest
 
 LOOPBACK = "127.0.0.1"
 
@@ -68,8 +73,17 @@ TYPES = {
 """By suffix; everything else (.onnx, .bin) is application/octet-stream. Not the system's table,
 which differs from one machine to the next."""
 
-IDLE_SECONDS = 30.0
-"""A connection without a request for this long is closed."""
+HEAD_SECONDS = 10.0
+"""A connection is closed where the next request's head is not whole by then: idle, or too slow."""
+
+ANSWER_SECONDS = 120.0
+"""Longest time for one answer."""
+
+CONNECTIONS = 256
+"""Open at once, at most; a browser has six. Further ones are closed unanswered."""
+
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[0-9A-Za-z._~-]+)(?::[0-9]*)?")
+"""A Host header: an IPv6 address in brackets or a name, and perhaps a port."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +99,25 @@ class ExplorerServer(ThreadingHTTPServer):
     """Serves what was last given to ``publish``, until ``shutdown`` or Ctrl-C.
 
     It has its address at once, and answers when ``serve_forever`` is called. ``port`` None takes
-    PORT, or any free one where that is in use. Raises ConfigError where the address cannot be had.
+    PORT, or any free one where that is in use. ``head_seconds`` and ``connections`` are as
+    HEAD_SECONDS and CONNECTIONS. Raises ConfigError where the address cannot be had.
     """
 
     daemon_threads = True  # an open connection does not hold up the end
     allow_reuse_address = True
+    request_queue_size = CONNECTIONS  # the base class's 5 has the system reset what comes at once
 
-    def __init__(self, host: str = LOOPBACK, port: int | None = None) -> None:
+    def __init__(
+        self,
+        host: str = LOOPBACK,
+        port: int | None = None,
+        *,
+        head_seconds: float = HEAD_SECONDS,
+        connections: int = CONNECTIONS,
+    ) -> None:
         self.served: Mapping[str, Served] = {}
+        self.head_seconds = head_seconds
+        self.room = threading.Semaphore(connections)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.host = host
         wanted = (PORT, 0) if port is None else (port,)
@@ -118,6 +143,23 @@ class ExplorerServer(ThreadingHTTPServer):
         """Takes the files, by name below the site, in the place of those before."""
         self.served = {name: _served(name, data) for name, data in files.items()}
 
+    def process_request(self, request: object, client_address: object) -> None:
+        """In a thread of its own, where there is room for one more."""
+        if not self.room.acquire(blocking=False):
+            self.shutdown_request(request)  # type: ignore[arg-type]
+            return
+        try:
+            super().process_request(request, client_address)  # type: ignore[arg-type]
+        except RuntimeError:  # the system has no more threads
+            self.room.release()
+            raise
+
+    def process_request_thread(self, request: object, client_address: object) -> None:
+        try:
+            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
+        finally:
+            self.room.release()
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that goes away in the middle of an answer is no news."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
@@ -141,8 +183,11 @@ class ExplorerServer(ThreadingHTTPServer):
         """
         if not is_loopback(self.host):
             return True
-        name = urlsplit(f"//{host or ''}").hostname
-        return name is not None and (name == self.host.lower() or is_loopback(name))
+        found = HOST.fullmatch((host or "").strip(" \t"))
+        if found is None:
+            return False
+        name = found[1].strip("[]").lower()
+        return name == self.host.lower() or is_loopback(name)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -150,7 +195,25 @@ class Handler(BaseHTTPRequestHandler):
 
     server: ExplorerServer
     protocol_version = "HTTP/1.1"
-    timeout = IDLE_SECONDS
+    default_request_version = "HTTP/1.0"  # 0.9 would have its errors answered without a status
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.incoming = Incoming(self.connection)
+        self.rfile = io.BufferedReader(self.incoming)
+
+    def finish(self) -> None:
+        super().finish()
+        drop_rest(self.connection)
+
+    def handle_one_request(self) -> None:
+        self.incoming.deadline = time.monotonic() + self.server.head_seconds
+        super().handle_one_request()
+
+    def handle_expect_100(self) -> bool:
+        """Asks for no body: nobody would read it."""
+        return True
 
     def do_GET(self) -> None:
         self._answer()
@@ -165,6 +228,11 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _refuse
 
     def _answer(self) -> None:
+        if not self._is_well_formed():
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
+        if "Transfer-Encoding" in self.headers or any(map(int, self._lengths())):
+            self.close_connection = True  # as _refuse
         if not self.server.is_meant(self.headers.get("Host")):
             self._send(HTTPStatus.MISDIRECTED_REQUEST)
             return
@@ -176,6 +244,21 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._send(HTTPStatus.OK, file.data, file.type, {"ETag": file.etag})
 
+    def _is_well_formed(self) -> bool:
+        """Whether HTTP lets the head be answered by anything but 400 (RFC 9112, 3.2 and 6.3)."""
+        lengths = self._lengths()
+        hosts = len(self.headers.get_all("Host", []))
+        return (
+            not self.headers.defects  # a line that is no header hides those behind it
+            and all(re.fullmatch("[0-9]{1,18}", length) for length in lengths)
+            and len(lengths) <= 1
+            and (hosts == 1 or (hosts == 0 and self.request_version == "HTTP/1.0"))
+        )
+
+    def _lengths(self) -> set[str]:
+        """What Content-Length says: at most one value where it is right."""
+        return {value.strip(" \t") for value in self.headers.get_all("Content-Length", [])}
+
     def _send(
         self,
         status: HTTPStatus,
@@ -184,12 +267,15 @@ class Handler(BaseHTTPRequestHandler):
         extra: Mapping[str, str] | None = None,
     ) -> None:
         body = f"{status.value} {status.phrase}\n".encode() if data is None else data
+        self.connection.settimeout(ANSWER_SECONDS)
         self.send_response(status)
         for name, value in {**HEADERS, **(extra or {})}.items():
             self.send_header(name, value)
         if status != HTTPStatus.NOT_MODIFIED:
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD" and status != HTTPStatus.NOT_MODIFIED:
             self.wfile.write(body)

@@ -46,3 +46,13 @@ def test_without_reparam_there_is_no_ratio():
     measured = known()
     others = replace(measured, samples=[s for s in measured.samples if s.peer != OWN])
     assert {row[3] for row in rows(tables(others, {}), NORM) if row[0] == "plain PyTorch"} == {"–"}
+
+
+def test_a_rate_that_is_not_native_has_no_shares():
+    measured = known()
+    emulated = replace(measured, rates=[replace(rates, bfloat16=None) for rates in measured.rates])
+    text = tables(emulated, {})
+    assert "matrix product bfloat16 not native, float32 " in text
+    assert "the bytes alone would allow, in bfloat16," in text
+    assert {row[4] for row in rows(text, PLAIN) if row[2][0].isdigit()} == {"not native"}
+    assert rows(text, PLAIN)[1][5] == rows(tables(measured, {}), PLAIN)[1][5]

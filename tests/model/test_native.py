@@ -1,6 +1,10 @@
 """Our own kernels compute what PyTorch computes, to the rounding of bfloat16."""
 
+import ctypes
+import os
 import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from reparam.model.native import Activation, available, normalised, unavailable_because
+from reparam.model.native import Activation, available, build, normalised, unavailable_because
+from reparam.model.native.build import find_library, is_own, keep_library, own_folder
 from reparam.model.native.convolution import Convolution, convolution
 from reparam.model.networks.blocks import Block, Tail, use_native
 from reparam.model.networks.layers import BatchNorm, SameConv2d, SameConvTranspose2d
@@ -18,6 +23,7 @@ BITS = 2**-8
 """Relative rounding of bfloat16."""
 
 HERE = torch.cpu.get_capabilities().get("avx512_bf16", False) and shutil.which("g++") is not None
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernels are for Linux")
 needs_kernels = pytest.mark.skipif(not HERE, reason="no AVX512-BF16 or no g++ on this machine")
 
 
@@ -25,6 +31,120 @@ def test_the_kernels_are_there_wherever_they_can_be_built() -> None:
     assert available() is (unavailable_because() is None)
     if HERE:
         assert unavailable_because() is None
+
+
+def status_of(mode: int, user: int) -> os.stat_result:
+    return os.stat_result((mode, 0, 0, 1, user, 0, 0, 0, 0, 0))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such owners and modes")
+@pytest.mark.parametrize(
+    ("mode", "is_safe"),
+    [(0o700, True), (0o755, True), (0o600, True), (0o775, False), (0o757, False), (0o1777, False)],
+)
+def test_only_what_nobody_else_may_write_is_ones_own(mode: int, is_safe: bool) -> None:
+    assert is_own(status_of(mode, os.geteuid())) == is_safe
+    assert not is_own(status_of(mode, os.geteuid() + 1))
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """A library of the name "key", as it is kept after it was built."""
+    built = tmp_path / "kernels.so"
+    built.write_bytes(b"machine code")
+    built.chmod(0o777)
+    return keep_library(built, tmp_path, "key")
+
+
+@on_linux
+def test_a_library_is_found_as_it_was_built(kept: Path) -> None:
+    assert find_library(kept.parent, "key") == kept
+    assert find_library(kept.parent, "other") is None
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+@on_linux
+@pytest.mark.parametrize("damage", ["changed", "cut", "empty", "deleted", "folder", "link", "mode"])
+def test_a_library_that_is_not_as_it_was_built_is_not_loaded(kept: Path, damage: str) -> None:
+    content = kept.read_bytes()
+    if damage in ("changed", "cut", "empty"):
+        kept.write_bytes({"changed": b"M" + content[1:], "cut": content[:-1], "empty": b""}[damage])
+    elif damage == "mode":
+        kept.chmod(0o620)
+    else:
+        kept.unlink()
+        (kept.parent / "elsewhere").write_bytes(content)
+        if damage == "folder":
+            kept.mkdir()
+        if damage == "link":
+            kept.symlink_to("elsewhere")
+    assert find_library(kept.parent, "key") is None
+
+
+@on_linux
+def test_another_users_library_is_not_loaded(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    assert find_library(kept.parent, "key") is None
+
+
+@on_linux
+def test_the_folder_is_made_for_its_user_alone_and_stays_the_same(tmp_path: Path) -> None:
+    """Another folder that is put in its place, as who may write above it can, is not taken."""
+    cache = tmp_path / "cache" / "kernels"
+    with own_folder(cache) as folder:
+        assert cache.stat().st_mode & 0o777 == 0o700
+        cache.rename(tmp_path / "moved")
+        cache.mkdir()
+        (cache / "foreign.so").write_bytes(b"")
+        (folder / "own.so").write_bytes(b"")
+        assert [path.name for path in folder.iterdir()] == ["own.so"]
+    assert (tmp_path / "moved" / "own.so").exists()
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The kernels' folder of an empty cache, as a process that has loaded none yet sees it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "_load", build._load.__wrapped__)
+    monkeypatch.setattr(build, "_compiler", lambda: "g++")
+    monkeypatch.setattr(build, "_openmp", lambda: "libgomp.so.1")
+    return tmp_path / "reparam" / "kernels"
+
+
+@on_linux
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o1777])
+def test_a_folder_that_others_may_write_to_is_said_and_not_used(fresh: Path, mode: int) -> None:
+    fresh.mkdir(parents=True)
+    fresh.chmod(mode)
+    with pytest.warns(UserWarning, match=rf"(?s)PyTorch's are used.*{fresh}.*mode {mode:o}.*Fix:"):
+        assert "to which nobody else may write" in str(unavailable_because())
+    assert list(fresh.iterdir()) == []
+
+
+@on_linux
+def test_a_folder_that_cannot_be_made_is_said(fresh: Path) -> None:
+    fresh.parent.write_text("a file")
+    with pytest.warns(UserWarning, match=f"{fresh}: Not a directory. Fix:"):
+        assert not available()
+
+
+@needs_kernels
+def test_a_damaged_library_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "FLAGS", ("-O0", *build.FLAGS[1:]))  # built in less time
+    compiler, openmp = build._compiler(), build._openmp()
+    name = build._name(compiler, openmp)
+    with own_folder(tmp_path / "kernels") as folder:
+        damaged = folder / f"{name}-{'0' * 32}.so"
+        damaged.write_bytes(b"\x7fELF")
+        damaged.chmod(0o600)
+        built = build._built(folder, compiler, openmp)
+        assert built != damaged
+        assert ctypes.CDLL(str(built)).packed_size
+        stamp = built.stat().st_mtime_ns
+        assert build._built(folder, compiler, openmp) == built
+        assert built.stat().st_mtime_ns == stamp
+    assert {path.suffix for path in (tmp_path / "kernels").iterdir()} == {".so"}
 
 
 def rounded(*shape: int, generator: torch.Generator) -> torch.Tensor:

@@ -1,18 +1,26 @@
-"""The compiled kernels: built once with the machine's g++, kept in the user's cache."""
+"""The compiled kernels: built once with the machine's g++, kept in the user's cache.
+
+A library runs as its user, so that only what this user alone can have written is loaded.
+"""
 
 import ctypes
 import functools
 import hashlib
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
 import torch
 
+HERE = Path(__file__).parent
 SOURCES = ("convolution.cpp", "tail.cpp", "geometry.h", "runs.h", "simd.h", "weights.h")
 
 FLAGS = (
@@ -50,12 +58,20 @@ def library() -> ctypes.CDLL:
 def _load() -> ctypes.CDLL | str:
     try:
         compiler, openmp = _compiler(), _openmp()
-        path = _built(compiler, openmp)
-        kernels = ctypes.CDLL(str(path))
     except _Unavailable as reason:
         return str(reason)
-    except OSError as error:
-        return f"the kernels cannot be built or loaded ({error})"
+    cache = platformdirs.user_cache_path("reparam") / "kernels"
+    try:
+        with own_folder(cache) as folder:
+            kernels = ctypes.CDLL(str(_built(folder, compiler, openmp)))
+    except (_Unavailable, OSError) as error:
+        why = f"{cache}: {getattr(error, 'strerror', None) or error}"
+        warnings.warn(
+            f"no compiled kernels, PyTorch's are used and are slower: {why}. Fix: let the cache "
+            "(XDG_CACHE_HOME) be a folder that you alone may write to, or take --kernels pytorch",
+            stacklevel=3,
+        )
+        return why
     kernels.packed_size.restype = ctypes.c_int64
     return kernels
 
@@ -87,28 +103,83 @@ def _openmp() -> str:
     return candidates.pop()
 
 
-def _built(compiler: str, openmp: str) -> Path:
-    """The library for these sources, flags and compiler, which is built where it is missing."""
-    folder = Path(__file__).parent
+def is_own(status: os.stat_result) -> bool:
+    """Whether a file or folder belongs to this user, and nobody else may write to it."""
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+@contextmanager
+def own_folder(path: Path) -> Iterator[Path]:
+    """``path``, made where it is missing, under a name of Linux that always means this folder.
+
+    Whoever may write to a folder above could put another one in its place at any time, but cannot
+    make one that is this user's own. Raises _Unavailable where it is not.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        status = os.fstat(handle)
+        if not is_own(status):
+            raise _Unavailable(
+                f"must be a folder of user {os.geteuid()} to which nobody else may write, got "
+                f"one of user {status.st_uid} with mode {stat.S_IMODE(status.st_mode):o}"
+            )
+        yield Path(f"/proc/{os.getpid()}/fd/{handle}")  # g++ is another process: not /proc/self
+    finally:
+        os.close(handle)
+
+
+def _name(compiler: str, openmp: str) -> str:
+    """What the library of these sources, flags and compiler is called."""
     version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, check=False)
     key = hashlib.sha256()
     for part in (*FLAGS, compiler, openmp, torch.__version__):
         key.update(part.encode() + b"\0")
-    for content in (version.stdout, *((folder / name).read_bytes() for name in SOURCES)):
+    for content in (version.stdout, *((HERE / source).read_bytes() for source in SOURCES)):
         key.update(content + b"\0")
-    kept = platformdirs.user_cache_path("reparam") / "kernels" / f"{key.hexdigest()[:16]}.so"
-    if kept.exists():
+    return key.hexdigest()[:16]
+
+
+def _built(folder: Path, compiler: str, openmp: str) -> Path:
+    """The library: built where none in ``folder`` is good."""
+    name = _name(compiler, openmp)
+    kept = find_library(folder, name)
+    if kept is not None:
         return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
         objects = []
-        for source in (name for name in SOURCES if name.endswith(".cpp")):
+        for source in (file for file in SOURCES if file.endswith(".cpp")):
             objects.append(f"{scratch}/{source}.o")
-            _run([compiler, *FLAGS, "-c", str(folder / source), "-o", objects[-1]])
-        target = f"{scratch}/kernels.so"
-        _run([compiler, "-shared", *objects, openmp, "-o", target])
-        os.replace(target, kept)  # whole or not at all, if two processes build at once
+            _run([compiler, *FLAGS, "-c", str(HERE / source), "-o", objects[-1]])
+        target = Path(scratch, "kernels.so")
+        _run([compiler, "-shared", *objects, openmp, "-o", str(target)])
+        return keep_library(target, folder, name)
+
+
+def find_library(folder: Path, name: str) -> Path | None:
+    """The library ``name`` in ``folder``: this user's own, with the content that it was built with.
+
+    The digest of the content is part of a library's file name. None: it has to be built.
+    """
+    for path in sorted(folder.glob(f"{name}-*.so")):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and is_own(status) and path.name == _named(name, path):
+            return path
+    return None
+
+
+def keep_library(built: Path, folder: Path, name: str) -> Path:
+    """Moves a library to where ``find_library`` finds it: whole or not at all."""
+    kept = folder / _named(name, built)
+    built.chmod(0o600)
+    with built.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(built, kept)
     return kept
+
+
+def _named(name: str, library: Path) -> str:
+    return f"{name}-{hashlib.sha256(library.read_bytes()).hexdigest()[:32]}.so"
 
 
 def _run(command: list[str]) -> None:

@@ -195,6 +195,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server: ExplorerServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer's head and body are two writes: 40 ms without
     default_request_version = "HTTP/1.0"  # 0.9 would have its errors answered without a status
 
     def setup(self) -> None:

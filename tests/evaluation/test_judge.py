@@ -146,6 +146,16 @@ def test_a_damaged_cache_is_made_anew(
     assert judge_for(images).from_cache
 
 
+def test_another_judges_file_in_its_place_is_not_taken(
+    small_judge: Judge, small_digits: ImageSet, judge_cache: Path
+) -> None:
+    images = colours()
+    cache_path(images).write_bytes(cache_path(small_digits).read_bytes())
+    remade = judge_for(images)
+    assert not remade.from_cache
+    assert judge_for(images).from_cache
+
+
 def test_another_pixel_label_or_split_is_another_judge() -> None:
     images = colours()
     other_pixels, other_labels = images.images.copy(), images.labels.copy()  # type: ignore[union-attr]

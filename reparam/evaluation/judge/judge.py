@@ -156,8 +156,9 @@ def judge_for(images: ImageSet, *, progress: Progress | None = None, device: str
     images.
     """
     path = cache_path(images)
+    kind = f"{KIND} {path.stem}"  # another judge's file in its place is not taken
     with contextlib.suppress(RunError):
-        saved = load_tensors(path, KIND)
+        saved = load_tensors(path, kind)
         if progress is not None:
             progress("the judge, from the cache", 1, 1)
         classes = None if images.labels is None else len(images.class_names)
@@ -185,7 +186,7 @@ def judge_for(images: ImageSet, *, progress: Progress | None = None, device: str
     state = {name: getattr(judge, name) for name in ("accuracy", "error", "held_out", "seconds")}
     # A full or read-only disk: the judge is as good, and will be trained again the next time.
     with contextlib.suppress(OSError, ReparamError):
-        save_tensors(path, trained.state_dict(), KIND, state)
+        save_tensors(path, trained.state_dict(), kind, state)
     return judge
 
 

@@ -26,10 +26,7 @@ def is_intact(values: Mapping[str, object], run_id: str) -> bool:
 
     Without a digest they count as intact where the run has no id.
     """
-    if DIGEST not in values:
-        return not run_id
-    rest = {name: value for name, value in values.items() if name != DIGEST}
-    return values[DIGEST] == _digest(rest, run_id)
+    return values[DIGEST] == _digest(values, run_id) if DIGEST in values else not run_id
 
 
 def own_values(values: Json, run_id: str, where: str, fix: str) -> Json:
@@ -39,7 +36,7 @@ def own_values(values: Json, run_id: str, where: str, fix: str) -> Json:
             f"{where} does not belong to the run's config.json: it was changed, or is of another "
             f"run. Fix: {fix}"
         )
-    return {name: value for name, value in values.items() if name != DIGEST}
+    return _without_digest(values)
 
 
 def read_json(file: Path, fix: str) -> Json:
@@ -59,5 +56,9 @@ def write_json(file: Path, values: Mapping[str, object]) -> None:
 
 
 def _digest(values: Mapping[str, object], run_id: str) -> str:
-    text = json.dumps([run_id, values], sort_keys=True)
+    text = json.dumps([run_id, _without_digest(values)], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _without_digest(values: Mapping[str, object]) -> Json:
+    return {name: value for name, value in values.items() if name != DIGEST}

@@ -100,7 +100,7 @@ def test_a_box_that_latents_lie_outside_of_is_infinitely_unlikely(reparam, ae) -
     run = Run.open(ae)
     model = run.load_model()
     model.prior.high.copy_(model.prior.low + 1e-3)
-    run.save_model(model, epoch=1)
+    run.save_model(model, epoch=run.finished("").best_epoch)
     said = reparam("fit-prior", ae, "--prior", "gaussian").out
     assert "-∞" in said
     assert "100.00% of them lie outside of the box of the training latents" in said

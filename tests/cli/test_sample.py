@@ -68,5 +68,6 @@ def test_an_ae_that_is_not_finished_has_no_box_yet(refused, ae_run, tmp_path) ->
     model = unfinished.load_model()
     model.prior.low.fill_(float("nan"))
     unfinished.save_model(model, epoch=1)
+    unfinished.forget_result()
     assert "reparam resume" in refused("sample", run, "--out", tmp_path / "s")
     assert not (tmp_path / "s").exists()

@@ -228,7 +228,7 @@ def test_a_run_folder_tells_how_it_was_made(ae_run: Path, vae_run: Path) -> None
         (lambda run: (run / "model.safetensors").unlink(), "model.safetensors: no such file"),
         (
             lambda run: cut(run / "metrics.jsonl"),
-            "metrics.jsonl: must have a line for each of 2 epochs, got 1: lines are missing",
+            "metrics.jsonl: must have a line for each of 2 epochs, got ",
         ),
         (
             lambda run: (run / "result.json").write_text("{}"),

@@ -146,7 +146,7 @@ def test_scorecards_from_before_versions_are_stale(tmp_path: Path) -> None:
 
 def test_a_damaged_one_is_refused(run: Run) -> None:
     (run.path / "scorecard.json").write_text('{"schema": 2, "judge"')
-    with pytest.raises(RunError, match=r"scorecard.json: damaged"):
+    with pytest.raises(RunError, match=r"scorecard\.json: cut short or damaged"):
         check_scorecard(run)
 
 

@@ -118,7 +118,7 @@ def test_a_checkpoint_with_other_terms_is_refused(has_term, new_run, small, blob
     train(theirs, blobs)
     own.checkpoint.parent.mkdir()
     own.checkpoint.write_bytes(theirs.checkpoint.read_bytes())
-    with pytest.raises(RunError, match="different run: terms differs"):
+    with pytest.raises(RunError, match=r"than config\.json: terms differs"):
         train(own, blobs)
 
 

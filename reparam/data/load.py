@@ -71,13 +71,18 @@ _USED_BY = {
     "data_dir": "mnist and fashion-mnist",
     "mirrors": "mnist and fashion-mnist",
     "image_size": "folders of images",
+    "fit": "folders of images",
+    "pages": "folders of images",
     "skip_broken": "folders of images",
+    "split_folders": "folders of images",
     "channels": "folders and arrays of images",
     "channels_first": "arrays of images",
     "pixel_range": "folders and arrays of images",
 }
 _OF_NAMED = ("data_dir", "mirrors")
-_OF_FOLDERS = ("image_size", "channels", "skip_broken", "pixel_range")
+_OF_FOLDERS = (
+    *("image_size", "fit", "channels", "pixel_range", "pages", "skip_broken", "split_folders"),
+)
 _OF_ARRAYS = ("channels", "channels_first", "pixel_range")
 
 
@@ -88,7 +93,7 @@ def _refuse_idle_options(config: DataConfig, *used: str) -> None:
     """
     for field in fields(config):
         value = getattr(config, field.name)
-        if value and field.name in _USED_BY and field.name not in used:
+        if value != field.default and field.name in _USED_BY and field.name not in used:
             flag = f"--{flag_of(field)}"
             raise ConfigError(
                 f"{flag} is for {_USED_BY[field.name]}, got it ({value}) with the source "

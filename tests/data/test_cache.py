@@ -13,6 +13,7 @@ from PIL import Image
 
 from reparam.data import DataConfig, ImageSet, folder, load_images
 from reparam.data.cache import Entry, cache_root
+from reparam.data.listing import Picture
 from reparam.data.picture import Shape
 from reparam.data.pictures import decode_all
 from reparam.errors import DataError
@@ -79,7 +80,7 @@ def test_a_set_is_decoded_once(pictures, monkeypatch) -> None:
 
 
 def test_in_parallel_as_one_after_another(pictures) -> None:
-    files = sorted(pictures.rglob("*.png"))
+    files = [Picture(path) for path in sorted(pictures.rglob("*.png"))]
     config = DataConfig(fit="crop")
     (several, one) = (
         np.concatenate(list(decode_all(files, Shape(5, 5, 1), config, {}, workers=workers)))

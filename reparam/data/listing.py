@@ -28,6 +28,9 @@ PICTURES = {"images", "image", "imgs", "img"}
 MASKS = {"masks", "mask", "labels", "annotations", "ground_truth", "segmentations"}
 
 
+_BESIDE_RUNS = {"report.html", "comparison.html", "sweep.json", "figures", "site"}
+"""What a folder of runs has beside them: a demo's, a sweep's."""
+
 _MOST_BYTES_OF_A_RECORD = 2**24
 
 
@@ -66,6 +69,8 @@ def list_files(folder: Path) -> list[Path]:
         if here != folder and is_run_record(here / "config.json"):
             continue
         folders = [entry for entry in entries if _is_folder(entry)]
+        if here != folder and _is_of_runs(here, entries):
+            continue
         if here == folder:
             inner = {entry.name.lower() for entry in folders}
         within += [(here / entry.name, above | {real}) for entry in folders]
@@ -90,6 +95,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself: no folder, and no readable file
         return False
+
+
+def _is_of_runs(here: Path, entries: list[os.DirEntry[str]]) -> bool:
+    """Whether a folder holds runs and what goes with them, and nothing else."""
+    others = [entry.name for entry in entries if entry.name not in _BESIDE_RUNS]
+    return bool(others) and all(is_run_record(here / name / "config.json") for name in others)
 
 
 def is_run_record(file: Path) -> bool:

@@ -331,3 +331,46 @@ def test_a_cache_that_cannot_be_written_is_named(pictures, tmp_path, monkeypatch
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other" / "cache"))
     with pytest.raises(DataError, match="reparam's cache must be a folder that it may write to"):
         load(pictures)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize("damaged", [False, True], ids=["nothing there", "over a damaged one"])
+def test_a_kill_at_any_call_leaves_the_right_pictures(pictures, damaged: bool) -> None:
+    """Killed before the first call that touches the cache, before the second, and so on."""
+    expected = load(pictures).fingerprint()
+    kills = 0
+    while True:
+        for name in entries():
+            if damaged:
+                damaged_bytes(cache_root() / name / "pixels.bin", 10)
+            else:
+                shutil.rmtree(cache_root() / name)
+        if not killed_at(kills, pictures):
+            break
+        kills += 1
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*damaged")
+            assert load(pictures).fingerprint() == expected
+        assert len(entries()) == 1
+        assert load(pictures).fingerprint() == expected
+    assert kills >= 8
+
+
+def killed_at(number: int, pictures: Path) -> bool:
+    """Whether a child that loads the pictures came to that call."""
+    child = os.fork()
+    if child == 0:
+        cache, calls = str(cache_root()), iter(range(number))
+
+        def hook(event: str, arguments: tuple[object, ...]) -> None:
+            watched = event.startswith(("open", "os.", "shutil.", "tempfile."))
+            if watched and any(cache in str(each) for each in arguments) and next(calls, -1) < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        warnings.simplefilter("ignore")
+        try:
+            load(pictures)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

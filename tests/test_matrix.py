@@ -154,7 +154,8 @@ def assert_same_weights(first: Path, second: Path) -> None:
 
 
 def test_every_command_is_here() -> None:
-    assert {*COMMANDS, "demo"} == set(main.COMMANDS)  # demo is train, score, report and export
+    # demo is train, score, report and export; cache is of no run
+    assert {*COMMANDS, "demo", "cache"} == set(main.COMMANDS)
 
 
 def test_train_writes_a_finished_run(preset: str, run: Path) -> None:

@@ -100,6 +100,9 @@ sweep {{data}} --latent-dim 2 --seeds 1 --epochs 1 --sample-every 0 --out sweep 
 report run
 explore run --no-browser --images 8
 export run --onnx onnx --site site --single-file one.html --images 8
+cache list
+cache verify
+cache clear --downloads
 demo {{data}} --out demo --test-fraction 0 --valid-fraction 0 --quiet
 """
 

@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "fit-prior": ("fit_prior", "a prior fitted to what the trained encoder does"),
     "explore": ("explore", "a web page in which one moves through the latent space of runs"),
     "export": ("export", "runs as ONNX, as a web site, or as a web page in one file"),
+    "cache": ("cache", "what is kept of decoded pictures: list, verify, clear"),
 }
 
 EXIT_USAGE = 2

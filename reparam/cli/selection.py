@@ -101,6 +101,7 @@ def _like_the_runs(given: DataConfig, run: Run) -> DataConfig:
     own: Json = {}
     if _is_folder(given.source):
         own = {"image_size": (height, width), "fit": was.fit, "skip_broken": was.skip_broken}
+        own["pages"] = was.pages
         own["channels"] = channels if channels in (1, 3) else None
         own["pixel_range"] = was.pixel_range if _is_folder(was.source) else None
     elif _is_array(given.source) and _is_array(was.source):

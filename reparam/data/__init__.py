@@ -2,6 +2,13 @@
 
 from reparam.data.arrays import ARRAY_SUFFIXES, image_set_from_arrays
 from reparam.data.batch import Batch
+from reparam.data.cache_contents import (
+    CachedSet,
+    cached_sets,
+    clear_cached,
+    clear_downloads,
+    verify_cached,
+)
 from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
 from reparam.data.images import SPLITS, ImageSet, Split
@@ -21,6 +28,7 @@ __all__ = [
     "NAMED_SOURCES",
     "SPLITS",
     "Batch",
+    "CachedSet",
     "DataConfig",
     "ImageSet",
     "Progress",
@@ -29,7 +37,10 @@ __all__ = [
     "as_labels",
     "as_numbers",
     "as_pixels",
+    "cached_sets",
     "class_colours",
+    "clear_cached",
+    "clear_downloads",
     "contact_sheet",
     "image_set_from_arrays",
     "in_parts",
@@ -37,5 +48,6 @@ __all__ = [
     "load_images",
     "read_images",
     "to_picture",
+    "verify_cached",
     "warn_of_dark",
 ]

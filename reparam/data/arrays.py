@@ -1,10 +1,12 @@
 """Images that are already arrays: in memory, or in an .npz or .npy file."""
 
+import math
 import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from reparam.data.config import DataConfig
 from reparam.data.images import ImageSet
 from reparam.data.labels import as_labels
 from reparam.data.mapping import MAPPED_FROM, keep_open
+from reparam.data.memory import check_memory
 from reparam.data.pixels import as_pixels
 from reparam.data.splits import split_indices
 from reparam.errors import DataError
@@ -94,16 +97,17 @@ def load_array_file(path: Path, config: DataConfig) -> ImageSet:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file by name; an .npy file has only ``images``."""
+    if not path.is_file():
+        raise DataError(
+            f"{path}: must be a regular file, got a folder, a named pipe or a device. Fix: save "
+            "the arrays in a file"
+        )
     try:
-        large = path.suffix.lower() == ".npy" and path.stat().st_size >= MAPPED_FROM
-        loaded = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
-        if isinstance(loaded, np.memmap):
-            keep_open(loaded, path)
-        if isinstance(loaded, np.ndarray):
-            return {"images": loaded}
-        with loaded:
-            keys = loaded.files
-            arrays = {key: loaded[key] for key in _KEYS if key in keys}
+        if path.suffix.lower() == ".npy":
+            return {"images": _read_npy(path)}
+        arrays, keys = _read_npz(path)
+    except DataError:
+        raise
     except _UNREADABLE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
@@ -117,3 +121,60 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             "save it by numpy.savez(path, images=..., labels=...)"
         )
     return arrays
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        needed = _check_header(file, size, path, "images")
+    large = size >= MAPPED_FROM
+    if not large:
+        check_memory(needed, str(path))
+    loaded = np.load(path, mmap_mode="r" if large else None, allow_pickle=False)
+    return keep_open(loaded, path) if isinstance(loaded, np.memmap) else loaded
+
+
+def _read_npz(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays that are known, and the names of all. Their headers are read before they are: a
+    small file may grow to any size.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        needed = 0
+        for key in _KEYS:
+            if key in members:
+                with archive.open(members[key]) as member:
+                    needed += _check_header(member, members[key].file_size, path, key)
+    check_memory(needed, str(path))
+    with np.load(path, allow_pickle=False) as loaded:
+        return {key: loaded[key] for key in _KEYS if key in loaded.files}, loaded.files
+
+
+def _check_header(file: IO[bytes] | zipfile.ZipExtFile, size: int, path: Path, key: str) -> int:
+    """The bytes of the array in a file of ``size`` bytes, by its header.
+
+    Raises DataError for Python objects, and ValueError for a file with less than the header says
+    and for what is no such header.
+    """
+    version = np.lib.format.read_magic(file)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+        (3, 0): np.lib.format.read_array_header_2_0,  # differs in the names of fields alone
+    }.get(version)
+    if read is None:
+        raise ValueError(f"the array {key} has an unknown format, {version}")
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        right = {"images": "numbers", "labels": "whole numbers or strings"}.get(key, "strings")
+        raise DataError(
+            f"{path}: {key} must be an array of {right}, got one of Python objects, which is not "
+            f"read. Fix: save {key} as such, as in numpy.array({key}.tolist())"
+        )
+    needed = math.prod(shape) * dtype.itemsize
+    found = size - file.tell()
+    if needed > found:
+        raise ValueError(
+            f"{key} of shape {shape} and dtype {dtype} takes {needed:,} bytes, got {found:,}"
+        )
+    return needed

@@ -1,33 +1,56 @@
 """Decoded pictures on disk: a folder larger than memory is decoded once, and mapped from then on.
 
-An entry is a folder of two files: the pixels, and what is known of them. It is written under
-another name and renamed when it is whole, so there are no half entries; and it is known by its
-sources, so it is never out of date. Deleting the cache costs nothing but the time to decode again.
+An entry is a folder of two files: the pixels, and what is known of them, with digests of both. It
+is written under another name and renamed when it is whole, so there are no half entries; it is
+known by its sources, so it is never out of date; and each start checks some of its blocks. Deleting
+the cache costs nothing but the time to decode again.
 """
 
 import hashlib
 import json
+import math
 import os
+import random
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock
 
+from reparam.data.cache_facts import (
+    BLOCK,
+    FACTS,
+    PIXELS,
+    Contents,
+    DamagedError,
+    Facts,
+    check_pixels,
+    digest,
+    digest_of_facts,
+    read_facts,
+)
 from reparam.data.config import DataConfig
 from reparam.data.mapping import map_pixels
 from reparam.data.picture import Shape
 from reparam.errors import DataError
+from reparam.fields import flag_of
 from reparam.types import PixelArray
 
-_FORMAT = 2
+_FORMAT = 3
 """Part of every key: raise it when pictures are decoded otherwise than before."""
 
-_UNFINISHED = ".unfinished-"
-_PIXELS, _FACTS = "pixels.bin", "facts.json"
+UNFINISHED = ".unfinished-"
+
+SAMPLED = 16
+"""Blocks that each start checks: all of a small set, some of a large one, others each time."""
+
+_OPTIONS = ("image_size", "fit", "channels", "pixel_range", "pages", "skip_broken")
+"""Those that change what is read of a folder's files."""
 
 
 def cache_root() -> Path:
@@ -44,67 +67,57 @@ class Entry:
     """Stands for the folder of pictures and the options that change their pixels."""
     state: str
     """Stands for the files in it: their names, sizes and times."""
+    folder: str
+    options: str
 
     @classmethod
     def of(cls, folder: Path, files: Sequence[Path], config: DataConfig) -> "Entry":
         """The entry of these files of a folder, read as ``config`` says."""
-        options = (
-            config.image_size,
-            config.fit,
-            config.channels,
-            config.skip_broken,
-            config.pixel_range,
-        )
-        owner = hashlib.sha256(repr((_FORMAT, str(folder.resolve()), options)).encode())
+        options = tuple(getattr(config, name) for name in _OPTIONS)
+        source = str(folder.resolve())
+        owner = hashlib.sha256(repr((_FORMAT, source, options)).encode())
         state = hashlib.sha256()
         for path in files:
             state.update(repr((str(path.relative_to(folder)), *_stamp(path))).encode())
-        return cls(cache_root(), owner.hexdigest()[:20], state.hexdigest()[:20])
+        names = owner.hexdigest()[:20], state.hexdigest()[:20]
+        return cls(cache_root(), *names, source, _as_typed(config))
 
     @property
     def path(self) -> Path:
         return self.root / f"{self.owner}-{self.state}"
 
-    def read(self) -> tuple[PixelArray, dict[str, str]] | None:
-        """The pixels, mapped, and why which files are left out; None when it is not there."""
+    def read(self) -> tuple[PixelArray, Contents] | None:
+        """The pixels, mapped, and what else is known of the files; None when they are not there, or
+        are damaged, with a warning.
+        """
         try:
-            facts = json.loads((self.path / _FACTS).read_text(encoding="utf-8"))
-            shape = tuple(facts["shape"])
-            return map_pixels(self.path / _PIXELS, shape), facts["broken"]
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError):  # damaged, or cut short: as if it were not there
+            return self._load()
+        except DamagedError as damage:
+            warnings.warn(
+                f"{self.path}: the decoded pictures there are damaged ({damage}), and are decoded "
+                "again",
+                UserWarning,
+                stacklevel=4,
+            )
             return None
 
     def build(
-        self, parts: Iterable[PixelArray], shape: Shape, count: int, broken: dict[str, str]
-    ) -> tuple[PixelArray, dict[str, str]]:
+        self, parts: Iterable[PixelArray], shape: Shape, count: int, contents: Contents
+    ) -> tuple[PixelArray, Contents]:
         """Writes the entry and reads it: at most ``count`` pictures of ``shape``, in ``parts``.
 
-        ``broken`` is read when the parts have come to their end. One process builds at a time;
+        ``contents`` are read when the parts have come to their end. One process builds at a time;
         others wait, and find the entry there. What killed builds and older states of the same
-        folder left behind is removed. Raises DataError when the disk is full, and what ``parts``
-        raises.
+        folder left behind is removed. Raises DataError when the disk is full or the cache cannot be
+        written to, and what ``parts`` raises.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.root / ".lock"):  # it dies with the process that holds it
-            for leftover in self.root.glob(f"{_UNFINISHED}*"):
+        with locked(self.root):
+            for leftover in self.root.glob(f"{UNFINISHED}*"):
                 shutil.rmtree(leftover, ignore_errors=True)
-            found = self.read()
-            if found is not None:
-                return found
-            self._check_space(count * shape.height * shape.width * shape.channels)
-            unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.root))
-            try:
-                written = _write(unfinished / _PIXELS, parts)
-                facts = {"shape": [written, *shape], "broken": broken}
-                (unfinished / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
-                if self.path.exists():  # a damaged one
-                    shutil.rmtree(self.path)
-                os.rename(unfinished, self.path)
-            except BaseException:
-                shutil.rmtree(unfinished, ignore_errors=True)
-                raise
+            with suppress(DamagedError):
+                if (found := self._load()) is not None:
+                    return found
+            self._write(parts, shape, count, contents)
             for older in self.root.glob(f"{self.owner}-*"):
                 if older != self.path:
                     shutil.rmtree(older, ignore_errors=True)  # Windows keeps what is in use
@@ -112,6 +125,50 @@ class Entry:
         if found is None:
             raise DataError(f"{self.path}: was written and is not there. Fix: try again")
         return found
+
+    def _load(self) -> tuple[PixelArray, Contents] | None:
+        if not os.path.lexists(self.path):
+            return None
+        facts = read_facts(self.path)
+        count = len(facts["blocks"])
+        some = random.SystemRandom().sample(range(count), min(SAMPLED, count))
+        check_pixels(self.path, facts, sorted(some))
+        with suppress(OSError):  # a cache that one may only read
+            os.utime(self.path)  # last used
+        height, width, channels = facts["shape"][1:]
+        pixels = map_pixels(self.path / PIXELS, (facts["shape"][0], height, width, channels))
+        broken = dict(zip(facts["broken"], facts["reasons"], strict=True))
+        return pixels, Contents(facts["pages"], facts["more"], broken)
+
+    def _write(
+        self, parts: Iterable[PixelArray], shape: Shape, count: int, contents: Contents
+    ) -> None:
+        with writable(self.root):
+            self._check_space(count * math.prod(shape))
+            unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.root))
+        try:
+            written, blocks = _write_pixels(unfinished / PIXELS, parts)
+            facts: Facts = {
+                "folder": self.folder,
+                "options": self.options,
+                "shape": [written, *shape],
+                "pages": dict(contents.pages),
+                "more": list(contents.more),
+                "broken": list(contents.broken),
+                "reasons": list(contents.broken.values()),
+                "blocks": blocks,
+            }
+            record = {"digest": digest_of_facts(facts), "facts": facts}
+            with writable(self.root):
+                with (unfinished / FACTS).open("w", encoding="utf-8") as file:
+                    json.dump(record, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                remove(self.path)  # a damaged one
+                os.rename(unfinished, self.path)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
 
     def _check_space(self, needed: int) -> None:
         free = shutil.disk_usage(self.root).free
@@ -123,6 +180,56 @@ class Entry:
             )
 
 
+def remove(entry: Path) -> None:
+    """Whatever it is: a folder, a file, a link, or nothing."""
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(root: Path, timeout: float = -1) -> Iterator[None]:
+    """With the cache's lock, which dies with the process that holds it.
+
+    Raises DataError where it cannot be written to, filelock's Timeout after that many seconds.
+    """
+    lock = FileLock(root / ".lock", timeout=timeout)
+    with writable(root):
+        root.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Raises DataError for what the system says against writing to a folder of the cache."""
+    try:
+        yield
+    except TimeoutError:  # of the lock
+        raise
+    except OSError as error:
+        raise DataError(
+            f"{folder}: reparam's cache must be a folder that it may write to, got "
+            f"{error.strerror or error}. Fix: correct its permissions, free space, or move the "
+            "cache by XDG_CACHE_HOME"
+        ) from error
+
+
+def _as_typed(config: DataConfig) -> str:
+    """The options of an entry that are not the defaults."""
+    words = []
+    for option in fields(DataConfig):
+        value = getattr(config, option.name)
+        if option.name in _OPTIONS and value != option.default:
+            values = value if isinstance(value, tuple) else () if value is True else (value,)
+            words += [f"--{flag_of(option)}", *(f"{each}" for each in values)]
+    return " ".join(words)
+
+
 def _stamp(path: Path) -> tuple[int, int]:
     """Size and time of last change; a link to nowhere has neither."""
     try:
@@ -132,19 +239,25 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _write(path: Path, parts: Iterable[PixelArray]) -> int:
-    """How many pictures were written. Plain writes: a full disk is an error, not a crash."""
-    count = 0
-    with path.open("wb") as file:
+def _write_pixels(path: Path, parts: Iterable[PixelArray]) -> tuple[int, list[str]]:
+    """How many pictures were written, and the digests of the blocks. Plain writes: a full disk is
+    an error, not a crash.
+    """
+    count, digests, waiting = 0, [], bytearray()
+    with writable(path.parent.parent):
+        file = path.open("wb")
+    with file:
         for part in parts:
-            try:
+            with writable(path.parent.parent):
                 file.write(part.data)
-            except OSError as error:
-                raise DataError(
-                    f"{path.parent.parent}: the decoded pictures must fit there, got "
-                    f"{error.strerror}. Fix: free space, or move the cache by XDG_CACHE_HOME"
-                ) from error
             count += len(part)
-        file.flush()
-        os.fsync(file.fileno())
-    return count
+            waiting += part.data.cast("B")
+            whole = len(waiting) - len(waiting) % BLOCK
+            digests += [digest(waiting[at : at + BLOCK]) for at in range(0, whole, BLOCK)]
+            del waiting[:whole]
+        with writable(path.parent.parent):
+            file.flush()
+            os.fsync(file.fileno())
+    if waiting:
+        digests.append(digest(waiting))
+    return count, digests

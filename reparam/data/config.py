@@ -6,6 +6,8 @@ from typing import Literal
 
 from reparam.fields import option
 
+Pages = Literal["first", "all"]
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -36,6 +38,10 @@ class DataConfig:
     pixel_range: tuple[float, float] | None = option(None, flag="range")
     """The values that are black and white, such as 0 4095 for files of 12 bits. Without it: 0 and
     255 of whole numbers (65535 of 16-bit files), 0 and 1 of fractions."""
+
+    pages: Pages = "first"
+    """Of a folder's files with several pages (TIFF, GIF, animated WebP and PNG): the first, or all,
+    each as an image of its own; the split does not keep the pages of a file together."""
 
     skip_broken: bool = False
     """Leave out files of a folder that are not readable images, instead of refusing the folder."""

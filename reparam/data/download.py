@@ -10,6 +10,7 @@ from typing import IO
 import platformdirs
 import pooch
 
+from reparam.data.cache import writable
 from reparam.data.idx import IdxFile, read_idx_file
 from reparam.data.registry import IdxSource
 from reparam.errors import ConfigError, DataError
@@ -62,6 +63,8 @@ def _fetch(file: str, digest: str, mirrors: Sequence[str], folder: Path) -> IdxF
             return _checked(path, digest)
         except DataError as error:
             failures.append(f"the cache: {_one_line(error)}")
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{path.name}"
         try:
@@ -76,7 +79,6 @@ def _fetch(file: str, digest: str, mirrors: Sequence[str], folder: Path) -> IdxF
 
 def _download(url: str, path: Path, digest: str) -> IdxFile:
     """Fetch to a temporary file beside ``path``, check, rename; nothing is left when that fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
         temporary = Path(part.name)
         try:

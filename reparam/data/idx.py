@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from reparam.data.memory import check_memory
 from reparam.errors import DataError
 
 MAX_IDX_BYTES = 2**30
@@ -19,6 +20,7 @@ LABELS_MAGIC = 0x00000801
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _WORD = 4
+_HEAD = 4 * _WORD
 
 
 class IdxFile(NamedTuple):
@@ -34,13 +36,18 @@ def read_idx_file(path: Path, limit: int = MAX_IDX_BYTES) -> IdxFile:
     Raises DataError when the file cannot be read, is broken gzip, or exceeds ``limit`` bytes.
     """
     try:
+        if not path.is_file() and path.exists():
+            raise OSError("not a regular file")  # a named pipe would be waited for
         with path.open("rb") as file:
             gzipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
             file.seek(0)
             if gzipped:
                 with gzip.GzipFile(fileobj=file) as unzipped:
-                    content = unzipped.read(limit + 1)
+                    head = unzipped.read(_HEAD)
+                    check_memory(min(_promised(head), limit), str(path))
+                    content = head + unzipped.read(limit + 1 - len(head))
             else:
+                check_memory(min(path.stat().st_size, limit), str(path))
                 content = file.read(limit + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
@@ -57,6 +64,15 @@ def read_idx_file(path: Path, limit: int = MAX_IDX_BYTES) -> IdxFile:
             "save a smaller file, or save the images as .npy"
         )
     return IdxFile(str(path), content)
+
+
+def _promised(head: bytes) -> int:
+    """Bytes of the whole by its first; 0 for what is no IDX file of bytes."""
+    magic = int.from_bytes(head[:_WORD], "big")
+    rank = magic & 0xFF
+    if magic not in (IMAGES_MAGIC, LABELS_MAGIC) or len(head) < _WORD * (1 + rank):
+        return 0
+    return prod(int(n) for n in np.frombuffer(head, ">u4", count=rank, offset=_WORD))
 
 
 def parse_images(file: IdxFile) -> UInt8[np.ndarray, "N H W"]:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,25 @@ PICTURES = {"images", "image", "imgs", "img"}
 MASKS = {"masks", "mask", "labels", "annotations", "ground_truth", "segmentations"}
 
 
+_BESIDE_RUNS = {"report.html", "comparison.html", "sweep.json", "figures", "site"}
+"""What a folder of runs has beside them: a demo's, a sweep's."""
+
+_MOST_BYTES_OF_A_RECORD = 2**24
+
+
+class Picture(NamedTuple):
+    """A file, or one page of a file with several."""
+
+    path: Path
+    page: int | None = None
+    """From 0; None for a file of which one picture is read."""
+
+    def within(self, folder: Path) -> str:
+        """Its name, as text: the path in the folder, and #2 for the second page."""
+        name = as_text(self.path.relative_to(folder).as_posix())
+        return name if self.page is None else f"{name}#{self.page + 1}"
+
+
 def list_files(folder: Path) -> list[Path]:
     """Every file that is not hidden, sorted by its path. Raises DataError if there is none, and
     for pictures beside their masks.
@@ -48,11 +68,14 @@ def list_files(folder: Path) -> list[Path]:
             ) from error
         if here != folder and is_run_record(here / "config.json"):
             continue
-        folders = [entry for entry in entries if entry.is_dir()]
+        folders = [entry for entry in entries if _is_folder(entry)]
+        if here != folder and _is_of_runs(here, entries):
+            continue
         if here == folder:
             inner = {entry.name.lower() for entry in folders}
         within += [(here / entry.name, above | {real}) for entry in folders]
-        files += [here / entry.name for entry in entries if not entry.is_dir()]
+        known = {entry.name for entry in folders}
+        files += [here / entry.name for entry in entries if entry.name not in known]
     if inner & MASKS and inner & PICTURES and inner <= MASKS | PICTURES:
         raise DataError(
             f"{folder}: a folder of images must hold images alone, got "
@@ -67,12 +90,27 @@ def list_files(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: path.relative_to(folder).parts)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: no folder, and no readable file
+        return False
+
+
+def _is_of_runs(here: Path, entries: list[os.DirEntry[str]]) -> bool:
+    """Whether a folder holds runs and what goes with them, and nothing else."""
+    others = [entry.name for entry in entries if entry.name not in _BESIDE_RUNS]
+    return bool(others) and all(is_run_record(here / name / "config.json") for name in others)
+
+
 def is_run_record(file: Path) -> bool:
     """Whether a config.json is a run's, and not one of the many other programs'.
 
     The samples in a run's folder are no pictures to train on.
     """
     try:
+        if not file.is_file() or file.stat().st_size > _MOST_BYTES_OF_A_RECORD:
+            return False  # a named pipe would be waited for
         record = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
@@ -124,6 +162,6 @@ def as_text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def quoted(folder: Path, path: Path) -> str:
-    """The path inside of the folder, quoted, since a file's name may hold anything."""
-    return repr(as_text(path.relative_to(folder).as_posix()))
+def quoted(folder: Path, picture: Path | Picture) -> str:
+    """The name inside of the folder, quoted, since a file's name may hold anything."""
+    return repr((picture if isinstance(picture, Picture) else Picture(picture)).within(folder))

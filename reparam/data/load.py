@@ -11,7 +11,7 @@ from reparam.data.folder import load_folder
 from reparam.data.images import ImageSet
 from reparam.data.named import load_digits, load_idx_source
 from reparam.data.pictures import Progress
-from reparam.data.pixels import warn_of_dark
+from reparam.data.pixels import warn_of_dark, warn_of_equal
 from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
 from reparam.errors import ConfigError, DataError
 from reparam.fields import flag_of
@@ -26,9 +26,11 @@ def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
 
     Raises ConfigError for an unknown name and for options that the source has no use for, DataError
     for a path that is missing or of another kind, and what the source's own loader raises. Warns
-    where all images are nearly black, unless ``config.pixel_range`` says that they may be.
+    where all images are equal, and where all are nearly black, unless ``config.pixel_range`` says
+    that they may be.
     """
     images = _load(config, progress)
+    warn_of_equal(images.images, images.name)
     if config.pixel_range is None:
         warn_of_dark(images.images, images.name)
     return images
@@ -43,7 +45,7 @@ def _load(config: DataConfig, progress: Progress | None) -> ImageSet:
         _refuse_idle_options(config, *_OF_NAMED)
         return load_idx_source(source, config)
     path = Path(os.path.expanduser(source))
-    if not source or not os.path.exists(path):
+    if not source or not _is_there(path):
         raise _unknown(source)
     if path.is_dir():
         _refuse_idle_options(config, *_OF_FOLDERS)
@@ -71,13 +73,18 @@ _USED_BY = {
     "data_dir": "mnist and fashion-mnist",
     "mirrors": "mnist and fashion-mnist",
     "image_size": "folders of images",
+    "fit": "folders of images",
+    "pages": "folders of images",
     "skip_broken": "folders of images",
+    "split_folders": "folders of images",
     "channels": "folders and arrays of images",
     "channels_first": "arrays of images",
     "pixel_range": "folders and arrays of images",
 }
 _OF_NAMED = ("data_dir", "mirrors")
-_OF_FOLDERS = ("image_size", "channels", "skip_broken", "pixel_range")
+_OF_FOLDERS = (
+    *("image_size", "fit", "channels", "pixel_range", "pages", "skip_broken", "split_folders"),
+)
 _OF_ARRAYS = ("channels", "channels_first", "pixel_range")
 
 
@@ -88,12 +95,26 @@ def _refuse_idle_options(config: DataConfig, *used: str) -> None:
     """
     for field in fields(config):
         value = getattr(config, field.name)
-        if value and field.name in _USED_BY and field.name not in used:
+        if value != field.default and field.name in _USED_BY and field.name not in used:
             flag = f"--{flag_of(field)}"
             raise ConfigError(
                 f"{flag} is for {_USED_BY[field.name]}, got it ({value}) with the source "
                 f"{config.source!r}. Fix: omit {flag}"
             )
+
+
+def _is_there(path: Path) -> bool:
+    """Raises DataError where that cannot be told."""
+    try:
+        path.stat()
+    except PermissionError as error:
+        raise DataError(
+            f"{path}: must be readable, got {error.strerror}. Fix: correct the permissions of it "
+            "and of the folders above it"
+        ) from error
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _unknown(source: str) -> ConfigError | DataError:

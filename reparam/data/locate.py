@@ -40,8 +40,8 @@ def locate(source: str, data_dir: Path | None) -> dict[str, Path] | None:
 def _in_data_dir(source: str, folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: --data-dir must be a folder that exists, got none. Fix: give the folder of "
-            f"the four IDX files of {source}, or omit --data-dir to download them"
+            f"{folder}: --data-dir must be a folder that exists, got {_kind(folder)}. Fix: give "
+            f"the folder of the four IDX files of {source}, or omit --data-dir to download them"
         )
     found = _files_in(folder / source) or _files_in(folder)
     _all_or_error(source, found, folder, "--data-dir")
@@ -57,7 +57,7 @@ def _in_data_dir(source: str, folder: Path) -> dict[str, Path]:
 def _in_environment(source: str, folder: Path) -> dict[str, Path] | None:
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: REPARAM_DATA must name a folder that exists, got none. Fix: "
+            f"{folder}: REPARAM_DATA must name a folder that exists, got {_kind(folder)}. Fix: "
             "correct or unset REPARAM_DATA"
         )
     for place in (folder / source, folder):
@@ -68,6 +68,10 @@ def _in_environment(source: str, folder: Path) -> dict[str, Path] | None:
         if _other_set(source, found) is None:
             return found
     return None
+
+
+def _kind(path: Path) -> str:
+    return "a file" if path.exists() else "none"
 
 
 def _files_in(folder: Path) -> dict[str, Path]:

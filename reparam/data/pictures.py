@@ -4,10 +4,11 @@ Pillow decodes and resizes outside of Python's lock, so threads do. Rounds bound
 million files only some thousand are under way.
 """
 
+import itertools
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -15,88 +16,100 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from reparam.data.config import DataConfig
+from reparam.data.config import DataConfig, Pages
+from reparam.data.listing import Picture
 from reparam.data.mapping import PART_BYTES
-from reparam.data.picture import UNREADABLE, Shape, decode, inspect
+from reparam.data.picture import UNREADABLE, Look, Shape, decode, inspect
 from reparam.types import PixelArray
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many of it are done, and how many there are in all."""
 
 ROUND = 2048
-"""Files of a round at most."""
+"""Files, or pictures, of a round at most."""
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 
 def look_at_all(
-    files: Sequence[Path], progress: Progress | None = None, workers: int | None = None
-) -> list[Shape | str]:
-    """The shape of every file from its header, or why it is no readable image."""
+    files: Sequence[Path],
+    pages: Pages = "first",
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> list[Look | str]:
+    """What the header of every file says, or why it is no readable image."""
 
-    def look(path: Path) -> Shape | str:
+    def look(path: Path) -> Look | str:
         try:
-            return inspect(path)
+            return inspect(path, pages)
         except UNREADABLE as error:
             return _reason(error)
 
-    return [
-        shape
-        for several in _in_rounds(look, files, ROUND, "headers", progress, workers)
-        for shape in several
-    ]
+    rounds = (files[start : start + ROUND] for start in range(0, len(files), ROUND))
+    looks: list[Look | str] = []
+    for several in _in_rounds(look, rounds, workers):
+        looks += several
+        if progress is not None:
+            progress("headers", len(looks), len(files))
+    return looks
 
 
 def decode_all(
-    files: Sequence[Path],
+    pictures: Sequence[Picture],
     shape: Shape,
     config: DataConfig,
-    broken: dict[Path, str],
+    broken: dict[int, str],
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> Iterator[PixelArray]:
-    """The pixels of the files in their order, read as ``config`` says, round by round.
+    """The pixels of the pictures in their order, read as ``config`` says, round by round.
 
-    Files that cannot be decoded are left out, and ``broken`` gets the reason for each.
+    Those that cannot be decoded are left out, and ``broken`` gets the reason for each, by its
+    position among the pictures.
     """
 
-    def read(path: Path) -> np.ndarray | str:
+    def read(pages: Sequence[Picture]) -> list[np.ndarray | str]:
+        """Of one file. What lies behind a broken page cannot be trusted."""
+        found: list[np.ndarray | str] = []
+        numbers = [picture.page or 0 for picture in pages]
         try:
-            return decode(path, shape, config.fit, config.pixel_range)
+            found += decode(pages[0].path, shape, config.fit, config.pixel_range, numbers)
         except UNREADABLE as error:
-            return _reason(error)
+            found += [_reason(error)] * (len(pages) - len(found))
+        return found
 
     size = min(ROUND, max(PART_BYTES // math.prod(shape), 16))
-    position = 0
-    for several in _in_rounds(read, files, size, "pictures", progress, workers):
-        good = [pixels for pixels in several if not isinstance(pixels, str)]
-        for path, found in zip(files[position:], several, strict=False):
-            if isinstance(found, str):
-                broken[path] = found
-        position += len(several)
+    done = 0
+    for several in _in_rounds(read, _by_file(pictures, size), workers):
+        every = [found for pages in several for found in pages]
+        broken |= {done + i: found for i, found in enumerate(every) if isinstance(found, str)}
+        done += len(every)
+        good = [found for found in every if not isinstance(found, str)]
         if good:
             yield np.stack(good)
+        if progress is not None:
+            progress("pictures", done, len(pictures))
+
+
+def _by_file(pictures: Sequence[Picture], size: int) -> Iterator[list[list[Picture]]]:
+    """Rounds of ``size`` pictures; in each, those of one file together: it is opened once."""
+    for start in range(0, len(pictures), size):
+        several = itertools.groupby(pictures[start : start + size], lambda picture: picture.path)
+        yield [list(pages) for _, pages in several]
 
 
 def _in_rounds(
-    function: Callable[[A], B],
-    items: Sequence[A],
-    size: int,
-    what: str,
-    progress: Progress | None,
-    workers: int | None,
+    function: Callable[[A], B], rounds: Iterable[Sequence[A]], workers: int | None
 ) -> Iterator[list[B]]:
-    """``function`` of every item, in order, ``size`` items at a time, in ``workers`` threads."""
+    """``function`` of every item, in order, a round at a time, in ``workers`` threads."""
     Image.init()  # before the threads: it imports Pillow's formats
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(items), size):
+        for items in rounds:
             with warnings.catch_warnings():  # an error beyond twice the limit names its file
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                several = list(pool.map(function, items[start : start + size]))
+                several = list(pool.map(function, items))
             yield several
-            if progress is not None:
-                progress(what, min(start + size, len(items)), len(items))
 
 
 def _reason(error: BaseException) -> str:

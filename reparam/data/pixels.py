@@ -74,6 +74,20 @@ def warn_of_dark(pixels: PixelArray, name: str) -> None:
     )
 
 
+def warn_of_equal(pixels: PixelArray, name: str) -> None:
+    """Warns where all images of a set are the same, so that there is nothing to learn."""
+    if len(pixels) < 2 or not all((part == pixels[:1]).all() for part in in_parts(pixels)):
+        return
+    low, high = pixels[0].min(), pixels[0].max()
+    what = f"every pixel is {low}" if low == high else "nothing tells one from another"
+    warnings.warn(
+        f"{name}: all {len(pixels)} images are equal ({what}), so there is nothing to learn. If "
+        "they should differ, look at how they were saved",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
 def _with_four_axes(
     array: np.ndarray, name: str, channels: int | None, *, ordered: bool
 ) -> np.ndarray:

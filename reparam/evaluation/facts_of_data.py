@@ -70,10 +70,15 @@ def data_facts(images: ImageSet) -> DataFacts:
         images=len(images),
         image_shape=images.image_shape,
         class_names=images.class_names,
-        formats=dict(Counter(PurePath(name).suffix.lower() for name in images.files or ())),
+        formats=dict(Counter(_suffix(name) for name in images.files or ())),
         counts={
             split: SplitFacts(len(images.splits[split]), classes)
             for split, classes in images.counts().items()
         },
         pixels=PixelFacts(int(min(lows)), int(max(highs)), int(sum(sums)) / images.images.size),
     )
+
+
+def _suffix(name: str) -> str:
+    """Of a file, or of a page of one: a.tif#2."""
+    return PurePath(name).suffix.lower().partition("#")[0]

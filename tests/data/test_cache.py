@@ -1,18 +1,23 @@
 """Folders too large for memory: decoded once into a cache, mapped from there."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from reparam.data import DataConfig, ImageSet, folder, load_images
+from reparam.data import DataConfig, ImageSet, cache_facts, folder, load_images
+from reparam.data import cache as cache_module
 from reparam.data.cache import Entry, cache_root
+from reparam.data.listing import Picture
 from reparam.data.picture import Shape
 from reparam.data.pictures import decode_all
 from reparam.errors import DataError
@@ -79,7 +84,7 @@ def test_a_set_is_decoded_once(pictures, monkeypatch) -> None:
 
 
 def test_in_parallel_as_one_after_another(pictures) -> None:
-    files = sorted(pictures.rglob("*.png"))
+    files = [Picture(path) for path in sorted(pictures.rglob("*.png"))]
     config = DataConfig(fit="crop")
     (several, one) = (
         np.concatenate(list(decode_all(files, Shape(5, 5, 1), config, {}, workers=workers)))
@@ -224,3 +229,148 @@ def test_the_entry_knows_links_to_nowhere(pictures) -> None:
     (pictures / "a" / "gone.png").symlink_to(pictures / "nowhere")
     files = sorted(pictures.rglob("*.png"))
     assert Entry.of(pictures, files, DataConfig(str(pictures))).read() is None
+
+
+def damaged_bytes(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def change_facts(path: Path, name: str, value: object) -> None:
+    record = json.loads(path.read_text())
+    record["facts"][name] = value
+    path.write_text(json.dumps(record))
+
+
+DAMAGE = {
+    "a bit": lambda entry: damaged_bytes(entry / "pixels.bin", 3000),
+    "the last bit": lambda entry: damaged_bytes(entry / "pixels.bin", -1),
+    "too long": lambda entry: (entry / "pixels.bin").open("ab").write(b"x"),
+    "no pixels": lambda entry: (entry / "pixels.bin").unlink(),
+    "pixels a folder": lambda entry: as_folder(entry / "pixels.bin"),
+    "shape": lambda entry: change_facts(entry / "facts.json", "shape", [40, 7, 9, 3]),
+    "broken": lambda entry: change_facts(entry / "facts.json", "broken", [1]),
+    "types": lambda entry: change_facts(entry / "facts.json", "pages", {"a": "b"}),
+    "a list": lambda entry: (entry / "facts.json").write_text("[1]"),
+    "old": lambda entry: (entry / "facts.json").write_text('{"shape": [40, 9, 7, 3]}'),
+    "deep": lambda entry: (entry / "facts.json").write_text("[" * 100_000 + "]" * 100_000),
+    "not text": lambda entry: (entry / "facts.json").write_bytes(b"\xff\xfe"),
+    "no facts": lambda entry: (entry / "facts.json").unlink(),
+    "facts a folder": lambda entry: as_folder(entry / "facts.json"),
+    "a pipe": lambda entry: as_pipe(entry / "facts.json"),
+    "a file": lambda entry: (shutil.rmtree(entry), entry.write_text("")),
+    "a link": lambda entry: (entry.rename(entry.parent / "away"), entry.symlink_to("nowhere")),
+}
+
+
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def as_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_found_said_once_and_repaired(pictures, damage) -> None:
+    before = load(pictures).fingerprint()
+    DAMAGE[damage](cache_root() / entries()[0])
+    with pytest.warns(UserWarning, match=r"are damaged \(.*\), and are decoded again") as said:
+        after = load(pictures)
+    assert len([each for each in said if each.category is UserWarning]) == 1
+    assert after.fingerprint() == before
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*damaged")
+        assert load(pictures).fingerprint() == before
+
+
+def test_every_block_is_looked_at_sooner_or_later(pictures, monkeypatch) -> None:
+    """Where a start looks at some of many."""
+    monkeypatch.setattr(cache_facts, "BLOCK", 100)
+    monkeypatch.setattr(cache_module, "BLOCK", 100)
+    monkeypatch.setattr(cache_module, "SAMPLED", 20)
+    load(pictures)
+    damaged_bytes(cache_root() / entries()[0] / "pixels.bin", 5000)  # one of 76 blocks
+    with warnings.catch_warnings(record=True) as said:
+        warnings.filterwarnings("always", message=".*damaged")
+        for _ in range(200):
+            if not said:
+                load(pictures)
+    assert "block 51 of pixels.bin has another digest" in str(said[0].message)
+
+
+def test_pages_are_remembered(pictures) -> None:
+    pages = [Image.fromarray(np.full((9, 7, 3), level, np.uint8)) for level in (9, 99, 199)]
+    pages[0].save(pictures / "a" / "zz.tif", save_all=True, append_images=pages[1:])
+    every, again = load(pictures, pages="all"), load(pictures, pages="all")
+    assert every.files == again.files
+    assert every.files is not None
+    assert every.files[20:23] == ("a/zz.tif#1", "a/zz.tif#2", "a/zz.tif#3")
+    assert every.images[20:23, 0, 0, 0].tolist() == [9, 99, 199]
+    assert every.fingerprint() == again.fingerprint()
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="several pages"):
+            first = load(pictures)
+        assert len(first) == 41
+    assert len(entries()) == 2
+
+
+@pytest.mark.parametrize("place", ["cache", "reparam", "pictures", ".lock"])
+def test_a_cache_that_cannot_be_written_is_named(pictures, tmp_path, monkeypatch, place) -> None:
+    """Also by root, who may write anywhere: something else is in its place."""
+    parts = ("cache", "reparam", "pictures", ".lock")
+    path = tmp_path / "other" / Path(*parts[: parts.index(place) + 1])
+    path.parent.mkdir(parents=True)
+    if place == ".lock":
+        path.mkdir()
+    else:
+        path.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other" / "cache"))
+    with pytest.raises(DataError, match="reparam's cache must be a folder that it may write to"):
+        load(pictures)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize("damaged", [False, True], ids=["nothing there", "over a damaged one"])
+def test_a_kill_at_any_call_leaves_the_right_pictures(pictures, damaged: bool) -> None:
+    """Killed before the first call that touches the cache, before the second, and so on."""
+    expected = load(pictures).fingerprint()
+    kills = 0
+    while True:
+        for name in entries():
+            if damaged:
+                damaged_bytes(cache_root() / name / "pixels.bin", 10)
+            else:
+                shutil.rmtree(cache_root() / name)
+        if not killed_at(kills, pictures):
+            break
+        kills += 1
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*damaged")
+            assert load(pictures).fingerprint() == expected
+        assert len(entries()) == 1
+        assert load(pictures).fingerprint() == expected
+    assert kills >= 8
+
+
+def killed_at(number: int, pictures: Path) -> bool:
+    """Whether a child that loads the pictures came to that call."""
+    child = os.fork()
+    if child == 0:
+        cache, calls = str(cache_root()), iter(range(number))
+
+        def hook(event: str, arguments: tuple[object, ...]) -> None:
+            watched = event.startswith(("open", "os.", "shutil.", "tempfile."))
+            if watched and any(cache in str(each) for each in arguments) and next(calls, -1) < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        warnings.simplefilter("ignore")
+        try:
+            load(pictures)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

@@ -151,7 +151,7 @@ def test_a_spoilt_cache_is_mended(mirror: Mirror, tmp_path: Path):
 
 def test_a_cache_that_cannot_be_written(mirror: Mirror, tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"no mirror has the right file \(.*exists"):
+    with pytest.raises(DataError, match=r"file: reparam's cache must be a folder.* File exists"):
         fetch_all(SHA256, [mirror.url], tmp_path / "file")
 
 

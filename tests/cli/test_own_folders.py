@@ -1,0 +1,103 @@
+"""Runs that lie among the pictures they were trained on, and pictures with several pages."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reparam.data import DataConfig, load_images
+from reparam.runs import Run
+
+from .conftest import shapes, train_tiny
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """24 pictures in two classes."""
+    folder = tmp_path / "pictures"
+    for i, pixels in enumerate(shapes(24)[0]):
+        place = folder / "ab"[i % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(place / f"{i:02}.png")
+    return folder
+
+
+@pytest.mark.parametrize("place", ["run", "a/run", "a/deep/run"])
+def test_a_run_among_its_pictures_is_never_read_as_pictures(
+    place: str, pictures: Path, reparam
+) -> None:
+    before = load_images(DataConfig(str(pictures)))
+    run = train_tiny(pictures, pictures / place, "vae", "--sample-every", "1")
+    assert len(list((run / "samples").glob("*.png"))) > 1
+    (run / "figures").mkdir()
+    Image.fromarray(shapes(1)[0][0]).save(run / "figures" / "1.png")  # as of a report
+    assert reparam("reconstruct", run).status == 0  # to RUN/export
+    after = load_images(DataConfig(str(pictures)))
+    assert after.files == before.files
+    assert after.class_names == ("a", "b")
+    assert after.fingerprint() == before.fingerprint() == Run.open(run).facts.fingerprint
+    assert reparam("resume", run, "--epochs", "3", "--quiet").status == 0
+    assert len(Run.open(run).metrics()) == 3
+    again = train_tiny(pictures, pictures / "again", "ae")
+    assert Run.open(again).facts.fingerprint == before.fingerprint()
+
+
+@pytest.mark.parametrize("place", [".", "a"])
+def test_a_run_is_not_written_over_pictures(place: str, pictures: Path, refused) -> None:
+    files = {path: path.read_bytes() for path in pictures.rglob("*.png")}
+    for more in ((), ("--overwrite",)):
+        said = refused("train", pictures, "--out", pictures / place, "--epochs", "1", *more)
+        assert "holds other files" in said
+    assert {path: path.read_bytes() for path in pictures.rglob("*.png")} == files
+
+
+def test_runs_with_a_report_beside_them_are_left_out_too(pictures: Path) -> None:
+    """As a demo or a sweep leaves them; a class that has a run in it stays one."""
+    before = load_images(DataConfig(str(pictures)))
+    for out in (pictures / "runs" / "demo", pictures / "a"):
+        train_tiny(pictures, out / "vae", "vae")
+        (out / "figures").mkdir()
+        (out / "report.html").write_text("a report")
+    Image.fromarray(shapes(1)[0][0]).save(pictures / "runs" / "demo" / "figures" / "1.png")
+    (pictures / "a" / "report.html").rename(pictures.parent / "report.html")
+    assert load_images(DataConfig(str(pictures))).files == before.files
+
+
+def test_the_pages_of_a_run_are_read_as_in_training(tmp_path: Path, reparam) -> None:
+    folder, run = tmp_path / "stacks", tmp_path / "run"
+    folder.mkdir()
+    for i in range(6):
+        first, *rest = map(Image.fromarray, shapes(4, seed=i)[0])
+        first.save(folder / f"{i}.tif", save_all=True, append_images=rest)
+    train_tiny(folder, run, "vae", "--pages", "all")
+    assert Run.open(run).config.data.pages == "all"
+    for command, words in (
+        ("encode", ["--split", "all", "--out", tmp_path / "own.csv"]),
+        ("encode", [folder, "--out", tmp_path / "given.csv"]),
+        ("reconstruct", [folder, "--out", tmp_path / "x.npz"]),
+        ("denoise", [folder, "--out", tmp_path / "y.npz"]),
+    ):
+        said = reparam(command, run, *words)
+        assert said.status == 0, said
+        assert said.err.startswith("24 images of"), said
+    own, given = ((tmp_path / f"{name}.csv").read_text() for name in ("own", "given"))
+    assert own == given
+    names = [row["file"] for row in csv.DictReader(own.splitlines())]
+    assert names == [f"{i}.tif#{page}" for i in range(6) for page in (1, 2, 3, 4)]
+    with np.load(tmp_path / "x.npz") as found:
+        assert found["images"].shape[:3] == (24, 12, 12)
+    said = reparam("info", folder, "--pages", "all")
+    assert "24 .tif" in " ".join(said.out.split())
+    assert "of files with several pages (6 of 6, such as '0.tif')" in reparam("info", folder).err
+
+
+def test_a_folder_in_place_of_a_file_is_called_one(tmp_path: Path, refused) -> None:
+    (tmp_path / "x.npy").mkdir()
+    assert "x.npy: a folder of images needs image files, got none" in refused(
+        "info", tmp_path / "x.npy"
+    )
+    (tmp_path / "file").write_text("")
+    said = refused("info", "mnist", "--data-dir", tmp_path / "file")
+    assert "--data-dir must be a folder that exists, got a file" in said

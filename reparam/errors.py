@@ -7,11 +7,16 @@ without a traceback and ends with status 2.
 import difflib
 from collections.abc import Iterable
 
+from reparam.printable import printable
+
 SHORT_LIST = 12
 
 
 class ReparamError(Exception):
-    """Anything that the user can fix."""
+    """Anything that the user can fix. Its message may quote names and files of anybody."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ConfigError(ReparamError, ValueError):

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import inspect
-import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -30,6 +29,7 @@ from reparam.evaluation import (
 )
 from reparam.evaluation import reconstruct as reconstruct_pixels
 from reparam.model import Autoencoder
+from reparam.printable import note
 from reparam.runs import (
     IN_MEMORY,
     Epoch,
@@ -370,11 +370,10 @@ def _check_out_free(path: Path) -> None:
 def _say(title: str, epochs: int, event: Event) -> None:
     """A line an epoch on stderr, and one when something looks wrong."""
     if isinstance(event, BackedOff | Warned):
-        print(f"{title}: {event}", file=sys.stderr)
+        note(f"{title}: {event}")
     if isinstance(event, EpochDone):
         metrics: Epoch = event.metrics
-        print(
+        note(
             f"{title}: epoch {metrics.epoch}/{epochs}, loss {metrics.held_out['loss_nats']:.2f} "
-            "nats",
-            file=sys.stderr,
+            "nats"
         )

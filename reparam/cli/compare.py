@@ -1,6 +1,5 @@
 """reparam compare: several runs, or several seeds of them, side by side."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from reparam.cli.scoring import judge_with_progress, scored
 from reparam.data import ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
+from reparam.printable import note, say
 from reparam.report import write_comparison
 from reparam.runs import Run, RunConfig, command_line, options_of, title_of, writing
 from reparam.types import Language
@@ -80,7 +80,7 @@ def run(args: Sequence[str]) -> int:
     print_groups(groups)
     print_verdicts(groups)
     report = write_comparison(groups, options.out, command=again, lang=options.lang)
-    print(report)
+    say(report)
     return 0
 
 
@@ -91,7 +91,7 @@ def _with_seeds(first: Run, images: ImageSet, options: CompareOptions, again: st
     for seed in range(config.seed + 1, config.seed + options.seeds):
         path = first.path.with_name(f"{first.path.name}-seed-{seed}")
         if not options.quiet:
-            print(f"{path}", file=sys.stderr)
+            note(f"{path}")
         command = f"{again}  # seed {seed}"
         with writing(path):
             sibling = open_or_create_run(path, replace(config, seed=seed), images, command=command)
@@ -103,10 +103,9 @@ def _warn_of_others(cards: list[Scorecard]) -> None:
     """Figures compare where images and judge are the same."""
     marks = {(card.source, card.split, card.images, card.judge) for card in cards}
     if len(marks) > 1:
-        print(
+        note(
             "reparam: these runs were scored on different images or by different judges: their "
-            "figures compare only in part",
-            file=sys.stderr,
+            "figures compare only in part"
         )
 
 

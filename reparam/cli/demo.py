@@ -18,6 +18,7 @@ from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError, DataError, RunError
 from reparam.evaluation import ScoreConfig
 from reparam.model import build_autoencoder
+from reparam.printable import note, say
 from reparam.report import ReportChoices, write_report
 from reparam.runs import (
     Run,
@@ -96,7 +97,7 @@ def run(args: Sequence[str]) -> int:
             trained(folder, images, quiet=options.quiet, again=again)
         _score(runs, images, quiet=options.quiet, device=options.compute.chosen())
         if not options.quiet:
-            print("drawing the figures ...", file=sys.stderr)
+            note("drawing the figures ...")
         report = write_report(
             runs,
             out / "report.html",
@@ -106,11 +107,11 @@ def run(args: Sequence[str]) -> int:
             figures=out / "figures",
             device=options.compute.chosen(),
         )
-    print(report)
+    say(report)
     if not options.quiet:
         explore = command_line("explore", [str(out / model) for model in MODELS])
         explore = explore.replace("reparam", shlex.join(_program()), 1)
-        print(f"to move through both latent spaces: {explore}", file=sys.stderr)
+        note(f"to move through both latent spaces: {explore}")
     return 0
 
 
@@ -132,7 +133,7 @@ def _score(runs: Sequence[Run], images: ImageSet, *, quiet: bool, device: str) -
         for folder in runs:
             scored(folder, images, SCORED, quiet=quiet, judge=judge, device=device)
     except DataError as error:
-        print(f"the report goes without a scorecard: {error}", file=sys.stderr)
+        note(f"the report goes without a scorecard: {error}")
 
 
 def _options(args: Sequence[str]) -> DemoOptions:

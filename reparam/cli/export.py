@@ -1,6 +1,5 @@
 """reparam export: runs as ONNX, as a web site, or as one web page."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from reparam.export import (
     write_file,
     write_folder,
 )
+from reparam.printable import note, say
 from reparam.runs import Run
 
 MOST_RUNS = 2
@@ -87,7 +87,7 @@ def run(args: Sequence[str]) -> int:
         )
     for out in (options.onnx, options.site, options.single_file):
         if out is not None:
-            print(out)
+            say(out)
     return 0
 
 
@@ -109,7 +109,7 @@ def check_images(images: int) -> None:
 
 def gathered(runs: Sequence[Run], images: int, device: str) -> Bundle:
     """The bundle of the runs. Says on stderr what takes its time."""
-    print("encoding the images, exporting the models ...", file=sys.stderr, flush=True)
+    note("encoding the images, exporting the models ...")
     with reading_progress() as progress:
         return make_bundle(runs, images=images, progress=progress, device=device)
 
@@ -119,12 +119,11 @@ def _say_differences(models: Mapping[str, Sequence[OnnxModel]]) -> None:
     sizes = ", ".join(map(str, ONNX_BATCHES))
     for name, halves in models.items():
         for half in halves:
-            print(
+            note(
                 f"{name} {half.part}: onnxruntime's result differs from PyTorch's by "
                 f"{half.difference:.1e} at most, in batches of {sizes} (allowed: "
                 f"{ONNX_TOLERANCE:g}; "
-                f"{'of pixels' if half.part == 'decoder' else 'of the largest latent, or of 1'})",
-                file=sys.stderr,
+                f"{'of pixels' if half.part == 'decoder' else 'of the largest latent, or of 1'})"
             )
 
 

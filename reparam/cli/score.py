@@ -1,7 +1,5 @@
 """reparam score: what the latent space of a trained model is like, in numbers."""
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +8,9 @@ from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.score_table import print_scorecards
 from reparam.cli.scoring import scored
+from reparam.cli.terminal import print_json
 from reparam.evaluation import SCORECARD_FILE, ScoreConfig
+from reparam.printable import note
 from reparam.runs import Run
 
 
@@ -61,9 +61,9 @@ def run(args: Sequence[str]) -> int:
             )
         )
     if options.json:
-        print(json.dumps([card.to_mapping() for card in cards], indent=2, ensure_ascii=False))
+        print_json([card.to_mapping() for card in cards])
     else:
         print_scorecards(cards)
         for folder in folders:
-            print(folder.path / SCORECARD_FILE, file=sys.stderr)
+            note(folder.path / SCORECARD_FILE)
     return 0

@@ -1,6 +1,5 @@
 """reparam sweep: a measure against an option."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
 from reparam.model import build_autoencoder
+from reparam.printable import note, say
 from reparam.report import write_comparison
 from reparam.runs import command_line, title_of, writing
 from reparam.types import Language
@@ -74,7 +74,7 @@ def run(args: Sequence[str]) -> int:
     cards = []
     for number, point in enumerate(planned, 1):
         if not options.quiet:
-            print(f"[{number} of {len(planned)}] {point.name}", file=sys.stderr)
+            note(f"[{number} of {len(planned)}] {point.name}")
         cards.append(_card(point, *images[point.config.data], options, again))
     groups = grouped(planned, cards)
     print_groups(groups)
@@ -87,7 +87,7 @@ def run(args: Sequence[str]) -> int:
         lang=options.lang,
         data=options.out / "sweep.json",
     )
-    print(report)
+    say(report)
     return 0
 
 

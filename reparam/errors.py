@@ -6,6 +6,7 @@ without a traceback and ends with status 2.
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 from reparam.printable import printable
 
@@ -73,6 +74,11 @@ def is_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError | TypeError) and (
         "allocate" in text or "overflow" in text
     )
+
+
+def no_file(path: Path) -> str:
+    """What to say where a file is needed and ``path`` is none."""
+    return "must be a file, got a folder" if path.is_dir() else "no such file"
 
 
 def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:

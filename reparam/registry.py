@@ -192,8 +192,10 @@ def load_plugin(file: str | Path) -> None:
     if str(path) in _loaded:
         return
     if not path.is_file():
+        found = "a folder" if path.is_dir() else "no file"
         raise ConfigError(
-            f"--plugin must be a Python file, got {file}. Fix: name a file that exists"
+            f"--plugin must be a Python file, got {file}, which is {found}. Fix: name a file that "
+            "exists"
         )
     # A name of its own for each path, so that two plug-ins of one file name can be used together.
     name = f"reparam_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from reparam.cli.existing import open_or_create_run, trained
+from reparam.cli.existing import check_place, open_or_create_run, trained
 from reparam.cli.flags import Compute, parse, value_of, words_for
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
@@ -19,7 +19,7 @@ from reparam.errors import ConfigError, DataError, RunError
 from reparam.evaluation import ScoreConfig
 from reparam.model import build_autoencoder
 from reparam.printable import note, say
-from reparam.report import ReportChoices, write_report
+from reparam.report import ReportChoices, check_page, write_report
 from reparam.runs import (
     Run,
     RunConfig,
@@ -72,6 +72,10 @@ def run(args: Sequence[str]) -> int:
     out = options.out
     _check_room(options)
     configs = {model: _config(options, model) for model in MODELS}
+    for name, config in configs.items():
+        check_place(out / name, config, overwrite=options.overwrite)
+    check_page(out / "report.html")
+    device = options.compute.chosen()
     with reading_progress(quiet=options.quiet) as progress:
         images = load_images(options.images, progress)
     for config in configs.values():
@@ -95,7 +99,7 @@ def run(args: Sequence[str]) -> int:
             (out / "report.html").unlink(missing_ok=True)
         for folder in runs:
             trained(folder, images, quiet=options.quiet, again=again)
-        _score(runs, images, quiet=options.quiet, device=options.compute.chosen())
+        _score(runs, images, quiet=options.quiet, device=device)
         if not options.quiet:
             note("drawing the figures ...")
         report = write_report(
@@ -105,7 +109,7 @@ def run(args: Sequence[str]) -> int:
             command=command_line("demo", args),
             seconds=time.monotonic() - began,
             figures=out / "figures",
-            device=options.compute.chosen(),
+            device=device,
         )
     say(report)
     if not options.quiet:

@@ -26,7 +26,7 @@ from reparam.export import (
     write_folder,
 )
 from reparam.printable import note, say
-from reparam.runs import Run
+from reparam.runs import Run, ready_to_view
 
 MOST_RUNS = 2
 """The page puts two runs side by side."""
@@ -66,8 +66,8 @@ class ExportOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(ExportOptions(), args, prog="reparam export")
-    runs = open_runs(options.runs)
     _check(options)
+    runs = open_runs(options.runs)
     models: Mapping[str, tuple[OnnxModel, OnnxModel]]
     if options.site is None and options.single_file is None:
         models = _models(runs, options.compute.chosen())
@@ -92,13 +92,16 @@ def run(args: Sequence[str]) -> int:
 
 
 def open_runs(paths: Sequence[Path]) -> list[Run]:
-    """Raises ConfigError unless there are one or two, RunError for what is no run."""
+    """Raises ConfigError unless there are one or two, RunError for what is no finished run."""
     if not 1 <= len(paths) <= MOST_RUNS:
         found = len(paths) or "none"
         raise ConfigError(
             f"the explorer must have one run or two, got {found}. Fix: name one or two"
         )
-    return [Run.open(path) for path in paths]
+    runs = [Run.open(path) for path in paths]
+    for run in runs:
+        ready_to_view(run)
+    return runs
 
 
 def check_images(images: int) -> None:

@@ -76,6 +76,7 @@ def run(args: Sequence[str]) -> int:
                 "go back to the run's own with --prior own"
             )
         folder.finished("a prior is fitted to a finished run")
+        folder.load_model(own_prior=True)  # refused before the images are read
         with reading_progress(quiet=options.quiet) as reading:
             images = folder.images(reading)
         with _progress(options.prior, quiet=options.quiet) as progress:

@@ -7,7 +7,7 @@ from pathlib import Path
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.score_table import print_scorecards
-from reparam.cli.scoring import scored
+from reparam.cli.scoring import check_first, scored
 from reparam.cli.terminal import print_json
 from reparam.evaluation import SCORECARD_FILE, ScoreConfig
 from reparam.printable import note
@@ -46,6 +46,8 @@ def run(args: Sequence[str]) -> int:
     options = parse(ScoreOptions(), args, prog="reparam score")
     device = options.compute.chosen()
     folders = [Run.open(path) for path in options.runs]
+    for folder in folders:
+        check_first(folder, options.score, again=options.again)
     cards = []
     for folder in folders:
         with reading_progress(quiet=options.quiet) as reading:

@@ -14,12 +14,30 @@ from reparam.evaluation import (
     Scorecard,
     ScoreConfig,
     ScoreProgress,
+    check_can_score,
+    check_scorable,
     check_scorecard,
     judge_for,
     score_run,
 )
 from reparam.printable import note, printable
 from reparam.runs import Run
+
+
+def check_first(run: Run, config: ScoreConfig, *, again: bool = False) -> None:
+    """Looks at what `scored` needs beside images, before they are read. Raises what
+    `check_can_score` raises, where there is no scorecard to show.
+    """
+    found = _found(run, config)
+    if again or found.card is None or found.stale:
+        check_can_score(run, config)
+
+
+def _found(run: Run, config: ScoreConfig) -> CheckedScorecard:
+    try:
+        return check_scorecard(run, config)
+    except RunError as error:  # damaged: it is made again
+        return CheckedScorecard(None, str(error))
 
 
 def scored(
@@ -36,10 +54,7 @@ def scored(
     options, or else a new one, written to its folder.
     """
     if not again:
-        try:
-            found = check_scorecard(run, config)
-        except RunError as error:  # damaged: it is made again
-            found = CheckedScorecard(None, str(error))
+        found = _found(run, config)
         if found.card is not None and not found.stale:
             return found.card
         if found.stale and not quiet:
@@ -50,7 +65,8 @@ def scored(
 
 
 def judge_with_progress(images: ImageSet, *, quiet: bool, device: str = "cpu") -> Judge:
-    """The images' judge; says what it is and how good."""
+    """The images' judge; says what it is and how good. Raises what `check_scorable` raises."""
+    check_scorable(images)
     if not quiet:
         note(f"judge of {images.name} ...")
     judge = judge_for(images, device=device)

@@ -24,7 +24,7 @@ from reparam.runs import (
     to_mapping,
     writing,
 )
-from reparam.training import assemble, check_tensorboard, resolve_processes
+from reparam.training import assemble, check_tensorboard, choose_device, resolve_processes
 
 PROG = "reparam train"
 OWN_OPTIONS = ("recipe", "out", "overwrite", "quiet")
@@ -109,6 +109,7 @@ def run(args: Sequence[str]) -> int:
         follow(out, team)
         return 0
     check_free(out, overwrite=options.overwrite)
+    choose_device(training.device)
     if training.tensorboard:
         check_tensorboard()
     with reading_progress(quiet=options.quiet) as progress:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from reparam.errors import ConfigError, DataError, DataRangeError, ShapeError
+from reparam.errors import ConfigError, DataError, DataRangeError, ShapeError, no_file
 from reparam.export.place import check_file_free, write_file
 from reparam.types import IndexArray, LatentArray
 
@@ -111,7 +111,7 @@ def read_latents(path: Path, latent_dim: int) -> LatentArray:
             "convert it"
         )
     if not path.is_file():
-        raise DataError(f"{path}: no such file. Fix: give {_ACCEPTED}")
+        raise DataError(f"{path}: {no_file(path)}. Fix: give {_ACCEPTED}")
     try:
         values, names = _READERS[suffix](path)
     except DataError:

@@ -76,7 +76,8 @@ def test_every_help_and_what_is_quick(call: Call) -> None:
     assert tuple(facts["counts"]["train"]["classes"]) == NAMES  # JSON is exact in every encoding
 
 
-@pytest.mark.parametrize("encoding", ["ascii"])
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_train_score_and_report(call: Call, tmp_path: Path) -> None:
     for words in WORK:
         call(words)

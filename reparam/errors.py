@@ -6,12 +6,18 @@ without a traceback and ends with status 2.
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+
+from reparam.printable import printable
 
 SHORT_LIST = 12
 
 
 class ReparamError(Exception):
-    """Anything that the user can fix."""
+    """Anything that the user can fix. Its message may quote names and files of anybody."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ConfigError(ReparamError, ValueError):
@@ -68,6 +74,16 @@ def is_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError | TypeError) and (
         "allocate" in text or "overflow" in text
     )
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, in one line; its type where it says nothing. Libraries' have several."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def no_file(path: Path) -> str:
+    """What to say where a file is needed and ``path`` is none."""
+    return "must be a file, got a folder" if path.is_dir() else "no such file"
 
 
 def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:

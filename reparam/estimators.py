@@ -1,9 +1,10 @@
 """AE, VAE, DenoisingAE: the models as scikit-learn estimators; `load`: a run as one of them."""
 
+import contextlib
 import dataclasses
 import functools
 import inspect
-import sys
+import operator
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +21,7 @@ from reparam.data import ImageSet, as_numbers, image_set_from_arrays, warn_of_da
 from reparam.errors import ConfigError, RunError, unknown_name
 from reparam.evaluation import (
     Rows,
+    check_latents,
     decode,
     encode,
     evaluation_loss,
@@ -30,12 +32,14 @@ from reparam.evaluation import (
 )
 from reparam.evaluation import reconstruct as reconstruct_pixels
 from reparam.model import Autoencoder
+from reparam.printable import note
 from reparam.runs import (
     IN_MEMORY,
     Epoch,
     Option,
     Run,
     RunConfig,
+    check_writable,
     is_empty,
     misplaced_option,
     options_of,
@@ -59,6 +63,12 @@ from reparam.types import LatentArray, PixelArray
 
 OWN_OPTIONS = {"image_shape": None, "out": None, "quiet": True}
 """Options of the estimators beside those of the configuration."""
+
+COUNTS = range(1, 2**63)
+"""How many images can be asked for."""
+
+SEEDS = range(-(2**63), 2**64)
+"""Those that PyTorch takes."""
 
 Fitted = TypeVar("Fitted", bound="_Estimator")
 
@@ -164,7 +174,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         else:
             _check_columns(self, X, reset=True)
             pixels, row_shape = rows_to_pixels(X, self._declared_shape())
-            labels = labels_or_none(y)
+            labels = labels_or_none(y, len(pixels))
             name = type(self).__name__
             images = image_set_from_arrays(pixels, labels, name=name, config=config.data)
             warn_of_dark(pixels, name)
@@ -185,7 +195,9 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def inverse_transform(self, Z: object) -> Rows:
         """The decoding of each latent, shaped as the rows of fit's X."""
         model = self._fitted()
-        latents = as_numbers(Z, "Z", "latents").astype(np.float32)
+        with np.errstate(over="ignore"):  # refused as infinite
+            latents = as_numbers(Z, "Z", "latents").astype(np.float32)
+        check_latents(model, latents)
         return self._as_rows(decode(model, latents), self.row_shape_)
 
     def reconstruct(self, X: object) -> Rows:
@@ -202,15 +214,14 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Raises ConfigError for another prior, DataError for too few images.
         """
         model = self._fitted()
-        model.prior = fit_prior(model, self._pixels(X)[0], prior, seed)
+        model.prior = fit_prior(model, self._pixels(X)[0], str(prior), whole(seed, "seed", SEEDS))
         return self
 
     def sample(self, n: int = 1, seed: int = 0) -> Rows:
         """Decodings of n draws from the prior (an AE without a fitted one: from the box of its
         training latents)."""
         model = self._fitted()
-        if n < 1:
-            raise ConfigError(f"n must be 1 or more, got {n}. Fix: raise it")
+        n, seed = whole(n, "n", COUNTS), whole(seed, "seed", SEEDS)
         return self._as_rows(decode(model, sample_latents(model, n, seed)), self.row_shape_)
 
     def score_samples(self, X: object) -> Float[np.ndarray, " N"]:
@@ -230,6 +241,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     @property
     def _out(self) -> Path | None:
         out = self.get_params(deep=False)["out"]
+        if not isinstance(out, str | Path | None):
+            raise ConfigError(f"out must be a path, got {out!r}. Fix: name a folder")
         return None if out is None else Path(out)
 
     @property
@@ -240,7 +253,10 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         shape = self.get_params(deep=False)["image_shape"]
         if shape is None:
             return None
-        sizes = tuple(int(size) for size in shape)
+        try:
+            sizes = tuple(operator.index(size) for size in shape)
+        except TypeError:  # no sequence, or not of whole numbers
+            sizes = ()
         if len(sizes) not in (2, 3) or min(sizes) < 1:
             raise ConfigError(
                 f"image_shape must be (height, width) or (height, width, channels), got {shape!r}. "
@@ -359,7 +375,20 @@ def _equal(value: object, default: object) -> bool:
     return type(value) is type(default) and bool(value == default)
 
 
+def whole(value: object, name: str, known: range) -> int:
+    """A whole number of NumPy's or Python's. Raises ConfigError for what is none of ``known``."""
+    with contextlib.suppress(TypeError):
+        number = operator.index(value)  # type: ignore[arg-type]
+        if number in known:
+            return number
+    raise ConfigError(
+        f"{name} must be a whole number from {known.start} to {known.stop - 1}, got {value!r}. "
+        "Fix: correct it"
+    )
+
+
 def _check_out_free(path: Path) -> None:
+    check_writable(path / "config.json", option="out")
     if path.exists() and not (path.is_dir() and is_empty(path)):
         raise RunError(
             f"{path}: fit must write a new run folder, got one that holds something. Fix: choose "
@@ -370,11 +399,10 @@ def _check_out_free(path: Path) -> None:
 def _say(title: str, epochs: int, event: Event) -> None:
     """A line an epoch on stderr, and one when something looks wrong."""
     if isinstance(event, BackedOff | Warned):
-        print(f"{title}: {event}", file=sys.stderr)
+        note(f"{title}: {event}")
     if isinstance(event, EpochDone):
         metrics: Epoch = event.metrics
-        print(
+        note(
             f"{title}: epoch {metrics.epoch}/{epochs}, loss {metrics.held_out['loss_nats']:.2f} "
-            "nats",
-            file=sys.stderr,
+            "nats"
         )

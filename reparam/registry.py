@@ -25,7 +25,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from reparam.errors import ConfigError, unknown_name
+from reparam.errors import ConfigError, reason_of, unknown_name
 
 ENTRY_POINTS = "reparam.parts"
 """Group of entry points: modules of installed packages that register parts when imported."""
@@ -192,8 +192,10 @@ def load_plugin(file: str | Path) -> None:
     if str(path) in _loaded:
         return
     if not path.is_file():
+        found = "a folder" if path.is_dir() else "no file"
         raise ConfigError(
-            f"--plugin must be a Python file, got {file}. Fix: name a file that exists"
+            f"--plugin must be a Python file, got {file}, which is {found}. Fix: name a file that "
+            "exists"
         )
     # A name of its own for each path, so that two plug-ins of one file name can be used together.
     name = f"reparam_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
@@ -216,7 +218,7 @@ def load_plugin(file: str | Path) -> None:
 
 def _reason(error: Exception) -> str:
     """An error in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{type(error).__name__}: {reason_of(error)}"
 
 
 def loaded_plugins() -> Mapping[str, str]:

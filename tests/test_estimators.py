@@ -20,6 +20,7 @@ from torch.utils.data import TensorDataset
 from reparam import AE, VAE, DenoisingAE, ImageSet, load
 from reparam.data import DataConfig, image_set_from_arrays
 from reparam.errors import ConfigError, DataError, DataRangeError, RunError, ShapeError
+from reparam.estimators import whole
 from reparam.evaluation import reconstruct
 from reparam.model import BernoulliLikelihoodOptions, MlpDecoderOptions, MlpEncoderOptions
 from reparam.runs import PRESETS, Run, options_of, preset_config
@@ -142,6 +143,76 @@ def test_what_is_no_array_is_an_error_of_ours(X: object, message: str) -> None:
         VAE(epochs=1).fit(X)
 
 
+@pytest.mark.parametrize(
+    ("X", "error"),
+    [
+        (np.zeros((5, 12, 10), object), DataError),
+        (np.full((5, 12, 10), b"a"), DataError),
+        (np.zeros((5, 12, 10), complex), DataError),
+        (None, DataError),
+        (5, ShapeError),
+        (np.zeros(5), ShapeError),
+        (np.zeros((1, 5, 12, 10, 1)), ShapeError),
+        (np.zeros((0, 12, 10)), ShapeError),
+        ([], ShapeError),
+        (np.zeros((5, 12, 9)), ShapeError),
+        (np.zeros((5, 119)), ShapeError),
+        (np.full((5, 12, 10), np.nan), DataRangeError),
+        (np.full((5, 12, 10), np.inf), DataRangeError),
+    ],
+    ids=lambda value: f"{getattr(value, 'dtype', value)} {getattr(value, 'shape', '')}",
+)
+def test_images_that_a_fitted_model_cannot_read(
+    fitted: VAE, X: object, error: type[Exception]
+) -> None:
+    """Each is scikit-learn's ValueError too."""
+    for call in (fitted.transform, fitted.reconstruct, fitted.score_samples, fitted.fit_prior):
+        with pytest.raises(error, match=r"must|needs") as found:
+            call(X)
+        assert isinstance(found.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("Z", "error"),
+    [
+        (np.zeros((3, 5)), ShapeError),
+        (np.zeros(2), ShapeError),
+        (3.0, ShapeError),
+        ([], ShapeError),
+        ([[1, 2], [3]], DataError),
+        ([["a", "b"]], DataError),
+        (None, DataError),
+        ([[1e300, 0]], DataRangeError),
+    ],
+)
+def test_latents_that_cannot_be_decoded(fitted: VAE, Z: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match="latents must"):
+        fitted.inverse_transform(Z)
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        (np.zeros(61), ShapeError, "every image needs one label, got 61 labels for 60 images"),
+        (np.linspace(0, 1, 61), ShapeError, "got 61 labels for 60 images"),
+        (3, ShapeError, "got int for 60 images"),
+        ({"a": 1}, ShapeError, "got dict for 60 images"),
+        ((i for i in range(60)), ShapeError, "got generator for 60 images"),
+        ([1, np.nan] * 30, DataRangeError, "must be finite, got 30"),
+        (pd.Series([1, None] * 30), DataRangeError, "must be finite, got 30"),
+        ([np.inf] * 60, DataRangeError, "must be finite, got 60"),
+        ([1, "a", None] * 20, DataError, "must be integers or strings, got dtype object"),
+        ([None] * 60, DataError, "got dtype object"),
+        ([[1], [1, 2]] * 30, DataError, "must form one array, got list"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_labels_that_cannot_be(y: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as found:
+        VAE(**SMALL).fit(bars()[0], y)
+    assert isinstance(found.value, ValueError)
+
+
 def test_images_that_are_nearly_black_are_warned_of() -> None:
     """Digits of 0 to 16 as bytes, which would be learned as black."""
     images = np.random.default_rng(0).integers(0, 17, (30, 8, 8), np.uint8)
@@ -190,6 +261,11 @@ def test_bad_values_are_refused_in_fit() -> None:
         VAE(latent_dim="two").fit(images)
     with pytest.raises(ConfigError, match="image_shape must be"):
         VAE(image_shape=(1, 2, 3, 4)).fit(images)
+    for shape in ("ab", 5, (12, "a"), (12.5, 10), (None, 1)):
+        with pytest.raises(ConfigError, match="image_shape must be"):
+            VAE(image_shape=shape).fit(images.reshape(60, -1))
+    with pytest.raises(ConfigError, match="out must be a path, got 5"):
+        VAE(out=5).fit(images)
 
 
 def test_not_fitted() -> None:
@@ -237,8 +313,19 @@ def test_fit_transform_and_history(fitted: VAE) -> None:
 def test_sampling_is_seeded(fitted: VAE) -> None:
     np.testing.assert_array_equal(fitted.sample(4, seed=1), fitted.sample(4, seed=1))
     assert (fitted.sample(4, seed=1) != fitted.sample(4, seed=2)).any()
-    with pytest.raises(ConfigError, match="n must be 1"):
+    with pytest.raises(ConfigError, match="n must be a whole number from 1 to"):
         fitted.sample(0)
+    with pytest.raises(ConfigError, match="seed must be a whole number"):
+        fitted.sample(1, seed=2**70)
+    with pytest.raises(ConfigError, match="seed must be a whole number"):
+        fitted.fit_prior(bars()[0], seed=2**70)
+
+
+def test_whole_numbers() -> None:
+    assert whole(np.int64(4), "n", range(9)) == whole(4, "n", range(9)) == 4
+    for value in (9, -1, 2.5, 4.0, "4", None, np.zeros(2)):
+        with pytest.raises(ConfigError, match="n must be a whole number from 0 to 8, got"):
+            whole(value, "n", range(9))
 
 
 def test_fit_leaves_the_global_random_state_alone() -> None:

@@ -18,6 +18,7 @@ from reparam.data import (
 )
 from reparam.errors import ConfigError, DataError
 from reparam.fields import option
+from reparam.printable import say
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def run(args: Sequence[str]) -> int:
     else:
         freed = clear_cached(chosen, leftovers=not options.entries)
         freed += clear_downloads() if options.downloads else 0
-        print(f"removed {_sets(len(chosen))}, {_size(freed)}")
+        say(f"removed {_sets(len(chosen))}, {_size(freed)}")
     return 0
 
 
@@ -85,7 +86,7 @@ def _print_list(sets: Sequence[CachedSet]) -> None:
         table.add_row(each.name, shape, _size(each.size), used, folder, each.options)
     if sets:
         print_table(table)
-    print(f"{_sets(len(sets))}, {_size(sum(each.size for each in sets))}")
+    say(f"{_sets(len(sets))}, {_size(sum(each.size for each in sets))}")
 
 
 def _verify(sets: Sequence[CachedSet]) -> None:
@@ -93,7 +94,7 @@ def _verify(sets: Sequence[CachedSet]) -> None:
     damaged = {}
     for each in sets:
         what = verify_cached(each)
-        print(f"{each.name} {what or 'ok'}", flush=True)
+        say(f"{each.name} {what or 'ok'}")
         if what:
             damaged[each] = what
     if damaged:

@@ -1,19 +1,19 @@
 """reparam compare: several runs, or several seeds of them, side by side."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reparam.cli.existing import open_or_create_run, trained
+from reparam.cli.existing import check_place, open_or_create_run, trained
 from reparam.cli.flags import RUNS, Compute, parse, value_words
 from reparam.cli.group_table import print_groups, print_verdicts
 from reparam.cli.reading import reading_progress
-from reparam.cli.scoring import judge_with_progress, scored
+from reparam.cli.scoring import check_first, judge_with_progress, scored
 from reparam.data import ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
-from reparam.report import write_comparison
+from reparam.printable import note, say
+from reparam.report import check_page, write_comparison
 from reparam.runs import Run, RunConfig, command_line, options_of, title_of, writing
 from reparam.types import Language
 
@@ -58,8 +58,13 @@ def run(args: Sequence[str]) -> int:
     again = command_line("compare", args)
     judges: dict[str, Judge] = {}
     together: dict[str, list[tuple[Run, Scorecard]]] = {}
-    for path in dict.fromkeys(path.resolve() for path in options.runs):
-        first = Run.open(path)
+    check_page(options.out)
+    firsts = [Run.open(path) for path in dict.fromkeys(path.resolve() for path in options.runs)]
+    for first in firsts:
+        check_first(first, options.score)
+        for path, config in _siblings(first, options.seeds):
+            check_place(path, config)
+    for first in firsts:
         with reading_progress(quiet=options.quiet) as progress:
             images = first.images(progress)
         mark = images.fingerprint()
@@ -80,21 +85,28 @@ def run(args: Sequence[str]) -> int:
     print_groups(groups)
     print_verdicts(groups)
     report = write_comparison(groups, options.out, command=again, lang=options.lang)
-    print(report)
+    say(report)
     return 0
+
+
+def _siblings(first: Run, seeds: int) -> list[tuple[Path, RunConfig]]:
+    """The folders beside the run of the next seeds, with their configurations."""
+    own = first.config.seed
+    return [
+        (first.path.with_name(f"{first.path.name}-seed-{seed}"), replace(first.config, seed=seed))
+        for seed in range(own + 1, own + seeds)
+    ]
 
 
 def _with_seeds(first: Run, images: ImageSet, options: CompareOptions, again: str) -> list[Run]:
     """The run and its siblings of the next seeds, trained where they are missing."""
-    config = first.config
     runs = [first]
-    for seed in range(config.seed + 1, config.seed + options.seeds):
-        path = first.path.with_name(f"{first.path.name}-seed-{seed}")
+    for path, config in _siblings(first, options.seeds):
         if not options.quiet:
-            print(f"{path}", file=sys.stderr)
-        command = f"{again}  # seed {seed}"
+            note(f"{path}")
+        command = f"{again}  # seed {config.seed}"
         with writing(path):
-            sibling = open_or_create_run(path, replace(config, seed=seed), images, command=command)
+            sibling = open_or_create_run(path, config, images, command=command)
             runs.append(trained(sibling, images, quiet=options.quiet, again=again))
     return runs
 
@@ -103,10 +115,9 @@ def _warn_of_others(cards: list[Scorecard]) -> None:
     """Figures compare where images and judge are the same."""
     marks = {(card.source, card.split, card.images, card.judge) for card in cards}
     if len(marks) > 1:
-        print(
+        note(
             "reparam: these runs were scored on different images or by different judges: their "
-            "figures compare only in part",
-            file=sys.stderr,
+            "figures compare only in part"
         )
 
 

@@ -1,6 +1,5 @@
 """reparam decode: latents to images."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from reparam.cli.selection import default_out
 from reparam.evaluation import decode_bytes
 from reparam.export import LabelledImages, check_target, read_latents, write_images
 from reparam.fields import option
+from reparam.printable import note, say
 from reparam.runs import Run
 
 
@@ -40,7 +40,7 @@ def run(args: Sequence[str]) -> int:
     check_target(out, overwrite=options.overwrite)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     z = read_latents(options.latents, model.latent_dim)
-    print(f"{len(z)} latents of {options.latents}", file=sys.stderr)
+    note(f"{len(z)} latents of {options.latents}")
     write_images(out, LabelledImages(decode_bytes(model, z)), overwrite=options.overwrite)
-    print(out)
+    say(out)
     return 0

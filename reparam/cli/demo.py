@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from reparam.cli.existing import open_or_create_run, trained
+from reparam.cli.existing import check_place, open_or_create_run, trained
 from reparam.cli.flags import Compute, parse, value_of, words_for
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
@@ -18,7 +18,8 @@ from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError, DataError, RunError
 from reparam.evaluation import ScoreConfig
 from reparam.model import build_autoencoder
-from reparam.report import ReportChoices, write_report
+from reparam.printable import note, say
+from reparam.report import ReportChoices, check_page, write_report
 from reparam.runs import (
     Run,
     RunConfig,
@@ -71,6 +72,10 @@ def run(args: Sequence[str]) -> int:
     out = options.out
     _check_room(options)
     configs = {model: _config(options, model) for model in MODELS}
+    for name, config in configs.items():
+        check_place(out / name, config, overwrite=options.overwrite)
+    check_page(out / "report.html")
+    device = options.compute.chosen()
     with reading_progress(quiet=options.quiet) as progress:
         images = load_images(options.images, progress)
     for config in configs.values():
@@ -94,9 +99,9 @@ def run(args: Sequence[str]) -> int:
             (out / "report.html").unlink(missing_ok=True)
         for folder in runs:
             trained(folder, images, quiet=options.quiet, again=again)
-        _score(runs, images, quiet=options.quiet, device=options.compute.chosen())
+        _score(runs, images, quiet=options.quiet, device=device)
         if not options.quiet:
-            print("drawing the figures ...", file=sys.stderr)
+            note("drawing the figures ...")
         report = write_report(
             runs,
             out / "report.html",
@@ -104,13 +109,13 @@ def run(args: Sequence[str]) -> int:
             command=command_line("demo", args),
             seconds=time.monotonic() - began,
             figures=out / "figures",
-            device=options.compute.chosen(),
+            device=device,
         )
-    print(report)
+    say(report)
     if not options.quiet:
         explore = command_line("explore", [str(out / model) for model in MODELS])
         explore = explore.replace("reparam", shlex.join(_program()), 1)
-        print(f"to move through both latent spaces: {explore}", file=sys.stderr)
+        note(f"to move through both latent spaces: {explore}")
     return 0
 
 
@@ -132,7 +137,7 @@ def _score(runs: Sequence[Run], images: ImageSet, *, quiet: bool, device: str) -
         for folder in runs:
             scored(folder, images, SCORED, quiet=quiet, judge=judge, device=device)
     except DataError as error:
-        print(f"the report goes without a scorecard: {error}", file=sys.stderr)
+        note(f"the report goes without a scorecard: {error}")
 
 
 def _options(args: Sequence[str]) -> DemoOptions:

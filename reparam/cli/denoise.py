@@ -1,6 +1,5 @@
 """reparam denoise: noisy images through a model."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from reparam.errors import ConfigError
 from reparam.evaluation import add_noise, image_quality, reconstruct_images
 from reparam.export import check_target, comparison_sheet, write_images, write_pictures
 from reparam.objective import InputConfig
+from reparam.printable import note, say
 from reparam.runs import Run
 
 
@@ -93,12 +93,10 @@ def run(args: Sequence[str]) -> int:
         extra=lambda place: write_pictures(place / "noisy", noisy),
     )
     if is_noisy_already:
-        print("no clean images to compare with, so no PSNR and SSIM", file=sys.stderr)
+        note("no clean images to compare with, so no PSNR and SSIM")
     else:
-        print(
-            f"noise: {noise.corrupt} {noise.corrupt_amount:g}, seed {options.seed}", file=sys.stderr
-        )
+        note(f"noise: {noise.corrupt} {noise.corrupt_amount:g}, seed {options.seed}")
         before = image_quality(noisy, clean)
         print_quality({"before (noisy)": before, "after (denoised)": denoised.quality})
-    print(out)
+    say(out)
     return 0

@@ -10,6 +10,7 @@ from reparam.data import DataConfig
 from reparam.evaluation import evaluation_loss, moments_of, scores_of
 from reparam.export import LatentTable, check_latents_target, write_latents
 from reparam.model import posteriors_of
+from reparam.printable import say
 from reparam.runs import Run
 
 
@@ -61,5 +62,5 @@ def run(args: Sequence[str]) -> int:
         scores = scores_of(loss, images, labels, seed=folder.config.seed)
         table = replace(table, scores=scores.columns)
     write_latents(out, table, overwrite=options.overwrite)
-    print(out)
+    say(out)
     return 0

@@ -5,7 +5,17 @@ from pathlib import Path
 from reparam.cli.session import train_with_progress
 from reparam.data import ImageSet
 from reparam.errors import RunError
-from reparam.runs import Run, RunConfig, is_empty
+from reparam.runs import Run, RunConfig, check_free, is_empty
+
+
+def check_place(path: Path, config: RunConfig, *, overwrite: bool = False) -> None:
+    """Looks at the folder of a run that ``open_or_create_run`` will make or continue, before its
+    images are read. Raises RunError where another run exists, ConfigError where none can be.
+    """
+    if overwrite or not path.is_dir() or is_empty(path):
+        check_free(path, overwrite=overwrite)
+    elif not Run.open(path).is_of(config):
+        raise _other_run(path)
 
 
 def open_or_create_run(
@@ -19,11 +29,15 @@ def open_or_create_run(
         return Run.create(path, config, images, command=command, overwrite=overwrite)
     run = Run.open(path)
     if not (run.is_of(config) and run.facts.fingerprint == images.fingerprint()):
-        raise RunError(
-            f"{path}: holds a run with other options or images. Fix: choose another --out, or "
-            "replace it with --overwrite"
-        )
+        raise _other_run(path)
     return run
+
+
+def _other_run(path: Path) -> RunError:
+    return RunError(
+        f"{path}: holds a run with other options or images. Fix: choose another --out, or "
+        "replace it with --overwrite"
+    )
 
 
 def trained(run: Run, images: ImageSet, *, quiet: bool, again: str) -> Run:

@@ -1,6 +1,5 @@
 """reparam explore: a web page in which one moves through the latent space of runs."""
 
-import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from reparam.cli.flags import RUNS, Compute, parse
 from reparam.errors import ConfigError
 from reparam.explorer import ExplorerServer, check_page, is_loopback, site_files
 from reparam.export import BUNDLE_IMAGES as IMAGES
+from reparam.printable import note, say
 
 PORTS = range(1, 65536)
 
@@ -56,18 +56,17 @@ def run(args: Sequence[str]) -> int:
     runs = open_runs(options.runs)
     with ExplorerServer(options.host, options.port) as server:
         if not is_loopback(options.host):
-            print(
+            note(
                 f"reparam: with --host {options.host} everybody who reaches this machine can see "
-                "the images and take the models",
-                file=sys.stderr,
+                "the images and take the models"
             )
         server.publish(site_files(gathered(runs, options.images, options.compute.chosen()).files))
-        print(server.address, flush=True)
-        print("Ctrl-C ends it", file=sys.stderr, flush=True)
+        say(server.address)
+        note("Ctrl-C ends it")
         if options.browser:  # beside: a browser in the terminal does not return until it is left
             threading.Thread(target=webbrowser.open, args=(server.address,), daemon=True).start()
         try:
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
-            print("stopped", file=sys.stderr)
+            note("stopped")
     return 0

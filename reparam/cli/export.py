@@ -1,6 +1,5 @@
 """reparam export: runs as ONNX, as a web site, or as one web page."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,8 @@ from reparam.export import (
     write_file,
     write_folder,
 )
-from reparam.runs import Run
+from reparam.printable import note, say
+from reparam.runs import Run, ready_to_view
 
 MOST_RUNS = 2
 """The page puts two runs side by side."""
@@ -66,8 +66,8 @@ class ExportOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(ExportOptions(), args, prog="reparam export")
-    runs = open_runs(options.runs)
     _check(options)
+    runs = open_runs(options.runs)
     models: Mapping[str, tuple[OnnxModel, OnnxModel]]
     if options.site is None and options.single_file is None:
         models = _models(runs, options.compute.chosen())
@@ -87,18 +87,21 @@ def run(args: Sequence[str]) -> int:
         )
     for out in (options.onnx, options.site, options.single_file):
         if out is not None:
-            print(out)
+            say(out)
     return 0
 
 
 def open_runs(paths: Sequence[Path]) -> list[Run]:
-    """Raises ConfigError unless there are one or two, RunError for what is no run."""
+    """Raises ConfigError unless there are one or two, RunError for what is no finished run."""
     if not 1 <= len(paths) <= MOST_RUNS:
         found = len(paths) or "none"
         raise ConfigError(
             f"the explorer must have one run or two, got {found}. Fix: name one or two"
         )
-    return [Run.open(path) for path in paths]
+    runs = [Run.open(path) for path in paths]
+    for run in runs:
+        ready_to_view(run)
+    return runs
 
 
 def check_images(images: int) -> None:
@@ -109,7 +112,7 @@ def check_images(images: int) -> None:
 
 def gathered(runs: Sequence[Run], images: int, device: str) -> Bundle:
     """The bundle of the runs. Says on stderr what takes its time."""
-    print("encoding the images, exporting the models ...", file=sys.stderr, flush=True)
+    note("encoding the images, exporting the models ...")
     with reading_progress() as progress:
         return make_bundle(runs, images=images, progress=progress, device=device)
 
@@ -119,12 +122,11 @@ def _say_differences(models: Mapping[str, Sequence[OnnxModel]]) -> None:
     sizes = ", ".join(map(str, ONNX_BATCHES))
     for name, halves in models.items():
         for half in halves:
-            print(
+            note(
                 f"{name} {half.part}: onnxruntime's result differs from PyTorch's by "
                 f"{half.difference:.1e} at most, in batches of {sizes} (allowed: "
                 f"{ONNX_TOLERANCE:g}; "
-                f"{'of pixels' if half.part == 'decoder' else 'of the largest latent, or of 1'})",
-                file=sys.stderr,
+                f"{'of pixels' if half.part == 'decoder' else 'of the largest latent, or of 1'})"
             )
 
 

@@ -1,19 +1,20 @@
 """reparam fit-prior: a prior fitted to what the trained encoder does."""
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
+from rich.text import Text
 
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.tables import new_table, print_table
+from reparam.cli.terminal import Terminal
 from reparam.errors import ConfigError, RunError
 from reparam.model import FitProgress, fittable_names
+from reparam.printable import note, printable, say
 from reparam.runs import Run, writing
 from reparam.training import LatentFit, PriorFit, fit_run_prior
 
@@ -67,7 +68,7 @@ def run(args: Sequence[str]) -> int:
     with writing(folder.path):
         if options.prior == OWN:
             folder.forget_prior()
-            print(f"{folder.path}: draws from {folder.load_model().prior.describe()}")
+            say(f"{folder.path}: draws from {folder.load_model().prior.describe()}")
             return 0
         if folder.prior_file.exists() and not options.overwrite:
             raise RunError(
@@ -75,6 +76,7 @@ def run(args: Sequence[str]) -> int:
                 "go back to the run's own with --prior own"
             )
         folder.finished("a prior is fitted to a finished run")
+        folder.load_model(own_prior=True)  # refused before the images are read
         with reading_progress(quiet=options.quiet) as reading:
             images = folder.images(reading)
         with _progress(options.prior, quiet=options.quiet) as progress:
@@ -82,21 +84,21 @@ def run(args: Sequence[str]) -> int:
                 folder, images, options.prior, options.seed, progress, options.compute.chosen()
             )
     _print(found)
-    print(folder.prior_file)
+    say(folder.prior_file)
     return 0
 
 
 @contextmanager
 def _progress(prior: str, *, quiet: bool) -> Iterator[FitProgress | None]:
     """The last line beside a spinner on a terminal, every line elsewhere; on stderr."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if quiet:
         yield None
     elif console.is_terminal:
-        with console.status(f"fitting: {prior}") as status:
-            yield lambda line: status.update(f"fitting: {prior}: {line}")
+        with console.status(f"fitting: {prior}") as status:  # Text: no markup
+            yield lambda line: status.update(Text(printable(f"fitting: {prior}: {line}")))
     else:
-        yield lambda line: print(f"{prior}: {line}", file=sys.stderr, flush=True)
+        yield lambda line: note(f"{prior}: {line}")
 
 
 def _print(found: PriorFit) -> None:
@@ -113,7 +115,7 @@ def _print(found: PriorFit) -> None:
     )
     for fit in (*found.before, found.after):
         if fit.outside:
-            print(f"{fit.outside:.2%} of them lie outside of {fit.prior}: a density of 0 there")
+            say(f"{fit.outside:.2%} of them lie outside of {fit.prior}: a density of 0 there")
 
 
 def _nats(fit: LatentFit) -> str:

@@ -11,6 +11,7 @@ from typing import Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 from reparam.errors import ConfigError, unknown_name
 from reparam.fields import option as field_option
+from reparam.printable import print_lines
 from reparam.registry import Registry
 from reparam.runs import (
     Option,
@@ -167,6 +168,10 @@ class Parser(argparse.ArgumentParser):
         known += [self._shown(name) for name in self.shared]
         misplaced = misplaced_option(flag.lstrip("-").replace("-", "_"), shown=flag)
         raise ConfigError(f"{self.prog}: {misplaced or unknown_name('option', flag, known)}")
+
+    def print_help(self, file: object = None) -> None:
+        """On stdout: defaults may come from a --config file of anybody."""
+        print_lines(self.format_help().rstrip())
 
     def error(self, message: str) -> NoReturn:
         """``message``: argparse's, which calls flags and their values arguments."""

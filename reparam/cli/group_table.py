@@ -22,6 +22,7 @@ from reparam.evaluation import (
     value_text,
     verdicts,
 )
+from reparam.printable import say
 
 
 def print_groups(groups: Sequence[Group]) -> None:
@@ -103,7 +104,7 @@ def print_trends(groups: Sequence[Group]) -> None:
             table.add_row(entry.en, *cells, in_words(trend.worse))
         print_table(table, f"from {several[0].title} to {several[-1].title}")
         count = tally(trends(several))
-        print(
+        say(
             f"{count['confirmed']} measures get worse with {axis}, {count['refuted']} do not, "
             f"{count['undecided']} are undecided"
         )

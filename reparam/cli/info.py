@@ -1,6 +1,5 @@
 """reparam info: what a run or a set of images holds."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +10,11 @@ from rich.table import Table
 from reparam.cli.flags import parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.tables import new_table, print_table
+from reparam.cli.terminal import print_json
 from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError
 from reparam.evaluation import DataFacts, RunFacts, data_facts, run_facts
+from reparam.printable import say
 from reparam.runs import (
     SPLIT_IMAGES,
     Epoch,
@@ -70,7 +71,7 @@ def run(args: Sequence[str]) -> int:
         with reading_progress() as progress:
             facts = data_facts(load_images(options.data, progress))
     if options.json:
-        print(json.dumps(facts.to_mapping(), indent=2, ensure_ascii=False))
+        print_json(facts.to_mapping())
     elif isinstance(facts, RunFacts):
         _print_run(facts)
     else:
@@ -131,9 +132,9 @@ def _print_run(facts: RunFacts) -> None:
         for split, losses in curves.items():
             known = [value for value in losses if value is not None]
             if len(known) == len(losses):
-                print(f"{split:5} {sparkline(known)}")
+                say(f"{split:5} {sparkline(known)}")
     for warning in facts.warnings:
-        print(f"warning, epoch {warning.epoch}: {warning.message}")
+        say(f"warning, epoch {warning.epoch}: {warning.message}")
     if result := facts.result:
         title = (
             f"result after {result.epochs} epochs, {result.seconds:.1f} s, "
@@ -141,7 +142,7 @@ def _print_run(facts: RunFacts) -> None:
             f"({result.device}, {result.precision}, {result.kernels} kernels)"
         )
         print_table(_result(result), title)
-        print(_again(result))
+        say(_again(result))
 
 
 def _parts(config: RunConfig) -> str:

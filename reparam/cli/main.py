@@ -12,6 +12,7 @@ import platformdirs
 
 from reparam._version import __version__
 from reparam.errors import ConfigError, LostError, ReparamError, is_of_memory, unknown_name
+from reparam.printable import note, print_lines, say
 from reparam.registry import load_plugin
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -61,10 +62,10 @@ def run(args: Sequence[str]) -> int:
     """Runs one command line. Raises ReparamError for what its user can fix."""
     args = _without_plugins(args)
     if not args or args[0] in ("-h", "--help", "help"):
-        print(_overview())
+        print_lines(_overview())
         return 0 if args else EXIT_USAGE
     if args[0] in ("--version", "-V"):
-        print(f"reparam {__version__}")
+        say(f"reparam {__version__}")
         return 0
     if args[0] not in COMMANDS:
         raise ConfigError(unknown_name("command", args[0], COMMANDS))
@@ -100,7 +101,7 @@ def _say_warning(
     line: str | None = None,
 ) -> None:
     """A warning as a line for the person at the keyboard, without the place in our code."""
-    print(f"reparam: {message}", file=sys.stderr)
+    note(f"reparam: {' '.join(str(message).split())}")  # libraries' are of several lines
 
 
 def main() -> int:
@@ -119,13 +120,13 @@ def main() -> int:
     try:
         return run(sys.argv[1:])
     except ReparamError as error:
-        print(f"reparam: error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        note(f"reparam: error: {error}")
         if isinstance(error, LostError):  # threads of the broken connection would abort the exit
             os._exit(EXIT_USAGE)
         return EXIT_USAGE
     except KeyboardInterrupt as stop:
         if message := str(stop):
-            print(message, file=sys.stderr)
+            note(message)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -133,15 +134,14 @@ def main() -> int:
     except (MemoryError, RuntimeError) as error:
         if not is_of_memory(error):
             raise
-        print(
+        note(
             "reparam: error: this needs more memory than there is. Fix: lower --batch-size, "
-            "--latent-dim, --image-size or --count",
-            file=sys.stderr,
+            "--latent-dim, --image-size or --count"
         )
         return EXIT_USAGE
     except OSError as error:  # a full disk, a folder that one may not write to
         where = f"{error.filename}: " if error.filename else ""
-        print(f"reparam: error: {where}{error.strerror or error}", file=sys.stderr)
+        note(f"reparam: error: {where}{error.strerror or error}")
         return EXIT_USAGE
 
 

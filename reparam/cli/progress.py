@@ -1,7 +1,6 @@
 """Progress on the terminal: a bar where there is one, plain lines elsewhere. All on stderr."""
 
 import math
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from reparam.cli.terminal import Terminal, title_column
 from reparam.model import LossUnit, shown_terms
+from reparam.printable import note, printable
 from reparam.training import (
     BackedOff,
     Ended,
@@ -33,7 +34,7 @@ def progress_listener(title: str, *, quiet: bool) -> Listener:
     """A bar in a terminal, a line an epoch elsewhere, nothing when quiet."""
     if quiet:
         return lambda _event: None
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     return _bar(title, console) if console.is_terminal else _lines(title)
 
 
@@ -69,7 +70,7 @@ def _terms(losses: Mapping[str, float], unit: LossUnit) -> str:
 
 def _bar(title: str, console: Console) -> Listener:
     progress = Progress(
-        TextColumn("[bold]{task.description}"),
+        title_column(),
         BarColumn(bar_width=10),  # all of it fits into 80 columns
         TextColumn("{task.fields[epoch]}"),
         TextColumn("{task.fields[losses]}"),
@@ -78,7 +79,7 @@ def _bar(title: str, console: Console) -> Listener:
         console=console,
     )
     pace = _Pace()
-    task = progress.add_task(title, total=None, epoch="", losses="", speed="")
+    task = progress.add_task(printable(title), total=None, epoch="", losses="", speed="")
 
     def listen(event: Event) -> None:
         match event:
@@ -111,7 +112,7 @@ def _bar(title: str, console: Console) -> Listener:
                 if isinstance(event, BackedOff):
                     done = event.epoch * pace.steps_per_epoch + event.batch
                     progress.update(task, completed=done)
-                progress.console.print(f"{title}: {event}", highlight=False, markup=False)
+                progress.console.print(f"{title}: {event}")
             case Ended():
                 progress.stop()
 
@@ -126,17 +127,16 @@ def _lines(title: str) -> Listener:
             case Started():
                 pace.epochs, pace.images_per_epoch = event.epochs, event.images
                 pace.seconds, pace.unit = event.seconds, event.losses
-                print(
+                note(
                     f"{title}: {event.images} images, {event.epochs} epochs of "
                     f"{event.steps_per_epoch} batches, {event.device}, {event.precision}, "
-                    f"{event.kernels} kernels; {_UNITS[event.losses]}",
-                    file=sys.stderr,
+                    f"{event.kernels} kernels; {_UNITS[event.losses]}"
                 )
             case EpochDone():
-                print(f"{title}: {_epoch_line(event, pace)}", file=sys.stderr, flush=True)
+                note(f"{title}: {_epoch_line(event, pace)}")
                 pace.seconds = event.metrics.seconds
             case BackedOff() | Warned():
-                print(f"{title}: {event}", file=sys.stderr, flush=True)
+                note(f"{title}: {event}")
 
     return listen
 

@@ -1,13 +1,13 @@
 """Progress of reading many pictures: a bar on a terminal, one line elsewhere. On stderr."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from reparam.cli.terminal import Terminal, title_column
 from reparam.data import Progress as ReadProgress
+from reparam.printable import note, printable
 
 
 @contextmanager
@@ -16,9 +16,9 @@ def reading_progress(*, quiet: bool = False) -> Iterator[ReadProgress | None]:
     if quiet:
         yield None
         return
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     bar = Progress(
-        TextColumn("[bold]reading {task.description}"),
+        title_column("reading "),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
@@ -31,11 +31,11 @@ def reading_progress(*, quiet: bool = False) -> Iterator[ReadProgress | None]:
         if what not in tasks:
             if done == total:
                 return
-            tasks[what] = bar.add_task(what, total=total)
+            tasks[what] = bar.add_task(printable(what), total=total)
             if console.is_terminal:
                 bar.start()
             else:
-                print(f"reading {what} of {total:,} files ...", file=sys.stderr, flush=True)
+                note(f"reading {what} of {total:,} files ...")
         bar.update(tasks[what], completed=done)
 
     try:

@@ -10,6 +10,7 @@ from reparam.cli.tables import print_quality
 from reparam.data import DataConfig
 from reparam.evaluation import reconstruct_images
 from reparam.export import check_target, comparison_sheet, write_images
+from reparam.printable import say
 from reparam.runs import Run
 
 
@@ -54,5 +55,5 @@ def run(args: Sequence[str]) -> int:
         sheet=comparison_sheet(selection.images, found.images),
     )
     print_quality({"reconstruction": found.quality})
-    print(out)
+    say(out)
     return 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reparam.cli.flags import RUNS, Compute, parse
+from reparam.printable import say
 from reparam.report import ReportChoices, write_report
 from reparam.runs import Run, command_line
 
@@ -40,5 +41,5 @@ def run(args: Sequence[str]) -> int:
         figures=options.figures,
         device=options.compute.chosen(),
     )
-    print(out)
+    say(out)
     return 0

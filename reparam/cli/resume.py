@@ -50,6 +50,10 @@ def run(args: Sequence[str]) -> int:
         follow(options.run, team)
         return 0
     with writing(folder.path):
+        if not folder.checkpoint.exists():
+            folder.check_untrained()
+        if options.epochs is not None:
+            folder.check_can_extend(options.epochs)  # written when the images are there
         with reading_progress(quiet=options.quiet) as progress:
             images = folder.images(progress)
         if options.epochs is not None:

@@ -1,6 +1,5 @@
 """reparam sample: new images from the prior."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from reparam.export import (
     write_latents,
 )
 from reparam.fields import option
+from reparam.printable import note, say
 from reparam.runs import Run
 
 
@@ -64,7 +64,7 @@ def run(args: Sequence[str]) -> int:
     check_target(out, overwrite=options.overwrite)
     model = folder.load_model(device=options.compute.chosen())
     z = sample_latents(model, options.count, options.seed)
-    print(f"{len(z)} draws from {model.prior.describe()}, seed {options.seed}", file=sys.stderr)
+    note(f"{len(z)} draws from {model.prior.describe()}, seed {options.seed}")
     table = LatentTable(np.arange(len(z)), z)
     write_images(
         out,
@@ -72,5 +72,5 @@ def run(args: Sequence[str]) -> int:
         overwrite=options.overwrite,
         extra=lambda place: write_latents(place / "latents.csv", table),
     )
-    print(out)
+    say(out)
     return 0

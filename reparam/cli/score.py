@@ -1,7 +1,5 @@
 """reparam score: what the latent space of a trained model is like, in numbers."""
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +7,10 @@ from pathlib import Path
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.score_table import print_scorecards
-from reparam.cli.scoring import scored
+from reparam.cli.scoring import check_first, scored
+from reparam.cli.terminal import print_json
 from reparam.evaluation import SCORECARD_FILE, ScoreConfig
+from reparam.printable import note
 from reparam.runs import Run
 
 
@@ -46,6 +46,8 @@ def run(args: Sequence[str]) -> int:
     options = parse(ScoreOptions(), args, prog="reparam score")
     device = options.compute.chosen()
     folders = [Run.open(path) for path in options.runs]
+    for folder in folders:
+        check_first(folder, options.score, again=options.again)
     cards = []
     for folder in folders:
         with reading_progress(quiet=options.quiet) as reading:
@@ -61,9 +63,9 @@ def run(args: Sequence[str]) -> int:
             )
         )
     if options.json:
-        print(json.dumps([card.to_mapping() for card in cards], indent=2, ensure_ascii=False))
+        print_json([card.to_mapping() for card in cards])
     else:
         print_scorecards(cards)
         for folder in folders:
-            print(folder.path / SCORECARD_FILE, file=sys.stderr)
+            note(folder.path / SCORECARD_FILE)
     return 0

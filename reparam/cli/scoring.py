@@ -1,12 +1,11 @@
 """Scoring runs as the commands do it: progress, and nothing measured twice."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from reparam.cli.terminal import Terminal, title_column
 from reparam.data import ImageSet
 from reparam.errors import RunError
 from reparam.evaluation import (
@@ -15,11 +14,30 @@ from reparam.evaluation import (
     Scorecard,
     ScoreConfig,
     ScoreProgress,
+    check_can_score,
+    check_scorable,
     check_scorecard,
     judge_for,
     score_run,
 )
+from reparam.printable import note, printable
 from reparam.runs import Run
+
+
+def check_first(run: Run, config: ScoreConfig, *, again: bool = False) -> None:
+    """Looks at what `scored` needs beside images, before they are read. Raises what
+    `check_can_score` raises, where there is no scorecard to show.
+    """
+    found = _found(run, config)
+    if again or found.card is None or found.stale:
+        check_can_score(run, config)
+
+
+def _found(run: Run, config: ScoreConfig) -> CheckedScorecard:
+    try:
+        return check_scorecard(run, config)
+    except RunError as error:  # damaged: it is made again
+        return CheckedScorecard(None, str(error))
 
 
 def scored(
@@ -36,50 +54,48 @@ def scored(
     options, or else a new one, written to its folder.
     """
     if not again:
-        try:
-            found = check_scorecard(run, config)
-        except RunError as error:  # damaged: it is made again
-            found = CheckedScorecard(None, str(error))
+        found = _found(run, config)
         if found.card is not None and not found.stale:
             return found.card
         if found.stale and not quiet:
-            print(f"{run.path}: scored again: {found.stale}", file=sys.stderr)
+            note(f"{run.path}: scored again: {found.stale}")
     judge = judge or judge_with_progress(images, quiet=quiet, device=device)
-    with _progress(f"scoring {run.path}", quiet=quiet) as progress:
+    with score_progress(f"scoring {run.path}", quiet=quiet) as progress:
         return score_run(run, images, config, judge=judge, progress=progress, device=device)
 
 
 def judge_with_progress(images: ImageSet, *, quiet: bool, device: str = "cpu") -> Judge:
-    """The images' judge; says what it is and how good."""
+    """The images' judge; says what it is and how good. Raises what `check_scorable` raises."""
+    check_scorable(images)
     if not quiet:
-        print(f"judge of {images.name} ...", file=sys.stderr, flush=True)
+        note(f"judge of {images.name} ...")
     judge = judge_for(images, device=device)
     if not quiet:
         cached = ", from the cache" if judge.from_cache else f", trained in {judge.seconds:.0f} s"
-        print(f"judge: {judge.description}{cached}", file=sys.stderr)
+        note(f"judge: {judge.description}{cached}")
     return judge
 
 
 @contextmanager
-def _progress(title: str, *, quiet: bool) -> Iterator[ScoreProgress | None]:
+def score_progress(title: str, *, quiet: bool) -> Iterator[ScoreProgress | None]:
     if quiet:
         yield None
         return
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if not console.is_terminal:
-        print(f"{title} ...", file=sys.stderr, flush=True)
+        note(f"{title} ...")
         yield None
         return
     columns = (
-        TextColumn("[bold]{task.description}"),
+        title_column(),
         BarColumn(bar_width=20),
-        TextColumn("{task.fields[what]}"),
+        TextColumn("{task.fields[what]}", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=None, what="")
+        task = bar.add_task(printable(title), total=None, what="")
 
         def progress(what: str, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, what=what)
+            bar.update(task, completed=done, total=total, what=printable(what))
 
         yield progress

@@ -1,7 +1,6 @@
 """Which images a command puts through a run's model: the run's own, or others."""
 
 import os
-import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +19,7 @@ from reparam.errors import RunError
 from reparam.evaluation import check_images
 from reparam.export import LabelledImages
 from reparam.model import Autoencoder
+from reparam.printable import note
 from reparam.runs import Run
 from reparam.types import IndexArray, Json, PixelArray
 
@@ -72,7 +72,7 @@ def select_images(run: Run, model: Autoencoder, given: DataConfig, split: SplitC
     selection = _part(images, chosen)
     check_images(model, selection.images)
     source = given.source or images.name
-    print(f"{len(selection.images)} images of {source} ({chosen})", file=sys.stderr)
+    note(f"{len(selection.images)} images of {source} ({chosen})")
     return selection
 
 

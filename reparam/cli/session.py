@@ -1,13 +1,13 @@
 """One training session as the commands run it: progress, sample pictures, how to resume."""
 
 import contextlib
-import sys
 import warnings
 from pathlib import Path
 
 from reparam.cli.progress import progress_listener
 from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
+from reparam.printable import note
 from reparam.runs import SPLIT_IMAGES, Run, RunConfig
 from reparam.training import (
     Interrupted,
@@ -33,7 +33,7 @@ def train_with_progress(
     """
     config = run.config
     if not quiet:
-        print(_plan(config, images), file=sys.stderr)
+        note(_plan(config, images))
     listeners: list[Listener] = [progress_listener(config.preset, quiet=quiet)]
     if config.training.sample_every:
         listeners.append(sample_writer(run, config.training.sample_every, config.seed))
@@ -47,7 +47,7 @@ def train_with_progress(
             f"stopped; everything up to here is saved. Continue with: {again}"
         ) from None
     if not quiet:
-        print(_final_metrics(run), file=sys.stderr)
+        note(_final_metrics(run))
     return model
 
 

@@ -1,11 +1,10 @@
 """reparam sweep: a measure against an option."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reparam.cli.existing import open_or_create_run, trained
+from reparam.cli.existing import check_place, open_or_create_run, trained
 from reparam.cli.flags import Compute, flags_of, parse, value_of
 from reparam.cli.grid import Point, points
 from reparam.cli.group_table import print_groups, print_trends, print_verdicts
@@ -13,9 +12,10 @@ from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
 from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError
-from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
+from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig, check_features
 from reparam.model import build_autoencoder
-from reparam.report import write_comparison
+from reparam.printable import note, say
+from reparam.report import check_page, write_comparison
 from reparam.runs import command_line, title_of, writing
 from reparam.types import Language
 
@@ -60,6 +60,11 @@ def run(args: Sequence[str]) -> int:
     device = options.compute.chosen()
     planned = points(train_words, options.seeds)
     again = command_line("sweep", args)
+    report = options.out / "report.html"
+    check_page(report)
+    check_features(options.score)
+    for point in planned:
+        check_place(options.out / point.name, point.config)
     images: dict[DataConfig, tuple[ImageSet, Judge]] = {}
     for point in planned:
         if point.config.data not in images:
@@ -74,20 +79,20 @@ def run(args: Sequence[str]) -> int:
     cards = []
     for number, point in enumerate(planned, 1):
         if not options.quiet:
-            print(f"[{number} of {len(planned)}] {point.name}", file=sys.stderr)
+            note(f"[{number} of {len(planned)}] {point.name}")
         cards.append(_card(point, *images[point.config.data], options, again))
     groups = grouped(planned, cards)
     print_groups(groups)
     print_verdicts(groups)
     print_trends(groups)
-    report = write_comparison(
+    write_comparison(
         groups,
-        options.out / "report.html",
+        report,
         command=again,
         lang=options.lang,
         data=options.out / "sweep.json",
     )
-    print(report)
+    say(report)
     return 0
 
 

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping
 
-from rich.console import Console
 from rich.table import Table
 
+from reparam.cli.terminal import Terminal
 from reparam.evaluation import Estimate, Quality
 
 MEASURES = {
@@ -21,9 +21,10 @@ def new_table() -> Table:
 
 def print_table(table: Table, title: str | None = None) -> None:
     """The table, below its title and an empty line if it has a title."""
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Terminal()
     if title is not None:
-        console.print(f"\n{title}", style="bold")
+        console.print()
+        console.print(title, style="bold")
     console.print(table)
 
 

@@ -1,6 +1,5 @@
 """reparam train: one run folder from one set of images."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from reparam.cli.flags import parse, value_of
 from reparam.cli.reading import reading_progress
 from reparam.cli.session import follow, train_with_progress
+from reparam.cli.terminal import print_json
 from reparam.data import load_images
 from reparam.errors import ConfigError
 from reparam.model import build_autoencoder
@@ -24,7 +24,7 @@ from reparam.runs import (
     to_mapping,
     writing,
 )
-from reparam.training import assemble, check_tensorboard, resolve_processes
+from reparam.training import assemble, check_tensorboard, choose_device, resolve_processes
 
 PROG = "reparam train"
 OWN_OPTIONS = ("recipe", "out", "overwrite", "quiet")
@@ -96,24 +96,20 @@ def default_out(config: RunConfig) -> Path:
     return Path("runs") / f"{source.stem or source.name}-{config.preset}"
 
 
-def printed(config: RunConfig) -> str:
-    """The configuration as JSON, to read."""
-    return json.dumps(to_mapping(config), indent=2, ensure_ascii=False)
-
-
 def run(args: Sequence[str]) -> int:
     options = resolve_options(args)
     training = resolve_processes(options.run.training)
     config = replace(options.run.resolve_defaults(), training=training)
     out = options.out or default_out(config)
     if options.dry_run:
-        print(printed(config))
+        print_json(to_mapping(config))
         return 0
     team = assemble(training)
     if not team.leads:
         follow(out, team)
         return 0
     check_free(out, overwrite=options.overwrite)
+    choose_device(training.device)
     if training.tensorboard:
         check_tensorboard()
     with reading_progress(quiet=options.quiet) as progress:

@@ -17,7 +17,7 @@ from reparam.data.mapping import MAPPED_FROM, keep_open
 from reparam.data.memory import check_memory
 from reparam.data.pixels import as_pixels
 from reparam.data.splits import split_indices
-from reparam.errors import DataError
+from reparam.errors import DataError, reason_of
 
 ARRAY_SUFFIXES = (".npz", ".npy")
 
@@ -109,7 +109,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     except DataError:
         raise
     except _UNREADABLE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = reason_of(error)
         raise DataError(
             f"{path}: must be a readable {path.suffix} file without pickled objects, found: "
             f"{reason}. Fix: save it again by numpy.savez(path, images=...) from arrays of numbers"

@@ -11,6 +11,8 @@ from typing import TypedDict
 
 from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
+from reparam.errors import reason_of
+
 PIXELS, FACTS = "pixels.bin", "facts.json"
 
 BLOCK = 2**22
@@ -61,7 +63,7 @@ def read_facts(entry: Path) -> Facts:
         facts = check_type(record["facts"], Facts, collection_check_strategy=every)
         found = record["digest"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError, TypeCheckError) as error:
-        raise DamagedError(f"{FACTS}: {' '.join(str(error).split())[:100]}") from error
+        raise DamagedError(f"{FACTS}: {reason_of(error)[:100]}") from error
     if found != digest_of_facts(facts):
         raise DamagedError(f"{FACTS} has another digest than when it was written")
     return facts

@@ -13,7 +13,7 @@ import pooch
 from reparam.data.cache import writable
 from reparam.data.idx import IdxFile, read_idx_file
 from reparam.data.registry import IdxSource
-from reparam.errors import ConfigError, DataError
+from reparam.errors import ConfigError, DataError, reason_of
 
 MAX_DOWNLOAD_BYTES = 2**27
 """Most bytes that one file may have, on the wire and again uncompressed (MNIST: 47 million)."""
@@ -117,5 +117,5 @@ class _Limited:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = reason_of(error)
     return text if len(text) <= 160 else f"{text[:159]}…"

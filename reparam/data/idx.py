@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from reparam.data.memory import check_memory
-from reparam.errors import DataError
+from reparam.errors import DataError, reason_of
 
 MAX_IDX_BYTES = 2**30
 """Largest uncompressed IDX file that is read; a gzip file that grows past it is refused."""
@@ -51,7 +51,8 @@ def read_idx_file(path: Path, limit: int = MAX_IDX_BYTES) -> IdxFile:
                 content = file.read(limit + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
-            f"{path}: an IDX file must be whole, got broken gzip ({error}). Fix: fetch it again"
+            f"{path}: an IDX file must be whole, got broken gzip ({reason_of(error)}). Fix: fetch "
+            "it again"
         ) from error
     except OSError as error:
         raise DataError(

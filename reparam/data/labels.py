@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reparam.errors import DataError, DataRangeError, ShapeError
+from reparam.errors import DataError, DataRangeError, ShapeError, reason_of
 from reparam.types import LabelArray
 
 
@@ -51,7 +51,7 @@ def _as_values(labels: object, name: str) -> np.ndarray:
     try:
         values = np.asarray(labels)
     except (ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise DataError(
             f"{name}: labels must form one array, got {type(labels).__name__} ({reason}). Fix: "
             "give one integer or string for each image"

@@ -20,6 +20,7 @@ from reparam.data.config import DataConfig, Pages
 from reparam.data.listing import Picture
 from reparam.data.mapping import PART_BYTES
 from reparam.data.picture import UNREADABLE, Look, Shape, decode, inspect
+from reparam.errors import reason_of
 from reparam.types import PixelArray
 
 Progress = Callable[[str, int, int], None]
@@ -113,5 +114,5 @@ def _in_rounds(
 
 
 def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = reason_of(error)
     return text if len(text) <= 100 else f"{text[:99]}…"

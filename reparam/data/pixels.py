@@ -8,7 +8,7 @@ import torch
 from jaxtyping import UInt8
 
 from reparam.data.mapping import in_parts
-from reparam.errors import DataError, DataRangeError, ShapeError
+from reparam.errors import DataError, DataRangeError, ShapeError, reason_of
 from reparam.types import PixelArray
 
 MOST_CHANNELS = 4
@@ -157,7 +157,7 @@ def as_numbers(values: object, name: str, what: str = "images") -> np.ndarray:
             values = values.detach().cpu()
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise DataError(
             f"{name}: {what} must form one array of numbers, got {type(values).__name__} "
             f"({reason}). Fix: bring all {what} to one size"

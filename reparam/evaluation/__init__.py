@@ -9,6 +9,7 @@ from reparam.evaluation.inference import (
     as_bytes,
     as_floats,
     check_images,
+    check_latents,
     decode,
     decode_bytes,
     decoded_batches,
@@ -42,6 +43,8 @@ from reparam.evaluation.scoring.groups import (
 from reparam.evaluation.scoring.of_run import FILE as SCORECARD_FILE
 from reparam.evaluation.scoring.of_run import (
     CheckedScorecard,
+    check_can_score,
+    check_features,
     check_scorecard,
     current_scorecard,
     score_run,
@@ -49,6 +52,7 @@ from reparam.evaluation.scoring.of_run import (
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
 from reparam.evaluation.scoring.scorecard import from_mapping as scorecard_from_mapping
+from reparam.evaluation.scoring.subject import check_scorable
 from reparam.evaluation.scoring.verdicts import Verdict, claim_pair, verdicts
 from reparam.evaluation.scoring.words import (
     figure_text,
@@ -96,7 +100,11 @@ __all__ = [
     "as_bytes",
     "as_floats",
     "binarised",
+    "check_can_score",
+    "check_features",
     "check_images",
+    "check_latents",
+    "check_scorable",
     "check_scorecard",
     "claim_pair",
     "current_scorecard",

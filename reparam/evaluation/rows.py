@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from reparam.data import as_numbers, as_pixels
-from reparam.errors import ShapeError
+from reparam.errors import DataError, DataRangeError, ShapeError, reason_of
 from reparam.types import PixelArray
 
 Rows = Float[np.ndarray, "N ..."]
@@ -50,10 +50,36 @@ def _without_rounding(array: np.ndarray) -> np.ndarray:
     return array.clip(0, 1) if outside and by_rounding else array
 
 
-def labels_or_none(y: object) -> np.ndarray | None:
-    """Labels that classes can be made of; targets of another kind (regression) say nothing here."""
+def labels_or_none(y: object, count: int) -> np.ndarray | None:
+    """Labels of ``count`` images that classes can be made of; targets of another kind (regression)
+    say nothing here.
+
+    Raises DataError for what is no array, ShapeError unless there is one for each image, and
+    DataRangeError for NaN and infinite ones.
+    """
     if y is None:
         return None
-    labels = np.asarray(y)
-    is_fraction = labels.dtype.kind == "f" and not np.array_equal(labels, np.rint(labels))
-    return None if labels.ndim != 1 or is_fraction else labels
+    try:
+        labels = np.asarray(y)
+    except (ValueError, TypeError, RuntimeError) as error:
+        reason = reason_of(error)
+        raise DataError(
+            f"y: labels must form one array, got {type(y).__name__} ({reason}). Fix: give one "
+            "integer or string for each image"
+        ) from error
+    if labels.ndim == 0 or len(labels) != count:
+        found = type(y).__name__ if labels.ndim == 0 else f"{len(labels)} labels"
+        raise ShapeError(
+            f"y: every image needs one label, got {found} for {count} images. Fix: give as many "
+            "labels as images, or none"
+        )
+    if labels.dtype.kind == "f":
+        bad = int((~np.isfinite(labels)).sum())
+        if bad:
+            raise DataRangeError(
+                f"y: labels must be finite, got {bad} that are NaN or infinite. Fix: omit those "
+                "images, or give no labels"
+            )
+        if not np.array_equal(labels, np.rint(labels)):
+            return None
+    return labels if labels.ndim == 1 else None

@@ -18,6 +18,7 @@ from reparam.errors import ConfigError
 from reparam.export.entry import run_entry
 from reparam.export.manifest import Manifest
 from reparam.export.onnx import OnnxModel, export_onnx
+from reparam.printable import printable_json
 from reparam.runs import Run, RunView, look_at, with_distinct_titles
 
 SCHEMA = 1
@@ -71,7 +72,7 @@ def make_bundle(
         "runs": entries,
     }
     text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Bundle({MANIFEST: text.encode(), **files}, halves)
+    return Bundle({MANIFEST: printable_json(text).encode(), **files}, halves)
 
 
 def held_out_views(

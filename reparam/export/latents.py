@@ -1,5 +1,6 @@
 """Latents to files and back: CSV, Parquet, .npy and .npz."""
 
+import csv
 import io
 import re
 import zipfile
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from reparam.errors import ConfigError, DataError, DataRangeError, ShapeError
+from reparam.errors import ConfigError, DataError, DataRangeError, ShapeError, no_file, reason_of
 from reparam.export.place import check_file_free, write_file
 from reparam.types import IndexArray, LatentArray
 
@@ -42,13 +43,18 @@ class LatentTable:
         """Columns index, file and label (if there are any), z1..zd, ``more``, scores."""
         columns: dict[str, object] = {"index": self.index}
         if self.files is not None:
-            columns["file"] = self.files
+            columns["file"] = list(map(_as_text, self.files))
         if self.labels is not None:
-            columns["label"] = self.labels
+            columns["label"] = list(map(_as_text, self.labels))
         columns |= {f"z{i}": column for i, column in enumerate(self.z.T, 1)}
         for name, values in self.more.items():
             columns |= {f"{name}{i}": column for i, column in enumerate(values.T, 1)}
         return pd.DataFrame(columns | dict(self.scores))
+
+
+def _as_text(name: str) -> str:
+    r"""A name, in which bytes that are no text (Python's surrogates) are written ``\udcff``."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def check_latents_target(path: Path, *, overwrite: bool) -> None:
@@ -71,7 +77,9 @@ def write_latents(path: Path, table: LatentTable, *, overwrite: bool = False) ->
     buffer = io.BytesIO()
     match path.suffix.lower():
         case ".csv":
-            buffer.write(table.frame().to_csv(index=False).encode())
+            # Names are quoted: pandas reads a carriage return outside of quotes as a new line.
+            text = table.frame().to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
+            buffer.write(text.encode())
         case ".parquet":
             table.frame().to_parquet(buffer, engine="pyarrow", index=False)
         case ".npy":
@@ -103,13 +111,13 @@ def read_latents(path: Path, latent_dim: int) -> LatentArray:
             "convert it"
         )
     if not path.is_file():
-        raise DataError(f"{path}: no such file. Fix: give {_ACCEPTED}")
+        raise DataError(f"{path}: {no_file(path)}. Fix: give {_ACCEPTED}")
     try:
         values, names = _READERS[suffix](path)
     except DataError:
         raise
     except _UNREADABLE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = reason_of(error)
         raise DataError(
             f"{path}: must be a readable {suffix} file of numbers, got: {reason}. Fix: write it "
             "again"

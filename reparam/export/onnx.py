@@ -25,6 +25,7 @@ from reparam.errors import ExportError, ParityError
 from reparam.evaluation import as_floats, decode, moments_of, sample_latents
 from reparam.model import Autoencoder, posteriors_of
 from reparam.onnx_session import open_session
+from reparam.printable import printable_json
 from reparam.runs import Run
 from reparam.types import Images, LatentArray, Latents, PixelArray
 
@@ -165,7 +166,7 @@ def _facts(run: Run, model: Autoencoder, part: str, pairs: _Pairs) -> Mapping[st
         "reparam.image_range": "[0, 1]",
         "reparam.latent_dim": str(model.latent_dim),
         "reparam.prior": model.prior.kind,
-        "reparam.classes": json.dumps(facts.class_names, ensure_ascii=False),
+        "reparam.classes": printable_json(json.dumps(facts.class_names, ensure_ascii=False)),
         "reparam.version": __version__,
         "reparam.trained_with": str(facts.versions.get("reparam", "unknown")),
         "torch.version": torch.__version__,

@@ -1,6 +1,5 @@
 """Where results go: nothing is replaced without --overwrite, and no part of a result is left."""
 
-import os
 import re
 import shutil
 import tempfile
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reparam.errors import ConfigError
-from reparam.runs import write_atomically
+from reparam.runs import check_writable, unwritable, write_atomically
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ SITE_FOLDER = OwnFolder(
 
 def check_file_free(path: Path, *, overwrite: bool, option: str = "--out") -> None:
     """Raises ConfigError when a new file must not be written to ``path``, given by ``option``."""
-    _check_parent(path, option)
+    check_writable(path, option=option)
     if path.is_dir():
         raise ConfigError(f"{path}: must be a file, got a folder. Fix: choose another {option}")
     if path.exists() and not overwrite:
@@ -63,7 +62,7 @@ def check_folder_free(
     path: Path, *, overwrite: bool, own: OwnFolder = IMAGES_FOLDER, option: str = "--out"
 ) -> None:
     """Raises ConfigError when a new folder must not be written to ``path``, given by ``option``."""
-    _check_parent(path, option)
+    check_writable(path, option=option)
     if path.exists() and not path.is_dir():
         raise ConfigError(f"{path}: must be a folder, got a file. Fix: choose another {option}")
     if not path.is_dir() or not any(path.iterdir()):
@@ -80,23 +79,13 @@ def check_folder_free(
         )
 
 
-def _check_parent(path: Path, option: str) -> None:
-    """Raises ConfigError when the nearest folder that exists cannot take a new file."""
-    there = next((parent for parent in path.absolute().parents if parent.exists()), None)
-    if there is None or not there.is_dir() or not os.access(there, os.W_OK):
-        raise ConfigError(
-            f"{path}: cannot be written: {there} must be a folder that you may write to. Fix: "
-            f"choose another {option}"
-        )
-
-
 def write_file(path: Path, data: bytes, *, overwrite: bool, option: str = "--out") -> None:
     """The whole file, or none. Raises ConfigError where one exists or none can be written."""
     check_file_free(path, overwrite=overwrite, option=option)
     try:
         write_atomically(path, data)
     except OSError as error:
-        raise _unwritable(path, error, option) from error
+        raise unwritable(path, error, option) from error
 
 
 def write_folder(
@@ -126,7 +115,7 @@ def new_folder(
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     except OSError as error:
-        raise _unwritable(path, error, option) from error
+        raise unwritable(path, error, option) from error
     try:
         yield temporary
         temporary.chmod(0o755)
@@ -134,11 +123,6 @@ def new_folder(
             shutil.rmtree(path)
         temporary.rename(path)
     except OSError as error:
-        raise _unwritable(path, error, option) from error
+        raise unwritable(path, error, option) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _unwritable(path: Path, error: OSError, option: str) -> ConfigError:
-    reason = error.strerror or type(error).__name__
-    return ConfigError(f"{path}: cannot be written ({reason}). Fix: choose another {option}")

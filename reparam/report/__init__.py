@@ -1,12 +1,13 @@
 """Numbers and latents → figures and the report. Nothing is trained here."""
 
 from reparam.report.comparison import write_comparison
-from reparam.report.page import ReportChoices, write_report
+from reparam.report.page import ReportChoices, check_page, write_report
 from reparam.report.pictures import FIGURES
 
 __all__ = [
     "FIGURES",
     "ReportChoices",
+    "check_page",
     "write_comparison",
     "write_report",
 ]

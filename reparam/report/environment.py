@@ -1,11 +1,13 @@
-"""Templates for pages: everything that comes from data is escaped."""
+"""Templates for pages: everything that comes from data is escaped, and what is unseen is shown."""
 
 from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from reparam._version import __version__
 from reparam.evaluation import ideal_text, in_words, interval_text, p_text, value_text
+from reparam.printable import printable, printable_lines
 from reparam.types import Language
 
 
@@ -13,6 +15,7 @@ def environment(lang: Language) -> Environment:
     found = Environment(
         loader=PackageLoader("reparam.report"),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -25,4 +28,12 @@ def environment(lang: Language) -> Environment:
         "ideal_text": ideal_text,
         "p_text": p_text,
     }
+    found.filters["line"] = printable
     return found
+
+
+def _shown(value: object) -> object:
+    """Every value that a template writes: control characters and direction marks are shown."""
+    if isinstance(value, Markup):  # escaped already
+        return Markup(printable_lines(value))
+    return printable_lines(value) if isinstance(value, str) else value

@@ -29,9 +29,11 @@ from reparam.runs import (
     Run,
     RunView,
     check_umap,
+    check_writable,
     chosen_plane,
     command_line,
     look_at,
+    ready_to_view,
     to_mapping,
     with_distinct_titles,
     write_atomically,
@@ -174,12 +176,16 @@ def write_report(
     """Draws and writes the report of finished runs; trains nothing.
 
     ``figures``: a folder that gets every figure as PNG too, in a sub-folder per run. ``device``:
-    where the models compute. Raises ConfigError without runs, RunError for a run without weights or
-    finished result.
+    where the models compute. Raises ConfigError without runs or where nothing can be written, and
+    RunError for a run without weights or finished result, before images are read.
     """
     if not runs:
         raise ConfigError("a report must have at least one run, got none. Fix: name a run folder")
     check_page(out)
+    if figures is not None:
+        check_figures(figures)
+    for run in runs:
+        choices.check(ready_to_view(run)[2].latent_dim)
     views = [
         look_at(run, images, choices.axes, choices.projection, device=device)
         for run, images in zip(runs, _images_of(runs), strict=True)
@@ -195,7 +201,9 @@ def write_report(
 
 
 def check_page(out: Path) -> None:
-    """Raises ConfigError where a page must not be written: over anything but an older report."""
+    """Raises ConfigError where no page can be written, or must not be: over anything but an older
+    report.
+    """
     if out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--out must end in .html, got {out}. Fix: name a web page")
     if out.is_dir():
@@ -205,6 +213,14 @@ def check_page(out: Path) -> None:
             f"--out must be new or an older report, got {out}, which is no report of reparam's. "
             "Fix: choose another name"
         )
+    check_writable(out)
+
+
+def check_figures(folder: Path) -> None:
+    """Raises ConfigError where no figures can be written into the folder."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--figures must be a folder, got the file {folder}. Fix: name a folder")
+    check_writable(folder / "figure.png", option="--figures")
 
 
 def _images_of(runs: Sequence[Run]) -> Iterator[ImageSet]:

@@ -3,15 +3,16 @@
 import base64
 import io
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 from PIL import Image
 
 from reparam.evaluation import Scorecard, sample_latents
+from reparam.printable import printable
 from reparam.report.figures import decoded, gaussian, latent, network, prior, progress
 from reparam.report.figures.scores import class_shares
-from reparam.report.style import to_png
+from reparam.report.style import drawn, to_png
 from reparam.runs import RunView
 
 SAMPLES = 160
@@ -53,8 +54,10 @@ formulas of the article's 13 to 17.
 
 def draw_all(view: RunView, card: Scorecard | None) -> Iterator[tuple[str, bytes]]:
     """Every figure that the run and its scorecard have, as name and PNG."""
+    names = tuple(map(printable, view.class_names))  # drawn where no formula is looked for
+    shown = replace(view, title=drawn(view.title), class_names=names)
     for name, draw in FIGURES.items():
-        figure = draw(view)
+        figure = draw(shown)
         if figure is not None:
             yield name, to_png(figure)
     shares = class_shares(card) if card is not None else None

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from reparam.data import contact_sheet
+from reparam.printable import printable
 from reparam.types import PixelArray
 
 INK = "#1d2433"
@@ -70,6 +71,11 @@ def figure_style() -> Iterator[None]:
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, sizes in inches."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def drawn(name: str) -> str:
+    """A name from outside as text of a figure: what is unseen is shown, and $ is no formula."""
+    return printable(name).replace("$", r"\$")
 
 
 def bare(axes: Axes) -> Axes:

@@ -2,7 +2,13 @@
 
 from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig, TrainingConfig
-from reparam.runs.files import append_line, remove_leftovers, write_atomically
+from reparam.runs.files import (
+    append_line,
+    check_writable,
+    remove_leftovers,
+    unwritable,
+    write_atomically,
+)
 from reparam.runs.folder import check_free, is_empty
 from reparam.runs.lock import writing
 from reparam.runs.migrations import migrate_checkpoint, migrate_config
@@ -35,7 +41,7 @@ from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Metrics, Result
 from reparam.runs.resolving import read_config_file, resolve, with_parts
 from reparam.runs.run import IN_MEMORY, Run
 from reparam.runs.same_run import check_same_run, identity
-from reparam.runs.view import RunView, look_at, with_distinct_titles
+from reparam.runs.view import RunView, look_at, ready_to_view, with_distinct_titles
 from reparam.runs.weights import Saved, Tensors, load_tensors, load_weights, save_tensors
 
 __all__ = [
@@ -64,6 +70,7 @@ __all__ = [
     "check_free",
     "check_same_run",
     "check_umap",
+    "check_writable",
     "chosen_plane",
     "command_line",
     "identity",
@@ -78,6 +85,7 @@ __all__ = [
     "preset_config",
     "principal_plane",
     "read_config_file",
+    "ready_to_view",
     "remove_leftovers",
     "resolve",
     "save_tensors",
@@ -85,6 +93,7 @@ __all__ = [
     "title_of",
     "to_mapping",
     "umap_scatter",
+    "unwritable",
     "with_distinct_titles",
     "with_parts",
     "write_atomically",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reparam.errors import DiskFullError
+from reparam.errors import ConfigError, DiskFullError
 
 TEMPORARY = ".unfinished-"
 """How the names of files begin that are still being written."""
@@ -17,6 +17,35 @@ NO_ROOM = frozenset(
     getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)
 )
 """What the system says when a disk is full, a quota used up, or a file larger than allowed."""
+
+
+PROBE = bytes(1 << 16)
+"""What is written for a moment to see whether there is room."""
+
+
+def check_writable(path: Path, *, option: str = "--out") -> None:
+    """Raises ConfigError where nothing can be written to ``path``, which ``option`` names.
+
+    Looked at before the work for it: the nearest folder that exists takes a few bytes for a moment.
+    """
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir():
+        raise ConfigError(
+            f"{path}: cannot be written: {there} must be a folder, got a file. Fix: choose another "
+            f"{option}"
+        )
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(PROBE)
+            file.flush()
+    except OSError as error:
+        raise unwritable(path, error, option) from error
+
+
+def unwritable(path: Path, error: OSError, option: str) -> ConfigError:
+    """What to say of the system's error for a file or folder that could not be written."""
+    reason = error.strerror or type(error).__name__
+    return ConfigError(f"{path}: cannot be written ({reason}). Fix: choose another {option}")
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from reparam.errors import ConfigError, RunError
+from reparam.errors import ConfigError, RunError, reason_of
 from reparam.model import PRIORS, Fittable, LatentSpec, Prior
 from reparam.runs.migrations import migrate_prior
 from reparam.runs.options import to_mapping
@@ -55,7 +55,9 @@ def load_prior(folder: Path, model_digest: str, latent: LatentSpec) -> Prior | N
     except ConfigError:  # says itself what to do: a plug-in that is not loaded
         raise
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise RunError(f"{file}: its numbers do not fit together ({error}). Fix: {fix}") from error
+        raise RunError(
+            f"{file}: its numbers do not fit together ({reason_of(error)}). Fix: {fix}"
+        ) from error
     assert isinstance(prior, Fittable)
     prior.fitted = True
     return prior.requires_grad_(False).eval()

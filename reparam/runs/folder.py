@@ -6,7 +6,7 @@ from pathlib import Path
 from reparam.data import is_run_record
 from reparam.errors import RunError
 from reparam.runs.command import command_line
-from reparam.runs.files import TEMPORARY
+from reparam.runs.files import TEMPORARY, check_writable
 from reparam.runs.lock import LOCK
 
 OWN_ENTRIES = frozenset(
@@ -34,9 +34,10 @@ OWN_SUFFIXES = frozenset(
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
-    """Raises RunError when a new run must not be written to ``path``."""
+    """Raises RunError when a new run must not be written to ``path``, ConfigError when none can."""
     if path.exists() and not path.is_dir():
         raise RunError(f"{path}: must be a folder, got a file. Fix: choose another --out")
+    check_writable(path / "config.json")
     if not path.is_dir() or is_empty(path):
         return
     foreign = foreign_files(path)

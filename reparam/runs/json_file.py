@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from reparam.errors import RunError
+from reparam.errors import RunError, reason_of
+from reparam.printable import printable_json
 from reparam.runs.files import write_atomically
 from reparam.types import Json
 
@@ -44,7 +45,7 @@ def read_json(file: Path, fix: str) -> Json:
     try:
         loaded = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
-        raise RunError(f"{file}: cut short or damaged ({error}). Fix: {fix}") from error
+        raise RunError(f"{file}: cut short or damaged ({reason_of(error)}). Fix: {fix}") from error
     if not isinstance(loaded, dict):
         raise RunError(f"{file}: must hold names and values, got others. Fix: {fix}")
     return loaded
@@ -52,7 +53,7 @@ def read_json(file: Path, fix: str) -> Json:
 
 def write_json(file: Path, values: Mapping[str, object]) -> None:
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(file, text.encode())
+    write_atomically(file, printable_json(text).encode())
 
 
 def _digest(values: Mapping[str, object], run_id: str) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from reparam.errors import RunError
+from reparam.errors import RunError, reason_of
 from reparam.runs.files import append_line, write_atomically
 from reparam.runs.json_file import own_values, with_digest
 from reparam.runs.records import Epoch
@@ -24,7 +24,7 @@ def read_metrics(file: Path, run_id: str) -> list[Epoch]:
         *lines, _ = file.read_text(encoding="utf-8").split("\n")
         values = [json.loads(line) for line in lines]
     except (ValueError, RecursionError, OSError) as error:
-        raise RunError(f"{file}: damaged ({error}). Fix: {_FIX}") from error
+        raise RunError(f"{file}: damaged ({reason_of(error)}). Fix: {_FIX}") from error
     epochs = []
     for number, value in enumerate(values, 1):
         where = f"{file}, line {number}"

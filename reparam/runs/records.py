@@ -7,7 +7,7 @@ from typing import TypeVar, get_type_hints
 from typeguard import TypeCheckError, check_type
 
 from reparam.data import SPLITS
-from reparam.errors import RunError
+from reparam.errors import RunError, reason_of
 
 T = TypeVar("T")
 
@@ -140,7 +140,7 @@ def checked(cls: type[T], values: Mapping[str, object], where: str) -> T:
         return cls(**plain)
     except (TypeCheckError, TypeError, ValueError) as error:
         raise RunError(
-            f"{where} must hold what reparam wrote, got: {' '.join(str(error).split())}. Fix: "
+            f"{where} must hold what reparam wrote, got: {reason_of(error)}. Fix: "
             "restore the file, or train the run again"
         ) from error
 

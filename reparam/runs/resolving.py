@@ -313,6 +313,8 @@ def read_config_file(path: Path) -> Json:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        if path.is_dir():  # which Windows calls a permission that is missing
+            reason = "it is a folder"
         raise ConfigError(
             f"config file {path} must be readable, got: {reason}. Fix: give a TOML or JSON file"
         ) from error

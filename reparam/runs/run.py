@@ -114,12 +114,14 @@ class Run:
     @classmethod
     def open(cls, path: Path) -> "Run":
         """An existing run. Raises RunError when it is missing, damaged, or from a newer version."""
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path}: must be a run folder, got a file. Fix: name a run folder")
         if not path.is_dir():
             raise RunError(
                 f"{path}: no such run folder. Fix: `reparam train --out {path}` makes it"
             )
         file = path / CONFIG
-        if not file.is_file():
+        if not file.exists():
             raise RunError(
                 f"{path}: not a run folder, config.json is missing. Fix: name a run folder"
             )
@@ -141,9 +143,16 @@ class Run:
         write_json(self.path / CONFIG, record if self.edited else with_digest(record, ""))
 
     def extended(self, epochs: int) -> "Run":
-        """The run, planned for ``epochs`` in all.
+        """The run, planned for ``epochs`` in all. Raises as ``check_can_extend`` does."""
+        self.check_can_extend(epochs)
+        training = replace(self.config.training, epochs=epochs)
+        run = replace(self, config=replace(self.config, training=training))
+        run._write_record()
+        return run
 
-        Raises ConfigError for fewer than are done, and for a run that early stopping ended.
+    def check_can_extend(self, epochs: int) -> None:
+        """Raises ConfigError for fewer epochs than are done, and for a run that early stopping
+        ended; RunError where its metrics or its checkpoint are damaged.
         """
         done = len(self.metrics())
         last = load_tensors(self.checkpoint, "checkpoint").state if self.checkpoint.exists() else {}
@@ -157,10 +166,6 @@ class Run:
                 f"--epochs must be at least {done}, as many as {self.path} has done, got {epochs}. "
                 "Fix: ask for more"
             )
-        training = replace(self.config.training, epochs=epochs)
-        run = replace(self, config=replace(self.config, training=training))
-        run._write_record()
-        return run
 
     def is_of(self, config: RunConfig) -> bool:
         """Whether the run was begun with this configuration."""

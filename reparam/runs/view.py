@@ -73,6 +73,15 @@ class RunView:
         return self.result.splits.get(self.split, {})
 
 
+def ready_to_view(run: Run, device: str = "cpu") -> tuple[Result, list[Epoch], Autoencoder]:
+    """What a view needs of the run beside its images, which may take long to read.
+
+    Raises RunError when the run is unfinished, its metrics are cut short, or its weights unusable.
+    """
+    result = run.finished("its pictures are of a finished run")
+    return result, run.metrics(), run.load_model(device=device)
+
+
 def look_at(
     run: Run,
     images: ImageSet,
@@ -87,9 +96,7 @@ def look_at(
     axes where there are more than two. The model is on ``device``. Raises RunError when the run is
     unfinished or has no usable weights, ConfigError for axes that it does not have.
     """
-    result = run.finished("its pictures are of a finished run")
-    metrics = run.metrics()
-    model = run.load_model(device=device)
+    result, metrics, model = ready_to_view(run, device)
     split = images.held_out()
     chosen = images.splits[split][:points]
     labels = None if images.labels is None else images.labels[chosen]

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from reparam.errors import RunError
+from reparam.errors import RunError, no_file, reason_of
 from reparam.model import Autoencoder
 from reparam.runs.files import write_atomically
 from reparam.runs.migrations import FORMAT
@@ -49,6 +49,8 @@ def load_tensors(path: Path, kind: str, fix: str = "restore it or train again") 
     missing, damaged (by one bit), foreign, or from a newer version.
     """
     if not path.is_file():
+        if path.exists():
+            raise RunError(f"{path}: {no_file(path)}. Fix: {fix}")
         raise RunError(
             f"{path}: no such file; the run has not finished its first epoch. Fix: resume it with "
             "`reparam resume`"
@@ -59,7 +61,7 @@ def load_tensors(path: Path, kind: str, fix: str = "restore it or train again") 
             # Clones: the file must not stay mapped, or Windows cannot replace it.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        reason = f"damaged or not a safetensors file ({error})"
+        reason = f"damaged or not a safetensors file ({reason_of(error)})"
         raise RunError(f"{path}: {reason}. Fix: {fix}") from error
     if not isinstance(header, dict) or (header and not isinstance(header.get("state"), dict)):
         raise RunError(f"{path}: damaged, its header is not one that reparam wrote. Fix: {fix}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from reparam.errors import RunError
+from reparam.errors import RunError, reason_of
 from reparam.model import Autoencoder
 from reparam.objective import Loss
 from reparam.runs import (
@@ -143,8 +143,8 @@ class State:
                 )
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
             raise RunError(
-                f"{run.checkpoint}: its state does not fit this run ({error}). Fix: restore the "
-                "file, or train again"
+                f"{run.checkpoint}: its state does not fit this run ({reason_of(error)}). Fix: "
+                "restore the file, or train again"
             ) from error
 
     def _random_states(self) -> dict[str, torch.Tensor]:

@@ -9,7 +9,6 @@ that are kept are those of the first process). The first process alone writes, p
 
 import logging
 import os
-import sys
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from torch import distributed
 
 from reparam.errors import ConfigError, LostError
 from reparam.model import Noise, SharedNoise
+from reparam.printable import note
 from reparam.runs import TrainingConfig
 from reparam.training.device import make_fabric
 
@@ -280,7 +280,7 @@ def _end_with_the_others(team: Team) -> None:
     """
 
     def say(*_: object) -> bool:
-        print(f"reparam: error: {lost_error(team)}", file=sys.stderr, flush=True)
+        note(f"reparam: error: {lost_error(team)}")
         return False
 
     starter = int(os.environ.setdefault(STARTER, str(os.getpid())))

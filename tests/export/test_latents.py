@@ -38,6 +38,18 @@ def test_columns_of_a_table(tmp_path: Path, suffix: str) -> None:
     assert read["index"].tolist() == written.index.tolist()
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_names_with_anything_in_them(tmp_path: Path, suffix: str) -> None:
+    """Carriage returns within rows, and file names whose bytes are no text."""
+    path = tmp_path / f"z.{suffix}"
+    names = ("a\rb", "c\nd", "\x1b\u202e", "\udcff.png")
+    z = np.eye(4, 2, dtype=np.float32)
+    write_latents(path, LatentTable(np.arange(4), z, labels=names, files=names))
+    np.testing.assert_array_equal(read_latents(path, 2), z)
+    read = {"csv": pd.read_csv, "parquet": pd.read_parquet}[suffix](path)
+    assert read["label"].tolist() == read["file"].tolist() == [*names[:3], "\\udcff.png"]
+
+
 def test_npz_needs_no_pickle(tmp_path: Path) -> None:
     written = table()
     write_latents(tmp_path / "z.npz", written)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from reparam.data import ImageSet
 from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
+from reparam.evaluation.scoring.own_features import FeatureFile
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
 from reparam.evaluation.scoring.scorecard import SCHEMA, Scorecard, from_mapping
 from reparam.evaluation.scoring.subject import subject_hashes
 from reparam.model import Autoencoder
-from reparam.runs import Run, title_of
+from reparam.runs import Run, check_writable, title_of
 
 FILE = "scorecard.json"
 
@@ -74,6 +75,24 @@ def current_scorecard(run: Run, model: Autoencoder | None = None) -> Scorecard |
             stacklevel=2,
         )
     return found.card
+
+
+def check_can_score(run: Run, config: ScoreConfig = DEFAULT) -> None:
+    """Looks at what `score_run` needs beside images, before they are read and a judge is trained.
+
+    Raises RunError for a run that is unfinished or has no usable weights, ConfigError where its
+    folder cannot be written, DataError for a file of features that is none.
+    """
+    run.finished("a scorecard is of a finished run")
+    run.load_model()
+    check_writable(run.path / FILE, option="run folder")
+    check_features(config)
+
+
+def check_features(config: ScoreConfig) -> None:
+    """Raises DataError for a file of features that is none."""
+    if config.features is not None:
+        FeatureFile(config.features)
 
 
 def score_run(

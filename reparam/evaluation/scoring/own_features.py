@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from reparam.errors import DataError
+from reparam.errors import DataError, no_file, reason_of
 from reparam.evaluation.measures.fidelity import gaussian_distance, moments
 from reparam.evaluation.measures.measured import Measured
 from reparam.onnx_session import open_session
@@ -27,12 +27,15 @@ class FeatureFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         if not path.is_file():
-            raise DataError(f"{path}: no such file. Fix: give an ONNX network, images to features")
+            raise DataError(
+                f"{path}: {no_file(path)}. Fix: give an ONNX network, images to features"
+            )
         try:
             self.session = open_session(str(path))
         except Exception as error:  # onnxruntime's own errors have no common class
+            reason = reason_of(error)
             raise DataError(
-                f"{path}: no ONNX network ({error}). Fix: export the features' network to ONNX"
+                f"{path}: no ONNX network ({reason}). Fix: export the features' network to ONNX"
             ) from error
         self.input = self.session.get_inputs()[0]
 
@@ -49,8 +52,9 @@ class FeatureFile:
             try:
                 (found, *_) = self.session.run(None, {self.input.name: x[start : start + BATCH]})
             except Exception as error:
+                reason = reason_of(error)
                 raise DataError(
-                    f"{self.path} must take images of {x.shape[1:]}, got: {error}. Fix: resize "
+                    f"{self.path} must take images of {x.shape[1:]}, got: {reason}. Fix: resize "
                     "them in the network"
                 ) from error
             parts.append(np.asarray(found).reshape(len(found), -1))

@@ -22,7 +22,7 @@ from reparam.evaluation.scoring.latent_rows import (
 from reparam.evaluation.scoring.priors import candidates
 from reparam.evaluation.scoring.real_features import real_features
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
-from reparam.evaluation.scoring.subject import subject, subject_hashes
+from reparam.evaluation.scoring.subject import check_scorable, subject, subject_hashes
 from reparam.model import Autoencoder
 
 ScoreProgress = Callable[[str, int, int], None]
@@ -51,6 +51,7 @@ def scorecard(
     """
     began = time.monotonic()
     check_images(model, images.images[:1])
+    check_scorable(images)
     judge = judge or judge_for(images, device=str(device))
     of = subject(model, images, judge, config, device)
     offered = candidates(of)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TypeVar
 
-from reparam.errors import RunError
+from reparam.errors import RunError, reason_of
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.types import Json
@@ -144,7 +144,7 @@ def from_mapping(values: Json, where: str) -> Scorecard:
         return Scorecard(**plain)
     except (TypeError, AttributeError, KeyError) as error:
         raise RunError(
-            f"{where}: damaged ({error}). Fix: make it again with `reparam score`"
+            f"{where}: damaged ({reason_of(error)}). Fix: make it again with `reparam score`"
         ) from error
 
 

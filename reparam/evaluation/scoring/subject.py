@@ -22,6 +22,9 @@ TRAIN_IMAGES = 10_000
 """Training images that the held-out ones are compared with, drawn at random where there are more.
 """
 
+LEAST = 10
+"""Images of a split that can be scored."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -91,6 +94,26 @@ class Subject:
         return self.rng(f"labels {measure}").choice(len(self.shares), n, p=self.shares)
 
 
+def check_scorable(images: ImageSet) -> Split:
+    """The split that a scorecard is of. Raises DataError where no images are held out, and for
+    fewer than ten of either.
+    """
+    split = images.held_out()
+    if split == "train":
+        raise DataError(
+            f"{images.name}: a scorecard is of images that the model has not seen, got none held "
+            "out. Fix: raise --test-fraction"
+        )
+    for name in (split, "train"):
+        count = len(images.splits[name])
+        if count < LEAST:
+            raise DataError(
+                f"{images.name}: a scorecard needs at least {LEAST} {name} images, got {count}. "
+                "Fix: hold more of them out"
+            )
+    return split
+
+
 def subject(
     model: Autoencoder,
     images: ImageSet,
@@ -100,25 +123,15 @@ def subject(
 ) -> Subject:
     """Encodes held-out and training images, by a copy of the model on ``device``.
 
-    Raises DataError where no images are held out, and for fewer than ten of either.
+    Raises what `check_scorable` raises.
     """
-    split = images.held_out()
-    if split == "train":
-        raise DataError(
-            f"{images.name}: a scorecard is of images that the model has not seen, got none held "
-            "out. Fix: raise --test-fraction"
-        )
+    split = check_scorable(images)
     model = copy.deepcopy(model).to(device).eval()  # the caller's own stays as it is, and where
     rng = np.random.default_rng([config.score_seed, 0])
     parts = {}
     sizes: dict[Split, int] = {split: config.images, "train": TRAIN_IMAGES}
     for name, most in sizes.items():
         index = images.splits[name]
-        if len(index) < 10:
-            raise DataError(
-                f"{images.name}: a scorecard needs at least 10 {name} images, got {len(index)}. "
-                "Fix: hold more of them out"
-            )
         if len(index) > most:
             index = np.sort(rng.choice(index, most, replace=False))
         parts[name] = encoded(model, images.images, images.labels, index, rng)

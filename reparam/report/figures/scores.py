@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from reparam.data import class_colours
 from reparam.evaluation import MEASURES, Entry, Group, Scorecard
-from reparam.report.style import FAINT, MUTED, figure_style, new_figure
+from reparam.report.style import FAINT, MUTED, drawn, figure_style, new_figure
 
 COLUMNS = 3
 
@@ -27,9 +27,10 @@ def class_shares(card: Scorecard) -> Figure | None:
             shares = [100 * scores.class_counts[name] / total for name in names]
             axes.bar(range(len(names)), shares, color=class_colours(len(names)), width=0.75)
             axes.axhline(100 / len(names), color=MUTED, lw=0.8, ls=":")
-            axes.set_title(f"{card.title}, {scores.description}", loc="left", fontsize=8)
+            title = drawn(f"{card.title}, {scores.description}")
+            axes.set_title(title, loc="left", fontsize=8)
             axes.set_ylabel("%")
-            axes.set_xticks(range(len(names)), names)
+            axes.set_xticks(range(len(names)), [drawn(name) for name in names])
             if len(names) > 20:
                 axes.set_xticks([])
         return figure
@@ -86,7 +87,7 @@ def _draw(
             dots = [float(m.value or 0.0) for m in groups[i].each(name)]
             axes.scatter([places[i]] * len(dots), dots, s=9, color=colour, zorder=3)
         ideals += [ideal for i in known if (ideal := found[i].reference) is not None]
-        axes.set_xticks(places, [group.values[option] for group in groups])
+        axes.set_xticks(places, [drawn(group.values[option]) for group in groups])
         axes.set_xlabel(option)
     if ideals:
         axes.axhline(sum(ideals) / len(ideals), color=MUTED, lw=0.8, ls=":")
@@ -97,7 +98,8 @@ def _draw(
 
 def _label(group: Group, option: str) -> str:
     rest = [value for name, value in group.values.items() if name != option]
-    return ", ".join(v.upper() if v in ("ae", "vae") else v for v in rest) or group.title
+    words = ", ".join(v.upper() if v in ("ae", "vae") else v for v in rest)
+    return drawn(words or group.title)
 
 
 def number_of(value: str) -> float | None:
@@ -154,9 +156,8 @@ def rate_distortion(groups: Sequence[Group]) -> Figure | None:
                 zorder=3,
                 marker="D" if auto else "o",
             )
-            label = ", ".join(group.values.values()) or group.title
             axes.annotate(
-                label,
+                drawn(", ".join(group.values.values()) or group.title),
                 (rate, mse),
                 textcoords="offset points",
                 xytext=(6, -12 if auto else 5),

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from reparam.data import ImageSet, as_numbers, image_set_from_arrays, warn_of_dark
+from reparam.data import ImageSet, as_numbers, image_set_from_arrays, warn_of_pixels
 from reparam.errors import ConfigError, RunError, unknown_name
 from reparam.evaluation import (
     Rows,
@@ -177,7 +177,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             labels = labels_or_none(y, len(pixels))
             name = type(self).__name__
             images = image_set_from_arrays(pixels, labels, name=name, config=config.data)
-            warn_of_dark(pixels, name)
+            warn_of_pixels(pixels, name, range_known=False)
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(temporary) / "run" if self._out is None else self._out
             _check_out_free(path)

@@ -220,6 +220,11 @@ def test_images_that_are_nearly_black_are_warned_of() -> None:
         VAE(epochs=1).fit(images)
 
 
+def test_images_that_are_all_equal_are_warned_of() -> None:
+    with pytest.warns(UserWarning, match="AE: all 30 images are equal .every pixel is 200"):
+        AE(**SMALL).fit(np.full((30, 8, 8), 200, np.uint8))
+
+
 def test_latents_and_images_of_any_kind() -> None:
     images = torch.rand(30, 8, 8, generator=torch.Generator().manual_seed(0), requires_grad=True)
     vae = VAE(epochs=1).fit(images)

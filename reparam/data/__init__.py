@@ -17,7 +17,7 @@ from reparam.data.listing import is_run_record
 from reparam.data.load import load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
 from reparam.data.pictures import Progress
-from reparam.data.pixels import as_numbers, as_pixels, warn_of_dark
+from reparam.data.pixels import as_numbers, as_pixels, warn_of_pixels
 from reparam.data.registry import NAMED_SOURCES
 from reparam.data.sheet import contact_sheet, to_picture
 
@@ -49,5 +49,5 @@ __all__ = [
     "read_images",
     "to_picture",
     "verify_cached",
-    "warn_of_dark",
+    "warn_of_pixels",
 ]

@@ -11,7 +11,7 @@ from reparam.data.folder import load_folder
 from reparam.data.images import ImageSet
 from reparam.data.named import load_digits, load_idx_source
 from reparam.data.pictures import Progress
-from reparam.data.pixels import warn_of_dark, warn_of_equal
+from reparam.data.pixels import warn_of_pixels
 from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
 from reparam.errors import ConfigError, DataError
 from reparam.fields import flag_of
@@ -30,9 +30,7 @@ def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
     that they may be.
     """
     images = _load(config, progress)
-    warn_of_equal(images.images, images.name)
-    if config.pixel_range is None:
-        warn_of_dark(images.images, images.name)
+    warn_of_pixels(images.images, images.name, range_known=config.pixel_range is not None)
     return images
 
 

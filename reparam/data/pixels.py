@@ -58,7 +58,16 @@ def as_pixels(
     return _to_bytes(array, name, pixel_range)
 
 
-def warn_of_dark(pixels: PixelArray, name: str) -> None:
+def warn_of_pixels(pixels: PixelArray, name: str, *, range_known: bool) -> None:
+    """Warns of a set from which nothing can be learned, or that was likely read wrong: all images
+    equal, or, unless the range is known, nearly black.
+    """
+    _warn_of_equal(pixels, name)
+    if not range_known:
+        _warn_of_dark(pixels, name)
+
+
+def _warn_of_dark(pixels: PixelArray, name: str) -> None:
     """Warns where all pixels of a set are nearly black: likely another range was meant."""
     top = 0
     for part in in_parts(pixels):
@@ -70,11 +79,11 @@ def warn_of_dark(pixels: PixelArray, name: str) -> None:
         f"{257 * top} of 65535), nearly black. If that is white, say so, such as by --range 0 "
         f"{top or 1}, or rescale the images",
         UserWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 
-def warn_of_equal(pixels: PixelArray, name: str) -> None:
+def _warn_of_equal(pixels: PixelArray, name: str) -> None:
     """Warns where all images of a set are the same, so that there is nothing to learn."""
     if len(pixels) < 2 or not all((part == pixels[:1]).all() for part in in_parts(pixels)):
         return
@@ -84,7 +93,7 @@ def warn_of_equal(pixels: PixelArray, name: str) -> None:
         f"{name}: all {len(pixels)} images are equal ({what}), so there is nothing to learn. If "
         "they should differ, look at how they were saved",
         UserWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

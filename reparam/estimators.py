@@ -3,10 +3,8 @@
 import contextlib
 import dataclasses
 import functools
-import inspect
 import operator
 import tempfile
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -17,8 +15,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from reparam.arguments import arguments_of, config_of, constructor
 from reparam.data import ImageSet, as_numbers, image_set_from_arrays, warn_of_pixels
-from reparam.errors import ConfigError, RunError, unknown_name
+from reparam.errors import ConfigError, RunError
 from reparam.evaluation import (
     Rows,
     check_latents,
@@ -36,16 +35,10 @@ from reparam.printable import note
 from reparam.runs import (
     IN_MEMORY,
     Epoch,
-    Option,
     Run,
     RunConfig,
     check_writable,
     is_empty,
-    misplaced_option,
-    options_of,
-    preset_config,
-    resolve,
-    shared_options,
     writing,
 )
 from reparam.training import (
@@ -61,9 +54,6 @@ from reparam.training import (
 )
 from reparam.types import LatentArray, PixelArray
 
-OWN_OPTIONS = {"image_shape": None, "out": None, "quiet": True}
-"""Options of the estimators beside those of the configuration."""
-
 COUNTS = range(1, 2**63)
 """How many images can be asked for."""
 
@@ -71,54 +61,6 @@ SEEDS = range(-(2**63), 2**64)
 """Those that PyTorch takes."""
 
 Fitted = TypeVar("Fitted", bound="_Estimator")
-
-
-def _is_offered(option: Option) -> bool:
-    """Of the data's options an estimator, which is given its images, has one."""
-    return option.path[0] not in ("preset", "data") or option.name == "valid_fraction"
-
-
-def _options_of(config: RunConfig) -> dict[str, object]:
-    """Every option of an estimator with its value in ``config``, in the order of the signature.
-
-    An option that several parts have, such as dropout, is None: as each of them has it.
-    """
-    options = options_of(config)
-    offered = {name: option.default for name, option in options.items() if _is_offered(option)}
-    shared = {name: None for name, several in shared_options(options).items() if len(several) > 1}
-    return offered | shared | OWN_OPTIONS
-
-
-def _constructor(preset: str) -> Callable[..., None]:
-    """An ``__init__`` whose signature lists the options with the preset's defaults."""
-    defaults = _options_of(preset_config(preset))
-
-    def __init__(self: object, **options: object) -> None:
-        for name in options:
-            if name not in defaults:
-                raise ConfigError(_unknown(type(self).__name__, name, defaults))
-        for name, value in {**defaults, **options}.items():
-            setattr(self, name, value)
-
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [
-        inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
-        *(inspect.Parameter(name, keyword, default=value) for name, value in defaults.items()),
-    ]
-    __init__.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return __init__
-
-
-def _unknown(estimator: str, name: str, known: Iterable[str]) -> str:
-    """What to say of an argument that there is not: a part that has it, or the nearest name."""
-    names = list(known)
-    misplaced = misplaced_option(name)
-    if misplaced is None or any(other.endswith(f"_{name}") for other in names):
-        return unknown_name(f"option of {estimator}", name, names)
-    return (
-        f"{estimator}: {misplaced}; in Python, give the part with its options: a mapping with a "
-        "type, or its dataclass"
-    )
 
 
 class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -140,20 +82,12 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     row_shape_: tuple[int, ...]
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        cls.__init__ = _constructor(cls.preset)  # type: ignore[method-assign]
+        cls.__init__ = constructor(cls.preset)  # type: ignore[method-assign]
         super().__init_subclass__(**kwargs)
 
     def run_config(self) -> RunConfig:
         """The configuration that the options make. Raises ConfigError for values that cannot be."""
-        preset = preset_config(self.preset)
-        defaults, params = _options_of(preset), self.get_params(deep=False)
-        shared = shared_options(options_of(preset))
-        given = {
-            name: _plain(params[name])
-            for name in sorted(params, key=lambda name: name not in shared)  # one part's own wins
-            if name not in OWN_OPTIONS and not _equal(params[name], defaults[name])
-        }
-        config = resolve(preset, [(type(self).__name__, given)])
+        config = config_of(self.preset, type(self).__name__, self.get_params(deep=False))
         data = dataclasses.replace(config.data, source=IN_MEMORY, test_fraction=0.0)
         return dataclasses.replace(config, data=data)
 
@@ -344,35 +278,9 @@ def load(path: str | Path) -> AE | VAE | DenoisingAE:
         kind: type[AE | VAE | DenoisingAE] = DenoisingAE
     else:
         kind = VAE if model.is_variational else AE
-    estimator = kind(**_params_of(run.config))
+    estimator = kind(**arguments_of(run.config))
     estimator._take(run, model, run.facts.image_shape)
     return estimator
-
-
-def _params_of(config: RunConfig) -> dict[str, object]:
-    """Arguments of an estimator that give this configuration: parts whole, the rest by name."""
-    options = options_of(config)
-    parts = [option.path for option in options.values() if option.registry is not None]
-    params: dict[str, object] = {}
-    for name, option in options.items():
-        of_part = any(option.path[: len(path)] == path != option.path for path in parts)
-        if _is_offered(option) and not of_part:
-            value: object = config
-            for key in option.path:
-                value = getattr(value, key)
-            params[name] = value
-    return params
-
-
-def _plain(value: object) -> object:
-    """NumPy's numbers, as a grid search passes them, and lists as the configuration has them."""
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _equal(value: object, default: object) -> bool:
-    return type(value) is type(default) and bool(value == default)
 
 
 def whole(value: object, name: str, known: range) -> int:

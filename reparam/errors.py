@@ -83,7 +83,9 @@ def reason_of(error: BaseException) -> str:
 
 def no_file(path: Path) -> str:
     """What to say where a file is needed and ``path`` is none."""
-    return "must be a file, got a folder" if path.is_dir() else "no such file"
+    if path.is_dir():
+        return "must be a file, got a folder"
+    return "must be a regular file, got a pipe or a device" if path.exists() else "no such file"
 
 
 def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:

@@ -296,7 +296,7 @@ def whole(value: object, name: str, known: range) -> int:
 
 
 def _check_out_free(path: Path) -> None:
-    check_writable(path / "config.json", option="out")
+    check_writable(path / "config.json", fix="choose another out")
     if path.exists() and not (path.is_dir() and is_empty(path)):
         raise RunError(
             f"{path}: fit must write a new run folder, got one that holds something. Fix: choose "

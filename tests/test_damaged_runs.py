@@ -2,7 +2,7 @@
 does what it does with an undamaged one.
 
 Expected is the output of the same command on the whole run; where a file was removed that a run may
-be without (a fitted prior, a scorecard, a result), the output on a run that never had it.
+be without (a fitted prior, a scorecard, a result, metrics), the output on a run that never had it.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from reparam.runs.json_file import with_digest
 SMALL = ("--latent-dim", 2, "--batch-size", 20, "--precision", "float32", "--quiet")
 SCORE = ("--draws", 20, "--likelihood-images", 1, "--likelihood-samples", 10, "--quiet")
 
-OPTIONAL = ("result.json", "scorecard.json", "prior.safetensors")
+OPTIONAL = ("result.json", "metrics.jsonl", "scorecard.json", "prior.safetensors")
 """Without one of these a run is whole: it has not come so far, or was never scored."""
 
 DEEP = "[" * 100_000 + "]" * 100_000

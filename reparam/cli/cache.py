@@ -98,11 +98,15 @@ def _verify(sets: Sequence[CachedSet]) -> None:
         if what:
             damaged[each] = what
     if damaged:
-        clear_cached(damaged)
+        try:
+            clear_cached(damaged)
+            removed = "now removed. Fix: nothing more, they are decoded again when needed"
+        except DataError:  # a process writes to the cache
+            removed = "not removed, since the cache is in use. Fix: verify it again later"
         which = ", ".join(f"{each.name}: {what}" for each, what in damaged.items())
         raise DataError(
             f"decoded pictures must be as they were written, got {len(damaged)} of {len(sets)} "
-            f"damaged ({which}), now removed. Fix: nothing more, they are decoded again when needed"
+            f"damaged ({which}), {removed}"
         )
 
 

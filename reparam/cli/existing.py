@@ -35,8 +35,8 @@ def open_or_create_run(
 
 def _other_run(path: Path) -> RunError:
     return RunError(
-        f"{path}: holds a run with other options or images. Fix: choose another --out, or "
-        "replace it with --overwrite"
+        f"{path}: holds a run with other options or images. Fix: move that folder away, "
+        "or, where the command has them, choose another --out or --overwrite"
     )
 
 

@@ -136,7 +136,10 @@ class Entry:
         with suppress(OSError):  # a cache that one may only read
             os.utime(self.path)  # last used
         height, width, channels = facts["shape"][1:]
-        pixels = map_pixels(self.path / PIXELS, (facts["shape"][0], height, width, channels))
+        try:
+            pixels = map_pixels(self.path / PIXELS, (facts["shape"][0], height, width, channels))
+        except FileNotFoundError:  # another process has just cleared it
+            return None
         broken = dict(zip(facts["broken"], facts["reasons"], strict=True))
         return pixels, Contents(facts["pages"], facts["more"], broken)
 

@@ -24,9 +24,9 @@ def available_memory() -> int | None:
 
 
 def _of_the_machine() -> int | None:
-    for line in _lines("/proc/meminfo"):
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
+    sizes = {line.split(":")[0]: int(line.split()[1]) for line in _lines("/proc/meminfo")}
+    if "MemAvailable" in sizes:
+        return (sizes["MemAvailable"] + sizes.get("SwapFree", 0)) * 1024
     names = getattr(os, "sysconf_names", {})
     if "SC_PHYS_PAGES" in names:  # all of it, where nobody says how much is free
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

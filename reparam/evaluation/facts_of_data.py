@@ -1,5 +1,6 @@
 """What a set of images holds: what `reparam info` shows."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -81,4 +82,4 @@ def data_facts(images: ImageSet) -> DataFacts:
 
 def _suffix(name: str) -> str:
     """Of a file, or of a page of one: a.tif#2."""
-    return PurePath(name).suffix.lower().partition("#")[0]
+    return re.sub(r"#\d+$", "", PurePath(name).suffix.lower())

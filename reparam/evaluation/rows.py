@@ -74,12 +74,12 @@ def labels_or_none(y: object, count: int) -> np.ndarray | None:
             "labels as images, or none"
         )
     if labels.dtype.kind == "f":
-        bad = int((~np.isfinite(labels)).sum())
-        if bad:
+        finite = np.isfinite(labels)
+        if not np.array_equal(labels[finite], np.rint(labels[finite])):
+            return None
+        if bad := int((~finite).sum()):
             raise DataRangeError(
                 f"y: labels must be finite, got {bad} that are NaN or infinite. Fix: omit those "
                 "images, or give no labels"
             )
-        if not np.array_equal(labels, np.rint(labels)):
-            return None
     return labels if labels.ndim == 1 else None

@@ -48,7 +48,7 @@ SITE_FOLDER = OwnFolder(
 
 def check_file_free(path: Path, *, overwrite: bool, option: str = "--out") -> None:
     """Raises ConfigError when a new file must not be written to ``path``, given by ``option``."""
-    check_writable(path, option=option)
+    check_writable(path, fix=f"choose another {option}")
     if path.is_dir():
         raise ConfigError(f"{path}: must be a file, got a folder. Fix: choose another {option}")
     if path.exists() and not overwrite:
@@ -62,7 +62,7 @@ def check_folder_free(
     path: Path, *, overwrite: bool, own: OwnFolder = IMAGES_FOLDER, option: str = "--out"
 ) -> None:
     """Raises ConfigError when a new folder must not be written to ``path``, given by ``option``."""
-    check_writable(path, option=option)
+    check_writable(path, fix=f"choose another {option}")
     if path.exists() and not path.is_dir():
         raise ConfigError(f"{path}: must be a folder, got a file. Fix: choose another {option}")
     if not path.is_dir() or not any(path.iterdir()):
@@ -85,7 +85,7 @@ def write_file(path: Path, data: bytes, *, overwrite: bool, option: str = "--out
     try:
         write_atomically(path, data)
     except OSError as error:
-        raise unwritable(path, error, option) from error
+        raise unwritable(path, error, f"choose another {option}") from error
 
 
 def write_folder(
@@ -115,7 +115,7 @@ def new_folder(
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     except OSError as error:
-        raise unwritable(path, error, option) from error
+        raise unwritable(path, error, f"choose another {option}") from error
     try:
         yield temporary
         temporary.chmod(0o755)
@@ -123,6 +123,6 @@ def new_folder(
             shutil.rmtree(path)
         temporary.rename(path)
     except OSError as error:
-        raise unwritable(path, error, option) from error
+        raise unwritable(path, error, f"choose another {option}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -220,7 +220,7 @@ def check_figures(folder: Path) -> None:
     """Raises ConfigError where no figures can be written into the folder."""
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--figures must be a folder, got the file {folder}. Fix: name a folder")
-    check_writable(folder / "figure.png", option="--figures")
+    check_writable(folder / "figure.png", fix="choose another --figures")
 
 
 def _images_of(runs: Sequence[Run]) -> Iterator[ImageSet]:

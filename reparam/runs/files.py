@@ -23,29 +23,32 @@ PROBE = bytes(1 << 16)
 """What is written for a moment to see whether there is room."""
 
 
-def check_writable(path: Path, *, option: str = "--out") -> None:
-    """Raises ConfigError where nothing can be written to ``path``, which ``option`` names.
+ANOTHER_OUT = "choose another --out"
+
+
+def check_writable(path: Path, *, fix: str = ANOTHER_OUT) -> None:
+    """Raises ConfigError, which ends in ``fix``, where nothing can be written to ``path``.
 
     Looked at before the work for it: the nearest folder that exists takes a few bytes for a moment.
     """
-    there = next(folder for folder in path.absolute().parents if folder.exists())
+    whole = path.absolute()
+    there = next(folder for folder in (*whole.parents, Path(whole.anchor)) if folder.exists())
     if not there.is_dir():
         raise ConfigError(
-            f"{path}: cannot be written: {there} must be a folder, got a file. Fix: choose another "
-            f"{option}"
+            f"{path}: cannot be written: {there} must be a folder, got a file. Fix: {fix}"
         )
     try:
         with tempfile.TemporaryFile(dir=there) as file:
             file.write(PROBE)
             file.flush()
     except OSError as error:
-        raise unwritable(path, error, option) from error
+        raise unwritable(path, error, fix) from error
 
 
-def unwritable(path: Path, error: OSError, option: str) -> ConfigError:
+def unwritable(path: Path, error: OSError, fix: str) -> ConfigError:
     """What to say of the system's error for a file or folder that could not be written."""
     reason = error.strerror or type(error).__name__
-    return ConfigError(f"{path}: cannot be written ({reason}). Fix: choose another {option}")
+    return ConfigError(f"{path}: cannot be written ({reason}). Fix: {fix}")
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:

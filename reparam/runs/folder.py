@@ -37,7 +37,7 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     """Raises RunError when a new run must not be written to ``path``, ConfigError when none can."""
     if path.exists() and not path.is_dir():
         raise RunError(f"{path}: must be a folder, got a file. Fix: choose another --out")
-    check_writable(path / "config.json")
+    check_writable(path / "config.json", fix="choose a folder that you may write to")
     if not path.is_dir() or is_empty(path):
         return
     foreign = foreign_files(path)

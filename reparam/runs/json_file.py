@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from reparam.errors import RunError, reason_of
+from reparam.errors import RunError, no_file, reason_of
 from reparam.printable import printable_json
 from reparam.runs.files import write_atomically
 from reparam.types import Json
@@ -18,8 +18,11 @@ DIGEST = "digest"
 
 
 def with_digest(values: Mapping[str, object], run_id: str) -> Json:
-    """The values with a digest of them and of the run that they are of ("" for none)."""
-    return {**values, DIGEST: _digest(values, run_id)}
+    """The values with a digest of them and of the run that they are of ("" for none).
+
+    It comes first: who removes its line by hand leaves JSON.
+    """
+    return {DIGEST: _digest(values, run_id), **_without_digest(values)}
 
 
 def is_intact(values: Mapping[str, object], run_id: str) -> bool:
@@ -27,7 +30,12 @@ def is_intact(values: Mapping[str, object], run_id: str) -> bool:
 
     Without a digest they count as intact where the run has no id.
     """
-    return values[DIGEST] == _digest(values, run_id) if DIGEST in values else not run_id
+    if DIGEST not in values:
+        return not run_id
+    try:
+        return values[DIGEST] == _digest(values, run_id)
+    except RecursionError:  # nested as deep as nothing of ours
+        return False
 
 
 def own_values(values: Json, run_id: str, where: str, fix: str) -> Json:
@@ -40,8 +48,9 @@ def own_values(values: Json, run_id: str, where: str, fix: str) -> Json:
     return _without_digest(values)
 
 
-def read_json(file: Path, fix: str) -> Json:
+def read_mapping(file: Path, fix: str) -> Json:
     """Raises RunError when the file is no mapping in JSON."""
+    check_is_file(file, fix)
     try:
         loaded = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
@@ -51,7 +60,13 @@ def read_json(file: Path, fix: str) -> Json:
     return loaded
 
 
-def write_json(file: Path, values: Mapping[str, object]) -> None:
+def check_is_file(file: Path, fix: str) -> None:
+    """Raises RunError for a folder, and for a named pipe, which would be waited for."""
+    if not file.is_file():
+        raise RunError(f"{file}: {no_file(file)}. Fix: {fix}")
+
+
+def write_mapping(file: Path, values: Mapping[str, object]) -> None:
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
     write_atomically(file, printable_json(text).encode())
 

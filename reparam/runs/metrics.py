@@ -6,19 +6,20 @@ from pathlib import Path
 
 from reparam.errors import RunError, reason_of
 from reparam.runs.files import append_line, write_atomically
-from reparam.runs.json_file import own_values, with_digest
+from reparam.runs.json_file import check_is_file, own_values, with_digest
 from reparam.runs.records import Epoch
 
 _FIX = "restore it, or train the run again"
 
 
 def read_metrics(file: Path, run_id: str) -> list[Epoch]:
-    """The finished epochs, each with a number above that of the one before.
+    """The finished epochs, from the first on without a gap.
 
     Raises RunError when the file is damaged or of another run.
     """
     if not file.exists():
         return []
+    check_is_file(file, _FIX)
     try:
         # What has no line end was cut short by a crash: an epoch without checkpoint.
         *lines, _ = file.read_text(encoding="utf-8").split("\n")
@@ -30,6 +31,7 @@ def read_metrics(file: Path, run_id: str) -> list[Epoch]:
         where = f"{file}, line {number}"
         own = own_values(value if isinstance(value, dict) else {}, run_id, where, _FIX)
         epochs.append(Epoch.from_mapping(own, where))
+    check_lines(file, epochs, max((epoch.epoch for epoch in epochs), default=0))
     return epochs
 
 
@@ -39,8 +41,8 @@ def check_lines(file: Path, found: Sequence[Epoch], epochs: int) -> None:
     if numbers != list(range(1, epochs + 1)):
         got = ", ".join(map(str, numbers)) or "none"
         raise RunError(
-            f"{file}: must have a line for each of {epochs} epochs, got {got}: lines are missing. "
-            f"Fix: {_FIX}"
+            f"{file}: must have a line for each of {epochs} epochs, got {got}: lines are "
+            f"missing or in another order. Fix: {_FIX}"
         )
 
 

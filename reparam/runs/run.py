@@ -24,9 +24,9 @@ from reparam.runs.json_file import (
     DIGEST,
     is_intact,
     own_values,
-    read_json,
+    read_mapping,
     with_digest,
-    write_json,
+    write_mapping,
 )
 from reparam.runs.lock import writing
 from reparam.runs.metrics import add_metrics, check_lines, keep_metrics, read_metrics
@@ -35,7 +35,7 @@ from reparam.runs.options import to_mapping
 from reparam.runs.records import Epoch, Facts, Result, checked
 from reparam.runs.resolving import resolve
 from reparam.runs.same_run import check_same_run, identity
-from reparam.runs.weights import check_format, load_tensors, load_weights, save_tensors
+from reparam.runs.weights import Saved, check_format, load_tensors, load_weights, save_tensors
 from reparam.types import Json
 
 IN_MEMORY = "<arrays>"
@@ -54,9 +54,9 @@ class Run:
     path: Path
     config: RunConfig
     facts: Facts
-    edited: bool = False
+    unchecked: bool = False
     """config.json has no digest: its line was removed after a change on purpose, or the run is from
-    before there was one. Then the weights may have been trained with other options."""
+    before there was one. Then nothing says whether the weights were trained with these options."""
 
     @property
     def checkpoint(self) -> Path:
@@ -125,7 +125,7 @@ class Run:
             raise RunError(
                 f"{path}: not a run folder, config.json is missing. Fix: name a run folder"
             )
-        record = read_json(file, _RESTORE)
+        record = read_mapping(file, _RESTORE)
         if "format" not in record:
             raise RunError(f"{file}: not a reparam configuration. Fix: name a run folder")
         found = check_format(file, record["format"])
@@ -136,11 +136,11 @@ class Run:
             )
         record = migrate_config(record, found)
         facts = checked(Facts, record, str(file))
-        return cls(path, _config_of(record, file, facts), facts, edited=DIGEST not in record)
+        return cls(path, _config_of(record, file, facts), facts, unchecked=DIGEST not in record)
 
     def _write_record(self) -> None:
         record = {"format": FORMAT, **to_mapping(self.config), **asdict(self.facts)}
-        write_json(self.path / CONFIG, record if self.edited else with_digest(record, ""))
+        write_mapping(self.path / CONFIG, record if self.unchecked else with_digest(record, ""))
 
     def extended(self, epochs: int) -> "Run":
         """The run, planned for ``epochs`` in all. Raises as ``check_can_extend`` does."""
@@ -217,12 +217,12 @@ class Run:
             )
 
     def metrics(self) -> list[Epoch]:
-        """The finished epochs.
+        """The finished epochs; none where there is no file.
 
         Raises RunError when the file is damaged, another run's, or lacks an epoch of the result.
         """
         found, result = read_metrics(self.metrics_file, self.facts.id), self.result()
-        if result is not None:
+        if result is not None and self.metrics_file.exists():
             check_lines(self.metrics_file, found, result.epochs)
         return found
 
@@ -252,9 +252,7 @@ class Run:
         Raises RunError when the weights are missing, damaged, another run's, or of another epoch or
         shape than the run's JSON files say, and when a fitted prior is damaged or of other weights.
         """
-        saved, result = load_tensors(self.weights, "model"), self.result()
-        if not self.edited:
-            check_same_run(identity(self.config, self.facts), saved.state.get("of"), self.weights)
+        saved, result = self._saved_weights(), self.result()
         if result is not None and saved.state.get("epoch") != result.best_epoch:
             raise RunError(
                 f"{self.weights} must be of the best epoch, {result.best_epoch} in {RESULT}, got "
@@ -267,6 +265,19 @@ class Run:
         if fitted is not None:
             model.prior = fitted
         return model.eval().to(device)
+
+    def weights_epoch(self) -> int | None:
+        """The epoch of the best weights so far; None where there are none.
+
+        Raises RunError when they are damaged or another run's.
+        """
+        return self._saved_weights().state["epoch"] if self.weights.exists() else None
+
+    def _saved_weights(self) -> Saved:
+        saved = load_tensors(self.weights, "model")
+        if not self.unchecked:
+            check_same_run(identity(self.config, self.facts), saved.state.get("of"), self.weights)
+        return saved
 
     def save_prior(self, prior: Prior, **facts: object) -> None:
         """Keeps a prior that was fitted to the latents of the best weights; ``facts`` say how."""
@@ -306,7 +317,7 @@ class Run:
 
     def write_json(self, name: str, values: Mapping[str, object]) -> None:
         """Names and values into a file of the run, which belongs to no other."""
-        write_json(self.path / name, with_digest(values, self.facts.id))
+        write_mapping(self.path / name, with_digest(values, self.facts.id))
 
     def read_json(self, name: str, fix: str) -> Json | None:
         """What ``write_json`` wrote; None where there is no such file.
@@ -316,7 +327,7 @@ class Run:
         file = self.path / name
         if not file.exists():
             return None
-        return own_values(read_json(file, fix), self.facts.id, str(file), fix)
+        return own_values(read_mapping(file, fix), self.facts.id, str(file), fix)
 
 
 def _config_of(record: Mapping[str, object], file: Path, facts: Facts) -> RunConfig:

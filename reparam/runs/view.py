@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from reparam.data import ImageSet, RowReader, Split
 from reparam.model import Autoencoder, Distribution, posteriors_of
+from reparam.runs.metrics import check_lines
 from reparam.runs.presets import title_of
 from reparam.runs.projection import (
     Projection,
@@ -79,7 +80,9 @@ def ready_to_view(run: Run, device: str = "cpu") -> tuple[Result, list[Epoch], A
     Raises RunError when the run is unfinished, its metrics are cut short, or its weights unusable.
     """
     result = run.finished("its pictures are of a finished run")
-    return result, run.metrics(), run.load_model(device=device)
+    metrics = run.metrics()
+    check_lines(run.metrics_file, metrics, result.epochs)
+    return result, metrics, run.load_model(device=device)
 
 
 def look_at(

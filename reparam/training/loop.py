@@ -107,10 +107,11 @@ class _Training:
         self.team.wait()  # before the first process writes what the others look for
         if self.team.leads:
             remove_leftovers(self.run.path)
+            self.run.keep_metrics(state.position.epoch)
             if state.position.epoch < epochs and not state.position.finished:
                 self.run.forget_result()
-            self.run.keep_metrics(state.position.epoch)
             self.epochs = self.run.metrics()
+            state.recover_weights(self.run)
             if begins:
                 state.save(self.run)  # from here on a run without a checkpoint has lost it
         self.take_up_sums()
@@ -229,7 +230,7 @@ class _Training:
         return self.state.model.likelihood.losses(means)
 
     def close_epoch(self) -> None:
-        """Validation, best weights, the epoch's line, checkpoint."""
+        """Validation, the epoch's line, checkpoint, best weights."""
         state, position = self.state, self.state.position
         self.team.add_up(state.sums.values)
         self.own_images = position.images
@@ -249,8 +250,6 @@ class _Training:
         self.own_images = 0
         if loss < position.best_loss or not comparable:  # then the last weights count
             state.mark_best(loss)
-            if self.team.leads:
-                self.run.save_model(state.model, epoch=position.epoch)
         patience = self.config.training.early_stop
         if patience is not None and position.epoch - position.best_epoch >= patience:
             position.finished = True
@@ -258,7 +257,7 @@ class _Training:
             self.record(metrics)
 
     def record(self, metrics: Epoch) -> None:
-        """A finished epoch's line, the checkpoint, and what the listeners hear of both."""
+        """A finished epoch's line, checkpoint and weights, and what the listeners hear of it."""
         config = self.config
         found = new_warnings(
             self.epochs, metrics, config, self.pixel_variance, self.state.model.latent_dim
@@ -267,6 +266,9 @@ class _Training:
         metrics = replace(metrics, warnings=early | found)
         self.run.add_metrics(metrics)
         self.state.save(self.run)
+        # After the checkpoint, which can give the weights again; they could not give it.
+        if self.state.position.best_epoch == metrics.epoch:
+            self.run.save_model(self.state.model, epoch=metrics.epoch)
         self.epochs.append(metrics)
         self.emit(EpochDone(metrics))
         for warning in warned(metrics.epoch, found):

@@ -147,6 +147,24 @@ class State:
                 "restore the file, or train again"
             ) from error
 
+    def recover_weights(self, run: Run) -> None:
+        """Writes the best weights where a kill came between them and their checkpoint.
+
+        Raises RunError where they are damaged, another run's, or of another epoch than the best.
+        """
+        position, saved = self.position, run.weights_epoch()
+        if saved == position.best_epoch or not position.best_epoch:
+            return
+        if position.epoch == position.best_epoch and not position.batch:
+            run.save_model(self.model, epoch=position.epoch)
+        elif saved is None or saved <= position.epoch:
+            raise RunError(
+                f"{run.weights} must be of the best epoch so far, {position.best_epoch}, got "
+                f"{'no file' if saved is None else f'epoch {saved}'}. Fix: restore the right file, "
+                "or train into another --out"
+            )
+        # Else an earlier version, which wrote them first, was killed: that epoch comes again.
+
     def _random_states(self) -> dict[str, torch.Tensor]:
         states = {"cpu": torch.get_rng_state(), "noise": self.noise.get_state()}
         match self.device.type:

@@ -1,6 +1,9 @@
 """A checkpoint that is damaged, foreign or not ours is refused by name."""
 
 import json
+import os
+import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +16,9 @@ from safetensors.torch import save_file
 
 from reparam.data import ImageSet
 from reparam.errors import ConfigError, RunError
+from reparam.model import Autoencoder
 from reparam.runs import Run, load_tensors, save_tensors
-from reparam.training import EpochDone, Event, StepDone, train
+from reparam.training import EpochDone, Event, Interrupted, StepDone, train
 
 
 @pytest.fixture
@@ -236,12 +240,13 @@ def test_a_configuration_that_was_changed_is_refused_unless_on_purpose(trained: 
     file.write_text(file.read_text().replace('"leaky_slope": 0.3', '"leaky_slope": 0.7'))
     with pytest.raises(RunError, match=r"changed since it was written\. Fix: .* its line \"digest"):
         Run.open(trained.path)
-    edit_record(trained, lambda record: None)
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if '"digest"' not in line))
     edited = Run.open(trained.path)
     assert not torch.equal(edited.load_model().decode(torch.zeros(1, 2)), z)
     assert len(edited.metrics()) == edited.finished("").epochs == 2
     edited.extended(3)
-    assert Run.open(trained.path).edited
+    assert Run.open(trained.path).unchecked
 
 
 def read_all_and_go_on(folder: Path, images: ImageSet) -> None:
@@ -274,6 +279,83 @@ def test_weights_of_another_epoch_than_the_result_are_refused(trained: Run) -> N
     trained.save_model(trained.load_model(), epoch=7)
     with pytest.raises(RunError, match=r"must be of the best epoch, \d in result\.json, got 7"):
         trained.load_model()
+
+
+def test_older_weights_are_refused_when_training_goes_on(new_run, small, blobs) -> None:
+    """And those that a kill left unwritten are written: the checkpoint of their epoch has them."""
+    run, whole = new_run(small(epochs=4)), new_run(small(epochs=4), "whole")
+    train(whole, blobs)
+    older: list[bytes] = []
+
+    def stop(event: Event) -> None:
+        if isinstance(event, EpochDone):
+            older.append(run.weights.read_bytes())
+        if isinstance(event, StepDone) and (event.epoch, event.batch) == (4, 2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train(run, blobs, [stop])
+    run.weights.write_bytes(older[0])
+    with pytest.raises(RunError, match=r"must be of the best epoch so far, 3, got epoch 1\. Fix: "):
+        train(run, blobs)
+    run.weights.unlink()
+    with pytest.raises(RunError, match="must be of the best epoch so far, 3, got no file"):
+        train(run, blobs)
+    run.weights.write_bytes(older[2])
+    train(run, blobs)
+    assert run.weights.read_bytes() == whole.weights.read_bytes()
+
+
+def test_weights_that_were_not_written_are_those_of_the_checkpoint(new_run, small, blobs) -> None:
+    run, whole = new_run(small(epochs=2)), new_run(small(epochs=2), "whole")
+    train(whole, blobs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "save_model", power_cut_in_epoch_2(Run.save_model))
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(run, blobs)
+    assert (run.weights_epoch(), len(run.metrics())) == (1, 2)
+    train(run, blobs)
+    assert run.weights.read_bytes() == whole.weights.read_bytes()
+
+
+def power_cut_in_epoch_2(save: Callable[..., None]) -> Callable[..., None]:
+    def cut(run: Run, model: Autoencoder, *, epoch: int) -> None:
+        if epoch == 2:
+            raise RuntimeError("power cut")
+        save(run, model, epoch=epoch)
+
+    return cut
+
+
+@pytest.mark.parametrize("name", ["config.json", "result.json", "metrics.jsonl"])
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_regular_file_is_refused(trained: Run, name: str, kind: str) -> None:
+    """A pipe would be waited for."""
+    file = trained.path / name
+    file.unlink()
+    os.mkfifo(file) if kind == "pipe" else file.mkdir()
+    with pytest.raises(RunError, match=rf"{name}: must be a (regular )?file, got a {kind}"):
+        Run.open(trained.path).metrics()
+
+
+@pytest.mark.parametrize("name", ["config.json", "result.json", "metrics.jsonl"])
+def test_nesting_of_any_depth_is_refused(trained: Run, name: str) -> None:
+    """Also where Python can still read it, and not write it again."""
+    limit = sys.getrecursionlimit()
+    for depth in range(limit - 200, limit, 3):
+        (trained.path / name).write_text(
+            f'{{"digest": "", "format": 2, "x": {"[" * depth}{"]" * depth}}}\n'
+        )
+        with pytest.raises(RunError, match=name):
+            Run.open(trained.path).metrics()
+
+
+def test_a_run_without_metrics_still_gives_its_model(trained: Run, blobs) -> None:
+    trained.metrics_file.unlink()
+    assert trained.metrics() == []
+    trained.load_model()
+    with pytest.raises(RunError, match="must have a line for each of 2 epochs, got none"):
+        train(trained.extended(3), blobs)
 
 
 def test_weights_that_name_no_run_are_refused(trained: Run) -> None:

@@ -93,10 +93,10 @@ def test_a_missing_line_is_refused(kept: list[int], tmp_path: Path) -> None:
     file = tmp_path / "metrics.jsonl"
     lines = lines_of(file, 3, "an id")
     file.write_text("".join(lines[place] for place in kept))
-    with pytest.raises(RunError, match="must have a line for each of 3 epochs, got"):
+    with pytest.raises(RunError, match=r"must have a line for each of \d epochs, got"):
         check_lines(file, read_metrics(file, "an id"), 3)
     before = file.read_bytes()
-    with pytest.raises(RunError, match="must have a line for each of 3 epochs, got"):
+    with pytest.raises(RunError, match=r"must have a line for each of \d epochs, got"):
         keep_metrics(file, "an id", 3)
     assert file.read_bytes() == before
 

@@ -85,7 +85,7 @@ def check_can_score(run: Run, config: ScoreConfig = DEFAULT) -> None:
     """
     run.finished("a scorecard is of a finished run")
     run.load_model()
-    check_writable(run.path / FILE, option="run folder")
+    check_writable(run.path / FILE, fix="correct the permissions of the run folder")
     check_features(config)
 
 

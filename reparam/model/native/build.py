@@ -118,6 +118,8 @@ def own_folder(path: Path) -> Iterator[Path]:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        if os.fstat(handle).st_uid == os.geteuid():
+            os.fchmod(handle, 0o700)  # made with the user's umask before; each library is checked
         status = os.fstat(handle)
         if not is_own(status):
             raise _Unavailable(

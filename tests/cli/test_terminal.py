@@ -12,6 +12,7 @@ import pytest
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import score_progress
 from reparam.runs import Run
+from reparam.runs.json_file import with_digest
 
 from .conftest import Command, Said, shapes, train_tiny
 
@@ -37,11 +38,11 @@ def strange(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(source, images=images, labels=labels, class_names=np.array(CLASSES))
     run = train_tiny(source, folder / NAME, "vae")
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    config["command"] = COMMAND
-    (run / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    changed = with_digest({**config, "command": COMMAND}, "")  # a stranger writes a right digest
+    (run / "config.json").write_text(json.dumps(changed), encoding="utf-8")
     first, *rest = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     line = {**json.loads(first), "warnings": {"odd": "\x1b[1mbold\x08\u2067\x85"}}
-    text = "\n".join([json.dumps(line), *rest]) + "\n"
+    text = "\n".join([json.dumps(with_digest(line, config["id"])), *rest]) + "\n"
     (run / "metrics.jsonl").write_text(text, encoding="utf-8")
     return run
 

@@ -121,7 +121,7 @@ def test_bad_files(tmp_path: Path) -> None:
     np.save(tmp_path / "nan.npy", np.array([[0, np.nan]]))
     np.save(tmp_path / "none.npy", np.zeros((0, 2)))
     (tmp_path / "folder.csv").mkdir()
-    for name, kind, message in [*cases, ("folder.csv", DataError, "no such file")]:
+    for name, kind, message in [*cases, ("folder.csv", DataError, "must be a file, got a folder")]:
         with pytest.raises(kind) as caught:
             read_latents(tmp_path / name, 2)
         assert message in str(caught.value)

@@ -3,11 +3,13 @@
 B: images of a batch, N: images of a set, C: channels, H: height, W: width, d: latent dimensions.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
+from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
 Language = Literal["en", "ko"]
 """In which people are spoken to: pages, and descriptions of parts."""
@@ -35,3 +37,20 @@ Index = Int[torch.Tensor, " B"]
 Latents = Float[torch.Tensor, "B d"]
 PerExample = Float[torch.Tensor, " B"]
 """One number per image, in nats unless the name says otherwise."""
+
+
+def check_value(value: object, hint: object) -> None:
+    """Raises typeguard's TypeCheckError unless a value, and all that is in it, are as the type
+    says. A truth value is no number here, as it is to Python.
+    """
+    check_type(value, hint, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
+    if "bool" not in str(hint) and _has_truth_value(value):
+        raise TypeCheckError("holds a truth value")
+
+
+def _has_truth_value(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_truth_value, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_truth_value, value))
+    return isinstance(value, bool)

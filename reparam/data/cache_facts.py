@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
 
-from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
+from typeguard import TypeCheckError
 
 from reparam.errors import reason_of
+from reparam.types import check_value
 
 PIXELS, FACTS = "pixels.bin", "facts.json"
 
@@ -59,8 +60,8 @@ def read_facts(entry: Path) -> Facts:
         if not stat.S_ISREG(file.stat().st_mode):
             raise DamagedError(f"{FACTS} is no regular file")
         record = json.loads(file.read_text(encoding="utf-8"))
-        every = CollectionCheckStrategy.ALL_ITEMS
-        facts = check_type(record["facts"], Facts, collection_check_strategy=every)
+        facts: Facts = record["facts"]
+        check_value(facts, Facts)
         found = record["digest"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError, TypeCheckError) as error:
         raise DamagedError(f"{FACTS}: {reason_of(error)[:100]}") from error

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TypeVar, get_type_hints
 
-from typeguard import TypeCheckError, check_type
+from typeguard import TypeCheckError
 
 from reparam.data import SPLITS
 from reparam.errors import RunError, reason_of
+from reparam.types import check_value
 
 T = TypeVar("T")
 
@@ -136,7 +137,7 @@ def checked(cls: type[T], values: Mapping[str, object], where: str) -> T:
     plain = {name: _as(values[name], hints[name]) for name in hints if name in values}
     try:
         for name, value in plain.items():
-            check_type(value, hints[name])
+            check_value(value, hints[name])
         return cls(**plain)
     except (TypeCheckError, TypeError, ValueError) as error:
         raise RunError(

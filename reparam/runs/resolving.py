@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, get_args, get_origin, get_type_hints
 
-from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
+from typeguard import TypeCheckError
 
 from reparam.errors import ConfigError
 from reparam.registry import Part, Registry
@@ -21,12 +21,11 @@ from reparam.runs.options import (
     unknown_option,
 )
 from reparam.runs.weights import check_format
-from reparam.types import Json
+from reparam.types import Json, check_value
 
 C = TypeVar("C")
 P = TypeVar("P", bound=Part)
 
-ALL_ITEMS = CollectionCheckStrategy.ALL_ITEMS
 
 Layer = tuple[str, Mapping[str, object]]
 """Where options come from, for messages, and the options: by name, in sections, or both."""
@@ -296,9 +295,8 @@ def _coerce(value: object, hint: object, where: str) -> object:
     try:
         if isinstance(value, int) and not isinstance(value, bool) and takes_float:
             value = float(value)
-        if isinstance(value, bool) and "bool" not in wanted:
-            raise TypeCheckError("a truth value")
-        return check_type(value, hint, collection_check_strategy=ALL_ITEMS)
+        check_value(value, hint)
+        return value
     except (TypeCheckError, OverflowError) as error:
         expected = getattr(hint, "__name__", None) if isinstance(hint, type) else wanted
         expected = (expected or wanted).replace("typing.", "").replace("pathlib.", "")

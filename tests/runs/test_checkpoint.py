@@ -217,6 +217,8 @@ def test_sizes_beyond_memory_are_refused(begun: Run, latent_dim: int) -> None:
         {"image_shape": [-1, 8, 1]},
         {"image_shape": [float("inf"), 8, 1]},
         {"image_shape": [8, 8, 1, 1]},
+        {"image_shape": [8, 8, True]},
+        {"class_names": ["a", 1]},
         {"versions": None},
         {"plugins": None},
     ],

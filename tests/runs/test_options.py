@@ -375,6 +375,7 @@ def test_terms_that_are_alike_are_refused_also_in_python() -> None:
         ({"learning_rate": 10**400}, "learning_rate must be float, got 1000"),
         ({"batch_norm": 1}, "batch_norm must be bool, got 1"),
         ({"encoder_filters": [3, "4"]}, r"filters must be tuple\[int, ...\], got \(3, '4'\)"),
+        ({"encoder_filters": [3, True]}, r"filters must be tuple\[int, ...\], got \(3, True\)"),
         ({"encoder_filters": 3}, "filters must be tuple"),
         ({"output_activation": "relu"}, "output_activation must be .* got 'relu'"),
         ({"optimiser": "sgd"}, "optimiser must be .*'adam', 'muon'.* got 'sgd'"),

@@ -232,22 +232,26 @@ def test_a_fitted_prior(trained: Path) -> None:
 def test_an_export(trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     places = ("--onnx", out / "onnx", "--site", out / "site", "--single-file", out / "one.html")
-    words = ("export", trained, *places, "--images", 8)
-    found = []
+    words = ("export", trained, *places, "--overwrite")
+    older, found = tmp_path / "older", []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(built, "PAGE", built.PAGE)
+        use_page(tmp_path / "page")
+        assert main.run([str(word) for word in (*words, "--images", 6)]) == 0
+    out.rename(older)
 
     def begin() -> None:
+        """There is an older export, which is replaced."""
         remove(out)
-        out.mkdir()
+        shutil.copytree(older, out)
 
     def check() -> None:
-        files = {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
-        found.append(
-            {path: data for path, data in files.items() if ".unfinished-" not in str(path)}
-        )
+        found.append({p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()})
         assert found[-1] == found[0]
 
     prepare = partial(use_page, tmp_path / "page")
-    Job(words, out, lambda: (*words, "--overwrite"), prepare).kill_often(begin, check)
+    eight = (*words, "--images", 8)
+    Job(eight, out, lambda: eight, prepare).kill_often(begin, check)
 
 
 def test_the_cache_of_pictures(tmp_path: Path) -> None:

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reparam.errors import ConfigError
-from reparam.runs import check_writable, unwritable, write_atomically
+from reparam.runs import (
+    TEMPORARY,
+    check_writable,
+    remove_leftovers_of,
+    unwritable,
+    write_atomically,
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,7 @@ def write_file(path: Path, data: bytes, *, overwrite: bool, option: str = "--out
     """The whole file, or none. Raises ConfigError where one exists or none can be written."""
     check_file_free(path, overwrite=overwrite, option=option)
     try:
+        remove_leftovers_of(path)
         write_atomically(path, data)
     except OSError as error:
         raise unwritable(path, error, f"choose another {option}") from error
@@ -113,16 +120,23 @@ def new_folder(
     check_folder_free(path, overwrite=overwrite, own=own, option=option)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        remove_leftovers_of(path)
+        temporary = _beside(path)
     except OSError as error:
         raise unwritable(path, error, f"choose another {option}") from error
     try:
         yield temporary
         temporary.chmod(0o755)
-        if path.exists():
-            shutil.rmtree(path)
+        if path.exists():  # moved first: of a folder removed in part nobody knew whose it was
+            path.rename(_beside(path) / "old")
         temporary.rename(path)
+        remove_leftovers_of(path)
     except OSError as error:
         raise unwritable(path, error, f"choose another {option}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    """A new temporary folder on the same disk."""
+    return Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{TEMPORARY}{path.name}."))

@@ -3,9 +3,11 @@
 from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig, TrainingConfig
 from reparam.runs.files import (
+    TEMPORARY,
     append_line,
     check_writable,
     remove_leftovers,
+    remove_leftovers_of,
     unwritable,
     write_atomically,
 )
@@ -50,6 +52,7 @@ __all__ = [
     "PRESETS",
     "RECIPES",
     "SPLIT_IMAGES",
+    "TEMPORARY",
     "Epoch",
     "Facts",
     "Metrics",
@@ -87,6 +90,7 @@ __all__ = [
     "read_config_file",
     "ready_to_view",
     "remove_leftovers",
+    "remove_leftovers_of",
     "resolve",
     "save_tensors",
     "shared_options",

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and what a full disk says."""
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -97,6 +98,15 @@ def remove_leftovers(folder: Path) -> None:
     """Removes what ``write_atomically`` could not finish when its process was killed."""
     for leftover in folder.rglob(f"{TEMPORARY}*"):
         leftover.unlink()
+
+
+def remove_leftovers_of(path: Path) -> None:
+    """Removes what was left beside ``path`` when a process was killed that wrote to it.
+
+    Two at a time must not write to one place.
+    """
+    for leftover in path.parent.glob(f"{TEMPORARY}{glob.escape(path.name)}.????????"):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 @contextmanager

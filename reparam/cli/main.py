@@ -111,8 +111,9 @@ def main() -> int:
     # (docs/log.md). It is read when PyTorch is imported, which comes later.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     # Nothing is written but where the user said and here; a report does not depend on their style.
-    own = platformdirs.user_cache_path("reparam") / "matplotlib"
-    os.environ.setdefault("MPLCONFIGDIR", str(own))
+    own = platformdirs.user_cache_path("reparam")
+    os.environ.setdefault("MPLCONFIGDIR", str(own / "matplotlib"))
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(own / "torchinductor"))
     for stream in (sys.stdout, sys.stderr):  # a terminal that has no σ shows ?
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import shutil
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -114,11 +115,27 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @on_linux
 @pytest.mark.parametrize("mode", [0o777, 0o775, 0o1777])
-def test_a_folder_that_others_may_write_to_is_said_and_not_used(fresh: Path, mode: int) -> None:
+def test_a_folder_that_others_could_write_to_is_closed_to_them(fresh: Path, mode: int) -> None:
+    """And what they may have put there is not found."""
     fresh.mkdir(parents=True)
     fresh.chmod(mode)
-    with pytest.warns(UserWarning, match=rf"(?s)PyTorch's are used.*{fresh}.*mode {mode:o}.*Fix:"):
-        assert "to which nobody else may write" in str(unavailable_because())
+    foreign = fresh / "name-0.so"
+    foreign.write_bytes(b"anything")
+    foreign.rename(fresh / build._named("name", foreign)).chmod(0o666)
+    with own_folder(fresh) as folder:
+        assert stat.S_IMODE(fresh.stat().st_mode) == 0o700
+        assert find_library(folder, "name") is None
+
+
+@on_linux
+def test_a_folder_of_another_user_is_said_and_not_used(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh.mkdir(parents=True)
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    with pytest.warns(UserWarning, match=rf"(?s)PyTorch's are used.*{fresh}.*user {mine}.*Fix:"):
+        assert f"must be a folder of user {mine + 1}" in str(unavailable_because())
     assert list(fresh.iterdir()) == []
 
 

@@ -113,19 +113,16 @@ def own_folder(path: Path) -> Iterator[Path]:
     """``path``, made where it is missing, under a name of Linux that always means this folder.
 
     Whoever may write to a folder above could put another one in its place at any time, but cannot
-    make one that is this user's own. Raises _Unavailable where it is not.
+    make one that is this user's own. Nobody else may write to it from here on. Raises _Unavailable
+    where it is another user's.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        if os.fstat(handle).st_uid == os.geteuid():
-            os.fchmod(handle, 0o700)  # made with the user's umask before; each library is checked
-        status = os.fstat(handle)
-        if not is_own(status):
-            raise _Unavailable(
-                f"must be a folder of user {os.geteuid()} to which nobody else may write, got "
-                f"one of user {status.st_uid} with mode {stat.S_IMODE(status.st_mode):o}"
-            )
+        owner = os.fstat(handle).st_uid
+        if owner != os.geteuid():
+            raise _Unavailable(f"must be a folder of user {os.geteuid()}, got one of user {owner}")
+        os.fchmod(handle, 0o700)  # whatever others put there before: each library is looked at
         yield Path(f"/proc/{os.getpid()}/fd/{handle}")  # g++ is another process: not /proc/self
     finally:
         os.close(handle)

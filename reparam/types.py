@@ -40,8 +40,9 @@ PerExample = Float[torch.Tensor, " B"]
 
 
 def check_value(value: object, hint: object) -> None:
-    """Raises typeguard's TypeCheckError unless a value, and all that is in it, are as the type
-    says. A truth value is no number here, as it is to Python.
+    """Raises typeguard's TypeCheckError unless a value and its items have the type ``hint``.
+
+    Unlike in Python, True and False are no numbers.
     """
     check_type(value, hint, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     if "bool" not in str(hint) and _has_truth_value(value):

@@ -12,7 +12,7 @@ from reparam.data.cache_contents import (
 from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
 from reparam.data.images import SPLITS, ImageSet, Split
-from reparam.data.labels import as_labels
+from reparam.data.labels import as_labels, as_one_array
 from reparam.data.listing import is_run_record
 from reparam.data.load import load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
@@ -36,6 +36,7 @@ __all__ = [
     "Split",
     "as_labels",
     "as_numbers",
+    "as_one_array",
     "as_pixels",
     "cached_sets",
     "class_colours",

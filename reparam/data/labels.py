@@ -20,7 +20,7 @@ def as_labels(
     Raises ShapeError unless there is one label for each image, DataError for labels of another
     type and for repeated names, DataRangeError for labels that are no whole number or no index.
     """
-    values = _as_values(labels, name)
+    values = _as_values(as_one_array(labels, name), name)
     if values.ndim != 1:
         raise ShapeError(
             f"{name}: labels must be one value for each image, got an array of shape "
@@ -46,16 +46,20 @@ def as_labels(
     return values.astype(np.int64), names
 
 
-def _as_values(labels: object, name: str) -> np.ndarray:
-    """Labels as an array of integers, bools or strings."""
+def as_one_array(labels: object, name: str) -> np.ndarray:
+    """Labels of any kind. Raises DataError for what is none, such as rows of different lengths."""
     try:
-        values = np.asarray(labels)
+        return np.asarray(labels)
     except (ValueError, TypeError, RuntimeError) as error:
         reason = reason_of(error)
         raise DataError(
             f"{name}: labels must form one array, got {type(labels).__name__} ({reason}). Fix: "
             "give one integer or string for each image"
         ) from error
+
+
+def _as_values(values: np.ndarray, name: str) -> np.ndarray:
+    """Labels as an array of integers, bools or strings."""
     if values.dtype.kind == "O" and all(isinstance(value, str) for value in values.flat):
         values = values.astype(str)
     if values.dtype.kind == "T":

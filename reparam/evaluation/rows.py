@@ -5,8 +5,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from reparam.data import as_numbers, as_pixels
-from reparam.errors import DataError, DataRangeError, ShapeError, reason_of
+from reparam.data import as_numbers, as_one_array, as_pixels
+from reparam.errors import DataRangeError, ShapeError
 from reparam.types import PixelArray
 
 Rows = Float[np.ndarray, "N ..."]
@@ -59,14 +59,7 @@ def labels_or_none(y: object, count: int) -> np.ndarray | None:
     """
     if y is None:
         return None
-    try:
-        labels = np.asarray(y)
-    except (ValueError, TypeError, RuntimeError) as error:
-        reason = reason_of(error)
-        raise DataError(
-            f"y: labels must form one array, got {type(y).__name__} ({reason}). Fix: give one "
-            "integer or string for each image"
-        ) from error
+    labels = as_one_array(y, "y")
     if labels.ndim == 0 or len(labels) != count:
         found = type(y).__name__ if labels.ndim == 0 else f"{len(labels)} labels"
         raise ShapeError(

@@ -5,6 +5,7 @@ The runs' images are gone, so that a command which reads them first would speak 
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reparam.errors import ConfigError
 from reparam.explorer import built
-from reparam.runs import Run
+from reparam.runs import Run, check_writable
 
 from .conftest import train_tiny
 
@@ -99,12 +101,20 @@ def test_the_target_comes_first(refused: Refused, gone: Path, tmp_path: Path, na
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
-def test_a_folder_that_one_may_not_write_to(refused: Refused, gone: Path, tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    said = refused(*filled(TARGETS["encode"], gone, tmp_path, tmp_path))
-    tmp_path.chmod(0o700)
-    assert "cannot be written (Permission denied)" in said
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="there are no such users")
+def test_a_folder_that_one_may_not_write_to() -> None:
+    """Root may write anywhere, so it is nobody for a moment."""
+    folder, me = Path(tempfile.mkdtemp()), os.geteuid()
+    folder.chmod(0o555)
+    if me == 0:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigError, match=r"cannot be written \(Permission denied\)"):
+            check_writable(folder / "latents.csv")
+    finally:
+        os.seteuid(me)
+        folder.chmod(0o700)
+        folder.rmdir()
 
 
 @pytest.mark.parametrize(

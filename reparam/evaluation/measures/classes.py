@@ -1,14 +1,15 @@
 """Whether all classes come out, and as often as in the data: of labels that a judge gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from reparam.evaluation.measures.measured import (
+    LEVEL,
     REPEATS,
     Measured,
-    centred_interval,
     percentile_interval,
 )
 
@@ -18,6 +19,11 @@ too strict: a judge's few errors give every class some images."""
 
 TRIALS = 999
 """Samples of real images behind the p-value."""
+
+STEPS = np.concatenate(
+    [np.linspace(0, 0.9, 19), np.linspace(0.92, 1.1, 10), np.linspace(1.15, 3, 38)]
+)
+"""Along the line from the ideal shares, at 0, through the found ones, at 1: closer about these."""
 
 Labels = Int[np.ndarray, " N"]
 Shares = Float[np.ndarray, " K"]
@@ -33,41 +39,46 @@ def class_balance(
     """What classes the judge finds in decoded images, against the data's ``class_shares``.
 
     ``class_tv``: total variation ½ Σ |p − q|, the share of images that would have to change class.
+    ``class_gini``: Gini coefficient of the shares, which are the areas of the classes' regions in
+    latent space, weighed by the prior: 0 for equal ones, 1 − 1/K where one class takes all.
     ``class_entropy``: entropy over ln K, of the K classes that the data has: 1 for equal shares.
     ``classes_missing``: how many have less than a tenth of their share in the data.
 
-    The references are means over samples of the same size from the data's shares as this judge
-    sees them: ``reference_labels`` are its labels of real images whose true shares are
-    ``class_shares``; without them the judge counts as perfect. The p-value of ``class_tv`` is the
-    share of such samples that are as far off. It is exact but for the noise in how
-    ``reference_labels`` show the judge's errors, which counts where those are many and the labels
-    few. The intervals are a bootstrap over images: around the value (`centred_interval`) for the
-    first two, which resampling biases, and of percentiles for the count.
+    Chance alone makes the first three worse, the more so the nearer to the ideal. So value and
+    interval are found by inverting the test (Garthwaite & Buckland 1992): of shares on the line
+    from the ideal through the found ones, those of which the found figure is the median, and the
+    97.5 % and 2.5 % quantile, of samples as large. The interval of the count is of percentiles.
+
+    The references are those of real images as this judge sees them: ``reference_labels`` are its
+    labels of real images whose true shares are ``class_shares``; without them it counts as perfect.
+    The p-value of ``class_tv`` is the share of samples of real images, as many as these, that are
+    as far off. It is exact but for the noise in how ``reference_labels`` show the judge's errors,
+    which counts where those are many and the labels few.
     """
     n, k = len(judged), len(class_shares)
     shares = class_shares / class_shares.sum()
-    found = np.bincount(judged, minlength=k) / n
-    replicates = rng.multinomial(n, found, REPEATS) / n
-    if reference_labels is None:
-        seen = shares
-    else:
-        seen = np.bincount(reference_labels, minlength=k) / len(reference_labels)
-    ideal = rng.multinomial(n, seen, TRIALS) / n
-    value = float(total_variation(found, shares))
-    as_far = (total_variation(ideal, shares) >= value - 1e-12).sum()
-    return {
-        "class_tv": _measured(
-            total_variation,
-            found,
-            replicates,
-            ideal,
-            shares,
-            n,
-            p_value=(1 + int(as_far)) / (1 + TRIALS),
-        ),
-        "class_entropy": _measured(relative_entropy, found, replicates, ideal, shares, n),
-        "classes_missing": _measured(missing, found, replicates, ideal, shares, n),
-    }
+    counts = np.bincount(judged, minlength=k)
+    seen = None if reference_labels is None else np.bincount(reference_labels, minlength=k)
+    ideal = rng.multinomial(n, shares if seen is None else seen / seen.sum(), TRIALS) / n
+    found = {}
+    for name, uneven in UNEVENNESS.items():
+        reference = float(uneven.figure(shares, shares))
+        if seen is not None:
+            reference, *_ = uneven.without_chance(seen, shares, rng)
+        value, low, high = uneven.without_chance(counts, shares, rng)
+        found[name] = Measured(value, low, high, reference, samples=n)
+    far = total_variation(counts / n, shares)
+    as_far = int((total_variation(ideal, shares) >= far - 1e-12).sum())
+    found["class_tv"] = replace(found["class_tv"], p_value=(1 + as_far) / (1 + TRIALS))
+    low, high = percentile_interval(missing(rng.multinomial(n, counts / n, REPEATS) / n, shares))
+    found["classes_missing"] = Measured(
+        float(missing(counts / n, shares)),
+        low,
+        high,
+        float(missing(ideal, shares).mean()),
+        samples=n,
+    )
+    return found
 
 
 Rows = Float[np.ndarray, "*rows K"]
@@ -93,54 +104,47 @@ def missing(found: Rows, shares: Shares) -> Figures:
     return np.asarray(((found < MISSING_BELOW * shares) & (shares > 0)).sum(-1).astype(float))
 
 
-def _measured(
-    statistic: Callable[[Rows, Shares], Figures],
-    found: Shares,
-    replicates: Float[np.ndarray, "B K"],
-    ideal: Float[np.ndarray, "T K"],
-    shares: Shares,
-    n: int,
-    p_value: float | None = None,
-) -> Measured:
-    value = float(statistic(found, shares))
-    found_again = statistic(replicates, shares)
-    if statistic is missing:  # a count, which a shift by the replicates' bias would break
-        low, high = percentile_interval(found_again)
-    else:
-        low, high = centred_interval(value, found_again)
-    return Measured(
-        value,
-        max(low, 0.0),
-        high if statistic is missing else min(high, 1.0),
-        float(statistic(ideal, shares).mean()),
-        p_value,
-        samples=n,
-    )
+def gini(found: Rows, shares: Shares) -> Figures:
+    """Σ_ij |p_i − p_j| / (2 K² p̄) over the K classes that the data has."""
+    own = np.sort(found[..., shares > 0], axis=-1)
+    k = own.shape[-1]
+    weights = (2 * np.arange(1, k + 1) - k - 1) / k
+    return np.asarray((own * weights).sum(-1) / np.maximum(own.sum(-1), 1e-12))
 
 
-def class_area_gini(cell_labels: Labels, class_shares: Shares) -> Measured:
-    """Gini coefficient of the areas that the classes take of a grid of decoded cells.
+@dataclass(frozen=True)
+class Unevenness:
+    """A figure of shares, which rises or falls from its ideal ones on: even ones, or the data's."""
 
-    Σ_ij |a_i − a_j| / (2 K² ā) over the K classes: 0 for equal areas, 1 − 1/K where one takes all.
-    The reference is that of ``class_shares``, the data's own. A grid is no sample: the interval is
-    the value.
-    """
-    areas = np.bincount(cell_labels, minlength=len(class_shares)).astype(np.float64)
-    value = gini(areas)
-    return Measured(
-        value,
-        value,
-        value,
-        reference=gini(class_shares.astype(np.float64)),
-        samples=len(cell_labels),
-        note="over the cells of a grid",
-    )
+    figure: Callable[[Rows, Shares], Figures]
+    even: bool
+    rises: bool = True
+
+    def of(self, found: Rows, shares: Shares) -> Figures:
+        """The figure, upwards from the ideal."""
+        return self.figure(found, shares) if self.rises else -self.figure(found, shares)
+
+    def without_chance(
+        self, counts: Int[np.ndarray, " K"], shares: Shares, rng: np.random.Generator
+    ) -> tuple[float, float, float]:
+        """Its value and the ends of its interval, as `class_balance` says."""
+        n, own = int(counts.sum()), shares > 0
+        found, ideal = counts / n, own / own.sum() if self.even else shares
+        line = np.clip(ideal + STEPS[:, None] * (found - ideal), 0, None)
+        line /= line.sum(1, keepdims=True)
+        sampled = np.array([self.of(rng.multinomial(n, p, REPEATS) / n, shares) for p in line])
+        along, asked = self.of(line, shares), float(self.of(found, shares))
+        ends = []
+        for level in (0.5, (1 + LEVEL) / 2, (1 - LEVEL) / 2):
+            quantiles = np.maximum.accumulate(np.quantile(sampled, level, axis=1))
+            step = np.interp(asked, quantiles, STEPS) if asked > quantiles[0] else 0.0
+            ends.append(float(np.interp(step, STEPS, along)))
+        value, low, high = ends
+        return (value, low, high) if self.rises else (-value, -high, -low)
 
 
-def gini(amounts: Shares) -> float:
-    """Σ_ij |a_i − a_j| / (2 K² ā); 0 where there is nothing to share."""
-    mean = amounts.mean()
-    if mean == 0:
-        return 0.0
-    differences = np.abs(amounts[:, None] - amounts[None, :])
-    return float(differences.mean() / (2 * mean))
+UNEVENNESS: Mapping[str, Unevenness] = {
+    "class_tv": Unevenness(total_variation, even=False),
+    "class_gini": Unevenness(gini, even=True),
+    "class_entropy": Unevenness(relative_entropy, even=True, rises=False),
+}

@@ -5,10 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
+from scipy.stats import binomtest, norm
 
 LEVEL = 0.95
 """Of every interval."""
+
+QUANTILE = float(norm.ppf((1 + LEVEL) / 2))
+"""1.96: an interval of a normal estimate reaches so many standard deviations either way."""
 
 REPEATS = 200
 """Bootstrap replicates: enough for the 2.5 % and 97.5 % points to within a tenth of their span."""
@@ -56,16 +60,21 @@ def percentile_interval(replicates: Float[np.ndarray, " repeats"]) -> tuple[floa
     return float(low), float(high)
 
 
-def centred_interval(
-    value: float, replicates: Float[np.ndarray, " repeats"]
-) -> tuple[float, float]:
-    """``value`` plus the replicates' spread around their own mean.
+def normal_interval(value: float, deviation: float) -> tuple[float, float]:
+    """The 95 % interval of a normally distributed estimate."""
+    return value - QUANTILE * deviation, value + QUANTILE * deviation
 
-    For distances (FID, MMD): a resampling repeats some images, so that every replicate is biased
-    upwards, and the plain percentile interval need not hold the value.
+
+def share_of(
+    found: Bool[np.ndarray, " n"], *, reference: float | None = None, note: str = ""
+) -> Measured:
+    """The share of n things of which something is true, with Wilson's interval (1927).
+
+    It stays within [0, 1] and has a width at 0 and at 1, where a bootstrap sees no error at all.
     """
-    low, high = percentile_interval(replicates - replicates.mean())
-    return value + low, value + high
+    hits, n = int(np.count_nonzero(found)), len(found)
+    low, high = binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
+    return Measured(hits / n, float(low), float(high), reference, samples=n, note=note)
 
 
 def mean_of(

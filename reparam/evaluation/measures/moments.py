@@ -1,17 +1,18 @@
 """Centre, spread and range of latents against N(0, I): claims that they are off-centre, unbounded.
 
-References and p-values are those of N(0, I) samples of the same number N. They come from the exact
-distributions of mean, scatter (Wishart) and order statistics, so that no such sample is drawn.
+p-values are those of N(0, I) samples of the same number N. They come from the exact distributions
+of mean, scatter (Wishart) and order statistics, so that no such sample is drawn.
 """
 
 import math
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
+from scipy.special import psi
 from scipy.stats import binom, binomtest, chi2
 
-from reparam.evaluation.measures.jackknife import normal_interval
-from reparam.evaluation.measures.measured import Measured, absent, bootstrap, centred_interval
+from reparam.evaluation.measures.measured import Measured, absent
+from reparam.evaluation.measures.squared_distance import SquaredDistance, Within, of_pairs
 from reparam.types import LatentArray
 
 NULL_REPEATS = 999
@@ -23,36 +24,37 @@ MOST_DIMENSIONS = 512
 """Of ``gaussian_kl``, which has a d × d covariance."""
 
 
-def off_centre(z: LatentArray, rng: np.random.Generator) -> Measured:
-    """‖mean‖² / d, in the prior's variances; 0 for a centred aggregate posterior.
+def off_centre(z: LatentArray) -> Measured:
+    """‖E z‖² / d, in the prior's variances; 0 for a centred aggregate posterior.
 
-    The interval is the bootstrap's, centred, since a resampled squared norm is biased upwards by
-    tr(Σ)/N; it ends at 0. Reference: 1/N, the expectation under N(0, I). p-value: exact, since
-    N‖mean‖² is then χ²(d).
+    The mean of z_i · z_j / d over all pairs of different latents, which is ‖mean‖² less what N
+    latents add by chance, tr(Σ)/N: unbiased, so it may be below 0. The interval covers ‖E z‖² / d
+    itself (`squared_distance`). p-value: exact, since N ‖mean‖² is χ²(d) under N(0, I).
     """
     x = np.asarray(z, np.float64)
     n, d = x.shape
-    value = float(np.square(x.mean(0)).sum() / d)
-    if n < 2:
-        return Measured(value, reference=1 / n, samples=n)
-
-    def resampled(i: Int[np.ndarray, " n"]) -> float:
-        return float(np.square(np.bincount(i, minlength=n) @ x / n).sum() / d)
-
-    low, high = centred_interval(value, bootstrap(resampled, n, rng))
-    p = float(chi2.sf(n * d * value, d))
-    return Measured(value, max(low, 0.0), high, 1 / n, p, n)
+    mean = x.mean(0)
+    p = float(chi2.sf(n * mean @ mean, d))
+    if n < 4:
+        return Measured(float(mean @ mean / d), reference=0.0, p_value=p, samples=n)
+    lengths = np.square(x).sum(1)
+    rows = x @ x.sum(0) - lengths
+    squares = float(np.square(x.T @ x).sum() - np.square(lengths).sum())
+    found = of_pairs(Within(rows / d, squares / d**2))
+    low, high = found.interval
+    return Measured(found.value, low, high, 0.0, p, n)
 
 
 def gaussian_kl(z: LatentArray, rng: np.random.Generator) -> Measured:
-    """KL(N(m, S) ‖ N(0, I)) / d of the Gaussian fitted to z, in nats per dimension.
+    """KL(N(m, S) ‖ N(0, I)) / d of the Gaussian with the latents' mean and covariance, in nats.
 
-    ½ (tr S + ‖m‖² − d − ln det S) / d, with S the maximum-likelihood covariance (divisor N).
-    The interval is analytic: first-order variance by the influence function (the infinitesimal
-    jackknife, Efron 1982), plus the second-order one, which is all that is left at N(0, I) and is
-    known there exactly. Like the value it is not corrected for the bias of a fit, about
-    (d + 3) / 4N, which the reference shows. The p-value is a Monte Carlo likelihood-ratio test,
-    exact at any N > d: under N(0, I) the scatter is Wishart, drawn by its Bartlett decomposition.
+    ½ (tr S + ‖m‖² − d − ln det S) / d, with S the maximum-likelihood covariance, less the bias of
+    the fit: E ln det S of N normal latents is known (Wishart), and a fourth moment that is not
+    normal's adds (E h² − d (d + 2)) / 4N, with h the squared Mahalanobis distance. The first-order
+    variance is that of the influence function, the second-order one that of N(0, I), known
+    exactly; the interval covers the KL itself (`squared_distance`). The p-value is a Monte Carlo
+    likelihood-ratio test, exact at any N > d: under N(0, I) the scatter is Wishart, drawn by its
+    Bartlett decomposition.
     """
     x = np.asarray(z, np.float64)
     n, d = x.shape
@@ -68,18 +70,25 @@ def gaussian_kl(z: LatentArray, rng: np.random.Generator) -> Measured:
         return absent(
             "the latents lie in a subspace: their covariance is singular, the KL infinite"
         )
-    value = float(0.5 * (np.trace(covariance) + mean @ mean - d - log_det) / d)
-    precise = np.eye(d) - np.linalg.inv(covariance)
-    influence = (0.5 * np.einsum("ni,ij,nj->n", centred, precise, centred, optimize=True)) / d
-    influence += centred @ mean / d
+    fitted = float(0.5 * (np.trace(covariance) + mean @ mean - d - log_det) / d)
+    inverse = np.linalg.inv(covariance)
+    mahalanobis = np.einsum("ni,ij,nj->n", centred, inverse, centred, optimize=True)
+    kurtosis = float(np.square(mahalanobis).mean()) - d * (d + 2)
+    lost = -0.5 * (psi((n - 1 - np.arange(d)) / 2).sum() + d * math.log(2 / n))
+    influence = 0.5 * (np.square(centred).sum(1) - mahalanobis) / d + centred @ mean / d
     null = _null_kl(n, d, rng)
-    low, high = normal_interval(value, math.sqrt(influence.var() / n + null.var()))
-    p = (1 + np.count_nonzero(null >= value)) / (1 + len(null))
-    return Measured(value, max(low, 0.0), high, float(null.mean()), float(p), n)
+    found = SquaredDistance(
+        value=fitted - float(lost + kurtosis / (4 * n)) / d,
+        first=float(influence.var()) / n,
+        null=float(null.var()),
+    )
+    low, high = found.interval
+    p = (1 + np.count_nonzero(null >= fitted)) / (1 + len(null))
+    return Measured(found.value, low, high, 0.0, float(p), n)
 
 
 def _null_kl(n: int, d: int, rng: np.random.Generator) -> Float[np.ndarray, " r"]:
-    """``gaussian_kl`` of N samples of N(0, I), drawn by mean (N(0, I/N)) and scatter (Bartlett)."""
+    """The KL of the Gaussian fitted to N samples of N(0, I), by mean and scatter (Bartlett)."""
     diagonal = rng.chisquare(n - 1 - np.arange(d), size=(NULL_REPEATS, d))
     below = rng.chisquare(d * (d - 1) / 2, size=NULL_REPEATS) if d > 1 else 0.0
     trace = (diagonal.sum(1) + below) / n

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 
-from reparam.evaluation.measures.jackknife import normal_interval
+from reparam.evaluation.measures.measured import normal_interval
 
 
 def auc(

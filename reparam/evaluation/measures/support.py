@@ -1,4 +1,9 @@
-"""Whether decoded images lie where real ones do, and reach all of them: neighbourhood measures."""
+"""Whether decoded images lie where real ones do, and reach all of them: neighbourhood measures.
+
+The references are what fresh real images would score in place of the decoded ones. They follow from
+exchangeability, or from the real images at hand with one left out at a time: no second set of real
+images is needed, and none that a network has been trained on.
+"""
 
 from collections.abc import Iterator
 
@@ -6,12 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.neighbors import NearestNeighbors
 
-from reparam.evaluation.measures.measured import (
-    REPEATS,
-    Measured,
-    mean_of,
-    percentile_interval,
-)
+from reparam.evaluation.measures.measured import Measured, mean_of, share_of
+from reparam.evaluation.measures.quantile_share import share_beyond
 
 Features = Float[np.ndarray, "N d"]
 OtherFeatures = Float[np.ndarray, "M d"]
@@ -30,62 +31,51 @@ ROWS = 1000
 
 
 def precision_recall(
-    real: Features,
-    fake: OtherFeatures,
-    other_real: MoreFeatures | None = None,
-    *,
-    k: int = 3,
-    rng: np.random.Generator,
+    real: Features, fake: OtherFeatures, *, k: int = 3, rng: np.random.Generator
 ) -> dict[str, Measured]:
     """``precision`` and ``recall`` (Kynkäänniemi et al. 2019, section 2, equations 1 and 2).
 
     Precision is the share of fakes within a ball of a real image, which reaches to its k-th
     neighbour among real ones; recall the share of real images within a ball of a fake. Real and
     fake are cut to the same number, at most 5,000, in random order, since the balls shrink with
-    more images. The intervals are over images, for the balls as they are. ``other_real`` in place
-    of the fakes gives the reference.
+    more images. The intervals are Wilson's, over images, for the balls as they are. The reference
+    of both is the share of real images within a ball of the others, whose radii ignore it.
     """
-    real, fake, other = _alike(real, fake, other_real, rng)
+    real, fake = _alike(real, fake, rng)
     real_radii = _radii(real, k)
-
-    def shares(of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        reached = _balls_around(real, of, _radii(of, k)) > 0
-        return _balls_around(of, real, real_radii) > 0, reached
-
-    precise, recalled = shares(fake)
-    references = (None, None) if other is None else tuple(float(x.mean()) for x in shares(other))
+    reference = _among_nearest(real, real_radii)
+    precise = _balls_around(fake, real, real_radii) > 0
+    recalled = _balls_around(real, fake, _radii(fake, k)) > 0
+    note = f"k = {k}"
     return {
-        "precision": _mean(precise, rng, references[0], k),
-        "recall": _mean(recalled, rng, references[1], k),
+        "precision": share_of(precise, reference=reference, note=note),
+        "recall": share_of(recalled, reference=reference, note=note),
     }
 
 
 def density_coverage(
-    real: Features,
-    fake: OtherFeatures,
-    other_real: MoreFeatures | None = None,
-    *,
-    k: int = 5,
-    rng: np.random.Generator,
+    real: Features, fake: OtherFeatures, *, k: int = 5, rng: np.random.Generator
 ) -> dict[str, Measured]:
     """``density`` and ``coverage`` (Naeem et al. 2020, section 3, equations 4 and 5).
 
     Density is the number of real images' balls (to their k-th neighbour) that a fake lies in, over
-    k: about 1 for real images, and unlike precision not raised by one far outlier's large ball.
-    Coverage is the share of real images with a fake in their ball. Sizes, intervals and reference
-    as in `precision_recall`.
+    k: 1 for real images, and unlike precision not raised by one far outlier's large ball. Coverage
+    is the share of real images with a fake in their ball. Sizes and intervals as in
+    `precision_recall`. The references are exact (section 3.2, lemma 2): a fresh real image is as
+    likely as any other to be among the k nearest, so it lies in k of n balls on average, and a ball
+    holds none of n fresh ones with probability (n−1)…(n−k) / (2n−1)…(2n−k).
     """
-    real, fake, other = _alike(real, fake, other_real, rng)
-    radii = _radii(real, k)
-
-    def figures(of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _balls_around(of, real, radii) / k, _points_within(real, radii, of) > 0
-
-    density, covered = figures(fake)
-    references = (None, None) if other is None else tuple(float(x.mean()) for x in figures(other))
+    real, fake = _alike(real, fake, rng)
+    n, radii = len(real), _radii(real, k)
+    nearest = np.arange(1, min(k, n - 1) + 1)
+    covered_by_real = 1 - float(np.prod((n - nearest) / (2 * n - nearest)))
+    within = _balls_around(fake, real, radii) / k
+    note = f"k = {k}"
     return {
-        "density": _mean(density, rng, references[0], k),
-        "coverage": _mean(covered, rng, references[1], k),
+        "density": mean_of(within, rng, reference=1.0, note=note),
+        "coverage": share_of(
+            _points_within(real, radii, fake) > 0, reference=covered_by_real, note=note
+        ),
     }
 
 
@@ -99,35 +89,23 @@ def unlikely_share(
     """Share of fakes that are further from the training images than 95 % of real ones are.
 
     The distance is that to the nearest of at most 10,000 training images, in features; its 95 %
-    quantile over held-out images is the limit. The reference is 5 % by construction. The interval
-    is a bootstrap over both, held-out images and fakes.
+    quantile over held-out images is the limit. The reference is what fresh real images would score
+    on average, about 5 %; the p-value is exact, and the interval is over held-out images and fakes,
+    for the training images as they are (`share_beyond`).
     """
     among = NearestNeighbors(n_neighbors=1, algorithm="brute")
     among.fit(_at_most(train, UNLIKELY_IMAGES, rng))
     (real,), (far,) = (among.kneighbors(x)[0].T for x in (held_out, fake))
-
-    def share(real: np.ndarray, far: np.ndarray) -> float:
-        return float((far > np.quantile(real, LIKELY)).mean())
-
-    value = share(real, far)
-    replicates = np.array(
-        [share(rng.choice(real, len(real)), rng.choice(far, len(far))) for _ in range(REPEATS)]
-    )
-    low, high = percentile_interval(replicates)
+    found = share_beyond(real, far, 1 - LIKELY, rng)
     return Measured(
-        value,
-        low,
-        high,
-        reference=round(1 - LIKELY, 12),
-        samples=len(far),
-        note=f"limit from {len(real):,} held-out images",
+        found.share,
+        found.low,
+        found.high,
+        found.expected,
+        found.p_value,
+        len(far),
+        f"limit from {len(real):,} held-out images",
     )
-
-
-def _mean(
-    values: np.ndarray, rng: np.random.Generator, reference: float | None, k: int
-) -> Measured:
-    return mean_of(values.astype(np.float64), rng, reference=reference, note=f"k = {k}")
 
 
 def _radii(x: Features, k: int) -> Float[np.ndarray, " N"]:
@@ -138,6 +116,15 @@ def _radii(x: Features, k: int) -> Float[np.ndarray, " N"]:
         squared[np.arange(len(squared)), np.arange(rows.start, rows.start + len(squared))] = np.inf
         found[rows] = np.partition(squared, k - 1, axis=1)[:, k - 1]
     return found
+
+
+def _among_nearest(x: Features, radii: np.ndarray) -> float:
+    """Share of rows that are among the k nearest of another row, from `_radii`.
+
+    That is the share within a ball of the others, whose radii are taken without that row.
+    """
+    reached = radii * (1 + 1e-9)  # the k-th neighbour itself, whose distance may round otherwise
+    return float((_balls_around(x, x, reached) > 1).mean())  # in its own ball, and in another
 
 
 def _balls_around(points: Features, centres: OtherFeatures, radii: np.ndarray) -> np.ndarray:
@@ -170,12 +157,11 @@ def _squared_distances(x: Features, y: OtherFeatures) -> Iterator[tuple[slice, n
 
 
 def _alike(
-    real: Features, fake: OtherFeatures, other: MoreFeatures | None, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """All of one size."""
-    n = min(IMAGES, len(real), len(fake), IMAGES if other is None else len(other))
-    cut = None if other is None else _at_most(other, n, rng)
-    return _at_most(real, n, rng), _at_most(fake, n, rng), cut
+    real: Features, fake: OtherFeatures, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both of one size."""
+    n = min(IMAGES, len(real), len(fake))
+    return _at_most(real, n, rng), _at_most(fake, n, rng)
 
 
 def _at_most(x: Features, n: int, rng: np.random.Generator) -> Float[np.ndarray, "n d"]:

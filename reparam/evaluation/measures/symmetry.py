@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from reparam.evaluation.measures.jackknife import jackknife_deviation, normal_interval
 from reparam.evaluation.measures.kernel import inverse_multiquadratic
 from reparam.evaluation.measures.measured import Measured, absent
+from reparam.evaluation.measures.squared_distance import Within, of_pairs
 from reparam.types import LatentArray
 
 MOST = 2000
@@ -17,11 +17,8 @@ def asymmetry(z: LatentArray, rng: np.random.Generator, permutations: int = 1000
     With signs s, T(s) = 2 / (n(n−1)) Σ_{i≠j} s_i s_j [k(z_i, z_j) − k(z_i, −z_j)]; the value is
     T(1, …, 1), the unbiased U-statistic of MMD² (Gretton et al. 2012), and may be
     negative. Under symmetry every choice of signs is as likely, so the p-value, the share of
-    random sign flips with T(s) ≥ T, is exact at any n. The reference is the flips' mean, which is
-    about 0.
-
-    The interval is the delete-one jackknife's (Arvesen 1969): a bootstrap would pair latents with
-    their own copies.
+    random sign flips with T(s) ≥ T, is exact at any n. The reference is 0, the mean over flips.
+    The interval covers MMD² itself (`squared_distance`).
     """
     if len(z) < 4:
         return absent(f"a test of symmetry needs at least 4 latents, got {len(z)}")
@@ -33,12 +30,10 @@ def asymmetry(z: LatentArray, rng: np.random.Generator, permutations: int = 1000
     h = inverse_multiquadratic(x, x) - inverse_multiquadratic(x, -x)
     np.fill_diagonal(h, 0)
     factor = 2 / (n * (n - 1))
-    rows = h.sum(1, dtype=np.float64)
-    value = factor * float(rows.sum())
+    found = of_pairs(Within.of(h))
     signs = rng.choice(np.array([-1, 1], np.float32), size=(n, permutations))
     flipped = factor * (h @ signs * signs).sum(0, dtype=np.float64)
     rounding = 1e-6 * factor * float(np.abs(h).sum(dtype=np.float64))  # equal flips count as equal
-    p = (1 + np.count_nonzero(flipped >= value - rounding)) / (1 + permutations)
-    left_out = 2 * (rows.sum() - 2 * rows) / ((n - 1) * (n - 2))
-    low, high = normal_interval(value, jackknife_deviation(left_out))
-    return Measured(value, low, high, float(flipped.mean()), float(p), n, note)
+    p = (1 + np.count_nonzero(flipped >= found.value - rounding)) / (1 + permutations)
+    low, high = found.interval
+    return Measured(found.value, low, high, 0.0, float(p), n, note)

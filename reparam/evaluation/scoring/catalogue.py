@@ -12,9 +12,9 @@ from reparam.types import Language
 
 Better = Literal["lower", "higher", "ideal", "neither"]
 
-Need = Literal["density", "labels", "few dimensions", "plane", "noise map"]
+Need = Literal["density", "labels", "few dimensions"]
 """What a measure may need: of q(z|x) a density, of the images labels, of the latent space at most
-ten dimensions or exactly two, of the prior that noise is carried to it.
+ten dimensions.
 """
 
 
@@ -179,7 +179,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         matters=0.02,
         by_prior=True,
-        requires=("labels", "plane", "noise map"),
+        requires=("labels",),
     ),
     "fid": Entry(
         "decodes",

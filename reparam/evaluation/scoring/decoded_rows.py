@@ -5,20 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import norm
 
 from reparam.evaluation.inference import decoded_batches
-from reparam.evaluation.measures.classes import class_area_gini, class_balance
+from reparam.evaluation.measures.classes import class_balance
 from reparam.evaluation.measures.decoding import BATCH, cycle_error, path_length
 from reparam.evaluation.measures.fidelity import frechet_distance, kernel_distance
 from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.measures.support import density_coverage, precision_recall, unlikely_share
 from reparam.evaluation.scoring.needs import lacking, omitted
-from reparam.evaluation.scoring.own_features import FeatureFile, own_fid
+from reparam.evaluation.scoring.own_features import FeatureFile
 from reparam.evaluation.scoring.priors import Candidate
 from reparam.evaluation.scoring.real_features import RealFeatures
 from reparam.evaluation.scoring.subject import Subject
-from reparam.model import NoiseMap, rows_at_once
+from reparam.model import rows_at_once
 from reparam.types import LabelArray, LatentArray
 
 CYCLES = 2_000
@@ -26,9 +25,6 @@ CYCLES = 2_000
 
 PATHS = 150
 """Pairs of draws between which the decoder is followed."""
-
-GRID = 60
-"""Points along each side of the plane on which the classes' areas are counted."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +49,7 @@ def decoded_rows(
     z = prior.draw(of.config.draws, of.torch_seed(f"decoded {key}"))
     labels = of.draw_labels(len(z), f"decoded {key}")
     decoded = _look(of, z, labels, None if real.own is None else real.own.network)
-    found = _fidelity(of, decoded.features, real, key)
-    if real.own is not None and decoded.own is not None:
-        note = f"features of {real.own.network.path.name}"
-        found["own_fid"] = own_fid(real.own.held_out, decoded.own, real.own.train, note)
+    found = _fidelity(of, real, decoded, key)
     found |= cycle_error(z[:CYCLES], decoded.again, rng=of.rng(f"cycle {key}"))
     found |= _paths(of, prior)
     classes, counts = _classes(of, prior, decoded, real)
@@ -90,55 +83,46 @@ def _look(
     )
 
 
-def _fidelity(
-    of: Subject, features: np.ndarray, real: RealFeatures, key: str
-) -> dict[str, Measured]:
-    """As many fakes as there are training images at most, with which the references are made: of
-    more, the measures take as many at random, as they may be sorted by class.
+def _fidelity(of: Subject, real: RealFeatures, decoded: Decoded, key: str) -> dict[str, Measured]:
+    """How near the draws are to the held-out images, in the features of the judge, which has seen
+    none of either, and in those of the user's network.
     """
-    fake, held_out, train = features[: len(real.train)], real.held_out, real.train
-    found = {
-        "fid": frechet_distance(held_out, fake, train, rng=of.rng(f"fid {key}")),
-        "kid": kernel_distance(held_out, fake, train, rng=of.rng(f"kid {key}")),
-        **precision_recall(held_out, fake, train, rng=of.rng(f"precision {key}")),
-        **density_coverage(held_out, fake, train, rng=of.rng(f"density {key}")),
-    }
+    found = near_real(real.held_out, decoded.features, of, key)
+    found |= density_coverage(real.held_out, decoded.features, rng=of.rng(f"density {key}"))
     found["unlikely_share"] = unlikely_share(
-        real.train, held_out, features, rng=of.rng(f"unlikely {key}")
+        real.train, real.held_out, decoded.features, rng=of.rng(f"unlikely {key}")
     )
+    if real.own is not None and decoded.own is not None:
+        note = f"features of {real.own.network.path.name}"
+        own = near_real(real.own.held_out, decoded.own, of, f"own {key}", note)
+        found |= {f"own_{name}": measured for name, measured in own.items()}
     return found
+
+
+def near_real(
+    real: np.ndarray, fake: np.ndarray, of: Subject, key: str, note: str = ""
+) -> dict[str, Measured]:
+    """``fid``, ``kid``, ``precision`` and ``recall``, in any features."""
+    return {
+        "fid": frechet_distance(real, fake, rng=of.rng(f"fid {key}"), note=note),
+        "kid": kernel_distance(real, fake, rng=of.rng(f"kid {key}"), note=note),
+        **precision_recall(real, fake, rng=of.rng(f"precision {key}")),
+    }
 
 
 def _classes(
     of: Subject, prior: Candidate, decoded: Decoded, real: RealFeatures
 ) -> tuple[dict[str, Measured], dict[str, int]]:
     names = ("class_tv", "class_entropy", "classes_missing", "class_gini")
-    without = omitted(names, lacking(of, prior))
-    if of.shares is None or decoded.labels is None:
+    if without := omitted(names, lacking(of)):
         return without, {}
+    assert of.shares is not None
+    assert decoded.labels is not None
     found = class_balance(
         decoded.labels, of.shares, rng=of.rng(f"classes {prior.kind}"), reference_labels=real.labels
     )
-    if "class_gini" not in without:
-        found["class_gini"] = _areas(of, prior)
     counts = np.bincount(decoded.labels, minlength=len(of.class_names)).tolist()
-    return found | without, dict(zip(of.class_names, counts, strict=True))
-
-
-def _areas(of: Subject, prior: Candidate) -> Measured:
-    """Of the classes on the plane, cells holding equal shares of the prior."""
-    assert of.shares is not None
-    assert isinstance(prior.prior, NoiseMap)
-    middles = norm.ppf((np.arange(GRID) + 0.5) / GRID)
-    u = np.stack(np.meshgrid(middles, middles), -1).reshape(-1, 2)
-    with torch.no_grad():
-        cells = prior.prior.from_normal(torch.from_numpy(u.astype(np.float32))).numpy()
-    judged = []
-    for x in decoded_batches(of.model, cells, of.draw_labels(len(cells), "areas")):
-        classes = of.judge.assess(x)[1]
-        assert classes is not None
-        judged.append(classes.cpu().numpy())
-    return class_area_gini(np.concatenate(judged), of.shares)
+    return found, dict(zip(of.class_names, counts, strict=True))
 
 
 def _paths(of: Subject, prior: Candidate) -> dict[str, Measured]:

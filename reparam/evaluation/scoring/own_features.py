@@ -1,4 +1,4 @@
-"""FID in the features of a network that the user has, such as Inception: ONNX, never a pickle."""
+"""Features of a network that the user has, such as Inception: ONNX, never a pickle."""
 
 from pathlib import Path
 
@@ -6,15 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from reparam.errors import DataError, no_file, reason_of
-from reparam.evaluation.measures.fidelity import gaussian_distance, moments
-from reparam.evaluation.measures.measured import Measured
 from reparam.onnx_session import open_session
 
 BATCH = 100
 
 Features = Float[np.ndarray, "N F"]
-Fakes = Float[np.ndarray, "M F"]
-Others = Float[np.ndarray, "R F"]
 
 
 class FeatureFile:
@@ -59,16 +55,3 @@ class FeatureFile:
                 ) from error
             parts.append(np.asarray(found).reshape(len(found), -1))
         return np.concatenate(parts)
-
-
-def own_fid(real: Features, fake: Fakes, other_real: Others, note: str) -> Measured:
-    """Fréchet distance in features of the user's choice (Heusel et al. 2017), without an interval.
-
-    A bootstrap of thousands of features takes hours. Fake and other real images are cut to one
-    number, so that the reference has the same bias.
-    """
-    n = min(len(fake), len(other_real))
-    of_real = moments(real.astype(np.float64))
-    value = gaussian_distance(of_real, moments(fake[:n].astype(np.float64)))
-    reference = gaussian_distance(of_real, moments(other_real[:n].astype(np.float64)))
-    return Measured(value, reference=reference, samples=n, note=note)

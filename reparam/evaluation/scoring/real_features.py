@@ -15,7 +15,6 @@ class OwnFeatures:
 
     network: FeatureFile
     held_out: np.ndarray
-    train: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def real_features(of: Subject) -> RealFeatures:
     own = None
     if of.config.features is not None:
         network = FeatureFile(of.config.features)
-        own = OwnFeatures(network, _features(network, held_out), _features(network, train))
+        own = OwnFeatures(network, _features(network, held_out))
     labelled = of.shares is not None
     return RealFeatures(
         held_out=judge.features(held_out.images, held_out.index),

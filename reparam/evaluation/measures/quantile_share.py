@@ -1,0 +1,59 @@
+"""The share of one sample beyond a quantile of another, with its exact test."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import betabinom
+
+from reparam.evaluation.measures.measured import REPEATS, percentile_interval
+
+
+@dataclass(frozen=True)
+class ShareBeyond:
+    """``share`` of the asked values above ``limit``, the (1 − level) quantile of the known ones.
+
+    ``expected``: of values from the distribution of the known ones. ``p_value``: of more than that.
+    """
+
+    share: float
+    low: float
+    high: float
+    limit: float
+    expected: float
+    p_value: float
+
+
+def share_beyond(
+    known: Float[np.ndarray, " n"],
+    asked: Float[np.ndarray, " m"],
+    level: float,
+    rng: np.random.Generator,
+) -> ShareBeyond:
+    """``limit`` is the k-th largest of n known values, k = round(level · n), at least 1.
+
+    Where both samples come from one distribution, their values are exchangeable: the expected share
+    beyond the limit is k / (n + 1) exactly, and the count beta-binomial, which gives the one-sided
+    p-value. The interval covers the share beyond the true quantile: a bootstrap over both samples,
+    with half a success and half a failure added, so that it has a width at 0 and at 1.
+    """
+    n, m = len(known), len(asked)
+    k = max(round(level * n), 1)
+    ordered = np.sort(known)[::-1]
+    limit = float(ordered[k - 1])
+    # how many of the asked are above each of the known, from the largest on
+    above = m - np.searchsorted(np.sort(asked), ordered, side="right")
+    beyond = int(above[k - 1])
+    # the rank of the resampled k-th largest: the smallest r that at least k of n draws are within
+    ranks = np.sort(rng.integers(0, n, (REPEATS, n)), axis=1)[:, k - 1]
+    expected = (above[ranks] + 0.5) / (m + 1)
+    replicates = rng.binomial(m, expected) / m
+    low, high = percentile_interval(replicates)
+    return ShareBeyond(
+        share=beyond / m,
+        low=low,
+        high=high,
+        limit=limit,
+        expected=k / (n + 1),
+        p_value=float(betabinom.sf(beyond - 1, m, k, n - k + 1)),
+    )

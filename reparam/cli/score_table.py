@@ -16,8 +16,8 @@ from reparam.evaluation import (
     figure_text,
     ideal_text,
     interval_text,
+    measured_text,
     p_text,
-    value_text,
 )
 
 
@@ -48,7 +48,7 @@ def _plain_table(card: Scorecard) -> Table:
             table.add_row(_named(entry), "–", found.note)
         else:
             interval = interval_text(found, entry)
-            cells = value_text(found.value, entry), interval, ideal_text([found], entry), _p(found)
+            cells = measured_text(found, entry), interval, ideal_text([found], entry), _p(found)
             table.add_row(_named(entry), *cells)
     return table
 

@@ -31,7 +31,7 @@ from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
 from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry, Topic
 from reparam.evaluation.scoring.claims import CLAIMS, Claim
 from reparam.evaluation.scoring.config import ScoreConfig
-from reparam.evaluation.scoring.deciding import Interval, Word, in_words
+from reparam.evaluation.scoring.deciding import Decision, Interval, Word, in_words
 from reparam.evaluation.scoring.groups import (
     Group,
     Trend,
@@ -53,12 +53,15 @@ from reparam.evaluation.scoring.score import ScoreProgress, scorecard
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
 from reparam.evaluation.scoring.scorecard import from_mapping as scorecard_from_mapping
 from reparam.evaluation.scoring.subject import check_scorable
-from reparam.evaluation.scoring.verdicts import Verdict, claim_pair, verdicts
+from reparam.evaluation.scoring.verdicts import Verdict, claim_gains, claim_pair, verdicts
 from reparam.evaluation.scoring.words import (
     figure_text,
     ideal_text,
     interval_text,
+    measured_text,
     p_text,
+    p_values_text,
+    pairing_text,
     value_text,
 )
 
@@ -70,6 +73,7 @@ __all__ = [
     "CheckedScorecard",
     "Claim",
     "DataFacts",
+    "Decision",
     "Entry",
     "Estimate",
     "FloatImages",
@@ -106,6 +110,7 @@ __all__ = [
     "check_latents",
     "check_scorable",
     "check_scorecard",
+    "claim_gains",
     "claim_pair",
     "current_scorecard",
     "data_facts",
@@ -124,9 +129,12 @@ __all__ = [
     "judge_for",
     "labels_or_none",
     "latent_facts",
+    "measured_text",
     "moments_of",
     "noise_to_latents",
     "p_text",
+    "p_values_text",
+    "pairing_text",
     "prior_log_prob",
     "reconstruct",
     "reconstruct_images",

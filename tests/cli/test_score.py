@@ -1,6 +1,7 @@
 """reparam score, compare and sweep on tiny runs, end to end."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,7 @@ def test_the_table_has_verdicts_where_an_ae_stands_beside_a_vae(
     monkeypatch.setenv("COLUMNS", "250")
     said = reparam("score", ae_run, vae_run, *SMALL)
     assert "the article's claims: AE beside VAE" in said.out
+    assert "intervals over images, taken as normal" in said.out
     assert "classifier AUC against prior draws" in said.out
     alone = reparam("score", vae_run, *SMALL)
     assert "claims" not in alone.out
@@ -138,12 +140,17 @@ def test_compare_trains_the_seeds_that_are_missing_and_groups_them(
     assert said.status == 0, said.err
     assert Run.open(tmp_path / "vae-seed-1").config.seed == 1
     assert "over 2 seeds" in said.out
+    assert "better by: paired by seed" in said.out
     assert "the article's claims" in said.out
+    assert "the VAE's gain: paired by seed" in said.out
+    assert re.search(r"undecided at this sample size +\S+ / \S+", said.out), "p and Holm's p"
     stamp = (tmp_path / "vae-seed-1" / "model.safetensors").stat().st_mtime_ns
     assert reparam(*args).status == 0
     assert (tmp_path / "vae-seed-1" / "model.safetensors").stat().st_mtime_ns == stamp
     html = page.read_text()
     assert "The article’s claims" in html or "The article's claims" in html
+    assert re.search(r"p [\d.]+, Holm [\d.]+", html)
+    assert "Differences: paired by seed." in html
 
 
 def test_compare_draws_the_rate_against_the_distortion_of_weights(
@@ -200,8 +207,10 @@ def test_a_sweep_makes_a_run_for_each_value_and_draws_them(
         "sweep.json",
     }
     assert "worse with latent-dim" in said.out
+    assert "decides at 0.05; unpaired" in said.out, "of one seed there are no pairs"
     table = json.loads((out / "sweep.json").read_text())
     assert [group["values"] for group in table] == [{"latent-dim": "2"}, {"latent-dim": "3"}]
+    assert [group["seeds"] for group in table] == [[0], [0]]
     stamp = (out / "latent-dim-3-seed-0" / "model.safetensors").stat().st_mtime_ns
     assert reparam(*args, *TINY, *SMALL).status == 0
     assert (out / "latent-dim-3-seed-0" / "model.safetensors").stat().st_mtime_ns == stamp

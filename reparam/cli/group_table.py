@@ -67,8 +67,8 @@ def _interval(gain: Interval | None, entry: Entry) -> str:
 
 
 HOLM = (
-    "p: of the word beside it, or of the nearest one; second, after Holm's correction for the "
-    "whole table, which decides at 0.05"
+    "p: that of the word beside it, or of the nearest word where it is undecided; Holm: the same, "
+    "corrected for the number of tests in the table, which decides at 0.05"
 )
 """Below every table of words."""
 
@@ -81,7 +81,7 @@ def print_verdicts(groups: Sequence[Group]) -> None:
     ae, vae = pair
     table = new_table()
     for title in (
-        *("", "claim", "of the AE", "p", "the VAE is better", "p"),
+        *("", "claim", "of the AE", "p / Holm", "the VAE is better", "p / Holm"),
         *(ae.title, vae.title, "ideal"),
     ):
         table.add_column(title)
@@ -107,7 +107,13 @@ def print_trends(groups: Sequence[Group]) -> None:
     """Of each model apart: which measures get worse from the option's first value to its last."""
     for axis, several in along_axis(groups):
         table = new_table()
-        for title in ("measure", several[0].title, several[-1].title, f"worse with {axis}", "p"):
+        for title in (
+            "measure",
+            several[0].title,
+            several[-1].title,
+            f"worse with {axis}",
+            "p / Holm",
+        ):
             table.add_column(title)
         found = trends(several)
         for trend in found:

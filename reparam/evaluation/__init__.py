@@ -28,6 +28,12 @@ from reparam.evaluation.per_image import Scores, evaluation_loss, scores_of
 from reparam.evaluation.quality import Estimate, Quality, image_quality
 from reparam.evaluation.reconstructing import Reconstructed, reconstruct_images
 from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
+from reparam.evaluation.scoring.against import (
+    Difference,
+    check_same_images,
+    check_same_judge,
+    differences,
+)
 from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry, Topic
 from reparam.evaluation.scoring.claims import CLAIMS, Claim
 from reparam.evaluation.scoring.config import ScoreConfig
@@ -40,7 +46,6 @@ from reparam.evaluation.scoring.groups import (
     tally,
     trends,
 )
-from reparam.evaluation.scoring.of_run import FILE as SCORECARD_FILE
 from reparam.evaluation.scoring.of_run import (
     CheckedScorecard,
     check_can_score,
@@ -50,6 +55,7 @@ from reparam.evaluation.scoring.of_run import (
     score_run,
 )
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
+from reparam.evaluation.scoring.scorecard import FILE as SCORECARD_FILE
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
 from reparam.evaluation.scoring.scorecard import from_mapping as scorecard_from_mapping
 from reparam.evaluation.scoring.subject import check_scorable
@@ -74,6 +80,7 @@ __all__ = [
     "Claim",
     "DataFacts",
     "Decision",
+    "Difference",
     "Entry",
     "Estimate",
     "FloatImages",
@@ -108,6 +115,8 @@ __all__ = [
     "check_features",
     "check_images",
     "check_latents",
+    "check_same_images",
+    "check_same_judge",
     "check_scorable",
     "check_scorecard",
     "claim_gains",
@@ -117,6 +126,7 @@ __all__ = [
     "decode",
     "decode_bytes",
     "decoded_batches",
+    "differences",
     "encode",
     "evaluation_loss",
     "figure_text",

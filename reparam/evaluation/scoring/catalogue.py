@@ -134,6 +134,7 @@ MEASURES: Mapping[str, Entry] = {
         "KL 항 E KL(q(z|x)‖p)",
         "neither",
         "nats",
+        matters=0.05,
         least=0.0,
         requires=("density",),
     ),

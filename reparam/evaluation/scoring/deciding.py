@@ -26,17 +26,24 @@ from reparam.evaluation.measures.measured import LEVEL, Measured
 from reparam.evaluation.scoring.catalogue import Entry
 from reparam.types import Language
 
-Word = Literal["confirmed", "refuted", "undecided", "absent"]
+Claimed = Literal["confirmed", "refuted"]
+Differs = Literal["better", "worse", "higher", "lower", "same"]
+Word = Claimed | Differs | Literal["undecided", "absent"]
 
 WORDS: Mapping[Word, tuple[str, str]] = {
     "confirmed": ("confirmed", "확인됨"),
     "refuted": ("refuted", "반박됨"),
     "undecided": ("undecided at this sample size", "이 표본 크기로는 판단할 수 없음"),
     "absent": ("not measured", "측정하지 않음"),
+    "better": ("better", "더 좋음"),
+    "worse": ("worse", "더 나쁨"),
+    "higher": ("higher", "더 큼"),
+    "lower": ("lower", "더 작음"),
+    "same": ("no difference that matters", "의미 있는 차이 없음"),
 }
 
-Pairing = Literal["paired by seed", "unpaired"]
-"""What a difference is taken between: the runs of one seed, or all runs of either side."""
+Pairing = Literal["paired by seed", "paired by image", "unpaired"]
+"""What a difference is taken between: runs of one seed, figures of one image, or whole means."""
 
 
 def in_words(word: Word, lang: Language = "en") -> str:

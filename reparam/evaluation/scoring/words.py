@@ -73,6 +73,7 @@ def p_values_text(decided: Decision | None) -> str:
 
 PAIRINGS: Mapping[Pairing, tuple[str, str]] = {
     "paired by seed": ("paired by seed", "같은 시드끼리 짝지음"),
+    "paired by image": ("paired by image", "같은 이미지끼리 짝지음"),
     "unpaired": ("unpaired", "짝짓지 않음"),
 }
 

@@ -93,10 +93,9 @@ def verdict_table(ae: Group, vae: Group) -> list[str]:
         words = in_words(v.holds.word), p_values_text(v.holds), fixed, p_values_text(v.fixed)
         cells = str(v.claim.number), v.claim.en, *words, plain(v.entry.en)
         lines.append(f"| {' | '.join(cells)} |")
-    how = (
-        "p of the word beside it, and after Holm's correction for this table, which decides at 0.05"
-    )
-    return [*lines, "", f"{how}; the VAE's gain: {pairing_text(claim_gains(found))}."]
+    how = "p (two-sided) of the word beside it, and after Holm's correction for this table"
+    gain = pairing_text(claim_gains(found))
+    return [*lines, "", f"{how}, which decides at 0.05; the VAE's gain: {gain}."]
 
 
 def main() -> None:

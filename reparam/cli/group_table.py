@@ -67,8 +67,8 @@ def _interval(gain: Interval | None, entry: Entry) -> str:
 
 
 HOLM = (
-    "p: that of the word beside it, or of the nearest word where it is undecided; Holm: the same, "
-    "corrected for the number of tests in the table, which decides at 0.05"
+    "p: two-sided, that of the word beside it, or of the nearest word where it is undecided; "
+    "Holm: the same, corrected for the number of tests in the table, which decides at 0.05"
 )
 """Below every table of words."""
 

@@ -5,7 +5,7 @@
         --command "reparam sweep digits --model ae vae --seeds 5"
 
 Reads the scorecard.json of every run in the folder; runs whose names differ in their seed alone are
-one column.
+one column. The seed is the one in the name, or else in the run's config.json.
 """
 
 import argparse
@@ -22,12 +22,16 @@ from reparam.evaluation import (
     SCORECARD_FILE,
     Group,
     Scorecard,
+    claim_gains,
     figure_text,
     ideal_text,
     in_words,
+    p_values_text,
+    pairing_text,
     scorecard_from_mapping,
     verdicts,
 )
+from reparam.runs import Run
 
 MAIN = (
     *("centre", "gaussian_kl", "radius_99", "asymmetry", "auc", "sliced_wasserstein"),
@@ -40,12 +44,21 @@ MAIN = (
 
 def groups_in(folder: Path, wanted: list[str]) -> list[Group]:
     """One group for each name without its seed, in the order of ``wanted`` where it is given."""
-    found: dict[str, list[Scorecard]] = {}
+    found: dict[str, list[tuple[int, Scorecard]]] = {}
     for file in sorted(folder.glob(f"*/{SCORECARD_FILE}")):
         name = re.sub(r"-?seed-\d+", "", file.parent.name).removeprefix("model-") or folder.name
         card = scorecard_from_mapping(json.loads(file.read_text(encoding="utf-8")), str(file))
-        found.setdefault(name, []).append(card)
-    return [Group(n, tuple(found[n]), {}) for n in (wanted or sorted(found))]
+        found.setdefault(name, []).append((seed_of(file.parent), card))
+    groups = []
+    for name in wanted or sorted(found):
+        seeds, cards = zip(*found[name], strict=True)
+        groups.append(Group(name, cards, {}, seeds))
+    return groups
+
+
+def seed_of(run: Path) -> int:
+    named = re.search(r"seed-(\d+)", run.name)
+    return int(named[1]) if named else Run.open(run).config.seed
 
 
 def plain(text: str) -> str:
@@ -71,14 +84,18 @@ def measure_table(groups: list[Group], rows: Sequence[str]) -> list[str]:
 
 def verdict_table(ae: Group, vae: Group) -> list[str]:
     lines = [
-        "| | claim | of the AE | the VAE is better | measured by |",
-        "| --- | --- | --- | --- | --- |",
+        "| | claim | of the AE | p / Holm | the VAE is better | p / Holm | measured by |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for v in verdicts(ae, vae):
-        fixed = "–" if v.fixed is None else in_words(v.fixed)
-        claim, word = v.claim, in_words(v.holds)
-        lines.append(f"| {claim.number} | {claim.en} | {word} | {fixed} | {plain(v.entry.en)} |")
-    return lines
+    found = verdicts(ae, vae)
+    for v in found:
+        fixed = "–" if v.fixed is None else in_words(v.fixed.word)
+        words = in_words(v.holds.word), p_values_text(v.holds), fixed, p_values_text(v.fixed)
+        cells = str(v.claim.number), v.claim.en, *words, plain(v.entry.en)
+        lines.append(f"| {' | '.join(cells)} |")
+    how = "p (two-sided) of the word beside it, and after Holm's correction for this table"
+    gain = pairing_text(claim_gains(found))
+    return [*lines, "", f"{how}, which decides at 0.05; the VAE's gain: {gain}."]
 
 
 def main() -> None:

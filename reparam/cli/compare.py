@@ -22,9 +22,10 @@ from reparam.types import Language
 class CompareOptions:
     """Put the scorecards of several runs side by side.
 
-    Runs that differ in their seed alone are one column: mean and interval over seeds. With an AE
-    and a VAE among them, each of the article's claims gets a verdict: confirmed, refuted, or
-    undecided. What has no scorecard yet is scored. Writes a page with a chart of every measure.
+    Runs that differ in their seed alone are one column: mean and interval over seeds. Columns with
+    the same seeds are compared seed by seed. With an AE and a VAE among them, each of the article's
+    claims gets a verdict: confirmed, refuted, or undecided, corrected for the number of claims
+    (Holm). What has no scorecard yet is scored. Writes a page with a chart of every measure.
     """
 
     runs: tuple[Path, ...] = RUNS
@@ -137,7 +138,8 @@ def groups_of(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
     for runs, own in zip(several, options, strict=True):
         values = {name: own.get(name, ABSENT) for name in apart}
         model = title_of(runs[0][0].config)
-        groups.append(Group(model, tuple(card for _, card in runs), values))
+        seeds = tuple(run.config.seed for run, _ in runs)
+        groups.append(Group(model, tuple(card for _, card in runs), values, seeds))
     return _distinct(groups, [runs[0][0].path.name for runs in several])
 
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import (
     MEASURES,
@@ -12,11 +10,15 @@ from reparam.evaluation import (
     Group,
     Interval,
     along_axis,
+    claim_gains,
     claim_pair,
     figure_text,
     ideal_text,
     improvement,
     in_words,
+    measured_text,
+    p_values_text,
+    pairing_text,
     tally,
     trends,
     value_text,
@@ -26,38 +28,49 @@ from reparam.printable import say
 
 
 def print_groups(groups: Sequence[Group]) -> None:
-    """A row for each measure, a column for each group; then by how much each beats the first."""
+    """A row for each measure, a column for each group; of two, by how much the second is better."""
     table = new_table()
     table.add_column("measure")
     for group in groups:
         table.add_column(group.title, justify="right")
-    if len(groups) == 2:
+    gains = _gains(groups)
+    if gains:
         table.add_column("better by", justify="right")
     for topic, words in TOPICS.items():
         table.add_row(words.en, style="bold")
         for name, entry in MEASURES.items():
-            if entry.topic == topic:
-                _add(table, groups, name, entry)
+            cells = [figure_text(group.find(name), entry) for group in groups]
+            if entry.topic != topic or set(cells) == {"–"}:
+                continue
+            if gains:
+                cells.append(_interval(gains.get(name), entry))
+            unit = f" ({entry.unit})" if entry.unit else ""
+            table.add_row(f"  {entry.en}{unit}", *cells)
     seeds = {len(group.cards) for group in groups}
     over = f"mean and 95 % interval over {max(seeds)} seeds" if max(seeds) > 1 else "one seed each"
-    print_table(table, f"side by side: {over}; each with its own prior")
+    how = f"; better by: {pairing_text(gains)}" if gains else ""
+    print_table(table, f"side by side: {over}; each with its own prior{how}")
 
 
-def _add(table: Table, groups: Sequence[Group], name: str, entry: Entry) -> None:
-    unit = f" ({entry.unit})" if entry.unit else ""
-    cells = [figure_text(group.find(name), entry) for group in groups]
-    if all(cell == "–" for cell in cells):
-        return
-    if len(groups) == 2:
-        gain = None if entry.better == "neither" else improvement(groups[0], groups[1], name)
-        cells.append(_interval(gain, entry))
-    table.add_row(f"  {entry.en}{unit}", *cells)
+def _gains(groups: Sequence[Group]) -> dict[str, Interval | None]:
+    """By how much the second of two groups is better; {} of more groups or fewer."""
+    if len(groups) != 2:
+        return {}
+    compared = [name for name, entry in MEASURES.items() if entry.better != "neither"]
+    return {name: improvement(groups[0], groups[1], name) for name in compared}
 
 
 def _interval(gain: Interval | None, entry: Entry) -> str:
     if gain is None:
         return "–"
     return f"{value_text(gain.low, entry)} to {value_text(gain.high, entry)}"
+
+
+HOLM = (
+    "p: two-sided, that of the word beside it, or of the nearest word where it is undecided; "
+    "Holm: the same, corrected for the number of tests in the table, which decides at 0.05"
+)
+"""Below every table of words."""
 
 
 def print_verdicts(groups: Sequence[Group]) -> None:
@@ -68,42 +81,49 @@ def print_verdicts(groups: Sequence[Group]) -> None:
     ae, vae = pair
     table = new_table()
     for title in (
-        "",
-        "claim",
-        "of the AE",
-        "the VAE is better",
-        ae.title,
-        vae.title,
-        "ideal",
+        *("", "claim", "of the AE", "p / Holm", "the VAE is better", "p / Holm"),
+        *(ae.title, vae.title, "ideal"),
     ):
         table.add_column(title)
-    for verdict in verdicts(ae, vae):
+    found = verdicts(ae, vae)
+    for verdict in found:
         table.add_row(
             str(verdict.claim.number),
             f"{verdict.claim.en} ({verdict.entry.en})",
-            in_words(verdict.holds),
-            "" if verdict.fixed is None else in_words(verdict.fixed),
-            *(
-                "–" if found.value is None else value_text(found.value, verdict.entry)
-                for found in (verdict.ae, verdict.vae)
-            ),
+            in_words(verdict.holds.word),
+            p_values_text(verdict.holds),
+            "" if verdict.fixed is None else in_words(verdict.fixed.word),
+            p_values_text(verdict.fixed),
+            *(measured_text(one, verdict.entry) for one in (verdict.ae, verdict.vae)),
             ideal_text([verdict.ae, verdict.vae], verdict.entry),
         )
     print_table(table, f"the article's claims: {ae.title} beside {vae.title}")
+    how = pairing_text(claim_gains(found))
+    seeds = "" if len(ae.cards) > 1 else "; one seed: intervals over images, taken as normal"
+    say(f"{HOLM}; the VAE's gain: {how}{seeds}")
 
 
 def print_trends(groups: Sequence[Group]) -> None:
     """Of each model apart: which measures get worse from the option's first value to its last."""
     for axis, several in along_axis(groups):
         table = new_table()
-        for title in ("measure", several[0].title, several[-1].title, f"worse with {axis}"):
+        for title in (
+            "measure",
+            several[0].title,
+            several[-1].title,
+            f"worse with {axis}",
+            "p / Holm",
+        ):
             table.add_column(title)
-        for trend in trends(several):
+        found = trends(several)
+        for trend in found:
             entry = MEASURES[trend.measure]
-            cells = [figure_text(found, entry) for found in (trend.first, trend.last)]
-            table.add_row(entry.en, *cells, in_words(trend.worse))
+            cells = [figure_text(end, entry) for end in (trend.first, trend.last)]
+            word = in_words(trend.worse.word)
+            table.add_row(entry.en, *cells, word, p_values_text(trend.worse))
         print_table(table, f"from {several[0].title} to {several[-1].title}")
-        count = tally(trends(several))
+        say(f"{HOLM}; {pairing_text({trend.measure: trend.change for trend in found})}")
+        count = tally(found)
         say(
             f"{count['confirmed']} measures get worse with {axis}, {count['refuted']} do not, "
             f"{count['undecided']} are undecided"

@@ -6,10 +6,17 @@ from pathlib import Path
 
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.reading import reading_progress
-from reparam.cli.score_table import print_scorecards
+from reparam.cli.score_table import print_differences, print_scorecards
 from reparam.cli.scoring import check_first, scored
 from reparam.cli.terminal import print_json
-from reparam.evaluation import SCORECARD_FILE, ScoreConfig
+from reparam.evaluation import (
+    SCORECARD_FILE,
+    Scorecard,
+    ScoreConfig,
+    check_same_images,
+    check_same_judge,
+    differences,
+)
 from reparam.printable import note
 from reparam.runs import Run
 
@@ -33,8 +40,12 @@ class ScoreOptions:
     again: bool = False
     """Measure anew where a scorecard of the same weights and options exists."""
 
+    against: Path | None = None
+    """Another run of the same images: say row by row how each RUN differs from it. Means over
+    images are compared image by image."""
+
     json: bool = False
-    """Print the scorecards as JSON."""
+    """Print the scorecards, or with --against the differences, as JSON."""
 
     quiet: bool = False
     """No progress."""
@@ -44,10 +55,51 @@ class ScoreOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(ScoreOptions(), args, prog="reparam score")
-    device = options.compute.chosen()
     folders = [Run.open(path) for path in options.runs]
+    if options.against is not None:
+        _compare(folders, Run.open(options.against), options)
+        return 0
+    cards = _scored(folders, options)
+    if options.json:
+        print_json([card.to_mapping() for card in cards])
+    else:
+        print_scorecards(cards)
+        for folder in folders:
+            note(folder.path / SCORECARD_FILE)
+    return 0
+
+
+def _compare(folders: Sequence[Run], other: Run, options: ScoreOptions) -> None:
     for folder in folders:
-        check_first(folder, options.score, again=options.again)
+        check_same_images(folder, other)
+    apart = [folder for folder in folders if folder.path.resolve() != other.path.resolve()]
+    against, *rest = _scored([other, *apart], options)
+    by_path = {folder.path: card for folder, card in zip(apart, rest, strict=True)}
+    cards = [by_path.get(folder.path, against) for folder in folders]
+    for card in cards:
+        check_same_judge(card, against)
+    found = [differences(card, against) for card in cards]
+    if options.json:
+        print_json(
+            [
+                {
+                    "run": str(folder.path),
+                    "against": str(other.path),
+                    "rows": [row.to_mapping() for row in rows],
+                }
+                for folder, rows in zip(folders, found, strict=True)
+            ]
+        )
+        return
+    for folder, card, rows in zip(folders, cards, found, strict=True):
+        print_differences(rows, card, str(folder.path), str(other.path))
+
+
+def _scored(folders: Sequence[Run], options: ScoreOptions) -> list[Scorecard]:
+    by_image = options.against is not None
+    device = options.compute.chosen()
+    for folder in folders:
+        check_first(folder, options.score, again=options.again, by_image=by_image)
     cards = []
     for folder in folders:
         with reading_progress(quiet=options.quiet) as reading:
@@ -58,14 +110,9 @@ def run(args: Sequence[str]) -> int:
                 images,
                 options.score,
                 again=options.again,
+                by_image=by_image,
                 quiet=options.quiet,
                 device=device,
             )
         )
-    if options.json:
-        print_json([card.to_mapping() for card in cards])
-    else:
-        print_scorecards(cards)
-        for folder in folders:
-            note(folder.path / SCORECARD_FILE)
-    return 0
+    return cards

@@ -4,21 +4,27 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from reparam.cli.group_table import print_verdicts
+from reparam.cli.group_table import HOLM, print_verdicts
 from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import (
     MEASURES,
     TOPICS,
+    Difference,
     Entry,
     Group,
+    Interval,
     Measured,
     Scorecard,
     figure_text,
     ideal_text,
+    in_words,
     interval_text,
+    measured_text,
     p_text,
+    p_values_text,
     value_text,
 )
+from reparam.printable import say
 
 
 def print_scorecards(cards: Sequence[Scorecard]) -> None:
@@ -28,6 +34,42 @@ def print_scorecards(cards: Sequence[Scorecard]) -> None:
         draws = f"{card.title}: {card.draws:,} draws of each prior, the first one is its own"
         print_table(_prior_table(card), draws)
     print_verdicts([Group(card.title, (card,), {}) for card in cards])
+
+
+def print_differences(rows: Sequence[Difference], card: Scorecard, first: str, second: str) -> None:
+    """Row by row, how the first of two runs differs from the second."""
+    table = new_table()
+    table.add_column("measure")
+    for title in (first, second, "difference (95 %)", "matters", "p / Holm", "images"):
+        table.add_column(title, justify="right")
+    table.add_column(f"{first} is")
+    for row in rows:
+        entry, gain = row.entry, row.gain
+        table.add_row(
+            _named(entry).strip(),
+            *(measured_text(found, entry) for found in (row.found, row.other)),
+            "–" if gain is None else _around(gain, entry),
+            value_text(entry.matters, entry),
+            p_values_text(row.decided),
+            _pairs(row),
+            in_words(row.decided.word),
+        )
+    print_table(table, f"{card.images:,} {card.split} images of {card.source}, own priors")
+    say(
+        f"difference: above 0 where {first} is better (of the rate, larger); over images: paired "
+        f"image by image. {HOLM}"
+    )
+
+
+def _pairs(row: Difference) -> str:
+    if row.gain is None:
+        return ""
+    return f"{row.images:,}" if row.images else row.gain.pairing
+
+
+def _around(gain: Interval, entry: Entry) -> str:
+    value, low, high = (value_text(end, entry) for end in (gain.value, gain.low, gain.high))
+    return f"{value} ({low} to {high})"
 
 
 def _title(card: Scorecard) -> str:
@@ -48,7 +90,7 @@ def _plain_table(card: Scorecard) -> Table:
             table.add_row(_named(entry), "–", found.note)
         else:
             interval = interval_text(found, entry)
-            cells = value_text(found.value, entry), interval, ideal_text([found], entry), _p(found)
+            cells = measured_text(found, entry), interval, ideal_text([found], entry), _p(found)
             table.add_row(_named(entry), *cells)
     return table
 

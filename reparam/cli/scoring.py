@@ -24,18 +24,20 @@ from reparam.printable import note, printable
 from reparam.runs import Run
 
 
-def check_first(run: Run, config: ScoreConfig, *, again: bool = False) -> None:
+def check_first(
+    run: Run, config: ScoreConfig, *, again: bool = False, by_image: bool = False
+) -> None:
     """Looks at what `scored` needs beside images, before they are read. Raises what
     `check_can_score` raises, where there is no scorecard to show.
     """
-    found = _found(run, config)
+    found = _found(run, config, by_image=by_image)
     if again or found.card is None or found.stale:
         check_can_score(run, config)
 
 
-def _found(run: Run, config: ScoreConfig) -> CheckedScorecard:
+def _found(run: Run, config: ScoreConfig, *, by_image: bool) -> CheckedScorecard:
     try:
-        return check_scorecard(run, config)
+        return check_scorecard(run, config, by_image=by_image)
     except RunError as error:  # damaged: it is made again
         return CheckedScorecard(None, str(error))
 
@@ -46,15 +48,16 @@ def scored(
     config: ScoreConfig,
     *,
     again: bool = False,
+    by_image: bool = False,
     quiet: bool = False,
     judge: Judge | None = None,
     device: str = "cpu",
 ) -> Scorecard:
     """The run's scorecard: the one that it has, where all of it is valid and made with these
-    options, or else a new one, written to its folder.
+    options, or else a new one, written to its folder. ``by_image``: with the figures of each image.
     """
     if not again:
-        found = _found(run, config)
+        found = _found(run, config, by_image=by_image)
         if found.card is not None and not found.stale:
             return found.card
         if found.stale and not quiet:

@@ -129,16 +129,17 @@ def _card(
 
 def grouped(planned: Sequence[Point], cards: Sequence[Scorecard]) -> list[Group]:
     """The scorecards of one combination together, in the order of the sweep."""
-    together: dict[tuple[tuple[str, str], ...], list[Scorecard]] = {}
+    together: dict[tuple[tuple[str, str], ...], list[tuple[int, Scorecard]]] = {}
     models = {}
     for point, card in zip(planned, cards, strict=True):
         key = tuple(point.values.items())
-        together.setdefault(key, []).append(card)
+        together.setdefault(key, []).append((point.seed, card))
         models[key] = title_of(point.config)
-    return [
-        Group(_title(models[key], dict(key)), tuple(several), dict(key))
-        for key, several in together.items()
-    ]
+    groups = []
+    for key, several in together.items():
+        seeds, own = zip(*several, strict=True)
+        groups.append(Group(_title(models[key], dict(key)), own, dict(key), seeds))
+    return groups
 
 
 def _title(model: str, values: dict[str, str]) -> str:

@@ -28,10 +28,16 @@ from reparam.evaluation.per_image import Scores, evaluation_loss, scores_of
 from reparam.evaluation.quality import Estimate, Quality, image_quality
 from reparam.evaluation.reconstructing import Reconstructed, reconstruct_images
 from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
+from reparam.evaluation.scoring.against import (
+    Difference,
+    check_same_images,
+    check_same_judge,
+    differences,
+)
 from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry, Topic
 from reparam.evaluation.scoring.claims import CLAIMS, Claim
 from reparam.evaluation.scoring.config import ScoreConfig
-from reparam.evaluation.scoring.deciding import Interval, Word, in_words
+from reparam.evaluation.scoring.deciding import Decision, Interval, Word, in_words
 from reparam.evaluation.scoring.groups import (
     Group,
     Trend,
@@ -40,7 +46,6 @@ from reparam.evaluation.scoring.groups import (
     tally,
     trends,
 )
-from reparam.evaluation.scoring.of_run import FILE as SCORECARD_FILE
 from reparam.evaluation.scoring.of_run import (
     CheckedScorecard,
     check_can_score,
@@ -50,15 +55,19 @@ from reparam.evaluation.scoring.of_run import (
     score_run,
 )
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
+from reparam.evaluation.scoring.scorecard import FILE as SCORECARD_FILE
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
 from reparam.evaluation.scoring.scorecard import from_mapping as scorecard_from_mapping
 from reparam.evaluation.scoring.subject import check_scorable
-from reparam.evaluation.scoring.verdicts import Verdict, claim_pair, verdicts
+from reparam.evaluation.scoring.verdicts import Verdict, claim_gains, claim_pair, verdicts
 from reparam.evaluation.scoring.words import (
     figure_text,
     ideal_text,
     interval_text,
+    measured_text,
     p_text,
+    p_values_text,
+    pairing_text,
     value_text,
 )
 
@@ -70,6 +79,8 @@ __all__ = [
     "CheckedScorecard",
     "Claim",
     "DataFacts",
+    "Decision",
+    "Difference",
     "Entry",
     "Estimate",
     "FloatImages",
@@ -104,14 +115,18 @@ __all__ = [
     "check_features",
     "check_images",
     "check_latents",
+    "check_same_images",
+    "check_same_judge",
     "check_scorable",
     "check_scorecard",
+    "claim_gains",
     "claim_pair",
     "current_scorecard",
     "data_facts",
     "decode",
     "decode_bytes",
     "decoded_batches",
+    "differences",
     "encode",
     "evaluation_loss",
     "figure_text",
@@ -124,9 +139,12 @@ __all__ = [
     "judge_for",
     "labels_or_none",
     "latent_facts",
+    "measured_text",
     "moments_of",
     "noise_to_latents",
     "p_text",
+    "p_values_text",
+    "pairing_text",
     "prior_log_prob",
     "reconstruct",
     "reconstruct_images",

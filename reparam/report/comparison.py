@@ -12,9 +12,11 @@ from reparam.evaluation import (
     MEASURES,
     TOPICS,
     Group,
+    Interval,
     Trend,
     Word,
     along_axis,
+    claim_gains,
     claim_pair,
     tally,
     trends,
@@ -43,6 +45,10 @@ class Line:
     def tally(self) -> Mapping[Word, int]:
         return tally(self.trends)
 
+    @property
+    def changes(self) -> Mapping[str, Interval]:
+        return {trend.measure: trend.change for trend in self.trends}
+
 
 def write_comparison(
     groups: Sequence[Group],
@@ -63,6 +69,7 @@ def write_comparison(
     check_page(out)
     lines = [Line(o, tuple(several), trends(several)) for o, several in along_axis(groups)]
     pair = claim_pair(groups)
+    judged = verdicts(*pair) if pair else ()
     html = (
         environment(lang)
         .get_template(f"comparison.{lang}.html.j2")
@@ -71,7 +78,8 @@ def write_comparison(
             groups=groups,
             lines=lines,
             pair=pair,
-            verdicts=verdicts(*pair) if pair else (),
+            verdicts=judged,
+            gains=claim_gains(judged),
             pictures=dict(_pictures(groups, lines)),
             topics=TOPICS,
             measures=MEASURES,
@@ -105,6 +113,7 @@ def _plain(group: Group) -> Mapping[str, object]:
     return {
         "title": group.title,
         "values": dict(group.values),
+        "seeds": list(group.seeds),
         "measures": {
             name: {**asdict(group.find(name)), "each": [m.value for m in group.each(name)]}
             for name in MEASURES

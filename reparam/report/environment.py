@@ -6,7 +6,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reparam._version import __version__
-from reparam.evaluation import ideal_text, in_words, interval_text, p_text, value_text
+from reparam.evaluation import (
+    ideal_text,
+    in_words,
+    interval_text,
+    measured_text,
+    p_text,
+    pairing_text,
+)
 from reparam.printable import printable, printable_lines
 from reparam.types import Language
 
@@ -23,10 +30,11 @@ def environment(lang: Language) -> Environment:
     found.globals |= {
         "version": __version__,
         "in_words": in_words,
-        "value_text": value_text,
+        "measured_text": measured_text,
         "interval_text": partial(interval_text, lang=lang),
         "ideal_text": ideal_text,
         "p_text": p_text,
+        "pairing_text": partial(pairing_text, lang=lang),
     }
     found.filters["line"] = printable
     return found

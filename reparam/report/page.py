@@ -16,6 +16,7 @@ from reparam.evaluation import (
     Group,
     LatentFacts,
     Scorecard,
+    claim_gains,
     claim_pair,
     current_scorecard,
     latent_facts,
@@ -140,6 +141,7 @@ def render(
     variational = [c for c in chapters if c.view.is_variational]
     scored = [c for c in chapters if c.card is not None]
     pair = claim_pair([Group(c.title, (c.card,), {}) for c in chapters if c.card is not None])
+    judged = verdicts(*pair) if pair else ()
     return (
         environment(lang)
         .get_template(f"story.{lang}.html.j2")
@@ -152,7 +154,8 @@ def render(
             math=formulas(),
             scored=scored,
             pair=pair,
-            verdicts=verdicts(*pair) if pair else (),
+            verdicts=judged,
+            gains=claim_gains(judged),
             topics=TOPICS,
             measures=MEASURES,
             command=command,

@@ -17,6 +17,7 @@ OWN_ENTRIES = frozenset(
         "metrics.jsonl",
         "result.json",
         "scorecard.json",
+        "scorecard.safetensors",
         "report.html",
         "checkpoints",
         "samples",

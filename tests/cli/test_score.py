@@ -1,8 +1,12 @@
 """reparam score, compare and sweep on tiny runs, end to end."""
 
 import json
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from reparam.cli.compare import groups_of
@@ -10,7 +14,7 @@ from reparam.cli.scoring import scored
 from reparam.evaluation import MEASURES, ScoreConfig, as_floats
 from reparam.runs import Run
 
-from .conftest import Command
+from .conftest import Command, shapes, train_tiny
 
 SMALL = ["--draws", "200", "--likelihood-images", "2", "--likelihood-samples", "20", "--quiet"]
 TINY = ["--encoder-filters", "8", "8", "--encoder-kernels", "3", "3", "--encoder-strides", "2", "2"]
@@ -110,6 +114,7 @@ def test_the_table_has_verdicts_where_an_ae_stands_beside_a_vae(
     monkeypatch.setenv("COLUMNS", "250")
     said = reparam("score", ae_run, vae_run, *SMALL)
     assert "the article's claims: AE beside VAE" in said.out
+    assert "intervals over images, taken as normal" in said.out
     assert "classifier AUC against prior draws" in said.out
     alone = reparam("score", vae_run, *SMALL)
     assert "claims" not in alone.out
@@ -138,12 +143,17 @@ def test_compare_trains_the_seeds_that_are_missing_and_groups_them(
     assert said.status == 0, said.err
     assert Run.open(tmp_path / "vae-seed-1").config.seed == 1
     assert "over 2 seeds" in said.out
+    assert "better by: paired by seed" in said.out
     assert "the article's claims" in said.out
+    assert "the VAE's gain: paired by seed" in said.out
+    assert re.search(r"undecided at this sample size +\S+ / \S+", said.out), "p and Holm's p"
     stamp = (tmp_path / "vae-seed-1" / "model.safetensors").stat().st_mtime_ns
     assert reparam(*args).status == 0
     assert (tmp_path / "vae-seed-1" / "model.safetensors").stat().st_mtime_ns == stamp
     html = page.read_text()
     assert "The article’s claims" in html or "The article's claims" in html
+    assert re.search(r"p [\d.]+, Holm [\d.]+", html)
+    assert "Differences: paired by seed." in html
 
 
 def test_compare_draws_the_rate_against_the_distortion_of_weights(
@@ -200,8 +210,10 @@ def test_a_sweep_makes_a_run_for_each_value_and_draws_them(
         "sweep.json",
     }
     assert "worse with latent-dim" in said.out
+    assert "decides at 0.05; unpaired" in said.out, "of one seed there are no pairs"
     table = json.loads((out / "sweep.json").read_text())
     assert [group["values"] for group in table] == [{"latent-dim": "2"}, {"latent-dim": "3"}]
+    assert [group["seeds"] for group in table] == [[0], [0]]
     stamp = (out / "latent-dim-3-seed-0" / "model.safetensors").stat().st_mtime_ns
     assert reparam(*args, *TINY, *SMALL).status == 0
     assert (out / "latent-dim-3-seed-0" / "model.safetensors").stat().st_mtime_ns == stamp
@@ -218,3 +230,80 @@ def test_scorecards_of_other_weights_are_not_shown(
     reparam("score", folder, *SMALL)
     after = json.loads((folder / "scorecard.json").read_text())
     assert before["subject"]["weights"] != after["subject"]["weights"]
+
+
+def compared(said_out: str) -> dict[str, dict[str, Any]]:
+    (found,) = json.loads(said_out)
+    return {row["measure"]: row for row in found["rows"]}
+
+
+BY_IMAGE = {
+    *("mse", "psnr", "ssim", "feature_distance", "noise_removed", "elbo", "bits_per_dimension"),
+    *("log_likelihood", "rate", "mutual_information", "aggregate_kl", "knn_accuracy", "silhouette"),
+}
+"""Trustworthiness and continuity need more images than these runs have."""
+
+
+def test_a_run_does_not_differ_from_itself(reparam: Command, vae_run: Path) -> None:
+    """Nor do its figures when they are read from its files from those that were just measured."""
+    said = reparam("score", vae_run, "--against", vae_run, *SMALL, "--json", "--again")
+    assert said.status == 0, said.err
+    assert reparam("score", vae_run, "--against", vae_run, *SMALL, "--json").out == said.out
+    found = compared(said.out)
+    for name, row in found.items():
+        assert row["word"] not in ("better", "worse", "higher", "lower"), name
+        assert row["gain"] is None or row["gain"]["value"] == 0, name
+    paired = {name for name, row in found.items() if row["images"]}
+    assert paired == BY_IMAGE
+    assert {found[name]["word"] for name in BY_IMAGE} == {"same"}
+    assert found["mse"]["images"] == 12
+    assert found["log_likelihood"]["images"] == 2
+
+
+def test_two_runs_are_compared_image_by_image(
+    reparam: Command, ae_run: Path, vae_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    said = reparam("score", ae_run, "--against", vae_run, *SMALL)
+    assert said.status == 0, said.err
+    (mse,) = [line for line in said.out.splitlines() if line.startswith("mean squared error")]
+    assert re.search(r" \(.+ to .+\) .+ / .+ 12 ", mse)
+    (centre,) = [line for line in said.out.splitlines() if line.startswith("‖mean‖² / d")]
+    assert "unpaired" in centre
+    found = compared(reparam("score", ae_run, "--against", vae_run, *SMALL, "--json").out)
+    back = compared(reparam("score", vae_run, "--against", ae_run, *SMALL, "--json").out)
+    assert found["mse"]["gain"]["value"] == -back["mse"]["gain"]["value"]
+    by_hand = found["mse"]["against"] - found["mse"]["value"]
+    assert found["mse"]["gain"]["value"] == pytest.approx(by_hand)
+    assert found["elbo"]["word"] == "absent"
+
+
+def test_a_scorecard_without_figures_of_each_image_is_made_again(
+    reparam: Command, vae_run: Path, tmp_path: Path
+) -> None:
+    """Also where they are another scorecard's, or damaged."""
+    run = Path(shutil.copytree(vae_run, tmp_path / "run"))
+    loud = [word for word in SMALL if word != "--quiet"]
+    file, card = run / "scorecard.safetensors", run / "scorecard.json"
+    reparam("score", run, *SMALL)
+    first = file.read_bytes()
+    assert "scored again" not in reparam("score", run, "--against", run, *loud).err
+    file.write_bytes(b"x" + first[1:])
+    stamp = card.stat().st_mtime_ns
+    assert reparam("score", run, *SMALL).status == 0
+    assert card.stat().st_mtime_ns == stamp, "the scorecard itself needs none"
+    assert "scorecard.safetensors: damaged" in reparam("score", run, "--against", run, *loud).err
+    assert card.stat().st_mtime_ns != stamp
+    file.write_bytes(first)
+    assert "no figures of each image" in reparam("score", run, "--against", run, *loud).err
+
+
+def test_a_run_of_other_images_is_refused_before_any_is_read(
+    refused: Command, vae_run: Path, tmp_path: Path
+) -> None:
+    images, labels = shapes(60, seed=1)
+    np.savez(tmp_path / "others.npz", images=images, labels=labels)
+    other = train_tiny(tmp_path / "others.npz", tmp_path / "other", "vae")
+    (tmp_path / "others.npz").unlink()
+    said = refused("score", vae_run, "--against", other, *SMALL)
+    assert "must be of the same images and splits to be compared" in said

@@ -70,6 +70,7 @@ def test_every_command_shows_them(reparam: Command, strange: Path, tmp_path: Pat
     call("decode", strange, strange / "export" / "latents.csv", "--out", tmp_path / "x\x07.npy")
     said = call("score", strange, *SCORE)
     assert r"a\x1b\u202e" in said.out
+    assert r"a\x1b\u202e" in call("score", strange, "--against", strange, *SCORE).out
     call("compare", strange, *SCORE, "--out", tmp_path / "comparison.html")
     call("report", strange, "--out", tmp_path / "report.html")
     call("train", source, "--out", strange, status=2)

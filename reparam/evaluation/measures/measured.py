@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -19,6 +19,18 @@ REPEATS = 200
 
 
 @dataclass(frozen=True)
+class Each:
+    """What a mean is of: ``values`` (n), of the things at the places ``at`` (n)."""
+
+    values: Float[np.ndarray, " n"]
+    at: Int[np.ndarray, " n"]
+
+    def within(self, index: Int[np.ndarray, " N"]) -> "Each":
+        """With the places in a larger set, of which ``index`` has these things."""
+        return Each(self.values, index[self.at])
+
+
+@dataclass(frozen=True)
 class Measured:
     """One figure.
 
@@ -26,7 +38,8 @@ class Measured:
     ``reference`` is what an ideal model would score at this sample size, found by measuring the
     prior against itself, or real images against real ones; ``p_value`` is that of the test which
     belongs to the measure; ``samples`` counts the images or latents behind it. ``note`` says what a
-    reader must know: a limit, a subset, why there is no value (then ``value`` is None).
+    reader must know: a limit, a subset, why there is no value (then ``value`` is None). ``each``
+    has the figure of every image (or draw) where it is their mean; JSON omits it.
     """
 
     value: float | None
@@ -36,6 +49,7 @@ class Measured:
     p_value: float | None = None
     samples: int | None = None
     note: str = ""
+    each: Each | None = field(default=None, compare=False, repr=False)
 
 
 def absent(why: str) -> Measured:
@@ -83,11 +97,15 @@ def mean_of(
     *,
     reference: float | None = None,
     note: str = "",
+    at: Int[np.ndarray, " n"] | None = None,
 ) -> Measured:
-    """The mean of one figure an image, with its bootstrap interval. A single one has none."""
+    """The mean of one figure an image, with its bootstrap interval. A single one has none.
+
+    ``at``: the places of the images among those that are measured, where they are a part of them.
+    """
     values = np.asarray(values, np.float64)
-    mean = float(values.mean())
+    mean, each = float(values.mean()), Each(values, np.arange(len(values)) if at is None else at)
     if len(values) < 2 or not math.isfinite(mean):
-        return Measured(mean, reference=reference, samples=len(values), note=note)
+        return Measured(mean, reference=reference, samples=len(values), note=note, each=each)
     low, high = percentile_interval(bootstrap(lambda i: values[i].mean(), len(values), rng))
-    return Measured(mean, low, high, reference, samples=len(values), note=note)
+    return Measured(mean, low, high, reference, samples=len(values), note=note, each=each)

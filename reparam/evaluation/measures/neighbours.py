@@ -65,10 +65,11 @@ def neighbours(
             "trustworthiness": ("x", "z"),
             "continuity": ("z", "x"),
         }.items():
-            found[name] = mean_of(_kept_share(nearest[truth], nearest[shown], k), rng, note=subset)
+            each = _kept_share(nearest[truth], nearest[shown], k)
+            found[name] = mean_of(each, rng, note=subset, at=kept)
     found["knn_accuracy"] = _knn_accuracy(z, labels, train_z, train_labels, k, rng)
     found["silhouette"] = _silhouette(
-        latents, None if labels is None else labels[kept], rng, len(z)
+        latents, None if labels is None else labels[kept], rng, kept, len(z)
     )
     return found
 
@@ -124,7 +125,11 @@ def _knn_accuracy(
 
 
 def _silhouette(
-    latents: LatentArray, labels: LabelArray | None, rng: np.random.Generator, total: int
+    latents: LatentArray,
+    labels: LabelArray | None,
+    rng: np.random.Generator,
+    kept: IndexArray,
+    total: int,
 ) -> Measured:
     if labels is None:
         return absent(NO_LABELS)
@@ -132,4 +137,4 @@ def _silhouette(
     if not 2 <= classes < len(labels):
         return absent(f"a silhouette needs at least 2 classes, got {classes}")
     each = silhouette_samples(latents, labels)
-    return mean_of(each, rng, note=f"{len(latents):,} of {total:,} images")
+    return mean_of(each, rng, note=f"{len(latents):,} of {total:,} images", at=kept)

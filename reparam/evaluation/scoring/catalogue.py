@@ -4,6 +4,7 @@ The one list of them: the table, scorecard.json, the report, the comparison and 
 follow it, in this order.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -32,14 +33,15 @@ class Entry:
 
     ``better`` is the side on which a model is better, "ideal" the reference itself; ``matters`` is
     the smallest difference that a reader would care about, in the measure's own unit: what is below
-    it is as good as nothing, however certain. ``by_prior``: measured anew for each prior that
-    latents are drawn from. ``digits`` are significant ones. ``on_request``: measured only where an
-    option asks for it. ``requires``: where one of these is missing, the measure is omitted, with
-    the reason.
+    it is as good as nothing, however certain. ``least`` and ``most`` bound the values that the
+    measure can have, None where nothing does; an unbiased estimate may still be below ``least``.
+    ``by_prior``: measured anew for each prior that latents are drawn from. ``digits`` are
+    significant ones. ``on_request``: measured only where an option asks for it. ``requires``: where
+    one of these is missing, the measure is omitted, with the reason.
 
     ``version`` is raised whenever the same model and images give another figure than before,
     wherever in the code the reason lies: figures of other versions are measured anew. Words,
-    ``matters`` and ``digits`` have no part in it.
+    ``matters``, ``least``, ``most`` and ``digits`` have no part in it.
     """
 
     topic: str
@@ -48,11 +50,18 @@ class Entry:
     better: Better
     unit: str = ""
     matters: float = 0.0
+    least: float | None = None
+    most: float | None = None
     by_prior: bool = False
     digits: int = 3
     on_request: bool = False
     requires: tuple[Need, ...] = ()
     version: int = 1
+
+    def clip(self, value: float) -> float:
+        """The nearest value that the measure can have."""
+        low = -math.inf if self.least is None else self.least
+        return min(max(value, low), math.inf if self.most is None else self.most)
 
     def title(self, lang: Language = "en") -> str:
         return self.ko if lang == "ko" else self.en
@@ -71,7 +80,7 @@ TOPICS: Mapping[str, Topic] = {
 }
 
 MEASURES: Mapping[str, Entry] = {
-    "centre": Entry("centre", "‖mean‖² / d", "‖평균‖² / d", "lower", matters=0.02),
+    "centre": Entry("centre", "‖mean‖² / d", "‖평균‖² / d", "lower", matters=0.02, least=0.0),
     "gaussian_kl": Entry(
         "centre",
         "KL of the fitted Gaussian to N(0, I), per dimension",
@@ -79,6 +88,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "nats",
         matters=0.02,
+        least=0.0,
     ),
     "radius_99": Entry(
         "centre",
@@ -87,9 +97,15 @@ MEASURES: Mapping[str, Entry] = {
         "ideal",
         "×",
         matters=0.05,
+        least=0.0,
     ),
     "asymmetry": Entry(
-        "symmetry", "MMD² between {z} and {−z}", "{z}와 {−z} 사이의 MMD²", "lower", matters=1e-3
+        "symmetry",
+        "MMD² between {z} and {−z}",
+        "{z}와 {−z} 사이의 MMD²",
+        "lower",
+        matters=1e-3,
+        least=0.0,
     ),
     "auc": Entry(
         "match",
@@ -97,6 +113,8 @@ MEASURES: Mapping[str, Entry] = {
         "사전 분포 표본과 구별되는 정도(AUC)",
         "lower",
         matters=0.02,
+        least=0.0,
+        most=1.0,
         by_prior=True,
     ),
     "sliced_wasserstein": Entry(
@@ -106,15 +124,18 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "latent units",
         matters=0.02,
+        least=0.0,
         by_prior=True,
     ),
-    "mmd": Entry("match", "MMD²", "MMD²", "lower", matters=1e-3, by_prior=True),
+    "mmd": Entry("match", "MMD²", "MMD²", "lower", matters=1e-3, least=0.0, by_prior=True),
     "rate": Entry(
         "rate",
         "rate E KL(q(z|x)‖p)",
         "KL 항 E KL(q(z|x)‖p)",
         "neither",
         "nats",
+        matters=0.05,
+        least=0.0,
         requires=("density",),
     ),
     "mutual_information": Entry(
@@ -124,6 +145,7 @@ MEASURES: Mapping[str, Entry] = {
         "higher",
         "nats",
         matters=0.05,
+        least=0.0,
         requires=("density",),
     ),
     "aggregate_kl": Entry(
@@ -133,6 +155,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "nats",
         matters=0.05,
+        least=0.0,
         requires=("density",),
     ),
     "active_units": Entry(
@@ -142,6 +165,7 @@ MEASURES: Mapping[str, Entry] = {
         "higher",
         "of d",
         matters=0.5,
+        least=0.0,
         requires=("density",),
     ),
     "class_tv": Entry(
@@ -151,6 +175,8 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "total variation",
         matters=0.02,
+        least=0.0,
+        most=1.0,
         by_prior=True,
         requires=("labels",),
     ),
@@ -160,6 +186,8 @@ MEASURES: Mapping[str, Entry] = {
         "그 클래스의 엔트로피 / ln K",
         "higher",
         matters=0.01,
+        least=0.0,
+        most=1.0,
         by_prior=True,
         requires=("labels",),
     ),
@@ -169,6 +197,7 @@ MEASURES: Mapping[str, Entry] = {
         "나오지 않은 클래스 수",
         "lower",
         matters=0.5,
+        least=0.0,
         by_prior=True,
         requires=("labels",),
     ),
@@ -178,6 +207,8 @@ MEASURES: Mapping[str, Entry] = {
         "클래스별로 디코딩되는 넓이의 지니 계수",
         "lower",
         matters=0.02,
+        least=0.0,
+        most=1.0,
         by_prior=True,
         requires=("labels",),
     ),
@@ -187,6 +218,7 @@ MEASURES: Mapping[str, Entry] = {
         "FID(판정기의 특징)",
         "lower",
         matters=0.5,
+        least=0.0,
         by_prior=True,
     ),
     "own_fid": Entry(
@@ -195,6 +227,7 @@ MEASURES: Mapping[str, Entry] = {
         "FID (--features 파일의 특징)",
         "lower",
         matters=0.5,
+        least=0.0,
         by_prior=True,
         on_request=True,
     ),
@@ -204,18 +237,36 @@ MEASURES: Mapping[str, Entry] = {
         "KID(판정기의 특징)",
         "lower",
         matters=1e-3,
+        least=0.0,
         by_prior=True,
     ),
-    "precision": Entry("decodes", "precision", "정밀도", "higher", matters=0.02, by_prior=True),
-    "recall": Entry("decodes", "recall", "재현율", "higher", matters=0.02, by_prior=True),
-    "density": Entry("decodes", "density", "밀도", "higher", matters=0.02, by_prior=True),
-    "coverage": Entry("decodes", "coverage", "커버리지", "higher", matters=0.02, by_prior=True),
+    "precision": Entry(
+        "decodes", "precision", "정밀도", "higher", matters=0.02, least=0.0, most=1.0, by_prior=True
+    ),
+    "recall": Entry(
+        "decodes", "recall", "재현율", "higher", matters=0.02, least=0.0, most=1.0, by_prior=True
+    ),
+    "density": Entry(
+        "decodes", "density", "밀도", "higher", matters=0.02, least=0.0, by_prior=True
+    ),
+    "coverage": Entry(
+        "decodes",
+        "coverage",
+        "커버리지",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        by_prior=True,
+    ),
     "unlikely_share": Entry(
         "decodes",
         "share further from real images than 95 % of real ones",
         "실제 이미지의 95%보다 더 동떨어진 표본의 비율",
         "lower",
         matters=0.02,
+        least=0.0,
+        most=1.0,
         by_prior=True,
     ),
     "cycle_error": Entry(
@@ -225,6 +276,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "latent units",
         matters=0.05,
+        least=0.0,
         by_prior=True,
     ),
     "prior_gaps": Entry(
@@ -233,6 +285,8 @@ MEASURES: Mapping[str, Entry] = {
         "이미지가 없는 빈틈에 놓인 사전 분포의 확률 질량",
         "lower",
         matters=0.02,
+        least=0.0,
+        most=1.0,
         by_prior=True,
         requires=("few dimensions",),
     ),
@@ -242,13 +296,26 @@ MEASURES: Mapping[str, Entry] = {
         "지각적 경로 길이",
         "lower",
         "feature units² a path",
+        least=0.0,
         by_prior=True,
     ),
     "trustworthiness": Entry(
-        "neighbours", "trustworthiness", "이웃 신뢰도(trustworthiness)", "higher", matters=0.01
+        "neighbours",
+        "trustworthiness",
+        "이웃 신뢰도(trustworthiness)",
+        "higher",
+        matters=0.01,
+        least=0.0,
+        most=1.0,
     ),
     "continuity": Entry(
-        "neighbours", "continuity", "이웃 연속성(continuity)", "higher", matters=0.01
+        "neighbours",
+        "continuity",
+        "이웃 연속성(continuity)",
+        "higher",
+        matters=0.01,
+        least=0.0,
+        most=1.0,
     ),
     "knn_accuracy": Entry(
         "neighbours",
@@ -256,6 +323,8 @@ MEASURES: Mapping[str, Entry] = {
         "k-최근접 이웃 정확도",
         "higher",
         matters=0.01,
+        least=0.0,
+        most=1.0,
         requires=("labels",),
     ),
     "silhouette": Entry(
@@ -264,19 +333,28 @@ MEASURES: Mapping[str, Entry] = {
         "실루엣 계수",
         "higher",
         matters=0.02,
+        least=-1.0,
+        most=1.0,
         requires=("labels",),
     ),
     "mse": Entry(
-        "images", "mean squared error", "평균 제곱 오차", "lower", "pixels²", matters=1e-3
+        "images",
+        "mean squared error",
+        "평균 제곱 오차",
+        "lower",
+        "pixels²",
+        matters=1e-3,
+        least=0.0,
     ),
     "psnr": Entry("images", "PSNR", "PSNR", "higher", "dB", matters=0.1),
-    "ssim": Entry("images", "SSIM", "SSIM", "higher", matters=0.01),
+    "ssim": Entry("images", "SSIM", "SSIM", "higher", matters=0.01, least=-1.0, most=1.0),
     "feature_distance": Entry(
         "images",
         "distance in the judge's features",
         "판정기의 특징으로 잰 거리",
         "lower",
         matters=0.05,
+        least=0.0,
     ),
     "noise_removed": Entry(
         "images",

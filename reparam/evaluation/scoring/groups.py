@@ -1,25 +1,48 @@
-"""Several scorecards of one kind of model (seeds): each measure's mean and interval over them."""
+"""Several scorecards of one kind of model (seeds): each measure's mean and interval over them.
 
-import math
+Two groups that ran with the same seeds on the same images are compared seed by seed. Student's
+interval of the differences is right whatever the runs of a seed have in common (images, judge,
+random numbers); Welch's, of other groups, takes all runs as independent.
+
+Intervals over seeds are cut to the values that a measure can have (``Entry.least``, ``most``): a
+cut interval covers the true mean exactly when the whole one does, since that mean is one of those
+values. An interval on a logit scale would stay inside too, but cover another mean than that over
+seeds. Differences are tested with the whole intervals.
+"""
+
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
-from reparam.evaluation.measures.measured import LEVEL, Measured
+from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.scoring.catalogue import MEASURES
-from reparam.evaluation.scoring.deciding import Interval, Word, badness, decide, gained
+from reparam.evaluation.scoring.deciding import (
+    Decision,
+    Interval,
+    Word,
+    above_ideal,
+    badness,
+    decide,
+    gained,
+    signed_badness,
+    student,
+    welch,
+)
 from reparam.evaluation.scoring.scorecard import Scorecard
 
 
 @dataclass(frozen=True)
 class Group:
-    """Scorecards that differ in their seed alone. ``values``: what sets the group apart."""
+    """Scorecards that differ in their seed alone. ``values``: what sets the group apart.
+
+    ``seeds``: the training seed of each card, () where they are not known.
+    """
 
     title: str
     cards: tuple[Scorecard, ...]
     values: Mapping[str, str]
+    seeds: tuple[int, ...] = ()
 
     @property
     def variational(self) -> bool:
@@ -31,83 +54,124 @@ class Group:
         return [measured for measured in found if measured.value is not None]
 
     def find(self, name: str, kind: str | None = None) -> Measured:
-        """Mean over seeds with the 95 % interval of Student's t; of one seed, its own interval.
-
-        The reference is the mean of the cards' references.
+        """Mean over seeds with the 95 % interval of Student's t, within the values that the measure
+        can have; of one seed, its own interval. The reference is the mean of the cards' references.
         """
+        found = self.whole(name, kind)
+        if len(self.each(name, kind)) < 2 or found.low is None or found.high is None:
+            return found
+        clip = MEASURES[name].clip
+        return replace(found, low=clip(found.low), high=clip(found.high))
+
+    def whole(self, name: str, kind: str | None = None) -> Measured:
+        """As ``find``, with the whole interval."""
         with_value = self.each(name, kind)
         if not with_value:
             return self.cards[0].find(name, kind)
         if len(with_value) == 1:
             return with_value[0]
-        values = [found.value for found in with_value if found.value is not None]
+        over = student([float(found.value or 0.0) for found in with_value])
         references = [found.reference for found in with_value if found.reference is not None]
-        mean = float(np.mean(values))
-        half = _t(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
         return Measured(
-            mean,
-            mean - half,
-            mean + half,
+            over.value,
+            over.low,
+            over.high,
             reference=float(np.mean(references)) if references else None,
-            samples=len(values),
-            note=f"mean over {len(values)} seeds, 95 % interval of Student's t",
+            samples=len(with_value),
+            note=f"mean over {len(with_value)} seeds, 95 % interval of Student's t",
         )
 
 
-def _t(freedom: float) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+def excess(group: Group, name: str, kind: str | None = None) -> Interval | None:
+    """By how much the measure is worse than an ideal model's, each seed beside its own reference:
+    over seeds, or over images where there is one. None where it has no interval.
+    """
+    entry, several = MEASURES[name], group.each(name, kind)
+    if len(several) < 2:
+        return above_ideal(group.whole(name, kind), entry)
+    return student([signed_badness(float(m.value or 0.0), entry, m.reference) for m in several])
 
 
 def improvement(before: Group, after: Group, name: str, kind: str | None = None) -> Interval | None:
-    """By how much ``after`` is better than ``before``: Welch's interval over seeds.
+    """By how much ``after`` is better than ``before``, over seeds: paired where both have the same
+    two or more on the same images, else Welch's interval.
 
     Where either has a single seed, the interval is that over images, which says nothing of other
     seeds. None where a measure is missing.
     """
     entry = MEASURES[name]
-    old, new = before.each(name, kind), after.each(name, kind)
-    if min(len(old), len(new)) < 2:
-        return gained(before.find(name, kind), after.find(name, kind), entry)
-    bad_before, bad_after = (
-        [badness(float(m.value or 0.0), entry, m.reference) for m in several]
-        for several in (old, new)
-    )
-    mean = float(np.mean(bad_before)) - float(np.mean(bad_after))
-    a, b = (float(np.var(v, ddof=1)) / len(v) for v in (bad_before, bad_after))
-    if a + b == 0:
-        return Interval(mean, mean)
-    freedom = (a + b) ** 2 / (a**2 / (len(old) - 1) + b**2 / (len(new) - 1))
-    half = _t(freedom) * math.sqrt(a + b)
-    return Interval(mean - half, mean + half)
+
+    def bad(several: Sequence[Measured]) -> list[float]:
+        return [badness(float(m.value or 0.0), entry, m.reference) for m in several]
+
+    if pairs := _pairs(before, after, name, kind):
+        old, new = (bad(side) for side in zip(*pairs, strict=True))
+        differences = [a - b for a, b in zip(old, new, strict=True)]
+        return student(differences, "paired by seed")
+    several, others = before.each(name, kind), after.each(name, kind)
+    if min(len(several), len(others)) < 2:
+        return gained(before.whole(name, kind), after.whole(name, kind), entry)
+    return welch(bad(several), bad(others))
+
+
+def _pairs(
+    before: Group, after: Group, name: str, kind: str | None
+) -> list[tuple[Measured, Measured]]:
+    """The measure of both groups for each seed; none where their seeds or images differ, where a
+    group has a seed twice, and of a single seed.
+    """
+    old, new = (_by_seed(group, name, kind) for group in (before, after))
+    if set(old) != set(new) or len(old) < 2:
+        return []
+    if len(old) < len(before.each(name, kind)) or len(new) < len(after.each(name, kind)):
+        return []
+    return [(old[run], new[run]) for run in old]
+
+
+def _by_seed(group: Group, name: str, kind: str | None) -> dict[tuple[int, str], Measured]:
+    """The measure by seed and images, of the cards that have it."""
+    if not group.seeds:
+        return {}
+    found = {
+        (seed, card.subject["images"]): card.find(name, kind)
+        for seed, card in zip(group.seeds, group.cards, strict=True)
+    }
+    return {run: measured for run, measured in found.items() if measured.value is not None}
 
 
 @dataclass(frozen=True)
 class Trend:
-    """Whether a measure gets worse from the first group to the last, and by how much."""
+    """Whether a measure gets worse from the first group to the last, and by how much.
+
+    ``worse`` is corrected for the number of measures that are asked about together.
+    """
 
     measure: str
     first: Measured
     last: Measured
-    worse: Word
+    change: Interval
+    worse: Decision
 
 
 def tally(several: Sequence[Trend]) -> dict[Word, int]:
     """How many measures get worse (confirmed), do not (refuted), or leave it open."""
-    words = [trend.worse for trend in several]
+    words = [trend.worse.word for trend in several]
     return {word: words.count(word) for word in ("confirmed", "refuted", "undecided")}
 
 
 def trends(groups: Sequence[Group]) -> tuple[Trend, ...]:
     """Every measure along groups in the order of an option: claim 4 along the latent dimension."""
-    found = []
-    for name, entry in MEASURES.items():
-        if entry.better == "neither":
-            continue
-        first, last = groups[0].find(name), groups[-1].find(name)
-        change = improvement(groups[-1], groups[0], name)
-        if change is not None:
-            found.append(Trend(name, first, last, decide(change, entry.matters)))
-    return tuple(found)
+    changes = {
+        name: change
+        for name, entry in MEASURES.items()
+        if entry.better != "neither"
+        and (change := improvement(groups[-1], groups[0], name)) is not None
+    }
+    decided = decide([(change, MEASURES[name].matters) for name, change in changes.items()])
+    return tuple(
+        Trend(name, groups[0].find(name), groups[-1].find(name), change, worse)
+        for (name, change), worse in zip(changes.items(), decided, strict=True)
+    )
 
 
 def along_axis(groups: Sequence[Group]) -> list[tuple[str, list[Group]]]:

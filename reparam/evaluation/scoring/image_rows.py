@@ -9,7 +9,7 @@ from reparam.evaluation.binarising import binarised
 from reparam.evaluation.denoising import noisy_batch
 from reparam.evaluation.inference import as_floats, decoded_batches, reconstruct
 from reparam.evaluation.likelihood import importance_weighted
-from reparam.evaluation.measures.measured import Measured, absent, mean_of
+from reparam.evaluation.measures.measured import Each, Measured, absent, mean_of
 from reparam.evaluation.measures.rate import rates
 from reparam.evaluation.measures.reconstruction import feature_distance, reconstruction_quality
 from reparam.evaluation.quality import joined, quality_of_each
@@ -57,7 +57,10 @@ def _noise_removed(of: Subject) -> Measured:
         again = reconstruct(of.model, noisy, labels)
         gains.append(_psnr(again, clean) - _psnr(as_floats(noisy), clean))
     return mean_of(
-        np.concatenate(gains), of.rng("noise"), note="Gaussian noise of 0.3, z = mean q(z|noisy)"
+        np.concatenate(gains),
+        of.rng("noise"),
+        note="Gaussian noise of 0.3, z = mean q(z|noisy)",
+        at=chosen,
     )
 
 
@@ -92,7 +95,7 @@ def _likelihoods(of: Subject) -> dict[str, Measured]:
         )
         how = f"K = {k:,} latents for each of {n} images"
         found["log_likelihood"] = mean_of(
-            log_p, of.rng("likelihood"), note=f"{how}, {note}" if note else how
+            log_p, of.rng("likelihood"), note=f"{how}, {note}" if note else how, at=chosen
         )
     return found
 
@@ -126,4 +129,5 @@ def _bits(elbo: Measured, of: Subject) -> Measured:
     scale = -1 / (math.prod(of.model.image_shape) * math.log(2))
     low, high = (None if v is None else v * scale for v in (elbo.high, elbo.low))
     value = None if elbo.value is None else elbo.value * scale
-    return Measured(value, low, high, samples=elbo.samples, note=elbo.note)
+    each = None if elbo.each is None else Each(elbo.each.values * scale, elbo.each.at)
+    return Measured(value, low, high, samples=elbo.samples, note=elbo.note, each=each)

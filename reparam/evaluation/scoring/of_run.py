@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from reparam.data import ImageSet
 from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
+from reparam.evaluation.scoring.each_image import save_each, with_each
 from reparam.evaluation.scoring.own_features import FeatureFile
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
-from reparam.evaluation.scoring.scorecard import SCHEMA, Scorecard, from_mapping
+from reparam.evaluation.scoring.scorecard import FILE, SCHEMA, Scorecard, from_mapping
 from reparam.evaluation.scoring.subject import subject_hashes
 from reparam.model import Autoencoder
 from reparam.runs import Run, check_writable, title_of
-
-FILE = "scorecard.json"
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,17 @@ class CheckedScorecard:
 
 
 def check_scorecard(
-    run: Run, config: ScoreConfig | None = None, model: Autoencoder | None = None
+    run: Run,
+    config: ScoreConfig | None = None,
+    model: Autoencoder | None = None,
+    *,
+    by_image: bool = False,
 ) -> CheckedScorecard:
     """The run's scorecard, compared with its weights, its prior, its images, the versions of the
     measures and, where they are given, the options ``config``.
 
-    ``model`` is the run's, where it is loaded already. Raises RunError when the scorecard or the
+    ``model`` is the run's, where it is loaded already. ``by_image``: with the figures of each image
+    (`Measured.each`), without which it is stale. Raises RunError when the scorecard, these or the
     weights are damaged.
     """
     values = run.read_json(FILE, "score the run again")
@@ -55,6 +59,11 @@ def check_scorecard(
         ]
     if others:
         return CheckedScorecard(None, f"it was made with {', '.join(others)}")
+    if by_image:
+        whole = with_each(run, card)
+        if whole is None:
+            return CheckedScorecard(None, "it has no figures of each image")
+        card = whole
     outdated = card.outdated()
     if not outdated:
         return CheckedScorecard(card, "")
@@ -104,7 +113,8 @@ def score_run(
     progress: ScoreProgress | None = None,
     device: str = "cpu",
 ) -> Scorecard:
-    """Measures the run's best weights on its held-out images and writes scorecard.json.
+    """Measures the run's best weights on its held-out images and writes scorecard.json, and beside
+    it scorecard.safetensors with the figures of each image.
 
     Raises RunError for a run that is not finished, and what `scorecard` raises.
     """
@@ -119,4 +129,5 @@ def score_run(
         device=device,
     )
     run.write_json(FILE, card.to_mapping())
+    save_each(run, card)
     return card

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
 from reparam.data import ImageSet
 from reparam.evaluation.inference import check_images
 from reparam.evaluation.judge import Judge, judge_for
+from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
 from reparam.evaluation.scoring.decoded_rows import decoded_rows
@@ -24,6 +26,7 @@ from reparam.evaluation.scoring.real_features import real_features
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
 from reparam.evaluation.scoring.subject import check_scorable, subject, subject_hashes
 from reparam.model import Autoencoder
+from reparam.types import IndexArray
 
 ScoreProgress = Callable[[str, int, int], None]
 """Gets what is measured now, how many parts are done, and of how many."""
@@ -76,7 +79,8 @@ def scorecard(
         matched = match_rows(of, prior, density)
         tell(f"decoded draws from {prior.description}")
         decoded, counts = decoded_rows(of, prior, real)
-        measured = {**matched, **decoded}
+        # Draws of two models are not the same things, and are no pairs.
+        measured = {name: replace(m, each=None) for name, m in {**matched, **decoded}.items()}
         priors.append(
             PriorScores(prior.kind, prior.prior.title, prior.description, measured, counts)
         )
@@ -91,7 +95,7 @@ def scorecard(
         seed=config.score_seed,
         judge=judge.description,
         judge_accuracy=judge.accuracy,
-        measures=measures,
+        measures={name: _placed(found, of.held_out.index) for name, found in measures.items()},
         priors=tuple(priors),
         kl_per_dimension=rate_of_dimensions(of),
         versions={
@@ -103,3 +107,8 @@ def scorecard(
         options=config.to_mapping(),
         seconds=time.monotonic() - began,
     )
+
+
+def _placed(found: Measured, index: IndexArray) -> Measured:
+    """With the places of its images in the whole set."""
+    return found if found.each is None else replace(found, each=found.each.within(index))

@@ -1,6 +1,6 @@
 """Scorecard: what was measured of one trained model, as values and as scorecard.json."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TypeVar
 
@@ -10,6 +10,8 @@ from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.types import Json
 
 V = TypeVar("V")
+
+FILE = "scorecard.json"
 
 SCHEMA = 2
 """Of scorecard.json; raised when a reader of the old form would misread the new one. Schema 1 has
@@ -116,8 +118,8 @@ class Scorecard:
         )
 
     def to_mapping(self) -> dict[str, object]:
-        """JSON values, as scorecard.json has them."""
-        return {"schema": SCHEMA, **asdict(self)}
+        """JSON values, as scorecard.json has them: without the figures of each image."""
+        return {"schema": SCHEMA, **asdict(self, dict_factory=_without_each)}
 
 
 def from_mapping(values: Json, where: str) -> Scorecard:
@@ -146,6 +148,10 @@ def from_mapping(values: Json, where: str) -> Scorecard:
         raise RunError(
             f"{where}: damaged ({reason_of(error)}). Fix: make it again with `reparam score`"
         ) from error
+
+
+def _without_each(values: Sequence[tuple[str, object]]) -> dict[str, object]:
+    return {name: value for name, value in values if name != "each"}
 
 
 def _measures(values: Json) -> dict[str, Measured]:

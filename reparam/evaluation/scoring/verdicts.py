@@ -1,4 +1,8 @@
-"""The article's claims, judged by scorecards of an AE and of a VAE."""
+"""The article's claims, judged by scorecards of an AE and of a VAE.
+
+All verdicts of a table, of the AE and of what the VAE fixes, are corrected together for their
+number (`deciding`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +10,8 @@ from dataclasses import dataclass
 from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.scoring.catalogue import MEASURES, Entry
 from reparam.evaluation.scoring.claims import CLAIMS, Claim
-from reparam.evaluation.scoring.deciding import Interval, Word, above_ideal, decide
-from reparam.evaluation.scoring.groups import Group, improvement
+from reparam.evaluation.scoring.deciding import Decision, Interval, decide
+from reparam.evaluation.scoring.groups import Group, excess, improvement
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,8 @@ class Verdict:
     ae: Measured
     vae: Measured
     gain: Interval | None
-    holds: Word
-    fixed: Word | None
+    holds: Decision
+    fixed: Decision | None
 
     @property
     def entry(self) -> Entry:
@@ -40,22 +44,30 @@ def claim_pair(groups: Sequence[Group]) -> tuple[Group, Group] | None:
 
 def verdicts(ae: Group, vae: Group) -> tuple[Verdict, ...]:
     """Every claim, each model drawing from its own prior: over seeds where there are several."""
-    return tuple(_verdict(claim, ae, vae) for claim in CLAIMS)
+    names = [_deciding(claim, ae, vae) for claim in CLAIMS]
+    gains = [improvement(ae, vae, name) for name in names]
+    of_ae = [_claimed(claim, ae, name) for claim, name in zip(CLAIMS, names, strict=True)]
+    matters = [MEASURES[name].matters for name in names]
+    flaws = [i for i, claim in enumerate(CLAIMS) if claim.is_flaw]
+    decided = decide([*zip(of_ae, matters, strict=True), *((gains[i], matters[i]) for i in flaws)])
+    fixed = dict(zip(flaws, decided[len(CLAIMS) :], strict=True))
+    return tuple(
+        Verdict(claim, name, ae.find(name), vae.find(name), gains[i], decided[i], fixed.get(i))
+        for i, (claim, name) in enumerate(zip(CLAIMS, names, strict=True))
+    )
 
 
-def _verdict(claim: Claim, ae: Group, vae: Group) -> Verdict:
-    name = _deciding(claim, ae, vae)
-    entry, of_ae, of_vae = MEASURES[name], ae.find(name), vae.find(name)
-    gain = improvement(ae, vae, name)
-    if claim.is_flaw:
-        flaw = above_ideal(of_ae, entry)
-        holds: Word = decide(flaw, entry.matters) if flaw else "absent"
-        fixed: Word | None = decide(gain, entry.matters) if gain else "absent"
-        return Verdict(claim, name, of_ae, of_vae, gain, holds, fixed)
-    known = of_ae.low is not None and of_ae.high is not None
-    good = Interval(float(of_ae.low or 0), float(of_ae.high or 0)) if known else None
-    holds = decide(good, entry.matters) if good else "absent"
-    return Verdict(claim, name, of_ae, of_vae, gain, holds, None)
+def claim_gains(found: Sequence[Verdict]) -> dict[str, Interval | None]:
+    """By how much the VAE is better, by measure, of the claims that it may fix."""
+    return {verdict.measure: verdict.gain for verdict in found if verdict.fixed is not None}
+
+
+def _claimed(claim: Claim, ae: Group, name: str) -> Interval | None:
+    """What must be above what matters for the claim to hold: by how much the AE is worse than an
+    ideal model, or, where the claim is of what it is good at, by how much it is better.
+    """
+    worse = excess(ae, name)
+    return worse if claim.is_flaw or worse is None else -worse
 
 
 def _deciding(claim: Claim, ae: Group, vae: Group) -> str:

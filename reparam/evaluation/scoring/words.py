@@ -1,10 +1,15 @@
-"""Figures as text, the same in the terminal and in the report."""
+"""Figures as text, the same in the terminal and in the report.
+
+Estimates without bias may be where no true value is, as a squared distance below 0. They are shown
+as the nearest value that the measure can have; scorecard.json has them as they are.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reparam.evaluation.measures.measured import Measured
-from reparam.evaluation.scoring.catalogue import Entry
+from reparam.evaluation.scoring.catalogue import MEASURES, Entry
+from reparam.evaluation.scoring.deciding import Decision, Interval, Pairing
 from reparam.types import Language
 
 
@@ -22,27 +27,31 @@ def value_text(value: float, entry: Entry) -> str:
     return text.replace("-", "−", 1) if value < 0 else text
 
 
+def measured_text(found: Measured, entry: Entry) -> str:
+    """The figure without its interval; a dash where there is no value."""
+    return "–" if found.value is None else value_text(entry.clip(found.value), entry)
+
+
 def interval_text(found: Measured, entry: Entry, lang: Language = "en") -> str:
     """``low to high``; nothing where there is no interval, or one of no width."""
-    if found.low is None or found.high is None or found.low == found.high:
+    if found.low is None or found.high is None:
         return ""
+    low, high = entry.clip(found.low), entry.clip(found.high)
     to = "~" if lang == "ko" else " to "
-    return f"{value_text(found.low, entry)}{to}{value_text(found.high, entry)}"
+    return "" if low == high else f"{value_text(low, entry)}{to}{value_text(high, entry)}"
 
 
 def figure_text(found: Measured, entry: Entry) -> str:
     """``value (low to high)``; a dash where there is no value."""
-    if found.value is None:
-        return "–"
     interval = interval_text(found, entry)
-    return value_text(found.value, entry) + (f" ({interval})" if interval else "")
+    return measured_text(found, entry) + (f" ({interval})" if interval else "")
 
 
 def ideal_text(several: Sequence[Measured], entry: Entry) -> str:
     """The references of a row: one, or from the least to the largest where they differ, as those
     of distances in latents' own units do. Nothing where there is none.
     """
-    references = [found.reference for found in several if found.reference is not None]
+    references = [entry.clip(found.reference) for found in several if found.reference is not None]
     if not references:
         return ""
     if 0 < max(map(abs, references)) < entry.matters / 20:
@@ -53,3 +62,31 @@ def ideal_text(several: Sequence[Measured], entry: Entry) -> str:
 
 def p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_values_text(decided: Decision | None) -> str:
+    """``p / p after Holm's correction``; nothing where nothing was tested."""
+    if decided is None or decided.p is None or decided.holm is None:
+        return ""
+    return f"{p_text(decided.p)} / {p_text(decided.holm)}"
+
+
+PAIRINGS: Mapping[Pairing, tuple[str, str]] = {
+    "paired by seed": ("paired by seed", "같은 시드끼리 짝지음"),
+    "paired by image": ("paired by image", "같은 이미지끼리 짝지음"),
+    "unpaired": ("unpaired", "짝짓지 않음"),
+}
+
+
+def pairing_text(differences: Mapping[str, Interval | None], lang: Language = "en") -> str:
+    """How the differences of measures were taken: "paired by seed"; with the measures' words, where
+    not all were taken in one way. Nothing where there is none.
+    """
+    names: dict[Pairing, list[str]] = {}
+    for name, found in differences.items():
+        if found is not None:
+            names.setdefault(found.pairing, []).append(MEASURES[name].title(lang))
+    words = {PAIRINGS[pairing][lang == "ko"]: of for pairing, of in names.items()}
+    if len(words) < 2:
+        return "".join(words)
+    return "; ".join(f"{word}: {', '.join(of)}" for word, of in words.items())

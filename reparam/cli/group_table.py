@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import (
     MEASURES,
@@ -34,24 +32,27 @@ def print_groups(groups: Sequence[Group]) -> None:
     if len(groups) == 2:
         table.add_column("better by", justify="right")
     for topic, words in TOPICS.items():
-        table.add_row(words.en, style="bold")
-        for name, entry in MEASURES.items():
-            if entry.topic == topic:
-                _add(table, groups, name, entry)
+        mine = ((name, entry) for name, entry in MEASURES.items() if entry.topic == topic)
+        rows = [row for name, entry in mine if (row := _row(groups, name, entry))]
+        if rows:
+            table.add_row(words.en, style="bold")
+        for row in rows:
+            table.add_row(*row)
     seeds = {len(group.cards) for group in groups}
     over = f"mean and 95 % interval over {max(seeds)} seeds" if max(seeds) > 1 else "one seed each"
     print_table(table, f"side by side: {over}; each with its own prior")
 
 
-def _add(table: Table, groups: Sequence[Group], name: str, entry: Entry) -> None:
+def _row(groups: Sequence[Group], name: str, entry: Entry) -> list[str]:
+    """The cells of a measure; none where no group has a figure of it."""
     unit = f" ({entry.unit})" if entry.unit else ""
     cells = [figure_text(group.find(name), entry) for group in groups]
     if all(cell == "–" for cell in cells):
-        return
+        return []
     if len(groups) == 2:
         gain = None if entry.better == "neither" else improvement(groups[0], groups[1], name)
         cells.append(_interval(gain, entry))
-    table.add_row(f"  {entry.en}{unit}", *cells)
+    return [f"  {entry.en}{unit}", *cells]
 
 
 def _interval(gain: Interval | None, entry: Entry) -> str:

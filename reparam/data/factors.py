@@ -44,8 +44,7 @@ def as_factors(factors: object, count: int, names: Sequence[str] | None, name: s
     are numbered from 1. ``name`` is what errors call the array.
 
     Raises ShapeError unless there is one row for each image and one name for each column, DataError
-    for an array of another type, repeated names and a factor that never changes, DataRangeError for
-    NaN and infinite values.
+    for an array of another type and repeated names, DataRangeError for NaN and infinite values.
     """
     values = text_as_such(as_one_array(factors, name, "factors", "row of numbers"))
     if values.ndim != 2 or not values.shape[1]:
@@ -84,11 +83,16 @@ def as_factors(factors: object, count: int, names: Sequence[str] | None, name: s
     numbers, categorical = np.empty(values.shape), []
     for i, column in enumerate(values.T):
         distinct, index = np.unique(column, return_inverse=True)
-        if len(distinct) < 2:
-            raise DataError(
-                f"{name}: a factor must have at least 2 values, got {known[i]!r} with "
-                f"{len(distinct)}. Fix: omit that column"
-            )
         categorical.append(values.dtype.kind != "f" or len(distinct) <= FEW_VALUES)
         numbers[:, i] = index if categorical[i] else column
     return Factors(numbers, known, tuple(categorical))
+
+
+def check_varied(factors: Factors, name: str) -> None:
+    """Raises DataError for a factor that is the same for every image of the set ``name``."""
+    for each, column in zip(factors.names, factors.values.T, strict=True):
+        if np.ptp(column) == 0:
+            raise DataError(
+                f"{name}: a factor must have at least 2 values, got {each!r} with 1. Fix: omit "
+                "that column"
+            )

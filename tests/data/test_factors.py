@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reparam.data import DataConfig, ImageSet, image_set_from_arrays, load_images
+from reparam.data import DataConfig, ImageSet, image_set_from_arrays, load_images, read_images
 from reparam.data.factors import as_factors
 from reparam.errors import DataError, DataRangeError, ShapeError
 
@@ -47,7 +47,6 @@ GOOD = np.random.default_rng(0).random((3, 2))
         (GOOD * [np.nan, 1], None, DataRangeError, "finite, got 3 that are NaN"),
         (GOOD * [np.inf, 1], None, DataRangeError, "finite, got 3 that are NaN, infinite or"),
         (GOOD * [1e305, 1], None, DataRangeError, "got 3 that are .*beyond 1e\\+100. Fix: omit"),
-        (GOOD * [0, 1], ["x", "y"], DataError, "at least 2 values, got 'x' with 1. Fix: omit"),
         (GOOD, ["x"], ShapeError, "got 1 factor_names for 2 factors"),
         (GOOD, ["x", "x"], DataError, "factor_names must be distinct, got 'x' twice"),
         (GOOD, [], DataError, "factor_names must be distinct, got 'none at all' given"),
@@ -78,6 +77,15 @@ def test_npz(tmp_path: Path):
     np.savez(path, images=IMAGES, factors=factors, factor_names=[1, 2])
     with pytest.raises(DataError, match=r"shapes\.npz: factor_names must be a list of strings"):
         load_images(DataConfig(str(path)))
+
+
+def test_a_factor_that_never_changes_is_refused_in_a_set_to_train_on(tmp_path: Path):
+    config = DataConfig(str(tmp_path / "shapes.npz"))
+    np.savez(config.source, images=IMAGES, factors=np.arange(2 * N).reshape(N, 2) * [1, 0])
+    with pytest.raises(DataError, match=r"shapes: .* 2 values, got 'factor 2' with 1\. Fix"):
+        load_images(config)
+    np.savez(config.source, images=IMAGES[:1], factors=[[3.5, 1]])
+    assert len(read_images(config)) == 1, "of one image every factor is"
 
 
 def test_the_fingerprint_depends_on_factors_where_there_are_some():

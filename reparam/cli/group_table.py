@@ -1,6 +1,6 @@
 """Groups of scorecards side by side on the terminal, with what their differences decide."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import (
@@ -37,15 +37,12 @@ def print_groups(groups: Sequence[Group]) -> None:
     if gains:
         table.add_column("better by", justify="right")
     for topic, words in TOPICS.items():
-        table.add_row(words.en, style="bold")
-        for name, entry in MEASURES.items():
-            cells = [figure_text(group.find(name), entry) for group in groups]
-            if entry.topic != topic or set(cells) == {"–"}:
-                continue
-            if gains:
-                cells.append(_interval(gains.get(name), entry))
-            unit = f" ({entry.unit})" if entry.unit else ""
-            table.add_row(f"  {entry.en}{unit}", *cells)
+        mine = ((name, entry) for name, entry in MEASURES.items() if entry.topic == topic)
+        rows = [row for name, entry in mine if (row := _row(groups, name, entry, gains))]
+        if rows:
+            table.add_row(words.en, style="bold")
+        for row in rows:
+            table.add_row(*row)
     seeds = {len(group.cards) for group in groups}
     over = f"mean and 95 % interval over {max(seeds)} seeds" if max(seeds) > 1 else "one seed each"
     how = f"; better by: {pairing_text(gains)}" if gains else ""
@@ -58,6 +55,19 @@ def _gains(groups: Sequence[Group]) -> dict[str, Interval | None]:
         return {}
     compared = [name for name, entry in MEASURES.items() if entry.better != "neither"]
     return {name: improvement(groups[0], groups[1], name) for name in compared}
+
+
+def _row(
+    groups: Sequence[Group], name: str, entry: Entry, gains: Mapping[str, Interval | None]
+) -> list[str]:
+    """The cells of a measure; none where no group has a figure of it."""
+    unit = f" ({entry.unit})" if entry.unit else ""
+    cells = [figure_text(group.find(name), entry) for group in groups]
+    if all(cell == "–" for cell in cells):
+        return []
+    if gains:
+        cells.append(_interval(gains.get(name), entry))
+    return [f"  {entry.en}{unit}", *cells]
 
 
 def _interval(gain: Interval | None, entry: Entry) -> str:

@@ -234,6 +234,8 @@ def _print_data(facts: DataFacts) -> None:
     }
     if facts.formats:
         rows["formats"] = ", ".join(f"{n:,} {form or '-'}" for form, n in facts.formats.items())
+    if facts.factors:
+        rows["factors"] = ", ".join(f"{name} ({kind})" for name, kind in facts.factors.items())
     rows |= {
         "classes": f"{len(facts.class_names)}" if facts.class_names else "no labels",
         "pixels": f"{pixels.low} to {pixels.high}, mean {pixels.mean:.2f} (of 0..255)",

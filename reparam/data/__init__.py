@@ -11,6 +11,7 @@ from reparam.data.cache_contents import (
 )
 from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
+from reparam.data.factors import Factors
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import as_labels, as_one_array
 from reparam.data.listing import is_run_record
@@ -30,6 +31,7 @@ __all__ = [
     "Batch",
     "CachedSet",
     "DataConfig",
+    "Factors",
     "ImageSet",
     "Progress",
     "RowReader",

@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 
 from reparam.data.config import DataConfig
+from reparam.data.factors import as_factors
 from reparam.data.images import ImageSet
 from reparam.data.labels import as_labels
 from reparam.data.mapping import MAPPED_FROM, keep_open
@@ -21,7 +22,7 @@ from reparam.errors import DataError, reason_of
 
 ARRAY_SUFFIXES = (".npz", ".npy")
 
-_KEYS = ("images", "labels", "class_names")
+_KEYS = ("images", "labels", "class_names", "factors", "factor_names")
 _UNREADABLE = (
     OSError,
     ValueError,  # a pickle, or a header that is none
@@ -41,13 +42,17 @@ def image_set_from_arrays(
     *,
     name: str,
     config: DataConfig,
+    factors: object = None,
+    factor_names: Sequence[str] | None = None,
 ) -> ImageSet:
     """An ImageSet of arrays in memory, split as ``config`` says.
 
     ``images``: N × H × W or N × H × W × C, as `as_pixels` takes them; ``labels`` (N) and
-    ``class_names`` as `as_labels` takes them. ``name`` is the set's name, also in errors.
+    ``class_names`` as `as_labels` takes them; ``factors`` (N, F) and ``factor_names`` (F) as
+    `as_factors` does. ``name`` is the set's name, also in errors.
 
-    Raises what `as_pixels`, `as_labels` and `split_indices` raise.
+    Raises what `as_pixels`, `as_labels`, `as_factors` and `split_indices` raise, and DataError for
+    names without what they name.
     """
     pixels = as_pixels(
         images,
@@ -56,43 +61,61 @@ def image_set_from_arrays(
         channels=config.channels,
         channels_first=config.channels_first,
     )
+    _refuse_idle_names(name, "class_names", class_names, "labels", labels)
+    _refuse_idle_names(name, "factor_names", factor_names, "factors", factors)
+    count = len(pixels)
+    known = None if factors is None else as_factors(factors, count, factor_names, name)
     if labels is None:
-        if class_names is not None:
-            raise DataError(
-                f"{name}: class_names need labels, got {len(class_names)} names and no labels. "
-                "Fix: give labels, or omit class_names"
-            )
-        splits = split_indices(len(pixels), None, config, name=name)
-        return ImageSet(name, pixels, None, (), splits)
-    indices, names = as_labels(labels, len(pixels), class_names, name)
-    splits = split_indices(len(pixels), indices, config, name=name)
-    return ImageSet(name, pixels, indices, names, splits)
+        splits = split_indices(count, None, config, name=name)
+        return ImageSet(name, pixels, None, (), splits, factors=known)
+    indices, names = as_labels(labels, count, class_names, name)
+    splits = split_indices(count, indices, config, name=name)
+    return ImageSet(name, pixels, indices, names, splits, factors=known)
+
+
+def _refuse_idle_names(
+    name: str, key: str, names: Sequence[str] | None, what: str, named: object
+) -> None:
+    if names is not None and named is None:
+        raise DataError(
+            f"{name}: {key} need {what}, got {len(names)} names and no {what}. Fix: give {what}, "
+            f"or omit {key}"
+        )
 
 
 def load_array_file(path: Path, config: DataConfig) -> ImageSet:
-    """An .npy file of images, or an .npz file of ``images``, ``labels``, ``class_names``.
+    """An .npy file of images, or an .npz file of ``images``, ``labels``, ``class_names``,
+    ``factors`` and ``factor_names``.
 
-    Labels and names are optional. Pickles (object arrays) are never loaded. A large .npy file is
+    All but the images are optional. Pickles (object arrays) are never loaded. A large .npy file is
     mapped: of uint8 it then takes no memory, of other numbers only their bytes are held.
 
     Raises DataError for a file that cannot be read, holds pickles or has no ``images``, and what
     `image_set_from_arrays` raises.
     """
     arrays = _read(path)
-    names = arrays.get("class_names")
-    if names is not None and (names.ndim != 1 or names.dtype.kind != "U"):
-        raise DataError(
-            f"{path}: class_names must be a list of strings, got dtype {names.dtype} of shape "
-            f"{names.shape}. Fix: save them by numpy.array([...], dtype=str)"
-        )
     image_set = image_set_from_arrays(
         arrays["images"],
         arrays.get("labels"),
-        None if names is None else tuple(str(each) for each in names),
+        _names(arrays, "class_names", path),
         name=str(path),
         config=config,
+        factors=arrays.get("factors"),
+        factor_names=_names(arrays, "factor_names", path),
     )
     return replace(image_set, name=path.stem)
+
+
+def _names(arrays: dict[str, np.ndarray], key: str, path: Path) -> tuple[str, ...] | None:
+    names = arrays.get(key)
+    if names is None:
+        return None
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise DataError(
+            f"{path}: {key} must be a list of strings, got dtype {names.dtype} of shape "
+            f"{names.shape}. Fix: save them by numpy.array([...], dtype=str)"
+        )
+    return tuple(str(each) for each in names)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -166,7 +189,8 @@ def _check_header(file: IO[bytes] | zipfile.ZipExtFile, size: int, path: Path, k
         raise ValueError(f"the array {key} has an unknown format, {version}")
     shape, _, dtype = read(file)
     if dtype.hasobject:
-        right = {"images": "numbers", "labels": "whole numbers or strings"}.get(key, "strings")
+        kinds = {"images": "numbers", "labels": "whole numbers or strings"}
+        right = {**kinds, "factors": "numbers or strings"}.get(key, "strings")
         raise DataError(
             f"{path}: {key} must be an array of {right}, got one of Python objects, which is not "
             f"read. Fix: save {key} as such, as in numpy.array({key}.tolist())"

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from reparam.data.factors import Factors
 from reparam.data.mapping import in_parts
 from reparam.errors import DataError
 from reparam.types import IndexArray, LabelArray, PixelArray
@@ -34,6 +35,8 @@ class ImageSet:
     splits: Mapping[Split, IndexArray]
     files: tuple[str, ...] | None = None
     """Of a folder: the path of each image in it."""
+    factors: Factors | None = None
+    """What the images were made from, where that is known."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -52,7 +55,9 @@ class ImageSet:
         return None if self.labels is None else self.labels[self.splits[split]]
 
     def fingerprint(self) -> str:
-        """SHA-256 of images, labels and splits: equal sets train equally."""
+        """SHA-256 of images, labels, splits and known factors: equal sets train equally, and
+        are scored equally.
+        """
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
         for pixels in in_parts(self.images):
             digest.update(np.ascontiguousarray(pixels).data)
@@ -60,6 +65,9 @@ class ImageSet:
             if part is not None:
                 digest.update(np.ascontiguousarray(part, np.int64).tobytes())
             digest.update(b"|")
+        if self.factors is not None:  # sets without keep the digest that they had before
+            digest.update(repr((self.factors.names, self.factors.categorical)).encode())
+            digest.update(np.ascontiguousarray(self.factors.values, np.float64).tobytes())
         return digest.hexdigest()
 
     def held_out(self) -> Split:

@@ -34,7 +34,7 @@ def as_labels(
     if class_names is None:
         distinct, indices = np.unique(values, return_inverse=True)
         return indices.astype(np.int64), tuple(str(value) for value in distinct)
-    names = _checked_names(class_names, name)
+    names = checked_names(class_names, "class_names", name)
     if values.dtype.kind == "U":
         return _positions(values, names, name), names
     low, high = values.min(), values.max()
@@ -46,24 +46,32 @@ def as_labels(
     return values.astype(np.int64), names
 
 
-def as_one_array(labels: object, name: str) -> np.ndarray:
-    """Labels of any kind. Raises DataError for what is none, such as rows of different lengths."""
+def as_one_array(
+    values: object, name: str, what: str = "labels", each: str = "integer or string"
+) -> np.ndarray:
+    """Labels of any kind, or other values of images: errors call them ``what``, and one ``each``.
+
+    Raises DataError for what is no array, such as rows of different lengths.
+    """
     try:
-        return np.asarray(labels)
+        return np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
         reason = reason_of(error)
         raise DataError(
-            f"{name}: labels must form one array, got {type(labels).__name__} ({reason}). Fix: "
-            "give one integer or string for each image"
+            f"{name}: {what} must form one array, got {type(values).__name__} ({reason}). Fix: "
+            f"give one {each} for each image"
         ) from error
+
+
+def text_as_such(values: np.ndarray) -> np.ndarray:
+    """Strings that NumPy holds as objects, or with lengths of their own, in its plain type."""
+    texts = values.dtype.kind == "O" and all(isinstance(value, str) for value in values.flat)
+    return values.astype(str) if texts or values.dtype.kind == "T" else values
 
 
 def _as_values(values: np.ndarray, name: str) -> np.ndarray:
     """Labels as an array of integers, bools or strings."""
-    if values.dtype.kind == "O" and all(isinstance(value, str) for value in values.flat):
-        values = values.astype(str)
-    if values.dtype.kind == "T":
-        values = values.astype(str)
+    values = text_as_such(values)
     if values.dtype.kind == "f":
         whole = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < 2**53)
         if not whole.all():
@@ -80,13 +88,16 @@ def _as_values(values: np.ndarray, name: str) -> np.ndarray:
     return values
 
 
-def _checked_names(class_names: Sequence[str], name: str) -> tuple[str, ...]:
-    names = tuple(str(each) for each in class_names)
+def checked_names(given: Sequence[str], what: str, name: str) -> tuple[str, ...]:
+    """Distinct names of classes or factors, which errors call ``what``. Raises DataError for none
+    at all and for repeated ones.
+    """
+    names = tuple(str(each) for each in given)
     if not names or len(set(names)) != len(names):
         repeated = next((each for each in names if names.count(each) > 1), "none at all")
         raise DataError(
-            f"{name}: class_names must be distinct, got {repeated!r} "
-            f"{'twice' if names else 'given'}. Fix: give one name for each class"
+            f"{name}: {what} must be distinct, got {repeated!r} "
+            f"{'twice' if names else 'given'}. Fix: give each a name of its own"
         )
     return names
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reparam.data.arrays import ARRAY_SUFFIXES, load_array_file
 from reparam.data.config import DataConfig
+from reparam.data.factors import check_varied
 from reparam.data.folder import load_folder
 from reparam.data.images import ImageSet
 from reparam.data.named import load_digits, load_idx_source
@@ -25,12 +26,14 @@ def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
     A known name comes before a file or folder of that name (write ./mnist for the folder).
 
     Raises ConfigError for an unknown name and for options that the source has no use for, DataError
-    for a path that is missing or of another kind, and what the source's own loader raises. Warns
-    where all images are equal, and where all are nearly black, unless ``config.pixel_range`` says
-    that they may be.
+    for a path that is missing or of another kind and for a factor that is the same for every image,
+    and what the source's own loader raises. Warns where all images are equal, and where all are
+    nearly black, unless ``config.pixel_range`` says that they may be.
     """
     images = _load(config, progress)
     warn_of_pixels(images.images, images.name, range_known=config.pixel_range is not None)
+    if images.factors is not None:
+        check_varied(images.factors, images.name)
     return images
 
 

@@ -36,6 +36,8 @@ class DataFacts:
     image_shape: tuple[int, int, int]
     """Height, width, channels."""
     class_names: tuple[str, ...]
+    factors: dict[str, str]
+    """Known ones by name: categorical or continuous."""
     formats: dict[str, int]
     """Of a folder: how many files have which suffix."""
     counts: dict[str, SplitFacts]
@@ -49,6 +51,7 @@ class DataFacts:
             "images": self.images,
             "image_shape": list(self.image_shape),
             "class_names": list(self.class_names),
+            "factors": self.factors,
             "formats": self.formats,
             "counts": {
                 split: {"images": facts.images, "classes": facts.classes}
@@ -71,6 +74,7 @@ def data_facts(images: ImageSet) -> DataFacts:
         images=len(images),
         image_shape=images.image_shape,
         class_names=images.class_names,
+        factors={} if images.factors is None else images.factors.kinds(),
         formats=dict(Counter(_suffix(name) for name in images.files or ())),
         counts={
             split: SplitFacts(len(images.splits[split]), classes)

@@ -90,3 +90,14 @@ def test_sparkline() -> None:
     assert sparkline([3.0, 2.0, 1.0])[-1] == "▁"
     assert sparkline([1.0]) == "▁"
     assert len(sparkline([float(i) for i in range(1000)])) == 60
+
+
+def test_known_factors(reparam, tmp_path) -> None:
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (40, 4, 4), np.uint8)
+    factors = np.stack([np.arange(40) % 3, draw.random(40)], 1)
+    path = tmp_path / "shapes.npz"
+    np.savez(path, images=images, factors=factors, factor_names=["kind", "x"])
+    assert "kind (categorical), x (continuous)" in reparam("info", path).out
+    known = json.loads(reparam("info", path, "--json").out)["factors"]
+    assert known == {"kind": "categorical", "x": "continuous"}

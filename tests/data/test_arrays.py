@@ -263,7 +263,7 @@ class Trap:
         return (Path.touch, (self.path,))
 
 
-@pytest.mark.parametrize("key", ["images", "labels", "class_names"])
+@pytest.mark.parametrize("key", ["images", "labels", "class_names", "factors", "factor_names"])
 def test_pickles_are_never_loaded(tmp_path: Path, key):
     arrays = {"images": BYTES, "labels": np.zeros(6, int), "class_names": np.array(["a"])}
     trap = np.array([Trap(tmp_path / "sprung")] * 6, object)

@@ -13,9 +13,9 @@ from reparam.types import Language
 
 Better = Literal["lower", "higher", "ideal", "neither"]
 
-Need = Literal["density", "labels", "few dimensions"]
-"""What a measure may need: of q(z|x) a density, of the images labels, of the latent space at most
-ten dimensions.
+Need = Literal["density", "labels", "factors", "few dimensions"]
+"""What a measure may need: of q(z|x) a density, of the images labels or known factors, of the
+latent space at most ten dimensions.
 """
 
 
@@ -36,8 +36,9 @@ class Entry:
     it is as good as nothing, however certain. ``least`` and ``most`` bound the values that the
     measure can have, None where nothing does; an unbiased estimate may still be below ``least``.
     ``by_prior``: measured anew for each prior that latents are drawn from. ``digits`` are
-    significant ones. ``on_request``: measured only where an option asks for it. ``requires``: where
-    one of these is missing, the measure is omitted, with the reason.
+    significant ones. ``on_request``: only where an option or something that seldom comes with
+    images asks for it; there is no row elsewhere. ``requires``: where one of these is missing, the
+    measure is omitted, with the reason.
 
     ``version`` is raised whenever the same model and images give another figure than before,
     wherever in the code the reason lies: figures of other versions are measured anew. Words,
@@ -76,6 +77,7 @@ TOPICS: Mapping[str, Topic] = {
     "decodes": Topic("decodes that are no digit", "숫자가 아닌 디코딩 결과"),
     "gaps": Topic("gaps, jumps", "빈틈과 급격한 변화"),
     "neighbours": Topic("neighbours kept", "이웃 관계 보존"),
+    "factors": Topic("factors kept apart", "생성 요인의 분리"),
     "images": Topic("reconstruction", "재구성"),
 }
 
@@ -336,6 +338,72 @@ MEASURES: Mapping[str, Entry] = {
         least=-1.0,
         most=1.0,
         requires=("labels",),
+    ),
+    "mig": Entry(
+        "factors",
+        "mutual information gap (MIG)",
+        "상호 정보량 차이(MIG)",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        on_request=True,
+        requires=("factors",),
+    ),
+    "sap": Entry(
+        "factors",
+        "separated attribute predictability (SAP)",
+        "요인 예측 점수 차이(SAP)",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        on_request=True,
+        requires=("factors",),
+    ),
+    "modularity": Entry(
+        "factors",
+        "modularity",
+        "모듈성(modularity)",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        on_request=True,
+        requires=("factors",),
+    ),
+    "disentanglement": Entry(
+        "factors",
+        "DCI disentanglement",
+        "DCI 분리도(disentanglement)",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        on_request=True,
+        requires=("factors",),
+    ),
+    "completeness": Entry(
+        "factors",
+        "DCI completeness",
+        "DCI 완전성(completeness)",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        on_request=True,
+        requires=("factors",),
+    ),
+    "informativeness": Entry(
+        "factors",
+        "DCI informativeness",
+        "DCI 정보성(informativeness)",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        on_request=True,
+        requires=("factors",),
     ),
     "mse": Entry(
         "images",

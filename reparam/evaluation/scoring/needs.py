@@ -16,6 +16,8 @@ def lacking(of: Subject) -> dict[Need, str]:
         found["density"] = "needs a distribution over latents, and this model gives points (AE)"
     if of.shares is None:
         found["labels"] = "needs labels, and these images have none"
+    if of.factors is None:
+        found["factors"] = "needs known factors, and these images have none"
     if d > LARGEST_DIMENSION:
         found["few dimensions"] = (
             f"only for up to {LARGEST_DIMENSION} latent dimensions, this model has {d}"

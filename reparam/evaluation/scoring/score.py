@@ -13,6 +13,7 @@ from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
 from reparam.evaluation.scoring.decoded_rows import decoded_rows
+from reparam.evaluation.scoring.factor_rows import factor_rows
 from reparam.evaluation.scoring.image_rows import image_rows
 from reparam.evaluation.scoring.latent_rows import (
     aggregate_posterior,
@@ -68,7 +69,7 @@ def scorecard(
         done += 1
 
     tell("latents")
-    measures = latent_rows(of) | rate_rows(of)
+    measures = latent_rows(of) | rate_rows(of) | factor_rows(of)
     tell("real images")
     real, density = real_features(of), aggregate_posterior(of)
     tell("reconstructions and likelihood")

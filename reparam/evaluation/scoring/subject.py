@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from reparam.data import ImageSet, RowReader, Split
+from reparam.data import Factors, ImageSet, RowReader, Split
 from reparam.errors import DataError
 from reparam.evaluation.inference import on_cpu
 from reparam.evaluation.judge import Judge
@@ -66,7 +66,8 @@ class Subject:
     """``prior`` is the one that the model samples from, on the CPU: whatever is random is drawn
     there, so that it is the same for every device. ``model`` and ``judge`` are on one device.
 
-    ``shares``: of each class among all training images (K); None without labels.
+    ``shares``: of each class among all training images (K); None without labels. ``factors``: of
+    the whole set, where they are known.
     """
 
     model: Autoencoder
@@ -79,6 +80,7 @@ class Subject:
     train: Part
     class_names: tuple[str, ...]
     shares: np.ndarray | None
+    factors: Factors | None
 
     def rng(self, measure: str) -> np.random.Generator:
         """A random stream of the measure's own: no figure depends on what else is asked."""
@@ -152,6 +154,7 @@ def subject(
         train=parts["train"],
         class_names=images.class_names,
         shares=shares,
+        factors=images.factors,
     )
 
 

@@ -270,7 +270,7 @@ MEASURES: Mapping[str, Entry] = {
         "images", "mean squared error", "평균 제곱 오차", "lower", "pixels²", matters=1e-3
     ),
     "psnr": Entry("images", "PSNR", "PSNR", "higher", "dB", matters=0.1),
-    "ssim": Entry("images", "SSIM", "SSIM", "higher", matters=0.01),
+    "ssim": Entry("images", "SSIM", "SSIM", "higher", matters=0.01, version=2),
     "feature_distance": Entry(
         "images",
         "distance in the judge's features",

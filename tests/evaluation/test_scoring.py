@@ -91,6 +91,20 @@ def test_a_bernoulli_likelihood_is_of_black_and_white_images() -> None:
     assert bits == pytest.approx(-(found["elbo"].value or 0) / (D * math.log(2)))
 
 
+def test_a_log_likelihood_of_some_images_takes_the_elbo_of_the_others_for_help() -> None:
+    """Without a gap between the two it is the ELBO's mean, as sure as that of all 500 images."""
+    config = ScoreConfig(likelihood_images=20, likelihood_samples=20)
+    of = subject(deaf(BERNOULLI, logit=3.0), grey(), judge(), config)
+    found = image_rows(of, real_features(of))
+    row, elbo = found["log_likelihood"], found["elbo"]
+    assert row.value == pytest.approx(elbo.value, abs=0.1)
+    for end, of_elbo in ((row.low, elbo.low), (row.high, elbo.high)):
+        assert end == pytest.approx(of_elbo, abs=0.3)
+    assert "K = 20 latents for each of 20 images, with the ELBO of 480 others" in row.note
+    assert "effective sample size: median 20, below 10 of 0%" in row.note
+    assert "wider than 1 nat: decides no difference of 0.5" in row.note
+
+
 def test_a_normal_likelihood_is_of_the_images_as_they_are() -> None:
     of = subject(deaf(GAUSSIAN), grey(), judge(), ScoreConfig(likelihood_images=3))
     found = image_rows(of, real_features(of))

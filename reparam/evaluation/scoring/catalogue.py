@@ -305,6 +305,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.5,
         digits=5,
         requires=("density",),
+        version=2,
     ),
     "bits_per_dimension": Entry(
         "images",

@@ -1,6 +1,7 @@
 """The scorecard's rows on models whose figures are known, and what it refuses."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -156,3 +157,15 @@ def test_few_unlabelled_images_of_any_kind_have_every_row_or_a_reason(
         for found in (card.find(name, kind) for kind in kinds):
             assert found.note if found.value is None else math.isfinite(found.value), name
     assert "gaussian" not in {scores.kind for scores in card.priors}, "18 latents are too few"
+
+
+def test_a_small_generator_is_fitted_on_request() -> None:
+    few = ScoreConfig(draws=40, likelihood_images=0)
+    assert not scorecard(deaf(GAUSSIAN), grey(400), few, judge=judge()).has("diffusability")
+    asked = replace(few, diffusability=True)
+    card = scorecard(deaf(GAUSSIAN), grey(400), asked, judge=judge())
+    found = card.find("diffusability")
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < 0.5 < found.high, "these latents are draws of N(0, I)"
+    assert card.versions["diffusability"] == 1

@@ -109,6 +109,14 @@ MEASURES: Mapping[str, Entry] = {
         by_prior=True,
     ),
     "mmd": Entry("match", "MMD²", "MMD²", "lower", matters=1e-3, by_prior=True),
+    "diffusability": Entry(
+        "match",
+        "classifier AUC against draws of a small generator",
+        "작은 생성 모델의 표본과 구별되는 정도(AUC)",
+        "lower",
+        matters=0.02,
+        on_request=True,
+    ),
     "rate": Entry(
         "rate",
         "rate E KL(q(z|x)‖p)",

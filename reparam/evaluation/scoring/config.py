@@ -27,6 +27,9 @@ class ScoreConfig:
     """Where these are drawn: posterior, or defensive, a fifth of them around it and from the prior.
     """
 
+    diffusability: bool = False
+    """Also fit a small generator to the latents, and measure how far its draws are from them."""
+
     features: Path | None = None
     """An ONNX network, images (B, C, H, W) in [0, 1] → features (B, F), as Inception: its FID."""
 

@@ -32,9 +32,6 @@ from reparam.runs import (
 
 MODELS = ("ae", "vae")
 
-SCORED = ScoreConfig(likelihood_images=5)
-"""How the demo measures: as `reparam score` does, but for fewer images in the slowest row."""
-
 
 @dataclass(frozen=True)
 class DemoOptions:
@@ -135,7 +132,7 @@ def _score(runs: Sequence[Run], images: ImageSet, *, quiet: bool, device: str) -
     try:
         judge = judge_with_progress(images, quiet=quiet, device=device)
         for folder in runs:
-            scored(folder, images, SCORED, quiet=quiet, judge=judge, device=device)
+            scored(folder, images, ScoreConfig(), quiet=quiet, judge=judge, device=device)
     except DataError as error:
         note(f"the report goes without a scorecard: {error}")
 

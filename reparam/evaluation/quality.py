@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from reparam.model import rows_at_once
 
 BATCH = 100
+SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
 
 Pictures = Float[np.ndarray, "N H W C"] | UInt8[np.ndarray, "N H W C"]
@@ -48,15 +49,20 @@ def image_quality(found: Pictures, originals: Pictures) -> Quality:
 def quality_of_each(found: Pictures, originals: Pictures) -> dict[str, Float[np.ndarray, " N"]]:
     """``mse``, ``psnr`` and ``ssim`` of each image, pixels in [0, 1].
 
-    PSNR is 10 · log10(1 / MSE), infinite for an exact copy. SSIM is that of Wang et al. 2004 with
-    its Gaussian window (σ = 1.5, 11 × 11 pixels), which is narrowed for sides below 6 pixels.
+    PSNR is 10 · log10(1 / MSE), infinite for an exact copy. SSIM is that of Wang et al. 2004: the
+    mean over channels and over all windows that lie wholly inside the image, Gaussian with σ = 1.5,
+    11 × 11 pixels, as `skimage.metrics.structural_similarity` computes it with
+    gaussian_weights=True, use_sample_covariance=False, data_range=1. Where a side is shorter, the
+    window has the largest odd width that fits, and σ narrows by the same factor.
     """
     from torchmetrics.functional.image import (  # imported late: it takes a second
         peak_signal_noise_ratio,
         structural_similarity_index_measure,
     )
 
-    sigma = ssim_sigma(min(originals.shape[1:3]))
+    height, width = originals.shape[1:3]
+    window = ssim_window(min(height, width))
+    edge, sigma = window // 2, SSIM_SIGMA * window / SSIM_WINDOW
     parts = [torch.empty(3, 0)]
     most = min(BATCH, rows_at_once(originals.shape[1:]))
     for start in range(0, len(originals), most):
@@ -64,12 +70,13 @@ def quality_of_each(found: Pictures, originals: Pictures) -> dict[str, Float[np.
         psnr = peak_signal_noise_ratio(
             preds, target, data_range=1.0, reduction="none", dim=(1, 2, 3)
         )
-        ssim = structural_similarity_index_measure(
-            preds, target, data_range=1.0, sigma=sigma, reduction="none"
+        _, similar = structural_similarity_index_measure(
+            preds, target, data_range=1.0, sigma=sigma, reduction="none", return_full_image=True
         )
-        assert isinstance(ssim, torch.Tensor)  # a tuple only with options that are not passed
+        # centred on a pixel near the border, a window would hold mirrored pixels
+        inside = similar[..., edge : height - edge, edge : width - edge]
         mse = (preds - target).square().flatten(1).mean(1)
-        parts.append(torch.stack([mse, psnr.reshape(-1), ssim.reshape(-1)]))
+        parts.append(torch.stack([mse, psnr.reshape(-1), inside.flatten(1).mean(1)]))
     rows = torch.cat(parts, 1).double().numpy()
     return dict(zip(("mse", "psnr", "ssim"), rows, strict=True))
 
@@ -79,12 +86,9 @@ def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def ssim_sigma(side: int) -> float:
-    """The window's σ: 1.5, or as much as reflection at the border of ``side`` pixels allows.
-
-    torchmetrics reaches ⌊3.5 σ + 0.5⌋ pixels beyond the border, which must be less than the side.
-    """
-    return min(SSIM_SIGMA, (side - 0.51) / 3.5)
+def ssim_window(side: int) -> int:
+    """The window's width: 11, or the largest odd one that fits into ``side`` pixels."""
+    return min(SSIM_WINDOW, side - 1 + side % 2)
 
 
 def _channels_first(images: Pictures) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """The scorecard's rows on models whose figures are known, and what it refuses."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,20 @@ def test_a_bernoulli_likelihood_is_of_black_and_white_images() -> None:
     assert bits == pytest.approx(-(found["elbo"].value or 0) / (D * math.log(2)))
 
 
+def test_a_log_likelihood_of_some_images_takes_the_elbo_of_the_others_for_help() -> None:
+    """Without a gap between the two it is the ELBO's mean, as sure as that of all 500 images."""
+    config = ScoreConfig(likelihood_images=20, likelihood_samples=20)
+    of = subject(deaf(BERNOULLI, logit=3.0), grey(), judge(), config)
+    found = image_rows(of, real_features(of))
+    row, elbo = found["log_likelihood"], found["elbo"]
+    assert row.value == pytest.approx(elbo.value, abs=0.1)
+    for end, of_elbo in ((row.low, elbo.low), (row.high, elbo.high)):
+        assert end == pytest.approx(of_elbo, abs=0.3)
+    assert "K = 20 latents for each of 20 images, with the ELBO of 480 others" in row.note
+    assert "effective sample size: median 20, below 10 of 0%" in row.note
+    assert "wider than 1 nat: decides no difference of 0.5" in row.note
+
+
 def test_a_normal_likelihood_is_of_the_images_as_they_are() -> None:
     of = subject(deaf(GAUSSIAN), grey(), judge(), ScoreConfig(likelihood_images=3))
     found = image_rows(of, real_features(of))
@@ -142,3 +157,15 @@ def test_few_unlabelled_images_of_any_kind_have_every_row_or_a_reason(
         for found in (card.find(name, kind) for kind in kinds):
             assert found.note if found.value is None else math.isfinite(found.value), name
     assert "gaussian" not in {scores.kind for scores in card.priors}, "18 latents are too few"
+
+
+def test_a_small_generator_is_fitted_on_request() -> None:
+    few = ScoreConfig(draws=40, likelihood_images=0)
+    assert not scorecard(deaf(GAUSSIAN), grey(400), few, judge=judge()).has("diffusability")
+    asked = replace(few, diffusability=True)
+    card = scorecard(deaf(GAUSSIAN), grey(400), asked, judge=judge())
+    found = card.find("diffusability")
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < 0.5 < found.high, "these latents are draws of N(0, I)"
+    assert card.versions["diffusability"] == 1

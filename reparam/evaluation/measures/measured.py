@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import binomtest, norm
+from scipy.stats import t as student
 
 LEVEL = 0.95
 """Of every interval."""
@@ -109,3 +110,34 @@ def mean_of(
         return Measured(mean, reference=reference, samples=len(values), note=note, each=each)
     low, high = percentile_interval(bootstrap(lambda i: values[i].mean(), len(values), rng))
     return Measured(mean, low, high, reference, samples=len(values), note=note, each=each)
+
+
+def mean_with_control(
+    values: Float[np.ndarray, " n"],
+    own: Float[np.ndarray, " n"],
+    others: Float[np.ndarray, " m"],
+    *,
+    note: str = "",
+    at: Int[np.ndarray, " n"] | None = None,
+) -> Measured:
+    """The mean of a costly figure of n images, with the help of a cheap one: of these images
+    ``own``, of m others ``others``, all drawn at random (double sampling: Cochran 1977, ch. 12).
+
+    mean(values) + c (mean(others) − mean(own)), whose variance has two parts, of the n images and
+    of the others: Var(values − c own) / n + c² Var(others) / m. The c with the least of it is
+    Cov(values, own) / (Var(own) + Var(others) n / m). The interval is Student's with the n − 2
+    degrees of freedom that a fitted c leaves. Fewer than three images, or two others, have no c.
+    """
+    n, m = len(values), len(others)
+    mean, each = float(values.mean()), Each(values, np.arange(n) if at is None else at)
+    if n < 3 or not all(np.isfinite(x).all() for x in (values, own, others)):
+        return Measured(mean, samples=n, note=note, each=each)
+    c = elsewhere = 0.0
+    if m > 1:
+        elsewhere = float(others.var(ddof=1)) / m
+        spread = float(own.var(ddof=1)) + n * elsewhere
+        c = float(np.cov(values, own)[0, 1]) / spread if spread > 0 else 0.0
+        mean += c * float(others.mean() - own.mean())
+    here = float(np.var(values - c * own)) / (n - 2)
+    half = float(student.ppf((1 + LEVEL) / 2, n - 2)) * math.sqrt(here + c * c * elsewhere)
+    return Measured(mean, mean - half, mean + half, samples=n + m, note=note, each=each)

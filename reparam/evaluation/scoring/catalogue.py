@@ -82,7 +82,9 @@ TOPICS: Mapping[str, Topic] = {
 }
 
 MEASURES: Mapping[str, Entry] = {
-    "centre": Entry("centre", "‖mean‖² / d", "‖평균‖² / d", "lower", matters=0.02, least=0.0),
+    "centre": Entry(
+        "centre", "‖mean‖² / d", "‖평균‖² / d", "lower", matters=0.02, least=0.0, version=2
+    ),
     "gaussian_kl": Entry(
         "centre",
         "KL of the fitted Gaussian to N(0, I), per dimension",
@@ -91,6 +93,7 @@ MEASURES: Mapping[str, Entry] = {
         "nats",
         matters=0.02,
         least=0.0,
+        version=2,
     ),
     "radius_99": Entry(
         "centre",
@@ -108,6 +111,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         matters=1e-3,
         least=0.0,
+        version=2,
     ),
     "auc": Entry(
         "match",
@@ -118,6 +122,7 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
         most=1.0,
         by_prior=True,
+        version=2,
     ),
     "sliced_wasserstein": Entry(
         "match",
@@ -128,8 +133,21 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.02,
         least=0.0,
         by_prior=True,
+        version=2,
     ),
-    "mmd": Entry("match", "MMD²", "MMD²", "lower", matters=1e-3, least=0.0, by_prior=True),
+    "mmd": Entry(
+        "match", "MMD²", "MMD²", "lower", matters=1e-3, least=0.0, by_prior=True, version=2
+    ),
+    "diffusability": Entry(
+        "match",
+        "classifier AUC against draws of a small generator",
+        "작은 생성 모델의 표본과 구별되는 정도(AUC)",
+        "lower",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        on_request=True,
+    ),
     "rate": Entry(
         "rate",
         "rate E KL(q(z|x)‖p)",
@@ -181,6 +199,7 @@ MEASURES: Mapping[str, Entry] = {
         most=1.0,
         by_prior=True,
         requires=("labels",),
+        version=2,
     ),
     "class_entropy": Entry(
         "classes",
@@ -192,6 +211,7 @@ MEASURES: Mapping[str, Entry] = {
         most=1.0,
         by_prior=True,
         requires=("labels",),
+        version=2,
     ),
     "classes_missing": Entry(
         "classes",
@@ -202,36 +222,40 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
         by_prior=True,
         requires=("labels",),
+        version=2,
     ),
     "class_gini": Entry(
         "classes",
-        "Gini of the classes' decoded areas",
-        "클래스별로 디코딩되는 넓이의 지니 계수",
+        "Gini of the classes' shares of the prior",
+        "클래스별로 디코딩되는 사전 분포의 몫의 지니 계수",
         "lower",
         matters=0.02,
         least=0.0,
         most=1.0,
         by_prior=True,
         requires=("labels",),
+        version=2,
     ),
     "fid": Entry(
         "decodes",
-        "FID, judge's features",
-        "FID(판정기의 특징)",
+        "FID∞, judge's features",
+        "FID∞(판정기의 특징)",
         "lower",
         matters=0.5,
         least=0.0,
         by_prior=True,
+        version=2,
     ),
     "own_fid": Entry(
         "decodes",
-        "FID, features of --features",
-        "FID (--features 파일의 특징)",
+        "FID∞, features of --features",
+        "FID∞ (--features 파일의 특징)",
         "lower",
         matters=0.5,
         least=0.0,
         by_prior=True,
         on_request=True,
+        version=2,
     ),
     "kid": Entry(
         "decodes",
@@ -241,15 +265,71 @@ MEASURES: Mapping[str, Entry] = {
         matters=1e-3,
         least=0.0,
         by_prior=True,
+        version=2,
+    ),
+    "own_kid": Entry(
+        "decodes",
+        "KID, features of --features",
+        "KID (--features 파일의 특징)",
+        "lower",
+        matters=1e-3,
+        least=0.0,
+        by_prior=True,
+        on_request=True,
+    ),
+    "own_precision": Entry(
+        "decodes",
+        "precision, features of --features",
+        "정밀도 (--features 파일의 특징)",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        by_prior=True,
+        on_request=True,
+    ),
+    "own_recall": Entry(
+        "decodes",
+        "recall, features of --features",
+        "재현율 (--features 파일의 특징)",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        by_prior=True,
+        on_request=True,
     ),
     "precision": Entry(
-        "decodes", "precision", "정밀도", "higher", matters=0.02, least=0.0, most=1.0, by_prior=True
+        "decodes",
+        "precision",
+        "정밀도",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        by_prior=True,
+        version=2,
     ),
     "recall": Entry(
-        "decodes", "recall", "재현율", "higher", matters=0.02, least=0.0, most=1.0, by_prior=True
+        "decodes",
+        "recall",
+        "재현율",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        by_prior=True,
+        version=2,
     ),
     "density": Entry(
-        "decodes", "density", "밀도", "higher", matters=0.02, least=0.0, by_prior=True
+        "decodes",
+        "density",
+        "밀도",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        by_prior=True,
+        version=2,
     ),
     "coverage": Entry(
         "decodes",
@@ -260,6 +340,7 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
         most=1.0,
         by_prior=True,
+        version=2,
     ),
     "unlikely_share": Entry(
         "decodes",
@@ -270,6 +351,7 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
         most=1.0,
         by_prior=True,
+        version=2,
     ),
     "cycle_error": Entry(
         "decodes",
@@ -283,14 +365,15 @@ MEASURES: Mapping[str, Entry] = {
     ),
     "prior_gaps": Entry(
         "gaps",
-        "prior mass where images leave gaps",
-        "이미지가 없는 빈틈에 놓인 사전 분포의 확률 질량",
+        "prior mass that images under-fill",
+        "이미지가 채우지 못한 사전 분포의 확률 질량",
         "lower",
         matters=0.02,
         least=0.0,
         most=1.0,
         by_prior=True,
         requires=("few dimensions",),
+        version=2,
     ),
     "path_length": Entry(
         "gaps",
@@ -415,7 +498,9 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
     ),
     "psnr": Entry("images", "PSNR", "PSNR", "higher", "dB", matters=0.1),
-    "ssim": Entry("images", "SSIM", "SSIM", "higher", matters=0.01, least=-1.0, most=1.0),
+    "ssim": Entry(
+        "images", "SSIM", "SSIM", "higher", matters=0.01, least=-1.0, most=1.0, version=2
+    ),
     "feature_distance": Entry(
         "images",
         "distance in the judge's features",
@@ -451,6 +536,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.5,
         digits=5,
         requires=("density",),
+        version=2,
     ),
     "bits_per_dimension": Entry(
         "images",

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from reparam.errors import ConfigError
+from reparam.evaluation.likelihood import Proposal
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,18 @@ class ScoreConfig:
     draws: int = 10_000
     """Latents drawn from each prior, decoded and judged."""
 
-    likelihood_images: int = 16
+    likelihood_images: int = 100
     """Images whose importance-weighted log-likelihood is estimated; 0 omits it."""
 
-    likelihood_samples: int = 5_000
+    likelihood_samples: int = 250
     """Latents for each of them (K of Burda et al. 2016)."""
+
+    likelihood_proposal: Proposal = "posterior"
+    """Where these are drawn: posterior, or defensive, a fifth of them around it and from the prior.
+    """
+
+    diffusability: bool = False
+    """Also fit a small generator to the latents, and measure how far its draws are from them."""
 
     features: Path | None = None
     """An ONNX network, images (B, C, H, W) in [0, 1] → features (B, F), as Inception: its FID."""

@@ -1,6 +1,7 @@
 """The rows of the scorecard that compare images with what the model makes of them."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,11 +9,18 @@ import torch
 from reparam.evaluation.binarising import binarised
 from reparam.evaluation.denoising import noisy_batch
 from reparam.evaluation.inference import as_floats, decoded_batches, reconstruct
-from reparam.evaluation.likelihood import importance_weighted
-from reparam.evaluation.measures.measured import Each, Measured, absent, mean_of
+from reparam.evaluation.likelihood import importance_sampled
+from reparam.evaluation.measures.measured import (
+    Each,
+    Measured,
+    absent,
+    mean_of,
+    mean_with_control,
+)
 from reparam.evaluation.measures.rate import rates
 from reparam.evaluation.measures.reconstruction import feature_distance, reconstruction_quality
 from reparam.evaluation.quality import joined, quality_of_each
+from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.needs import lacking, omitted
 from reparam.evaluation.scoring.real_features import RealFeatures
 from reparam.evaluation.scoring.subject import Part, Subject, encoded
@@ -83,21 +91,39 @@ def _likelihoods(of: Subject) -> dict[str, Measured]:
         "log_likelihood": absent("omitted: --likelihood-images 0"),
         "bits_per_dimension": _bits(bound, of),
     }
-    n, k = min(of.config.likelihood_images, len(elbo)), of.config.likelihood_samples
-    if n:
-        chosen = of.rng("likelihood images").choice(len(elbo), n, replace=False)
-        log_p = importance_weighted(
-            of.model,
-            part.pixels(chosen),
-            samples=k,
-            seed=of.torch_seed("likelihood"),
-            labels=None if part.labels is None else part.labels[chosen],
-        )
-        how = f"K = {k:,} latents for each of {n} images"
-        found["log_likelihood"] = mean_of(
-            log_p, of.rng("likelihood"), note=f"{how}, {note}" if note else how, at=chosen
-        )
+    if of.config.likelihood_images:
+        found["log_likelihood"] = _log_likelihood(of, part, elbo, note)
     return found
+
+
+def _log_likelihood(of: Subject, part: Part, elbo: np.ndarray, note: str) -> Measured:
+    """log p̂ of some of the images, at random, with the ELBO, which all have, as a control."""
+    n, config = min(of.config.likelihood_images, len(elbo)), of.config
+    order = of.rng("likelihood images").permutation(len(elbo))
+    chosen, others = order[:n], order[n:]
+    weighed = importance_sampled(
+        of.model,
+        part.pixels(chosen),
+        samples=config.likelihood_samples,
+        seed=of.torch_seed("likelihood"),
+        labels=None if part.labels is None else part.labels[chosen],
+        proposal=config.likelihood_proposal,
+    )
+    found = mean_with_control(weighed.log_p, weighed.elbo, elbo[others], at=chosen)
+    size, few = weighed.effective, (weighed.effective < 10).mean()
+    notes = [
+        f"K = {config.likelihood_samples:,} latents for each of {n:,} images",
+        f"effective sample size: median {np.median(size):.3g}, below 10 of {few:.0%}",
+    ]
+    if len(others):
+        notes.insert(1, f"with the ELBO of {len(others):,} others")
+    matters = MEASURES["log_likelihood"].matters
+    if found.low is not None and found.high is not None and found.high - found.low > 2 * matters:
+        notes.append(
+            f"wider than {2 * matters:g} nat: decides no difference of {matters:g}, as "
+            "`reparam score --against` does"
+        )
+    return replace(found, note=", ".join(filter(None, [*notes, note])))
 
 
 def _black_and_white(of: Subject) -> Part:

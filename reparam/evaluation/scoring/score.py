@@ -9,6 +9,7 @@ import torch
 from reparam.data import ImageSet
 from reparam.evaluation.inference import check_images
 from reparam.evaluation.judge import Judge, judge_for
+from reparam.evaluation.measures.diffusability import diffusability
 from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
@@ -70,6 +71,9 @@ def scorecard(
 
     tell("latents")
     measures = latent_rows(of) | rate_rows(of) | factor_rows(of)
+    if config.diffusability:
+        found = diffusability(of.train.z, of.held_out.z, of.rng("diffusability"))
+        measures["diffusability"] = found
     tell("real images")
     real, density = real_features(of), aggregate_posterior(of)
     tell("reconstructions and likelihood")

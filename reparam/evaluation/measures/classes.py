@@ -122,7 +122,8 @@ class Unevenness:
 
     def of(self, found: Rows, shares: Shares) -> Figures:
         """The figure, upwards from the ideal."""
-        return self.figure(found, shares) if self.rises else -self.figure(found, shares)
+        value = self.figure(found, shares)
+        return value if self.rises else np.negative(value, out=value)
 
     def without_chance(
         self, counts: Int[np.ndarray, " K"], shares: Shares, rng: np.random.Generator

@@ -37,15 +37,15 @@ def diffusability(
     The generator is a flow (Lipman et al. 2023, with straight paths from noise) that is fitted to
     the training latents: a perceptron with two hidden layers of 128, 500 steps of 256 latents, on
     the CPU. It learns what the latents have beside the mean and covariance that it is given: with
-    a perceptron of 0 it is exactly their Gaussian. So latents that are normal score the reference,
-    in any dimension, and those with many modes, fine structure or thin manifolds more. What a
+    a perceptron of 0 it is exactly their Gaussian. So latents that are normal score about ½, in any
+    dimension, and those with many modes, fine structure or thin manifolds more. What a
     larger model reaches in the end is another question; Skorokhodov et al. (2025) call it
     diffusability and judge it by spectra.
 
     Latents are whitened by the training latents first, so that scale, shift and rotation have no
     part in it; of many dimensions the first principal components, 64 or one for 50 training
-    latents. The reference is the AUC between training and held-out latents, the interval DeLong's
-    with the generator as it is: see `classifier_two_sample`.
+    latents. The reference is ½, the interval DeLong's with the generator as it is: see
+    `classifier_two_sample`.
     """
     if min(len(train), len(held_out)) < FEWEST_CLASSIFIED:
         return absent(f"a small generator needs at least {FEWEST_CLASSIFIED} latents of a split")
@@ -62,7 +62,7 @@ def diffusability(
         flow = Flow(len(alive))
         flow.fit(torch.from_numpy(known))
         drawn = flow.sample(min(len(unknown), MOST)).numpy()
-    found = classifier_two_sample(drawn, unknown, known, rng)
+    found = classifier_two_sample(drawn, unknown, rng)
     parts = f"{len(alive):,} of {train.shape[1]:,} principal components, "
     note = f"{'' if len(alive) == train.shape[1] else parts}{found.note}"
     return replace(found, note=note)

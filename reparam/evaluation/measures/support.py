@@ -42,10 +42,10 @@ def precision_recall(
     of both is the share of real images within a ball of the others, whose radii ignore it.
     """
     real, fake = _alike(real, fake, rng)
-    real_radii = _radii(real, k)
+    real_radii = ball_radii(real, k)
     reference = _among_nearest(real, real_radii)
-    precise = _balls_around(fake, real, real_radii) > 0
-    recalled = _balls_around(real, fake, _radii(fake, k)) > 0
+    precise = balls_around(fake, real, real_radii) > 0
+    recalled = balls_around(real, fake, ball_radii(fake, k)) > 0
     note = f"k = {k}"
     return {
         "precision": share_of(precise, reference=reference, note=note),
@@ -66,10 +66,10 @@ def density_coverage(
     holds none of n fresh ones with probability (n−1)…(n−k) / (2n−1)…(2n−k).
     """
     real, fake = _alike(real, fake, rng)
-    n, radii = len(real), _radii(real, k)
+    n, radii = len(real), ball_radii(real, k)
     nearest = np.arange(1, min(k, n - 1) + 1)
     covered_by_real = 1 - float(np.prod((n - nearest) / (2 * n - nearest)))
-    within = _balls_around(fake, real, radii) / k
+    within = balls_around(fake, real, radii) / k
     note = f"k = {k}"
     return {
         "density": mean_of(within, rng, reference=1.0, note=note),
@@ -108,7 +108,7 @@ def unlikely_share(
     )
 
 
-def _radii(x: Features, k: int) -> Float[np.ndarray, " N"]:
+def ball_radii(x: Features, k: int) -> Float[np.ndarray, " N"]:
     """Squared distance of each row to its k-th neighbour among the others (the last, if fewer)."""
     k = min(k, len(x) - 1)
     found = np.zeros(len(x))
@@ -119,15 +119,15 @@ def _radii(x: Features, k: int) -> Float[np.ndarray, " N"]:
 
 
 def _among_nearest(x: Features, radii: np.ndarray) -> float:
-    """Share of rows that are among the k nearest of another row, from `_radii`.
+    """Share of rows that are among the k nearest of another row, from `ball_radii`.
 
     That is the share within a ball of the others, whose radii are taken without that row.
     """
     reached = radii * (1 + 1e-9)  # the k-th neighbour itself, whose distance may round otherwise
-    return float((_balls_around(x, x, reached) > 1).mean())  # in its own ball, and in another
+    return float((balls_around(x, x, reached) > 1).mean())  # in its own ball, and in another
 
 
-def _balls_around(points: Features, centres: OtherFeatures, radii: np.ndarray) -> np.ndarray:
+def balls_around(points: Features, centres: OtherFeatures, radii: np.ndarray) -> np.ndarray:
     """In how many of the balls each point lies (N)."""
     found = np.zeros(len(points), np.int64)
     for rows, squared in _squared_distances(points, centres):

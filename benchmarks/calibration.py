@@ -417,10 +417,11 @@ def table(found: Mapping[str, Found]) -> list[str]:
 
 def hole_rows(found: Mapping[str, Found]) -> list[str]:
     mine = {key.split("|")[2]: cell for key, cell in found.items() if key.startswith(ANYWHERE)}
-    return [
-        f"| {d} | {100 * (cell.rejected or 0.0):.0f} | {cell.mean:.3f} |"
-        for d, cell in mine.items()
-    ]
+    rows = []
+    for d, cell in mine.items():
+        found_share, near = (100 * (share or 0.0) for share in (cell.rejected, cell.held))
+        rows.append(f"| {d} | {found_share:.0f} | {cell.mean:.3f} | {near:.0f} |")
+    return rows
 
 
 def main() -> None:

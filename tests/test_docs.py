@@ -3,9 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from reparam.evaluation import MEASURES, TOPICS, Entry
+from reparam.data import DataConfig, image_set_from_arrays
+from reparam.evaluation import MEASURES, TOPICS, Entry, Judge, Scorecard, ScoreConfig, scorecard
+from reparam.evaluation.judge.network import JudgeNetwork
+from reparam.model import MlpDecoderOptions, MlpEncoderOptions, ModelConfig, build_autoencoder
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "measures"
@@ -43,6 +48,25 @@ def answer(name: str) -> str:
     return plain((PAGES / f"{name}.md").read_text().split("\n\n")[1])
 
 
+@pytest.fixture(scope="module")
+def card() -> Scorecard:
+    """Of images with labels and factors, all of which a model and a judge that know nothing see."""
+    shape, factors = (4, 4, 1), np.random.default_rng(0).random((240, 2))
+    images = image_set_from_arrays(
+        np.repeat(np.repeat(factors[:, None, :], 4, 1), 2, 2),
+        (factors[:, 0] > 0.5).astype(int),
+        name="halves",
+        config=DataConfig(test_fraction=0.5, valid_fraction=0.0),
+        factors=factors,
+    )
+    torch.manual_seed(0)
+    network = JudgeNetwork(shape, 2).eval().requires_grad_(False)
+    judge = Judge(network, shape, images.class_names, 0.5, None, "none", 0.0, from_cache=False)
+    parts = ModelConfig(encoder=MlpEncoderOptions(), decoder=MlpDecoderOptions())
+    few = ScoreConfig(draws=50, likelihood_images=4, likelihood_samples=10, diffusability=True)
+    return scorecard(build_autoencoder(parts, shape), images, few, judge=judge)
+
+
 def test_there_are_pages_of_measures_only() -> None:
     assert {page.stem for page in PAGES.glob("*.md")} == {"README", *MEASURES}
 
@@ -56,6 +80,15 @@ def test_a_page_says_of_its_measure_what_the_catalogue_says(name: str) -> None:
     assert not answer(name).startswith("#")
     definition = text.split("## Definition")[1].split("## Estimator")[0]
     assert facts(MEASURES[name]) in plain(definition)
+
+
+@pytest.mark.parametrize("name", [name for name in MEASURES if not name.startswith("own_")])
+def test_a_page_says_whether_there_is_a_reference_and_a_test(name: str, card: Scorecard) -> None:
+    text = plain((PAGES / f"{name}.md").read_text())
+    found = card.find(name)
+    assert found.value is not None
+    assert ("There is no reference" in text) == (found.reference is None)
+    assert ("no p-value" in text) == (found.p_value is None)
 
 
 @pytest.mark.parametrize("name", MEASURES)

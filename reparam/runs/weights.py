@@ -35,7 +35,11 @@ class Saved:
 
 def save_tensors(path: Path, tensors: Tensors, kind: str, state: Mapping[str, object]) -> None:
     """Writes tensors with a JSON ``state`` beside them; ``kind`` says what the file is."""
-    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    # A copy: of one element, `contiguous` leaves any stride, and its bytes cannot be viewed.
+    plain = {
+        name: t.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, t in tensors.items()
+    }
     # One key: the library writes several in an order that changes from run to run.
     facts = {"kind": kind, "format": FORMAT, "state": state}
     header = json.dumps({**facts, "digest": digest_of(facts, plain)})

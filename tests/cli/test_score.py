@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from reparam.cli.compare import groups_of
 from reparam.cli.scoring import scored
@@ -66,10 +67,15 @@ def test_fid_in_the_features_of_a_file(reparam: Command, vae_run: Path, tmp_path
     assert said.status == 0, said.err
     found = json.loads(said.out)[0]["priors"][0]["measures"]["own_fid"]
     run = Run.open(vae_run)
-    images = run.images()
-    real, other = (as_floats(images.split_images(s)).mean((1, 2, 3)) for s in ("test", "train"))
-    by_hand = (real.mean() - other.mean()) ** 2 + (real.std(ddof=1) - other.std(ddof=1)) ** 2
-    assert found["reference"] == pytest.approx(by_hand, rel=1e-3)
+    model = run.load_model()
+    z = model.prior.sample(4000, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        fake = model.decode(z).mean((1, 2, 3)).numpy()
+    real = as_floats(run.images().split_images("test")).mean((1, 2, 3))
+    by_hand = (real.mean() - fake.mean()) ** 2 + (real.std(ddof=1) - fake.std(ddof=1)) ** 2
+    assert found["low"] <= by_hand <= found["high"]
+    assert found["value"] == pytest.approx(by_hand, rel=0.5)
+    assert found["reference"] == 0
     assert found["note"] == "features of mean.onnx"
 
 

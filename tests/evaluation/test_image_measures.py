@@ -19,7 +19,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 class Scene:
-    """Real images in three disjoint parts, one of which plays the decodes."""
+    """Real images in two disjoint parts, one of which plays the decodes."""
 
     def __init__(self, images: ImageSet, judge: Judge) -> None:
         self.judge = judge
@@ -27,21 +27,21 @@ class Scene:
         labels = images.split_labels("test")
         assert labels is not None
         order = rng().permutation(len(test))
-        self.real, self.other, self.decodes = (test[order[i::3]] for i in range(3))
-        self.decoded_classes = labels[order[2::3]]
+        self.real, self.decodes = (test[order[i::2]] for i in range(2))
+        self.decoded_classes = labels[order[1::2]]
         self.shares = np.bincount(labels) / len(labels)
         self.train_features = judge.features(images.split_images("train"))
-        self.real_features, self.other_features = map(judge.features, (self.real, self.other))
+        self.real_features = judge.features(self.real)
         self.real_labels = judge.labels(test)
 
     def score(self, decodes: np.ndarray) -> dict[str, Measured]:
         fake = self.judge.features(decodes)
-        three = self.real_features, fake, self.other_features
+        both = self.real_features, fake
         return {
-            "fid": frechet_distance(*three, rng=rng()),
-            "kid": kernel_distance(*three, rng=rng()),
-            **precision_recall(*three, rng=rng()),
-            **density_coverage(*three, rng=rng()),
+            "fid": frechet_distance(*both, rng=rng()),
+            "kid": kernel_distance(*both, rng=rng()),
+            **precision_recall(*both, rng=rng()),
+            **density_coverage(*both, rng=rng()),
             "unlikely": unlikely_share(self.train_features, self.real_features, fake, rng=rng()),
             **class_balance(
                 self.judge.labels(decodes),

@@ -132,7 +132,7 @@ def test_what_belongs_to_a_stale_measure_goes_with_it(run: Run) -> None:
 
 def test_a_measure_that_is_new_since_then_is_named(run: Run) -> None:
     edit(run, lambda values: values["versions"].pop("kid"))
-    assert check_scorecard(run).stale == "measures have changed: kid (version none, now 1)"
+    assert check_scorecard(run).stale == "measures have changed: kid (version none, now 2)"
     assert MEASURES["own_fid"].on_request  # which is no reason to measure anything again
 
 
@@ -154,7 +154,7 @@ def test_a_damaged_one_is_refused(run: Run) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda values: values["versions"].update(fid=0), "fid (version 0, now 1)"),
+        (lambda values: values["versions"].update(fid=0), "fid (version 0, now 2)"),
         (lambda values: values.update(schema=1), "schema 1 has no versions"),
         (lambda values: values.pop("priors"), "priors missing"),
         (lambda values: values["subject"].update(weights="0"), "other weights"),

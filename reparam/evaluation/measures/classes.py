@@ -141,7 +141,7 @@ class Unevenness:
             step = np.interp(asked, quantiles, STEPS) if asked > quantiles[0] else 0.0
             ends.append(float(np.interp(step, STEPS, along)))
         value, low, high = ends
-        return (value, low, high) if self.rises else (-value, -high, -low)
+        return (value, low, high) if self.rises else (0.0 - value, 0.0 - high, 0.0 - low)  # no −0
 
 
 UNEVENNESS: Mapping[str, Unevenness] = {

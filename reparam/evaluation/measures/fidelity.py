@@ -138,14 +138,14 @@ def _kernel(x: Features, y: OtherFeatures) -> Float[np.ndarray, "N M"]:
 
 
 def _within(x: Features) -> Within:
-    rows, squares = [], 0.0
+    parts = []
     for start in range(0, len(x), ROWS):
         kernel = _kernel(x[start : start + ROWS], x)
         kernel[np.arange(len(kernel)), np.arange(start, start + len(kernel))] = 0
-        part = Within.of(kernel)
-        rows.append(part.rows)
-        squares += part.squares
-    return Within(np.concatenate(rows), squares)
+        parts.append(Across.of(kernel))
+    return Within(
+        np.concatenate([part.rows for part in parts]), sum(part.squares for part in parts)
+    )
 
 
 def _across(x: Features, y: OtherFeatures) -> Across:

@@ -30,19 +30,24 @@ class SquaredDistance:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of 95 %; the lower end may be below 0, as the value may."""
+        """Of 95 %; holds the value, so that the lower end may be below 0, and then holds 0 as well.
+
+        A value far below 0, less likely at any θ than the interval allows for, counts as −s: its
+        equation has no root, or roots above 0 alone.
+        """
         spread = math.sqrt(self.null)
         if spread == 0:  # all points the same, or none differs from another
             deviation = QUANTILE * math.sqrt(max(self.first, 0.0))
             return self.value - deviation, self.value + deviation
+        value = max(self.value, -spread)
         # c = variance / θ: by the estimate where that is clearly above 0, else with both biased
-        # upwards alike, by what noise alone adds to them
-        by_estimate = max(self.first - 2 * self.null, 0.0) / max(self.value, spread)
-        by_noise = self.first / max(self.value + 3 * spread, spread)
+        # upwards alike, by what noise alone adds to them (on average: by chance it may be 0)
+        by_estimate = max(self.first - 2 * self.null, 0.0) / max(value, spread)
+        by_noise = max(self.first, 2 * self.null) / (value + 3 * spread)
         c, z2 = max(by_estimate, by_noise), QUANTILE**2
-        middle = self.value + z2 * c / 2
-        half = math.sqrt(max(middle**2 - self.value**2 + z2 * self.null, 0.0))
-        return middle - half, middle + half
+        middle = value + z2 * c / 2
+        half = math.sqrt(middle**2 - value**2 + z2 * self.null)
+        return min(middle - half, self.value), middle + half
 
 
 @dataclass(frozen=True)

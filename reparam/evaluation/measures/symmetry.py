@@ -27,13 +27,12 @@ def asymmetry(z: LatentArray, rng: np.random.Generator, permutations: int = 1000
         x = z[rng.choice(len(z), MOST, replace=False)]
         note = f"{MOST:,} of {len(z):,} latents, drawn without repetition"
     n = len(x)
-    h = inverse_multiquadratic(x, x) - inverse_multiquadratic(x, -x)
+    h = 2 * (inverse_multiquadratic(x, x) - inverse_multiquadratic(x, -x))  # E h is MMD²
     np.fill_diagonal(h, 0)
-    factor = 2 / (n * (n - 1))
     found = of_pairs(Within.of(h))
     signs = rng.choice(np.array([-1, 1], np.float32), size=(n, permutations))
-    flipped = factor * (h @ signs * signs).sum(0, dtype=np.float64)
-    rounding = 1e-6 * factor * float(np.abs(h).sum(dtype=np.float64))  # equal flips count as equal
+    flipped = (h @ signs * signs).sum(0, dtype=np.float64) / (n * (n - 1))
+    rounding = 1e-6 * float(np.abs(h).mean(dtype=np.float64))  # equal flips count as equal
     p = (1 + np.count_nonzero(flipped >= found.value - rounding)) / (1 + permutations)
     low, high = found.interval
     return Measured(found.value, low, high, 0.0, float(p), n, note)

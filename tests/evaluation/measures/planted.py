@@ -76,3 +76,8 @@ def alarms(p_value: Callable[[int], float | None], trials: int) -> int:
     found = [p_value(seed) for seed in range(trials)]
     assert all(p is not None and 0 <= p <= 1 for p in found)
     return sum(p is not None and p <= LEVEL for p in found)
+
+
+def fewest_held(trials: int, level: float = 0.95) -> int:
+    """Missed with probability below 1 in 1,000 by intervals whose level is truly that."""
+    return int(binom.ppf(0.001, trials, level))

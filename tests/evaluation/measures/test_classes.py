@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from reparam.evaluation.measures.classes import class_area_gini, class_balance, gini
+from reparam.evaluation.measures.classes import (
+    UNEVENNESS,
+    class_balance,
+    gini,
+    relative_entropy,
+    total_variation,
+)
+
+from .planted import fewest_held
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -18,24 +26,104 @@ def rng(seed: int = 0) -> np.random.Generator:
 EVEN = np.full(4, 0.25)
 
 
-def test_two_of_four_classes_by_hand() -> None:
+def test_figures_by_hand() -> None:
+    assert total_variation(np.array([0.5, 0.5, 0, 0]), EVEN) == 0.5
+    assert relative_entropy(np.array([0.5, 0.5, 0, 0]), EVEN) == pytest.approx(0.5)
+    assert relative_entropy(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 1
+    assert gini(np.array([1.0, 1.0, 1.0]), np.ones(3)) == 0
+    assert gini(np.array([0.0, 0.0, 0.0, 7.0]), np.ones(4)) == pytest.approx(3 / 4)
+    assert gini(np.array([1.0, 3.0]), np.ones(2)) == pytest.approx(1 / 4)
+    assert gini(np.array([1.0, 3.0, 0.0]), np.array([1.0, 1.0, 0.0])) == pytest.approx(1 / 4)
+    assert gini(np.zeros(3), np.ones(3)) == 0
+
+
+def test_two_of_four_classes() -> None:
     found = class_balance(np.array([0, 1] * 50), EVEN, rng=rng())
-    assert found["class_tv"].value == 0.5
-    assert found["class_entropy"].value == pytest.approx(math.log(2) / math.log(4))
+    assert found["class_tv"].value == pytest.approx(0.5, abs=0.01)
+    assert found["class_gini"].value == pytest.approx(0.5, abs=0.04)
+    assert found["class_entropy"].value == pytest.approx(math.log(2) / math.log(4), abs=0.01)
     assert found["classes_missing"].value == 2
     assert found["class_tv"].p_value == 1 / 1000
-    assert found["class_tv"].samples == 100
+    assert {each.samples for each in found.values()} == {100}
 
 
 def test_the_datas_own_shares_are_the_ideal_also_where_they_are_uneven() -> None:
     shares = np.array([0.7, 0.2, 0.1, 0.0])
     found = class_balance(np.repeat([0, 1, 2], [70, 20, 10]), shares, rng=rng())
     assert found["class_tv"].value == pytest.approx(0)
+    assert found["class_tv"].reference == 0
     assert found["classes_missing"].value == 0  # a class without an image in the data misses none
     assert found["class_tv"].p_value == 1
     entropy = -(0.7 * math.log(0.7) + 0.2 * math.log(0.2) + 0.1 * math.log(0.1)) / math.log(3)
-    assert found["class_entropy"].value == pytest.approx(entropy)
-    assert found["class_entropy"].reference == pytest.approx(entropy, abs=0.02)
+    assert found["class_entropy"].value == pytest.approx(entropy, abs=0.02)
+    assert found["class_entropy"].reference == pytest.approx(entropy)
+    assert found["class_gini"].reference == pytest.approx(gini(shares, shares))
+    assert found["class_gini"].value == pytest.approx(0.4, abs=0.02)
+
+
+IDEAL = {"class_tv": 0.0, "class_gini": 0.0, "class_entropy": 1.0}
+
+
+@pytest.mark.parametrize("classes", [4, 10])
+def test_a_perfect_sample_scores_the_ideal_and_its_interval_ends_there(classes: int) -> None:
+    """Chance would make each of them worse, so a sample without any of it is the ideal."""
+    shares = np.full(classes, 1 / classes)
+    found = class_balance(np.arange(500) % classes, shares, rng=rng())
+    for name, ideal in IDEAL.items():
+        each = found[name]
+        assert each.value == pytest.approx(ideal)
+        assert ideal in (pytest.approx(each.low), pytest.approx(each.high))
+        assert each.high is not None
+        assert each.low is not None
+        assert each.high - each.low < 0.08
+
+
+@pytest.mark.parametrize("name", IDEAL)
+def test_even_shares_score_the_ideal_as_often_as_not_and_intervals_hold_it(name: str) -> None:
+    """The median of the sampled figure is the ideal's own: half of all samples are as even."""
+    ideal, held = 0, 0
+    for seed in range(60):
+        counts = np.bincount(rng(seed).integers(0, 4, 400), minlength=4)
+        value, low, high = UNEVENNESS[name].without_chance(counts, EVEN, rng(seed))
+        ideal += value == pytest.approx(IDEAL[name], abs=1e-9)
+        held += low - 1e-9 <= IDEAL[name] <= high + 1e-9
+    assert 17 <= ideal <= 43  # a fair coin falls outside once in 2,000 times
+    assert held >= fewest_held(60)
+
+
+UNEVEN = np.array([0.3, 0.3, 0.2, 0.2])
+
+
+@pytest.mark.parametrize("shares", [UNEVEN, np.array([0.5, 0.25, 0.125, 0.125])])
+@pytest.mark.parametrize("name", IDEAL)
+def test_of_uneven_shares_the_value_is_right_in_the_median_and_intervals_hold_it(
+    name: str, shares: np.ndarray
+) -> None:
+    truth = float(UNEVENNESS[name].figure(shares, EVEN))
+    above, held, plain = 0, 0, 0
+    for seed in range(40):
+        counts = rng(seed).multinomial(150, shares)
+        value, low, high = UNEVENNESS[name].without_chance(counts, EVEN, rng(seed))
+        assert 0 <= low <= value <= high <= 1
+        above += value > truth
+        plain += UNEVENNESS[name].figure(counts / 150, EVEN) > truth
+        held += low <= truth <= high
+    assert held >= fewest_held(40)
+    assert 10 <= above <= 30  # a fair coin falls outside once in 1,000 times
+    worse = plain if UNEVENNESS[name].rises else 40 - plain
+    if shares is UNEVEN:
+        assert worse > 22  # the plain figure is worse than the truth more often than not
+
+
+def test_shares_at_the_end_of_the_range_have_intervals_within_it() -> None:
+    found = class_balance(np.zeros(50, int), EVEN, rng=rng())
+    for name, worst in {"class_tv": 0.75, "class_gini": 0.75, "class_entropy": 0.0}.items():
+        each = found[name]
+        assert each.value == pytest.approx(worst)
+        assert each.low is not None
+        assert each.high is not None
+        assert 0 <= each.low <= each.high <= 1
+        assert each.high - each.low < 0.2
 
 
 def test_a_stray_image_does_not_bring_a_missing_class_back() -> None:
@@ -43,6 +131,13 @@ def test_a_stray_image_does_not_bring_a_missing_class_back() -> None:
     assert class_balance(judged, EVEN, rng=rng())["classes_missing"].value == 1
 
 
+@pytest.fixture
+def no_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take nearly all of the time, and the p-value does not need them."""
+    monkeypatch.setattr("reparam.evaluation.measures.classes.REPEATS", 1)
+
+
+@pytest.mark.usefixtures("no_intervals")
 @pytest.mark.parametrize("errors", [0.0, 0.02, 0.1])
 def test_labels_of_real_images_raise_no_alarm(errors: float) -> None:
     """At the 5 % level at most 21 of 200 trials do, which a true 5 % passes once in 1,000 times.
@@ -61,6 +156,7 @@ def test_labels_of_real_images_raise_no_alarm(errors: float) -> None:
     assert alarms <= 21
 
 
+@pytest.mark.usefixtures("no_intervals")
 def test_with_a_perfect_judge_about_one_in_twenty_samples_is_an_alarm() -> None:
     """Between 2 and 21 of 200: outside of it a true 5 % falls twice in 1,000 times."""
     alarms = 0
@@ -72,12 +168,15 @@ def test_with_a_perfect_judge_about_one_in_twenty_samples_is_an_alarm() -> None:
 
 
 def test_the_reference_is_what_real_images_score() -> None:
-    values = [
-        class_balance(rng(i).integers(0, 4, 400), EVEN, rng=rng(i))["class_tv"] for i in range(50)
-    ]
-    mean = np.mean([each.value for each in values])
-    assert values[0].reference == pytest.approx(mean, rel=0.2)
-    assert values[0].reference > 0  # of a finite sample, not of infinitely many images
+    """Of a judge that takes a fifth of class 1 for class 2, on as many real images as it is."""
+    reference = np.arange(4000) % 4
+    reference[(reference == 1) & (rng().uniform(size=4000) < 0.2)] = 2
+    found = class_balance(reference, EVEN, rng=rng(), reference_labels=reference)
+    for name, expected in {"class_tv": 0.05, "class_gini": 0.075}.items():
+        assert found[name].reference == pytest.approx(expected, abs=0.012), name
+        assert found[name].value == pytest.approx(found[name].reference, abs=0.005), name
+    perfect = class_balance(reference, EVEN, rng=rng())
+    assert {name: perfect[name].reference for name in IDEAL} == pytest.approx(IDEAL)
 
 
 def test_a_class_that_fades_is_found_the_more_the_further() -> None:
@@ -99,18 +198,6 @@ def test_a_class_that_fades_is_found_the_more_the_further() -> None:
     assert alarms[1:] == [0.001] * 3
 
 
-def test_the_interval_holds_the_true_distance() -> None:
-    """True total variation 0.25; of 60 intervals at 95 % fewer than 50 hold it once in 10,000."""
-    held = 0
-    for seed in range(60):
-        labels = rng(seed).choice(4, 600, p=[0.5, 0.25, 0.125, 0.125])
-        found = class_balance(labels, EVEN, rng=rng(seed))["class_tv"]
-        assert found.low is not None
-        assert found.high is not None
-        held += found.low <= 0.25 <= found.high
-    assert held >= 50
-
-
 def test_the_interval_of_a_count_holds_the_count() -> None:
     """Class 3 is near the limit of a tenth: some resamplings have it, some miss it."""
     judged = np.repeat([0, 1, 2, 3], [400, 300, 277, 24])
@@ -118,22 +205,14 @@ def test_the_interval_of_a_count_holds_the_count() -> None:
     assert (found.value, found.low, found.high) == (1, 0, 1)
 
 
-def test_gini_by_hand() -> None:
-    assert gini(np.array([1.0, 1.0, 1.0])) == 0
-    assert gini(np.array([0.0, 0.0, 0.0, 7.0])) == pytest.approx(3 / 4)
-    assert gini(np.array([1.0, 3.0])) == pytest.approx(1 / 4)
-    assert gini(np.zeros(3)) == 0
-    found = class_area_gini(np.array([1] * 3 + [0]), np.array([0.5, 0.5]))
-    assert (found.value, found.reference, found.samples) == (0.25, 0.0, 4)
-
-
 @given(arrays(np.float64, 6, elements=st.floats(0.01, 100)), st.floats(0.1, 10))
 def test_gini_has_no_unit_and_falls_when_the_rich_give_to_the_poor(
     amounts: np.ndarray, scale: float
 ) -> None:
-    assert gini(scale * amounts) == pytest.approx(gini(amounts))
+    six = np.ones(6)
+    assert gini(scale * amounts, six) == pytest.approx(gini(amounts, six))
     given_away = amounts.copy()
     quarter = (amounts.max() - amounts.min()) / 4
     given_away[amounts.argmax()] -= quarter
     given_away[amounts.argmin()] += quarter
-    assert gini(given_away) <= gini(amounts) + 1e-12
+    assert gini(given_away, six) <= gini(amounts, six) + 1e-12

@@ -5,11 +5,12 @@ from reparam.evaluation.measures.measured import (
     Measured,
     absent,
     bootstrap,
-    centred_interval,
     mean_of,
     mean_with_control,
-    percentile_interval,
+    share_of,
 )
+
+from .planted import fewest_held
 
 
 def test_the_interval_of_a_mean_is_that_of_the_central_limit_theorem() -> None:
@@ -33,11 +34,27 @@ def test_intervals_of_a_mean_hold_the_truth_about_nineteen_times_in_twenty() -> 
     assert 180 <= held <= 199
 
 
-def test_a_centred_interval_holds_its_value_however_biased_the_replicates_are() -> None:
-    replicates = np.random.default_rng(0).normal(10, 1, 500)
-    low, high = centred_interval(2.0, replicates)
-    assert low < 2 < high
-    assert high - low == pytest.approx(np.subtract(*percentile_interval(replicates)[::-1]))
+@pytest.mark.parametrize("hits", [0, 1, 7, 40])
+def test_the_interval_of_a_share_is_wilsons(hits: int) -> None:
+    """The shares q with |hits / n − q| ≤ 1.96 √(q (1 − q) / n)."""
+    found = share_of(np.arange(40) < hits, reference=0.5, note="so")
+    assert (found.value, found.reference, found.samples, found.note) == (hits / 40, 0.5, 40, "so")
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 <= found.low <= hits / 40 <= found.high <= 1
+    assert found.high - found.low > 0.05
+    for end in (found.low, found.high):
+        if 0 < end < 1:
+            off = abs(hits / 40 - end)
+            assert off == pytest.approx(1.959964 * np.sqrt(end * (1 - end) / 40), rel=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.03, 0.5, 0.99])
+def test_intervals_of_a_share_hold_it_about_nineteen_times_in_twenty(share: float) -> None:
+    draws = np.random.default_rng(3).uniform(size=(300, 200)) < share
+    found = [share_of(row) for row in draws]
+    held = [f.low is not None and f.high is not None and f.low <= share <= f.high for f in found]
+    assert sum(held) >= fewest_held(300)
 
 
 def two_samples(rng: np.random.Generator, n: int, m: int, gap: float) -> tuple[np.ndarray, ...]:

@@ -1,11 +1,15 @@
 """Precision, recall, density, coverage, unlikely decodes: hand-counted and known cases."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from reparam.evaluation.measures import support
 from reparam.evaluation.measures.support import density_coverage, precision_recall, unlikely_share
+
+from .planted import alarms, fewest_held, most_alarms
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -71,19 +75,62 @@ def test_density_and_coverage_of_real_images_are_what_the_paper_says() -> None:
     assert found["coverage"].value == pytest.approx(1 - 2**-5, abs=0.012)
 
 
-def test_real_against_real_agrees_with_the_reference() -> None:
-    real, fake, other = rng(3).normal(size=(3, 1500, 6))
-    found = precision_recall(real, fake, other, rng=rng())
-    found |= density_coverage(real, fake, other, rng=rng())
-    for name, each in found.items():
-        assert each.value == pytest.approx(each.reference, abs=0.06), name
-        assert each.samples == 1500
+def test_fresh_real_images_score_the_references_on_average() -> None:
+    """Which for precision and recall leave one real image out, for the others are exact."""
+    found = []
+    for seed in range(40):
+        real, fake = rng(seed).normal(size=(2, 200, 4))
+        random = rng(seed)
+        found.append(
+            precision_recall(real, fake, rng=random) | density_coverage(real, fake, rng=random)
+        )
+    for name in ("precision", "recall", "density", "coverage"):
+        values = np.array([each[name].value for each in found], np.float64)
+        references = np.array([each[name].reference for each in found], np.float64)
+        error = (values - references).std() / np.sqrt(40)
+        assert values.mean() == pytest.approx(references.mean(), abs=4 * error), name
+        assert error < 0.01
+        assert found[0][name].samples == 200
 
 
-def test_all_are_cut_to_one_size() -> None:
-    real, fake = rng().normal(size=(2, 300, 3))
-    found = precision_recall(real, fake, rng(1).normal(size=(40, 3)), rng=rng())
-    assert found["recall"].samples == found["precision"].samples == 40
+def test_the_reference_of_precision_is_each_real_image_against_the_others() -> None:
+    real = rng().normal(size=(40, 3))
+    within = []
+    for i in range(40):
+        others = np.delete(real, i, 0)
+        within.append(slow_precision(others, real[i : i + 1], 3))
+    found = precision_recall(real, rng(1).normal(size=(40, 3)), rng=rng())
+    assert found["precision"].reference == pytest.approx(np.mean(within))
+    assert found["recall"].reference == found["precision"].reference
+
+
+def test_the_reference_of_coverage_is_that_of_every_order() -> None:
+    """A ball to the k-th of n − 1 others misses all n fresh images if the k nearest are others."""
+    n, k = 5, 2
+    missed = [
+        min(fresh) >= k for fresh in combinations(range(2 * n - 1), n)
+    ]  # the places of the fresh images among all, by distance from the centre
+    found = density_coverage(rng().normal(size=(n, 2)), rng(1).normal(size=(n, 2)), k=k, rng=rng())
+    assert found["coverage"].reference == pytest.approx(1 - np.mean(missed))
+    assert found["density"].reference == 1
+
+
+def test_no_image_and_every_image_leave_a_doubt() -> None:
+    real = rng().normal(size=(100, 3))
+    for fake, value in ((real + 100, 0.0), (real, 1.0)):
+        found = precision_recall(real, fake, rng=rng()) | density_coverage(real, fake, rng=rng())
+        for name in ("precision", "recall", "coverage"):
+            each = found[name]
+            assert each.value == value
+            assert each.low is not None
+            assert each.high is not None
+            assert each.high - each.low == pytest.approx(3.84 / 103.84, rel=1e-3)  # Wilson's
+
+
+def test_real_and_fake_are_cut_to_one_size() -> None:
+    real, fake = rng().normal(size=(300, 3)), rng(1).normal(size=(40, 3))
+    found = precision_recall(real, fake, rng=rng()) | density_coverage(real, fake, rng=rng())
+    assert {each.samples for each in found.values()} == {40}
 
 
 def test_collapse_lowers_recall_and_coverage_step_by_step_and_leaves_precision() -> None:
@@ -127,24 +174,26 @@ def test_junk_lowers_precision_and_density_by_its_share_and_counts_as_unlikely(
 
 
 def test_unlikely_by_hand() -> None:
-    """Held-out images at distances 1 to 20 from the only training image: 95 % are within 19.05."""
-    train, held_out = np.zeros((1, 1)), np.arange(1.0, 21.0)[:, None]
-    fake = np.array([[0.0], [19.0], [-19.1], [25.0], [-3.0]])
+    """Held-out images at distances 1 to 40 from the only training image: two are beyond 38, the
+    limit is the nearer of them."""
+    train, held_out = np.zeros((1, 1)), np.arange(1.0, 41.0)[:, None]
+    fake = np.array([[0.0], [39.0], [-39.1], [55.0], [-3.0]])
     found = unlikely_share(train, held_out, fake, rng=rng())
     assert found.value == 2 / 5
-    assert found.reference == pytest.approx(0.05)
+    assert found.reference == pytest.approx(2 / 41)
+    assert found.samples == 5
 
 
 def test_real_images_are_unlikely_five_times_in_a_hundred() -> None:
-    """The interval holds 5 % in at least 85 of 100 trials (fewer once in 20,000 times)."""
-    held = 0
-    for seed in range(100):
+    """The interval holds 5 % nearly as often as it says, and an alarm is one time in twenty."""
+    found = []
+    for seed in range(200):
         train, held_out, fake = rng(seed).normal(size=(3, 300, 4))
-        found = unlikely_share(train, held_out, fake, rng=rng(seed))
-        assert found.low is not None
-        assert found.high is not None
-        held += found.low <= 0.05 <= found.high
-    assert held >= 85
+        found.append(unlikely_share(train, held_out, fake, rng=rng(seed)))
+    held = [m.low is not None and m.high is not None and m.low <= 0.05 <= m.high for m in found]
+    assert sum(held) >= fewest_held(200, 0.93)
+    assert np.mean([m.value for m in found]) == pytest.approx(15 / 301, abs=0.006)
+    assert alarms(lambda seed: found[seed].p_value, 200) <= most_alarms(200)
 
 
 def test_a_seed_gives_the_same_figures() -> None:

@@ -2,9 +2,19 @@ import numpy as np
 import pytest
 
 from reparam.evaluation.measures.kernel import SCALES, inverse_multiquadratic
+from reparam.evaluation.measures.squared_distance import Within, of_pairs
 from reparam.evaluation.measures.symmetry import asymmetry
 
-from .planted import alarms, fewest_alarms, hollow, most_alarms, normal, shifted, skewed
+from .planted import (
+    alarms,
+    fewest_alarms,
+    fewest_held,
+    hollow,
+    most_alarms,
+    normal,
+    shifted,
+    skewed,
+)
 
 
 def slow_kernel(a: np.ndarray, b: np.ndarray) -> float:
@@ -30,21 +40,42 @@ def test_value_and_interval_are_those_of_slow_loops() -> None:
     z = skewed(14, 2, 0)
     found = asymmetry(z, np.random.default_rng(0))
     assert found.value == pytest.approx(slow_asymmetry(z), abs=1e-5)
-    left_out = np.array([slow_asymmetry(np.delete(z, i, 0)) for i in range(14)])
-    half = 1.96 * np.sqrt(13 / 14 * np.square(left_out - left_out.mean()).sum())
-    assert found.low is not None
-    assert found.high is not None
-    assert (found.high - found.low) / 2 == pytest.approx(half, rel=1e-3)
+    # MMD² is the mean of twice k(z, z') − k(z, −z')
+    kernel = [[2 * (slow_kernel(a, b) - slow_kernel(a, -b)) for b in z] for a in z]
+    slow = of_pairs(Within.of(np.array(kernel) * (1 - np.eye(14))))
+    assert (found.low, found.high) == pytest.approx(slow.interval, abs=1e-5)
+
+
+def test_the_value_is_the_mmd_of_the_latents_and_their_mirror_image() -> None:
+    """E k(z, z') + E k(−z, −z') − 2 E k(z, −z'), of two halves of very many latents."""
+    z = skewed(4000, 2, 1)
+    one, other = z[:2000], z[2000:]
+    same, mirrored = (float(inverse_multiquadratic(one, s * other).mean()) for s in (1, -1))
+    found = asymmetry(one, np.random.default_rng(0), 10)
+    assert found.value == pytest.approx(2 * (same - mirrored), rel=0.15)
+
+
+@pytest.mark.parametrize("make", [normal, skewed])
+def test_the_interval_holds_the_truth_with_symmetry_and_without(make) -> None:  # type: ignore[no-untyped-def]
+    """For skewed latents the truth is the mean over all of them, each estimate being unbiased."""
+    found = [asymmetry(make(150, 2, seed), np.random.default_rng(0), 1) for seed in range(100)]
+    values = [m.value for m in found if m.value is not None]
+    truth = 0.0 if make is normal else float(np.mean(values))
+    assert np.mean(values) == pytest.approx(truth, abs=4 * np.std(values) / 10)
+    held = [m.low is not None and m.high is not None and m.low <= truth <= m.high for m in found]
+    assert sum(held) >= fewest_held(100)
 
 
 def test_every_flip_of_few_latents_is_as_likely() -> None:
-    z = normal(6, 2, 3) + 0.5
+    z = normal(6, 2, 3)
     every = np.array(np.meshgrid(*[[-1, 1]] * 6)).reshape(6, -1).T
     values = np.array([slow_asymmetry(z * s[:, None]) for s in every])
     exact = float((values >= slow_asymmetry(z) - 1e-6).mean())
     found = asymmetry(z, np.random.default_rng(0), permutations=20_000)
     assert found.p_value == pytest.approx(exact, abs=0.02)
-    assert found.reference == pytest.approx(values.mean(), abs=0.05)
+    assert 0.05 < exact < 0.95
+    assert found.reference == 0
+    assert values.mean() == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("d", [2, 16, 128])

@@ -108,8 +108,9 @@ def gini(found: Rows, shares: Shares) -> Figures:
     """Σ_ij |p_i − p_j| / (2 K² p̄) over the K classes that the data has."""
     own = np.sort(found[..., shares > 0], axis=-1)
     k = own.shape[-1]
-    weights = (2 * np.arange(1, k + 1) - k - 1) / k
-    return np.asarray((own * weights).sum(-1) / np.maximum(own.sum(-1), 1e-12))
+    weights = (2 * np.arange(1, k + 1) - k - 1) / (2 * k)
+    apart = own - own[..., ::-1]  # of equal shares exactly 0, which their weighted sum is not
+    return np.asarray((apart * weights).sum(-1) / np.maximum(own.sum(-1), 1e-12))
 
 
 @dataclass(frozen=True)

@@ -366,7 +366,7 @@ MEASURES: Mapping[str, Entry] = {
     "prior_gaps": Entry(
         "gaps",
         "prior mass that images under-fill",
-        "이미지가 채우지 못한 사전 분포의 확률 질량",
+        "이미지가 충분히 채우지 못한 사전 분포의 확률 질량",
         "lower",
         matters=0.02,
         least=0.0,

@@ -27,9 +27,9 @@ class ScoreOptions:
 
     Where the latents lie, how they differ from the prior, which classes random draws decode to and
     how real they look, gaps, neighbours, reconstruction, likelihood: each figure with a 95 %
-    interval and, as its reference, what an ideal model would score on as many images. An AE, which
-    has no prior, is scored against N(0, I) and against the best it could be given. A scorecard
-    that exists already is shown, not made again.
+    interval and, as its reference, what an ideal model would score. An AE, which has no prior, is
+    scored against N(0, I) and against the best it could be given. A scorecard that exists already
+    is shown, not made again.
     """
 
     runs: tuple[Path, ...] = RUNS

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from reparam._version import __version__
 from reparam.evaluation import (
+    figure_text,
     ideal_text,
     in_words,
     interval_text,
@@ -15,6 +16,7 @@ from reparam.evaluation import (
     pairing_text,
 )
 from reparam.printable import printable, printable_lines
+from reparam.report.style import fixed
 from reparam.types import Language
 
 
@@ -32,7 +34,9 @@ def environment(lang: Language) -> Environment:
         "in_words": in_words,
         "measured_text": measured_text,
         "interval_text": partial(interval_text, lang=lang),
-        "ideal_text": ideal_text,
+        "figure_text": partial(figure_text, lang=lang),
+        "ideal_text": partial(ideal_text, lang=lang),
+        "fixed": fixed,
         "p_text": p_text,
         "pairing_text": partial(pairing_text, lang=lang),
     }

@@ -15,6 +15,7 @@ from reparam.evaluation import (
     TOPICS,
     Group,
     LatentFacts,
+    Measured,
     Scorecard,
     claim_gains,
     claim_pair,
@@ -97,6 +98,13 @@ class Chapter:
     def losses(self) -> Mapping[str, float]:
         return self.view.losses
 
+    def measured(self, name: str) -> Measured | None:
+        """A measure as the scorecard has it, of draws from the model's own prior where it depends
+        on one; None where it has no value, and without a scorecard.
+        """
+        found = None if self.card is None else self.card.find(name)
+        return None if found is None or found.value is None else found
+
     @property
     def has_fitted_prior(self) -> bool:
         """Whether its prior was fitted to latents after training."""
@@ -120,7 +128,7 @@ def chapter(view: RunView, figures_to: Path | None) -> Chapter:
     return Chapter(
         view=view,
         figures=shown,
-        facts=latent_facts(view.mu, view.labels, view.class_names),
+        facts=latent_facts(view.mu),
         parameters=parameter_counts(view.model),
         card=card,
     )

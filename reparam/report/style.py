@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import SupportsFloat
 
 import matplotlib as mpl
 import numpy as np
@@ -76,6 +77,11 @@ def new_figure(width: float, height: float) -> Figure:
 def drawn(name: str) -> str:
     """A name from outside as text of a figure: what is unseen is shown, and $ is no formula."""
     return printable(name).replace("$", r"\$")
+
+
+def fixed(value: SupportsFloat, digits: int) -> str:
+    """The value with so many decimals, a true minus sign, and no negative zero."""
+    return f"{float(value):z.{digits}f}".replace("-", "−")
 
 
 def bare(axes: Axes) -> Axes:

@@ -39,9 +39,11 @@ def class_balance(
     """What classes the judge finds in decoded images, against the data's ``class_shares``.
 
     ``class_tv``: total variation ½ Σ |p − q|, the share of images that would have to change class.
-    ``class_gini``: Gini coefficient of the shares, which are the areas of the classes' regions in
-    latent space, weighed by the prior: 0 for equal ones, 1 − 1/K where one class takes all.
-    ``class_entropy``: entropy over ln K, of the K classes that the data has: 1 for equal shares.
+    ``class_gini``: Gini coefficient of the classes' shares over those in the data, which are the
+    areas of the classes' regions in latent space, weighed by the prior: 0 where each class has its
+    share, near 1 where the rarest one takes all.
+    ``class_entropy``: 1 − KL(p ‖ q) / max KL, which is the entropy over ln K where the data has
+    equal shares: 1 where each class has its share, 0 where the rarest one takes all.
     ``classes_missing``: how many have less than a tenth of their share in the data.
 
     Chance alone makes the first three worse, the more so the nearer to the ideal. So value and
@@ -91,12 +93,13 @@ def total_variation(found: Rows, shares: Shares) -> Figures:
 
 
 def relative_entropy(found: Rows, shares: Shares) -> Figures:
-    """−Σ p ln p over ln K, K being the classes that the data has; 1 where there is only one."""
-    present = int((shares > 0).sum())
-    logs = np.log(found, out=np.zeros_like(found), where=found > 0)
-    if present < 2:
+    """1 − Σ p ln(p / q) / max −ln q, of the classes that the data has; 1 if there is only one."""
+    own = shares > 0
+    p, q = found[..., own], shares[own]
+    logs = np.log(p / q, out=np.zeros_like(p), where=p > 0)
+    if len(q) < 2:
         return np.ones(found.shape[:-1])
-    return np.asarray(-(found * logs).sum(-1) / np.log(present))
+    return np.asarray(1 - (p * logs).sum(-1) / -np.log(q.min()))
 
 
 def missing(found: Rows, shares: Shares) -> Figures:
@@ -105,19 +108,25 @@ def missing(found: Rows, shares: Shares) -> Figures:
 
 
 def gini(found: Rows, shares: Shares) -> Figures:
-    """Σ_ij |p_i − p_j| / (2 K² p̄) over the K classes that the data has."""
-    own = np.sort(found[..., shares > 0], axis=-1)
-    k = own.shape[-1]
-    weights = (2 * np.arange(1, k + 1) - k - 1) / k
-    return np.asarray((own * weights).sum(-1) / np.maximum(own.sum(-1), 1e-12))
+    """½ Σ_ij q_i q_j |r_i − r_j| with r = p / q, of the classes that the data has.
+
+    For equal shares that is Σ_ij |p_i − p_j| / (2 K² p̄), the usual one. By the sorted ratios r: the
+    area between the Lorenz curve and the diagonal, twice.
+    """
+    own = shares > 0
+    p, q = found[..., own], np.broadcast_to(shares[own], found[..., own].shape)
+    order = np.argsort(p / q, axis=-1)
+    p, q = (np.take_along_axis(x, order, -1) for x in (p, q))
+    total = np.maximum(p.sum(-1, keepdims=True), 1e-12)
+    curve = np.cumsum(p / total, -1)
+    return np.asarray(1 - (q * (2 * curve - p / total)).sum(-1))
 
 
 @dataclass(frozen=True)
 class Unevenness:
-    """A figure of shares, which rises or falls from its ideal ones on: even ones, or the data's."""
+    """A figure of shares, which rises or falls with their distance from the data's."""
 
     figure: Callable[[Rows, Shares], Figures]
-    even: bool
     rises: bool = True
 
     def of(self, found: Rows, shares: Shares) -> Figures:
@@ -129,9 +138,9 @@ class Unevenness:
         self, counts: Int[np.ndarray, " K"], shares: Shares, rng: np.random.Generator
     ) -> tuple[float, float, float]:
         """Its value and the ends of its interval, as `class_balance` says."""
-        n, own = int(counts.sum()), shares > 0
-        found, ideal = counts / n, own / own.sum() if self.even else shares
-        line = np.clip(ideal + STEPS[:, None] * (found - ideal), 0, None)
+        n = int(counts.sum())
+        found = counts / n
+        line = np.clip(shares + STEPS[:, None] * (found - shares), 0, None)
         line /= line.sum(1, keepdims=True)
         sampled = np.array([self.of(rng.multinomial(n, p, REPEATS) / n, shares) for p in line])
         along, asked = self.of(line, shares), float(self.of(found, shares))
@@ -145,7 +154,7 @@ class Unevenness:
 
 
 UNEVENNESS: Mapping[str, Unevenness] = {
-    "class_tv": Unevenness(total_variation, even=False),
-    "class_gini": Unevenness(gini, even=True),
-    "class_entropy": Unevenness(relative_entropy, even=True, rises=False),
+    "class_tv": Unevenness(total_variation),
+    "class_gini": Unevenness(gini),
+    "class_entropy": Unevenness(relative_entropy, rises=False),
 }

@@ -19,6 +19,10 @@ Moments = tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d d"]]
 FEWEST = 8
 """Images of a set."""
 
+EACH_FEATURE = 3
+"""Images for each feature that the Fréchet distance is extrapolated from, at least: its halves then
+have a covariance of full rank."""
+
 HALVINGS = 4
 """Random halves of both sets, for the extrapolation of the Fréchet distance."""
 
@@ -41,12 +45,16 @@ def frechet_distance(
     all images less the mean distance of their halves, over HALVINGS random ones. It may be below 0;
     the reference is 0. First-order variance: that of the transport potentials of the two Gaussians;
     second-order: as of normal features. The interval covers the distance itself
-    (`squared_distance`).
+    (`squared_distance`). None for fewer images than three times the features.
     """
     real, fake = real.astype(np.float64), fake.astype(np.float64)
     n, m = len(real), len(fake)
-    if min(n, m) < FEWEST:
-        return absent(f"a Fréchet distance needs at least {FEWEST} images, got {min(n, m)}")
+    fewest = max(FEWEST, EACH_FEATURE * real.shape[1])
+    if min(n, m) < fewest:
+        return absent(
+            f"a Fréchet distance of {real.shape[1]:,} features needs at least {fewest:,} images "
+            f"of either set, got {min(n, m):,}: with fewer its bias is not 1/N"
+        )
     of_real, of_fake = moments(real), moments(fake)
     whole = gaussian_distance(of_real, of_fake)
     halves = []

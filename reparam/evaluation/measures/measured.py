@@ -36,9 +36,9 @@ class Measured:
     """One figure.
 
     ``low`` and ``high`` bound its 95 % interval over images or latents (each measure says which);
-    ``reference`` is what an ideal model would score at this sample size: known exactly, by
-    simulation, or by measuring real images against real ones; ``p_value`` is that of the test which
-    belongs to the measure; ``samples`` counts the images or latents behind it. ``note`` says what a
+    ``reference`` is what an ideal model would score: the exact value where it is known, such as 0
+    of a distance, else what real images score; ``p_value`` is that of the test which belongs to the
+    measure; ``samples`` counts the images or latents behind it. ``note`` says what a
     reader must know: a limit, a subset, why there is no value (then ``value`` is None). ``each``
     has the figure of every image (or draw) where it is their mean; JSON omits it.
     """

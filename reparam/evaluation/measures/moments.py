@@ -9,7 +9,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 from scipy.special import psi
-from scipy.stats import binom, binomtest, chi2
+from scipy.stats import binom, binomtest, chi2, f
 
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.measures.squared_distance import SquaredDistance, Within, of_pairs
@@ -29,12 +29,13 @@ def off_centre(z: LatentArray) -> Measured:
 
     The mean of z_i · z_j / d over all pairs of different latents, which is ‖mean‖² less what N
     latents add by chance, tr(Σ)/N: unbiased, so it may be below 0. The interval covers ‖E z‖² / d
-    itself (`squared_distance`). p-value: exact, since N ‖mean‖² is χ²(d) under N(0, I).
+    itself (`squared_distance`). p-value: Hotelling's T² (1931), that the mean is 0 whatever the
+    covariance, exact for normal latents; none for N ≤ d or latents in a subspace.
     """
     x = np.asarray(z, np.float64)
     n, d = x.shape
     mean = x.mean(0)
-    p = float(chi2.sf(n * mean @ mean, d))
+    p = _hotelling(x)
     if n < 4:
         return Measured(float(mean @ mean / d), reference=0.0, p_value=p, samples=n)
     lengths = np.square(x).sum(1)
@@ -43,6 +44,18 @@ def off_centre(z: LatentArray) -> Measured:
     found = of_pairs(Within(rows / d, squares / d**2))
     low, high = found.interval
     return Measured(found.value, low, high, 0.0, p, n)
+
+
+def _hotelling(x: Float[np.ndarray, "N d"]) -> float | None:
+    """P(T² at least as large) under a mean of 0: T² (N − d) / (d (N − 1)) is F(d, N − d)."""
+    n, d = x.shape
+    if n <= d:
+        return None
+    mean, covariance = x.mean(0), np.atleast_2d(np.cov(x.T))
+    if np.linalg.matrix_rank(covariance, hermitian=True) < d:
+        return None
+    squared = n * mean @ np.linalg.solve(covariance, mean)
+    return float(f.sf(squared * (n - d) / (d * (n - 1)), d, n - d))
 
 
 def gaussian_kl(z: LatentArray, rng: np.random.Generator) -> Measured:

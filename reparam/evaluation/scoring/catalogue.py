@@ -203,8 +203,8 @@ MEASURES: Mapping[str, Entry] = {
     ),
     "class_entropy": Entry(
         "classes",
-        "entropy of their classes / ln K",
-        "그 클래스의 엔트로피 / ln K",
+        "their classes' entropy relative to the data's",
+        "데이터 대비 그 클래스의 엔트로피",
         "higher",
         matters=0.01,
         least=0.0,
@@ -226,8 +226,8 @@ MEASURES: Mapping[str, Entry] = {
     ),
     "class_gini": Entry(
         "classes",
-        "Gini of the classes' shares of the prior",
-        "클래스별로 디코딩되는 사전 분포의 몫의 지니 계수",
+        "Gini of the classes' shares of the prior, relative to the data's",
+        "클래스별로 디코딩되는 사전 분포의 몫의 지니 계수(데이터 대비)",
         "lower",
         matters=0.02,
         least=0.0,
@@ -366,7 +366,7 @@ MEASURES: Mapping[str, Entry] = {
     "prior_gaps": Entry(
         "gaps",
         "prior mass that images under-fill",
-        "이미지가 채우지 못한 사전 분포의 확률 질량",
+        "이미지가 충분히 채우지 못한 사전 분포의 확률 질량",
         "lower",
         matters=0.02,
         least=0.0,

@@ -198,10 +198,8 @@ def gained(before: Measured, after: Measured, entry: Entry) -> Interval | None:
 
 
 def badness(value: float, entry: Entry, reference: float | None) -> float:
-    """By how much the value is worse than an ideal model's at the same sample size.
-
-    So that models with different references compare: some measures are biased, the more so the more
-    dimensions there are, and some are in units of the prior's own.
+    """By how much the value is worse than an ideal model's, so that models with different
+    references compare.
     """
     worse = signed_badness(value, entry, reference)
     return abs(worse) if entry.better == "ideal" else worse

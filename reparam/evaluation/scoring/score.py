@@ -47,9 +47,9 @@ def scorecard(
     """Measures a trained model on the held-out images of ``images``.
 
     Every figure has a 95 % interval over images or latents, and beside it what an ideal model would
-    score at this sample size. The same seed gives the same figures. ``judge``: what tells classes
-    and gives features; by default the one of these images, trained once and kept. Model and judge
-    compute on ``device``, a batch at a time: no set of images is decoded whole. ``model`` itself
+    score. The same seed gives the same figures. ``judge``: what tells classes and gives features;
+    by default the one of these images, trained once and kept. Model and judge compute on
+    ``device``, a batch at a time: no set of images is decoded whole. ``model`` itself
     stays as it is, and where.
 
     Raises ShapeError when the images are not of the model's size, and DataError for too few.

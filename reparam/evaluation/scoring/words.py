@@ -19,7 +19,7 @@ def value_text(value: float, entry: Entry) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    size = math.floor(math.log10(abs(value)))
+    size = int(f"{value:.{entry.digits - 1}e}".rpartition("e")[2])  # of the rounded value
     if size < -4 or size > 6:
         text = f"{value:.{entry.digits - 1}e}"
     else:
@@ -37,27 +37,32 @@ def interval_text(found: Measured, entry: Entry, lang: Language = "en") -> str:
     if found.low is None or found.high is None:
         return ""
     low, high = entry.clip(found.low), entry.clip(found.high)
-    to = "~" if lang == "ko" else " to "
-    return "" if low == high else f"{value_text(low, entry)}{to}{value_text(high, entry)}"
+    return "" if low == high else _span(low, high, entry, lang)
 
 
-def figure_text(found: Measured, entry: Entry) -> str:
+def figure_text(found: Measured, entry: Entry, lang: Language = "en") -> str:
     """``value (low to high)``; a dash where there is no value."""
-    interval = interval_text(found, entry)
+    interval = interval_text(found, entry, lang)
     return measured_text(found, entry) + (f" ({interval})" if interval else "")
 
 
-def ideal_text(several: Sequence[Measured], entry: Entry) -> str:
+def ideal_text(several: Sequence[Measured], entry: Entry, lang: Language = "en") -> str:
     """The references of a row: one, or from the least to the largest where they differ, as those
-    of distances in latents' own units do. Nothing where there is none.
+    of other images do. Nothing where there is none.
     """
     references = [entry.clip(found.reference) for found in several if found.reference is not None]
     if not references:
         return ""
     if 0 < max(map(abs, references)) < entry.matters / 20:
         return "≈ 0"
-    low, high = (value_text(end, entry) for end in (min(references), max(references)))
-    return low if low == high else f"{low} to {high}"
+    low, high = min(references), max(references)
+    same = value_text(low, entry) == value_text(high, entry)
+    return value_text(low, entry) if same else _span(low, high, entry, lang)
+
+
+def _span(low: float, high: float, entry: Entry, lang: Language) -> str:
+    to = "~" if lang == "ko" else " to "
+    return f"{value_text(low, entry)}{to}{value_text(high, entry)}"
 
 
 def p_text(p: float) -> str:

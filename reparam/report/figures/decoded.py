@@ -15,6 +15,7 @@ from reparam.report.style import (
     bare,
     draw_sheet,
     figure_style,
+    fixed,
     new_figure,
     sheet_height,
     show_pixels,
@@ -35,7 +36,7 @@ def reconstructions(view: RunView, n: int = 10) -> Figure:
         for column, i in enumerate(chosen):
             show_pixels(rows[0, column], view.images[i])
             show_pixels(rows[1, column], again[column])
-            coordinates = [f"{value:.2f}" for value in view.mu[i][:2]]
+            coordinates = [fixed(value, 2) for value in view.mu[i][:2]]
             more = ["…"] if view.latent_dim > 2 else []
             rows[0, column].text(
                 0.5,
@@ -87,7 +88,7 @@ def _decoded_grid(
 def _three_ticks(values: np.ndarray, pixels: int) -> tuple[np.ndarray, list[str]]:
     """First, middle and last value, at the centres of their images."""
     steps = np.array([0, (len(values) - 1) // 2, len(values) - 1])
-    return (steps + 0.5) / len(values) * pixels, [f"{values[i]:.1f}" for i in steps]
+    return (steps + 0.5) / len(values) * pixels, [fixed(values[i], 1) for i in steps]
 
 
 def even_grid(view: RunView, n: int = GRID) -> Figure:

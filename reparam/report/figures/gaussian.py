@@ -18,6 +18,7 @@ from reparam.report.style import (
     SECOND,
     ellipse_95,
     figure_style,
+    fixed,
     new_figure,
     show_pixels,
 )
@@ -54,7 +55,7 @@ def marginals(view: RunView) -> Figure:
             outside = float(np.mean(np.abs(z[:, j]) > 5))
             note = f"\n{outside:.0%} beyond ±5" if outside >= 0.005 else ""
             axes.set_title(
-                f"mean {z[:, j].mean():.2f}, variance {z[:, j].var():.2f}{note}", fontsize=9
+                f"mean {fixed(z[:, j].mean(), 2)}, variance {z[:, j].var():.2f}{note}", fontsize=9
             )
             axes.spines["left"].set_visible(False)
             axes.legend(loc="upper right", fontsize=7)
@@ -99,7 +100,7 @@ def _draw_matrix(axes: Axes, cov: np.ndarray, figure: Figure) -> None:
         for i in range(n):
             for j in range(n):
                 colour = "white" if abs(shown[i, j]) > 0.55 * limit else INK
-                axes.text(j, i, f"{shown[i, j]:.2f}", ha="center", va="center", color=colour)
+                axes.text(j, i, fixed(shown[i, j], 2), ha="center", va="center", color=colour)
         axes.set_xticks(range(n), [f"$z_{{{j + 1}}}$" for j in range(n)])
         axes.set_yticks(range(n), [f"$z_{{{j + 1}}}$" for j in range(n)])
     else:
@@ -132,7 +133,7 @@ def reparametrisation(view: RunView, draws: int = 7) -> Figure | None:
 
 
 def _vector(values: np.ndarray) -> str:
-    shown = ", ".join(f"{value:.2f}" for value in values[:2])
+    shown = ", ".join(fixed(value, 2) for value in values[:2])
     return f"({shown}{', …' if len(values) > 2 else ''})"
 
 

@@ -22,6 +22,7 @@ from reparam.report.style import (
     SECOND,
     ellipse_95,
     figure_style,
+    fixed,
     is_colour,
     new_figure,
     show_pixels,
@@ -141,7 +142,7 @@ def points_and_decoding(view: RunView) -> Figure:
             *target, s=420, facecolors="none", edgecolors=SECOND, linewidths=1.6, zorder=5
         )
         image = decode_bytes(view.model, view.plane.back(target[None]))[0]
-        coordinates = ", ".join(f"{v:.2f}" for v in target)
+        coordinates = ", ".join(fixed(v, 2) for v in target)
         show_pixels(decoded, image)
         decoded.set_title(f"decoded from ({coordinates})")
         figure.add_artist(
@@ -197,7 +198,7 @@ def three_points(view: RunView) -> Figure:
                 zorder=5,
             )
             axes = figure.add_subplot(grid[row, 1])
-            show_pixels(axes, image, title=f"{letter} ({point[0]:.1f}, {point[1]:.1f})")
+            show_pixels(axes, image, title=f"{letter} ({fixed(point[0], 1)}, {fixed(point[1], 1)})")
         plane.set_title(f"{view.title}: three points of the plane and their decodings")
         return figure
 

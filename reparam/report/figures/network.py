@@ -19,6 +19,7 @@ from reparam.report.style import (
     SECOND,
     bare,
     figure_style,
+    fixed,
     new_figure,
     show_pixels,
 )
@@ -31,7 +32,7 @@ def encoder_decoder(view: RunView) -> Figure:
     """Figure 1: image → encoder → representation vector → decoder → image, with a real image."""
     i = examples_by_class(view, 3)[-1]
     again = as_bytes(reconstruct(view.model, view.images[i : i + 1]))[0]
-    numbers = [f"{value:.2f}" for value in view.mu[i][:4]]
+    numbers = [fixed(value, 2) for value in view.mu[i][:4]]
     if view.latent_dim > 4:
         numbers.append("…")
     with figure_style():

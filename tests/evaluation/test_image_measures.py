@@ -71,8 +71,9 @@ def values(scores: list[dict[str, Measured]], name: str) -> list[float]:
 
 def test_real_images_raise_no_alarm(scene: Scene) -> None:
     found = scene.score(scene.decodes)
-    for name in ("precision", "recall", "density", "coverage"):
-        assert found[name].value == pytest.approx(found[name].reference, abs=0.1), name
+    # density counts the balls of each image, about k of them: it varies more than a share
+    for name, off in {"precision": 0.1, "recall": 0.1, "density": 0.2, "coverage": 0.1}.items():
+        assert found[name].value == pytest.approx(found[name].reference, abs=off), name
     fid, kid, unlikely = found["fid"], found["kid"], found["unlikely"]
     for each, ideal in ((fid, fid.reference), (kid, kid.reference), (unlikely, 0.05)):
         assert ideal is not None

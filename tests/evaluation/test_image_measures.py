@@ -27,8 +27,8 @@ class Scene:
         labels = images.split_labels("test")
         assert labels is not None
         order = rng().permutation(len(test))
-        self.real, self.decodes = (test[order[i::2]] for i in range(2))
-        self.decoded_classes = labels[order[1::2]]
+        self.real, self.decodes = test[order[0::3]], test[order[2::3]]
+        self.decoded_classes = labels[order[2::3]]
         self.shares = np.bincount(labels) / len(labels)
         self.train_features = judge.features(images.split_images("train"))
         self.real_features = judge.features(self.real)
@@ -71,8 +71,9 @@ def values(scores: list[dict[str, Measured]], name: str) -> list[float]:
 
 def test_real_images_raise_no_alarm(scene: Scene) -> None:
     found = scene.score(scene.decodes)
-    for name in ("precision", "recall", "density", "coverage"):
-        assert found[name].value == pytest.approx(found[name].reference, abs=0.1), name
+    # density counts the balls of each image, about k of them: it varies more than a share
+    for name, off in {"precision": 0.1, "recall": 0.1, "density": 0.2, "coverage": 0.1}.items():
+        assert found[name].value == pytest.approx(found[name].reference, abs=off), name
     fid, kid, unlikely = found["fid"], found["kid"], found["unlikely"]
     for each, ideal in ((fid, fid.reference), (kid, kid.reference), (unlikely, 0.05)):
         assert ideal is not None
@@ -116,7 +117,8 @@ def test_a_missing_class_is_found(scene: Scene) -> None:
         images[gone] = others[: len(gone)]
         scores.append(scene.score(images))
     assert values(scores, "classes_missing") == [0, 0, 0, 1]
-    assert (np.diff(values(scores, "class_tv")) > 0).all()
+    assert (np.diff(values(scores, "class_tv")) >= 0).all()  # 0 while chance explains them
+    assert values(scores, "class_tv")[-1] > 0.05
     # A tenth of a class still reaches nearly every neighbourhood; none of it does not.
     assert (np.diff(values(scores, "coverage")) <= 0).all()
     assert values(scores, "coverage")[-1] < values(scores, "coverage")[0] - 0.05

@@ -366,3 +366,12 @@ def test_weights_that_name_no_run_are_refused(trained: Run) -> None:
     save_tensors(trained.weights, saved.tensors, "model", {"epoch": saved.state["epoch"]})
     with pytest.raises(RunError, match="does not say of which run it is"):
         trained.load_model()
+
+
+def test_a_tensor_of_one_element_with_any_stride_is_saved(tmp_path: Path) -> None:
+    """torch calls it contiguous, but its bytes cannot be viewed: a column of a one-row table."""
+    column = torch.arange(3.0).reshape(1, 3)[:, 1]
+    assert column.stride() == (3,)
+    save_tensors(tmp_path / "some.safetensors", {"a": column}, "model", {})
+    saved = load_tensors(tmp_path / "some.safetensors", "model")
+    assert saved.tensors["a"].tolist() == [1.0]

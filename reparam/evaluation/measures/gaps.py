@@ -114,7 +114,7 @@ def prior_gaps(
     if n * LEVEL < 1:
         return absent(f"a 1 % quantile needs at least {1 / LEVEL:.0f} held-out latents, got {n}")
 
-    def emptiness(z: Queries, count: int) -> Float[np.ndarray, " M"]:
+    def emptiness(z: Queries, count: int) -> Float[np.ndarray, " asked"]:
         """ln p(z) − ln q(z) of ``count`` of the points."""
         some = z[rng.choice(len(z), count, replace=False)].astype(np.float64)
         with torch.no_grad():

@@ -366,3 +366,12 @@ def test_weights_that_name_no_run_are_refused(trained: Run) -> None:
     save_tensors(trained.weights, saved.tensors, "model", {"epoch": saved.state["epoch"]})
     with pytest.raises(RunError, match="does not say of which run it is"):
         trained.load_model()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.int64, torch.bool])
+def test_tensors_of_any_layout_are_saved(tmp_path: Path, dtype: torch.dtype) -> None:
+    table = torch.arange(12).reshape(4, 3).to(dtype)
+    several = {"column": table[:, 1], "one": table[:1, 1], "scalar": table[2, 1], "none": table[:0]}
+    save_tensors(tmp_path / "t.safetensors", several, "scorecard", {})
+    found = load_tensors(tmp_path / "t.safetensors", "scorecard").tensors
+    assert all(torch.equal(found[name], tensor) for name, tensor in several.items())

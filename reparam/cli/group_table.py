@@ -6,6 +6,7 @@ from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import (
     MEASURES,
     TOPICS,
+    Decision,
     Entry,
     Group,
     Interval,
@@ -17,6 +18,7 @@ from reparam.evaluation import (
     improvement,
     in_words,
     measured_text,
+    p_text,
     p_values_text,
     pairing_text,
     tally,
@@ -77,7 +79,7 @@ def _interval(gain: Interval | None, entry: Entry) -> str:
 
 
 HOLM = (
-    "p: two-sided, that of the word beside it, or of the nearest word where it is undecided; "
+    "p: two-sided, that of the word, or of the nearest one where it is undecided; "
     "Holm: the same, corrected for the number of tests in the table, which decides at 0.05"
 )
 """Below every table of words."""
@@ -90,20 +92,15 @@ def print_verdicts(groups: Sequence[Group]) -> None:
         return
     ae, vae = pair
     table = new_table()
-    for title in (
-        *("", "claim", "of the AE", "p / Holm", "the VAE is better", "p / Holm"),
-        *(ae.title, vae.title, "ideal"),
-    ):
+    for title in ("", "claim", "of the AE", "the VAE is better", ae.title, vae.title, "ideal"):
         table.add_column(title)
     found = verdicts(ae, vae)
     for verdict in found:
         table.add_row(
             str(verdict.claim.number),
             f"{verdict.claim.en} ({verdict.entry.en})",
-            in_words(verdict.holds.word),
-            p_values_text(verdict.holds),
-            "" if verdict.fixed is None else in_words(verdict.fixed.word),
-            p_values_text(verdict.fixed),
+            _decided(verdict.holds),
+            _decided(verdict.fixed),
             *(measured_text(one, verdict.entry) for one in (verdict.ae, verdict.vae)),
             ideal_text([verdict.ae, verdict.vae], verdict.entry),
         )
@@ -111,6 +108,15 @@ def print_verdicts(groups: Sequence[Group]) -> None:
     how = pairing_text(claim_gains(found))
     seeds = "" if len(ae.cards) > 1 else "; one seed: intervals over images, taken as normal"
     say(f"{HOLM}; the VAE's gain: {how}{seeds}")
+
+
+def _decided(decision: Decision | None) -> str:
+    """The word with its p-values: in columns of their own they would leave the claim no room."""
+    if decision is None:
+        return ""
+    if decision.p is None or decision.holm is None:
+        return in_words(decision.word)
+    return f"{in_words(decision.word)}, p {p_text(decision.p)}, Holm {p_text(decision.holm)}"
 
 
 def print_trends(groups: Sequence[Group]) -> None:

@@ -11,6 +11,17 @@ import pytest
 
 from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError, RunError
+from reparam.evaluation import (
+    Group,
+    Measured,
+    PriorScores,
+    Scorecard,
+    claim_pair,
+    figure_text,
+    in_words,
+    latent_facts,
+    verdicts,
+)
 from reparam.report import write_report
 from reparam.report.page import Chapter, _images_of, chapter, render
 from reparam.runs import Run, RunView, look_at
@@ -111,6 +122,97 @@ def test_the_figures_in_the_text_are_the_runs_own(html: str, views: list[RunView
     for view in views:
         assert f"{view.losses['mse']:.4f}" in html
         assert "made for " + view.run.path.name in html
+
+
+def scored(of: Chapter, gini: Measured) -> Chapter:
+    """The chapter with a scorecard that has one figure."""
+    card = Scorecard(
+        title=of.title,
+        latent_dim=2,
+        variational=of.view.is_variational,
+        source="noise",
+        split="test",
+        images=12,
+        draws=100,
+        seed=0,
+        judge="a judge",
+        judge_accuracy=None,
+        measures={},
+        priors=(PriorScores("own", "own", "its own", {"class_gini": gini}, {}),),
+        kl_per_dimension=(),
+        versions={},
+        subject={},
+        options={},
+        seconds=1.0,
+    )
+    return replace(of, card=card)
+
+
+@pytest.mark.parametrize("lang", get_args(Language))
+@pytest.mark.parametrize(
+    ("ae", "word"),
+    [
+        (Measured(0.42, 0.40, 0.44, 0.0), "confirmed"),
+        (Measured(0.001, 0.0, 0.002, 0.0), "refuted"),
+        (Measured(0.03, 0.0, 0.06, 0.0), "undecided"),
+    ],
+)
+def test_the_story_has_the_scorecards_figure_of_uneven_classes_and_its_verdict(
+    chapters: list[Chapter], lang: Language, ae: Measured, word: str
+) -> None:
+    vae = Measured(0.26, 0.25, 0.27, 0.0)
+    both = [scored(chapters[0], ae), scored(chapters[1], vae)]
+    pair = claim_pair([Group(c.title, (c.card,), {}) for c in both if c.card])
+    assert pair is not None
+    found = next(v for v in verdicts(*pair) if v.measure == "class_gini")
+    assert found.ae is both[0].measured("class_gini")
+    assert found.vae is both[1].measured("class_gini")
+    assert found.holds.word == word
+    assert found.fixed is not None
+    html = render(both, lang, "", None)
+    story, _, table = html.partition('<table class="claims">')
+    for measured, times in ((ae, 3), (vae, 2)):  # at a glance, side by side, and the AE's flaws
+        assert story.count(figure_text(measured, found.entry, lang)) == times
+    assert f"“{found.claim.text(lang)}”: {in_words(found.holds.word, lang)}." in story
+    assert f"{': ' if lang == 'en' else '나아지는가: '}{in_words(found.fixed.word, lang)})" in story
+    cells = re.search(f"{re.escape(found.claim.text(lang))}</td>(.*)</tr>", table)
+    assert cells is not None
+    assert [f'class="word {d.word}"' in cells[1] for d in (found.holds, found.fixed)] == [True] * 2
+
+
+@pytest.mark.parametrize("lang", get_args(Language))
+def test_no_figure_of_uneven_classes_without_labels_or_scorecard(
+    chapters: list[Chapter], lang: Language
+) -> None:
+    without = [scored(c, Measured(None, note="no labels")) for c in chapters]
+    for several in (chapters, without, [chapters[0], scored(chapters[1], Measured(0.2, 0.1, 0.3))]):
+        story = render(several, lang, "", None).partition('<table class="claims">')[0]
+        assert ("coefficient" if lang == "en" else "지니 계수는") not in story
+
+
+def test_the_notes_of_figures_are_shown(chapters: list[Chapter]) -> None:
+    found = Measured(0.2, 0.1, 0.3, 0.0, note='0.1 of it "there" & <b>')
+    html = render([scored(c, found) for c in chapters], "en", "", None)
+    noted = '<abbr title="0.1 of it &#34;there&#34; &amp; &lt;b&gt;">0.200</abbr>'
+    assert html.count(noted) == 4, "in the claims and in each model's scorecard"
+    absent = Measured(None, note="no labels")
+    missing = render([scored(c, absent) for c in chapters], "en", "", None)
+    assert "– <small>no labels</small>" in missing
+
+
+def test_every_cell_of_a_claim_has_its_head_for_a_narrow_page(chapters: list[Chapter]) -> None:
+    html = render([scored(c, Measured(0.2, 0.1, 0.3, 0.0)) for c in chapters], "en", "", None)
+    table = html.partition('<table class="claims">')[2].partition("</table>")[0]
+    heads = re.findall("<th>(.+?)</th>", table)
+    for row in re.findall("<tr><td>(.*)</tr>", table):
+        assert re.findall('data-head="(.+?)"', row) == heads[1:]
+
+
+def test_facts_of_latents() -> None:
+    facts = latent_facts(np.array([[2.0, 4.0], [4.0, 4.0], [3.0, 3.0], [3.0, 5.0], [3.0, 4.0]]))
+    assert facts.centre_distance == pytest.approx(5.0)
+    assert (facts.low, facts.high) == ((2.0, 3.0), (4.0, 5.0))
+    assert facts.farthest == pytest.approx(1.0)
 
 
 def test_one_run_of_any_kind_has_a_report(view: RunView) -> None:

@@ -368,10 +368,10 @@ def test_weights_that_name_no_run_are_refused(trained: Run) -> None:
         trained.load_model()
 
 
-def test_a_tensor_of_one_element_with_any_stride_is_saved(tmp_path: Path) -> None:
-    """torch calls it contiguous, but its bytes cannot be viewed: a column of a one-row table."""
-    column = torch.arange(3.0).reshape(1, 3)[:, 1]
-    assert column.stride() == (3,)
-    save_tensors(tmp_path / "some.safetensors", {"a": column}, "model", {})
-    saved = load_tensors(tmp_path / "some.safetensors", "model")
-    assert saved.tensors["a"].tolist() == [1.0]
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.int64, torch.bool])
+def test_tensors_of_any_layout_are_saved(tmp_path: Path, dtype: torch.dtype) -> None:
+    table = torch.arange(12).reshape(4, 3).to(dtype)
+    several = {"column": table[:, 1], "one": table[:1, 1], "scalar": table[2, 1], "none": table[:0]}
+    save_tensors(tmp_path / "t.safetensors", several, "scorecard", {})
+    found = load_tensors(tmp_path / "t.safetensors", "scorecard").tensors
+    assert all(torch.equal(found[name], tensor) for name, tensor in several.items())

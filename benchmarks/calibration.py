@@ -297,7 +297,7 @@ MEASURES: Mapping[str, Callable[[Scenario, int, int, np.random.Generator], Cell]
         lambda z, draws, rng: moments.radius_99(z, rng),
     ),
     "asymmetry": of_latents(
-        lambda x, y, rng: squared_mmd(paired_kernel, x, -x) / 2,
+        lambda x, y, rng: squared_mmd(paired_kernel, x, -x),
         lambda z, draws, rng: symmetry.asymmetry(z, rng),
     ),
     "sliced_wasserstein": of_latents(transport, prior_match.sliced_wasserstein),

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from reparam.cli.compare import groups_of
 from reparam.cli.scoring import scored

@@ -25,6 +25,8 @@ STEPS = np.concatenate(
 )
 """Along the line from the ideal shares, at 0, through the found ones, at 1: closer about these."""
 
+ROUNDING = 1e-12
+
 Labels = Int[np.ndarray, " N"]
 Shares = Float[np.ndarray, " K"]
 
@@ -119,7 +121,8 @@ def gini(found: Rows, shares: Shares) -> Figures:
     p, q = (np.take_along_axis(x, order, -1) for x in (p, q))
     total = np.maximum(p.sum(-1, keepdims=True), 1e-12)
     curve = np.cumsum(p / total, -1)
-    return np.asarray(1 - (q * (2 * curve - p / total)).sum(-1))
+    area = np.asarray(1 - (q * (2 * curve - p / total)).sum(-1))
+    return np.where(area < ROUNDING, 0.0, area)
 
 
 @dataclass(frozen=True)

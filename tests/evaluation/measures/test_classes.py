@@ -30,11 +30,26 @@ def test_figures_by_hand() -> None:
     assert total_variation(np.array([0.5, 0.5, 0, 0]), EVEN) == 0.5
     assert relative_entropy(np.array([0.5, 0.5, 0, 0]), EVEN) == pytest.approx(0.5)
     assert relative_entropy(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 1
-    assert gini(np.array([1.0, 1.0, 1.0]), np.ones(3)) == 0
-    assert gini(np.array([0.0, 0.0, 0.0, 7.0]), np.ones(4)) == pytest.approx(3 / 4)
-    assert gini(np.array([1.0, 3.0]), np.ones(2)) == pytest.approx(1 / 4)
-    assert gini(np.array([1.0, 3.0, 0.0]), np.array([1.0, 1.0, 0.0])) == pytest.approx(1 / 4)
-    assert gini(np.zeros(3), np.ones(3)) == 0
+    thirds = np.ones(3) / 3
+    assert gini(thirds, thirds) == 0
+    assert gini(np.array([0.0, 0.0, 0.0, 1.0]), EVEN) == pytest.approx(3 / 4)
+    assert gini(np.array([0.25, 0.75]), np.ones(2) / 2) == pytest.approx(1 / 4)
+    without = np.array([0.5, 0.5, 0.0])  # a class without an image in the data has no part in it
+    assert gini(np.array([0.25, 0.75, 0.0]), without) == pytest.approx(1 / 4)
+
+
+def test_gini_and_entropy_are_relative_to_the_datas_shares() -> None:
+    """Draws that are as uneven as the data are ideal, and even ones are not."""
+    shares = np.array([0.6, 0.2, 0.1, 0.1])
+    assert gini(shares, shares) == 0
+    assert relative_entropy(shares, shares) == 1
+    ratios = EVEN / shares
+    pairs = np.abs(ratios[:, None] - ratios) * shares * shares[:, None]
+    assert gini(EVEN, shares) == pytest.approx(pairs.sum() / 2)
+    assert relative_entropy(EVEN, shares) < 0.9
+    rarest = np.array([0.0, 0.0, 0.0, 1.0])
+    assert relative_entropy(rarest, shares) == pytest.approx(0)
+    assert gini(rarest, shares) == pytest.approx(0.9)
 
 
 def test_two_of_four_classes() -> None:
@@ -54,11 +69,10 @@ def test_the_datas_own_shares_are_the_ideal_also_where_they_are_uneven() -> None
     assert found["class_tv"].reference == 0
     assert found["classes_missing"].value == 0  # a class without an image in the data misses none
     assert found["class_tv"].p_value == 1
-    entropy = -(0.7 * math.log(0.7) + 0.2 * math.log(0.2) + 0.1 * math.log(0.1)) / math.log(3)
-    assert found["class_entropy"].value == pytest.approx(entropy, abs=0.02)
-    assert found["class_entropy"].reference == pytest.approx(entropy)
-    assert found["class_gini"].reference == pytest.approx(gini(shares, shares))
-    assert found["class_gini"].value == pytest.approx(0.4, abs=0.02)
+    assert found["class_entropy"].value == pytest.approx(1)
+    assert found["class_entropy"].reference == 1
+    assert found["class_gini"].value == pytest.approx(0)
+    assert found["class_gini"].reference == 0
 
 
 IDEAL = {"class_tv": 0.0, "class_gini": 0.0, "class_entropy": 1.0}

@@ -67,7 +67,9 @@ def frechet_distance(
     null = _null_variance(0.5 * (of_real[1] + of_fake[1]), n, m)
     found = SquaredDistance(2 * whole - float(np.mean(halves)), float(first), null)
     low, high = found.interval
-    return Measured(found.value, low, high, 0.0, samples=min(n, m), note=note)
+    return Measured(
+        found.value, low, high, 0.0, samples=min(n, m), note=_with_sizes(real, fake, note)
+    )
 
 
 def _potential(x: Features, own: Moments, other: Moments) -> Float[np.ndarray, " N"]:
@@ -138,7 +140,15 @@ def kernel_distance(
         return absent(f"a kernel distance needs at least {FEWEST} images, got {few}")
     found = of_samples(_within(real), _within(fake), _across(real, fake))
     low, high = found.interval
-    return Measured(found.value, low, high, 0.0, samples=len(fake), note=note)
+    samples = min(len(real), len(fake))
+    return Measured(
+        found.value, low, high, 0.0, samples=samples, note=_with_sizes(real, fake, note)
+    )
+
+
+def _with_sizes(real: Features, fake: OtherFeatures, note: str) -> str:
+    sizes = f"{len(real):,} real and {len(fake):,} decoded images"
+    return f"{note}; {sizes}" if note else sizes
 
 
 def _kernel(x: Features, y: OtherFeatures) -> Float[np.ndarray, "N M"]:

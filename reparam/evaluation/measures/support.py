@@ -46,7 +46,7 @@ def precision_recall(
     reference = _among_nearest(real, real_radii)
     precise = balls_around(fake, real, real_radii) > 0
     recalled = balls_around(real, fake, ball_radii(fake, k)) > 0
-    note = f"k = {k}"
+    note = f"k = {k}; {len(real):,} of each"
     return {
         "precision": share_of(precise, reference=reference, note=note),
         "recall": share_of(recalled, reference=reference, note=note),
@@ -70,7 +70,7 @@ def density_coverage(
     nearest = np.arange(1, min(k, n - 1) + 1)
     covered_by_real = 1 - float(np.prod((n - nearest) / (2 * n - nearest)))
     within = balls_around(fake, real, radii) / k
-    note = f"k = {k}"
+    note = f"k = {k}; {len(real):,} of each"
     return {
         "density": mean_of(within, rng, reference=1.0, note=note),
         "coverage": share_of(

@@ -244,7 +244,7 @@ def test_a_larger_shift_or_fewer_modes_are_further_away(measure) -> None:  # typ
 def test_sets_may_differ_in_size_and_few_images_are_refused(measure) -> None:  # type: ignore[no-untyped-def]
     real, fake = rng().normal(size=(500, 4)), rng(1).normal(size=(60, 4))
     found = measure(real, fake, rng=rng(), note="so")
-    assert (found.samples, found.note) == (60, "so")
+    assert (found.samples, found.note) == (60, "so; 500 real and 60 decoded images")
     assert found == measure(real, fake, rng=rng(), note="so")
     few = measure(real, fake[:7], rng=rng())
     assert few.value is None

@@ -23,6 +23,7 @@ from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from reparam.errors import ConfigError, reason_of, unknown_name
@@ -191,29 +192,38 @@ def load_plugin(file: str | Path) -> None:
     path = Path(file).expanduser().resolve()
     if str(path) in _loaded:
         return
+    import_file(file, "--plugin")
+    _loaded[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def import_file(file: str | Path, option: str) -> ModuleType:
+    """Runs a Python file that the user names with ``option``, as a module.
+
+    Raises ConfigError where it cannot be imported.
+    """
+    path = Path(file).expanduser().resolve()
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no file"
         raise ConfigError(
-            f"--plugin must be a Python file, got {file}, which is {found}. Fix: name a file that "
+            f"{option} must be a Python file, got {file}, which is {found}. Fix: name a file that "
             "exists"
         )
-    # A name of its own for each path, so that two plug-ins of one file name can be used together.
+    # A name of its own for each path, so that two files of one name can be used together.
     name = f"reparam_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ConfigError(f"--plugin must be a Python file (.py), got {file}. Fix: rename it")
+        raise ConfigError(f"{option} must be a Python file (.py), got {file}. Fix: rename it")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     try:
-        content = path.read_bytes()
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise ConfigError(
-            f"--plugin must be a file that can be imported, got {file} with {_reason(error)}. Fix: "
+            f"{option} must be a file that can be imported, got {file} with {_reason(error)}. Fix: "
             "correct the file"
         ) from error
-    _loaded[str(path)] = hashlib.sha256(content).hexdigest()
+    return module
 
 
 def _reason(error: Exception) -> str:

@@ -77,6 +77,46 @@ def test_fid_in_the_features_of_a_file(reparam: Command, vae_run: Path, tmp_path
     assert found["note"].startswith("features of mean.onnx; 12 real and ")
 
 
+MEAN = "def features(images):\n    return images.mean((2, 3))\n"
+
+
+def test_features_of_a_python_file_are_measured_as_those_of_the_same_network(
+    reparam: Command, vae_run: Path, tmp_path: Path
+) -> None:
+    run, file = shutil.copytree(vae_run, tmp_path / "run"), tmp_path / "mean.py"
+    file.write_text(MEAN)
+    said = reparam("score", run, *SMALL, "--features", file, "--json")
+    assert said.status == 0, said.err
+    measures = json.loads(said.out)[0]["priors"][0]["measures"]
+    by_hand = [m[f"own_{name}"]["value"] for m in [measures] for name in ("fid", "kid", "recall")]
+    assert None not in by_hand
+    assert measures["own_precision"]["high"] <= 1
+    assert measures["own_kid"]["note"].startswith("features of mean.py; ")
+    again = reparam("score", run, *SMALL, "--features", file)
+    assert "scored again" not in again.err
+    file.write_text(MEAN.replace("mean", "amax"))  # another network of the same name
+    other = reparam("score", run, *SMALL, "--features", file, "--json")
+    found = json.loads(other.out)[0]["priors"][0]["measures"]["own_fid"]["value"]
+    assert found != measures["own_fid"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("x = 1\n", "must define a function features(images)"),
+        ("import nothing_like_it\n", "ModuleNotFoundError"),
+        ("def features(images):\n    return images\n", "must give an array"),
+        ("def features(images):\n    raise ValueError('too small')\n", "ValueError: too small"),
+    ],
+)
+def test_a_python_file_without_features_is_refused(
+    refused: Command, vae_run: Path, tmp_path: Path, content: str, said: str
+) -> None:
+    run, file = shutil.copytree(vae_run, tmp_path / "run"), tmp_path / "mine.py"
+    file.write_text(content)
+    assert said in refused("score", run, *SMALL, "--features", file)
+
+
 def test_a_features_file_that_is_none_is_refused(refused: Command, vae_run: Path) -> None:
     assert "no ONNX network" in refused(
         "score", vae_run, *SMALL, "--features", vae_run / "config.json"

@@ -1,5 +1,6 @@
 """How much is measured, and with which random numbers."""
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,7 +32,8 @@ class ScoreConfig:
     """Also fit a small generator to the latents, and measure how far its draws are from them."""
 
     features: Path | None = None
-    """An ONNX network, images (B, C, H, W) in [0, 1] → features (B, F), as Inception: its FID."""
+    """Images (B, C, H, W) in [0, 1] → features (B, F): an ONNX network, as Inception, or a Python
+    file with a function features(images). FID, KID, precision and recall in them."""
 
     score_seed: int = 0
     """Seed of every random number in it; the same seed gives the same scorecard."""
@@ -49,8 +51,13 @@ class ScoreConfig:
                 raise ConfigError(f"{name} must be {low} or more, got {value}. Fix: raise it")
 
     def to_mapping(self) -> dict[str, object]:
-        """JSON values, as scorecard.json has them: of the file its name."""
-        features = None if self.features is None else self.features.name
+        """JSON values, as scorecard.json has them: of the file its name and the SHA-256 of what it
+        holds, so that figures of another network under the same name are not taken for its.
+        """
+        features = None
+        if self.features is not None:
+            held = self.features.read_bytes() if self.features.is_file() else b""
+            features = f"{self.features.name} {hashlib.sha256(held).hexdigest()[:16]}"
         return {**asdict(self), "features": features}
 
 

@@ -13,7 +13,7 @@ from reparam.evaluation.measures.fidelity import frechet_distance, kernel_distan
 from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.measures.support import density_coverage, precision_recall, unlikely_share
 from reparam.evaluation.scoring.needs import lacking, omitted
-from reparam.evaluation.scoring.own_features import FeatureFile
+from reparam.evaluation.scoring.own_features import FeatureNetwork
 from reparam.evaluation.scoring.priors import Candidate
 from reparam.evaluation.scoring.real_features import RealFeatures
 from reparam.evaluation.scoring.subject import Subject
@@ -57,7 +57,7 @@ def decoded_rows(
 
 
 def _look(
-    of: Subject, z: LatentArray, labels: LabelArray | None, network: FeatureFile | None
+    of: Subject, z: LatentArray, labels: LabelArray | None, network: FeatureNetwork | None
 ) -> Decoded:
     """Decodes a batch at a time, and keeps what the measures need of it."""
     features, judged, own, again = [], [], [], []

@@ -7,7 +7,7 @@ from reparam.data import ImageSet
 from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
 from reparam.evaluation.scoring.each_image import save_each, with_each
-from reparam.evaluation.scoring.own_features import FeatureFile
+from reparam.evaluation.scoring.own_features import feature_network
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
 from reparam.evaluation.scoring.scorecard import FILE, SCHEMA, Scorecard, from_mapping
 from reparam.evaluation.scoring.subject import subject_hashes
@@ -90,7 +90,7 @@ def check_can_score(run: Run, config: ScoreConfig = DEFAULT) -> None:
     """Looks at what `score_run` needs beside images, before they are read and a judge is trained.
 
     Raises RunError for a run that is unfinished or has no usable weights, ConfigError where its
-    folder cannot be written, DataError for a file of features that is none.
+    folder cannot be written, and as `check_features` does.
     """
     run.finished("a scorecard is of a finished run")
     run.load_model()
@@ -99,9 +99,9 @@ def check_can_score(run: Run, config: ScoreConfig = DEFAULT) -> None:
 
 
 def check_features(config: ScoreConfig) -> None:
-    """Raises DataError for a file of features that is none."""
+    """Raises DataError or ConfigError for a file of features that is none."""
     if config.features is not None:
-        FeatureFile(config.features)
+        feature_network(config.features)
 
 
 def score_run(

@@ -1,16 +1,72 @@
-"""Features of a network that the user has, such as Inception: ONNX, never a pickle."""
+"""Features of a network that the user has, such as Inception: ONNX or Python, never a pickle."""
 
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
-from reparam.errors import DataError, no_file, reason_of
+from reparam.errors import ConfigError, DataError, no_file, reason_of
 from reparam.onnx_session import open_session
+from reparam.registry import import_file
 
 BATCH = 100
 
 Features = Float[np.ndarray, "N F"]
+
+
+@runtime_checkable
+class FeatureNetwork(Protocol):
+    """Images (N, C, H, W) in [0, 1] → features (N, F), a batch at a time."""
+
+    path: Path
+
+    def features(self, images: Float[np.ndarray, "N C H W"]) -> Features: ...
+
+
+def feature_network(path: Path) -> FeatureNetwork:
+    """Of an ONNX file, or of a Python file (.py). Raises what these raise."""
+    return FeatureModule(path) if path.suffix == ".py" else FeatureFile(path)
+
+
+class FeatureModule:
+    """A Python file with a function ``features``: a tensor (B, C, H, W) in [0, 1] → (B, F).
+
+    The file is code, and is run. Raises ConfigError where it cannot be imported or has no such
+    function.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        function = getattr(import_file(path, "--features"), "features", None)
+        if not callable(function):
+            raise ConfigError(
+                f"{path} must define a function features(images), got none. Fix: define it: a "
+                "tensor (B, C, H, W) in [0, 1] to features (B, F)"
+            )
+        self.function = function
+
+    def features(self, images: Float[np.ndarray, "N C H W"]) -> Features:
+        """Of pixels in [0, 1]. Raises DataError where the function fails or gives no (B, F)."""
+        parts = []
+        for start in range(0, len(images), BATCH):
+            x = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH], np.float32))
+            try:
+                with torch.no_grad():
+                    found = np.asarray(self.function(x))
+            except Exception as error:  # whatever the user's code raises
+                raise DataError(
+                    f"{self.path}: features() must take images of {tuple(x.shape[1:])}, got: "
+                    f"{type(error).__name__}: {reason_of(error)}. Fix: correct the function"
+                ) from error
+            if found.ndim != 2 or len(found) != len(x):
+                raise DataError(
+                    f"{self.path}: features() must give an array ({len(x)}, F) for {len(x)} "
+                    f"images, got {found.shape}. Fix: flatten what it gives"
+                )
+            parts.append(found.astype(np.float32))
+        return np.concatenate(parts)
 
 
 class FeatureFile:

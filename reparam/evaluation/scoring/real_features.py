@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reparam.evaluation.inference import as_floats
-from reparam.evaluation.scoring.own_features import FeatureFile
+from reparam.evaluation.scoring.own_features import FeatureNetwork, feature_network
 from reparam.evaluation.scoring.subject import Part, Subject
 
 
@@ -13,7 +13,7 @@ from reparam.evaluation.scoring.subject import Part, Subject
 class OwnFeatures:
     """A network of the user's, and its features of real images."""
 
-    network: FeatureFile
+    network: FeatureNetwork
     held_out: np.ndarray
 
 
@@ -35,7 +35,7 @@ def real_features(of: Subject) -> RealFeatures:
     judge, held_out, train = of.judge, of.held_out, of.train
     own = None
     if of.config.features is not None:
-        network = FeatureFile(of.config.features)
+        network = feature_network(of.config.features)
         own = OwnFeatures(network, _features(network, held_out))
     labelled = of.shares is not None
     return RealFeatures(
@@ -46,7 +46,7 @@ def real_features(of: Subject) -> RealFeatures:
     )
 
 
-def _features(network: FeatureFile, part: Part) -> np.ndarray:
+def _features(network: FeatureNetwork, part: Part) -> np.ndarray:
     return np.concatenate(
         [network.features(as_floats(x).transpose(0, 3, 1, 2)) for _, x in part.batches()]
     )

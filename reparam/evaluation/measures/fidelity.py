@@ -4,12 +4,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import eigh
 
-from reparam.evaluation.measures.measured import Measured, absent
+from reparam.evaluation.measures.measured import Measured, absent, at_most
 from reparam.evaluation.measures.squared_distance import (
     Across,
     SquaredDistance,
     Within,
-    of_samples,
+    unbiased_mmd,
 )
 
 Features = Float[np.ndarray, "N d"]
@@ -133,12 +133,12 @@ def kernel_distance(
     random order. The reference is 0, and it may be below. The interval covers the distance itself
     (`squared_distance`).
     """
-    real = _at_most(real, KERNEL_IMAGES, rng)
-    fake = _at_most(fake, KERNEL_IMAGES, rng)
+    real = at_most(KERNEL_IMAGES, real, rng)
+    fake = at_most(KERNEL_IMAGES, fake, rng)
     if min(len(real), len(fake)) < FEWEST:
         few = min(len(real), len(fake))
         return absent(f"a kernel distance needs at least {FEWEST} images, got {few}")
-    found = of_samples(_within(real), _within(fake), _across(real, fake))
+    found = unbiased_mmd(_within(real), _within(fake), _across(real, fake))
     low, high = found.interval
     samples = min(len(real), len(fake))
     return Measured(
@@ -173,7 +173,3 @@ def _across(x: Features, y: OtherFeatures) -> Across:
         np.sum([part.columns for part in parts], axis=0),
         sum(part.squares for part in parts),
     )
-
-
-def _at_most(x: Features, n: int, rng: np.random.Generator) -> Float[np.ndarray, "n d"]:
-    return x if len(x) <= n else x[rng.choice(len(x), n, replace=False)]

@@ -58,6 +58,11 @@ def absent(why: str) -> Measured:
     return Measured(None, note=why)
 
 
+def at_most(n: int, x: Float[np.ndarray, "N d"], rng: np.random.Generator) -> np.ndarray:
+    """All rows, or n at random where there are more."""
+    return x if len(x) <= n else x[rng.choice(len(x), n, replace=False)]
+
+
 def bootstrap(
     statistic: Callable[[Int[np.ndarray, " n"]], float],
     n: int,

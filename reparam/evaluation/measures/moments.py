@@ -12,7 +12,7 @@ from scipy.special import psi
 from scipy.stats import binom, binomtest, chi2, f
 
 from reparam.evaluation.measures.measured import Measured, absent
-from reparam.evaluation.measures.squared_distance import SquaredDistance, Within, of_pairs
+from reparam.evaluation.measures.squared_distance import SquaredDistance, Within, u_statistic
 from reparam.types import LatentArray
 
 NULL_REPEATS = 999
@@ -41,7 +41,7 @@ def off_centre(z: LatentArray) -> Measured:
     lengths = np.square(x).sum(1)
     rows = x @ x.sum(0) - lengths
     squares = float(np.square(x.T @ x).sum() - np.square(lengths).sum())
-    found = of_pairs(Within(rows / d, squares / d**2))
+    found = u_statistic(Within(rows / d, squares / d**2))
     low, high = found.interval
     return Measured(found.value, low, high, 0.0, p, n)
 

@@ -17,7 +17,7 @@ from reparam.evaluation.measures.squared_distance import (
     Across,
     SquaredDistance,
     Within,
-    of_samples,
+    unbiased_mmd,
 )
 from reparam.evaluation.measures.two_sample_classifier import stacked_classifier
 from reparam.types import LatentArray
@@ -141,7 +141,7 @@ def mmd(
     relabelled = _mmd_of_labels(k, labels.T)
     rounding = 1e-6 * float(k.mean(dtype=np.float64))  # equal labellings count as equal
     p = (1 + np.count_nonzero(relabelled[1:] >= relabelled[0] - rounding)) / (1 + permutations)
-    found = of_samples(Within.of(k[:n, :n]), Within.of(k[n:, n:]), Across.of(k[:n, n:]))
+    found = unbiased_mmd(Within.of(k[:n, :n]), Within.of(k[n:, n:]), Across.of(k[:n, n:]))
     low, high = found.interval
     note = f"{n:,} of each, drawn without repetition" if n < len(z) else ""
     return Measured(found.value, low, high, 0.0, float(p), n, note)

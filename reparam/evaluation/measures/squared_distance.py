@@ -107,14 +107,14 @@ def _squares(kernel: np.ndarray) -> float:
     return float(np.einsum("ij,ij->", kernel, kernel, dtype=np.float64))
 
 
-def of_pairs(kernel: Within) -> SquaredDistance:
+def u_statistic(kernel: Within) -> SquaredDistance:
     """E h(x, x'), the mean over all pairs (Hoeffding 1948), of at least 4 points."""
     n = len(kernel.rows)
     first = 4 * float((kernel.rows / (n - 1)).var(ddof=1)) / n
     return SquaredDistance(kernel.mean, first, 2 * kernel.centred_square / (n * (n - 1)))
 
 
-def of_samples(x: Within, y: Within, across: Across) -> SquaredDistance:
+def unbiased_mmd(x: Within, y: Within, across: Across) -> SquaredDistance:
     """MMD²: E k(x, x') + E k(y, y') − 2 E k(x, y), unbiased (Gretton et al. 2012, lemma 6).
 
     Its variance is that of a two-sample U-statistic (Sutherland et al. 2017, appendix A).

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.neighbors import NearestNeighbors
 
-from reparam.evaluation.measures.measured import Measured, mean_of, share_of
+from reparam.evaluation.measures.measured import Measured, at_most, mean_of, share_of
 from reparam.evaluation.measures.quantile_share import share_beyond
 
 Features = Float[np.ndarray, "N d"]
@@ -94,7 +94,7 @@ def unlikely_share(
     for the training images as they are (`share_beyond`).
     """
     among = NearestNeighbors(n_neighbors=1, algorithm="brute")
-    among.fit(_at_most(train, UNLIKELY_IMAGES, rng))
+    among.fit(at_most(UNLIKELY_IMAGES, train, rng))
     (real,), (far,) = (among.kneighbors(x)[0].T for x in (held_out, fake))
     found = share_beyond(real, far, 1 - LIKELY, rng)
     return Measured(
@@ -161,8 +161,4 @@ def _alike(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both of one size."""
     n = min(IMAGES, len(real), len(fake))
-    return _at_most(real, n, rng), _at_most(fake, n, rng)
-
-
-def _at_most(x: Features, n: int, rng: np.random.Generator) -> Float[np.ndarray, "n d"]:
-    return x if len(x) <= n else x[rng.choice(len(x), n, replace=False)]
+    return at_most(n, real, rng), at_most(n, fake, rng)

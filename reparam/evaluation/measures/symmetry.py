@@ -4,7 +4,7 @@ import numpy as np
 
 from reparam.evaluation.measures.kernel import inverse_multiquadratic
 from reparam.evaluation.measures.measured import Measured, absent
-from reparam.evaluation.measures.squared_distance import Within, of_pairs
+from reparam.evaluation.measures.squared_distance import Within, u_statistic
 from reparam.types import LatentArray
 
 MOST = 2000
@@ -29,7 +29,7 @@ def asymmetry(z: LatentArray, rng: np.random.Generator, permutations: int = 1000
     n = len(x)
     h = 2 * (inverse_multiquadratic(x, x) - inverse_multiquadratic(x, -x))  # E h is MMD²
     np.fill_diagonal(h, 0)
-    found = of_pairs(Within.of(h))
+    found = u_statistic(Within.of(h))
     signs = rng.choice(np.array([-1, 1], np.float32), size=(n, permutations))
     flipped = (h @ signs * signs).sum(0, dtype=np.float64) / (n * (n - 1))
     rounding = 1e-6 * float(np.abs(h).mean(dtype=np.float64))  # equal flips count as equal

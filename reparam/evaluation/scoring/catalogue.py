@@ -6,7 +6,7 @@ follow it, in this order.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from reparam.types import Language
@@ -80,6 +80,73 @@ TOPICS: Mapping[str, Topic] = {
     "factors": Topic("factors kept apart", "생성 요인의 분리"),
     "images": Topic("reconstruction", "재구성"),
 }
+
+FID = Entry(
+    "decodes",
+    "FID∞, judge's features",
+    "FID∞(판정기의 특징)",
+    "lower",
+    matters=0.5,
+    least=0.0,
+    by_prior=True,
+    version=2,
+)
+
+KID = Entry(
+    "decodes",
+    "KID, judge's features",
+    "KID(판정기의 특징)",
+    "lower",
+    matters=1e-3,
+    least=0.0,
+    by_prior=True,
+    version=2,
+)
+
+PRECISION = Entry(
+    "decodes",
+    "precision",
+    "정밀도",
+    "higher",
+    matters=0.02,
+    least=0.0,
+    most=1.0,
+    by_prior=True,
+    version=2,
+)
+
+RECALL = Entry(
+    "decodes",
+    "recall",
+    "재현율",
+    "higher",
+    matters=0.02,
+    least=0.0,
+    most=1.0,
+    by_prior=True,
+    version=2,
+)
+
+
+def _own(entry: Entry, en: str, ko: str) -> Entry:
+    """The same measure in the features of a network of the user's."""
+    en, ko = f"{en}, features of --features", f"{ko} (--features 파일의 특징)"
+    return replace(entry, en=en, ko=ko, on_request=True)
+
+
+def _of_factors(en: str, ko: str) -> Entry:
+    return Entry(
+        "factors",
+        en,
+        ko,
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        on_request=True,
+        requires=("factors",),
+    )
+
 
 MEASURES: Mapping[str, Entry] = {
     "centre": Entry(
@@ -236,91 +303,14 @@ MEASURES: Mapping[str, Entry] = {
         requires=("labels",),
         version=2,
     ),
-    "fid": Entry(
-        "decodes",
-        "FID∞, judge's features",
-        "FID∞(판정기의 특징)",
-        "lower",
-        matters=0.5,
-        least=0.0,
-        by_prior=True,
-        version=2,
-    ),
-    "own_fid": Entry(
-        "decodes",
-        "FID∞, features of --features",
-        "FID∞ (--features 파일의 특징)",
-        "lower",
-        matters=0.5,
-        least=0.0,
-        by_prior=True,
-        on_request=True,
-        version=2,
-    ),
-    "kid": Entry(
-        "decodes",
-        "KID, judge's features",
-        "KID(판정기의 특징)",
-        "lower",
-        matters=1e-3,
-        least=0.0,
-        by_prior=True,
-        version=2,
-    ),
-    "own_kid": Entry(
-        "decodes",
-        "KID, features of --features",
-        "KID (--features 파일의 특징)",
-        "lower",
-        matters=1e-3,
-        least=0.0,
-        by_prior=True,
-        on_request=True,
-    ),
-    "own_precision": Entry(
-        "decodes",
-        "precision, features of --features",
-        "정밀도 (--features 파일의 특징)",
-        "higher",
-        matters=0.02,
-        least=0.0,
-        most=1.0,
-        by_prior=True,
-        on_request=True,
-    ),
-    "own_recall": Entry(
-        "decodes",
-        "recall, features of --features",
-        "재현율 (--features 파일의 특징)",
-        "higher",
-        matters=0.02,
-        least=0.0,
-        most=1.0,
-        by_prior=True,
-        on_request=True,
-    ),
-    "precision": Entry(
-        "decodes",
-        "precision",
-        "정밀도",
-        "higher",
-        matters=0.02,
-        least=0.0,
-        most=1.0,
-        by_prior=True,
-        version=2,
-    ),
-    "recall": Entry(
-        "decodes",
-        "recall",
-        "재현율",
-        "higher",
-        matters=0.02,
-        least=0.0,
-        most=1.0,
-        by_prior=True,
-        version=2,
-    ),
+    "fid": FID,
+    "own_fid": _own(FID, "FID∞", "FID∞"),
+    "kid": KID,
+    "own_kid": _own(KID, "KID", "KID"),
+    "own_precision": _own(PRECISION, "precision", "정밀도"),
+    "own_recall": _own(RECALL, "recall", "재현율"),
+    "precision": PRECISION,
+    "recall": RECALL,
     "density": Entry(
         "decodes",
         "density",
@@ -422,72 +412,12 @@ MEASURES: Mapping[str, Entry] = {
         most=1.0,
         requires=("labels",),
     ),
-    "mig": Entry(
-        "factors",
-        "mutual information gap (MIG)",
-        "상호 정보량 차이(MIG)",
-        "higher",
-        matters=0.02,
-        least=0.0,
-        most=1.0,
-        on_request=True,
-        requires=("factors",),
-    ),
-    "sap": Entry(
-        "factors",
-        "separated attribute predictability (SAP)",
-        "요인 예측 점수 차이(SAP)",
-        "higher",
-        matters=0.02,
-        least=0.0,
-        most=1.0,
-        on_request=True,
-        requires=("factors",),
-    ),
-    "modularity": Entry(
-        "factors",
-        "modularity",
-        "모듈성(modularity)",
-        "higher",
-        matters=0.02,
-        least=0.0,
-        most=1.0,
-        on_request=True,
-        requires=("factors",),
-    ),
-    "disentanglement": Entry(
-        "factors",
-        "DCI disentanglement",
-        "DCI 분리도(disentanglement)",
-        "higher",
-        matters=0.02,
-        least=0.0,
-        most=1.0,
-        on_request=True,
-        requires=("factors",),
-    ),
-    "completeness": Entry(
-        "factors",
-        "DCI completeness",
-        "DCI 완전성(completeness)",
-        "higher",
-        matters=0.02,
-        least=0.0,
-        most=1.0,
-        on_request=True,
-        requires=("factors",),
-    ),
-    "informativeness": Entry(
-        "factors",
-        "DCI informativeness",
-        "DCI 정보성(informativeness)",
-        "higher",
-        matters=0.02,
-        least=0.0,
-        most=1.0,
-        on_request=True,
-        requires=("factors",),
-    ),
+    "mig": _of_factors("mutual information gap (MIG)", "상호 정보량 차이(MIG)"),
+    "sap": _of_factors("separated attribute predictability (SAP)", "요인 예측 점수 차이(SAP)"),
+    "modularity": _of_factors("modularity", "모듈성(modularity)"),
+    "disentanglement": _of_factors("DCI disentanglement", "DCI 분리도(disentanglement)"),
+    "completeness": _of_factors("DCI completeness", "DCI 완전성(completeness)"),
+    "informativeness": _of_factors("DCI informativeness", "DCI 정보성(informativeness)"),
     "mse": Entry(
         "images",
         "mean squared error",

@@ -23,7 +23,7 @@ from reparam.evaluation.measures.fidelity import (
     kernel_distance,
     moments,
 )
-from reparam.evaluation.measures.squared_distance import Across, Within, of_samples
+from reparam.evaluation.measures.squared_distance import Across, Within, unbiased_mmd
 
 from .planted import fewest_held
 
@@ -206,7 +206,7 @@ def test_parts_of_the_kernel_matrix_are_the_whole(monkeypatch: pytest.MonkeyPatc
     own, others = ((x @ x.T / 4 + 1) ** 3, (y @ y.T / 4 + 1) ** 3)
     apart = 1 - np.eye(37)
     across = Across.of((x @ y.T / 4 + 1) ** 3)
-    slow = of_samples(Within.of(own * apart), Within.of(others * apart), across)
+    slow = unbiased_mmd(Within.of(own * apart), Within.of(others * apart), across)
     assert (parts.low, parts.high) == pytest.approx(slow.interval)
 
 

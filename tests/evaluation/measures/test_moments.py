@@ -9,7 +9,7 @@ from scipy.stats import chi2, kstest
 
 from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.measures.moments import gaussian_kl, off_centre, radius_99
-from reparam.evaluation.measures.squared_distance import Within, of_pairs
+from reparam.evaluation.measures.squared_distance import Within, u_statistic
 
 from .planted import (
     alarms,
@@ -67,7 +67,7 @@ def test_the_interval_of_the_centre_is_that_of_its_kernel() -> None:
     kernel = z.astype(np.float64) @ z.T.astype(np.float64) / 3
     np.fill_diagonal(kernel, 0)
     found = off_centre(z)
-    assert (found.low, found.high) == pytest.approx(of_pairs(Within.of(kernel)).interval)
+    assert (found.low, found.high) == pytest.approx(u_statistic(Within.of(kernel)).interval)
 
 
 def test_kl_of_a_known_gaussian() -> None:

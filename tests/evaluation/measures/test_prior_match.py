@@ -11,7 +11,7 @@ from reparam.evaluation.measures.prior_match import (
     mmd,
     sliced_wasserstein,
 )
-from reparam.evaluation.measures.squared_distance import Across, Within, of_samples
+from reparam.evaluation.measures.squared_distance import Across, Within, unbiased_mmd
 
 from .planted import (
     alarms,
@@ -56,7 +56,7 @@ def test_mmd_and_its_interval_are_those_of_slow_loops() -> None:
         for first, second in ((x, x), (y, y), (x, y))
     )
     apart = 1 - np.eye(12)
-    slow = of_samples(Within.of(own * apart), Within.of(others * apart), Across.of(across))
+    slow = unbiased_mmd(Within.of(own * apart), Within.of(others * apart), Across.of(across))
     assert (found.low, found.high) == pytest.approx(slow.interval, abs=1e-5)
 
 

@@ -10,8 +10,8 @@ from reparam.evaluation.measures.squared_distance import (
     Across,
     SquaredDistance,
     Within,
-    of_pairs,
-    of_samples,
+    u_statistic,
+    unbiased_mmd,
 )
 
 from .planted import fewest_held
@@ -29,7 +29,7 @@ def pairs(x: np.ndarray) -> Within:
 
 
 def two_samples(x: np.ndarray, y: np.ndarray) -> SquaredDistance:
-    return of_samples(pairs(x), pairs(y), Across.of(linear(x, y)))
+    return unbiased_mmd(pairs(x), pairs(y), Across.of(linear(x, y)))
 
 
 def test_a_symmetric_kernel_is_centred_as_szekely_and_rizzo_write_it() -> None:
@@ -57,7 +57,7 @@ def test_a_kernel_across_is_centred_by_rows_and_columns() -> None:
 def test_the_mean_over_pairs_and_its_first_order_variance_by_loops() -> None:
     x = np.random.default_rng(2).normal(1, 1, (7, 2))
     others = [[x[i] @ x[j] for j in range(7) if j != i] for i in range(7)]
-    found = of_pairs(pairs(x))
+    found = u_statistic(pairs(x))
     assert found.value == pytest.approx(np.mean(others))
     assert found.first == pytest.approx(4 * np.var(np.mean(others, axis=1), ddof=1) / 7)
 
@@ -83,7 +83,7 @@ def simulated(shift: float, n: int, m: int, d: int, trials: int) -> list[list[Sq
     for _ in range(trials):
         x, y = rng.normal(size=(n, d)), rng.normal(size=(m, d))
         x[:, 0] += shift
-        one.append(of_pairs(pairs(x)))
+        one.append(u_statistic(pairs(x)))
         two.append(two_samples(x, y))
     return [one, two]
 
@@ -155,6 +155,6 @@ def test_the_interval_solves_its_equation() -> None:
 
 
 def test_points_that_are_all_the_same_have_no_width() -> None:
-    found = of_pairs(pairs(np.ones((5, 2))))
+    found = u_statistic(pairs(np.ones((5, 2))))
     assert found.value == 2
     assert found.interval == pytest.approx((2, 2))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from reparam.evaluation.measures.kernel import SCALES, inverse_multiquadratic
-from reparam.evaluation.measures.squared_distance import Within, of_pairs
+from reparam.evaluation.measures.squared_distance import Within, u_statistic
 from reparam.evaluation.measures.symmetry import asymmetry
 
 from .planted import (
@@ -42,7 +42,7 @@ def test_value_and_interval_are_those_of_slow_loops() -> None:
     assert found.value == pytest.approx(slow_asymmetry(z), abs=1e-5)
     # MMD² is the mean of twice k(z, z') − k(z, −z')
     kernel = [[2 * (slow_kernel(a, b) - slow_kernel(a, -b)) for b in z] for a in z]
-    slow = of_pairs(Within.of(np.array(kernel) * (1 - np.eye(14))))
+    slow = u_statistic(Within.of(np.array(kernel) * (1 - np.eye(14))))
     assert (found.low, found.high) == pytest.approx(slow.interval, abs=1e-5)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from calibration import ANYWHERE, Found, cell_text, hole, hole_rows, table
+from calibration import ANYWHERE, Found, cell_text, hole, hole_table, table
 from scipy.stats import binom, chi2
 
 from reparam.evaluation.measures.fidelity import frechet_distance, kernel_distance
@@ -101,5 +101,6 @@ def test_the_table_has_a_row_for_each_measure_and_a_cell_for_each_scenario() -> 
         f"{ANYWHERE}||2|1000|40": Found(40, 0.05, 0.047, 1.0, 0.9),
     }
     assert table(found)[2] == "| mmd | 2 | 1,000 | 95 / 5 |  |  |  | – / 90 |  |  |"
-    assert hole_rows(found) == ["| 2 | 100 | 0.047 | 90 |"]
+    assert hole_table(found)[-1] == "| 2 | 100 | 0.047 | 90 |"
+    assert hole_table({"mmd|null|2|1000|40": Found(40, 0.0, 0.001, 0.05, 0.95)}) == []
     assert cell_text(Found(3, 0.0, 0.0, None, 1.0)) == "100 / –"

@@ -253,7 +253,7 @@ def test_sets_may_differ_in_size_and_few_images_are_refused(measure) -> None:  #
 
 
 def test_the_frechet_distance_of_fewer_images_than_it_can_correct_is_refused() -> None:
-    """With fewer than three images a feature its bias is not 1/N: twice 64 give far too much."""
+    """With fewer than three images a feature its bias is not proportional to 1/N."""
     real, fake = rng().normal(size=(500, 64)), rng(1).normal(size=(150, 64))
     found = frechet_distance(real, fake, rng=rng())
     assert found.value is None

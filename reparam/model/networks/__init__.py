@@ -21,6 +21,10 @@ from reparam.model.networks.mlp import (
     MlpDecoderOptions,
     MlpEncoderOptions,
 )
+from reparam.model.networks.residual import (
+    ResidualDecoderOptions,
+    ResidualEncoderOptions,
+)
 
 __all__ = [
     "DECODERS",
@@ -37,5 +41,7 @@ __all__ = [
     "ImageShape",
     "MlpDecoderOptions",
     "MlpEncoderOptions",
+    "ResidualDecoderOptions",
+    "ResidualEncoderOptions",
     "use_native",
 ]

@@ -1,0 +1,294 @@
+"""Encoder and decoder of residual blocks: for pictures, of any size.
+
+A level halves the sides by moving blocks of 2 × 2 pixels into channels, or doubles them by the
+reverse (Shi et al. 2016), beside a shortcut that does it without weights (Chen et al. 2025, DC-AE,
+section 3.2). A block is normalisation, SiLU and convolution, twice, beside the identity (He et al.
+2016, "Identity mappings in deep residual networks", figure 4e). Images whose sides are no multiple
+of what the levels halve are continued at their borders, and what is decoded is cut.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from reparam.errors import ConfigError, ShapeError
+from reparam.model.latent import LatentSpec
+from reparam.model.networks.base import (
+    DECODERS,
+    ENCODERS,
+    Decoder,
+    DecoderOptions,
+    Encoder,
+    EncoderOptions,
+    Features,
+    FeatureShape,
+    ImageShape,
+    check_size,
+    init_pixels,
+)
+from reparam.model.networks.checks import check_output, check_share
+from reparam.model.networks.layers import (
+    Dense,
+    Dropout,
+    Maps,
+    NewMaps,
+    OutputActivation,
+    SameConv2d,
+    before_activation,
+    diagnose_range,
+    output_activation,
+)
+from reparam.types import Images, Labels, Latents
+
+GROUP = 16
+"""Channels that are normalised together (Wu & He 2018, table 3)."""
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """What both halves have in common."""
+
+    filters: tuple[int, ...] = (32, 64, 128, 256)
+    """Channels of each level; each halves the image's sides once more."""
+
+    blocks: int = 1
+    """Residual blocks of each level."""
+
+    attention: bool = False
+    """Self-attention between the positions of the smallest maps."""
+
+    dropout: float = 0.0
+    """Share of values dropped inside of every block in training."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # type: ignore[misc]
+        _check_filters(self.filters)
+        if self.blocks < 0:
+            raise ConfigError(f"blocks must be 0 or more, got {self.blocks}. Fix: raise it")
+        check_share("dropout", self.dropout, 0.1)
+
+    def blocks_of(self, channels: int) -> list[nn.Module]:
+        """What a level computes at one size."""
+        return [ResidualBlock(channels, self.dropout) for _ in range(self.blocks)]
+
+    def last_of(self, channels: int) -> list[nn.Module]:
+        """What follows at the smallest size."""
+        return [SelfAttention(channels)] if self.attention else []
+
+
+@ENCODERS.register("residual")
+@dataclass(frozen=True)
+class ResidualEncoderOptions(_Levels, EncoderOptions):
+    """Residual blocks at ever smaller sizes, for pictures."""
+
+    def build(self, image_shape: ImageShape) -> "ResidualEncoder":
+        return ResidualEncoder(self, image_shape)
+
+
+@DECODERS.register("residual")
+@dataclass(frozen=True)
+class ResidualDecoderOptions(_Levels, DecoderOptions):
+    """Residual blocks at ever larger sizes, for pictures."""
+
+    output_activation: OutputActivation = "sigmoid"
+    """What turns the last layer into pixels, where the likelihood does not do that itself."""
+
+    def build(
+        self,
+        latent: LatentSpec,
+        image_shape: ImageShape,
+        *,
+        feature_shape: FeatureShape,
+        logits: bool,
+    ) -> "ResidualDecoder":
+        return ResidualDecoder(self, latent, image_shape, logits=logits)
+
+    def diagnose(self) -> dict[str, str]:
+        return diagnose_range(self.output_activation)
+
+
+def _check_filters(filters: tuple[int, ...]) -> None:
+    if not filters or any(f < GROUP or f % GROUP for f in filters):
+        raise ConfigError(
+            f"filters must be multiples of {GROUP}, one for each level, got "
+            f"{' '.join(map(str, filters)) or 'none'}. Fix: such as 32 64 128"
+        )
+    for before, after in zip(filters, filters[1:], strict=False):
+        if 4 * before % after:
+            raise ConfigError(
+                f"filters must be such that four times a level's is a multiple of the next one's, "
+                f"got {before} and {after}. Fix: double from level to level, such as 32 64 128"
+            )
+
+
+class GroupNorm(nn.GroupNorm):
+    """Normalisation of GROUP channels at a time, over all positions of an image."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels // GROUP, channels)
+        self.label = "group normalisation"
+
+
+class ResidualBlock(nn.Module):
+    """x + what two convolutions make of it; at first the identity."""
+
+    def __init__(self, channels: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = GroupNorm(channels), SameConv2d(channels, channels, 3, 1)
+        self.norm2, self.conv2 = GroupNorm(channels), SameConv2d(channels, channels, 3, 1)
+        self.dropout = Dropout(dropout) if dropout else nn.Identity()
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Maps) -> Maps:
+        y = self.conv1(F.silu(self.norm1(x)))
+        y = self.conv2(self.dropout(F.silu(self.norm2(y))))
+        return x + y
+
+
+class SelfAttention(nn.Module):
+    """x + what every position takes from all of them; at first the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = GroupNorm(channels)
+        self.read = SameConv2d(channels, 3 * channels, 1, 1)
+        self.write = SameConv2d(channels, channels, 1, 1)
+        nn.init.zeros_(self.write.weight)
+
+    def forward(self, x: Maps) -> Maps:
+        query, key, value = self.read(self.norm(x)).flatten(2).chunk(3, 1)
+        shares = (query.mT @ key / math.sqrt(query.shape[1])).softmax(-1)
+        return x + self.write((value @ shares.mT).unflatten(2, x.shape[2:]))
+
+
+class Halve(nn.Module):
+    """Half the sides: a convolution whose 2 × 2 pixels become channels, beside means of x's."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = SameConv2d(channels, out_channels // 4, 3, 1)
+        self.group = 4 * channels // out_channels
+
+    def forward(self, x: Maps) -> NewMaps:
+        same = F.pixel_unshuffle(x, 2).unflatten(1, (-1, self.group)).mean(2)
+        return same + F.pixel_unshuffle(self.conv(x), 2)
+
+
+class Double(nn.Module):
+    """Twice the sides: a convolution whose channels become 2 × 2 pixels, beside copies of x's."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = SameConv2d(channels, 4 * out_channels, 3, 1)
+        self.copies = 4 * out_channels // channels
+
+    def forward(self, x: Maps) -> NewMaps:
+        same = x.repeat_interleave(self.copies, 1)
+        return F.pixel_shuffle(same + self.conv(x), 2)
+
+
+class ResidualEncoder(Encoder):
+    """Images → maps of the last level, of sides ceil(side / 2^levels)."""
+
+    def __init__(self, options: ResidualEncoderOptions, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        first, *others = options.filters
+        self.borders = _borders(image_shape, len(options.filters))
+        self.stem = SameConv2d(4 * image_shape[2], first, 3, 1)
+        layers: list[nn.Module] = options.blocks_of(first)
+        channels = first
+        for filters in others:
+            layers += [Halve(channels, filters), *options.blocks_of(filters)]
+            channels = filters
+        self.layers = nn.ModuleList([*layers, *options.last_of(channels)])
+        self.norm = GroupNorm(channels)
+        self.feature_shape = (channels, *_smallest(image_shape, len(options.filters)))
+
+    def forward(self, x: Images, labels: Labels | None = None) -> Features:
+        check_size(x, self.image_shape)
+        x = self.stem(F.pixel_unshuffle(F.pad(x, self.borders, mode="replicate"), 2))
+        for layer in self.layers:
+            x = layer(x)
+        return F.silu(self.norm(x))
+
+
+class ResidualDecoder(Decoder):
+    """Latents → images: a dense layer (a convolution for spatial latents), then ever larger maps.
+
+    Raises ShapeError for spatial latents of other sides than its smallest maps have.
+    """
+
+    def __init__(
+        self,
+        options: ResidualDecoderOptions,
+        latent: LatentSpec,
+        image_shape: ImageShape,
+        *,
+        logits: bool,
+    ) -> None:
+        super().__init__()
+        *others, first = options.filters
+        self.latent, self.image_shape = latent, image_shape
+        self.borders = _borders(image_shape, len(options.filters))
+        sides = _smallest(image_shape, len(options.filters))
+        self.start_shape = (*sides, first)
+        if latent.is_spatial:
+            _check_sides(latent, sides)
+            self.start: nn.Module = SameConv2d(latent.shape[0], first, 3, 1)
+        else:
+            self.start = Dense(latent.dim, math.prod(self.start_shape))
+        layers: list[nn.Module] = [*options.last_of(first), *options.blocks_of(first)]
+        channels = first
+        for filters in reversed(others):
+            layers += [Double(channels, filters), *options.blocks_of(filters)]
+            channels = filters
+        self.layers = nn.ModuleList(layers)
+        self.norm = GroupNorm(channels)
+        self.pixels = SameConv2d(channels, 4 * image_shape[2], 3, 1)
+        check_output(options.output_activation, logits=logits)
+        self.output: OutputActivation = "linear" if logits else options.output_activation
+
+    def init_output_bias(self, image: Float[Tensor, "C H W"]) -> None:
+        values = before_activation(self.output, image.mean((1, 2)))
+        init_pixels(self.pixels.bias, values.repeat_interleave(4))
+
+    def forward(self, z: Latents, labels: Labels | None = None) -> Images:
+        if self.latent.is_spatial:
+            x = self.start(self.latent.shaped(z))
+        else:
+            x = self.start(z).unflatten(1, self.start_shape).permute(0, 3, 1, 2)
+        for layer in self.layers:
+            x = layer(x)
+        x = F.pixel_shuffle(self.pixels(F.silu(self.norm(x))), 2)
+        left, _, top, _ = self.borders
+        height, width, _ = self.image_shape
+        x = x[:, :, top : top + height, left : left + width]
+        return output_activation(self.output, x.float())
+
+
+def _smallest(image_shape: ImageShape, levels: int) -> tuple[int, int]:
+    """Height and width of the last level's maps."""
+    height, width = (-(-side // 2**levels) for side in image_shape[:2])
+    return height, width
+
+
+def _borders(image_shape: ImageShape, levels: int) -> tuple[int, int, int, int]:
+    """Pixels at the left, right, top and bottom that make the sides multiples of 2^levels."""
+    height, width = (
+        2**levels * side - image_shape[i] for i, side in enumerate(_smallest(image_shape, levels))
+    )
+    return width // 2, width - width // 2, height // 2, height - height // 2
+
+
+def _check_sides(latent: LatentSpec, sides: Sequence[int]) -> None:
+    if latent.shape[1:] != tuple(sides):
+        raise ShapeError(
+            f"spatial latents must be {sides[0]} × {sides[1]} for this decoder's levels, got "
+            f"{latent.shape[1]} × {latent.shape[2]}. Fix: give encoder and decoder as many levels"
+        )

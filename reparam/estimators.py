@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from reparam.arguments import arguments_of, config_of, constructor
+from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
 from reparam.data import ImageSet, as_numbers, image_set_from_arrays, warn_of_pixels
 from reparam.errors import ConfigError, RunError
 from reparam.evaluation import (
@@ -38,7 +38,11 @@ from reparam.runs import (
     Run,
     RunConfig,
     check_writable,
+    is_articles,
     is_empty,
+    preset_config,
+    resolve,
+    suited_recipe,
     writing,
 )
 from reparam.training import (
@@ -84,6 +88,29 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def __init_subclass__(cls, **kwargs: object) -> None:
         cls.__init__ = constructor(cls.preset)  # type: ignore[method-assign]
         super().__init_subclass__(**kwargs)
+
+    @classmethod
+    def suited_to(cls: type[Fitted], X: object, **options: object) -> Fitted:
+        """An estimator, not fitted yet, with what `reparam train` would choose for these images.
+
+        Residual networks, a latent size, a weight and a number of epochs that follow from the
+        images' size and number; for two latent dimensions of small grey images, the article's.
+        ``options`` win, as in the constructor. Raises what ``fit`` raises for X.
+        """
+        own = {name: options.pop(name) for name in OWN_OPTIONS if name in options}
+        base = preset_config(cls.preset, "plain")
+        if isinstance(X, ImageSet):
+            images = X
+        else:
+            pixels, _ = rows_to_pixels(X, cls(**own)._declared_shape())
+            data = dataclasses.replace(base.data, source=IN_MEMORY, test_fraction=0.0)
+            images = image_set_from_arrays(pixels, None, name=cls.__name__, config=data)
+        recipe = suited_recipe(base, images)
+        given = (cls.__name__, options)
+        config = resolve(base, [(f"recipe {recipe.recipe}", recipe.options), given])
+        if is_articles(config, images):
+            config = resolve(preset_config(cls.preset), [given])
+        return cls(**arguments_of(config), **own)
 
     def run_config(self) -> RunConfig:
         """The configuration that the options make. Raises ConfigError for values that cannot be."""

@@ -476,3 +476,19 @@ def test_a_fitted_estimator_can_be_copied(fitted: VAE) -> None:
 def test_quiet_is_a_choice(capsys: pytest.CaptureFixture[str]) -> None:
     VAE(**{**SMALL, "epochs": 1, "quiet": False}).fit(bars(20)[0])
     assert "VAE: epoch 1/1" in capsys.readouterr().err
+
+
+def test_an_estimator_that_suits_the_images() -> None:
+    """What `reparam train` chooses for them; options win, and two dimensions are the article's."""
+    colour = np.random.default_rng(0).integers(0, 256, (30, 16, 16, 3)).astype(np.uint8)
+    chosen = VAE.suited_to(colour, epochs=1, encoder_filters=(16,))
+    config = chosen.run_config()
+    assert config.model.encoder.type == config.model.decoder.type == "residual"
+    assert config.model.encoder.filters == (16,)
+    assert (config.model.latent_dim, config.training.epochs) == (32, 1)
+    assert config.model.likelihood.weight == "auto"
+    assert AE.suited_to(colour).run_config().model.likelihood.weight is None
+    rows = AE.suited_to(colour[..., 0].reshape(30, -1), image_shape=(16, 16), latent_dim=2)
+    assert rows.run_config() == AE(image_shape=(16, 16)).run_config()
+    fitted = VAE.suited_to(colour, epochs=1, encoder_filters=(16,), decoder_filters=(16,))
+    assert fitted.fit(colour).reconstruct(colour).shape == colour.shape

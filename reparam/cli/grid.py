@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import get_type_hints
 
 from reparam.cli.flags import is_single
-from reparam.cli.train import TrainOptions, resolve_options
+from reparam.cli.train import Load, TrainOptions, suited_options
 from reparam.errors import ConfigError
 from reparam.runs import RunConfig, command_line, options_of, shared_options
 
@@ -81,19 +81,20 @@ def _grouped(args: Sequence[str]) -> list[tuple[str, list[str]]]:
     return [group for group in groups if group != ("", [])]
 
 
-def points(args: Sequence[str], seeds: int) -> list[Point]:
+def points(args: Sequence[str], seeds: int, load: Load) -> list[Point]:
     """Every combination of the values in ``args``, in their order, for seeds 0 to ``seeds`` − 1.
 
-    Raises ConfigError for what `reparam train` would refuse.
+    ``load`` reads images, where options follow from them. Raises ConfigError for what `reparam
+    train` would refuse.
     """
     shared, axes = axes_of(args)
     found = []
     for combination in itertools.product(*axes.values()):
         words = [w for pair in zip(axes, combination, strict=True) for w in pair]
         values = {flag.removeprefix("--"): v for flag, v in zip(axes, combination, strict=True)}
+        line = [*shared, *words]
+        options, _ = suited_options(line, load, prog="reparam sweep")
         for seed in range(seeds):
-            line = [*shared, *words]
-            options = resolve_options(line, prog="reparam sweep")
             found.append(
                 Point(
                     values,

@@ -109,6 +109,9 @@ def _print_run(facts: RunFacts) -> None:
                 "parts": _parts(config),
                 "data": config.data.source,
                 "images": f"{_times(facts.image_shape)} (height × width × channels)",
+                "receptive field": _receptive_field(facts),
+                "memory": f"about {facts.memory / 2**20:,.0f} MB for a training step of "
+                f"{config.training.batch_size} images",
                 "weight": facts.weight.description,
                 "samples from": facts.prior,
                 "epochs": f"{facts.epochs_done} of {facts.epochs_planned}, {state}",
@@ -143,6 +146,12 @@ def _print_run(facts: RunFacts) -> None:
         )
         print_table(_result(result), title)
         say(_again(result))
+
+
+def _receptive_field(facts: RunFacts) -> str:
+    """Of the encoder's features."""
+    side = facts.receptive_field
+    return "the whole image" if side is None else f"{side} × {side} pixels"
 
 
 def _parts(config: RunConfig) -> str:

@@ -1,5 +1,6 @@
 """reparam sweep: a measure against an option."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,24 +59,26 @@ def run(args: Sequence[str]) -> int:
     own, train_words = _split(args)
     options = parse(SweepOptions(), own, prog="reparam sweep")
     device = options.compute.chosen()
-    planned = points(train_words, options.seeds)
     again = command_line("sweep", args)
     report = options.out / "report.html"
     check_page(report)
     check_features(options.score)
+
+    @functools.cache
+    def load(data: DataConfig) -> ImageSet:
+        with reading_progress(quiet=options.quiet) as progress:
+            return load_images(data, progress)
+
+    planned = points(train_words, options.seeds, load)
     for point in planned:
         check_place(options.out / point.name, point.config)
-    images: dict[DataConfig, tuple[ImageSet, Judge]] = {}
-    for point in planned:
-        if point.config.data not in images:
-            with reading_progress(quiet=options.quiet) as progress:
-                found = load_images(point.config.data, progress)
-            images[point.config.data] = (
-                found,
-                judge_with_progress(found, quiet=options.quiet, device=device),
-            )
-        shape = images[point.config.data][0].image_shape
+        shape = load(point.config.data).image_shape
         build_autoencoder(point.config.model, shape)  # refused before any training
+    images: dict[DataConfig, tuple[ImageSet, Judge]] = {}
+    for data in dict.fromkeys(point.config.data for point in planned):
+        found = load(data)
+        judge = judge_with_progress(found, quiet=options.quiet, device=device)
+        images[data] = (found, judge)
     cards = []
     for number, point in enumerate(planned, 1):
         if not options.quiet:

@@ -1,6 +1,7 @@
 """reparam train: one run folder from one set of images."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -8,23 +9,30 @@ from reparam.cli.flags import parse, value_of
 from reparam.cli.reading import reading_progress
 from reparam.cli.session import follow, train_with_progress
 from reparam.cli.terminal import print_json
-from reparam.data import load_images
+from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError
 from reparam.model import build_autoencoder
+from reparam.printable import note
 from reparam.runs import (
-    DEFAULT_RECIPE,
+    AUTO,
+    SOME_PICTURES,
     Run,
     RunConfig,
-    apply_recipe,
+    Suited,
     check_free,
     command_line,
+    follows_images,
+    is_articles,
+    named_recipe,
     preset_config,
     read_config_file,
     resolve,
+    suited_recipe,
     to_mapping,
     writing,
 )
 from reparam.training import assemble, check_tensorboard, choose_device, resolve_processes
+from reparam.types import Json
 
 PROG = "reparam train"
 OWN_OPTIONS = ("recipe", "out", "overwrite", "quiet")
@@ -38,12 +46,16 @@ class TrainOptions:
     DATA is digits (5,000 handwritten digits, no download), mnist, fashion-mnist, an .npz or .npy
     file, or a folder of images. Every option may also be in a --config file; flags win. The options
     of a part are those of the chosen one: --help shows others with, for instance, --encoder mlp.
+    Options that are not given are chosen by the images (--recipe auto), and said.
     """
 
     run: RunConfig = field(default_factory=RunConfig)
 
-    recipe: str = DEFAULT_RECIPE
-    """A named set of training options: quick, plain (constant Adam) or article."""
+    recipe: str = AUTO
+    """A named set of options. auto: quick for the named sets and for two dimensions of small grey
+    images, else pictures. pictures: residual networks, latent size and epochs that suit the images,
+    --weight auto. quick: one cycle of Muon, 30 epochs. plain: constant Adam. article: 2,000 images,
+    200 epochs."""
 
     out: Path | None = None
     """The run folder; by default runs/DATA-MODEL."""
@@ -61,20 +73,23 @@ class TrainOptions:
     """No progress."""
 
 
-def resolve_options(args: Sequence[str], prog: str = PROG) -> TrainOptions:
-    """The options of a command line: preset, then recipe, then --config, then flags."""
-    return parse(_before_flags(args), args, prog=prog)
+def resolve_options(
+    args: Sequence[str], prog: str = PROG, suited: Suited | None = None
+) -> TrainOptions:
+    """The options of a command line: preset, then recipe, then --config, then flags.
+
+    ``suited``: what a recipe that depends on the images has come to. Without it the options are
+    known but for what the recipe decides; flags of the parts that it may choose are accepted.
+    """
+    return parse(_before_flags(args, suited), args, prog=prog)
 
 
-def _before_flags(args: Sequence[str]) -> TrainOptions:
+def _before_flags(args: Sequence[str], suited: Suited | None) -> TrainOptions:
     """Preset, then recipe, then --config."""
     file = value_of("--config", args)
-    model, recipe = value_of("--model", args), value_of("--recipe", args)
-    if file is None:
-        recipe = recipe or DEFAULT_RECIPE
-        return TrainOptions(preset_config(model or "vae", recipe), recipe)
+    model, flag = value_of("--model", args), value_of("--recipe", args)
+    values: Json = {} if file is None else read_config_file(Path(file))
     where = f"config file {file}"
-    values = read_config_file(Path(file))
     files_model = values.pop("preset", None)
     if model is not None and files_model not in (None, model):
         raise ConfigError(
@@ -82,11 +97,65 @@ def _before_flags(args: Sequence[str]) -> TrainOptions:
         )
     own = {name: values.pop(name) for name in OWN_OPTIONS if name in values}
     options = resolve(TrainOptions(), [(where, own)])
-    config = preset_config(model or files_model or "vae", options.recipe)
-    config = resolve(config, [(where, values)])
-    if recipe is not None:  # a flag wins over the file
-        config = apply_recipe(config, recipe)
-    return replace(options, run=config, recipe=recipe or options.recipe)
+    options = replace(options, recipe=flag or options.recipe)
+    recipe = suited or named_recipe(options.recipe)
+    layers = [(f"recipe {recipe.recipe}", recipe.options), (where, values)]
+    if flag is not None:  # a flag wins over the file
+        layers.reverse()
+    return replace(
+        options, run=resolve(preset_config(model or files_model or "vae", "plain"), layers)
+    )
+
+
+Load = Callable[[DataConfig], ImageSet]
+
+
+def suited_options(
+    args: Sequence[str], load: Load, prog: str = PROG
+) -> tuple[TrainOptions, Suited | None]:
+    """The options with what the recipe decides by the images, and what it decided.
+
+    ``load``: reads images; only where they are needed.
+    """
+    options = _of_data(args, prog)
+    if not follows_images(options.recipe, options.run):
+        return options, None
+    images = load(options.run.data)
+    suited = suited_recipe(options.run, images)
+    try:
+        found = resolve_options(args, prog, suited)
+    except ConfigError:
+        if options.recipe != AUTO:
+            raise
+        return resolve_options(args, prog), None  # options that only the article's networks have
+    if options.recipe == AUTO and is_articles(found.run, images):
+        return resolve_options(args, prog), None
+    return found, suited
+
+
+def _of_data(args: Sequence[str], prog: str) -> TrainOptions:
+    """The options before the images are known, of which data, preset and objective are right. Flags
+    may be of the parts that digits get or of those that pictures get.
+    """
+    try:
+        return resolve_options(args, prog)
+    except ConfigError as error:
+        try:
+            return resolve_options(args, prog, SOME_PICTURES)
+        except ConfigError:
+            raise error from None
+
+
+def describe(suited: Suited, config: RunConfig) -> str:
+    """What the recipe chose and why, in two lines, as it is after file and flags."""
+    training = config.training
+    return (
+        f"recipe {suited.recipe}, for {suited.reason}: {config.model.encoder.type} encoder, "
+        f"{config.model.decoder.type} decoder, {config.model.describe_latent()}\n"
+        f"{training.epochs} epochs, batches of {training.batch_size}, {training.optimiser} at "
+        f"{training.learning_rate:g}; each is an option (--dry-run shows all; --recipe quick is "
+        "the article's network)"
+    )
 
 
 def default_out(config: RunConfig) -> Path:
@@ -97,24 +166,34 @@ def default_out(config: RunConfig) -> Path:
 
 
 def run(args: Sequence[str]) -> int:
-    options = resolve_options(args)
-    training = resolve_processes(options.run.training)
-    config = replace(options.run.resolve_defaults(), training=training)
-    out = options.out or default_out(config)
+    first = _of_data(args, PROG)
+    team = assemble(resolve_processes(first.run.training))
+    out = first.out or default_out(first.run)
+    if not team.leads and not first.dry_run:
+        follow(out, team)
+        return 0
+    if not first.dry_run:
+        check_free(out, overwrite=first.overwrite)
+        choose_device(first.run.training.device)
+        if first.run.training.tensorboard:
+            check_tensorboard()
+
+    @functools.cache
+    def load(data: DataConfig) -> ImageSet:
+        with reading_progress(quiet=first.quiet) as progress:
+            return load_images(data, progress)
+
+    options, suited = suited_options(args, load)
+    config = replace(
+        options.run.resolve_defaults(), training=resolve_processes(options.run.training)
+    )
     if options.dry_run:
         print_json(to_mapping(config))
         return 0
-    team = assemble(training)
-    if not team.leads:
-        follow(out, team)
-        return 0
-    check_free(out, overwrite=options.overwrite)
-    choose_device(training.device)
-    if training.tensorboard:
-        check_tensorboard()
-    with reading_progress(quiet=options.quiet) as progress:
-        images = load_images(config.data, progress)
+    images = load(config.data)
     build_autoencoder(config.model, images.image_shape)  # refused before anything is written
+    if suited is not None and not options.quiet:
+        note(describe(suited, config))
     command = command_line("train", args)
     with writing(out):
         folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)

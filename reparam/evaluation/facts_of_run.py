@@ -3,7 +3,15 @@
 from dataclasses import asdict, dataclass
 
 from reparam.errors import RunError
-from reparam.model import Autoencoder, LayerRow, Likelihood, Weight, layer_table, parameter_counts
+from reparam.model import (
+    Autoencoder,
+    LayerRow,
+    Likelihood,
+    Weight,
+    layer_table,
+    memory_of_step,
+    parameter_counts,
+)
 from reparam.runs import Epoch, Result, Run, RunConfig, to_mapping
 
 UNITS = ("r_loss_factor", "sigma", "beta")
@@ -44,6 +52,10 @@ class RunFacts:
     layers: tuple[LayerRow, ...]
     parameters: dict[str, int]
     """Trainable parameters of each half."""
+    receptive_field: int | None
+    """Pixels along a side that one position of the encoder's features sees; None: all."""
+    memory: int
+    """Bytes that a training step holds, as far as they can be told from the model."""
     prior: str
     """What samples are drawn from."""
     weight: WeightFacts
@@ -80,6 +92,8 @@ class RunFacts:
             "config": to_mapping(self.config),
             "layers": [{**asdict(row), "shape": list(row.shape)} for row in self.layers],
             "parameters": self.parameters,
+            "receptive_field": self.receptive_field,
+            "memory": self.memory,
             "prior": self.prior,
             "weight": {
                 **(weight.units() if weight else dict.fromkeys(UNITS)),
@@ -110,6 +124,8 @@ def run_facts(run: Run) -> RunFacts:
         class_names=run.facts.class_names,
         layers=tuple(layer_table(model)),
         parameters=parameter_counts(model),
+        receptive_field=model.encoder.receptive_field,
+        memory=memory_of_step(model, config.training.batch_size),
         prior=_prior(run, model),
         weight=_weight(config, model.likelihood, metrics, result),
         warnings=tuple(

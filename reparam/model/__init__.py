@@ -37,6 +37,8 @@ from reparam.model.networks import (
     ImageShape,
     MlpDecoderOptions,
     MlpEncoderOptions,
+    ResidualDecoderOptions,
+    ResidualEncoderOptions,
     use_native,
 )
 from reparam.model.networks.blocks import Tail
@@ -75,7 +77,7 @@ from reparam.model.priors import (
     fittable_prior,
     rate,
 )
-from reparam.model.summary import LayerRow, layer_table, parameter_counts
+from reparam.model.summary import LayerRow, layer_table, memory_of_step, parameter_counts
 
 __all__ = [
     "BATCH",
@@ -133,6 +135,8 @@ __all__ = [
     "PosteriorOptions",
     "Prior",
     "PriorOptions",
+    "ResidualDecoderOptions",
+    "ResidualEncoderOptions",
     "SameConv2d",
     "SameConvTranspose2d",
     "SharedNoise",
@@ -148,6 +152,7 @@ __all__ = [
     "hidden_weights",
     "in_batches",
     "layer_table",
+    "memory_of_step",
     "native_available",
     "normal",
     "parameter_counts",

@@ -77,3 +77,26 @@ def parameter_counts(model: Autoencoder) -> dict[str, int]:
     for half, network in _halves(model):
         counts[half] += _count(network)
     return counts
+
+
+FOR_EACH_WEIGHT = 16
+"""Bytes of a weight in training: itself, its gradient, and two numbers of the optimiser."""
+
+
+def memory_of_step(model: Autoencoder, batch: int) -> int:
+    """Bytes that a training step of ``batch`` images holds, in float32: what each weight takes, and
+    what the forward pass keeps for the gradients. Work space of the kernels comes on top.
+    """
+    kept: dict[int, int] = {}
+
+    def count(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    height, width, channels = model.image_shape
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    hooks = torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor)
+    with torch.enable_grad(), hooks:
+        model(torch.zeros(2, channels, height, width, device=model.device)).sum()
+    each = sum(size for place, size in kept.items() if place not in weights) / 2
+    return FOR_EACH_WEIGHT * sum(p.numel() for p in model.parameters()) + round(batch * each)

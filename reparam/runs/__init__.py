@@ -26,7 +26,6 @@ from reparam.runs.presets import (
     PRESETS,
     RECIPES,
     Preset,
-    apply_recipe,
     preset_config,
     title_of,
 )
@@ -43,14 +42,27 @@ from reparam.runs.records import SPLIT_IMAGES, Epoch, Facts, Metrics, Result
 from reparam.runs.resolving import read_config_file, resolve, with_parts
 from reparam.runs.run import IN_MEMORY, Run
 from reparam.runs.same_run import check_same_run, identity
+from reparam.runs.suited import (
+    AUTO,
+    PICTURES,
+    SOME_PICTURES,
+    Suited,
+    follows_images,
+    is_articles,
+    named_recipe,
+    suited_recipe,
+)
 from reparam.runs.view import RunView, look_at, ready_to_view, with_distinct_titles
 from reparam.runs.weights import Saved, Tensors, load_tensors, load_weights, save_tensors
 
 __all__ = [
+    "AUTO",
     "DEFAULT_RECIPE",
     "IN_MEMORY",
+    "PICTURES",
     "PRESETS",
     "RECIPES",
+    "SOME_PICTURES",
     "SPLIT_IMAGES",
     "TEMPORARY",
     "Epoch",
@@ -66,17 +78,19 @@ __all__ = [
     "RunView",
     "Saved",
     "Scatter",
+    "Suited",
     "Tensors",
     "TrainingConfig",
     "append_line",
-    "apply_recipe",
     "check_free",
     "check_same_run",
     "check_umap",
     "check_writable",
     "chosen_plane",
     "command_line",
+    "follows_images",
     "identity",
+    "is_articles",
     "is_empty",
     "load_tensors",
     "load_weights",
@@ -84,6 +98,7 @@ __all__ = [
     "migrate_checkpoint",
     "migrate_config",
     "misplaced_option",
+    "named_recipe",
     "options_of",
     "preset_config",
     "principal_plane",
@@ -94,6 +109,7 @@ __all__ = [
     "resolve",
     "save_tensors",
     "shared_options",
+    "suited_recipe",
     "title_of",
     "to_mapping",
     "umap_scatter",

@@ -25,6 +25,8 @@ class Preset:
 
     title: str
     config: RunConfig
+    follows_images: bool = True
+    """Whether the recipe `auto` may choose its networks and latent size by the images."""
 
 
 AE = ModelConfig(
@@ -61,6 +63,7 @@ PRESETS: Mapping[str, Preset] = {
             ),
             objective=Reconstruction(),
         ),
+        follows_images=False,
     ),
     "burda": Preset(
         "VAE of Burda et al.",
@@ -73,6 +76,7 @@ PRESETS: Mapping[str, Preset] = {
             ),
             inputs=InputConfig(binarise="dynamic"),
         ),
+        follows_images=False,
     ),
 }
 """ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
@@ -122,11 +126,7 @@ def preset_config(preset: str = "vae", recipe: str = DEFAULT_RECIPE) -> RunConfi
     """The configuration that a preset and a recipe name. Raises ConfigError for an unknown name."""
     if preset not in PRESETS:
         raise ConfigError(unknown_name("model", preset, PRESETS))
-    return apply_recipe(replace(PRESETS[preset].config, preset=preset), recipe)
-
-
-def apply_recipe(config: RunConfig, recipe: str) -> RunConfig:
-    """``config`` with what the recipe changes. Raises ConfigError for an unknown name."""
     if recipe not in RECIPES:
         raise ConfigError(unknown_name("recipe", recipe, RECIPES))
+    config = replace(PRESETS[preset].config, preset=preset)
     return resolve(config, [(f"recipe {recipe}", RECIPES[recipe])])

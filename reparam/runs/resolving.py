@@ -329,7 +329,8 @@ def read_config_file(path: Path) -> Json:
         )
     if "format" in loaded:  # the config.json of a run
         loaded = migrate_config(loaded, check_format(path, loaded["format"]))
-        return {name: value for name, value in loaded.items() if name in _SECTIONS}
+        options = {name: value for name, value in loaded.items() if name in _SECTIONS}
+        return {"recipe": "plain", **options}  # nothing is left to a recipe
     if isinstance(loaded.get("model"), str):  # as the flag is called
         loaded["preset"] = loaded.pop("model")
     if isinstance(loaded.get("data"), str):

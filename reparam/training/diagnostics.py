@@ -12,6 +12,12 @@ Epochs = Sequence[Epoch]
 VANISHED = 0.1
 """Nats an image below which a rate says that z tells nothing of the image."""
 
+EARLY = 0.1
+"""Share of a run after which a model has begun to learn, if it is going to."""
+
+EARLY_STEPS = 200
+"""And the steps: the first ones of a short run say nothing."""
+
 AT_MEAN = 0.97
 """Share of the images' variance around their mean image that such an error still is."""
 
@@ -36,16 +42,21 @@ def after_epoch(
 ) -> dict[str, str]:
     """What the newest epoch shows: by kind, a line with the fix.
 
-    ``pixel_variance``: of the images around their mean image. In the first half of a run a model
-    may still learn what it lacks: only from there on is it judged.
+    ``pixel_variance``: of the images around their mean image. What a model has not begun to learn
+    after EARLY of a run, and EARLY_STEPS steps, is said then; what it may still come to use, dead
+    dimensions, after half of it.
     """
     newest = epochs[-1]
     found: dict[str, str] = {}
-    if 2 * newest.epoch >= config.training.epochs:
+    late = 2 * newest.epoch >= config.training.epochs
+    early = newest.epoch >= EARLY * config.training.epochs and newest.step >= EARLY_STEPS
+    if late or early:
         if config.objective.has_rate:
-            found |= _collapse(newest.held_out, config, latent_dim)
+            found |= _rate_vanished(newest.held_out, config)
         if config.inputs.binarise == "none":  # else the error is to other images
             found |= _at_mean(newest.held_out, config, pixel_variance)
+    if late and config.objective.has_rate and not found:
+        found |= _dead_units(newest.held_out, config, latent_dim)
     if config.model.likelihood.losses_comparable:
         found |= _overfitting(epochs)
     if newest.epoch == config.training.epochs:
@@ -82,20 +93,24 @@ def _more_rate(config: RunConfig) -> str:
     return " or ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]
 
 
-def _collapse(losses: Metrics, config: RunConfig, latent_dim: int) -> dict[str, str]:
-    fix = _more_rate(config)
-    rate, dead = losses["rate_nats"], losses.get("dead_units", 0)
-    if rate < VANISHED:
-        return {
-            "rate_vanished": f"the rate (KL) is {rate:.2g} nats an image: z tells nothing of the "
-            f"image (posterior collapse). Fix: {fix}"
-        }
-    if 2 * dead > latent_dim:
-        return {
-            "dead_units": f"{dead:g} of {latent_dim} latent dimensions carry less than {DEAD:g} "
-            f"nats each (posterior collapse). Fix: {fix}, or a smaller --latent-dim"
-        }
-    return {}
+def _rate_vanished(losses: Metrics, config: RunConfig) -> dict[str, str]:
+    rate = losses["rate_nats"]
+    if rate >= VANISHED:
+        return {}
+    return {
+        "rate_vanished": f"the rate (KL) is {rate:.2g} nats an image: z tells nothing of the image "
+        f"(posterior collapse). Fix: {_more_rate(config)}"
+    }
+
+
+def _dead_units(losses: Metrics, config: RunConfig, latent_dim: int) -> dict[str, str]:
+    dead = losses.get("dead_units", 0)
+    if 2 * dead <= latent_dim:
+        return {}
+    return {
+        "dead_units": f"{dead:g} of {latent_dim} latent dimensions carry less than {DEAD:g} nats "
+        f"each (posterior collapse). Fix: {_more_rate(config)}, or a smaller --latent-dim"
+    }
 
 
 def _at_mean(losses: Metrics, config: RunConfig, pixel_variance: float) -> dict[str, str]:

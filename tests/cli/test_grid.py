@@ -2,9 +2,15 @@
 
 import pytest
 
-from reparam.cli.grid import axes_of, points, sweepable_flags
+from reparam.cli.grid import Point, axes_of, sweepable_flags
+from reparam.cli.grid import points as points_of
+from reparam.data import load_images
 from reparam.errors import ConfigError
 from reparam.objective import Elbo
+
+
+def points(args: list[str], seeds: int) -> list[Point]:
+    return points_of(args, seeds, load_images)
 
 
 def test_options_with_several_values_are_axes_and_lists_are_not() -> None:

@@ -53,6 +53,17 @@ def test_each_is_reported_in_the_second_half_of_a_run(kind: str, small) -> None:
     assert not kinds([line(9, **values)], small(epochs=20))
 
 
+@pytest.mark.parametrize("kind", ["rate_vanished", "at_mean"])
+def test_what_a_model_has_not_begun_to_learn_is_reported_early(kind: str, small) -> None:
+    """After a tenth of the run, if that is 200 steps; dead units may wake up until half of it."""
+    values = DESERVED[kind]
+    assert kinds([replace(line(2, **values), step=200)], small(epochs=20)) == {kind}
+    assert not kinds([replace(line(2, **values), step=199)], small(epochs=20))
+    assert not kinds([replace(line(1, **values), step=200)], small(epochs=20))
+    dead = replace(line(9, **DESERVED["dead_units"]), step=2000)
+    assert not kinds([dead], small(epochs=20))
+
+
 def test_the_fix_of_a_collapse_is_one_that_the_run_can_take(small) -> None:
     """A Bernoulli likelihood refuses --weight, and a mixture --free-bits."""
     for config, wrong in (

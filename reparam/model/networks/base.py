@@ -33,6 +33,13 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Images, labels: Labels | None = None) -> Features: ...
 
+    @property
+    def receptive_field(self) -> int | None:
+        """Side in pixels of the square that convolutions bring into one position of the features;
+        None where every feature sees the whole image. Statistics of normalisation do not count.
+        """
+        return None
+
 
 class Decoder(nn.Module, ABC):
     """Latents (B, d) → what the likelihood takes (B, C, H, W), in float32.

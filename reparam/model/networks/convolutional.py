@@ -185,6 +185,15 @@ class ConvolutionalEncoder(Encoder):
             channels = filters
         last = encoder_sizes((height, width), options.strides)[-1]
         self.feature_shape = (channels, *last)
+        self.options = options
+
+    @property
+    def receptive_field(self) -> int:
+        side, apart = 1, 1
+        for kernel, stride in zip(self.options.kernels, self.options.strides, strict=True):
+            side += (kernel - 1) * apart
+            apart *= stride
+        return side
 
     def forward(self, x: Images, labels: Labels | None = None) -> Features:
         check_size(x, self.image_shape)

@@ -7,11 +7,11 @@ section 3.2). A block is normalisation, SiLU and convolution, twice, beside the 
 of what the levels halve are continued at their borders, and what is decoded is cut.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -118,7 +118,7 @@ def _check_filters(filters: tuple[int, ...]) -> None:
             f"filters must be multiples of {GROUP}, one for each level, got "
             f"{' '.join(map(str, filters)) or 'none'}. Fix: such as 32 64 128"
         )
-    for before, after in zip(filters, filters[1:], strict=False):
+    for before, after in itertools.pairwise(filters):
         if 4 * before % after:
             raise ConfigError(
                 f"filters must be such that four times a level's is a multiple of the next one's, "
@@ -197,7 +197,7 @@ class ResidualEncoder(Encoder):
 
     def __init__(self, options: ResidualEncoderOptions, image_shape: ImageShape) -> None:
         super().__init__()
-        self.image_shape = image_shape
+        self.image_shape, self.options = image_shape, options
         first, *others = options.filters
         self.borders = _borders(image_shape, len(options.filters))
         self.stem = SameConv2d(4 * image_shape[2], first, 3, 1)
@@ -209,6 +209,19 @@ class ResidualEncoder(Encoder):
         self.layers = nn.ModuleList([*layers, *options.last_of(channels)])
         self.norm = GroupNorm(channels)
         self.feature_shape = (channels, *_smallest(image_shape, len(options.filters)))
+
+    @property
+    def receptive_field(self) -> int | None:
+        if self.options.attention:
+            return None
+        apart = 2  # pixels between neighbours in the maps of the first level
+        side = 3 * apart
+        for level in range(len(self.options.filters)):
+            if level:
+                side += 3 * apart  # its convolution, and the 2 × 2 that become channels
+                apart *= 2
+            side += self.options.blocks * 4 * apart
+        return side
 
     def forward(self, x: Images, labels: Labels | None = None) -> Features:
         check_size(x, self.image_shape)

@@ -40,7 +40,13 @@ def small() -> Configure:
             "decoder_kernels": [3, 3],
             "decoder_strides": [2, 1],
         }
-        plain = {"epochs": 6, "batch_size": 16, "precision": "float32", "learning_rate": 1e-3}
+        plain = {
+            "epochs": 6,
+            "batch_size": 16,
+            "precision": "float32",
+            "learning_rate": 1e-3,
+            "checkpoint_seconds": 0,
+        }
         config = preset_config(preset, "plain")
         own = sizes if config.model.encoder.type == "convolutional" else {}
         return resolve(config, [("the test", {**own, **plain, **options})])

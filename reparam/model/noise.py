@@ -16,6 +16,28 @@ class SharedNoise:
 
     def __init__(self, generator: torch.Generator, first: int, total: int) -> None:
         self.generator, self.first, self.total = generator, first, total
+        self.drawn: list[torch.Tensor] = []
+        """The numbers of all rows, one tensor for each draw so far."""
+        self.draws = 0
+        """Which draw is next."""
+
+    def part(self, rows: int) -> "SharedNoise":
+        """The noise of a part of the batch that begins ``rows`` later: of the same draws."""
+        part = SharedNoise(self.generator, self.first + rows, self.total)
+        part.drawn = self.drawn
+        return part
+
+    def draw(
+        self, function: Callable[..., torch.Tensor], shape: torch.Size, like: torch.Tensor
+    ) -> torch.Tensor:
+        """``shape[0]`` rows of the next draw from ``function``."""
+        if self.draws == len(self.drawn):
+            whole = (self.total, *shape[1:])
+            self.drawn.append(
+                function(whole, generator=self.generator, device=like.device, dtype=like.dtype)
+            )
+        self.draws += 1
+        return self.drawn[self.draws - 1][self.first : self.first + shape[0]]
 
 
 Noise = torch.Generator | np.random.Generator | SharedNoise | None
@@ -43,8 +65,6 @@ def _draw(
     noise: torch.Generator | SharedNoise | None,
     like: torch.Tensor,
 ) -> torch.Tensor:
-    if not isinstance(noise, SharedNoise):
-        return function(shape, generator=noise, device=like.device, dtype=like.dtype)
-    whole = (noise.total, *shape[1:])
-    drawn = function(whole, generator=noise.generator, device=like.device, dtype=like.dtype)
-    return drawn[noise.first : noise.first + shape[0]]
+    if isinstance(noise, SharedNoise):
+        return noise.draw(function, shape, like)
+    return function(shape, generator=noise, device=like.device, dtype=like.dtype)

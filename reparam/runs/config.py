@@ -45,6 +45,17 @@ class TrainingConfig:
     rate_warm_up: float = 0.0
     """Share of the run in which the rate's weight in the loss rises, linearly, from 0.02."""
 
+    ema: float = 0.0
+    """Decay of a moving average of the weights, such as 0.999: validation and the saved weights are
+    of the average, which decays faster in the first steps. 0 for none."""
+
+    clip: float = 0.0
+    """Scale a step's gradient down to this norm where its own is larger; 0 for never."""
+
+    accumulate: int = 1
+    """Compute a step's gradient in this many parts of its batch, one after another: less memory,
+    the same gradient. Batch norm and --free-bits take their statistics from each part."""
+
     output_bias: Literal["zero", "mean"] = "zero"
     """Where the decoder's last bias begins: zero, or where it gives the training images' mean."""
 
@@ -65,7 +76,7 @@ class TrainingConfig:
 
     on_nan: Literal["stop", "backoff"] = "stop"
     """When a loss is NaN or infinite: stop; or backoff: go back to the last checkpoint with half of
-    the learning rate, at most three times."""
+    the learning rate, at most three times. Then a checkpoint is written after every epoch."""
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the convolutions; auto takes bfloat16 where the processor has it."""
@@ -87,6 +98,10 @@ class TrainingConfig:
     num_nodes: int = 1
     """Machines. Start the same command on each (by torchrun or SLURM), with a shared run folder."""
 
+    checkpoint_seconds: float = 60.0
+    """Write a checkpoint after an epoch only when the last one is at least this many seconds old,
+    and always at the end and after Ctrl-C; 0 after every epoch."""
+
     sample_every: int = 100
     """Decode one random latent to samples/ every this many batches; 0 for none."""
 
@@ -102,6 +117,7 @@ class TrainingConfig:
         at_least_one = {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
+            "accumulate": self.accumulate,
             "decay_every": self.decay_every,
             "devices": self.devices,
             "num_nodes": self.num_nodes,
@@ -129,6 +145,19 @@ class TrainingConfig:
             raise ConfigError(
                 f"shift must be 0 or more pixels and rotate 0 to 180 degrees, got {self.shift} and "
                 f"{self.rotate}. Fix: choose some, such as 1 and 10"
+            )
+        if not 0 <= self.ema < 1:
+            raise ConfigError(
+                f"ema must be a decay from 0 up to but not including 1, got {self.ema}. Fix: "
+                "choose one, such as 0.999"
+            )
+        for name in ("clip", "checkpoint_seconds"):
+            if not 0 <= (value := getattr(self, name)) < float("inf"):
+                raise ConfigError(f"{name} must be 0 or more, got {value}. Fix: choose another")
+        if self.accumulate > self.batch_size:
+            raise ConfigError(
+                f"accumulate must be at most the batch_size, {self.batch_size}, got "
+                f"{self.accumulate}. Fix: lower it"
             )
         for name in ("rate_warm_up", "augment_until"):
             if not 0 <= (value := getattr(self, name)) <= 1:

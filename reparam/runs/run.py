@@ -35,7 +35,14 @@ from reparam.runs.options import to_mapping
 from reparam.runs.records import Epoch, Facts, Result, checked
 from reparam.runs.resolving import resolve
 from reparam.runs.same_run import check_same_run, identity
-from reparam.runs.weights import Saved, check_format, load_tensors, load_weights, save_tensors
+from reparam.runs.weights import (
+    Saved,
+    Tensors,
+    check_format,
+    load_tensors,
+    load_weights,
+    save_tensors,
+)
 from reparam.types import Json
 
 IN_MEMORY = "<arrays>"
@@ -242,8 +249,12 @@ class Run:
         return build_autoencoder(self.config.model, self.facts.image_shape)
 
     def save_model(self, model: Autoencoder, *, epoch: int) -> None:
+        self.save_weights(model.state_dict(), epoch=epoch)
+
+    def save_weights(self, weights: Tensors, *, epoch: int) -> None:
+        """A model's state as the best weights so far, those of ``epoch``."""
         state = {"epoch": epoch, "of": identity(self.config, self.facts)}
-        save_tensors(self.weights, model.state_dict(), "model", state)
+        save_tensors(self.weights, weights, "model", state)
 
     def load_model(self, *, own_prior: bool = False, device: str = "cpu") -> Autoencoder:
         """The best weights so far, in evaluation mode, with the prior fitted to them.

@@ -16,14 +16,16 @@ FREE = frozenset(
         "device",
         "precision",
         "kernels",
+        "accumulate",
+        "checkpoint_seconds",
         "sample_every",
         "tensorboard",
         "on_nan",
         "deterministic",
     )
 )
-"""Options of training that may differ between a run's sessions: how far it goes, where, and what
-is written on the way."""
+"""Options of training that may differ between a run's sessions: how far it goes, where, in how
+many parts, and what is written on the way."""
 
 
 def identity(config: RunConfig, facts: Facts) -> Json:

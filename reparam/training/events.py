@@ -42,7 +42,9 @@ class StepDone:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """After an epoch's validation and checkpoint; ``metrics`` is its line in metrics.jsonl."""
+    """After an epoch's validation, and its checkpoint where one is due; ``metrics`` is its line in
+    metrics.jsonl.
+    """
 
     metrics: Epoch
 

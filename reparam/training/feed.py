@@ -36,6 +36,10 @@ class ByteBatch:
         labels = None if self.labels is None else self.labels.clone()
         return ByteBatch(self.pixels.clone(), labels, self.index.clone())
 
+    def rows(self, chosen: slice) -> "ByteBatch":
+        labels = None if self.labels is None else self.labels[chosen]
+        return ByteBatch(self.pixels[chosen], labels, self.index[chosen])
+
     def to(self, device: torch.device) -> "ByteBatch":
         labels = None if self.labels is None else self.labels.to(device, non_blocking=True)
         pixels, index = (t.to(device, non_blocking=True) for t in (self.pixels, self.index))

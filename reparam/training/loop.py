@@ -27,6 +27,7 @@ from reparam.training.interrupt import Interrupted, StopRequest, stop_on_signal
 from reparam.training.memory import kept_memory
 from reparam.training.optimiser import learning_rate_at
 from reparam.training.result import write_result
+from reparam.training.saving import Saver
 from reparam.training.start import gradients_of, new_state, pixel_variance_of
 from reparam.training.state import epoch_order
 from reparam.training.step import Plan
@@ -84,6 +85,7 @@ class _Training:
         self.state = new_state(
             self.config, images, self.feed, device, self.kernels, self.pixel_variance
         )
+        self.saver = Saver(run, self.state)
         self.gradients = gradients_of(self.state, self.config, images, team)
         # On a GPU a look at the losses waits for it: there only at the end of an epoch. Processes
         # that train together must find out together: likewise.
@@ -111,9 +113,9 @@ class _Training:
             if state.position.epoch < epochs and not state.position.finished:
                 self.run.forget_result()
             self.epochs = self.run.metrics()
-            state.recover_weights(self.run)
+            self.saver.begin()
             if begins:
-                state.save(self.run)  # from here on a run without a checkpoint has lost it
+                self.saver.save()  # from here on a run without a checkpoint has lost it
         self.take_up_sums()
         with self._session(), kept_memory(), stop_on_signal() as request:
             while state.position.epoch < epochs and not state.position.finished:
@@ -137,10 +139,12 @@ class _Training:
 
     def go_back(self, error: NotFiniteError) -> None:
         """To the last checkpoint, all processes alike, or to the end of the run."""
+        if self.team.leads:
+            self.saver.save_best()
         event = back_off(self.state, self.run, self.config.training.on_nan, error)
         self.team.wait()  # all have read the checkpoint before it is written anew
         if self.team.leads:
-            self.state.save(self.run)
+            self.saver.save()
         self.take_up_sums()
         self.emit(event)
 
@@ -201,7 +205,9 @@ class _Training:
             number = position.epoch * self.steps_per_epoch + position.batch
             state.optimiser.set_step(number, self.learning_rate(number))
             self.gradients(batch, len(indices), self.plan(number))
+            state.optimiser.clip(config.clip)
             state.optimiser.step()
+            state.average.update(number)
             self.own_images += self.team.count(len(indices))
             position.batch += 1
             position.images += len(indices)
@@ -221,7 +227,7 @@ class _Training:
                 self.team.add_up(state.sums.values)
                 self.check_losses()
                 if self.team.leads:
-                    state.save(self.run)
+                    self.saver.save()
                 self.team.wait()
                 raise Interrupted
 
@@ -230,12 +236,26 @@ class _Training:
         return self.state.model.likelihood.losses(means)
 
     def close_epoch(self) -> None:
-        """Validation, the epoch's line, checkpoint, best weights."""
+        """Validation, the epoch's line and, where one is due, the checkpoint."""
         state, position = self.state, self.state.position
         self.team.add_up(state.sums.values)
         self.own_images = position.images
         self.check_losses()
         state.check()  # before anything is written
+        with state.average.in_place():
+            metrics = self.judge_epoch()
+        patience = self.config.training.early_stop
+        if patience is not None and position.epoch - position.best_epoch >= patience:
+            position.finished = True
+        if metrics is not None:
+            self.record(metrics)
+
+    def judge_epoch(self) -> Epoch | None:
+        """Validation of the weights that are in place, and whether they are the best so far.
+
+        Returns the epoch's line, in the first process.
+        """
+        state, position = self.state, self.state.position
         metrics = self.epoch_metrics() if self.team.leads else None
         comparable = self.config.model.likelihood.losses_comparable
         comparable = comparable and bool(len(self.images.splits["valid"]))
@@ -250,14 +270,10 @@ class _Training:
         self.own_images = 0
         if loss < position.best_loss or not comparable:  # then the last weights count
             state.mark_best(loss)
-        patience = self.config.training.early_stop
-        if patience is not None and position.epoch - position.best_epoch >= patience:
-            position.finished = True
-        if metrics is not None:
-            self.record(metrics)
+        return metrics
 
     def record(self, metrics: Epoch) -> None:
-        """A finished epoch's line, checkpoint and weights, and what the listeners hear of it."""
+        """A finished epoch's line and checkpoint, and what the listeners hear of it."""
         config = self.config
         found = new_warnings(
             self.epochs, metrics, config, self.pixel_variance, self.state.model.latent_dim
@@ -265,10 +281,7 @@ class _Training:
         early = {} if self.epochs else before_training(config)  # said when training began
         metrics = replace(metrics, warnings=early | found)
         self.run.add_metrics(metrics)
-        self.state.save(self.run)
-        # After the checkpoint, which can give the weights again; they could not give it.
-        if self.state.position.best_epoch == metrics.epoch:
-            self.run.save_model(self.state.model, epoch=metrics.epoch)
+        self.saver.save_if_due()
         self.epochs.append(metrics)
         self.emit(EpochDone(metrics))
         for warning in warned(metrics.epoch, found):

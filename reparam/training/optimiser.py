@@ -22,6 +22,11 @@ class Optimiser:
 
     parts: Mapping[str, Optimizer]
 
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All that it trains."""
+        return [parameter for part in self.parts.values() for parameter in _parameters(part)]
+
     def set_step(self, step: int, learning_rate: float) -> None:
         """Prepares for step number ``step`` (from 0).
 
@@ -38,6 +43,15 @@ class Optimiser:
     def zero_grad(self) -> None:
         for part in self.parts.values():
             part.zero_grad()
+
+    def clip(self, norm: float) -> None:
+        """Scales all gradients alike, so that their norm together is at most ``norm``; 0 does not.
+
+        It does not wait for the device. A gradient with a NaN or an infinity is NaN then, as its
+        step would be.
+        """
+        if norm:
+            nn.utils.clip_grad_norm_(self.parameters, norm)
 
     def step(self) -> None:
         for part in self.parts.values():

@@ -7,6 +7,7 @@ from reparam.data import ImageSet, RowReader
 from reparam.model import build_autoencoder, use_native
 from reparam.objective import Loss
 from reparam.runs import RunConfig
+from reparam.training.average import Average
 from reparam.training.feed import Feed
 from reparam.training.optimiser import build_optimiser
 from reparam.training.state import State
@@ -44,9 +45,13 @@ def new_state(
     # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
     loss.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.likelihood.init_scale(pixel_variance)
+    optimiser = build_optimiser(loss, training.learning_rate, training.optimiser)
+    trained = set(optimiser.parameters)
+    named = {name: p for name, p in loss.named_parameters() if p in trained}
     return State(
         loss=loss,
-        optimiser=build_optimiser(loss, training.learning_rate, training.optimiser),
+        optimiser=optimiser,
+        average=Average(named, training.ema),
         noise=torch.Generator(device).manual_seed(config.seed),
         sums=Sums(device),
     )
@@ -81,7 +86,7 @@ def gradients_of(
     training = config.training
     few = len(images.splits["train"]) < training.augment_below
     shift, rotate = (training.shift, training.rotate) if few else (0.0, 0.0)
-    gradients = Gradients(state, team, shift=shift, rotate=rotate)
+    gradients = Gradients(state, team, shift=shift, rotate=rotate, accumulate=training.accumulate)
     if team.fabric.device.type == "cuda" and team.size == 1:  # DDP's hooks are not for recording
         return ReplayedGradients(gradients, training.global_batch, cuda_graph)
     return gradients

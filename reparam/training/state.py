@@ -19,6 +19,7 @@ from reparam.runs import (
     migrate_checkpoint,
     save_tensors,
 )
+from reparam.training.average import Average
 from reparam.training.optimiser import Optimiser
 from reparam.training.sums import Sums, check_weights
 
@@ -58,22 +59,40 @@ class State:
     loss: Loss
     """The model, and the extra terms that may have parameters too."""
     optimiser: Optimiser
+    average: Average
+    """Of the weights that the optimiser trains: what validation and the best weights are of."""
     noise: torch.Generator
     """The stream of latent noise and corruption."""
     sums: Sums
     """Of the epoch under way."""
     position: Position = field(default_factory=Position)
+    best: Tensors = field(default_factory=dict)
+    """State of the model at the best epoch: the run's weights, when they are written next."""
     best_terms: Tensors = field(default_factory=dict)
-    """State of the extra terms at the best epoch, whose weights are the run's."""
+    """State of the extra terms at the best epoch."""
 
     @property
     def model(self) -> Autoencoder:
         return self.loss.model
 
     def mark_best(self, loss: float) -> None:
-        """The epoch that has just ended is the best so far, with this validation loss."""
+        """The epoch that has just ended is the best so far, with this validation loss.
+
+        With the weights as they are: the averaged ones must be in place.
+        """
         self.position.best_loss, self.position.best_epoch = loss, self.position.epoch
+        self._keep_best()
         self.best_terms = {k: v.clone() for k, v in self.loss.terms.state_dict().items()}
+
+    def _keep_best(self) -> None:
+        weights = self.model.state_dict()
+        self.best = {k: v.detach().to("cpu", copy=True) for k, v in weights.items()}
+
+    @property
+    def is_best(self) -> bool:
+        """Whether it is the end of the best epoch: its weights follow from the newest ones."""
+        position = self.position
+        return 0 < position.best_epoch == position.epoch and not position.batch
 
     def save(self, run: Run) -> None:
         """Writes the checkpoint: whole, or not at all.
@@ -82,6 +101,8 @@ class State:
         """
         self.check()
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.values.items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items() if not self.is_best}
         tensors |= {f"terms.{k}": v for k, v in self.loss.terms.state_dict().items()}
         tensors |= {f"best_terms.{k}": v for k, v in self.best_terms.items()}
         tensors |= {f"optimiser.{k}": v for k, v in self.optimiser.tensors().items()}
@@ -119,7 +140,7 @@ class State:
         saved = load_tensors(run.checkpoint, "checkpoint")
         tensors, state = migrate_checkpoint(saved.tensors, saved.state, saved.format)
         check_same_run(identity(run.config, run.facts), state.pop("of", {}), run.checkpoint)
-        names = ("model", "terms", "best_terms", "optimiser", "random")
+        names = ("model", "average", "best", "terms", "best_terms", "optimiser", "random")
         groups: dict[str, Tensors] = {name: {} for name in names}
         for name, tensor in tensors.items():
             group, _, key = name.partition(".")
@@ -127,12 +148,16 @@ class State:
                 groups[group][key] = tensor
         load_weights(self.model, groups["model"], run.checkpoint)
         try:
+            self.average.restore(groups["average"])
             self.loss.terms.load_state_dict(groups["terms"])
-            self.best_terms = groups["best_terms"]
+            self.best, self.best_terms = groups["best"], groups["best_terms"]
             self.optimiser.restore(groups["optimiser"])
             self.sums.restore(tuple(state.pop("terms")), tensors["sums"])
             device = state.pop("device")
             self.position = Position(**state)
+            if self.is_best:
+                with self.average.in_place():
+                    self._keep_best()
             if device == self.device.type:
                 self._restore_random(groups["random"])
             else:
@@ -146,24 +171,6 @@ class State:
                 f"{run.checkpoint}: its state does not fit this run ({reason_of(error)}). Fix: "
                 "restore the file, or train again"
             ) from error
-
-    def recover_weights(self, run: Run) -> None:
-        """Writes the best weights where a kill came between them and their checkpoint.
-
-        Raises RunError where they are damaged, another run's, or of another epoch than the best.
-        """
-        position, saved = self.position, run.weights_epoch()
-        if saved == position.best_epoch or not position.best_epoch:
-            return
-        if position.epoch == position.best_epoch and not position.batch:
-            run.save_model(self.model, epoch=position.epoch)
-        elif saved is None or saved <= position.epoch:
-            raise RunError(
-                f"{run.weights} must be of the best epoch so far, {position.best_epoch}, got "
-                f"{'no file' if saved is None else f'epoch {saved}'}. Fix: restore the right file, "
-                "or train into another --out"
-            )
-        # Else an earlier version, which wrote them first, was killed: that epoch comes again.
 
     def _random_states(self) -> dict[str, torch.Tensor]:
         states = {"cpu": torch.get_rng_state(), "noise": self.noise.get_state()}

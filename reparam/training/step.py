@@ -89,11 +89,14 @@ class Plan:
 class Gradients:
     """The gradients of a batch, in the parameters; its losses, in the epoch's sums.
 
-    ``shift`` (pixels) and ``rotate`` (degrees) are of the augmentation, while a plan has one.
+    ``shift`` (pixels) and ``rotate`` (degrees) are of the augmentation, while a plan has one. A
+    batch goes through the networks in ``accumulate`` parts.
     """
 
-    def __init__(self, state: State, team: Team, *, shift: float, rotate: float) -> None:
-        self.state, self.team = state, team
+    def __init__(
+        self, state: State, team: Team, *, shift: float, rotate: float, accumulate: int = 1
+    ) -> None:
+        self.state, self.team, self.accumulate = state, team, accumulate
         self.shift, self.rotate = shift, rotate
         self.wrapped = _Wrapped(state.loss)
         self.module = team.fabric.setup_module(self.wrapped, move_to_device=False)
@@ -113,8 +116,20 @@ class Gradients:
 
     def compute(self, part: ByteBatch, whole: int) -> None:
         """The same; the parameters must have no gradients yet."""
-        team, state = self.team, self.state
-        noise = team.noise(state.noise, whole)
+        team = self.team
+        turns = team.rows_in_turn(len(part), whole, self.accumulate)
+        noises = team.noises(self.state.noise, whole, turns)
+        found: list[dict[str, torch.Tensor]] = []
+        for rows, noise in zip(turns, noises, strict=True):
+            is_last = rows.stop == len(part)
+            with team.fabric.no_backward_sync(self.module, enabled=not is_last):
+                found.append(self._compute(part.rows(rows), whole, noise))
+        with torch.no_grad():
+            self._record({name: torch.cat([t[name] for t in found]) for name in found[0]}, whole)
+
+    def _compute(self, part: ByteBatch, whole: int, noise: Noise) -> dict[str, torch.Tensor]:
+        """Adds the gradients of some rows to those so far. Returns their terms."""
+        team = self.team
         batch = part.batch()
         if self.augment:
             batch = batch.with_images(augmented(batch.images, self.shift, self.rotate, noise))
@@ -127,8 +142,8 @@ class Gradients:
             mean=lambda values: team.mean(values, whole),
             backward=team.fabric.backward,
         )
-        with torch.no_grad():
-            self._record({**losses.terms, OBJECTIVE: losses.objective}, whole)
+        terms = {**losses.terms, OBJECTIVE: losses.objective}
+        return {name: values.detach() for name, values in terms.items()}
 
     def _loss(self, batch: Batch, phase: Phase, noise: Noise) -> Losses:
         self.wrapped.batch, self.wrapped.phase = batch, phase

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -75,12 +76,22 @@ class Team:
         mine = indices[self.share(len(indices))]
         return mine if len(mine) else indices[:1]
 
-    def noise(self, generator: torch.Generator, whole: int) -> Noise:
-        """The noise of this process' part of a batch of ``whole`` images."""
-        if self.size == 1:
-            return generator
+    def noises(self, generator: torch.Generator, whole: int, turns: Sequence[slice]) -> list[Noise]:
+        """The noise of each of this process' parts of a batch of ``whole`` images."""
+        if self.size == len(turns) == 1:
+            return [generator]
         share = self.share(whole)
-        return SharedNoise(generator, share.start if share.stop > share.start else 0, whole)
+        noise = SharedNoise(generator, share.start if share.stop > share.start else 0, whole)
+        return [noise.part(rows.start) for rows in turns]
+
+    def rows_in_turn(self, rows: int, whole: int, parts: int) -> list[slice]:
+        """This process' ``rows`` of a batch of ``whole`` images, cut into ``parts``.
+
+        Fewer where a process has fewer images: all processes have as many parts, and all of a
+        process' are as large, or smaller by one.
+        """
+        parts = max(1, min(parts, whole // self.size))
+        return [share_of(rows, number, parts) for number in range(parts)]
 
     def count(self, whole: int) -> int:
         """How many images of a batch of ``whole`` are this process'."""
@@ -92,16 +103,23 @@ class Team:
         return values[: self.count(whole)]
 
     def mean(self, values: torch.Tensor, whole: int) -> torch.Tensor:
-        """A loss whose gradient, once averaged over the processes, is that of the whole batch."""
-        if self.size == 1:
+        """A loss whose gradient is that of the whole batch, once it is averaged over the processes
+        and added up over the parts in which each of them takes its rows.
+        """
+        if self.size == 1 and len(values) == whole:
             return values.mean()
         return self.counted(values, whole).sum() * (self.size / whole)
 
     def mean_of_all(self, values: torch.Tensor, whole: int) -> torch.Tensor:
-        """The mean over a batch of ``whole`` images, the same in every process; no gradient."""
-        total = self.counted(values, whole).sum(0)
+        """The mean over these images of all processes, the same in each; no gradient.
+
+        They are a batch of ``whole`` images, or a part of it.
+        """
+        own = self.counted(values, whole)
+        total, count = own.sum(0), own.new_full((), len(own))
         self.add_up(total)
-        return total / whole
+        self.add_up(count)
+        return total / count
 
     def add_up(self, values: torch.Tensor) -> None:
         """Makes ``values`` their sum over all processes, in place."""

@@ -39,7 +39,15 @@ def twin(training: _Training) -> Callable[..., Callable[[], None]]:
     return record
 
 
-@pytest.mark.parametrize("options", [{}, {"weight": "auto", "free_bits": 0.1}, {"target_rate": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"weight": "auto", "free_bits": 0.1},
+        {"target_rate": 3},
+        {"ema": 0.9, "clip": 1.0, "accumulate": 3},
+    ],
+)
 def test_replayed_steps_are_the_usual_steps(options, new_run, small, blobs, monkeypatch) -> None:
     plain = new_run(small(epochs=3, batch_size=7, **options))
     train(plain, blobs)

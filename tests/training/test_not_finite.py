@@ -204,6 +204,7 @@ def test_a_run_that_is_cut_after_a_backoff_ends_as_the_one_that_is_not(
     new_run, small, blobs: ImageSet
 ) -> None:
     options = {"epochs": 5, "on_nan": "backoff", "dropout": 0.25, "schedule": "one-cycle"}
+    options["ema"] = 0.9
     whole, cut = new_run(small(**options), "whole"), new_run(small(**options), "cut")
     train(whole, blobs, [strike(3, 2)])
     with pytest.raises(RuntimeError, match="power cut"):

@@ -20,6 +20,7 @@ MAKERS = {
     "burda": ("burda", {"latent_dim": 3, "optimiser": "muon"}),
     "bfloat16": ("vae", {"precision": "bfloat16"}),
     "auto": ("vae", {"weight": "auto", "free_bits": 0.1}),
+    "averaged": ("vae", {"ema": 0.9, "clip": 1.0, "accumulate": 2, "dropout": 0.25}),
     "target-mse": ("vae", {"target_mse": 0.05}),
     "target-rate": ("vae", {"target_rate": 3.0}),
 }

@@ -218,6 +218,20 @@ def test_two_processes_are_one_with_twice_the_batch(make: Make, preset, train_si
 
 
 @pytest.mark.slow
+def test_two_processes_average_clip_and_accumulate_as_one(make: Make) -> None:
+    """Of the last batch, of one image, the second process has no row."""
+    options = {"train_size": 65, "latent_dim": 3, "ema": 0.9, "clip": 1.0, "weight": "auto"}
+    one = make("one", batch_size=16, **options)
+    two = make("two", batch_size=8, devices=2, accumulate=3, checkpoint_seconds=60, **options)
+    train(one, one.images())
+    finish(start(two))
+    np.testing.assert_allclose(curve(two), curve(one), rtol=1e-4)
+    a, b = (run.load_model().state_dict() for run in (one, two))
+    for name, values in a.items():
+        torch.testing.assert_close(b[name], values, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
 def test_two_processes_of_torchrun(make: Make) -> None:
     one, two = make("one", batch_size=16), make("two", batch_size=8, devices=2)
     train(one, one.images())

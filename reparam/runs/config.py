@@ -1,5 +1,6 @@
 """How a model is trained, and the whole configuration of a run."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -98,6 +99,11 @@ class TrainingConfig:
         """Images a step, over all processes that the run was planned for."""
         return self.batch_size * self.devices * self.num_nodes
 
+    @property
+    def first_full_rate(self) -> float:
+        """Share of the run after the first epoch that ends with the rate at its full weight."""
+        return max(1, math.ceil(self.rate_warm_up * self.epochs)) / self.epochs
+
     def __post_init__(self) -> None:
         at_least_one = {
             "epochs": self.epochs,
@@ -164,6 +170,9 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         self.objective.check(self.model)
+        for term in self.terms:
+            term.check(self.model, self.inputs)
+            term.check_schedule(self.training.first_full_rate)
         _check_early_stop(self)
         if not 0 <= self.seed < 2**32:
             raise ConfigError(

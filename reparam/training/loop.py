@@ -238,15 +238,15 @@ class _Training:
         self.check_losses()
         state.check()  # before anything is written
         metrics = self.epoch_metrics() if self.team.leads else None
-        verdict = self.verdict(metrics)
-        comparable = self.config.model.likelihood.losses_comparable and verdict.compares
-        comparable = comparable and bool(len(self.images.splits["valid"]))
         loss = self.team.agree(metrics.held_out["loss_nats"] if metrics else 0.0)
         if not math.isfinite(loss):
             raise NotFiniteError(
                 f"the validation loss is {loss} after epoch {position.epoch + 1}; likely: a "
                 "learning rate that is too high"
             )
+        verdict = self.verdict(metrics)
+        comparable = self.config.model.likelihood.losses_comparable and verdict.compares
+        comparable = comparable and bool(len(self.images.splits["valid"]))
         position.epoch, position.batch, position.images = position.epoch + 1, 0, 0
         state.sums.zero()
         self.own_images = 0

@@ -25,6 +25,7 @@ from reparam.objective import (
     InputConfig,
     Loss,
     Phase,
+    Reconstruction,
     mean_losses,
 )
 from reparam.objective.adversarial import BETAS, DELTA, MOST_WEIGHT, Guard
@@ -238,6 +239,8 @@ def test_it_begins_after_an_epoch_that_it_can_be_compared_with(
     assert Plan.at(training, loss, begins - 1e-6).waiting == {"adversarial"}
     assert Plan.at(training, loss, begins).waiting == set()
     assert Plan.at(training, loss, begins).rate_weight == 1
+    no_rate = Loss(loss.model, Reconstruction(), [AdversarialOptions(start=start)])
+    assert Plan.at(training, no_rate, max(start, 1 / epochs)).waiting == set()
 
 
 def test_corrupted_images_are_compared_with_clean_ones() -> None:

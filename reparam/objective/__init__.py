@@ -1,15 +1,19 @@
 """(model, batch) → losses of each image, in nats; only the loop averages."""
 
+from reparam.objective.adversarial import Adversarial, AdversarialOptions
 from reparam.objective.augmentation import augmented
 from reparam.objective.base import (
     OBJECTIVES,
     TERMS,
+    Added,
     Drawn,
     Losses,
     Objective,
+    OwnOptimiser,
     Phase,
     Term,
     TermOptions,
+    Verdict,
 )
 from reparam.objective.binarisation import binarise
 from reparam.objective.corruption import corrupt
@@ -23,16 +27,21 @@ __all__ = [
     "FULL",
     "OBJECTIVES",
     "TERMS",
+    "Added",
+    "Adversarial",
+    "AdversarialOptions",
     "Drawn",
     "Elbo",
     "InputConfig",
     "Loss",
     "Losses",
     "Objective",
+    "OwnOptimiser",
     "Phase",
     "Reconstruction",
     "Term",
     "TermOptions",
+    "Verdict",
     "augmented",
     "batches",
     "binarise",

@@ -1,7 +1,7 @@
 """What an objective gives, what it is told of the run, and extra terms beside it."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from torch import nn
 from reparam.data import Batch
 from reparam.errors import ConfigError
 from reparam.model import Autoencoder, Distribution, ModelConfig, Noise, Pixels
+from reparam.objective.inputs import InputConfig
 from reparam.registry import Part, Registry
 from reparam.types import Latents, PerExample
 
@@ -56,6 +57,11 @@ def mean_of_batch(values: torch.Tensor) -> torch.Tensor:
     return values.mean(0)
 
 
+def gradient_of_batch(values: PerExample, at: torch.Tensor) -> torch.Tensor:
+    (gradient,) = torch.autograd.grad(values.mean(), at, retain_graph=True)
+    return gradient
+
+
 @dataclass(frozen=True)
 class Phase:
     """What of an objective changes in the course of a run, and what a batch is part of."""
@@ -65,6 +71,12 @@ class Phase:
 
     mean: Callable[[torch.Tensor], torch.Tensor] = mean_of_batch
     """The mean over a step's whole batch, of which other processes may have parts; no gradient."""
+
+    gradient: Callable[[PerExample, torch.Tensor], torch.Tensor] = gradient_of_batch
+    """At a parameter: that of the mean over the same whole batch. The graph is kept."""
+
+    waiting: frozenset[str] = frozenset()
+    """Names of the extra terms whose ``start`` has not come."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +126,81 @@ class Objective(Part):
 OBJECTIVES: Registry[Objective] = Registry("objective", Objective, prefix="")
 
 
+@dataclass(frozen=True)
+class OwnOptimiser:
+    """How a term's parameters train where the model's optimiser is not for them: by Adam."""
+
+    learning_rate: float
+    """At the peak of the run's schedule, which it follows."""
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+@dataclass(frozen=True)
+class Added:
+    """What an extra term adds to the losses of a batch, image by image."""
+
+    value: PerExample
+    """Recorded under the term's name."""
+    objective: PerExample
+    """Added to what is minimised. Of two players' losses each must have gradients in its own
+    parameters alone: there is one backward pass for all."""
+    loss: PerExample
+    """Added to the loss by which epochs compare."""
+    details: Mapping[str, PerExample] = field(default_factory=dict)
+    """Recorded too, under the term's name and theirs: ``adversarial_margin``."""
+
+    @classmethod
+    def nothing(cls, like: PerExample, details: tuple[str, ...]) -> "Added":
+        """0 everywhere."""
+        zero = torch.zeros_like(like)
+        return cls(zero, zero, zero, dict.fromkeys(details, zero))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a term says of the epoch that has just ended."""
+
+    may_be_best: bool = True
+    """Whether its weights may be the run's."""
+    compares: bool = True
+    """Whether it compares by its loss with those before; else the latest that may be is best."""
+    warnings: Mapping[str, str] = field(default_factory=dict)
+    """What people should know: kind → a line with the fix. Each kind is shown once in a run."""
+
+
 class Term(nn.Module):
-    """One more term of a loss, image by image, with parameters that train with the model's."""
+    """One more term of a loss, image by image, with parameters that train with the model's.
+
+    A member may set the attributes, and override ``added`` and ``after_epoch``.
+    """
+
+    start: float = 0.0
+    """Share of the run before which it is not computed, does not train, and is recorded as 0.
+    One that ``judges`` also waits for the first epoch that ends with the rate at full weight."""
+
+    optimiser: OwnOptimiser | None = None
+    """Of its own parameters; None: the model's."""
+
+    details: tuple[str, ...] = ()
+    """Names of what it records beside its value."""
+
+    judges: bool = False
+    """Whether it has a verdict on epochs; then the squared error is measured in every step."""
 
     @abstractmethod
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample: ...
+
+    def added(self, model: Autoencoder, losses: Losses, weight: float, phase: Phase) -> Added:
+        """Its part of the losses; ``losses`` are those of the objective and earlier terms."""
+        value = self(model, losses.drawn)
+        return Added(value, weight * value, weight * value)
+
+    def after_epoch(self, squared_error: float, waiting: bool) -> Verdict:
+        """After each epoch at the rate's full weight, with the mean squared error of a pixel: held
+        out, or of training where nothing is. What it remembers must be in buffers. ``waiting``: it
+        has not begun.
+        """
+        return Verdict()
 
 
 @dataclass(frozen=True)
@@ -132,6 +214,14 @@ class TermOptions(Part):
     def name(self) -> str:
         """Under which the term is recorded: its type as a Python name."""
         return self.type.replace("-", "_")
+
+    def check(self, model: ModelConfig, inputs: InputConfig) -> None:
+        """Raises ConfigError for a model or inputs that it does not go with."""
+
+    def check_schedule(self, earliest: float) -> None:
+        """Raises ConfigError for a run that is too short for it. ``earliest``: the share after
+        which terms begin that judge epochs.
+        """
 
     def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         """The term of each image, of a member without parameters."""

@@ -10,7 +10,15 @@ from torch import nn
 from reparam.data import Batch, RowReader
 from reparam.errors import ConfigError
 from reparam.model import Autoencoder, Noise, rows_at_once
-from reparam.objective.base import Losses, Objective, Phase, Term, TermOptions
+from reparam.objective.base import (
+    Added,
+    Losses,
+    Objective,
+    Phase,
+    Term,
+    TermOptions,
+    Verdict,
+)
 from reparam.objective.inputs import InputConfig
 from reparam.types import IndexArray, LabelArray, PixelArray
 
@@ -69,21 +77,69 @@ class Loss(nn.Module):
     def forward(self, batch: Batch, phase: Phase = FULL, noise: Noise = None) -> Losses:
         """The losses of each image. An extra term is recorded under its name, unweighted."""
         losses = self.objective(self.model, self.inputs.apply(batch, noise), phase, noise)
+        if self.judges and "squared_error" not in losses.terms:
+            drawn = losses.drawn
+            with torch.no_grad():
+                error = drawn.pixels.squared_error(drawn.batch.images)
+            losses = replace(losses, terms={**losses.terms, "squared_error": error})
+        for name, term in self.each_term():
+            losses = self._with_term(name, term, losses, phase)
+        return losses
+
+    def _with_term(self, name: str, term: Term, losses: Losses, phase: Phase) -> Losses:
+        if name in phase.waiting:
+            added = Added.nothing(losses.objective, term.details)
+        else:
+            added = term.added(self.model, losses, self.weights[name], phase)
+        details = {f"{name}_{detail}": values for detail, values in added.details.items()}
+        recorded = {name: added.value, **details}
+        for own in recorded.keys() & (losses.terms.keys() | RESERVED):
+            raise ConfigError(
+                f"term {own} must have a name of its own, got that of a loss of "
+                f"{self.objective.type}. Fix: register it under another name"
+            )
+        return replace(
+            losses,
+            objective=losses.objective + added.objective,
+            terms={**losses.terms, **recorded, "loss": losses.terms["loss"] + added.loss},
+        )
+
+    def each_term(self) -> Iterator[tuple[str, Term]]:
+        """The extra terms by name."""
         for name, term in self.terms.items():
             assert isinstance(term, Term)
-            if name in losses.terms:
-                raise ConfigError(
-                    f"term {name} must have a name of its own, got that of a loss of "
-                    f"{self.objective.type}. Fix: register it under another name"
-                )
-            value = term(self.model, losses.drawn)
-            weighted = self.weights[name] * value
-            losses = replace(
-                losses,
-                objective=losses.objective + weighted,
-                terms={**losses.terms, name: value, "loss": losses.terms["loss"] + weighted},
-            )
-        return losses
+            yield name, term
+
+    @property
+    def judges(self) -> bool:
+        """Whether a term has a verdict on epochs."""
+        return any(term.judges for _, term in self.each_term())
+
+    def waiting(self, done: float, earliest: float = 0.0) -> frozenset[str]:
+        """The terms that have not begun after a share ``done`` of the run.
+
+        ``earliest``: the share before which none begins that judges epochs.
+        """
+        return frozenset(
+            name
+            for name, term in self.each_term()
+            if done < max(term.start, earliest if term.judges else 0.0)
+        )
+
+    def waiting_parameters(self, waiting: frozenset[str]) -> list[nn.Parameter]:
+        """Of the terms of these names."""
+        return [p for name, term in self.each_term() if name in waiting for p in term.parameters()]
+
+    def after_epoch(self, mse: float, waiting: frozenset[str]) -> Verdict:
+        """What the terms say together of an epoch that has ended; see ``Term.after_epoch``."""
+        found = [
+            term.after_epoch(mse, name in waiting) for name, term in self.each_term() if term.judges
+        ]
+        return Verdict(
+            all(verdict.may_be_best for verdict in found),
+            all(verdict.compares for verdict in found),
+            dict(item for verdict in found for item in verdict.warnings.items()),
+        )
 
 
 def batches(

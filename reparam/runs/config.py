@@ -1,5 +1,6 @@
 """How a model is trained, and the whole configuration of a run."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -113,6 +114,13 @@ class TrainingConfig:
         """Images a step, over all processes that the run was planned for."""
         return self.batch_size * self.devices * self.num_nodes
 
+    def first_full_rate(self, has_rate: bool) -> float:
+        """Share of the run after the first epoch that ends with the rate, where the objective has
+        one, at its full weight.
+        """
+        warm_up = self.rate_warm_up if has_rate else 0.0
+        return max(1, math.ceil(warm_up * self.epochs)) / self.epochs
+
     def __post_init__(self) -> None:
         at_least_one = {
             "epochs": self.epochs,
@@ -193,6 +201,9 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         self.objective.check(self.model)
+        for term in self.terms:
+            term.check(self.model, self.inputs)
+            term.check_schedule(self.training.first_full_rate(self.objective.has_rate))
         _check_early_stop(self)
         if not 0 <= self.seed < 2**32:
             raise ConfigError(

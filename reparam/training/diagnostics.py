@@ -65,14 +65,20 @@ def after_epoch(
 
 
 def new_warnings(
-    before: Epochs, newest: Epoch, config: RunConfig, pixel_variance: float, latent_dim: int
+    before: Epochs,
+    newest: Epoch,
+    config: RunConfig,
+    pixel_variance: float,
+    latent_dim: int,
+    of_terms: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """What looks wrong for the first time in the run: kind → message.
 
-    ``before``: the epochs before the newest.
+    ``before``: the epochs before the newest; ``of_terms``: what the extra terms say of that.
     """
     known = {kind for epoch in before for kind in epoch.warnings}
     found = after_epoch([*before, newest], config, pixel_variance, latent_dim)
+    found |= of_terms or {}
     return {kind: message for kind, message in found.items() if kind not in known}
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from reparam.data import ImageSet
 from reparam.errors import DiskFullError, NotFiniteError
 from reparam.model import Autoencoder
-from reparam.objective import mean_losses
+from reparam.objective import Verdict, mean_losses
 from reparam.runs import (
     Epoch,
     Run,
@@ -181,7 +181,8 @@ class _Training:
     def plan(self, step: int) -> Plan:
         """What step number ``step`` (from 0) is like."""
         training = self.config.training
-        return Plan.at(training, step / (training.epochs * self.steps_per_epoch))
+        done = step / (training.epochs * self.steps_per_epoch)
+        return Plan.at(training, self.state.loss, done)
 
     def check_losses(self) -> None:
         """Raises NotFiniteError when a loss of the epoch so far is NaN or infinite."""
@@ -243,40 +244,56 @@ class _Training:
         self.check_losses()
         state.check()  # before anything is written
         with state.average.in_place():
-            metrics = self.judge_epoch()
+            metrics, verdict = self.judge_epoch()
         patience = self.config.training.early_stop
         if patience is not None and position.epoch - position.best_epoch >= patience:
             position.finished = True
         if metrics is not None:
-            self.record(metrics)
+            self.record(metrics, verdict)
 
-    def judge_epoch(self) -> Epoch | None:
+    def judge_epoch(self) -> tuple[Epoch | None, Verdict]:
         """Validation of the weights that are in place, and whether they are the best so far.
 
-        Returns the epoch's line, in the first process.
+        Returns the epoch's line, in the first process, and what the extra terms say of it.
         """
         state, position = self.state, self.state.position
         metrics = self.epoch_metrics() if self.team.leads else None
-        comparable = self.config.model.likelihood.losses_comparable
-        comparable = comparable and bool(len(self.images.splits["valid"]))
         loss = self.team.agree(metrics.held_out["loss_nats"] if metrics else 0.0)
         if not math.isfinite(loss):
             raise NotFiniteError(
                 f"the validation loss is {loss} after epoch {position.epoch + 1}; likely: a "
                 "learning rate that is too high"
             )
+        verdict = self.verdict(metrics)
+        comparable = self.config.model.likelihood.losses_comparable and verdict.compares
+        comparable = comparable and bool(len(self.images.splits["valid"]))
         position.epoch, position.batch, position.images = position.epoch + 1, 0, 0
         state.sums.zero()
         self.own_images = 0
-        if loss < position.best_loss or not comparable:  # then the last weights count
+        # Where losses do not compare, the last weights count.
+        if verdict.may_be_best and (loss < position.best_loss or not comparable):
             state.mark_best(loss)
-        return metrics
+        return metrics, verdict
 
-    def record(self, metrics: Epoch) -> None:
+    def verdict(self, metrics: Epoch | None) -> Verdict:
+        """What the extra terms say of the epoch that has just ended, in every process."""
+        loss, end = self.state.loss, (self.state.position.epoch + 1) * self.steps_per_epoch
+        # While the rate warms up, the error may be lower than it can stay.
+        if not loss.judges or self.plan(end).rate_weight < 1:
+            return Verdict()
+        mse = self.team.agree(metrics.held_out["mse"] if metrics else 0.0)
+        return loss.after_epoch(mse, self.plan(end - 1).waiting)
+
+    def record(self, metrics: Epoch, verdict: Verdict) -> None:
         """A finished epoch's line and checkpoint, and what the listeners hear of it."""
         config = self.config
         found = new_warnings(
-            self.epochs, metrics, config, self.pixel_variance, self.state.model.latent_dim
+            self.epochs,
+            metrics,
+            config,
+            self.pixel_variance,
+            self.state.model.latent_dim,
+            verdict.warnings,
         )
         early = {} if self.epochs else before_training(config)  # said when training began
         metrics = replace(metrics, warnings=early | found)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import Adam, Optimizer
 
 from reparam.model import hidden_weights
+from reparam.objective import Term
 from reparam.runs import TrainingConfig
 from reparam.training.muon import Muon
 
@@ -21,6 +22,8 @@ class Optimiser:
     """What takes the steps: one part for every kind of parameter, by name."""
 
     parts: Mapping[str, Optimizer]
+    scales: Mapping[str, float] = field(default_factory=dict)
+    """What the learning rate is multiplied by, of parts that have one of their own."""
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -33,9 +36,9 @@ class Optimiser:
         Keras adds ε to √v before the bias correction, PyTorch after it (Kingma & Ba 2015, the
         remark below algorithm 1); dividing ε by √(1 − β₂ᵗ) makes the two equal.
         """
-        for part in self.parts.values():
+        for name, part in self.parts.items():
             for group in part.param_groups:
-                group["lr"] = learning_rate
+                group["lr"] = learning_rate * self.scales.get(name, 1.0)
                 if isinstance(part, Adam):
                     beta2 = group["betas"][1]
                     group["eps"] = KERAS_EPSILON / math.sqrt(1 - beta2 ** (step + 1))
@@ -90,22 +93,33 @@ def _parameters(part: Optimizer) -> list[nn.Parameter]:
 def build_optimiser(
     model: nn.Module, learning_rate: float, name: Literal["adam", "muon"] = "adam"
 ) -> Optimiser:
-    """Adam with Keras' constants; for muon the weights between channels go to Muon instead."""
-    muons = hidden_weights(model) if name == "muon" else []
-    others = [p for p in model.parameters() if not any(p is muon for muon in muons)]
-    device = next(model.parameters()).device.type
-    parts: dict[str, Optimizer] = {
-        "adam": Adam(
-            others,
-            lr=learning_rate,
-            betas=(0.9, 0.999),
-            eps=KERAS_EPSILON,
-            fused=device in ("cpu", "cuda"),
-        )
+    """Adam with Keras' constants; for muon the weights between channels go to Muon instead.
+
+    Terms with an optimiser of their own are a part each, ``term_`` and their name.
+    """
+    apart = {
+        f"term_{path.rpartition('.')[2]}": term
+        for path, term in model.named_modules()
+        if isinstance(term, Term) and term.optimiser is not None
     }
+    own = {parameter for term in apart.values() for parameter in term.parameters()}
+    muons = [p for p in hidden_weights(model) if p not in own] if name == "muon" else []
+    others = [p for p in model.parameters() if p not in own.union(muons)]
+    parts: dict[str, Optimizer] = {"adam": _adam(others, learning_rate, (0.9, 0.999))}
     if muons:
         parts["muon"] = Muon(muons, lr=learning_rate)
-    return Optimiser(parts)
+    scales = {}
+    for part, term in apart.items():
+        assert term.optimiser is not None
+        rate = term.optimiser.learning_rate
+        parts[part] = _adam(list(term.parameters()), rate, term.optimiser.betas)
+        scales[part] = rate / learning_rate
+    return Optimiser(parts, scales)
+
+
+def _adam(parameters: list[nn.Parameter], rate: float, betas: tuple[float, float]) -> Adam:
+    fused = parameters[0].device.type in ("cpu", "cuda")
+    return Adam(parameters, lr=rate, betas=betas, eps=KERAS_EPSILON, fused=fused)
 
 
 def learning_rate_at(config: TrainingConfig, step: int, steps_per_epoch: int) -> float:

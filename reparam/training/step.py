@@ -61,7 +61,10 @@ class _Wrapped(nn.Module):
     def forward(self, noise: Noise) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         assert self.batch is not None
         self.losses = self.loss(self.batch, self.phase, noise)
-        return self.losses.objective, self.losses.terms
+        objective = self.losses.objective
+        for parameter in self.loss.waiting_parameters(self.phase.waiting):
+            objective = objective + 0 * parameter.sum()  # DDP waits for a gradient of each
+        return objective, self.losses.terms
 
 
 RATE_BEGINS = 0.02
@@ -76,14 +79,22 @@ class Plan:
     """Of the rate in the objective; recorded losses have weight 1."""
     augment: bool
     """Whether images are shifted and rotated."""
+    waiting: frozenset[str] = frozenset()
+    """The extra terms that have not begun."""
+
+    @property
+    def branch(self) -> tuple[object, ...]:
+        """What decides which operations a step has: a recording holds for one."""
+        return self.augment, self.waiting
 
     @classmethod
-    def at(cls, config: TrainingConfig, done: float) -> "Plan":
+    def at(cls, config: TrainingConfig, loss: Loss, done: float) -> "Plan":
         """After a share ``done`` of the run."""
         rate_weight = 1.0
-        if done < config.rate_warm_up:
+        if loss.objective.has_rate and done < config.rate_warm_up:
             rate_weight = RATE_BEGINS + (1 - RATE_BEGINS) * done / config.rate_warm_up
-        return cls(rate_weight, done < config.augment_until)
+        waiting = loss.waiting(done, config.first_full_rate(loss.objective.has_rate))
+        return cls(rate_weight, done < config.augment_until, waiting)
 
 
 class Gradients:
@@ -102,11 +113,12 @@ class Gradients:
         self.module = team.fabric.setup_module(self.wrapped, move_to_device=False)
         self.rate_weight = torch.ones((), device=team.fabric.device)
         self.augment = True
+        self.waiting: frozenset[str] = frozenset()
 
     def enter(self, plan: Plan) -> None:
         """From now on by this plan."""
         self.rate_weight.fill_(plan.rate_weight)
-        self.augment = plan.augment
+        self.augment, self.waiting = plan.augment, plan.waiting
 
     def __call__(self, part: ByteBatch, whole: int, plan: Plan) -> None:
         """From this process' part of a batch of ``whole`` images."""
@@ -124,6 +136,8 @@ class Gradients:
             is_last = rows.stop == len(part)
             with team.fabric.no_backward_sync(self.module, enabled=not is_last):
                 found.append(self._compute(part.rows(rows), whole, noise))
+        for parameter in self.state.loss.waiting_parameters(self.waiting):
+            parameter.grad = None
         with torch.no_grad():
             self._record({name: torch.cat([t[name] for t in found]) for name in found[0]}, whole)
 
@@ -133,7 +147,12 @@ class Gradients:
         batch = part.batch()
         if self.augment:
             batch = batch.with_images(augmented(batch.images, self.shift, self.rotate, noise))
-        phase = Phase(self.rate_weight, lambda values: team.mean_of_all(values, whole))
+        phase = Phase(
+            self.rate_weight,
+            mean=lambda values: team.mean_of_all(values, whole),
+            gradient=lambda values, at: team.gradient_of_all(values, at, whole),
+            waiting=self.waiting,
+        )
         losses = gradient_step(
             self._loss,
             batch,
@@ -178,20 +197,21 @@ class ReplayedGradients:
     def __init__(self, gradients: Gradients, batch_size: int, record: Record) -> None:
         self.gradients, self.batch_size, self.record = gradients, batch_size, record
         self.taken = 0
-        self.augment = True
+        self.branch: tuple[object, ...] = ()
         self.replay: Callable[[], None] | None = None
         self.parameters = list(gradients.state.loss.parameters())
         self.recorded: list[torch.Tensor | None] = []
         self.batch: ByteBatch | None = None
 
     def __call__(self, part: ByteBatch, whole: int, plan: Plan) -> None:
+        if plan.branch != self.branch:
+            self.branch, self.taken, self.replay = plan.branch, 0, None
         if len(part) != self.batch_size or self.taken < WARM_UP:
             self.taken += 1
             self.gradients(part, whole, plan)
             return
         self.gradients.enter(plan)
-        if self.replay is None or plan.augment != self.augment:
-            self.augment = plan.augment
+        if self.replay is None:
             try:
                 self._record(part, whole)
             except RuntimeError as error:

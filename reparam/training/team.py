@@ -121,6 +121,15 @@ class Team:
         self.add_up(count)
         return total / count
 
+    def gradient_of_all(self, values: torch.Tensor, at: torch.Tensor, whole: int) -> torch.Tensor:
+        """That of ``mean``, averaged over the processes, at a parameter; the graph is kept."""
+        (own,) = torch.autograd.grad(self.mean(values, whole), at, retain_graph=True)
+        if self.size == 1:
+            return own
+        own = own.clone(memory_format=torch.contiguous_format)
+        self.add_up(own)
+        return own / self.size
+
     def add_up(self, values: torch.Tensor) -> None:
         """Makes ``values`` their sum over all processes, in place."""
         if self.size > 1:

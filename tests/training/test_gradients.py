@@ -17,9 +17,11 @@ from .test_not_finite import strike
 
 def twin(training: _Training) -> Callable[..., Callable[[], None]]:
     """Records like a CUDA graph: the same memory is read, and written, at every replay."""
-    parameters = list(training.state.loss.parameters())
+    loss = training.state.loss
 
     def record(function: Callable[[], None], noise: torch.Generator) -> Callable[[], None]:
+        waiting = set(loss.waiting_parameters(training.gradients.gradients.waiting))  # type: ignore[union-attr]
+        parameters = [p for p in loss.parameters() if p not in waiting]
         for parameter in parameters:
             parameter.grad = torch.full_like(parameter, float("nan"))
         written = [parameter.grad for parameter in parameters]
@@ -46,6 +48,7 @@ def twin(training: _Training) -> Callable[..., Callable[[], None]]:
         {"weight": "auto", "free_bits": 0.1},
         {"target_rate": 3},
         {"ema": 0.9, "clip": 1.0, "accumulate": 3},
+        {"terms": ["adversarial"], "adversarial_channels": [8]},
     ],
 )
 def test_replayed_steps_are_the_usual_steps(options, new_run, small, blobs, monkeypatch) -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from reparam.model import SameConv2d
+from reparam.model import ModelConfig, SameConv2d, build_autoencoder
+from reparam.objective import AdversarialOptions, Elbo, Loss
 from reparam.runs import TrainingConfig
 from reparam.runs.config import OptimiserName
 from reparam.training.optimiser import (
@@ -56,6 +57,25 @@ def test_optimiser_state_round_trip_keeps_the_memory_layout(name: OptimiserName)
     assert all(torch.equal(restored[k], saved[k]) for k in saved)
     momentum = "adam.0.exp_avg" if name == "adam" else "muon.0.momentum_buffer"
     assert restored[momentum].stride() == module.weight.stride()
+
+
+def test_a_term_with_its_own_optimiser_follows_the_schedule_at_its_own_rate() -> None:
+    model = build_autoencoder(ModelConfig(latent_dim=2), (8, 8, 1))
+    loss = Loss(model, Elbo(), [AdversarialOptions(learning_rate=1e-4)])
+    for name in ("adam", "muon"):
+        optimiser = build_optimiser(loss, 2e-3, name)
+        own = {
+            p for group in optimiser.parts["term_adversarial"].param_groups for p in group["params"]
+        }
+        assert own == set(loss.terms.parameters())
+        every = [
+            p for part in optimiser.parts.values() for g in part.param_groups for p in g["params"]
+        ]
+        assert len(every) == len(set(every)) == len(list(loss.parameters()))
+        optimiser.set_step(5, 1e-3)
+        (group,) = optimiser.parts["term_adversarial"].param_groups
+        assert group["lr"] == pytest.approx(0.5e-4)
+        assert group["betas"] == (0.5, 0.9)
 
 
 @given(

@@ -241,6 +241,21 @@ def test_two_processes_of_torchrun(make: Make) -> None:
 
 
 @pytest.mark.slow
+def test_two_processes_play_one_game(make: Make) -> None:
+    """Parameters without a gradient before the term's start, and a weight that is of all images."""
+    options = {"terms": ["adversarial"], "adversarial_channels": [8], "train_size": 65}
+    one = make("one", batch_size=16, **options)
+    two = make("two", batch_size=8, devices=2, **options)
+    train(one, one.images())
+    finish(start(two))
+    np.testing.assert_allclose(curve(two), curve(one), rtol=1e-4)
+    for a, b in zip(one.metrics(), two.metrics(), strict=True):
+        for name in ("adversarial", "adversarial_margin", "adversarial_weight"):
+            assert b.train[name] == pytest.approx(a.train[name], rel=1e-3), name
+    assert two.metrics()[-1].train["adversarial_weight"] > 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"weight": "auto", "free_bits": 0.1}, {"target_rate": 2.0}])
 def test_two_processes_move_the_weight_as_one(make: Make, options) -> None:
     """What moves σ², and which dimensions' bits are free, are means over both parts of a batch."""

@@ -57,6 +57,13 @@ class Decoder(nn.Module, ABC):
         What has no bias for every pixel gives the image's mean in each channel.
         """
 
+    @property
+    def last_weights(self) -> nn.Parameter:
+        """Those of its last layer: of its parameters the last with several dimensions, unless a
+        decoder that names them in another order says otherwise.
+        """
+        return [parameter for parameter in self.parameters() if parameter.ndim > 1][-1]
+
 
 @dataclass(frozen=True)
 class EncoderOptions(Part):

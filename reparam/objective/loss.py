@@ -24,6 +24,7 @@ RESERVED = frozenset(
         "rate",
         "squared_error",
         "mse",
+        "psnr",
         "loss_article",
         "images",
         "dead_units",

@@ -34,10 +34,11 @@ UNITS = {
     "loss_article": "factor · MSE + KL",
     "r_loss_article": "factor · MSE",
     "mse": "squared pixels",
+    "psnr": "dB, of the mean squared error",
     "loss_nats": "nats an image",
     "distortion_nats": "nats an image",
     "rate_nats": "nats an image",
-    "loss_bits_per_dim": "bits a dimension",
+    "loss_bits_per_dim": "bits a pixel and channel",
     "dead_units": "latent dimensions below 0.01 nats",
 }
 

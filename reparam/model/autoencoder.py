@@ -114,9 +114,10 @@ def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     encoder = config.encoder.build(image_shape)
     latent = config.latent(encoder.feature_shape)
     posterior = config.posterior.build(encoder.feature_shape, latent)
+    height, width, channels = image_shape
     decoder = config.decoder.build(
         latent,
-        image_shape,
+        (height, width, config.likelihood.decoder_channels(channels)),
         feature_shape=encoder.feature_shape,
         logits=config.likelihood.logits,
     )

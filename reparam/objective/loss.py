@@ -32,6 +32,7 @@ RESERVED = frozenset(
         "rate",
         "squared_error",
         "mse",
+        "psnr",
         "loss_article",
         "images",
         "dead_units",

@@ -205,6 +205,7 @@ class RunConfig:
             term.check(self.model, self.inputs)
             term.check_schedule(self.training.first_full_rate(self.objective.has_rate))
         _check_early_stop(self)
+        _check_binarise(self)
         if not 0 <= self.seed < 2**32:
             raise ConfigError(
                 f"seed must be from 0 to 2^32 - 1, got {self.seed}. Fix: choose one, such as 0"
@@ -245,4 +246,14 @@ def _check_early_stop(config: RunConfig) -> None:
         raise ConfigError(
             "early_stop must have a validation loss to watch, got valid_fraction 0. Fix: hold "
             "images out, or omit early_stop"
+        )
+
+
+def _check_binarise(config: RunConfig) -> None:
+    likelihood = config.model.likelihood
+    if likelihood.needs_grey and config.inputs.binarise != "none":
+        raise ConfigError(
+            f"likelihood {likelihood.type} must have grey levels to learn a scale of, got "
+            f"binarise {config.inputs.binarise}, which leaves black and white. Fix: take "
+            "--likelihood bernoulli, or omit binarise"
         )

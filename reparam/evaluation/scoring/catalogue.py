@@ -476,5 +476,6 @@ MEASURES: Mapping[str, Entry] = {
         "bits",
         matters=0.01,
         requires=("density",),
+        version=2,
     ),
 }

@@ -1,6 +1,5 @@
 """The rows of the scorecard that compare images with what the model makes of them."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -152,8 +151,7 @@ def _elbo(of: Subject, part: Part) -> np.ndarray:
 
 def _bits(elbo: Measured, of: Subject) -> Measured:
     """Nats an image as bits a pixel and channel; low and high change sides."""
-    scale = -1 / (math.prod(of.model.image_shape) * math.log(2))
-    low, high = (None if v is None else v * scale for v in (elbo.high, elbo.low))
-    value = None if elbo.value is None else elbo.value * scale
-    each = None if elbo.each is None else Each(elbo.each.values * scale, elbo.each.at)
+    bits = of.model.likelihood.bits_per_dim
+    value, low, high = (None if v is None else bits(-v) for v in (elbo.value, elbo.high, elbo.low))
+    each = None if elbo.each is None else Each(bits(-elbo.each.values), elbo.each.at)
     return Measured(value, low, high, samples=elbo.samples, note=elbo.note, each=each)

@@ -19,6 +19,16 @@ from reparam.model.likelihoods.gaussian import (
     GaussianLikelihoodOptions,
     NormalPixels,
 )
+from reparam.model.likelihoods.learned import (
+    LearnedGaussianLikelihood,
+    LearnedGaussianLikelihoodOptions,
+    LearnedNormalPixels,
+)
+from reparam.model.likelihoods.logistic import (
+    DiscretisedLogisticLikelihood,
+    DiscretisedLogisticLikelihoodOptions,
+    LogisticMixturePixels,
+)
 from reparam.model.likelihoods.weight import Weight
 
 __all__ = [
@@ -27,10 +37,16 @@ __all__ = [
     "BernoulliLikelihood",
     "BernoulliLikelihoodOptions",
     "BernoulliPixels",
+    "DiscretisedLogisticLikelihood",
+    "DiscretisedLogisticLikelihoodOptions",
     "GaussianLikelihood",
     "GaussianLikelihoodOptions",
+    "LearnedGaussianLikelihood",
+    "LearnedGaussianLikelihoodOptions",
+    "LearnedNormalPixels",
     "Likelihood",
     "LikelihoodOptions",
+    "LogisticMixturePixels",
     "LossUnit",
     "NormalPixels",
     "Pixels",

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
+from reparam.model.likelihoods.levels import T, bits_per_dim
 from reparam.model.likelihoods.weight import Weight
 from reparam.model.networks import ImageShape
 from reparam.registry import Part, Registry
@@ -48,12 +49,18 @@ class Pixels(ABC):
 
 
 class Likelihood(nn.Module, ABC):
-    """What the decoder gives (B, C, H, W) → a distribution over images of D values each."""
+    """What the decoder gives (B, C', H, W) → a distribution over images of D values each.
+
+    C' is ``LikelihoodOptions.decoder_channels`` of the images' channels C.
+    """
 
     is_binary: ClassVar[bool] = False
     """Whether it is a probability of black and white images alone: others are binarised before
     their likelihood is measured.
     """
+
+    is_density: ClassVar[bool] = True
+    """Whether ``log_prob`` is of a density of pixels in [0, 1], and not of a probability."""
 
     def __init__(self, dimensions: int) -> None:
         super().__init__()
@@ -63,7 +70,9 @@ class Likelihood(nn.Module, ABC):
     def forward(self, decoded: Images) -> Pixels: ...
 
     def at_mean(self, mean: torch.Tensor) -> torch.Tensor:
-        """What the decoder must give for this mean; finite also at its ends, 0 and 1."""
+        """What the decoder must give (..., C', H, W) for this mean (..., C, H, W); finite also at
+        its ends, 0 and 1.
+        """
         return mean
 
     def terms(self, pixels: Pixels, x: Images) -> dict[str, PerExample]:
@@ -88,20 +97,27 @@ class Likelihood(nn.Module, ABC):
 
         ``loss_nats`` (for a VAE the negative ELBO, per image) = ``distortion_nats`` +
         ``rate_nats``, as far as the objective has no other term; ``loss_bits_per_dim``: the same
-        per pixel and channel; ``mse``: squared pixels, where it was measured. Other terms keep
-        their names.
+        per pixel and channel, of 8 bits (``bits_per_dim``); ``mse``: squared pixels, and ``psnr``:
+        10 · log10(1 / mse) in dB, at most 120, where the error was measured. Other terms keep their
+        names.
         """
         own = ("loss", "distortion", "rate", "squared_error")
         loss = means["loss"] + self.log_normaliser
         error = means.get("squared_error")
         return {
-            **({} if error is None else {"mse": error / self.dimensions}),
+            **({} if error is None else _of_error(error / self.dimensions)),
             "loss_nats": loss,
             "distortion_nats": means["distortion"] + self.log_normaliser,
             "rate_nats": means["rate"],
-            "loss_bits_per_dim": loss / (self.dimensions * math.log(2)),
+            "loss_bits_per_dim": self.bits_per_dim(loss),
             **{name: value for name, value in means.items() if name not in own},
         }
+
+    def bits_per_dim(self, nats: T) -> T:
+        """−log p in nats an image, as bits a pixel and channel: of pixels of 8 bits, or of black
+        and white ones where it ``is_binary``. Of a density an approximation (``levels``).
+        """
+        return bits_per_dim(nats, self.dimensions, of_levels=not self.is_density)
 
     @property
     def weight(self) -> Weight | None:
@@ -143,8 +159,15 @@ class LikelihoodOptions(Part):
     logits: ClassVar[bool] = False
     """Whether it takes values of any size from the decoder, rather than pixels."""
 
+    needs_grey: ClassVar[bool] = False
+    """Whether it learns a scale of grey levels, which black and white images do not have."""
+
     @abstractmethod
     def build(self, image_shape: ImageShape) -> Likelihood: ...
+
+    def decoder_channels(self, image_channels: int) -> int:
+        """Channels that the decoder gives for images of so many: of what the likelihood reads."""
+        return image_channels
 
     @property
     def weighs_rate(self) -> bool:
@@ -181,6 +204,11 @@ class LikelihoodOptions(Part):
     def describe(self, dimensions: int) -> str:
         """One line on its scale, for images of D = ``dimensions`` values."""
         return f"{self.type} likelihood: losses in nats, no weight"
+
+
+def _of_error(mse: float) -> dict[str, float]:
+    """A mean squared error, and the same in dB; finite where there is none."""
+    return {"mse": mse, "psnr": -10 * math.log10(max(mse, 1e-12))}
 
 
 LIKELIHOODS: Registry[LikelihoodOptions] = Registry("likelihood", LikelihoodOptions, prefix="")

@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch.nn import functional as F
 
-from reparam.errors import DataRangeError
 from reparam.model.likelihoods.base import LIKELIHOODS, Likelihood, LikelihoodOptions, Pixels
+from reparam.model.likelihoods.levels import check_range
 from reparam.model.networks import ImageShape
 from reparam.types import Images, PerExample
 
@@ -30,27 +30,16 @@ class BernoulliPixels(Pixels):
         is minus the cross-entropy, which is the mean over images drawn with those probabilities.
         Raises DataRangeError for pixels outside of [0, 1].
         """
-        _check_range(x)
+        check_range(x, "Bernoulli")
         each = F.binary_cross_entropy_with_logits(self.logits, x, reduction="none")
         return -each.flatten(1).sum(1)
-
-
-def _check_range(x: torch.Tensor) -> None:
-    if x.is_cuda and torch.cuda.is_current_stream_capturing():  # which cannot look at values
-        return
-    low, high = (float(end) for end in x.detach().aminmax())
-    if not (low >= 0 and high <= 1):
-        found = low if not low >= 0 else high
-        raise DataRangeError(
-            f"pixels must be in [0, 1] for a Bernoulli likelihood, got {found:g}. Fix: divide "
-            "bytes by 255, or take --likelihood gaussian"
-        )
 
 
 class BernoulliLikelihood(Likelihood):
     """Black and white pixels, independent of each other given z. It has no scale to choose."""
 
     is_binary: ClassVar[bool] = True
+    is_density: ClassVar[bool] = False
 
     def forward(self, decoded: Images) -> BernoulliPixels:
         return BernoulliPixels(decoded)

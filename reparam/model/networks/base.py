@@ -44,7 +44,8 @@ class Encoder(nn.Module, ABC):
 class Decoder(nn.Module, ABC):
     """Latents (B, d) → what the likelihood takes (B, C, H, W), in float32.
 
-    That is the mean image for a normal likelihood, and logits for a Bernoulli likelihood.
+    That is the mean image for a normal likelihood, and logits for a Bernoulli likelihood. Other
+    likelihoods take more channels than the images have.
     """
 
     @abstractmethod
@@ -86,7 +87,9 @@ class DecoderOptions(Part):
         feature_shape: FeatureShape,
         logits: bool,
     ) -> Decoder:
-        """``feature_shape`` is the encoder's, for a decoder that mirrors it.
+        """``image_shape``: height, width, and the channels that the likelihood takes.
+
+        ``feature_shape`` is the encoder's, for a decoder that mirrors it.
 
         ``logits``: the likelihood takes values of any size, not pixels.
         """

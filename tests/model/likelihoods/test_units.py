@@ -112,8 +112,10 @@ def test_losses_are_one_another_in_other_units(factor, d, distortion, rate):
     assert losses["loss_nats"] == pytest.approx(nats, **close)
     gap = losses["loss_nats"] - losses["loss_article"]
     assert gap == pytest.approx(weight.log_normaliser, rel=1e-6, abs=1e-6 * d + 1e-6)
-    bits = losses["loss_bits_per_dim"] * d
+    # a density times 1/255 is the probability of a level
+    bits = (losses["loss_bits_per_dim"] - math.log2(255)) * d
     assert bits * math.log(2) == pytest.approx(losses["loss_nats"], **close)
+    assert losses["psnr"] == pytest.approx(-10 * math.log10(max(losses["mse"], 1e-12)))
     assert losses["rate_nats"] == rate
 
 

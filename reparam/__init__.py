@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from reparam.estimators import AE, VAE, DenoisingAE, load
     from reparam.evaluation import Scorecard, ScoreConfig, Scores, judge_for, scorecard, scores_of
+    from reparam.features import FEATURES, FeatureMaps, FeatureOptions, feature_maps, map_distance
     from reparam.model import (
         DECODERS,
         ENCODERS,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         Loss,
         Losses,
         Objective,
+        PerceptualOptions,
         Phase,
         Reconstruction,
         Term,
@@ -78,6 +80,7 @@ __all__ = [
     "AE",
     "DECODERS",
     "ENCODERS",
+    "FEATURES",
     "LIKELIHOODS",
     "OBJECTIVES",
     "POSTERIORS",
@@ -101,6 +104,8 @@ __all__ = [
     "Elbo",
     "Encoder",
     "EncoderOptions",
+    "FeatureMaps",
+    "FeatureOptions",
     "FlowPrior",
     "GaussianLikelihood",
     "GaussianPrior",
@@ -116,6 +121,7 @@ __all__ = [
     "ModelConfig",
     "Objective",
     "Part",
+    "PerceptualOptions",
     "Phase",
     "Pixels",
     "Posterior",
@@ -139,12 +145,14 @@ __all__ = [
     "Weight",
     "__version__",
     "build_autoencoder",
+    "feature_maps",
     "fit_prior",
     "gradient_step",
     "judge_for",
     "load",
     "load_images",
     "load_plugin",
+    "map_distance",
     "preset_config",
     "rate",
     "scorecard",
@@ -181,6 +189,13 @@ _PACKAGES = {
         "judge_for",
         "scorecard",
         "scores_of",
+    ),
+    "features": (
+        "FEATURES",
+        "FeatureMaps",
+        "FeatureOptions",
+        "feature_maps",
+        "map_distance",
     ),
     "model": (
         "Autoencoder",
@@ -224,6 +239,7 @@ _PACKAGES = {
         "Loss",
         "Losses",
         "Objective",
+        "PerceptualOptions",
         "Phase",
         "Reconstruction",
         "Term",

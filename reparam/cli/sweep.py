@@ -14,6 +14,7 @@ from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig, check_features
 from reparam.model import build_autoencoder
+from reparam.objective import Loss
 from reparam.printable import note, say
 from reparam.report import check_page, write_comparison
 from reparam.runs import command_line, title_of, writing
@@ -75,7 +76,8 @@ def run(args: Sequence[str]) -> int:
                 judge_with_progress(found, quiet=options.quiet, device=device),
             )
         shape = images[point.config.data][0].image_shape
-        build_autoencoder(point.config.model, shape)  # refused before any training
+        model = build_autoencoder(point.config.model, shape)
+        Loss(model, point.config.objective, point.config.terms)  # refused before any training
     cards = []
     for number, point in enumerate(planned, 1):
         if not options.quiet:

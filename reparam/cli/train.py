@@ -11,6 +11,7 @@ from reparam.cli.terminal import print_json
 from reparam.data import load_images
 from reparam.errors import ConfigError
 from reparam.model import build_autoencoder
+from reparam.objective import Loss
 from reparam.runs import (
     DEFAULT_RECIPE,
     Run,
@@ -114,7 +115,8 @@ def run(args: Sequence[str]) -> int:
         check_tensorboard()
     with reading_progress(quiet=options.quiet) as progress:
         images = load_images(config.data, progress)
-    build_autoencoder(config.model, images.image_shape)  # refused before anything is written
+    model = build_autoencoder(config.model, images.image_shape)
+    Loss(model, config.objective, config.terms)  # refused before anything is written
     command = command_line("train", args)
     with writing(out):
         folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)

@@ -52,7 +52,8 @@ class _Convolution(nn.Module):
     ) -> None:
         super().__init__()
         self.kernel, self.stride, self.active = kernel, stride, active
-        self.convolution = nn.Conv2d(channels, filters, kernel, stride, groups=groups)
+        even = kernel // 2 if stride == 1 else 0  # the same on every side: the convolution's own
+        self.convolution = nn.Conv2d(channels, filters, kernel, stride, even, groups=groups)
 
     def load(self, weights: Weights, convolution: str, norm: str) -> None:
         """Takes the tensors of these names out of ``weights``."""
@@ -66,7 +67,7 @@ class _Convolution(nn.Module):
         self.convolution.load_state_dict({"weight": kernel, "bias": shift - mean * scale})
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.kernel > 1:
+        if self.stride > 1:
             x = F.pad(x, [*self._border(x.shape[3]), *self._border(x.shape[2])])
         x = self.convolution(x)
         return F.relu6(x, inplace=True) if self.active else x
@@ -153,5 +154,5 @@ def _prepared(images: Images) -> Float[torch.Tensor, "B 3 h w"]:
         scale = SMALLEST / min(height, width)
         size = (round(height * scale), round(width * scale))
         x = F.interpolate(x, size, mode="bilinear", align_corners=False)
-    x = (x * 255 - 127) / 128
+    x = x * (255 / 128) - 127 / 128
     return x.contiguous(memory_format=torch.channels_last)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from reparam.estimators import AE, VAE, DenoisingAE, load
     from reparam.evaluation import Scorecard, ScoreConfig, Scores, judge_for, scorecard, scores_of
+    from reparam.features import FEATURES, FeatureMaps, FeatureOptions, feature_maps, map_distance
     from reparam.model import (
         DECODERS,
         ENCODERS,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         Losses,
         Objective,
         OwnOptimiser,
+        PerceptualOptions,
         Phase,
         Reconstruction,
         Term,
@@ -81,6 +83,7 @@ __all__ = [
     "AE",
     "DECODERS",
     "ENCODERS",
+    "FEATURES",
     "LIKELIHOODS",
     "OBJECTIVES",
     "POSTERIORS",
@@ -105,6 +108,8 @@ __all__ = [
     "Elbo",
     "Encoder",
     "EncoderOptions",
+    "FeatureMaps",
+    "FeatureOptions",
     "FlowPrior",
     "GaussianLikelihood",
     "GaussianPrior",
@@ -121,6 +126,7 @@ __all__ = [
     "Objective",
     "OwnOptimiser",
     "Part",
+    "PerceptualOptions",
     "Phase",
     "Pixels",
     "Posterior",
@@ -145,12 +151,14 @@ __all__ = [
     "Weight",
     "__version__",
     "build_autoencoder",
+    "feature_maps",
     "fit_prior",
     "gradient_step",
     "judge_for",
     "load",
     "load_images",
     "load_plugin",
+    "map_distance",
     "preset_config",
     "rate",
     "scorecard",
@@ -187,6 +195,13 @@ _PACKAGES = {
         "judge_for",
         "scorecard",
         "scores_of",
+    ),
+    "features": (
+        "FEATURES",
+        "FeatureMaps",
+        "FeatureOptions",
+        "feature_maps",
+        "map_distance",
     ),
     "model": (
         "Autoencoder",
@@ -232,6 +247,7 @@ _PACKAGES = {
         "Losses",
         "Objective",
         "OwnOptimiser",
+        "PerceptualOptions",
         "Phase",
         "Reconstruction",
         "Term",

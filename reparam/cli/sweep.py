@@ -15,6 +15,7 @@ from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig, check_features
 from reparam.model import build_autoencoder
+from reparam.objective import Loss
 from reparam.printable import note, say
 from reparam.report import check_page, write_comparison
 from reparam.runs import command_line, title_of, writing
@@ -73,7 +74,8 @@ def run(args: Sequence[str]) -> int:
     for point in planned:
         check_place(options.out / point.name, point.config)
         shape = load(point.config.data).image_shape
-        build_autoencoder(point.config.model, shape)  # refused before any training
+        model = build_autoencoder(point.config.model, shape)
+        Loss(model, point.config.objective, point.config.terms)  # refused before any training
     images: dict[DataConfig, tuple[ImageSet, Judge]] = {}
     for data in dict.fromkeys(point.config.data for point in planned):
         found = load(data)

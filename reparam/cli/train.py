@@ -12,6 +12,7 @@ from reparam.cli.terminal import print_json
 from reparam.data import DataConfig, ImageSet, load_images
 from reparam.errors import ConfigError
 from reparam.model import build_autoencoder
+from reparam.objective import Loss
 from reparam.printable import note
 from reparam.runs import (
     AUTO,
@@ -191,7 +192,8 @@ def run(args: Sequence[str]) -> int:
         print_json(to_mapping(config))
         return 0
     images = load(config.data)
-    build_autoencoder(config.model, images.image_shape)  # refused before anything is written
+    model = build_autoencoder(config.model, images.image_shape)
+    Loss(model, config.objective, config.terms)  # refused before anything is written
     if suited is not None and not options.quiet:
         note(describe(suited, config))
     command = command_line("train", args)

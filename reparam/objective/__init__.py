@@ -20,6 +20,7 @@ from reparam.objective.corruption import corrupt
 from reparam.objective.elbo import Elbo, free_bits
 from reparam.objective.inputs import InputConfig
 from reparam.objective.loss import DEAD, FULL, Loss, batches, mean_losses, terms_of_each
+from reparam.objective.perceptual import PerceptualOptions
 from reparam.objective.reconstruction import Reconstruction
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Losses",
     "Objective",
     "OwnOptimiser",
+    "PerceptualOptions",
     "Phase",
     "Reconstruction",
     "Term",

@@ -31,7 +31,12 @@ ROWS = 1000
 
 
 def precision_recall(
-    real: Features, fake: OtherFeatures, *, k: int = 3, rng: np.random.Generator
+    real: Features,
+    fake: OtherFeatures,
+    *,
+    k: int = 3,
+    rng: np.random.Generator,
+    note: str = "",
 ) -> dict[str, Measured]:
     """``precision`` and ``recall`` (Kynkäänniemi et al. 2019, section 2, equations 1 and 2).
 
@@ -46,7 +51,7 @@ def precision_recall(
     reference = _among_nearest(real, real_radii)
     precise = balls_around(fake, real, real_radii) > 0
     recalled = balls_around(real, fake, ball_radii(fake, k)) > 0
-    note = f"k = {k}; {len(real):,} of each"
+    note = "; ".join(filter(None, [note, f"k = {k}", f"{len(real):,} of each"]))
     return {
         "precision": share_of(precise, reference=reference, note=note),
         "recall": share_of(recalled, reference=reference, note=note),

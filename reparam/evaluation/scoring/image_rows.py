@@ -33,15 +33,24 @@ NOISY_IMAGES = 2_000
 
 def image_rows(of: Subject, real: RealFeatures) -> dict[str, Measured]:
     """Reconstructions from z ~ q(z|x), noise removed, and likelihoods where there is one."""
-    quality, features = [], []
+    quality, features, distances = [], [], []
     decoded = decoded_batches(of.model, of.held_out.z, of.held_out.labels)
     for (_, originals), x in zip(of.held_out.batches(), decoded, strict=True):
         quality.append(quality_of_each(_channels_last(x), originals))
         features.append(of.judge.assess(x)[0].cpu().numpy())
+        if real.own is not None:
+            pictures = as_floats(originals).transpose(0, 3, 1, 2)
+            distances.append(real.own.network.distances(pictures, x.cpu().numpy()))
     found = reconstruction_quality(joined(quality), rng=of.rng("reconstruction quality"))
     found["feature_distance"] = feature_distance(
         np.concatenate(features), real.held_out, rng=of.rng("feature distance")
     )
+    if real.own is not None:
+        found["own_feature_distance"] = mean_of(
+            np.concatenate(distances),
+            of.rng("own feature distance"),
+            note=f"features of {real.own.network.name}",
+        )
     return {**found, "noise_removed": _noise_removed(of), **_likelihoods(of)}
 
 

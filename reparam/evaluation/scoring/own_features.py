@@ -1,5 +1,9 @@
-"""Features of a network that the user has, such as Inception: ONNX or Python, never a pickle."""
+"""Features of a network that the user names: one of ours by its name, or a file of the user's, ONNX
+or Python, never a pickle.
+"""
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -8,26 +12,82 @@ import torch
 from jaxtyping import Float
 
 from reparam.errors import ConfigError, DataError, no_file, reason_of
+from reparam.features import FEATURES, feature_maps, map_distance
 from reparam.onnx_session import open_session
 from reparam.registry import import_file
 
 BATCH = 100
 
 Features = Float[np.ndarray, "N F"]
+Pictures = Float[np.ndarray, "N C H W"]
+"""Pixels in [0, 1]."""
 
 
 @runtime_checkable
 class FeatureNetwork(Protocol):
-    """Images (N, C, H, W) in [0, 1] → features (N, F), a batch at a time."""
+    """Images (N, C, H, W) in [0, 1] → features (N, F), a batch at a time.
 
-    path: Path
+    ``name``: under which its figures are shown.
+    """
 
-    def features(self, images: Float[np.ndarray, "N C H W"]) -> Features: ...
+    name: str
+
+    def features(self, images: Pictures) -> Features: ...
+
+    def distances(self, images: Pictures, others: Pictures) -> Float[np.ndarray, " N"]:
+        """`map_distance` of each image and its other, in all maps of the network."""
 
 
-def feature_network(path: Path) -> FeatureNetwork:
-    """Of an ONNX file, or of a Python file (.py). Raises what these raise."""
+def feature_network(features: str | Path, device: torch.device | str = "cpu") -> FeatureNetwork:
+    """The network of this registered name, or of an ONNX file, or of a Python file (.py).
+
+    Raises what these raise. A registered network computes on ``device``.
+    """
+    if str(features) in FEATURES.names:
+        return RegisteredFeatures(str(features), device)
+    path = Path(features)
     return FeatureModule(path) if path.suffix == ".py" else FeatureFile(path)
+
+
+def identity_of(features: str | Path) -> str:
+    """The network's name and a digest of its weights or file, so that figures of another network
+    under the same name are not taken for its.
+    """
+    if str(features) in FEATURES.names:
+        return f"{features} {FEATURES.find(str(features)).digest[:16]}".rstrip()
+    path = Path(features)
+    held = path.read_bytes() if path.is_file() else b""
+    return f"{path.name} {hashlib.sha256(held).hexdigest()[:16]}"
+
+
+def row_distances(some: Features, others: Features) -> Float[np.ndarray, " N"]:
+    """`map_distance` of features without places: of one map with one position."""
+    maps = [torch.from_numpy(rows.astype(np.float32))[:, :, None, None] for rows in (some, others)]
+    return map_distance(maps[:1], maps[1:]).double().numpy()
+
+
+class RegisteredFeatures:
+    """A network of the registry, such as imagenet."""
+
+    def __init__(self, name: str, device: torch.device | str) -> None:
+        self.name, self.device = name, device
+        self.network = feature_maps(name, device)
+
+    def features(self, images: Pictures) -> Features:
+        parts = [self.network.pooled(x).cpu().numpy() for x in self._batches(images)]
+        return np.concatenate(parts)
+
+    def distances(self, images: Pictures, others: Pictures) -> Float[np.ndarray, " N"]:
+        parts = [
+            map_distance(self.network.maps(x), self.network.maps(y)).cpu().double().numpy()
+            for x, y in zip(self._batches(images), self._batches(others), strict=True)
+        ]
+        return np.concatenate(parts)
+
+    def _batches(self, images: Pictures) -> Iterator[torch.Tensor]:
+        for start in range(0, len(images), BATCH):
+            part = np.ascontiguousarray(images[start : start + BATCH], np.float32)
+            yield torch.from_numpy(part).to(self.device)
 
 
 class FeatureModule:
@@ -38,7 +98,7 @@ class FeatureModule:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.name = path, path.name
         function = getattr(import_file(path, "--features"), "features", None)
         if not callable(function):
             raise ConfigError(
@@ -47,7 +107,7 @@ class FeatureModule:
             )
         self.function = function
 
-    def features(self, images: Float[np.ndarray, "N C H W"]) -> Features:
+    def features(self, images: Pictures) -> Features:
         """Of pixels in [0, 1]. Raises DataError where the function fails or gives no (B, F)."""
         parts = []
         for start in range(0, len(images), BATCH):
@@ -68,6 +128,9 @@ class FeatureModule:
             parts.append(found.astype(np.float32))
         return np.concatenate(parts)
 
+    def distances(self, images: Pictures, others: Pictures) -> Float[np.ndarray, " N"]:
+        return row_distances(self.features(images), self.features(others))
+
 
 class FeatureFile:
     """An ONNX network: images (B, C, H, W) in [0, 1] → features (B, F).
@@ -77,10 +140,11 @@ class FeatureFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.name = path, path.name
         if not path.is_file():
             raise DataError(
-                f"{path}: {no_file(path)}. Fix: give an ONNX network, images to features"
+                f"{path}: {no_file(path)}. Fix: give an ONNX network, images to features, or one "
+                f"of {', '.join(FEATURES.names)}"
             )
         try:
             self.session = open_session(str(path))
@@ -91,7 +155,7 @@ class FeatureFile:
             ) from error
         self.input = self.session.get_inputs()[0]
 
-    def features(self, images: Float[np.ndarray, "N C H W"]) -> Features:
+    def features(self, images: Pictures) -> Features:
         """Of pixels in [0, 1].
 
         Raises DataError where the network does not take the images or gives no features.
@@ -111,3 +175,6 @@ class FeatureFile:
                 ) from error
             parts.append(np.asarray(found).reshape(len(found), -1))
         return np.concatenate(parts)
+
+    def distances(self, images: Pictures, others: Pictures) -> Float[np.ndarray, " N"]:
+        return row_distances(self.features(images), self.features(others))

@@ -11,7 +11,7 @@ from reparam.evaluation.scoring.subject import Part, Subject
 
 @dataclass(frozen=True)
 class OwnFeatures:
-    """A network of the user's, and its features of real images."""
+    """A network that the user named, and its features of real images."""
 
     network: FeatureNetwork
     held_out: np.ndarray
@@ -35,7 +35,7 @@ def real_features(of: Subject) -> RealFeatures:
     judge, held_out, train = of.judge, of.held_out, of.train
     own = None
     if of.config.features is not None:
-        network = feature_network(of.config.features)
+        network = feature_network(of.config.features, of.model.device)
         own = OwnFeatures(network, _features(network, held_out))
     labelled = of.shares is not None
     return RealFeatures(

@@ -67,6 +67,7 @@ def test_every_command_shows_them(reparam: Command, strange: Path, tmp_path: Pat
     call("sample", strange, "-n", 2)
     call("reconstruct", strange)
     call("denoise", strange)
+    call("neighbours", strange)
     call("decode", strange, strange / "export" / "latents.csv", "--out", tmp_path / "x\x07.npy")
     said = call("score", strange, *SCORE)
     assert r"a\x1b\u202e" in said.out

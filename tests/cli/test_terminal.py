@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reparam.cli.progress import step_progress
 from reparam.cli.reading import reading_progress
-from reparam.cli.scoring import score_progress
 from reparam.runs import Run
 from reparam.runs.json_file import with_digest
 
@@ -94,7 +94,7 @@ def test_bars_of_a_terminal_show_them(
     with reading_progress() as progress:
         assert progress is not None
         progress(NAME, 1, 3)
-    with score_progress(NAME, quiet=False) as measured:
+    with step_progress(NAME, quiet=False) as measured:
         assert measured is not None
         measured(NAME, 1, 3)
     said = capsys.readouterr().err

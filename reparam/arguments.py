@@ -61,7 +61,7 @@ def _unknown(estimator: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
     misplaced = misplaced_option(name)
     if misplaced is None or any(other.endswith(f"_{name}") for other in names):
-        return unknown_name(f"option of {estimator}", name, names)
+        return unknown_name(f"option of {estimator}", name, names, f"help({estimator})")
     return (
         f"{estimator}: {misplaced}; in Python, give the part with its options: a mapping with a "
         "type, or its dataclass"

@@ -5,12 +5,13 @@ without a traceback and ends with status 2.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from reparam.printable import printable
 
-SHORT_LIST = 12
+SHORT_LIST = 15
+"""Names that a message lists, at most."""
 
 
 class ReparamError(Exception):
@@ -88,12 +89,22 @@ def no_file(path: Path) -> str:
     return "must be a regular file, got a pipe or a device" if path.exists() else "no such file"
 
 
-def unknown_name(kind: str, found: str, known: Iterable[str]) -> str:
-    """``unknown model 'vea'; did you mean vae? (known: ae, vae)``."""
+def unknown_name(kind: str, found: str, known: Iterable[str], see: str = "--help") -> str:
+    """``unknown model 'vea'; did you mean vae? (known: ae, vae)``.
+
+    At most three near names, about as near as the nearest; all names only where they are few, and
+    else where to ``see`` them.
+    """
     names = sorted(known)
-    near = difflib.get_close_matches(found, names, n=1, cutoff=0.6)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    listed = (
-        f" (known: {', '.join(names) or 'none'})" if not near or len(names) <= SHORT_LIST else ""
-    )
-    return f"unknown {kind} {found!r}{hint}{listed}"
+    near = difflib.get_close_matches(found, names, n=3, cutoff=0.6)
+    likeness = [difflib.SequenceMatcher(None, name, found).ratio() for name in near]
+    near = [name for name, like in zip(near, likeness, strict=True) if like > likeness[0] - 0.1]
+    hint = f"; did you mean {either(near)}?" if near else ""
+    listed = f" (known: {', '.join(names) or 'none'})" if len(names) <= SHORT_LIST else ""
+    return f"unknown {kind} {found!r}{hint}{listed or ('' if near else f'; see {see}')}"
+
+
+def either(names: Sequence[str]) -> str:
+    """``a, b or c``."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last

@@ -5,10 +5,13 @@ import dataclasses
 import functools
 import inspect
 import itertools
+import re
 import textwrap
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_SIZE = re.compile(r"-?\d+([xX×]-?\d+)?")
 
 
 def option(
@@ -18,13 +21,21 @@ def option(
     alias: str | None = None,
     positional: str | None = None,
     required: bool = False,
+    is_size: bool = False,
 ) -> T:
     """A field with a flag of another name, with a short flag, or with none but a place of its own.
 
     ``positional``: the name that its place has in the help, such as DATA. ``required``: it must be
-    given, whatever the default.
+    given, whatever the default. ``is_size``: it is a height and a width, written as `as_size` takes
+    them.
     """
-    metadata = {"flag": flag, "alias": alias, "positional": positional, "required": required}
+    metadata = {
+        "flag": flag,
+        "alias": alias,
+        "positional": positional,
+        "required": required,
+        "is_size": is_size,
+    }
     found: Any = dataclasses.field(default=default, metadata=metadata)
     return found
 
@@ -32,6 +43,18 @@ def option(
 def flag_of(field: dataclasses.Field[Any], prefix: str = "") -> str:
     """The flag of a field, without dashes in front; ``prefix`` is that of its part's options."""
     return (field.metadata.get("flag") or f"{prefix}{field.name}").replace("_", "-")
+
+
+def as_size(value: object) -> object:
+    """Height and width of what is written for them: 64, "64", "64x48" or "64×48"; anything else as
+    it is.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value, value)
+    if not isinstance(value, str) or not _SIZE.fullmatch(value):
+        return value
+    height, _, width = value.lower().replace("×", "x").partition("x")
+    return (int(height), int(width or height))
 
 
 @functools.cache

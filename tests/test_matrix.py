@@ -25,6 +25,7 @@ import manifests
 import numpy as np
 import onnx
 import onnxruntime
+import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
@@ -50,6 +51,7 @@ COMMANDS = {
     "denoise",
     "encode",
     "decode",
+    "neighbours",
     "sample",
     "fit-prior",
     "explore",
@@ -237,6 +239,22 @@ def test_denoise(run: Path, images: ImageSet, tmp_path: Path) -> None:
     noisy = add_noise(images.split_images("test"), masking, 3)
     expected = as_bytes(load(run).reconstruct(noisy))
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), expected)
+
+
+def test_neighbours(run: Path, images: ImageSet, tmp_path: Path) -> None:
+    """Each held-out image and its nearest two of all others, as the public latents have them."""
+    reparam("neighbours", run, "-k", 2, "--out", tmp_path / "near")
+    table = pd.read_csv(tmp_path / "near" / "neighbours.csv")
+    test = images.splits["test"]
+    assert table["query"].tolist() == np.repeat(test, 2).tolist()
+    z = load(run).transform(images.images).astype(float)
+    distance = np.linalg.norm(z[test, None] - z[None], axis=2)
+    distance[np.arange(len(test)), test] = np.inf
+    expected = np.sort(distance, 1)[:, :2].ravel()
+    np.testing.assert_allclose(table["distance"], expected, rtol=1e-5)
+    at = distance[np.repeat(np.arange(len(test)), 2), table["index"]]
+    np.testing.assert_allclose(at, expected, rtol=1e-5)
+    assert table["label"].tolist() == images.labels[table["index"]].tolist()
 
 
 def test_sample(either: Path, tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ info run
 info {{data}}
 reconstruct run
 denoise run
+neighbours run
 encode run --scores
 decode run run/export/latents.csv
 sample run

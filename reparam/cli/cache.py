@@ -16,7 +16,7 @@ from reparam.data import (
     clear_downloads,
     verify_cached,
 )
-from reparam.errors import ConfigError, DataError
+from reparam.errors import SHORT_LIST, ConfigError, DataError
 from reparam.fields import option
 from reparam.printable import say
 
@@ -66,7 +66,8 @@ def _chosen(known: list[CachedSet], names: Sequence[str]) -> list[CachedSet]:
         folder = str(Path(os.path.expanduser(name)).resolve())
         own = [each for each in known if each.path.name.startswith(name) or each.folder == folder]
         if not own or not name:
-            listed = ", ".join(each.name for each in known) or "none"
+            more = ", ..." if len(known) > SHORT_LIST else ""
+            listed = ", ".join(each.name for each in known[:SHORT_LIST]) + more or "none"
             raise DataError(
                 f"the cache has no set {name!r} (known: {listed}). Fix: take a name or a folder "
                 "of `reparam cache list`"

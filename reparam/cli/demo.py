@@ -12,6 +12,7 @@ from typing import Literal
 
 from reparam.cli.existing import check_place, open_or_create_run, trained
 from reparam.cli.flags import Compute, parse, value_of, words_for
+from reparam.cli.progress import step_progress
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import judge_with_progress, scored
 from reparam.data import DataConfig, ImageSet, load_images
@@ -97,17 +98,17 @@ def run(args: Sequence[str]) -> int:
         for folder in runs:
             trained(folder, images, quiet=options.quiet, again=again)
         _score(runs, images, quiet=options.quiet, device=device)
-        if not options.quiet:
-            note("drawing the figures ...")
-        report = write_report(
-            runs,
-            out / "report.html",
-            choices=options.report,
-            command=command_line("demo", args),
-            seconds=time.monotonic() - began,
-            figures=out / "figures",
-            device=device,
-        )
+        with step_progress("drawing the figures", quiet=options.quiet) as drawing:
+            report = write_report(
+                runs,
+                out / "report.html",
+                choices=options.report,
+                command=command_line("demo", args),
+                seconds=time.monotonic() - began,
+                figures=out / "figures",
+                device=device,
+                progress=drawing,
+            )
     say(report)
     if not options.quiet:
         explore = command_line("explore", [str(out / model) for model in MODELS])

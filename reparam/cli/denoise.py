@@ -6,12 +6,24 @@ from pathlib import Path
 from typing import Literal
 
 from reparam.cli.flags import RUN, Compute, parse
-from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
+from reparam.cli.selection import (
+    RUNS_OWN,
+    Selection,
+    SplitChoice,
+    default_out,
+    select_images,
+)
 from reparam.cli.tables import print_quality
-from reparam.data import DataConfig
+from reparam.data import ARRAY_SUFFIXES, DataConfig
 from reparam.errors import ConfigError
 from reparam.evaluation import add_noise, image_quality, reconstruct_images
-from reparam.export import check_target, comparison_sheet, write_images, write_pictures
+from reparam.export import (
+    check_target,
+    comparison_sheet,
+    picture_names,
+    write_images,
+    write_pictures,
+)
 from reparam.objective import InputConfig
 from reparam.printable import note, say
 from reparam.runs import Run
@@ -19,11 +31,15 @@ from reparam.runs import Run
 
 @dataclass(frozen=True)
 class DenoiseOptions:
-    """Put noise on images, encode and decode them, and say how close they are before and after.
+    """Take the noise out of images: encode and decode them, as they are.
 
     DATA is a name, an .npz or .npy file, or a folder of images, which are brought to the run's
-    size; by default it is the run's own images. The sheet shows the clean images, the noisy ones,
-    and the denoised ones.
+    size; by default it is the run's own images. In a folder of results, pictures of a folder have
+    the names and the sizes of their files. The sheet shows the images above the denoised ones.
+
+    With --corrupt noise is added first, to measure how much of it the model takes out: PSNR and
+    SSIM before and after. The sheet then shows the clean images, the noisy ones, and the denoised
+    ones; noisy/ and the sheet have the run's size.
     """
 
     run: Path = RUN
@@ -31,12 +47,12 @@ class DenoiseOptions:
 
     data: DataConfig = RUNS_OWN
 
-    corrupt: Literal["auto", "none", "gaussian", "masking", "salt-and-pepper"] = "auto"
-    """The noise; auto is what the run was trained with, or gaussian; none: the images are noisy."""
+    corrupt: Literal["none", "auto", "gaussian", "masking", "salt-and-pepper"] = "none"
+    """Noise to add to clean images; auto: what the run was trained with, or gaussian."""
 
     corrupt_amount: float | None = None
     """Standard deviation of the Gaussian noise in pixel units, or the share of pixels changed; by
-    default what the run was trained with, or 0.3."""
+    default what the run was trained with, or 0.3. Only with --corrupt."""
 
     seed: int = 0
     """Seed of the noise."""
@@ -56,6 +72,11 @@ class DenoiseOptions:
         if self.seed < 0:
             raise ConfigError(
                 f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0"
+            )
+        if self.corrupt_amount is not None and self.corrupt == "none":
+            raise ConfigError(
+                "corrupt_amount must come with a noise, got none. Fix: add --corrupt auto, or omit "
+                "--corrupt-amount"
             )
 
 
@@ -80,23 +101,46 @@ def run(args: Sequence[str]) -> int:
     noise = noise_of(folder, options)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     selection = select_images(folder, model, options.data, options.split)
-    clean, noisy = selection.images, add_noise(selection.images, noise, options.seed)
-    labels = selection.labelled.labels
-    denoised = reconstruct_images(model, noisy, labels, originals=clean)
-    is_noisy_already = noise.corrupt == "none"
-    rows = (noisy, denoised.images) if is_noisy_already else (clean, noisy, denoised.images)
+    images, labels = selection.images, selection.labelled.labels
+    sizes = selection.sizes_in_files()
+    adds_noise = noise.corrupt != "none"
+    noisy = add_noise(images, noise, options.seed) if adds_noise else images
+    denoised = reconstruct_images(model, noisy, labels, originals=images)
+    shown = (images, noisy, denoised.images) if adds_noise else (images, denoised.images)
+    names = picture_names(selection.labelled)
     write_images(
         out,
         replace(selection.labelled, images=denoised.images),
         overwrite=options.overwrite,
-        sheet=comparison_sheet(*rows),
-        extra=lambda place: write_pictures(place / "noisy", noisy),
+        sheet=comparison_sheet(*shown),
+        extra=(lambda place: write_pictures(place / "noisy", noisy, names)) if adds_noise else None,
+        sizes=sizes,
+        scores=denoised.each if adds_noise else None,
     )
-    if is_noisy_already:
-        note("no clean images to compare with, so no PSNR and SSIM")
-    else:
+    if adds_noise:
         note(f"noise: {noise.corrupt} {noise.corrupt_amount:g}, seed {options.seed}")
-        before = image_quality(noisy, clean)
+        before = image_quality(noisy, images)
         print_quality({"before (noisy)": before, "after (denoised)": denoised.quality})
+    else:
+        note(
+            "no noise added: the images are denoised as they are, with no clean ones to compare "
+            "with (--corrupt auto adds noise, and measures PSNR and SSIM)"
+        )
+    if sizes is not None:
+        _say_sizes(out, sizes, selection)
     say(out)
     return 0
+
+
+def _say_sizes(out: Path, sizes: Sequence[tuple[int, int]], selection: Selection) -> None:
+    """Where pictures were written in other sizes than the model's, or might be expected to be."""
+    height, width = selection.images.shape[1:3]
+    if all(size == (height, width) for size in sizes):
+        return
+    if out.suffix.lower() in ARRAY_SUFFIXES:
+        note(
+            f"all are {height} × {width}, the run's size: an array has one; a folder has the files'"
+        )
+        return
+    cropped = ", of the part that --fit crop keeps" if selection.config.fit == "crop" else ""
+    note(f"pictures have the sizes of their files{cropped}, resized from {height} × {width}")

@@ -55,7 +55,7 @@ def run(args: Sequence[str]) -> int:
     selection = select_images(folder, model, options.data, options.split)
     images, labels = selection.images, selection.labelled.labels
     z, more = moments_of(posteriors_of(model, images, labels))
-    names, files = selection.label_names(), selection.files
+    names, files = selection.labelled.label_names(), selection.labelled.files
     table = LatentTable(selection.index, z, more, names, files)
     if options.scores:
         loss = evaluation_loss(model, folder.config)

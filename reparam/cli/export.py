@@ -153,6 +153,7 @@ def _check(options: ExportOptions) -> None:
 
 
 def _models(runs: Sequence[Run], device: str) -> dict[str, tuple[OnnxModel, OnnxModel]]:
+    note("encoding the images, exporting the models ...")
     with reading_progress() as progress:
         views = held_out_views(runs, images=max(ONNX_BATCHES), progress=progress, device=device)
     names = run_ids(runs)

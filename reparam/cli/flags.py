@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 from reparam.errors import ConfigError, unknown_name
+from reparam.fields import as_size
 from reparam.fields import option as field_option
 from reparam.printable import print_lines
 from reparam.registry import Registry
@@ -129,14 +130,13 @@ class Parser(argparse.ArgumentParser):
         nargs: int | str | None = None
         if several is not None:
             nargs = "*" if Ellipsis in get_args(several) else len(get_args(several))
-        group.add_argument(
-            *names, dest=name, nargs=nargs, metavar=_metavar(option.hint), help=_escaped(text)
-        )
+        metavar = ("HEIGHT", "[WIDTH]") if option.is_size else _metavar(option.hint)
+        group.add_argument(*names, dest=name, nargs=nargs, metavar=metavar, help=_escaped(text))
 
     def values(self, args: Sequence[str]) -> dict[str, object]:
         """The options that are given, of their types, by name."""
         # Intermixed: RUN --split test DATA, where argparse alone would not find DATA.
-        found, unknown = self.parse_known_intermixed_args(list(args))
+        found, unknown = self.parse_known_intermixed_args(self._with_both_sides(args))
         if unknown:
             self._refuse(unknown[0])
         for option in self.options.values():
@@ -151,6 +151,28 @@ class Parser(argparse.ArgumentParser):
             else _read(value, self.hints[name], f"{self.prog}: {self._shown(name)}")
             for name, value in vars(found).items()
         }
+
+    def _with_both_sides(self, args: Sequence[str]) -> list[str]:
+        """The words, in which every size is a height and a width: 64 and 64x64 are 64 64."""
+        flags = {f"--{option.flag}" for option in self.options.values() if option.is_size}
+        words: list[str] = []
+        rest = list(args)
+        while rest:
+            flag, equals, given = rest.pop(0).partition("=")
+            if flag not in flags:
+                words.append(f"{flag}{equals}{given}")
+                continue
+            words.append(flag)
+            first = as_size(given if equals else next(iter(rest), ""))
+            if not isinstance(first, tuple):  # for argparse to refuse
+                words += [given] * bool(equals)
+                continue
+            written = given if equals else rest.pop(0)
+            if written.lstrip("-").isdigit() and rest and rest[0].lstrip("-").isdigit():
+                words += [written, rest.pop(0)]
+            else:
+                words += map(str, first)
+        return words
 
     def _shown(self, name: str) -> str:
         option = self.options.get(name)
@@ -167,7 +189,8 @@ class Parser(argparse.ArgumentParser):
         known = [self._shown(o.name) for o in self.options.values() if o.positional is None]
         known += [self._shown(name) for name in self.shared]
         misplaced = misplaced_option(flag.lstrip("-").replace("-", "_"), shown=flag)
-        raise ConfigError(f"{self.prog}: {misplaced or unknown_name('option', flag, known)}")
+        unknown = unknown_name("option", flag, known, see=f"{self.prog} --help")
+        raise ConfigError(f"{self.prog}: {misplaced or unknown}")
 
     def print_help(self, file: object = None) -> None:
         """On stdout: defaults may come from a --config file of anybody."""

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "denoise": ("denoise", "noisy images through a model, with PSNR and SSIM before and after"),
     "encode": ("encode", "images to latents, as CSV, Parquet, .npy or .npz"),
     "decode": ("decode", "latents to images"),
+    "neighbours": ("neighbours", "the pictures nearest to others in latent space"),
     "sample": ("sample", "new images from the prior"),
     "fit-prior": ("fit_prior", "a prior fitted to what the trained encoder does"),
     "explore": ("explore", "a web page in which one moves through the latent space of runs"),
@@ -68,7 +69,7 @@ def run(args: Sequence[str]) -> int:
         say(f"reparam {__version__}")
         return 0
     if args[0] not in COMMANDS:
-        raise ConfigError(unknown_name("command", args[0], COMMANDS))
+        raise ConfigError(unknown_name("command", args[0], COMMANDS, "reparam --help"))
     name, *rest = args
     module, _ = COMMANDS[name]
     command: Callable[[Sequence[str]], int]

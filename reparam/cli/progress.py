@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -10,10 +11,12 @@ from rich.progress import (
     BarColumn,
     Progress,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
 from reparam.cli.terminal import Terminal, title_column
+from reparam.data import Progress as StepProgress
 from reparam.model import LossUnit, shown_terms
 from reparam.printable import note, printable
 from reparam.training import (
@@ -21,6 +24,7 @@ from reparam.training import (
     Ended,
     EpochDone,
     Event,
+    Finishing,
     Listener,
     Started,
     StepDone,
@@ -28,6 +32,9 @@ from reparam.training import (
 )
 
 REFRESH_SECONDS = 0.2
+
+SECONDS_BETWEEN = 2.0
+"""Lines that say which step of some work begins, at least: short steps are passed over."""
 
 
 def progress_listener(title: str, *, quiet: bool) -> Listener:
@@ -63,9 +70,25 @@ _UNITS: Mapping[LossUnit, str] = {
 }
 
 
+def psnr_of(losses: Mapping[str, float]) -> float | None:
+    """In dB, of pixels in [0, 1], by the mean squared error; None where that was not measured."""
+    if "psnr" in losses:
+        return losses["psnr"]
+    if "mse" not in losses:
+        return None
+    return -10 * math.log10(losses["mse"]) if losses["mse"] > 0 else math.inf
+
+
+def bits_of(losses: Mapping[str, float]) -> str:
+    """The loss in bits per pixel and channel, which compares between weights."""
+    return f"{losses['loss_bits_per_dim']:.3f} bits/dim"
+
+
 def _terms(losses: Mapping[str, float], unit: LossUnit) -> str:
-    distortion, rate, loss = shown_terms(losses, unit)
-    return f"distortion {_number(distortion)} + rate {rate:.2f} = {_number(loss)} nats"
+    _, rate, loss = shown_terms(losses, unit)
+    psnr = psnr_of(losses)
+    error = "" if psnr is None else f", {psnr:.1f} dB"
+    return f"{_number(loss)} nats (rate {rate:.2f}), {bits_of(losses)}{error}"
 
 
 def _bar(title: str, console: Console) -> Listener:
@@ -113,6 +136,8 @@ def _bar(title: str, console: Console) -> Listener:
                     done = event.epoch * pace.steps_per_epoch + event.batch
                     progress.update(task, completed=done)
                 progress.console.print(f"{title}: {event}")
+            case Finishing():
+                note(f"{title}: {event}")
             case Ended():
                 progress.stop()
 
@@ -135,10 +160,15 @@ def _lines(title: str) -> Listener:
             case EpochDone():
                 note(f"{title}: {_epoch_line(event, pace)}")
                 pace.seconds = event.metrics.seconds
-            case BackedOff() | Warned():
+            case BackedOff() | Warned() | Finishing():
                 note(f"{title}: {event}")
 
     return listen
+
+
+def _decibels(losses: Mapping[str, float]) -> str:
+    psnr = psnr_of(losses)
+    return "" if psnr is None else f"PSNR {psnr:.2f} dB"
 
 
 def _epoch_line(event: EpochDone, pace: _Pace) -> str:
@@ -150,13 +180,53 @@ def _epoch_line(event: EpochDone, pace: _Pace) -> str:
         f"epoch {metrics.epoch}/{pace.epochs}",
         f"loss {_number(loss)}",
         f"mse {metrics.train['mse']:.5f} per pixel" if "mse" in metrics.train else "",
+        _decibels(metrics.train),
         f"rate {rate:.2f} nats",
+        bits_of(metrics.train),
     ]
     if pace.unit == "nats" and "sigma" in metrics.weight:  # it moves
         parts.append(f"σ {metrics.weight['sigma']:.4g}")
     if metrics.valid:
-        parts.append(f"validation {_number(shown_terms(metrics.valid, pace.unit)[2])}")
+        loss = shown_terms(metrics.valid, pace.unit)[2]
+        psnr = _decibels(metrics.valid)
+        parts.append(f"validation {_number(loss)}{f' ({psnr})' if psnr else ''}")
     if seconds > 0:
         parts.append(f"{pace.images_per_epoch / seconds:,.0f} images/s")
     parts.append(f"{math.ceil(left)} s left")
     return ", ".join(filter(None, parts))
+
+
+@contextmanager
+def step_progress(title: str, *, quiet: bool) -> Iterator[StepProgress | None]:
+    """What tells how far work of several steps is: a bar on a terminal, and elsewhere the title,
+    then now and then the step that begins.
+    """
+    if quiet:
+        yield None
+        return
+    console = Terminal(stderr=True)
+    if not console.is_terminal:
+        note(f"{title} ...")
+        last = time.monotonic()
+
+        def say_step(what: str, done: int, total: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= SECONDS_BETWEEN:
+                note(f"{title}, step {done + 1} of {total}: {what} ...")
+                last = time.monotonic()
+
+        yield say_step
+        return
+    columns = (
+        title_column(),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[what]}", markup=False),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(printable(title), total=None, what="")
+
+        def progress(what: str, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, what=printable(what))
+
+        yield progress

@@ -20,7 +20,7 @@ class ReconstructOptions:
 
     DATA is a name, an .npz or .npy file, or a folder of images, which are brought to the run's
     size; by default it is the run's own images. The sheet shows the originals above the
-    reconstructions.
+    reconstructions; pictures.csv has the figures of each, with its file's name in a folder.
     """
 
     run: Path = RUN
@@ -53,6 +53,7 @@ def run(args: Sequence[str]) -> int:
         replace(selection.labelled, images=found.images),
         overwrite=options.overwrite,
         sheet=comparison_sheet(selection.images, found.images),
+        scores=found.each,
     )
     print_quality({"reconstruction": found.quality})
     say(out)

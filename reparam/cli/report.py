@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reparam.cli.flags import RUNS, Compute, parse
+from reparam.cli.progress import step_progress
 from reparam.printable import say
 from reparam.report import ReportChoices, write_report
 from reparam.runs import Run, command_line
@@ -28,18 +29,24 @@ class ReportOptions:
 
     choices: ReportChoices = field(default_factory=ReportChoices)
 
+    quiet: bool = False
+    """No progress."""
+
     compute: Compute = Compute()
 
 
 def run(args: Sequence[str]) -> int:
     options = parse(ReportOptions(), args, prog="reparam report")
-    out = write_report(
-        [Run.open(path) for path in options.runs],
-        options.out,
-        choices=options.choices,
-        command=command_line("report", args),
-        figures=options.figures,
-        device=options.compute.chosen(),
-    )
+    runs = [Run.open(path) for path in options.runs]
+    with step_progress("drawing the report", quiet=options.quiet) as progress:
+        out = write_report(
+            runs,
+            options.out,
+            choices=options.choices,
+            command=command_line("report", args),
+            figures=options.figures,
+            device=options.compute.chosen(),
+            progress=progress,
+        )
     say(out)
     return 0

@@ -1,11 +1,6 @@
 """Scoring runs as the commands do it: progress, and nothing measured twice."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-from reparam.cli.terminal import Terminal, title_column
+from reparam.cli.progress import step_progress
 from reparam.data import ImageSet
 from reparam.errors import RunError
 from reparam.evaluation import (
@@ -13,14 +8,13 @@ from reparam.evaluation import (
     Judge,
     Scorecard,
     ScoreConfig,
-    ScoreProgress,
     check_can_score,
     check_scorable,
     check_scorecard,
     judge_for,
     score_run,
 )
-from reparam.printable import note, printable
+from reparam.printable import note
 from reparam.runs import Run
 
 
@@ -63,7 +57,7 @@ def scored(
         if found.stale and not quiet:
             note(f"{run.path}: scored again: {found.stale}")
     judge = judge or judge_with_progress(images, quiet=quiet, device=device)
-    with score_progress(f"scoring {run.path}", quiet=quiet) as progress:
+    with step_progress(f"scoring {run.path}", quiet=quiet) as progress:
         return score_run(run, images, config, judge=judge, progress=progress, device=device)
 
 
@@ -77,28 +71,3 @@ def judge_with_progress(images: ImageSet, *, quiet: bool, device: str = "cpu") -
         cached = ", from the cache" if judge.from_cache else f", trained in {judge.seconds:.0f} s"
         note(f"judge: {judge.description}{cached}")
     return judge
-
-
-@contextmanager
-def score_progress(title: str, *, quiet: bool) -> Iterator[ScoreProgress | None]:
-    if quiet:
-        yield None
-        return
-    console = Terminal(stderr=True)
-    if not console.is_terminal:
-        note(f"{title} ...")
-        yield None
-        return
-    columns = (
-        title_column(),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[what]}", markup=False),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(printable(title), total=None, what="")
-
-        def progress(what: str, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, what=printable(what))
-
-        yield progress

@@ -14,6 +14,7 @@ from reparam.data import (
     ImageSet,
     load_images,
     read_images,
+    sizes_in_files,
 )
 from reparam.errors import RunError
 from reparam.evaluation import check_images
@@ -37,17 +38,20 @@ class Selection:
     split: str
     index: IndexArray
     labelled: LabelledImages
-    files: tuple[str, ...] | None
-    """Of a folder: the path of each image in it."""
+    config: DataConfig
+    """How they were read."""
 
     @property
     def images(self) -> PixelArray:
         return self.labelled.images
 
-    def label_names(self) -> tuple[str, ...] | None:
-        """The class's name of each image."""
-        labels = self.labelled.labels
-        return None if labels is None else tuple(self.labelled.class_names[i] for i in labels)
+    def sizes_in_files(self) -> list[tuple[int, int]] | None:
+        """Height and width of each in its file, of the part that is shown; None of other sources.
+
+        Raises as `reparam.data.sizes_in_files`.
+        """
+        files = self.labelled.files
+        return None if files is None else sizes_in_files(self.config, files)
 
 
 def select_images(run: Run, model: Autoencoder, given: DataConfig, split: SplitChoice) -> Selection:
@@ -66,17 +70,33 @@ def select_images(run: Run, model: Autoencoder, given: DataConfig, split: SplitC
         with reading_progress() as progress:
             images = read(config, progress)
         chosen = "all" if split == "auto" else split
+        selection = _part(images, chosen, config)
+        note(f"{len(selection.images)} images of {given.source} ({chosen})")
     else:
-        images = _own_images(run, given)
-        chosen = images.held_out() if split == "auto" else split
-    selection = _part(images, chosen)
+        _, selection = own_selection(run, given, split)
     check_images(model, selection.images)
-    source = given.source or images.name
-    note(f"{len(selection.images)} images of {source} ({chosen})")
     return selection
 
 
-def _part(images: ImageSet, split: str) -> Selection:
+def own_selection(run: Run, given: DataConfig, split: SplitChoice) -> tuple[ImageSet, Selection]:
+    """The run's own images, read as ``given`` says where it says something, and those of a split.
+
+    Says on stderr which they are. Raises what `load_images` raises, and RunError for images that
+    the run cannot find again or that have changed since.
+    """
+    images = _own_images(run, given)
+    chosen = images.held_out() if split == "auto" else split
+    selection = _part(images, chosen, _own_config(run, given))
+    note(f"{len(selection.images)} images of {images.name} ({chosen})")
+    return images, selection
+
+
+def places_of(given: DataConfig) -> DataConfig:
+    """The options that say where the run's own images are, and no others."""
+    return replace(RUNS_OWN, **{name: getattr(given, name) for name in OF_PLACES})
+
+
+def _part(images: ImageSet, split: str, config: DataConfig) -> Selection:
     index = np.arange(len(images))
     if split != "all":
         index = np.asarray(images.splits[split])  # type: ignore[index]
@@ -85,9 +105,9 @@ def _part(images: ImageSet, split: str) -> Selection:
     labels = None if images.labels is None else images.labels[index]
     # All of a set that is mapped from disk may be more than there is memory for.
     pixels = images.images if split == "all" else images.images[index]
-    labelled = LabelledImages(pixels, labels, images.class_names)
     files = None if images.files is None else tuple(images.files[i] for i in index)
-    return Selection(images.name, split, index, labelled, files)
+    labelled = LabelledImages(pixels, labels, images.class_names, files)
+    return Selection(images.name, split, index, labelled, config)
 
 
 OF_PLACES = ("data_dir", "mirrors")
@@ -120,17 +140,25 @@ def _is_array(source: str) -> bool:
     return Path(source).suffix.lower() in ARRAY_SUFFIXES
 
 
-def _own_images(run: Run, given: DataConfig) -> ImageSet:
-    own = run.config.data
-    run.check_has_source()
-    changed = {
+def _own_config(run: Run, given: DataConfig) -> DataConfig:
+    """How the run's own images are read, where ``given`` changes some of it."""
+    return replace(run.config.data, **_changed(given))
+
+
+def _changed(given: DataConfig) -> Json:
+    return {
         field.name: getattr(given, field.name)
         for field in fields(DataConfig)
         if getattr(given, field.name) != getattr(RUNS_OWN, field.name)
     }
+
+
+def _own_images(run: Run, given: DataConfig) -> ImageSet:
+    own = run.config.data
+    run.check_has_source()
     with reading_progress() as progress:
-        images = load_images(replace(own, **changed), progress)
-    if changed.keys() <= set(OF_PLACES) and images.fingerprint() != run.facts.fingerprint:
+        images = load_images(_own_config(run, given), progress)
+    if _changed(given).keys() <= set(OF_PLACES) and images.fingerprint() != run.facts.fingerprint:
         raise RunError(
             f"{run.path}: {images.name} has other images or splits than when the run began: some "
             "that are held out now may have been trained on. Fix: restore the data, or name it as "

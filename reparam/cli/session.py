@@ -4,7 +4,7 @@ import contextlib
 import warnings
 from pathlib import Path
 
-from reparam.cli.progress import progress_listener
+from reparam.cli.progress import bits_of, progress_listener, psnr_of
 from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
 from reparam.printable import note
@@ -89,7 +89,8 @@ def _final_metrics(run: Run) -> str:
         article = f", loss {losses['loss_article']:.4g} (article's units)"
     return (
         f"{run.path}: {weight}best epoch {result.best_epoch} of {result.epochs}; on "
-        f"{losses[SPLIT_IMAGES]:.0f} {split} images mse {losses['mse']:.5f}{article}, "
-        f"{losses['loss_nats']:.1f} nats; {result.seconds:.0f} s at "
+        f"{losses[SPLIT_IMAGES]:.0f} {split} images mse {losses['mse']:.5f} (PSNR "
+        f"{psnr_of(losses):.2f} dB){article}, {losses['loss_nats']:.1f} nats "
+        f"({bits_of(losses)}); {result.seconds:.0f} s at "
         f"{result.images_per_second:,.0f} images/s"
     )

@@ -12,6 +12,7 @@ from reparam.data.cache_contents import (
 from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
 from reparam.data.factors import Factors
+from reparam.data.folder import sizes_in_files
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import as_labels, as_one_array
 from reparam.data.listing import is_run_record
@@ -50,6 +51,7 @@ __all__ = [
     "is_run_record",
     "load_images",
     "read_images",
+    "sizes_in_files",
     "to_picture",
     "verify_cached",
     "warn_of_pixels",

@@ -22,8 +22,9 @@ class DataConfig:
     mirrors: tuple[str, ...] = ()
     """Base addresses to download from, instead of the built-in list (else REPARAM_MIRRORS)."""
 
-    image_size: tuple[int, int] | None = None
-    """Height and width that the images of a folder are brought to; without it they must agree."""
+    image_size: tuple[int, int] | None = option(None, is_size=True)
+    """Height and width that the images of a folder are brought to, such as 64 48 or 64x48, or 64
+    for a square; without it they must agree."""
 
     fit: Literal["resize", "crop"] = "resize"
     """How --image-size is reached: resize stretches; crop fits the short side, cuts the rest."""

@@ -1,14 +1,20 @@
 """A folder of image files; its sub-folders are the classes."""
 
 import math
+import os
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from reparam.data.agreement import (
+    Found,
+    agreed_shape,
+    first_broken,
+    refuse_broken,
+    what_is_broken,
+)
 from reparam.data.cache import Entry
 from reparam.data.cache_facts import Contents
 from reparam.data.config import DataConfig
@@ -24,32 +30,10 @@ from reparam.data.listing import (
 )
 from reparam.data.mapping import MAPPED_FROM
 from reparam.data.picture import Shape
-from reparam.data.pictures import Progress, decode_all, look_at_all
+from reparam.data.pictures import ROUND, Progress, decode_all, look_at_all
 from reparam.data.splits import split_as_given, split_indices
 from reparam.errors import ConfigError, DataError
 from reparam.types import PixelArray
-
-_SHOWN = 3
-"""How many files or sizes an error names."""
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Every picture of the files, with its shape by the header, or why it is no image."""
-
-    pictures: list[Picture]
-    shapes: list[Shape | str]
-    pages: dict[str, int]
-    more: list[str]
-
-    @property
-    def readable(self) -> dict[int, Shape]:
-        """The shapes of those that are images, by position."""
-        return {i: shape for i, shape in enumerate(self.shapes) if not isinstance(shape, str)}
-
-    @property
-    def broken(self) -> dict[int, str]:
-        return {i: shape for i, shape in enumerate(self.shapes) if isinstance(shape, str)}
 
 
 def load_folder(folder: Path, config: DataConfig, progress: Progress | None = None) -> ImageSet:
@@ -76,7 +60,8 @@ def load_folder(folder: Path, config: DataConfig, progress: Progress | None = No
     images, contents = entry.read() or _decode(folder, files, config, entry, progress)
     pictures = _pictures(folder, files, contents.pages)
     if contents.broken:
-        what = _what_is_broken(folder, pictures, contents.broken)
+        everything = Found(folder, pictures, [], contents.pages, contents.more)
+        what = what_is_broken(everything, contents.broken)
         warnings.warn(f"{folder}: left out {what}", UserWarning, stacklevel=3)
     if contents.more:
         which = quoted(folder, folder / contents.more[0])
@@ -99,6 +84,38 @@ def load_folder(folder: Path, config: DataConfig, progress: Progress | None = No
     return ImageSet(name, images, labels, names, splits, shown)
 
 
+def sizes_in_files(config: DataConfig, files: Sequence[str]) -> list[tuple[int, int]]:
+    """Height and width that each picture of the folder ``config.source`` has in its file, upright;
+    where it is fitted by cropping, of the part that is kept.
+
+    ``files``: the pictures, as ``ImageSet.files`` names them. Raises DataError where a file is
+    gone, or readable no more.
+    """
+    folder = Path(os.path.expanduser(config.source))
+    paths = {Picture(path).within(folder): path for path in list_files(folder)}
+    places: list[tuple[str, int]] = []
+    for name in files:
+        file, _, number = name.rpartition("#")
+        places.append((name, 0) if name in paths or file not in paths else (file, int(number) - 1))
+    names = sorted({name for name, _ in places} & paths.keys())
+    several = look_at_all([paths[name] for name in names], config.pages)
+    looks = dict(zip(names, several, strict=True))
+    sizes = []
+    for name, page in places:
+        look = looks.get(name, "no such file")
+        if isinstance(look, str):
+            raise DataError(
+                f"{folder}: {name!r} must be the picture that was read, got: {look}. Fix: restore "
+                "it"
+            )
+        height, width, _ = look.shapes[min(page, len(look.shapes) - 1)]
+        if config.image_size is not None and config.fit == "crop":
+            ratio = config.image_size[1] / config.image_size[0]
+            height, width = min(height, round(width / ratio)), min(width, round(height * ratio))
+        sizes.append((max(height, 1), max(width, 1)))
+    return sizes
+
+
 def _decode(
     folder: Path, files: list[Path], config: DataConfig, entry: Entry, progress: Progress | None
 ) -> tuple[PixelArray, Contents]:
@@ -109,14 +126,21 @@ def _decode(
     # Refused before the long work.
     paths = [picture.path for picture in good]
     classes_of(folder, paths, 1 if given_splits(folder, paths, config) else 0)
-    height, width = config.image_size or _common_size(folder, found)
-    shape = Shape(height, width, config.channels or _common_channels(folder, found))
+
+    def undecodable(shape: Shape) -> dict[int, str]:
+        """Of the first pictures: decoding all of a large folder would take long."""
+        why: dict[int, str] = {}
+        for _ in decode_all(good[:ROUND], shape, config, why, progress):
+            pass
+        return {readable[i]: reason for i, reason in why.items()}
+
+    shape = agreed_shape(found, config, undecodable)
 
     def parts() -> Iterator[PixelArray]:
         undecoded: dict[int, str] = {}
         yield from decode_all(good, shape, config, undecoded, progress)
         broken.update({readable[i]: why for i, why in undecoded.items()})
-        _refuse_broken(folder, found.pictures, broken, config.skip_broken)
+        refuse_broken(found, broken, config.skip_broken)
 
     count = len(good)
     contents = Contents(found.pages, found.more, broken)
@@ -160,7 +184,7 @@ def _check(config: DataConfig) -> None:
 
 def _inspect_all(
     folder: Path, files: list[Path], config: DataConfig, progress: Progress | None
-) -> _Found:
+) -> Found:
     """Look at every header. Raises DataError when no file is an image."""
     shapes: list[Shape | str] = []
     pages: dict[str, int] = {}
@@ -174,77 +198,10 @@ def _inspect_all(
             pages[str(path.relative_to(folder))] = len(look.shapes)
         if look.more:
             more.append(str(path.relative_to(folder)))
-    found = _Found(_pictures(folder, files, pages), shapes, pages, more)
+    found = Found(folder, _pictures(folder, files, pages), shapes, pages, more)
     if not found.readable:
         raise DataError(
             f"{folder}: a folder of images needs readable images, got none among "
-            f"{len(files)} files: {_first(folder, found.pictures, found.broken)}. Fix: "
-            "give another folder"
+            f"{len(files)} files: {first_broken(found, found.broken)}. Fix: give another folder"
         )
     return found
-
-
-def _refuse_broken(
-    folder: Path, pictures: list[Picture], broken: dict[int, str], skip: bool
-) -> None:
-    if not broken:
-        return
-    what = _what_is_broken(folder, pictures, broken)
-    if not skip:
-        raise DataError(
-            f"{folder}: every file must be a readable image, got {what}. Fix: "
-            "repair or remove them, or pass --skip-broken"
-        )
-    if len(broken) == len(pictures):
-        raise DataError(
-            f"{folder}: a folder of images needs readable images, got {what}. Fix: give "
-            "another folder"
-        )
-
-
-def _what_is_broken(folder: Path, pictures: list[Picture], broken: dict[int, str]) -> str:
-    what = "files" if all(picture.page is None for picture in pictures) else "pictures"
-    return (
-        f"{len(broken)} of {len(pictures)} {what} that are not: {_first(folder, pictures, broken)}"
-    )
-
-
-def _common_size(folder: Path, found: _Found) -> tuple[int, int]:
-    shapes = found.readable
-    sizes = {i: f"{height}×{width}" for i, (height, width, _) in shapes.items()}
-    if len(set(sizes.values())) > 1:
-        raise DataError(
-            f"{folder}: without --image-size all images must have one size (height×width), got "
-            f"{_tally(folder, found.pictures, sizes)}. Fix: pass --image-size HEIGHT WIDTH"
-        )
-    first = next(iter(shapes.values()))
-    return first.height, first.width
-
-
-def _common_channels(folder: Path, found: _Found) -> int:
-    shapes = found.readable
-    kinds = {i: "grey" if channels == 1 else "colour" for i, (_, _, channels) in shapes.items()}
-    if len(set(kinds.values())) > 1:
-        raise DataError(
-            f"{folder}: without --channels all images must be grey or all colour, got "
-            f"{_tally(folder, found.pictures, kinds)}. Fix: pass --channels 1 or --channels 3"
-        )
-    return next(iter(shapes.values())).channels
-
-
-def _tally(folder: Path, pictures: list[Picture], kinds: dict[int, str]) -> str:
-    """'28×28 in 5 files (as 'a.png'), 32×28 in 1 file (as 'b.png')'."""
-    counts = Counter(kinds.values()).most_common()
-    first = {kind: i for i, kind in reversed(kinds.items())}
-    shown = [
-        f"{kind} in {n} file{'s' if n > 1 else ''} (as {quoted(folder, pictures[first[kind]])})"
-        for kind, n in counts[:_SHOWN]
-    ]
-    rest = len(counts) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")
-
-
-def _first(folder: Path, pictures: list[Picture], broken: dict[int, str]) -> str:
-    shown = [f"{quoted(folder, pictures[i])} ({broken[i]})" for i in sorted(broken)[:_SHOWN]]
-    rest = len(broken) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")

@@ -48,6 +48,9 @@ UNREADABLE = (
 )
 """What `inspect` and `decode` raise for a file that is no readable image."""
 
+NO_RANGE = "have no known range"
+"""In the reason for a file of which ``pixel_range`` must be given."""
+
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 
 _OWN_SIZES = ("TIFF", "HEIF")
@@ -153,8 +156,8 @@ def _flatten(
         wide = image.mode == "F" or (image.mode == "I" and image.format == "TIFF")
         if wide and pixel_range is None:
             raise ValueError(
-                f"pixels of 32 bits, here {colours.min():g} to {colours.max():g}, have no known "
-                "range: pass --range LOW HIGH"
+                f"pixels of 32 bits, here {colours.min():g} to {colours.max():g}, {NO_RANGE}: pass "
+                "--range LOW HIGH"
             )
     else:
         return _flatten_bytes(image, grey, path.name, pixel_range)

@@ -24,6 +24,7 @@ from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.latents import LatentFacts, latent_facts
 from reparam.evaluation.likelihood import importance_weighted
 from reparam.evaluation.measures.measured import Measured
+from reparam.evaluation.nearest import Nearest, nearest_images
 from reparam.evaluation.per_image import Scores, evaluation_loss, scores_of
 from reparam.evaluation.quality import Estimate, Quality, image_quality
 from reparam.evaluation.reconstructing import Reconstructed, reconstruct_images
@@ -89,6 +90,7 @@ __all__ = [
     "Judge",
     "LatentFacts",
     "Measured",
+    "Nearest",
     "PixelFacts",
     "PriorScores",
     "Quality",
@@ -141,6 +143,7 @@ __all__ = [
     "latent_facts",
     "measured_text",
     "moments_of",
+    "nearest_images",
     "noise_to_latents",
     "p_text",
     "p_values_text",

@@ -1,8 +1,10 @@
 """Reconstructions and their quality, never all of them as floats."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from reparam.data import RowReader
 from reparam.evaluation.inference import check_images, decoded_batches, encode
@@ -13,10 +15,13 @@ from reparam.types import LabelArray, PixelArray
 
 @dataclass(frozen=True)
 class Reconstructed:
-    """``images`` rounded to bytes, and how close they were to the originals before that."""
+    """``images`` rounded to bytes, and how close they were to the originals before that: on
+    average, and each (N) by the names of `quality_of_each`.
+    """
 
     images: PixelArray
     quality: Quality
+    each: Mapping[str, Float[np.ndarray, " N"]]
 
 
 def reconstruct_images(
@@ -39,4 +44,5 @@ def reconstruct_images(
         found[rows] = to_bytes(x)
         parts.append(quality_of_each(x.permute(0, 2, 3, 1).cpu().numpy(), reader.take(rows)))
         start = rows.stop
-    return Reconstructed(found, Quality.of(joined(parts)))
+    each = joined(parts)
+    return Reconstructed(found, Quality.of(each), each)

@@ -6,6 +6,7 @@ from reparam.export.images import (
     LabelledImages,
     check_target,
     comparison_sheet,
+    picture_names,
     write_images,
     write_pictures,
 )
@@ -15,10 +16,12 @@ from reparam.export.latents import (
     read_latents,
     write_latents,
 )
+from reparam.export.neighbours import neighbour_table, write_neighbours
 from reparam.export.onnx import BATCHES as ONNX_BATCHES
 from reparam.export.onnx import TOLERANCE as ONNX_TOLERANCE
 from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.export.place import (
+    NEIGHBOURS_FOLDER,
     ONNX_FOLDER,
     SITE_FOLDER,
     check_file_free,
@@ -29,6 +32,7 @@ from reparam.export.place import (
 
 __all__ = [
     "BUNDLE_IMAGES",
+    "NEIGHBOURS_FOLDER",
     "ONNX_BATCHES",
     "ONNX_FOLDER",
     "ONNX_TOLERANCE",
@@ -45,11 +49,14 @@ __all__ = [
     "export_onnx",
     "held_out_views",
     "make_bundle",
+    "neighbour_table",
+    "picture_names",
     "read_latents",
     "run_ids",
     "write_file",
     "write_folder",
     "write_images",
     "write_latents",
+    "write_neighbours",
     "write_pictures",
 ]

@@ -1,16 +1,28 @@
 """Images out: a folder of PNG files with a contact sheet, or one array file."""
 
+import csv
 import io
-from collections.abc import Callable
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
+from PIL import Image
 
 from reparam.data import contact_sheet, to_picture
 from reparam.errors import ConfigError
-from reparam.export.place import check_file_free, check_folder_free, new_folder, write_file
+from reparam.export.latents import as_text
+from reparam.export.place import (
+    PICTURES_TABLE,
+    check_file_free,
+    check_folder_free,
+    new_folder,
+    write_file,
+)
 from reparam.types import LabelArray, PixelArray
 
 ARRAY_SUFFIXES = (".npz", ".npy")
@@ -23,6 +35,9 @@ SHEET_IMAGES = 400
 COMPARED_IMAGES = 100
 COMPARED_COLUMNS = 10
 
+MOST_BYTES_OF_A_NAME = 200
+"""Of a written picture, so that a number and .png have room: file systems take 255."""
+
 
 @dataclass(frozen=True)
 class LabelledImages:
@@ -34,6 +49,12 @@ class LabelledImages:
     images: PixelArray
     labels: LabelArray | None = None
     class_names: tuple[str, ...] = ()
+    files: tuple[str, ...] | None = None
+    """Of a folder: the path of each image in it."""
+
+    def label_names(self) -> tuple[str, ...] | None:
+        """The class's name of each image."""
+        return None if self.labels is None else tuple(self.class_names[i] for i in self.labels)
 
 
 Sheet = UInt8[np.ndarray, "rows columns C"]
@@ -62,12 +83,16 @@ def write_images(
     overwrite: bool = False,
     sheet: Sheet | None = None,
     extra: Extra | None = None,
+    sizes: Sequence[tuple[int, int]] | None = None,
+    scores: Mapping[str, Float[np.ndarray, " N"]] | None = None,
 ) -> None:
     """Writes images to an .npz file, an .npy file (images alone), or a folder.
 
-    A folder gets images/00000.png and so on, and sheet.png: ``sheet`` (rows, columns, C) if given,
-    or else the first images side by side; PNG shows the first channel alone unless there are
-    1, 3 or 4. ``extra`` writes what else belongs into the folder.
+    A folder gets a PNG file of each image in images/, named by ``picture_names``, and sheet.png:
+    ``sheet`` (rows, columns, C) if given, or else the first images side by side; PNG shows the
+    first channel alone unless there are 1, 3 or 4. Images that have files or ``scores`` (figures of
+    each, by name) also get a table, pictures.csv. ``sizes``: the height and width that each is
+    brought to in a folder. ``extra`` writes what else belongs into the folder.
     Raises ConfigError when something exists there, or when nothing can be written.
     """
     check_target(path, overwrite=overwrite)
@@ -76,7 +101,10 @@ def write_images(
         write_file(path, _array_file(suffix, out), overwrite=overwrite)
         return
     with new_folder(path, overwrite=overwrite) as folder:
-        write_pictures(folder / "images", out.images)
+        write_pictures(folder / "images", out.images, picture_names(out), sizes)
+        if out.files is not None or scores:
+            table = pictures_table(out, scores or {})
+            (folder / PICTURES_TABLE).write_text(table, encoding="utf-8", newline="")
         if sheet is None:
             sheet = contact_sheet(out.images[:SHEET_IMAGES])
         to_picture(sheet).save(folder / "sheet.png")
@@ -84,12 +112,65 @@ def write_images(
             extra(folder)
 
 
-def write_pictures(folder: Path, images: PixelArray) -> None:
-    """One PNG file an image, named by its position: 00000.png, 00001.png, ..."""
+def write_pictures(
+    folder: Path,
+    images: PixelArray,
+    names: Sequence[str],
+    sizes: Sequence[tuple[int, int]] | None = None,
+) -> None:
+    """One PNG file an image, by these names; ``sizes``: the height and width each is brought to."""
     folder.mkdir()
-    digits = max(5, len(str(len(images) - 1)))
-    for i, image in enumerate(images):
-        to_picture(image).save(folder / f"{i:0{digits}d}.png")
+    for i, (image, name) in enumerate(zip(images, names, strict=True)):
+        picture = to_picture(image)
+        if sizes is not None:
+            height, width = sizes[i]
+            picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+        picture.save(folder / name)
+
+
+def picture_names(out: LabelledImages) -> list[str]:
+    """The names of the written pictures: those of their files, as .png, without what a file system
+    may refuse. Where two would be the same, the position of each is added.
+
+    Pictures that come from no files are named by their position: 00000.png, 00001.png, ...
+    """
+    count = len(out.images)
+    digits = max(5, len(str(count - 1)))
+    numbers = [f"{i:0{digits}d}" for i in range(count)]
+    if out.files is None:
+        return [f"{number}.png" for number in numbers]
+    stems = [_stem(file) for file in out.files]
+    # Some file systems hold a.png and A.png for one name.
+    times = Counter(stem.casefold() for stem in stems)
+    names = [
+        stem if times[stem.casefold()] == 1 else f"{stem}-{number}"
+        for stem, number in zip(stems, numbers, strict=True)
+    ]
+    if len({name.casefold() for name in names}) < count:  # a file is called as another and a number
+        names = [f"{number}-{stem}" for stem, number in zip(stems, numbers, strict=True)]
+    return [f"{name}.png" for name in names]
+
+
+def _stem(file: str) -> str:
+    """The name of a file without folder and suffix; the page of a file with several stays."""
+    name = re.sub(r"(?<=.)\.[^.#]*(?=(#\d+)?$)", "", file.rpartition("/")[2])
+    name = re.sub(r"[^\w.() -]+", "_", unicodedata.normalize("NFC", name))
+    name = name.encode()[:MOST_BYTES_OF_A_NAME].decode(errors="ignore")
+    return name.strip(". ") or "picture"
+
+
+def pictures_table(out: LabelledImages, scores: Mapping[str, Float[np.ndarray, " N"]]) -> str:
+    """A CSV table of the written pictures: picture, file, label (where there are any), scores."""
+    columns: dict[str, Sequence[object]] = {"picture": picture_names(out)}
+    for name, values in (("file", out.files), ("label", out.label_names())):
+        if values is not None:
+            columns[name] = [as_text(value) for value in values]
+    columns |= {name: values.tolist() for name, values in scores.items()}
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return buffer.getvalue()
 
 
 def comparison_sheet(*rows: PixelArray) -> Sheet:

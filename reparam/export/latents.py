@@ -43,16 +43,16 @@ class LatentTable:
         """Columns index, file and label (if there are any), z1..zd, ``more``, scores."""
         columns: dict[str, object] = {"index": self.index}
         if self.files is not None:
-            columns["file"] = list(map(_as_text, self.files))
+            columns["file"] = list(map(as_text, self.files))
         if self.labels is not None:
-            columns["label"] = list(map(_as_text, self.labels))
+            columns["label"] = list(map(as_text, self.labels))
         columns |= {f"z{i}": column for i, column in enumerate(self.z.T, 1)}
         for name, values in self.more.items():
             columns |= {f"{name}{i}": column for i, column in enumerate(values.T, 1)}
         return pd.DataFrame(columns | dict(self.scores))
 
 
-def _as_text(name: str) -> str:
+def as_text(name: str) -> str:
     r"""A name, in which bytes that are no text (Python's surrogates) are written ``\udcff``."""
     return name.encode("utf-8", "backslashreplace").decode()
 

@@ -1,5 +1,6 @@
 """Where results go: nothing is replaced without --overwrite, and no part of a result is left."""
 
+import csv
 import re
 import shutil
 import tempfile
@@ -23,26 +24,50 @@ class OwnFolder:
     """What a folder of ours holds: only such a folder is ever replaced.
 
     Every name in it matches ``names``, and ``marker``, if one is given, is a file that begins with
-    ``begins``.
+    ``begins``. ``table``: a CSV file whose first column names files of its sub-folders that are
+    ours too.
     """
 
     names: re.Pattern[str]
     marker: str | None = None
     begins: bytes = b""
+    table: str | None = None
 
     def first_foreign(self, path: Path) -> str | None:
         """A name in the folder that is not ours, if there is one; the marker's if that misses."""
         held = sorted(entry.relative_to(path).as_posix() for entry in path.rglob("*"))
-        foreign = next((name for name in held if not self.names.fullmatch(name)), None)
+        listed = self._listed(path)
+        foreign = next(
+            (
+                name
+                for name in held
+                if not self.names.fullmatch(name) and name.partition("/")[2] not in listed
+            ),
+            None,
+        )
         if foreign is None and self.marker is not None and held:
             marker = path / self.marker
             if not (marker.is_file() and marker.read_bytes().startswith(self.begins)):
                 return held[0]
         return foreign
 
+    def _listed(self, path: Path) -> set[str]:
+        """The names in the table's first column."""
+        if self.table is None or not (path / self.table).is_file():
+            return set()
+        with (path / self.table).open(encoding="utf-8", errors="replace", newline="") as file:
+            return {row[0] for row in csv.reader(file) if row and row[0]}
+
+
+PICTURES_TABLE = "pictures.csv"
 
 IMAGES_FOLDER = OwnFolder(
-    re.compile(r"sheet\.png|latents\.csv|(images|noisy)(/\d{5,}\.png)?"), "sheet.png"
+    re.compile(r"sheet\.png|latents\.csv|pictures\.csv|(images|noisy)(/\d{5,}\.png)?"),
+    "sheet.png",
+    table=PICTURES_TABLE,
+)
+NEIGHBOURS_FOLDER = OwnFolder(
+    re.compile(r"sheet\.png|neighbours\.csv"), "neighbours.csv", b'"query"'
 )
 ONNX_FOLDER = OwnFolder(re.compile(r"([a-z0-9-]+/)?(encoder|decoder)\.onnx|[a-z0-9-]+"))
 SITE_FOLDER = OwnFolder(

@@ -1,14 +1,14 @@
 """report.html: one self-contained page that explains the article with these runs."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from reparam.data import DataConfig, ImageSet
+from reparam.data import DataConfig, ImageSet, Progress
 from reparam.errors import ConfigError
 from reparam.evaluation import (
     MEASURES,
@@ -26,7 +26,7 @@ from reparam.evaluation import (
 from reparam.model import Fittable, layer_table, parameter_counts
 from reparam.report.environment import environment
 from reparam.report.formulas import formulas
-from reparam.report.pictures import Picture, draw_all, picture_of
+from reparam.report.pictures import FIGURES, Picture, draw_all, picture_of
 from reparam.runs import (
     Run,
     RunView,
@@ -117,11 +117,16 @@ class Chapter:
         return all(len(row.shape) == 1 for row in layer_table(self.view.model))
 
 
-def chapter(view: RunView, figures_to: Path | None) -> Chapter:
-    """Draws the run's figures; with ``figures_to`` they are also written there as PNG files."""
+def chapter(
+    view: RunView, figures_to: Path | None, tell: Callable[[str], None] = lambda _: None
+) -> Chapter:
+    """Draws the run's figures; with ``figures_to`` they are also written there as PNG files.
+
+    ``tell`` hears the name of each before it is drawn.
+    """
     shown: dict[str, Picture] = {}
     card = current_scorecard(view.run, view.model)
-    for name, png in draw_all(view, card):
+    for name, png in draw_all(view, card, tell):
         if figures_to is not None:
             write_atomically(figures_to / f"{name}.png", png)
         shown[name] = picture_of(png)
@@ -183,11 +188,13 @@ def write_report(
     seconds: float | None = None,
     figures: Path | None = None,
     device: str = "cpu",
+    progress: Progress | None = None,
 ) -> Path:
     """Draws and writes the report of finished runs; trains nothing.
 
     ``figures``: a folder that gets every figure as PNG too, in a sub-folder per run. ``device``:
-    where the models compute. Raises ConfigError without runs or where nothing can be written, and
+    where the models compute. ``progress`` is called before each part of the work. Raises
+    ConfigError without runs or where nothing can be written, and
     RunError for a run without weights or finished result, before images are read.
     """
     if not runs:
@@ -197,14 +204,25 @@ def write_report(
         check_figures(figures)
     for run in runs:
         choices.check(ready_to_view(run)[2].latent_dim)
-    views = [
-        look_at(run, images, choices.axes, choices.projection, device=device)
-        for run, images in zip(runs, _images_of(runs), strict=True)
-    ]
+    steps = len(runs) * (1 + len(FIGURES)) + 2
+    done = 0
+
+    def tell(what: str) -> None:
+        nonlocal done
+        if progress is not None:
+            progress(what, done, steps)
+        done += 1
+
+    views = []
+    tell("reading images")
+    for run, images in zip(runs, _images_of(runs), strict=True):
+        tell(f"encoding the images of {run.path}")
+        views.append(look_at(run, images, choices.axes, choices.projection, device=device))
     chapters = [
-        chapter(view, figures / name if figures else None)
+        chapter(view, figures / name if figures else None, tell)
         for view, name in zip(with_distinct_titles(views), _folder_names(views), strict=True)
     ]
+    tell("the page")
     site = SITE if (out.parent / SITE).is_file() else None
     html = render(chapters, choices.lang, command, seconds, site)
     write_atomically(out, html.encode())

@@ -52,11 +52,16 @@ formulas of the article's 13 to 17.
 """
 
 
-def draw_all(view: RunView, card: Scorecard | None) -> Iterator[tuple[str, bytes]]:
-    """Every figure that the run and its scorecard have, as name and PNG."""
+def draw_all(
+    view: RunView, card: Scorecard | None, tell: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[str, bytes]]:
+    """Every figure that the run and its scorecard have, as name and PNG. ``tell`` hears what is
+    drawn next.
+    """
     names = tuple(map(printable, view.class_names))  # drawn where no formula is looked for
     shown = replace(view, title=drawn(view.title), class_names=names)
     for name, draw in FIGURES.items():
+        tell(f"figure {name} of {view.title}")
         figure = draw(shown)
         if figure is not None:
             yield name, to_png(figure)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from reparam.errors import unknown_name
-from reparam.fields import field_docs, flag_of
+from reparam.fields import as_size, field_docs, flag_of
 from reparam.registry import Part, Registry, registries
 from reparam.types import Json
 
@@ -37,10 +37,16 @@ class Option:
     alias: str | None = None
     positional: str | None = None
     required: bool = False
+    is_size: bool = False
+    """Whether it is a height and a width, for which one may write 64 or "64x48"."""
     registry: Registry | None = None
     """Of a part: the option is its type."""
     of_several: bool = False
     """Whether it is of one of several parts of a kind, which have no option in common."""
+
+    def taken(self, value: object) -> object:
+        """The value that is meant by what is written."""
+        return as_size(value) if self.is_size else value
 
 
 def to_mapping(config: object) -> Json:
@@ -103,6 +109,7 @@ def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Ite
                 field.metadata.get("alias"),
                 field.metadata.get("positional"),
                 field.metadata.get("required", False),
+                field.metadata.get("is_size", False),
             )
             continue
         names: Any = Literal[registry.names or ("",)]

@@ -175,12 +175,12 @@ def _assignments(
         if key in options:
             option = options[key]
             if option.registry is None:
-                yield option.path, value, option.hint
+                yield option.path, option.taken(value), option.hint
             else:
                 yield from _of_parts(option, value, everywhere, where)
         elif key in shared:
             for option in shared[key]:
-                yield option.path, value, option.hint
+                yield option.path, option.taken(value), option.hint
         elif dataclasses.is_dataclass(section):
             if not isinstance(value, Mapping):
                 raise ConfigError(
@@ -225,7 +225,7 @@ def _of_parts(
             if key not in inside:
                 kind = f"{where}, {option.name} {name or option.default}"
                 raise ConfigError(f"{kind}: {unknown_option(key, inside, everywhere)}")
-            yield inside[key].path, own, inside[key].hint
+            yield inside[key].path, inside[key].taken(own), inside[key].hint
 
 
 def part_from_mapping(registry: Registry[P], values: Json, where: str) -> P:

@@ -89,9 +89,19 @@ class BackedOff:
 
 
 @dataclass(frozen=True)
+class Finishing:
+    """Before a part of what follows the last step, which takes time: ``str`` says which."""
+
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ..."
+
+
+@dataclass(frozen=True)
 class Ended:
     """After the last step of this session, also after an interrupt or an error."""
 
 
-Event = Started | StepDone | EpochDone | Warned | BackedOff | Ended
+Event = Started | StepDone | EpochDone | Warned | BackedOff | Finishing | Ended
 Listener = Callable[[Event], None]

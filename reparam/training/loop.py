@@ -125,7 +125,7 @@ class _Training:
                 except NotFiniteError as error:
                     self.go_back(error)
         if self.team.leads:
-            write_result(self.run, self.images, state, self.team, self.kernels)
+            write_result(self.run, self.images, state, self.team, self.kernels, self.emit)
         self.team.wait()
         return self.run.load_model(own_prior=True)
 

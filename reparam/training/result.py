@@ -8,22 +8,32 @@ from reparam.model import Fittable, from_bytes, in_batches
 from reparam.objective import Loss, mean_losses, terms_of_each
 from reparam.runs import SPLIT_IMAGES, Metrics, Result, Run
 from reparam.training.determinism import what_held
+from reparam.training.events import Finishing, Listener
 from reparam.training.state import State
 from reparam.training.team import Team
 
 
-def write_result(run: Run, images: ImageSet, state: State, team: Team, kernels: str) -> None:
-    """Fits the best weights' prior where it needs that, and writes the losses on every split."""
+def write_result(
+    run: Run, images: ImageSet, state: State, team: Team, kernels: str, emit: Listener
+) -> None:
+    """Fits the best weights' prior where it needs that, and writes the losses on every split.
+
+    ``emit`` hears before what takes time.
+    """
     config, device, position = run.config, team.fabric.device, state.position
     model = run.load_model(own_prior=True, device=str(device))
     train, pixels, labels = images.splits["train"], images.images, images.labels
     if config.model.prior.is_known_after_training:
         assert isinstance(model.prior, Fittable)
+        emit(Finishing(f"fitting the prior to the latents of {len(train):,} training images"))
         model.prior.fit(
             in_batches(model, pixels, lambda x, y: model.encode(from_bytes(x), y), train, labels)
         )
     loss = Loss(model, config.objective, config.terms, config.inputs).to(device)
     loss.terms.load_state_dict(state.best_terms)
+    counts = {split: len(images.splits[split]) for split in SPLITS}
+    shown = ", ".join(f"{count:,} {split}" for split, count in counts.items() if count)
+    emit(Finishing(f"measuring the best weights on {shown} images"))
     if model.likelihood.calibrates:
         each = terms_of_each(loss, pixels, labels, train, config.seed)
         model.likelihood.calibrate({name: float(v.mean()) for name, v in each.items()})

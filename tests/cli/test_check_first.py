@@ -27,6 +27,7 @@ TARGETS = {
     "sample": ("sample", "{run}", "--out", "{place}/images.npz"),
     "reconstruct": ("reconstruct", "{run}", "--out", "{place}/images"),
     "denoise": ("denoise", "{run}", "--out", "{place}/images.npy"),
+    "neighbours": ("neighbours", "{run}", "--out", "{place}/neighbours"),
     "report": ("report", "{run}", "--out", "{place}/report.html"),
     "figures": ("report", "{run}", "--out", "{here}/r.html", "--figures", "{place}/figures"),
     "compare": ("compare", "{run}", "--out", "{place}/comparison.html"),

@@ -41,6 +41,9 @@ class Options:
     pair: tuple[int, int] | None = None
     """Two whole numbers, or none."""
 
+    size: tuple[int, int] | None = option(None, is_size=True)
+    """Height and width."""
+
     weight: float | Literal["auto"] | None = None
     """A number or a word."""
 
@@ -102,16 +105,43 @@ def test_lists_take_any_number_of_values() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "size"),
+    [
+        ("--size 64", (64, 64)),
+        ("--size=64", (64, 64)),
+        ("--size 64 48", (64, 48)),
+        ("--size=64 48", (64, 48)),
+        ("--size 64x48", (64, 48)),
+        ("--size=64X48", (64, 48)),
+        ("--size 64×48", (64, 48)),
+        ("--size 64 --count 5", (64, 64)),
+        ("--size 1 2 --size 64", (64, 64)),
+        ("--size 0", (0, 0)),
+    ],
+)
+@pytest.mark.parametrize("place", ["", "here", "here/5"])
+def test_a_size_is_one_number_or_two(words: str, size: tuple[int, int], place: str) -> None:
+    """Also before the word of another place, which is no width."""
+    for line in (f"{place} {words}", f"{words} {place}"):
+        found = read(*line.split())
+        assert found.size == size
+        assert found.first == (place or "none")
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         ("--cuont 3", "reparam test: unknown option '--cuont'; did you mean --count?"),
         ("--cuont=3", "unknown option '--cuont'; did you mean --count?"),
-        ("--cou 3", "unknown option '--cou'; did you mean --count?"),
+        ("--cou 3", "unknown option '--cou'; did you mean --count"),
         ("-x", "unknown option '-x'"),
         ("word other", "unexpected argument 'other'"),
         ("--count many", "--count must be a whole number, got 'many'. Fix: "),
         ("--count 1.5", "--count must be a whole number, got '1.5'"),
         ("--count", "--count/-n: expected one value. Fix: see reparam test --help"),
+        ("--size", "--size: expected 2 values. Fix: "),
+        ("--size big none", "--size must be 2 whole numbers, got 'big none'"),
+        ("--size=", "--size: expected 2 values"),
         ("--pair 1", "--pair: expected 2 values. Fix: "),
         ("--pair 1 x", "--pair must be 2 whole numbers, got '1 x'"),
         ("--sizes 1 x", "--sizes must be whole numbers, got '1 x'"),

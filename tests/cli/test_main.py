@@ -20,6 +20,7 @@ from reparam.cli.fit_prior import FitPriorOptions
 from reparam.cli.flags import flags_of
 from reparam.cli.info import InfoOptions
 from reparam.cli.main import COMMANDS
+from reparam.cli.neighbours import NeighboursOptions
 from reparam.cli.reconstruct import ReconstructOptions
 from reparam.cli.report import ReportOptions
 from reparam.cli.resume import ResumeOptions
@@ -58,6 +59,7 @@ OPTIONS = {
     "denoise": DenoiseOptions(),
     "encode": EncodeOptions(),
     "decode": DecodeOptions(),
+    "neighbours": NeighboursOptions(),
     "sample": SampleOptions(),
     "fit-prior": FitPriorOptions(),
     "explore": ExploreOptions(),
@@ -141,7 +143,8 @@ def test_help_shows_the_defaults_of_preset_and_recipe(reparam, capsys) -> None:
         (["demo", "--data", "digitz"], "digits"),
         (["demo", "--data", "--quiet"], "--data must have a value"),
         (["demo", "--axes", "1", "3"], "axes are two different dimensions from 1 to 2"),
-        (["train", "--image-size", "64"], "--image-size: expected 2 values"),
+        (["train", "--image-size", "big"], "--image-size: expected 2 values"),
+        (["train", "--image-size", "64"], "got it ((64, 64)) with the source 'digits'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

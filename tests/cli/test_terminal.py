@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reparam.cli.progress import step_progress
 from reparam.cli.reading import reading_progress
-from reparam.cli.scoring import score_progress
 from reparam.runs import Run
 from reparam.runs.json_file import with_digest
 
@@ -67,6 +67,7 @@ def test_every_command_shows_them(reparam: Command, strange: Path, tmp_path: Pat
     call("sample", strange, "-n", 2)
     call("reconstruct", strange)
     call("denoise", strange)
+    call("neighbours", strange)
     call("decode", strange, strange / "export" / "latents.csv", "--out", tmp_path / "x\x07.npy")
     said = call("score", strange, *SCORE)
     assert r"a\x1b\u202e" in said.out
@@ -93,7 +94,7 @@ def test_bars_of_a_terminal_show_them(
     with reading_progress() as progress:
         assert progress is not None
         progress(NAME, 1, 3)
-    with score_progress(NAME, quiet=False) as measured:
+    with step_progress(NAME, quiet=False) as measured:
         assert measured is not None
         measured(NAME, 1, 3)
     said = capsys.readouterr().err

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from reparam.data import DataConfig, ImageSet, load_images, read_images
+from reparam.data import DataConfig, ImageSet, load_images, read_images, sizes_in_files
 from reparam.errors import ConfigError, DataError
 
 GREY = np.arange(30, dtype=np.uint8).reshape(5, 6) * 8
@@ -248,6 +248,65 @@ def test_mixed_sizes(tmp_path: Path):
     assert "5×6 in 1 file (as '2.png')" in message
     assert "and 1 more. Fix: pass --image-size" in message
     assert _load(tmp_path, image_size=(8, 3)).images.shape == (5, 8, 3, 1)
+
+
+def test_one_message_names_every_option_that_a_folder_needs(tmp_path: Path):
+    """Of other sizes, grey and colour, no pictures, cut short, without a range: and they work."""
+    rng = np.random.default_rng(0)
+    for i, size in enumerate([(40, 30), (36, 80), (33, 33)]):
+        _save(tmp_path / f"grey{i}.png", rng.integers(0, 256, size, np.uint8))
+        _save(tmp_path / f"colour{i}.png", rng.integers(0, 256, (*size, 3), np.uint8))
+    message = _refused(tmp_path, r"40×30 in 2 files \(as 'colour0.png'\).*; without --channels")
+    assert "Fix: pass --image-size 32 --channels 3 (or another size; with --fit crop" in message
+    (tmp_path / "notes.txt").write_text("hello")
+    whole = _save(tmp_path / "cut.png", rng.integers(0, 256, (40, 30), np.uint8)).read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[:-40])  # what its header does not show
+    message = _refused(tmp_path, r"; every file must be a readable image, got 2 of 8 files")
+    assert "--image-size 32 --channels 3 --skip-broken" in message
+    _refused(tmp_path, r"Fix: pass --channels 3 --skip-broken$", image_size=(8, 8))
+    _refused(tmp_path, r"Fix: pass --image-size 32 --channels 3$", skip_broken=True, fit="crop")
+    with pytest.warns(UserWarning, match="left out 2 of 8"):
+        images = _load(tmp_path, image_size=(32, 32), channels=3, skip_broken=True)
+    assert images.images.shape == (6, 32, 32, 3)
+    _save(tmp_path / "wide.tiff", np.full((64, 64), 0.5, np.float32))
+    _refused(tmp_path, "--image-size 32 --channels 3 --range LOW HIGH --skip-broken")
+
+
+def test_a_file_of_32_bits_is_told_how_it_can_be_read(tmp_path: Path):
+    _save(tmp_path / "a.tiff", np.zeros((5, 6), np.float32))
+    _refused(tmp_path, "Fix: repair or remove them, or pass --range LOW HIGH$")
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 4), (4, 9), None])
+@pytest.mark.parametrize("fit", ["resize", "crop"])
+def test_the_sizes_that_pictures_have_in_their_files(tmp_path: Path, size, fit: str):
+    """With crop, of the part that is kept: at that size nothing is stretched."""
+    shapes = [(20, 30)] * 3 if size is None else [(20, 30), (31, 12), (8, 8)]
+    for i, shape in enumerate(shapes):
+        _save(tmp_path / "c" / f"{i}#1.png", np.zeros(shape, np.uint8))
+    config = DataConfig(str(tmp_path), image_size=size, fit=fit)
+    found = sizes_in_files(config, load_images(config).files)
+    for (height, width), (high, wide) in zip(found, shapes, strict=True):
+        if size is None or fit == "resize":
+            assert (height, width) == (high, wide)
+        else:
+            assert height == high or width == wide
+            assert height <= high
+            assert width <= wide
+            assert abs(width / height - size[1] / size[0]) <= 0.5 * max(1, size[1] / size[0]) / min(
+                height, width
+            )
+
+
+def test_the_sizes_of_pages_are_their_own(tmp_path: Path):
+    first, *rest = (Image.new("L", size) for size in ((6, 5), (4, 8)))
+    first.save(tmp_path / "a.tif", save_all=True, append_images=rest)
+    _save(tmp_path / "b.png")
+    config = DataConfig(str(tmp_path), image_size=(8, 8), pages="all")
+    files = ("b.png", "a.tif#2", "a.tif#1")
+    assert sizes_in_files(config, files) == [(5, 6), (8, 4), (5, 6)]
+    with pytest.raises(DataError, match=r"'c.png' must be the picture that was read, got: no such"):
+        sizes_in_files(config, ("c.png",))
 
 
 def test_resize_stretches_and_crop_does_not(tmp_path: Path):

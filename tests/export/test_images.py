@@ -1,11 +1,15 @@
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
 from reparam.data import DataConfig, load_images, read_images
 from reparam.errors import ConfigError
-from reparam.export import LabelledImages, comparison_sheet, write_images
+from reparam.export import LabelledImages, comparison_sheet, picture_names, write_images
 
 
 def noise(n: int, height: int = 5, width: int = 7, channels: int = 3) -> np.ndarray:
@@ -34,6 +38,58 @@ def test_an_npz_can_be_read_again_with_its_labels(tmp_path: Path) -> None:
     assert again.labels is not None
     np.testing.assert_array_equal(again.labels, labels)
     assert again.class_names == ("no", "yes", "maybe")
+
+
+NAMES = {
+    ("a/x.jpg", "b/y.tiff"): ["x.png", "y.png"],
+    ("a/x.jpg", "b/x.png", "y.gif"): ["x-00000.png", "x-00001.png", "y.png"],
+    ("x.jpg", "X.png"): ["x-00000.png", "X-00001.png"],  # one name on some file systems
+    ("s.tif#1", "s.tif#2", "b.old.png"): ["s_1.png", "s_2.png", "b.old.png"],
+    ("x-00001.jpg", "x.jpg", "x.gif"): ["00000-x-00001.png", "00001-x.png", "00002-x.png"],
+    ("a:b*?.png", "\x1b.png", "강아지.jpg", "noext"): [
+        "a_b_.png",
+        "_.png",
+        "강아지.png",
+        "noext.png",
+    ],
+    ("...jpg", "x" * 300 + ".jpg"): ["picture.png", "x" * 200 + ".png"],
+}
+
+
+@pytest.mark.parametrize("files", NAMES, ids=lambda files: files[0][:10])
+def test_pictures_are_named_by_their_files(tmp_path: Path, files: tuple[str, ...]) -> None:
+    out = LabelledImages(noise(len(files)), files=files)
+    assert picture_names(out) == NAMES[files]
+    write_images(tmp_path / "out", out)
+    with (tmp_path / "out" / "pictures.csv").open(newline="", encoding="utf-8") as table:
+        rows = list(csv.DictReader(table))
+    assert tuple(row["file"] for row in rows) == files
+    for row, image in zip(rows, out.images, strict=True):
+        with Image.open(tmp_path / "out" / "images" / row["picture"]) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), image)
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=30))
+def test_names_differ_and_are_of_one_part(files: list[str]) -> None:
+    names = picture_names(LabelledImages(noise(len(files)), files=tuple(files)))
+    assert len({name.casefold() for name in names}) == len(files)
+    for name in names:
+        assert not set(name) & set('/\\\0:*?"<>|\n')
+        assert not name.startswith(".")
+        assert len(name.encode()) <= 255
+
+
+def test_a_folder_with_a_picture_that_is_not_listed_is_no_results_of_ours(tmp_path: Path) -> None:
+    out = LabelledImages(noise(2), files=("a.jpg", "b.jpg"))
+    write_images(tmp_path / "out", out)
+    write_images(tmp_path / "out", out, overwrite=True)
+    (tmp_path / "out" / "images" / "mine.png").write_bytes(b"mine")
+    with pytest.raises(ConfigError, match="holds other files"):
+        write_images(tmp_path / "out", out, overwrite=True)
+    (tmp_path / "out" / "images" / "mine.png").unlink()
+    (tmp_path / "out" / "a.png").write_bytes(b"mine")  # listed, but not there
+    with pytest.raises(ConfigError, match="holds other files"):
+        write_images(tmp_path / "out", out, overwrite=True)
 
 
 def test_comparison_sheet_has_each_image_above_its_counterparts() -> None:

@@ -232,13 +232,28 @@ def test_parts_from_outside_have_a_report(views: list[RunView]) -> None:
 
 
 def test_a_report_of_runs_of_one_data_set(tmp_path: Path) -> None:
-    """From the folders alone. Runs of one kind are told apart by the names of their folders."""
+    """From the folders alone. Runs of one kind are told apart by the names of their folders, and
+    what is done is said before it is.
+    """
     images = make_images(1, labelled=True)
     np.savez(tmp_path / "images.npz", images=images.images, labels=images.labels)
     data = DataConfig(source=str(tmp_path / "images.npz"))
     read = load_images(data)
     runs = [make_run(tmp_path, "ae", 2, read, name, data) for name in ("one", "other")]
-    out = write_report(runs, tmp_path / "report.html", command="x", figures=tmp_path / "figures")
+    steps: list[tuple[str, int, int]] = []
+    out = write_report(
+        runs,
+        tmp_path / "report.html",
+        command="x",
+        figures=tmp_path / "figures",
+        progress=lambda *step: steps.append(step),
+    )
+    assert [done for _, done, _ in steps] == list(range(len(steps)))
+    assert {total for _, _, total in steps} == {len(steps)}
+    said = [what for what, _, _ in steps]
+    assert said[:2] == ["reading images", f"encoding the images of {runs[0].path}"]
+    assert "figure 09-latents of AE (other)" in said
+    assert said[-1] == "the page"
     html = out.read_text(encoding="utf-8")
     assert "AE (one)" in html
     assert "AE (other)" in html

@@ -1,0 +1,178 @@
+"""reparam neighbours: the pictures of a run's set that lie nearest to others in latent space."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from reparam.cli.flags import RUN, Compute, parse
+from reparam.cli.selection import (
+    RUNS_OWN,
+    Selection,
+    SplitChoice,
+    default_out,
+    own_selection,
+    places_of,
+    select_images,
+)
+from reparam.cli.tables import new_table, print_table
+from reparam.data import DataConfig, RowReader
+from reparam.errors import ConfigError, DataError, unknown_name
+from reparam.evaluation import encode, nearest_images
+from reparam.export import (
+    NEIGHBOURS_FOLDER,
+    check_folder_free,
+    neighbour_table,
+    write_neighbours,
+)
+from reparam.fields import option
+from reparam.printable import note, say
+from reparam.runs import Run
+
+SHOWN = 20
+"""Rows of the table that are printed, at most; neighbours.csv has all."""
+
+
+@dataclass(frozen=True)
+class NeighboursOptions:
+    """Find the pictures of a run's set that lie nearest to others in its latent space.
+
+    DATA has the pictures to find neighbours of: a name, an .npz or .npy file, or a folder of
+    images, which are brought to the run's size; by default they are the run's own held-out ones.
+    --of takes some of them:
+
+      reparam neighbours runs/photos-vae --of cats/tom.jpg 17
+
+    Nearest is by the Euclidean distance between the posteriors' means, and a picture is no
+    neighbour of itself. Writes neighbours.csv, with the files' names in a folder, and sheet.png:
+    each picture at the left, its neighbours beside it.
+    """
+
+    run: Path = RUN
+    """The run folder."""
+
+    data: DataConfig = RUNS_OWN
+
+    of: tuple[str, ...] = ()
+    """Only these: names of files, with or without folder and suffix, or positions in the set, as
+    the table of `reparam encode` has them."""
+
+    neighbours: int = option(8, alias="-k")
+    """How many neighbours of each."""
+
+    among: SplitChoice = "all"
+    """The images of the run's to look among: all, or those of a split; auto: the held-out ones."""
+
+    out: Path | None = None
+    """A folder; by default RUN/export/neighbours."""
+
+    split: SplitChoice = "auto"
+    """The images to find neighbours of; auto takes the test images of the run's own (with --of all
+    of them), and all of a DATA."""
+
+    overwrite: bool = False
+    """Replace the results that exist in --out."""
+
+    compute: Compute = Compute()
+
+    def __post_init__(self) -> None:
+        if self.neighbours < 1:
+            raise ConfigError(f"neighbours must be 1 or more, got {self.neighbours}. Fix: raise it")
+
+
+def run(args: Sequence[str]) -> int:
+    options = parse(NeighboursOptions(), args, prog="reparam neighbours")
+    folder = Run.open(options.run)
+    out = options.out or default_out(folder, "neighbours")
+    check_folder_free(out, overwrite=options.overwrite, own=NEIGHBOURS_FOLDER)
+    model = folder.load_model(own_prior=True, device=options.compute.chosen())
+    split: SplitChoice = "all" if options.of and options.split == "auto" else options.split
+    others = bool(options.data.source)
+    images, own = own_selection(folder, places_of(options.data) if others else options.data, split)
+    queries = select_images(folder, model, options.data, split) if others else own
+    if options.of:
+        queries = _only(queries, options.of)
+    among = np.arange(len(images))
+    if options.among != "all":
+        part = images.held_out() if options.among == "auto" else options.among
+        among = images.splits[part]
+    without = None if others else queries.index
+    if len(among) < 1 + (without is not None):
+        raise DataError(
+            f"{images.name}: there must be images to look among, got {len(among)} ("
+            f"{options.among}). Fix: choose another --among"
+        )
+    labelled = queries.labelled
+    z = encode(model, labelled.images, labelled.labels)
+    found = nearest_images(
+        model,
+        z,
+        images.images,
+        images.labels,
+        k=options.neighbours,
+        among=among,
+        without=without,
+    )
+    table = neighbour_table(labelled, queries.index, found, images)
+    write_neighbours(out, table, labelled, found, images, overwrite=options.overwrite)
+    note(f"{found.index.shape[1]} neighbours of each of {len(z)}, among {len(among)} images")
+    _print(table)
+    say(out)
+    return 0
+
+
+def _only(selection: Selection, wanted: Sequence[str]) -> Selection:
+    """Those of a selection that the user names. Raises DataError for one that is not there."""
+    files = selection.labelled.files or ()
+    chosen = np.array([_position(name, files, selection) for name in wanted])
+    labelled, labels = selection.labelled, selection.labelled.labels
+    few = replace(
+        labelled,
+        images=RowReader(labelled.images).take(chosen),
+        labels=None if labels is None else labels[chosen],
+        files=tuple(files[i] for i in chosen) if files else None,
+    )
+    return replace(selection, index=selection.index[chosen], labelled=few)
+
+
+def _position(name: str, files: Sequence[str], selection: Selection) -> int:
+    """Where the picture is in the selection: by its path, its name, its name without suffix, or
+    else its position in the set.
+    """
+    paths = [PurePosixPath(file) for file in files]
+    matches: Sequence[int] = []
+    for names in (files, [path.name for path in paths], [path.stem for path in paths]):
+        matches = matches or [i for i, known in enumerate(names) if known == name]
+    if not matches and name.isdecimal():
+        matches = np.flatnonzero(selection.index == int(name)).tolist()
+    if len(matches) == 1:
+        return matches[0]
+    where = f"{selection.name} ({selection.split})"
+    if matches:
+        found = ", ".join(repr(files[i]) for i in matches[:3])
+        more = ", ..." if len(matches) > 3 else ""
+        raise DataError(
+            f"{where}: --of must name one picture, got {name!r}, which is {len(matches)} ({found}"
+            f"{more}). Fix: give its path"
+        )
+    known = files or [f"{selection.index.min()} to {selection.index.max()}"]
+    raise DataError(
+        f"{where}: {unknown_name('picture', name, known, 'the table of reparam encode')}"
+    )
+
+
+def _print(table: pd.DataFrame) -> None:
+    shown = table.head(SHOWN)
+    printed = new_table()
+    for name in shown.columns:
+        printed.add_column(name.replace("_", " "), justify="right" if name in _NUMBERS else "left")
+    for row in shown.itertuples(index=False):
+        printed.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
+    print_table(printed)
+    if len(shown) < len(table):
+        note(f"the first {len(shown)} of {len(table)} rows; neighbours.csv has all")
+
+
+_NUMBERS = ("rank", "index", "distance")

@@ -1,0 +1,71 @@
+"""What the lines of a training say: figures that compare between weights, and what takes time."""
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reparam.cli import progress
+from reparam.cli.progress import psnr_of, step_progress
+from reparam.runs import Run
+
+from .test_train import SMALL
+
+
+@given(st.floats(1e-12, 1.0))
+def test_psnr_is_that_of_the_mean_squared_error(mse: float) -> None:
+    psnr = psnr_of({"mse": mse})
+    assert psnr is not None
+    assert 10 ** (-psnr / 10) == pytest.approx(mse)
+
+
+def test_psnr_of_exact_copies_and_of_what_was_not_measured() -> None:
+    assert psnr_of({"mse": 0.0}) == math.inf
+    assert psnr_of({"loss_nats": 1.0}) is None
+    assert psnr_of({"mse": 0.1, "psnr": 7.5}) == 7.5  # of a likelihood that says it
+
+
+def test_lines_of_two_weights_compare(reparam, shapes_file, tmp_path) -> None:
+    """PSNR and bits per dimension are those of the files, of training, validation and test."""
+    for weight in ("100", "1000"):
+        out = tmp_path / weight
+        words = ("train", shapes_file, "--out", out, *SMALL, "--epochs", "2", "--weight", weight)
+        said = reparam(*words).err.splitlines()
+        result, epochs = Run.open(out).result(), Run.open(out).metrics()
+        assert result is not None
+        lines = [line for line in said if re.search(r"epoch \d/2, ", line)]
+        for line, epoch in zip(lines, epochs, strict=True):
+            (valid,) = re.findall(r"validation \S+ \(PSNR (\S+) dB\)", line)
+            assert valid == f"{-10 * math.log10(epoch.valid['mse']):.2f}"
+            train = -10 * math.log10(epoch.train["mse"])
+            assert f"per pixel, PSNR {train:.2f} dB, rate" in line
+            assert f"{epoch.train['loss_bits_per_dim']:.3f} bits/dim" in line
+            assert len(line) < 190
+        test = result.splits["test"]
+        assert f"(PSNR {-10 * math.log10(test['mse']):.2f} dB)" in said[-1]
+        assert f"({test['loss_bits_per_dim']:.3f} bits/dim)" in said[-1]
+        at = said.index(lines[-1])
+        assert any(
+            "measuring the best weights on 43 train, 5 valid, 12 test" in x for x in said[at:]
+        )
+
+
+def test_steps_are_said_now_and_then(capsys, monkeypatch) -> None:
+    """The title at once; a step where there was silence for a while."""
+    times = iter((0.0, 0.1, 1.0, 2.5, 2.5, 2.6, 9.0, 9.0))  # a line looks twice
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    with step_progress("drawing", quiet=False) as tell:
+        assert tell is not None
+        for step in range(5):
+            tell(f"figure {step}", step, 5)
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "drawing ...",
+        "drawing, step 3 of 5: figure 2 ...",
+        "drawing, step 5 of 5: figure 4 ...",
+    ]
+    with step_progress("drawing", quiet=True) as tell:
+        assert tell is None
+    assert capsys.readouterr().err == ""

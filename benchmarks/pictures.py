@@ -33,6 +33,8 @@ LATENTS = 128
 
 OWN, PLAIN = "own", "plain"
 
+MINUTES = "for each training; 0: reparam's own epochs, and its seconds for the others"
+
 
 @dataclass(frozen=True)
 class Method:
@@ -112,11 +114,12 @@ def measure(options: argparse.Namespace, problem: str, source: tuple[str, ...]) 
     found: Found = {}
     for seed in range(options.seeds):
         for name in options.only:
-            before = found.setdefault(name, [])
-            own = found.get(OWN)
-            words = METHODS[name].words
+            before, own = found.setdefault(name, []), found.get(OWN)
+            words, seconds = METHODS[name].words, 60 * options.minutes
             if METHODS[name].peer == METHODS[OWN].peer:
                 words = (*shlex.split(options.own), *words)
+            elif not seconds:
+                seconds = own[seed].reply.seconds
             cell = cell_of(
                 name,
                 PictureJob(
@@ -124,7 +127,7 @@ def measure(options: argparse.Namespace, problem: str, source: tuple[str, ...]) 
                     pixels=str(folder.resolve()),
                     out=str((folder / f"{name}-seed-{seed}").resolve()),
                     words=words,
-                    seconds=60 * options.minutes,
+                    seconds=seconds,
                     seed=seed,
                     latents=options.latents or (own[0].reply.latents if own else LATENTS),
                     digest=digest,
@@ -153,7 +156,7 @@ def main() -> None:
     parser.add_argument("--cells", type=Path, default=Path("runs/pictures"), help="what is kept")
     parser.add_argument("--pictures", nargs="+", choices=problems(Path()), metavar="SET")
     parser.add_argument("--only", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--minutes", type=float, default=10.0, help="for each training")
+    parser.add_argument("--minutes", type=float, default=10.0, help=MINUTES)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="30 seconds, one seed")
     parser.add_argument("--own", default="", help="more flags for every training of reparam")
@@ -166,6 +169,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.grid and not {options.shown, PLAIN} <= set(options.only):
         parser.error(f"--grid shows {options.shown} and {PLAIN}: add them to --only")
+    if not options.minutes and options.only[0] != OWN:
+        parser.error(f"--minutes 0 gives the others the seconds of {OWN}: name it first in --only")
     if options.quick:
         options.minutes, options.seeds = 0.5, 1
     where = describe()  # before anything in the checkout can change
@@ -186,9 +191,9 @@ def main() -> None:
 
 
 def heading(options: argparse.Namespace, where: str) -> str:
+    minutes = f"{options.minutes:g} minutes" if options.minutes else "reparam's own time"
     return (
-        f"{where}. {options.seeds} seeds, {options.minutes:g} minutes for each training: median "
-        "(lowest to highest)."
+        f"{where}. {options.seeds} seeds, {minutes} for each training: median (lowest to highest)."
     )
 
 

@@ -26,19 +26,17 @@ LEARNING_RATE = 1e-3
 def grid(shape: tuple[int, int, int], latents: int) -> tuple[int, int]:
     """Levels and channels of the latent for pictures of that height, width and channels.
 
-    The fewest levels, three or more, that halve the picture down to at most ``latents`` positions;
-    rounded up where the positions do not divide ``latents``. Raises ValueError for a picture that
-    cannot be halved so often.
+    The fewest levels, three or more, that halve the picture down to at most ``latents`` positions,
+    or as many as it can be halved by; the latent is never smaller than ``latents``. Raises
+    ValueError for a picture that cannot be halved twice.
     """
-    levels = len(CHANNELS)
-    while True:
-        factor = 2 ** (levels - 1)
-        height, width = shape[0] // factor, shape[1] // factor
-        if shape[0] % factor or shape[1] % factor:
-            raise ValueError(f"{shape[0]} × {shape[1]} pixels cannot be halved {levels - 1} times")
-        if height * width <= latents:
-            return levels, -(-latents // (height * width))
-        levels += 1
+    height, width, _ = shape
+    levels = 1
+    while height % 2 == width % 2 == 0 and (levels < len(CHANNELS) or height * width > latents):
+        height, width, levels = height // 2, width // 2, levels + 1
+    if levels < len(CHANNELS):
+        raise ValueError(f"sides must be multiples of 4, found {shape[0]} × {shape[1]} pixels")
+    return levels, -(-latents // (height * width))
 
 
 class SmallAutoencoderKL(PictureVAE):

@@ -1,4 +1,5 @@
-"""reparam, by its own command, for a given time: `reparam train` with as many epochs as fit.
+"""reparam, by its own command, for a given time: `reparam train` with as many epochs as fit, or
+with as many as it takes by itself where no time is given.
 
 The seconds are those of the whole command: its start, reading the pictures, training, validation,
 checkpoints, and the losses of every split at the end.
@@ -28,20 +29,26 @@ TRIES = 3
 def train(job: PictureJob) -> PictureReply:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        epochs = job.epochs or epochs_that_fit(job, out)
-        for _ in range(TRIES):
-            seconds = command(job, out, epochs)
-            share = seconds / job.seconds
-            if FITS[0] <= share <= FITS[1] or (epochs == 1 and share > 1):
-                break
-            epochs = max(1, int(epochs / share))
+        seconds = in_time(job, out) if job.seconds else command(job, out)
         return finished(job, out, seconds, peak_bytes_of_children())
 
 
-def command(job: PictureJob, out: Path, epochs: int) -> float:
+def in_time(job: PictureJob, out: Path) -> float:
+    """The seconds of the training that is in ``out``: about those of the job."""
+    epochs = job.epochs or epochs_that_fit(job, out)
+    for _ in range(TRIES):
+        seconds = command(job, out, epochs)
+        share = seconds / job.seconds
+        if FITS[0] <= share <= FITS[1] or (epochs == 1 and share > 1):
+            break
+        epochs = max(1, int(epochs / share))
+    return seconds
+
+
+def command(job: PictureJob, out: Path, epochs: int | None = None) -> float:
     """Seconds of one training. Raises RuntimeError with the command's errors when it fails."""
-    words = ["train", *job.source, *job.words, "--seed", str(job.seed), "--epochs", str(epochs)]
-    words += ["--out", str(out), "--overwrite", "--quiet"]
+    words = ["train", *job.source, *job.words, "--seed", str(job.seed), "--out", str(out)]
+    words += ["--overwrite", "--quiet", *(["--epochs", str(epochs)] if epochs else [])]
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "reparam", *words], capture_output=True, text=True, check=False

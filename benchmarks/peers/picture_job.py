@@ -25,6 +25,7 @@ class PictureJob:
     words: tuple[str, ...]
     """Flags of the peer's own."""
     seconds: float
+    """0 for as long as reparam takes by itself; the others must have a time."""
     seed: int
     latents: int
     """Numbers in a latent, for peers that can choose."""

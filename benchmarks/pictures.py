@@ -43,6 +43,8 @@ class Method:
     title: str
     peer: str
     words: tuple[str, ...] = ()
+    equal: bool = False
+    """Takes a latent with as many numbers as reparam's, instead of its own."""
 
 
 METHODS = {
@@ -52,10 +54,11 @@ METHODS = {
         "reparam, adversarial term", "own_pictures", ("--terms", "adversarial")
     ),
     PLAIN: Method("plain PyTorch VAE", "tutorial_vae"),
-    "plain-equal": Method("plain PyTorch VAE, equal latent", "tutorial_vae", ("--latents",)),
-    "kl": Method("AutoencoderKL, KL × 1e-6", "autoencoder_kl", ("--kl-weight", "1e-6")),
-    "kl-1": Method("AutoencoderKL, KL × 1", "autoencoder_kl", ("--kl-weight", "1")),
+    "plain-equal": Method("plain PyTorch VAE, equal latent", "tutorial_vae", equal=True),
+    "kl": Method("AutoencoderKL, KL × 1e-6", "autoencoder_kl", ("--kl-weight", "1e-6"), True),
+    "kl-1": Method("AutoencoderKL, KL × 1", "autoencoder_kl", ("--kl-weight", "1"), True),
 }
+"""By name; the names of reparam's begin with own: these are compared with the others."""
 
 
 def problems(sets: Path) -> dict[str, tuple[str, ...]]:
@@ -115,8 +118,11 @@ def measure(options: argparse.Namespace, problem: str, source: tuple[str, ...]) 
     for seed in range(options.seeds):
         for name in options.only:
             before, own = found.setdefault(name, []), found.get(OWN)
-            words, seconds = METHODS[name].words, 60 * options.minutes
-            if METHODS[name].peer == METHODS[OWN].peer:
+            method, seconds = METHODS[name], 60 * options.minutes
+            words, latents = method.words, 0
+            if method.equal:
+                latents = options.latents or (own[0].reply.latents if own else LATENTS)
+            if method.peer == METHODS[OWN].peer:
                 words = (*shlex.split(options.own), *words)
             elif not seconds:
                 seconds = own[seed].reply.seconds
@@ -129,7 +135,7 @@ def measure(options: argparse.Namespace, problem: str, source: tuple[str, ...]) 
                     words=words,
                     seconds=seconds,
                     seed=seed,
-                    latents=options.latents or (own[0].reply.latents if own else LATENTS),
+                    latents=latents,
                     digest=digest,
                     epochs=round(before[-1].reply.epochs) if before else None,
                 ),

@@ -20,7 +20,6 @@ PACKAGES = ("diffusers", "torch")
 CHANNELS = (32, 64, 128)
 """Of the first levels; further ones have as many as the last."""
 BATCH_SIZE = 16
-LEARNING_RATE = 1e-3
 
 
 def grid(shape: tuple[int, int, int], latents: int) -> tuple[int, int]:
@@ -70,8 +69,9 @@ class SmallAutoencoderKL(PictureVAE):
 def train(job: PictureJob) -> PictureReply:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kl-weight", type=float, default=1e-6)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
     options = parser.parse_args(list(job.words))
     torch.manual_seed(job.seed)
     _, *shape = job.held_out_pixels().shape
     model = SmallAutoencoderKL(tuple(shape), job.latents, options.kl_weight)
-    return fit(model, job, BATCH_SIZE, LEARNING_RATE)
+    return fit(model, job, BATCH_SIZE, options.learning_rate)

@@ -28,7 +28,7 @@ class PictureJob:
     """0 for as long as reparam takes by itself; the others must have a time."""
     seed: int
     latents: int
-    """Numbers in a latent, for peers that can choose."""
+    """Numbers in a latent; 0 for the peer's own choice."""
     digest: str = ""
     """SHA-256 of the pixels: a training on other pictures is another one."""
     epochs: int | None = None

@@ -3,10 +3,8 @@
 Convolutions of 32, 64, 128 and 256 filters, kernel 3 and stride 2, each with batch norm and
 LeakyReLU; a dense layer to 128 means and log-variances; the mirror image of it as decoder, and a
 sigmoid. Squared error summed over the picture + KL (β = 1), Adam at 1e-3, 64 pictures a step.
-With --latents the latent has as many numbers as the job says, instead of 128.
+The latent has as many numbers as the job says, if it says so.
 """
-
-import argparse
 
 import torch
 from torch import Tensor, nn
@@ -67,10 +65,7 @@ def after(filters: int) -> list[nn.Module]:
 
 
 def train(job: PictureJob) -> PictureReply:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--latents", action="store_true")
-    options = parser.parse_args(list(job.words))
     torch.manual_seed(job.seed)
     _, *shape = job.held_out_pixels().shape
-    model = TutorialVAE(tuple(shape), job.latents if options.latents else LATENTS)
+    model = TutorialVAE(tuple(shape), job.latents or LATENTS)
     return fit(model, job, BATCH_SIZE, LEARNING_RATE)

@@ -38,7 +38,7 @@ test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Ch
 	$(BIN)/python hatch_build.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m web
 
-# What the benchmarks compare with (TensorFlow, Lightning, pythae) stays out of the normal environment.
+# What the benchmarks compare with (TensorFlow, Lightning, pythae, diffusers) stays out of the normal environment.
 $(BENCH)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -16,5 +16,15 @@ def peak_bytes() -> int:
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return _maxrss(resource.RUSAGE_SELF)
+
+
+def peak_bytes_of_children() -> int:
+    """The most that a process that this one started and waited for has held; on Linux at least as
+    much as this one held when it started it.
+    """
+    return _maxrss(resource.RUSAGE_CHILDREN)
+
+
+def _maxrss(who: int) -> int:
+    return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

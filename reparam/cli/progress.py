@@ -198,20 +198,22 @@ def _epoch_line(event: EpochDone, pace: _Pace) -> str:
 
 @contextmanager
 def step_progress(title: str, *, quiet: bool) -> Iterator[StepProgress | None]:
-    """What tells how far work of several steps is: a bar on a terminal, and elsewhere the title,
-    then now and then the step that begins.
+    """What tells how far work of several steps is: a bar on a terminal, and elsewhere the title
+    when the first one begins (what is refused before says nothing else), then now and then a step.
     """
     if quiet:
         yield None
         return
     console = Terminal(stderr=True)
     if not console.is_terminal:
-        note(f"{title} ...")
-        last = time.monotonic()
+        last: float | None = None
 
         def say_step(what: str, done: int, total: int) -> None:
             nonlocal last
-            if time.monotonic() - last >= SECONDS_BETWEEN:
+            if last is None:
+                note(f"{title} ...")
+                last = time.monotonic()
+            elif time.monotonic() - last >= SECONDS_BETWEEN:
                 note(f"{title}, step {done + 1} of {total}: {what} ...")
                 last = time.monotonic()
 

@@ -71,9 +71,10 @@ def select_images(run: Run, model: Autoencoder, given: DataConfig, split: SplitC
             images = read(config, progress)
         chosen = "all" if split == "auto" else split
         selection = _part(images, chosen, config)
+        check_images(model, selection.images)
         note(f"{len(selection.images)} images of {given.source} ({chosen})")
-    else:
-        _, selection = own_selection(run, given, split)
+        return selection
+    _, selection = own_selection(run, given, split)
     check_images(model, selection.images)
     return selection
 

@@ -73,6 +73,7 @@ def run(args: Sequence[str]) -> int:
     planned = points(train_words, options.seeds, load)
     for point in planned:
         check_place(options.out / point.name, point.config)
+    for point in planned:
         shape = load(point.config.data).image_shape
         model = build_autoencoder(point.config.model, shape)
         Loss(model, point.config.objective, point.config.terms)  # refused before any training

@@ -99,7 +99,8 @@ def _before_flags(args: Sequence[str], suited: Suited | None) -> TrainOptions:
     own = {name: values.pop(name) for name in OWN_OPTIONS if name in values}
     options = resolve(TrainOptions(), [(where, own)])
     options = replace(options, recipe=flag or options.recipe)
-    recipe = suited or named_recipe(options.recipe)
+    named = named_recipe(options.recipe)  # also where the images decide: it must exist
+    recipe = suited or named
     layers = [(f"recipe {recipe.recipe}", recipe.options), (where, values)]
     if flag is not None:  # a flag wins over the file
         layers.reverse()
@@ -147,15 +148,15 @@ def _of_data(args: Sequence[str], prog: str) -> TrainOptions:
             raise error from None
 
 
-def describe(suited: Suited, config: RunConfig) -> str:
+def describe(suited: Suited, config: RunConfig) -> tuple[str, str]:
     """What the recipe chose and why, in two lines, as it is after file and flags."""
     training = config.training
     return (
         f"recipe {suited.recipe}, for {suited.reason}: {config.model.encoder.type} encoder, "
-        f"{config.model.decoder.type} decoder, {config.model.describe_latent()}\n"
+        f"{config.model.decoder.type} decoder, {config.model.describe_latent()}",
         f"{training.epochs} epochs, batches of {training.batch_size}, {training.optimiser} at "
         f"{training.learning_rate:g}; each is an option (--dry-run shows all; --recipe quick is "
-        "the article's network)"
+        "the article's network)",
     )
 
 
@@ -195,7 +196,8 @@ def run(args: Sequence[str]) -> int:
     model = build_autoencoder(config.model, images.image_shape)
     Loss(model, config.objective, config.terms)  # refused before anything is written
     if suited is not None and not options.quiet:
-        note(describe(suited, config))
+        for line in describe(suited, config):
+            note(line)
     command = command_line("train", args)
     with writing(out):
         folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)

@@ -55,7 +55,7 @@ class TrainingConfig:
 
     accumulate: int = 1
     """Compute a step's gradient in this many parts of its batch, one after another: less memory,
-    the same gradient. Batch norm and --free-bits take their statistics from each part."""
+    the same gradient. Batch norm and free bits take their statistics from each part."""
 
     output_bias: Literal["zero", "mean"] = "zero"
     """Where the decoder's last bias begins: zero, or where it gives the training images' mean."""

@@ -159,7 +159,7 @@ def test_no_judge_is_trained_for_too_few_images(refused: Refused, tmp_path: Path
 def test_runs_of_others_are_found_before_anything_is_trained(
     refused: Refused, gone: Path, tmp_path: Path
 ) -> None:
-    swept = ("sweep", "nowhere.npz", "--latent-dim", "2", "3", "--seeds", "1")
+    swept = ("sweep", "nowhere.npz", "--latent-dim", "2", "3", "--seeds", "1", "--recipe", "quick")
     shutil.copytree(gone, tmp_path / "sweep" / "latent-dim-3-seed-0")
     said = refused(*swept, "--out", tmp_path / "sweep")
     assert "latent-dim-3-seed-0: holds a run with other options or images" in said

@@ -133,6 +133,10 @@ class GroupNorm(nn.GroupNorm):
         super().__init__(channels // GROUP, channels)
         self.label = "group normalisation"
 
+    def forward(self, x: Maps) -> Maps:  # type: ignore[override]
+        # PyTorch's forward-mode derivative, which path lengths need, takes channels-first alone.
+        return super().forward(x if self.training else x.contiguous())
+
 
 class ResidualBlock(nn.Module):
     """x + what two convolutions make of it; at first the identity."""

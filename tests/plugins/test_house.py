@@ -65,7 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "images.npz", images=images, labels=np.arange(80) % 4)
     run, data = str(folder / "run"), str(folder / "images.npz")
     commands = [
-        ["train", data, *PARTS, *SMALL, "--out", run],
+        ["train", data, "--recipe", "quick", *PARTS, *SMALL, "--out", run],
         ["resume", run, "--epochs", "3"],
         ["info", run],
         ["score", run, *SCORE],

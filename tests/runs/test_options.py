@@ -399,7 +399,10 @@ def test_values_of_a_wrong_type(layer: Mapping[str, Any], message: str) -> None:
         ({"latnt_dim": 3}, "unknown option 'latnt_dim'; did you mean latent_dim"),
         ({"encoder_widths": [3]}, "'encoder_widths' belongs to encoder mlp, got another encoder"),
         ({"encoder": {"widths": [3]}}, "encoder convolutional: option 'widths' belongs to encoder"),
-        ({"encoder": "mlp", "encoder_filters": [3]}, "belongs to encoder convolutional, got ano"),
+        (
+            {"encoder": "mlp", "encoder_filters": [3]},
+            "belongs to encoder convolutional and residual, got",
+        ),
         ({"prior_components": 3}, "'prior_components' belongs to prior mixture.*--prior mixture"),
         ({"likelihood": "bernoulli", "beta": 1.0}, "'beta' belongs to likelihood gaussian"),
         ({"training": {"widths": [3]}}, "layer 1, section training: option 'widths' belongs to"),

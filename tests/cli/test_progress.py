@@ -53,8 +53,8 @@ def test_lines_of_two_weights_compare(reparam, shapes_file, tmp_path) -> None:
 
 
 def test_steps_are_said_now_and_then(capsys, monkeypatch) -> None:
-    """The title at once; a step where there was silence for a while."""
-    times = iter((0.0, 0.1, 1.0, 2.5, 2.5, 2.6, 9.0, 9.0))  # a line looks twice
+    """The title with the first step; a step where there was silence for a while."""
+    times = iter((0.0, 0.1, 2.5, 2.5, 2.6, 9.0, 9.0))  # a line looks twice
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
     with step_progress("drawing", quiet=False) as tell:
         assert tell is not None

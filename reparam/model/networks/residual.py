@@ -133,7 +133,7 @@ class GroupNorm(nn.GroupNorm):
         super().__init__(channels // GROUP, channels)
         self.label = "group normalisation"
 
-    def forward(self, x: Maps) -> Maps:  # type: ignore[override]
+    def forward(self, x: Maps) -> Maps:
         # PyTorch's forward-mode derivative, which path lengths need, takes channels-first alone.
         return super().forward(x if self.training else x.contiguous())
 

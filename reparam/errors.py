@@ -25,6 +25,10 @@ class ConfigError(ReparamError, ValueError):
     """An option, a name or a combination of options that cannot be."""
 
 
+class UnknownOption(ConfigError):
+    """An option that there is not, or not with the chosen parts."""
+
+
 class DataError(ReparamError, ValueError):
     """Images, labels or latents that cannot be read or used."""
 

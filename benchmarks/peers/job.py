@@ -1,6 +1,6 @@
 """What a peer is asked, and what it answers: JSON on the command line, JSON on the last line.
 
-Imports no framework: what a peer does not need must not stand in its memory.
+Imports no framework: what a peer does not need must not take up its memory.
 """
 
 import gzip

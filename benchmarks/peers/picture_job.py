@@ -1,6 +1,6 @@
 """What a peer of pictures.py is asked, and what it answers: JSON both ways.
 
-Imports no framework: what a peer does not need must not stand in its memory.
+Imports no framework: what a peer does not need must not take up its memory.
 """
 
 import json

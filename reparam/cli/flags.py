@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
-from reparam.errors import ConfigError, unknown_name
+from reparam.errors import ConfigError, UnknownOption, unknown_name
 from reparam.fields import as_size
 from reparam.fields import option as field_option
 from reparam.printable import print_lines
@@ -190,7 +190,7 @@ class Parser(argparse.ArgumentParser):
         known += [self._shown(name) for name in self.shared]
         misplaced = misplaced_option(flag.lstrip("-").replace("-", "_"), shown=flag)
         unknown = unknown_name("option", flag, known, see=f"{self.prog} --help")
-        raise ConfigError(f"{self.prog}: {misplaced or unknown}")
+        raise UnknownOption(f"{self.prog}: {misplaced or unknown}")
 
     def print_help(self, file: object = None) -> None:
         """On stdout: defaults may come from a --config file of anybody."""

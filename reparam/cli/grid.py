@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import get_type_hints
 
 from reparam.cli.flags import is_single
-from reparam.cli.train import Load, TrainOptions, suited_options
+from reparam.cli.train import Load, TrainOptions, before_images, suited_options
 from reparam.errors import ConfigError
 from reparam.runs import RunConfig, command_line, options_of, shared_options
 
@@ -93,7 +93,8 @@ def points(args: Sequence[str], seeds: int, load: Load) -> list[Point]:
         words = [w for pair in zip(axes, combination, strict=True) for w in pair]
         values = {flag.removeprefix("--"): v for flag, v in zip(axes, combination, strict=True)}
         line = [*shared, *words]
-        options, _ = suited_options(line, load, prog="reparam sweep")
+        first = before_images(line, "reparam sweep")
+        options, _ = suited_options(line, first, load, "reparam sweep")
         for seed in range(seeds):
             found.append(
                 Point(

@@ -10,7 +10,7 @@ from reparam.cli.reading import reading_progress
 from reparam.cli.session import follow, train_with_progress
 from reparam.cli.terminal import print_json
 from reparam.data import DataConfig, ImageSet, load_images
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, UnknownOption
 from reparam.model import build_autoencoder
 from reparam.objective import Loss
 from reparam.printable import note
@@ -112,40 +112,46 @@ def _before_flags(args: Sequence[str], suited: Suited | None) -> TrainOptions:
 Load = Callable[[DataConfig], ImageSet]
 
 
+def before_images(args: Sequence[str], prog: str = PROG) -> tuple[TrainOptions, bool]:
+    """The options before the images are known, of which data, preset, objective and what the
+    command itself takes are right; and whether they are possible with the article's recipe.
+
+    Flags may be of the parts that digits get or of those that pictures get.
+    """
+    try:
+        return resolve_options(args, prog), True
+    except ConfigError as error:
+        try:
+            return resolve_options(args, prog, SOME_PICTURES), False
+        except ConfigError as other:
+            # A flag that is known here, with a value that cannot be, is what to tell of.
+            known_here = not isinstance(other, UnknownOption)
+            raise (other if known_here and isinstance(error, UnknownOption) else error) from None
+
+
 def suited_options(
-    args: Sequence[str], load: Load, prog: str = PROG
+    args: Sequence[str], first: tuple[TrainOptions, bool], load: Load, prog: str = PROG
 ) -> tuple[TrainOptions, Suited | None]:
     """The options with what the recipe decides by the images, and what it decided.
 
-    ``load``: reads images; only where they are needed.
+    ``first``: of ``before_images``. ``load``: reads images; only where they are needed.
     """
-    options = _of_data(args, prog)
+    options, can_be_articles = first
     if not follows_images(options.recipe, options.run):
-        return options, None
+        # Refuses what only pictures' parts have.
+        return (options if can_be_articles else resolve_options(args, prog)), None
+    can_be_articles = can_be_articles and options.recipe == AUTO
     images = load(options.run.data)
     suited = suited_recipe(options.run, images)
     try:
         found = resolve_options(args, prog, suited)
-    except ConfigError:
-        if options.recipe != AUTO:
-            raise
-        return resolve_options(args, prog), None  # options that only the article's networks have
-    if options.recipe == AUTO and is_articles(found.run, images):
-        return resolve_options(args, prog), None
+    except UnknownOption:
+        if can_be_articles:  # options that only the article's networks have choose them
+            return options, None
+        raise
+    if can_be_articles and is_articles(found.run, images):
+        return options, None
     return found, suited
-
-
-def _of_data(args: Sequence[str], prog: str) -> TrainOptions:
-    """The options before the images are known, of which data, preset and objective are right. Flags
-    may be of the parts that digits get or of those that pictures get.
-    """
-    try:
-        return resolve_options(args, prog)
-    except ConfigError as error:
-        try:
-            return resolve_options(args, prog, SOME_PICTURES)
-        except ConfigError:
-            raise error from None
 
 
 def describe(suited: Suited, config: RunConfig) -> tuple[str, str]:
@@ -168,30 +174,28 @@ def default_out(config: RunConfig) -> Path:
 
 
 def run(args: Sequence[str]) -> int:
-    first = _of_data(args, PROG)
-    team = assemble(resolve_processes(first.run.training))
-    out = first.out or default_out(first.run)
-    if not team.leads and not first.dry_run:
-        follow(out, team)
-        return 0
-    if not first.dry_run:
-        check_free(out, overwrite=first.overwrite)
-        choose_device(first.run.training.device)
-        if first.run.training.tensorboard:
-            check_tensorboard()
+    known = before_images(args)
+    first = known[0]
 
     @functools.cache
     def load(data: DataConfig) -> ImageSet:
         with reading_progress(quiet=first.quiet) as progress:
             return load_images(data, progress)
 
-    options, suited = suited_options(args, load)
-    config = replace(
-        options.run.resolve_defaults(), training=resolve_processes(options.run.training)
-    )
-    if options.dry_run:
-        print_json(to_mapping(config))
+    if first.dry_run:
+        print_json(to_mapping(_complete(suited_options(args, known, load)[0].run)))
         return 0
+    out = first.out or default_out(first.run)
+    team = assemble(resolve_processes(first.run.training))
+    if not team.leads:
+        follow(out, team)
+        return 0
+    check_free(out, overwrite=first.overwrite)
+    choose_device(first.run.training.device)
+    if first.run.training.tensorboard:
+        check_tensorboard()
+    options, suited = suited_options(args, known, load)
+    config = _complete(options.run)
     images = load(config.data)
     model = build_autoencoder(config.model, images.image_shape)
     Loss(model, config.objective, config.terms)  # refused before anything is written
@@ -203,3 +207,8 @@ def run(args: Sequence[str]) -> int:
         folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)
         train_with_progress(folder, images, quiet=options.quiet, team=team)
     return 0
+
+
+def _complete(config: RunConfig) -> RunConfig:
+    """With what depends on defaults, and on how the command was started, written out."""
+    return replace(config.resolve_defaults(), training=resolve_processes(config.training))

@@ -134,7 +134,9 @@ def run_facts(run: Run) -> RunFacts:
             for kind, message in epoch.warnings.items()
         ),
         finished=run.is_finished,
-        best_epoch=best_epoch(metrics, comparable=config.model.likelihood.losses_comparable),
+        best_epoch=result.best_epoch
+        if result
+        else best_epoch(metrics, comparable=config.model.likelihood.losses_comparable),
         metrics=tuple(metrics),
         result=result,
         command=run.facts.command,

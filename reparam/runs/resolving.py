@@ -9,7 +9,7 @@ from typing import TypeVar, get_args, get_origin, get_type_hints
 
 from typeguard import TypeCheckError
 
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, UnknownOption
 from reparam.registry import Part, Registry
 from reparam.runs.migrations import migrate_config
 from reparam.runs.options import (
@@ -192,7 +192,7 @@ def _assignments(
             yield from _assignments(section, value, inside, everywhere, place)
         else:
             known = [*options, *shared, *_sections(config)]
-            raise ConfigError(f"{where}: {unknown_option(key, known, everywhere)}")
+            raise UnknownOption(f"{where}: {unknown_option(key, known, everywhere)}")
 
 
 def _sections(config: object) -> list[str]:
@@ -224,7 +224,7 @@ def _of_parts(
                 continue
             if key not in inside:
                 kind = f"{where}, {option.name} {name or option.default}"
-                raise ConfigError(f"{kind}: {unknown_option(key, inside, everywhere)}")
+                raise UnknownOption(f"{kind}: {unknown_option(key, inside, everywhere)}")
             yield inside[key].path, inside[key].taken(own), inside[key].hint
 
 

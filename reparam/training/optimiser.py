@@ -48,13 +48,17 @@ class Optimiser:
             part.zero_grad()
 
     def clip(self, norm: float) -> None:
-        """Scales all gradients alike, so that their norm together is at most ``norm``; 0 does not.
+        """Scales gradients alike, so that their norm together is at most ``norm``; 0 does not.
+        Those of a term with an optimiser of its own are scaled for themselves.
 
         It does not wait for the device. A gradient with a NaN or an infinity is NaN then, as its
         step would be.
         """
         if norm:
-            nn.utils.clip_grad_norm_(self.parameters, norm)
+            apart = [_parameters(self.parts[name]) for name in self.scales]
+            own = {parameter for parameters in apart for parameter in parameters}
+            for parameters in ([p for p in self.parameters if p not in own], *apart):
+                nn.utils.clip_grad_norm_(parameters, norm)
 
     def step(self) -> None:
         for part in self.parts.values():

@@ -79,6 +79,21 @@ def test_options_that_only_the_articles_networks_have_choose_them(reparam, colou
     assert "convolutional" in refused.err
 
 
+@pytest.mark.parametrize("words", [["digits"], ["digits", "--recipe", "quick"]])
+def test_options_that_only_the_pictures_networks_have_do_not_choose_them_for_digits(
+    reparam, words
+) -> None:
+    refused = reparam("train", *words, "--encoder-blocks", "2", "--dry-run")
+    assert refused.status == 2
+    assert "belongs to encoder residual" in refused.err
+
+
+def test_what_is_wrong_with_options_of_the_pictures_networks_is_said(reparam, colour) -> None:
+    refused = reparam("train", colour, "--encoder-blocks", "-1", "--dry-run")
+    assert refused.status == 2
+    assert "blocks must be 0 or more, got -1" in refused.err
+
+
 def test_flags_and_files_win(reparam, colour, tmp_path) -> None:
     file = tmp_path / "options.toml"
     file.write_text("latent_dim = 7\nepochs = 5\n")

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from reparam.cli import main
 from reparam.data import DataConfig, image_set_from_arrays
+from reparam.evaluation import run_facts
 from reparam.objective import AdversarialOptions
 from reparam.runs import Run, RunConfig
 from reparam.training import Event, Interrupted, Warned, train
@@ -61,6 +62,7 @@ def test_up_to_its_start_the_run_is_the_one_without_it(optimiser, new_run, small
     steps = load_file(game.checkpoint)["optimiser.term_adversarial.0.step"]
     assert steps == 2 * len(blobs.splits["train"]) // 16 + 2, "those of two epochs"
     assert game.finished("it is").best_epoch == 4, "the last one, also where its loss is higher"
+    assert run_facts(game).best_epoch == 4
 
 
 def test_the_guard_acts_and_the_result_is_within_its_bound(new_run, small, blobs) -> None:

@@ -1,4 +1,4 @@
-"""The average of the weights is what a run keeps; the optimiser goes on from the weights."""
+"""The average of the weights is what a run keeps; the optimiser continues from the weights."""
 
 import numpy as np
 import pytest

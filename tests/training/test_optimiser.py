@@ -108,3 +108,21 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nothing(
 def test_a_finished_one_cycle_stays_at_nothing() -> None:
     config = TrainingConfig(learning_rate=1.0, schedule="one-cycle", epochs=2)
     assert learning_rate_at(config, 1000, 10) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_gradients_of_two_players_are_clipped_apart() -> None:
+    """A discriminator's large gradient takes nothing from the model's."""
+    model = build_autoencoder(ModelConfig(), (8, 8, 1))
+    loss = Loss(model, Elbo(), [AdversarialOptions()])
+    optimiser = build_optimiser(loss, 1e-3)
+    discriminator = list(loss.terms["adversarial"].parameters())
+    for parameter in loss.parameters():
+        parameter.grad = torch.full_like(parameter, 1e-4)
+    for parameter in discriminator:
+        parameter.grad = torch.full_like(parameter, 1e3)
+    optimiser.clip(1.0)
+    model_norm = torch.cat([p.grad.flatten() for p in model.parameters()]).norm()
+    own_norm = torch.cat([p.grad.flatten() for p in discriminator]).norm()
+    count = sum(p.numel() for p in model.parameters())
+    assert model_norm == pytest.approx(1e-4 * count**0.5, rel=1e-4)
+    assert own_norm == pytest.approx(1.0, rel=1e-4)

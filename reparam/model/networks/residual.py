@@ -43,6 +43,7 @@ from reparam.model.networks.layers import (
     diagnose_range,
     output_activation,
 )
+from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
 
 GROUP = 16
@@ -50,7 +51,7 @@ GROUP = 16
 
 
 @dataclass(frozen=True)
-class _Levels:
+class _Levels(Part):
     """What both halves have in common."""
 
     filters: tuple[int, ...] = (32, 64, 128, 256)
@@ -66,7 +67,7 @@ class _Levels:
     """Share of values dropped inside of every block in training."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()  # type: ignore[misc]
+        super().__post_init__()
         _check_filters(self.filters)
         if self.blocks < 0:
             raise ConfigError(f"blocks must be 0 or more, got {self.blocks}. Fix: raise it")

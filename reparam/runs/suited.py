@@ -78,7 +78,8 @@ def pictures(
     """The options of the recipe `pictures`, for ``count`` training images of this shape.
 
     Residual networks down to maps of 4 to 7 pixels, a latent size that grows with the side, and
-    the weight at which σ² is the error itself (docs/log.md has what was tried).
+    the weight at which σ² is the error itself. How it trains is taken from the recipe for digits
+    and not tuned on pictures yet; docs/log.md has how far it is from a linear map.
     """
     height, width, channels = image_shape
     filters = _filters(min(height, width))

@@ -87,6 +87,12 @@ def warned(epoch: int, messages: Mapping[str, str]) -> list[Warned]:
     return [Warned(epoch, kind, message) for kind, message in messages.items()]
 
 
+def _weight_is_given(config: RunConfig) -> bool:
+    """Whether there is a weight that could be another: one that training searches is not."""
+    likelihood = config.model.likelihood
+    return likelihood.has_weight and not likelihood.searches_weight
+
+
 def _more_rate(config: RunConfig) -> str:
     """What can raise the rate of such a run: free bits need a rate that is a sum over dimensions,
     and not every likelihood has a weight.
@@ -94,7 +100,7 @@ def _more_rate(config: RunConfig) -> str:
     ways = ["a longer --rate-warm-up"]
     if config.model.prior.has_independent_dimensions:
         ways.insert(0, "--free-bits 0.1")
-    if config.model.likelihood.has_weight:
+    if _weight_is_given(config):
         ways[:0] = ["a larger --weight", "--weight auto"]
     return " or ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]
 
@@ -124,7 +130,7 @@ def _at_mean(losses: Metrics, config: RunConfig, pixel_variance: float) -> dict[
     if mse is None or not pixel_variance or mse < AT_MEAN * pixel_variance:
         return {}
     ways = "another --learning-rate or more --epochs"
-    if config.objective.has_rate and config.model.likelihood.has_weight:
+    if config.objective.has_rate and _weight_is_given(config):
         ways = "another --learning-rate, more --epochs or a larger --weight"
     return {
         "at_mean": f"the mean squared error is {mse:.4g}, and that of the mean image alone "

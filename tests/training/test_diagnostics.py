@@ -65,9 +65,12 @@ def test_what_a_model_has_not_begun_to_learn_is_reported_early(kind: str, small)
 
 
 def test_the_fix_of_a_collapse_is_one_that_the_run_can_take(small) -> None:
-    """A Bernoulli likelihood refuses --weight, and a mixture --free-bits."""
+    """A Bernoulli likelihood refuses --weight, a searched one has none to raise, and a mixture
+    refuses --free-bits.
+    """
     for config, wrong in (
         (preset_config("burda"), "--weight"),
+        (small(epochs=10, weight="auto"), "--weight"),
         (small(epochs=10, prior="mixture"), "--free-bits"),
     ):
         epochs = [line(30, valid_rate_nats=0.0)]
@@ -81,6 +84,7 @@ def test_the_fix_of_a_mean_image_is_one_that_the_run_can_take(small) -> None:
     of_bernoulli = small(epochs=10, likelihood="bernoulli", output_activation="linear")
     for config, has_weight in (
         (small(epochs=10), True),
+        (small(epochs=10, weight="auto"), False),
         (small("ae", epochs=10), False),
         (of_bernoulli, False),
     ):

@@ -15,7 +15,7 @@ from reparam.model.networks import (
     ResidualDecoderOptions,
     ResidualEncoderOptions,
 )
-from reparam.model.networks.residual import Double, Halve, ResidualBlock, SelfAttention
+from reparam.model.networks.residual_blocks import Double, Halve, ResidualBlock, SelfAttention
 
 
 def model_of(

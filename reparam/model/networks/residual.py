@@ -1,10 +1,7 @@
 """Encoder and decoder of residual blocks: for pictures, of any size.
 
-A level halves the sides by moving blocks of 2 × 2 pixels into channels, or doubles them by the
-reverse (Shi et al. 2016), beside a shortcut that does it without weights (Chen et al. 2025, DC-AE,
-section 3.2). A block is normalisation, SiLU and convolution, twice, beside the identity (He et al.
-2016, "Identity mappings in deep residual networks", figure 4e). Images whose sides are no multiple
-of what the levels halve are continued at their borders, and what is decoded is cut.
+Images whose sides are no multiple of what the levels halve are continued at their borders, and what
+is decoded is cut.
 """
 
 import itertools
@@ -34,20 +31,24 @@ from reparam.model.networks.base import (
 from reparam.model.networks.checks import check_output, check_share
 from reparam.model.networks.layers import (
     Dense,
-    Dropout,
-    Maps,
-    NewMaps,
     OutputActivation,
     SameConv2d,
     before_activation,
     diagnose_range,
     output_activation,
 )
+from reparam.model.networks.residual_blocks import (
+    GROUP,
+    Double,
+    GroupNorm,
+    Halve,
+    ResidualBlock,
+    SelfAttention,
+    borders_to,
+    smallest_sides,
+)
 from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
-
-GROUP = 16
-"""Channels that are normalised together (Wu & He 2018, table 3)."""
 
 
 @dataclass(frozen=True)
@@ -127,76 +128,6 @@ def _check_filters(filters: tuple[int, ...]) -> None:
             )
 
 
-class GroupNorm(nn.GroupNorm):
-    """Normalisation of GROUP channels at a time, over all positions of an image."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels // GROUP, channels)
-        self.label = "group normalisation"
-
-    def forward(self, x: Maps) -> Maps:
-        # PyTorch's forward-mode derivative, which path lengths need, takes channels-first alone.
-        return super().forward(x if self.training else x.contiguous())
-
-
-class ResidualBlock(nn.Module):
-    """x + what two convolutions make of it; at first the identity."""
-
-    def __init__(self, channels: int, dropout: float) -> None:
-        super().__init__()
-        self.norm1, self.conv1 = GroupNorm(channels), SameConv2d(channels, channels, 3, 1)
-        self.norm2, self.conv2 = GroupNorm(channels), SameConv2d(channels, channels, 3, 1)
-        self.dropout = Dropout(dropout) if dropout else nn.Identity()
-        nn.init.zeros_(self.conv2.weight)
-
-    def forward(self, x: Maps) -> Maps:
-        y = self.conv1(F.silu(self.norm1(x)))
-        y = self.conv2(self.dropout(F.silu(self.norm2(y))))
-        return x + y
-
-
-class SelfAttention(nn.Module):
-    """x + what every position takes from all of them; at first the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = GroupNorm(channels)
-        self.read = SameConv2d(channels, 3 * channels, 1, 1)
-        self.write = SameConv2d(channels, channels, 1, 1)
-        nn.init.zeros_(self.write.weight)
-
-    def forward(self, x: Maps) -> Maps:
-        query, key, value = self.read(self.norm(x)).flatten(2).chunk(3, 1)
-        shares = (query.mT @ key / math.sqrt(query.shape[1])).softmax(-1)
-        return x + self.write((value @ shares.mT).unflatten(2, x.shape[2:]))
-
-
-class Halve(nn.Module):
-    """Half the sides: a convolution whose 2 × 2 pixels become channels, beside means of x's."""
-
-    def __init__(self, channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = SameConv2d(channels, out_channels // 4, 3, 1)
-        self.group = 4 * channels // out_channels
-
-    def forward(self, x: Maps) -> NewMaps:
-        same = F.pixel_unshuffle(x, 2).unflatten(1, (-1, self.group)).mean(2)
-        return same + F.pixel_unshuffle(self.conv(x), 2)
-
-
-class Double(nn.Module):
-    """Twice the sides: a convolution whose channels become 2 × 2 pixels, beside copies of x's."""
-
-    def __init__(self, channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.conv = SameConv2d(channels, 4 * out_channels, 3, 1)
-        self.copies = 4 * out_channels // channels
-
-    def forward(self, x: Maps) -> NewMaps:
-        same = x.repeat_interleave(self.copies, 1)
-        return F.pixel_shuffle(same + self.conv(x), 2)
-
-
 class ResidualEncoder(Encoder):
     """Images → maps of the last level, of sides ceil(side / 2^levels)."""
 
@@ -204,7 +135,7 @@ class ResidualEncoder(Encoder):
         super().__init__()
         self.image_shape, self.options = image_shape, options
         first, *others = options.filters
-        self.borders = _borders(image_shape, len(options.filters))
+        self.borders = borders_to(image_shape, len(options.filters))
         self.stem = SameConv2d(4 * image_shape[2], first, 3, 1)
         layers: list[nn.Module] = options.blocks_of(first)
         channels = first
@@ -213,7 +144,7 @@ class ResidualEncoder(Encoder):
             channels = filters
         self.layers = nn.ModuleList([*layers, *options.last_of(channels)])
         self.norm = GroupNorm(channels)
-        self.feature_shape = (channels, *_smallest(image_shape, len(options.filters)))
+        self.feature_shape = (channels, *smallest_sides(image_shape, len(options.filters)))
 
     @property
     def receptive_field(self) -> int | None:
@@ -253,8 +184,8 @@ class ResidualDecoder(Decoder):
         super().__init__()
         *others, first = options.filters
         self.latent, self.image_shape = latent, image_shape
-        self.borders = _borders(image_shape, len(options.filters))
-        sides = _smallest(image_shape, len(options.filters))
+        self.borders = borders_to(image_shape, len(options.filters))
+        sides = smallest_sides(image_shape, len(options.filters))
         self.start_shape = (*sides, first)
         if latent.is_spatial:
             _check_sides(latent, sides)
@@ -288,20 +219,6 @@ class ResidualDecoder(Decoder):
         height, width, _ = self.image_shape
         x = x[:, :, top : top + height, left : left + width]
         return output_activation(self.output, x.float())
-
-
-def _smallest(image_shape: ImageShape, levels: int) -> tuple[int, int]:
-    """Height and width of the last level's maps."""
-    height, width = (-(-side // 2**levels) for side in image_shape[:2])
-    return height, width
-
-
-def _borders(image_shape: ImageShape, levels: int) -> tuple[int, int, int, int]:
-    """Pixels at the left, right, top and bottom that make the sides multiples of 2^levels."""
-    height, width = (
-        2**levels * side - image_shape[i] for i, side in enumerate(_smallest(image_shape, levels))
-    )
-    return width // 2, width - width // 2, height // 2, height - height // 2
 
 
 def _check_sides(latent: LatentSpec, sides: Sequence[int]) -> None:

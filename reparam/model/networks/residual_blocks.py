@@ -1,0 +1,103 @@
+"""What residual networks are made of.
+
+A level halves the sides by moving blocks of 2 × 2 pixels into channels, or doubles them by the
+reverse (Shi et al. 2016), beside a shortcut that does it without weights (Chen et al. 2025, DC-AE,
+section 3.2). A block is normalisation, SiLU and convolution, twice, beside the identity (He et al.
+2016, "Identity mappings in deep residual networks", figure 4e).
+"""
+
+import math
+
+from torch import nn
+from torch.nn import functional as F
+
+from reparam.model.networks.base import ImageShape
+from reparam.model.networks.layers import Dropout, Maps, NewMaps, SameConv2d
+
+GROUP = 16
+"""Channels that are normalised together (Wu & He 2018, table 3)."""
+
+
+class GroupNorm(nn.GroupNorm):
+    """Normalisation of GROUP channels at a time, over all positions of an image."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels // GROUP, channels)
+        self.label = "group normalisation"
+
+    def forward(self, x: Maps) -> Maps:
+        # PyTorch's forward-mode derivative, which path lengths need, takes channels-first alone.
+        return super().forward(x if self.training else x.contiguous())
+
+
+class ResidualBlock(nn.Module):
+    """x + what two convolutions make of it; at first the identity."""
+
+    def __init__(self, channels: int, dropout: float) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = GroupNorm(channels), SameConv2d(channels, channels, 3, 1)
+        self.norm2, self.conv2 = GroupNorm(channels), SameConv2d(channels, channels, 3, 1)
+        self.dropout = Dropout(dropout) if dropout else nn.Identity()
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Maps) -> Maps:
+        y = self.conv1(F.silu(self.norm1(x)))
+        y = self.conv2(self.dropout(F.silu(self.norm2(y))))
+        return x + y
+
+
+class SelfAttention(nn.Module):
+    """x + what every position takes from all of them; at first the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = GroupNorm(channels)
+        self.read = SameConv2d(channels, 3 * channels, 1, 1)
+        self.write = SameConv2d(channels, channels, 1, 1)
+        nn.init.zeros_(self.write.weight)
+
+    def forward(self, x: Maps) -> Maps:
+        query, key, value = self.read(self.norm(x)).flatten(2).chunk(3, 1)
+        shares = (query.mT @ key / math.sqrt(query.shape[1])).softmax(-1)
+        return x + self.write((value @ shares.mT).unflatten(2, x.shape[2:]))
+
+
+class Halve(nn.Module):
+    """Half the sides: a convolution whose 2 × 2 pixels become channels, beside means of x's."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = SameConv2d(channels, out_channels // 4, 3, 1)
+        self.group = 4 * channels // out_channels
+
+    def forward(self, x: Maps) -> NewMaps:
+        same = F.pixel_unshuffle(x, 2).unflatten(1, (-1, self.group)).mean(2)
+        return same + F.pixel_unshuffle(self.conv(x), 2)
+
+
+class Double(nn.Module):
+    """Twice the sides: a convolution whose channels become 2 × 2 pixels, beside copies of x's."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = SameConv2d(channels, 4 * out_channels, 3, 1)
+        self.copies = 4 * out_channels // channels
+
+    def forward(self, x: Maps) -> NewMaps:
+        same = x.repeat_interleave(self.copies, 1)
+        return F.pixel_shuffle(same + self.conv(x), 2)
+
+
+def smallest_sides(image_shape: ImageShape, levels: int) -> tuple[int, int]:
+    """Height and width of the last level's maps."""
+    height, width = (-(-side // 2**levels) for side in image_shape[:2])
+    return height, width
+
+
+def borders_to(image_shape: ImageShape, levels: int) -> tuple[int, int, int, int]:
+    """Pixels at the left, right, top and bottom that make the sides multiples of 2^levels."""
+    height, width = (
+        2**levels * side - image_shape[i]
+        for i, side in enumerate(smallest_sides(image_shape, levels))
+    )
+    return width // 2, width - width // 2, height // 2, height - height // 2

@@ -31,6 +31,7 @@ from reparam.model.native import unavailable_because
 from reparam.model.networks import (
     DECODERS,
     ENCODERS,
+    Components,
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
     Decoder,
@@ -99,6 +100,7 @@ __all__ = [
     "BernoulliPixels",
     "Box",
     "BoxOptions",
+    "Components",
     "ConvolutionalDecoderOptions",
     "ConvolutionalEncoderOptions",
     "Decoder",

@@ -8,7 +8,13 @@ from reparam.errors import ConfigError, is_of_memory
 from reparam.model.config import ModelConfig
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import Likelihood, Pixels
-from reparam.model.networks import Decoder, Encoder, ImageShape
+from reparam.model.networks import (
+    Components,
+    Decoder,
+    Encoder,
+    ImageShape,
+    principal_components,
+)
 from reparam.model.posteriors import Distribution, Posterior
 from reparam.model.priors import Prior
 from reparam.types import Images, Labels, Latents
@@ -90,6 +96,28 @@ class Autoencoder(nn.Module):
     def init_output_bias(self, image: Float[torch.Tensor, "C H W"]) -> None:
         """Sets the decoder's last bias so that every decoding begins near this image, in [0, 1]."""
         self.decoder.init_output_bias(self.likelihood.at_mean(image))
+
+    @property
+    def components(self) -> list[Components]:
+        """The linear codes that its networks begin with."""
+        both = (self.encoder.components, self.decoder.components)
+        return [each for each in both if each is not None]
+
+    def init_components(self, images: Images) -> float:
+        """Before training, where its networks begin with ``components``: those of these images, as
+        ``Components.shrink`` gives them. Encoding and decoding are then those of probabilistic PCA.
+
+        Uses torch's global random state. Returns the variance of a pixel that is left.
+        """
+        count = max(map(len, self.components))
+        found = principal_components(images, count)
+        for each in self.components:
+            each.set(found)
+        code = self.encoder.components
+        if code is not None:
+            rows = min(len(code), self.latent_dim)
+            self.posterior.init_linear(len(code), found.codes_variance[None, :rows])
+        return found.left
 
 
 def build_autoencoder(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:

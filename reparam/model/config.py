@@ -47,10 +47,26 @@ class ModelConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {value}. Fix: raise it")
+        self._check_components()
         if self.prior.only_fitted:
             raise ConfigError(
                 f"prior must be one that a model can be trained with, got {self.prior.type}. Fix: "
                 f"train with another, then `reparam fit-prior RUN --prior {self.prior.type}`"
+            )
+
+    def _check_components(self) -> None:
+        either = self.encoder.has_components or self.decoder.has_components
+        if either and self.latent_channels is not None:
+            raise ConfigError(
+                f"components need latents that are rows of numbers, got {self.latent_channels} "
+                "latent_channels. Fix: take --latent-dim, or --encoder-components 0 "
+                "--decoder-components 0"
+            )
+        if self.decoder.has_components and self.likelihood.decoder_channels(1) != 1:
+            raise ConfigError(
+                "components need a likelihood that takes an image from the decoder, got "
+                f"{self.likelihood.type}. Fix: take gaussian or bernoulli, or "
+                "--decoder-components 0"
             )
 
     def latent(self, features: FeatureShape) -> LatentSpec:

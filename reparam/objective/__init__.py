@@ -1,7 +1,7 @@
 """(model, batch) → losses of each image, in nats; only the loop averages."""
 
 from reparam.objective.adversarial import Adversarial, AdversarialOptions
-from reparam.objective.augmentation import augmented
+from reparam.objective.augmentation import Augmentation
 from reparam.objective.base import (
     OBJECTIVES,
     TERMS,
@@ -31,6 +31,7 @@ __all__ = [
     "Added",
     "Adversarial",
     "AdversarialOptions",
+    "Augmentation",
     "Drawn",
     "Elbo",
     "InputConfig",
@@ -44,7 +45,6 @@ __all__ = [
     "Term",
     "TermOptions",
     "Verdict",
-    "augmented",
     "batches",
     "binarise",
     "corrupt",

@@ -1,6 +1,7 @@
-"""Small random shifts and rotations of training images: against overfitting on few of them."""
+"""Small random changes of training images: against overfitting on few of them."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
@@ -9,22 +10,44 @@ from reparam.model import Noise, uniform
 from reparam.types import Images
 
 
-def augmented(x: Images, shift: float, rotate: float, noise: Noise = None) -> Images:
-    """Each image turned by up to ``rotate`` degrees and moved by up to ``shift`` pixels.
+@dataclass(frozen=True)
+class Augmentation:
+    """Each image turned by up to ``rotate`` degrees, moved by up to ``shift`` pixels, enlarged or
+    shrunk by a factor of up to 1 + ``zoom``, and with ``flip`` mirrored or not: all in one map.
 
-    Either way. Between pixels values are interpolated linearly; beyond the border its pixels go on.
+    Either way, at random. Between pixels values are interpolated linearly; beyond the border its
+    pixels go on.
     """
-    if not shift and not rotate:
-        return x
-    height, width = x.shape[2:]
-    draws = 2 * uniform(torch.Size((len(x), 3)), noise, x) - 1
-    angle = draws[:, 0] * math.radians(rotate)
-    # In the sampling grid a side runs from -1 to 1, whatever its pixels.
-    across, down = draws[:, 1] * 2 * shift / width, draws[:, 2] * 2 * shift / height
-    cos, sin, ratio = angle.cos(), angle.sin(), width / height
-    rows = (cos, -sin / ratio, across), (sin * ratio, cos, down)
-    grid = F.affine_grid(
-        torch.stack([torch.stack(row, 1) for row in rows], 1), list(x.shape), align_corners=False
-    )
-    moved = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
-    return moved.contiguous(memory_format=torch.channels_last)
+
+    shift: float = 0.0
+    rotate: float = 0.0
+    zoom: float = 0.0
+    flip: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether it changes anything."""
+        return bool(self.shift or self.rotate or self.zoom or self.flip)
+
+    def __call__(self, x: Images, noise: Noise = None) -> Images:
+        if not self:
+            return x
+        height, width = x.shape[2:]
+        draws = 2 * uniform(torch.Size((len(x), 3)), noise, x) - 1
+        angle = draws[:, 0] * math.radians(self.rotate)
+        # In the sampling grid a side runs from -1 to 1, whatever its pixels.
+        across, down = draws[:, 1] * 2 * self.shift / width, draws[:, 2] * 2 * self.shift / height
+        cos, sin, ratio = angle.cos(), angle.sin(), width / height
+        rows = [[cos, -sin / ratio, across], [sin * ratio, cos, down]]
+        if self.zoom or self.flip:  # others draw as they did before there were these
+            more = uniform(torch.Size((len(x), 2)), noise, x)
+            size = (1 + self.zoom) ** (2 * more[:, 0] - 1)
+            mirrored = torch.where(more[:, 1] < 0.5 * self.flip, -size, size)
+            for row in rows:
+                row[:2] = row[0] * mirrored, row[1] * size
+        grid = F.affine_grid(
+            torch.stack([torch.stack(row, 1) for row in rows], 1),
+            list(x.shape),
+            align_corners=False,
+        )
+        moved = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        return moved.contiguous(memory_format=torch.channels_last)

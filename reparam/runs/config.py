@@ -66,11 +66,18 @@ class TrainingConfig:
     rotate: float = 0.0
     """Turn training images at random by up to this many degrees, either way."""
 
+    zoom: float = 0.0
+    """Enlarge or shrink training images at random by up to this share, such as 0.3."""
+
+    flip: bool = False
+    """Mirror half of the training images, left to right, at random."""
+
     augment_until: float = 1.0
-    """Share of the run in which they move and turn; afterwards they are seen as they are."""
+    """Share of the run in which they are shifted, rotated, zoomed and flipped; afterwards they are
+    seen as they are."""
 
     augment_below: int = 10_000
-    """Shift and rotate only where there are fewer training images than this."""
+    """Shift, rotate, zoom and flip only where there are fewer training images than this."""
 
     early_stop: int | None = None
     """Stop when the validation loss has not improved for this many epochs."""
@@ -153,6 +160,10 @@ class TrainingConfig:
             raise ConfigError(
                 f"shift must be 0 or more pixels and rotate 0 to 180 degrees, got {self.shift} and "
                 f"{self.rotate}. Fix: choose some, such as 1 and 10"
+            )
+        if not 0 <= self.zoom <= 4:
+            raise ConfigError(
+                f"zoom must be a share from 0 to 4, got {self.zoom}. Fix: choose one, such as 0.3"
             )
         if not 0 <= self.ema < 1:
             raise ConfigError(

@@ -58,10 +58,19 @@ def follows_images(recipe: str, config: RunConfig) -> bool:
 
 
 def suited_recipe(config: RunConfig, images: ImageSet) -> Suited:
-    """The recipe `pictures` for these images. Of ``config`` only the objective counts."""
+    """The recipe `pictures` for these images. Of ``config`` only the objective, the likelihood and
+    whether latents are maps count.
+    """
     height, width, channels = images.image_shape
     count = len(images.splits["train"])
-    options = pictures(images.image_shape, count, has_rate=config.objective.has_rate)
+    options = pictures(
+        images.image_shape,
+        count,
+        has_rate=config.objective.has_rate,
+        logits=config.model.likelihood.logits,
+        linear=config.model.latent_channels is None
+        and config.model.likelihood.decoder_channels(channels) == channels,
+    )
     return Suited(PICTURES, options, f"{count:,} pictures of {height} × {width} × {channels}")
 
 
@@ -73,22 +82,33 @@ def is_articles(config: RunConfig, images: ImageSet) -> bool:
 
 
 def pictures(
-    image_shape: tuple[int, int, int], count: int, *, has_rate: bool
+    image_shape: tuple[int, int, int],
+    count: int,
+    *,
+    has_rate: bool,
+    logits: bool = False,
+    linear: bool = False,
 ) -> Mapping[str, object]:
     """The options of the recipe `pictures`, for ``count`` training images of this shape.
 
-    Residual networks down to maps of 4 to 7 pixels, a latent size that grows with the side, and
-    the weight at which σ² is the error itself. How it trains is taken from the recipe for digits
-    and not tuned on pictures yet; docs/log.md has how far it is from a linear map.
+    Residual networks down to maps of 4 to 7 pixels, which begin with principal components where
+    there can be a ``linear`` code; a latent size that grows with the side, and the weight at which
+    σ² is the error itself. ``logits``: what the likelihood takes. The figures that it rests on are
+    in docs/log.md.
     """
     height, width, channels = image_shape
     filters = _filters(min(height, width))
     side = math.sqrt(height * width) * (1 if channels > 1 else 0.5)
-    network = {"type": "residual", "filters": filters}
+    latent_dim = int(min(max(2 ** round(math.log2(2 * side)), 32), 512))
+    network = {
+        "type": "residual",
+        "filters": filters,
+        "components": latent_dim if linear else 0,
+    }
     model: dict[str, object] = {
-        "latent_dim": int(min(max(2 ** round(math.log2(2 * side)), 32), 512)),
+        "latent_dim": latent_dim,
         "encoder": network,
-        "decoder": network,
+        "decoder": {**network, "output_activation": "sigmoid" if logits else "clamp"},
     }
     if has_rate:
         model["likelihood"] = {"weight": "auto"}
@@ -96,13 +116,12 @@ def pictures(
     training = {
         "epochs": min(max(math.ceil(IMAGES_SEEN / max(count, 1)), fewest), most),
         "batch_size": 32,
-        "optimiser": "muon",
-        "learning_rate": 4e-3,
+        "optimiser": "adam",
+        "learning_rate": 1.5e-3,
         "schedule": "one-cycle",
-        "warm_up": 0.3,
         "output_bias": "mean",
-        "shift": float(round(min(height, width) / 28)),
-        "augment_until": 0.8,
+        "shift": float(round(min(height, width) / 10)),
+        "zoom": 0.4,
     }
     return {"model": model, "training": training}
 

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from reparam.data import ImageSet, RowReader
-from reparam.model import build_autoencoder, use_native
-from reparam.objective import Loss
+from reparam.model import Components, build_autoencoder, use_native
+from reparam.objective import Augmentation, Loss
 from reparam.runs import RunConfig
 from reparam.training.average import Average
 from reparam.training.feed import Feed
@@ -20,6 +20,12 @@ MEAN_OF = 10_000
 
 VARIANCE_OF = 2_000
 """Images that the variance around their mean is taken from."""
+
+COMPONENTS_OF = 4_000
+"""Images that principal components are taken from; of fewer, as often as they are augmented."""
+
+COMPONENTS_AT_ONCE = 100
+"""Images that are made smaller at a time."""
 
 
 def new_state(
@@ -36,11 +42,15 @@ def new_state(
     """
     torch.manual_seed(config.seed)
     training = config.training
+    count = len(images.splits["train"])
     model = build_autoencoder(config.model, images.image_shape)
     if kernels == "native":
         use_native(model)
+    if model.components:
+        small = _small_images(config, model.components[0], feed, count)
+        pixel_variance = min(pixel_variance, model.init_components(small))
     if training.output_bias == "mean":
-        model.init_output_bias(_mean_image(feed, len(images.splits["train"])))
+        model.init_output_bias(_mean_image(feed, count))
     loss = Loss(model, config.objective, config.terms, config.inputs)
     # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
     loss.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -61,6 +71,29 @@ def _mean_image(feed: Feed, count: int) -> torch.Tensor:
     """The training images' mean (C, H, W), from about MEAN_OF of them."""
     some = feed.batch(torch.arange(0, count, max(1, count // MEAN_OF)))
     return some.batch().images.mean(0).cpu()
+
+
+def _small_images(
+    config: RunConfig, components: Components, feed: Feed, count: int
+) -> torch.Tensor:
+    """About COMPONENTS_OF training images (B, C, h, w) as they are trained on, made smaller."""
+    augmented = augmentation_of(config, count)
+    numbers = torch.arange(0, count, max(1, count // COMPONENTS_OF))
+    rounds = max(1, COMPONENTS_OF // len(numbers)) if augmented else 1
+    noise = torch.Generator().manual_seed(config.seed)
+    found = []
+    for part in numbers.split(COMPONENTS_AT_ONCE) * rounds:
+        x = feed.batch(part).batch().images.cpu()
+        found.append(components.shrink(augmented(x, noise)))
+    return torch.cat(found)
+
+
+def augmentation_of(config: RunConfig, count: int) -> Augmentation:
+    """Of ``count`` training images: none where they are many."""
+    training = config.training
+    if count >= training.augment_below:
+        return Augmentation()
+    return Augmentation(training.shift, training.rotate, training.zoom, training.flip)
 
 
 def pixel_variance_of(images: ImageSet) -> float:
@@ -84,9 +117,8 @@ def gradients_of(
 ) -> Gradients | ReplayedGradients:
     """What computes a step's gradients: replayed from a recording on a GPU."""
     training = config.training
-    few = len(images.splits["train"]) < training.augment_below
-    shift, rotate = (training.shift, training.rotate) if few else (0.0, 0.0)
-    gradients = Gradients(state, team, shift=shift, rotate=rotate, accumulate=training.accumulate)
+    augmented = augmentation_of(config, len(images.splits["train"]))
+    gradients = Gradients(state, team, augmented, accumulate=training.accumulate)
     if team.fabric.device.type == "cuda" and team.size == 1:  # DDP's hooks are not for recording
         return ReplayedGradients(gradients, training.global_batch, cuda_graph)
     return gradients

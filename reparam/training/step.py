@@ -10,7 +10,7 @@ from torch import nn
 
 from reparam.data import Batch
 from reparam.model import Noise
-from reparam.objective import FULL, Loss, Losses, Phase, augmented
+from reparam.objective import FULL, Augmentation, Loss, Losses, Phase
 from reparam.runs import TrainingConfig
 from reparam.training.feed import ByteBatch
 from reparam.training.state import State
@@ -78,7 +78,7 @@ class Plan:
     rate_weight: float
     """Of the rate in the objective; recorded losses have weight 1."""
     augment: bool
-    """Whether images are shifted and rotated."""
+    """Whether images are augmented."""
     waiting: frozenset[str] = frozenset()
     """The extra terms that have not begun."""
 
@@ -100,15 +100,15 @@ class Plan:
 class Gradients:
     """The gradients of a batch, in the parameters; its losses, in the epoch's sums.
 
-    ``shift`` (pixels) and ``rotate`` (degrees) are of the augmentation, while a plan has one. A
-    batch goes through the networks in ``accumulate`` parts.
+    Images are ``augmented`` while a plan says so. A batch goes through the networks in
+    ``accumulate`` parts.
     """
 
     def __init__(
-        self, state: State, team: Team, *, shift: float, rotate: float, accumulate: int = 1
+        self, state: State, team: Team, augmented: Augmentation, *, accumulate: int = 1
     ) -> None:
         self.state, self.team, self.accumulate = state, team, accumulate
-        self.shift, self.rotate = shift, rotate
+        self.augmented = augmented
         self.wrapped = _Wrapped(state.loss)
         self.module = team.fabric.setup_module(self.wrapped, move_to_device=False)
         self.rate_weight = torch.ones((), device=team.fabric.device)
@@ -146,7 +146,7 @@ class Gradients:
         team = self.team
         batch = part.batch()
         if self.augment:
-            batch = batch.with_images(augmented(batch.images, self.shift, self.rotate, noise))
+            batch = batch.with_images(self.augmented(batch.images, noise))
         phase = Phase(
             self.rate_weight,
             mean=lambda values: team.mean_of_all(values, whole),

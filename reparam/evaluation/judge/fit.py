@@ -10,7 +10,7 @@ from reparam.errors import DataError
 from reparam.evaluation.judge.blur import blurred_in_part
 from reparam.evaluation.judge.network import JudgeNetwork
 from reparam.model import from_bytes, rows_at_once
-from reparam.objective import augmented
+from reparam.objective import Augmentation
 from reparam.training import Muon
 from reparam.types import IndexArray
 
@@ -72,13 +72,13 @@ def _train(network: JudgeNetwork, images: ImageSet, seed: int, progress: Progres
     generator = torch.Generator().manual_seed(seed)
     order = torch.empty(0, dtype=torch.int64)
     side = min(images.image_shape[:2])
-    shift, blur = SHIFT * side, BLUR * side
+    augmented, blur = Augmentation(SHIFT * side, ROTATE), BLUR * side
     for step in range(steps):
         while len(order) < BATCH:  # whole batches: batch norm needs more than one image
             order = torch.cat([order, torch.randperm(len(index), generator=generator)])
         rows, order = index[order[:BATCH].numpy()], order[BATCH:]
         x = from_bytes(torch.from_numpy(reader.take(rows)))
-        x = augmented(x, shift, ROTATE, generator)
+        x = augmented(x, generator)
         x = blurred_in_part(x, BLURRED, blur, generator)
         x = x.to(device)
         rate = LEARNING_RATE * min((step + 1) / (WARM_UP * steps), 1) * (1 - step / steps)

@@ -12,6 +12,7 @@ from reparam.model.networks.base import (
     ImageShape,
 )
 from reparam.model.networks.blocks import use_native
+from reparam.model.networks.components import Components, principal_components
 from reparam.model.networks.convolutional import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
@@ -29,6 +30,7 @@ from reparam.model.networks.residual import (
 __all__ = [
     "DECODERS",
     "ENCODERS",
+    "Components",
     "ConvolutionalDecoderOptions",
     "ConvolutionalEncoderOptions",
     "Decoder",
@@ -43,5 +45,6 @@ __all__ = [
     "MlpEncoderOptions",
     "ResidualDecoderOptions",
     "ResidualEncoderOptions",
+    "principal_components",
     "use_native",
 ]

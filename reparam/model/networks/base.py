@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from reparam.errors import ShapeError
 from reparam.model.latent import LatentSpec
+from reparam.model.networks.components import Components
 from reparam.registry import Part, Registry
 from reparam.types import Images, Labels, Latents
 
@@ -40,6 +41,11 @@ class Encoder(nn.Module, ABC):
         """
         return None
 
+    @property
+    def components(self) -> Components | None:
+        """The linear code that is the last of its features, where it has one."""
+        return None
+
 
 class Decoder(nn.Module, ABC):
     """Latents (B, d) → what the likelihood takes (B, C, H, W), in float32.
@@ -59,6 +65,13 @@ class Decoder(nn.Module, ABC):
         """
 
     @property
+    def components(self) -> Components | None:
+        """The linear code that the latent's first numbers are, where it has one. At first it gives
+        that code's image, whatever the bias, and not its mean alone.
+        """
+        return None
+
+    @property
     def last_weights(self) -> nn.Parameter:
         """Those of its last layer: of its parameters the last with several dimensions, unless a
         decoder that names them in another order says otherwise.
@@ -70,6 +83,11 @@ class Decoder(nn.Module, ABC):
 class EncoderOptions(Part):
     """Options of an encoder."""
 
+    @property
+    def has_components(self) -> bool:
+        """Whether it begins with principal components of the training images."""
+        return False
+
     @abstractmethod
     def build(self, image_shape: ImageShape) -> Encoder: ...
 
@@ -77,6 +95,11 @@ class EncoderOptions(Part):
 @dataclass(frozen=True)
 class DecoderOptions(Part):
     """Options of a decoder."""
+
+    @property
+    def has_components(self) -> bool:
+        """Whether it begins with principal components of the training images."""
+        return False
 
     @abstractmethod
     def build(

@@ -251,7 +251,7 @@ class ConvolutionalDecoder(Decoder):
             x = self.dense(z).unflatten(1, self.start_shape).permute(0, 3, 1, 2)
         for block in self.blocks:
             x = block(x)
-        return output_activation(self.output, x.float())
+        return output_activation(self.output, x.float(), training=self.training)
 
 
 def _tail(filters: int, options: ConvolutionalEncoderOptions | ConvolutionalDecoderOptions) -> Tail:

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from reparam.model.native import Convolution
 
 BlockOrder = Literal["act-norm", "norm-act"]
-OutputActivation = Literal["sigmoid", "tanh", "linear"]
+OutputActivation = Literal["sigmoid", "tanh", "linear", "clamp"]
 
 Maps = Float[torch.Tensor, "B C H W"]
 NewMaps = Float[torch.Tensor, "B C2 H2 W2"]
@@ -235,7 +235,7 @@ def before_activation(name: OutputActivation, pixel: torch.Tensor) -> torch.Tens
         case "sigmoid":
             return torch.logit(pixel, eps=1e-3)
         case "tanh":
-            return torch.atanh(pixel.clamp(max=1 - 1e-3))
+            return torch.atanh(pixel.clamp(-1 + 1e-3, 1 - 1e-3))
     return pixel
 
 
@@ -253,8 +253,12 @@ def diagnose_range(name: OutputActivation) -> dict[str, str]:
     }
 
 
-def output_activation(name: OutputActivation, x: Maps) -> Maps:
-    """Turns the last layer's values into pixels."""
+def output_activation(name: OutputActivation, x: Maps, *, training: bool = False) -> Maps:
+    """Turns the last layer's values into pixels.
+
+    clamp: cut off at 0 and 1, where a value costs nothing more; in training its gradient is 1
+    everywhere, so that one which is wrongly beyond comes back (Bengio et al. 2013, section 4).
+    """
     match name:
         case "sigmoid":
             return torch.sigmoid(x)
@@ -262,3 +266,5 @@ def output_activation(name: OutputActivation, x: Maps) -> Maps:
             return torch.tanh(x)
         case "linear":
             return x
+        case "clamp":
+            return x + (x.clamp(0, 1) - x).detach() if training else x.clamp(0, 1)

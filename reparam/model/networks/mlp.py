@@ -168,4 +168,4 @@ class MlpDecoder(Decoder):
         for block in self.blocks:
             x = block(x)
         x = self.pixels(x).unflatten(1, self.image_shape).permute(0, 3, 1, 2)
-        return output_activation(self.output, x.float())
+        return output_activation(self.output, x.float(), training=self.training)

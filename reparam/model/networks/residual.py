@@ -6,9 +6,10 @@ is decoded is cut.
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,8 +30,11 @@ from reparam.model.networks.base import (
     init_pixels,
 )
 from reparam.model.networks.checks import check_output, check_share
+from reparam.model.networks.components import Components
 from reparam.model.networks.layers import (
     Dense,
+    Maps,
+    NewMaps,
     OutputActivation,
     SameConv2d,
     before_activation,
@@ -67,12 +71,21 @@ class _Levels(Part):
     dropout: float = 0.0
     """Share of values dropped inside of every block in training."""
 
+    components: int = 0
+    """Begin with so many principal components of the training images, a linear code that is found
+    before training; the blocks learn what it leaves. 0 for none."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_filters(self.filters)
-        if self.blocks < 0:
-            raise ConfigError(f"blocks must be 0 or more, got {self.blocks}. Fix: raise it")
+        for name in ("blocks", "components"):
+            if (value := getattr(self, name)) < 0:
+                raise ConfigError(f"{name} must be 0 or more, got {value}. Fix: raise it")
         check_share("dropout", self.dropout, 0.1)
+
+    @property
+    def has_components(self) -> bool:
+        return self.components > 0
 
     def blocks_of(self, channels: int) -> list[nn.Module]:
         """What a level computes at one size."""
@@ -129,14 +142,20 @@ def _check_filters(filters: tuple[int, ...]) -> None:
 
 
 class ResidualEncoder(Encoder):
-    """Images → maps of the last level, of sides ceil(side / 2^levels)."""
+    """Images → maps of the last level, of sides ceil(side / 2^levels).
+
+    With ``components`` → one row of numbers: those maps, in the order height, width, channel, then
+    the image's linear code. The blocks see the image, and beside it what the code leaves of it.
+    """
 
     def __init__(self, options: ResidualEncoderOptions, image_shape: ImageShape) -> None:
         super().__init__()
         self.image_shape, self.options = image_shape, options
         first, *others = options.filters
         self.borders = borders_to(image_shape, len(options.filters))
-        self.stem = SameConv2d(4 * image_shape[2], first, 3, 1)
+        self.linear = _components(options, image_shape)
+        seen = image_shape[2] * (2 if self.linear else 1)
+        self.stem = SameConv2d(4 * seen, first, 3, 1)
         layers: list[nn.Module] = options.blocks_of(first)
         channels = first
         for filters in others:
@@ -144,11 +163,16 @@ class ResidualEncoder(Encoder):
             channels = filters
         self.layers = nn.ModuleList([*layers, *options.last_of(channels)])
         self.norm = GroupNorm(channels)
-        self.feature_shape = (channels, *smallest_sides(image_shape, len(options.filters)))
+        maps = (channels, *smallest_sides(image_shape, len(options.filters)))
+        self.feature_shape = (math.prod(maps) + options.components,) if self.linear else maps
+
+    @property
+    def components(self) -> Components | None:
+        return self.linear
 
     @property
     def receptive_field(self) -> int | None:
-        if self.options.attention:
+        if self.options.attention or self.options.components:
             return None
         apart = 2  # pixels between neighbours in the maps of the first level
         side = 3 * apart
@@ -161,6 +185,13 @@ class ResidualEncoder(Encoder):
 
     def forward(self, x: Images, labels: Labels | None = None) -> Features:
         check_size(x, self.image_shape)
+        if self.linear is None:
+            return self._maps(x)
+        code = self.linear.encode(x)
+        maps = self._maps(torch.cat([x, x - self.linear.decode(code).clamp(0, 1)], 1))
+        return torch.cat([maps.permute(0, 2, 3, 1).flatten(1).float(), code], 1)
+
+    def _maps(self, x: Maps) -> NewMaps:
         x = self.stem(F.pixel_unshuffle(F.pad(x, self.borders, mode="replicate"), 2))
         for layer in self.layers:
             x = layer(x)
@@ -169,6 +200,9 @@ class ResidualEncoder(Encoder):
 
 class ResidualDecoder(Decoder):
     """Latents → images: a dense layer (a convolution for spatial latents), then ever larger maps.
+
+    With ``components`` (at most those of the latent) the blocks of every level see the image that
+    the latent's first numbers are a linear code of, and what they give is added to it.
 
     Raises ShapeError for spatial latents of other sides than its smallest maps have.
     """
@@ -192,33 +226,75 @@ class ResidualDecoder(Decoder):
             self.start: nn.Module = SameConv2d(latent.shape[0], first, 3, 1)
         else:
             self.start = Dense(latent.dim, math.prod(self.start_shape))
+        self.linear = _components(options, image_shape, most=latent.dim)
         layers: list[nn.Module] = [*options.last_of(first), *options.blocks_of(first)]
         channels = first
         for filters in reversed(others):
             layers += [Double(channels, filters), *options.blocks_of(filters)]
             channels = filters
+        self.looks = nn.ModuleList(
+            SameConv2d(4 * image_shape[2], filters, 3, 1)
+            for filters in reversed(options.filters if self.linear else ())
+        )
         self.layers = nn.ModuleList(layers)
         self.norm = GroupNorm(channels)
         self.pixels = SameConv2d(channels, 4 * image_shape[2], 3, 1)
+        if self.linear is not None:
+            nn.init.zeros_(self.pixels.weight)
         check_output(options.output_activation, logits=logits)
         self.output: OutputActivation = "linear" if logits else options.output_activation
+        self.logits = logits
 
     def init_output_bias(self, image: Float[Tensor, "C H W"]) -> None:
+        if self.linear is not None:
+            return  # their mean is in its image
         values = before_activation(self.output, image.mean((1, 2)))
         init_pixels(self.pixels.bias, values.repeat_interleave(4))
+
+    @property
+    def components(self) -> Components | None:
+        return self.linear
 
     def forward(self, z: Latents, labels: Labels | None = None) -> Images:
         if self.latent.is_spatial:
             x = self.start(self.latent.shaped(z))
         else:
             x = self.start(z).unflatten(1, self.start_shape).permute(0, 3, 1, 2)
-        for layer in self.layers:
-            x = layer(x)
-        x = F.pixel_shuffle(self.pixels(F.silu(self.norm(x))), 2)
+        linear = None
+        if self.linear is not None:
+            linear = self.linear.decode(z[:, : len(self.linear)])
+        x = self._pixels(x, linear)
         left, _, top, _ = self.borders
         height, width, _ = self.image_shape
-        x = x[:, :, top : top + height, left : left + width]
-        return output_activation(self.output, x.float())
+        x = x[:, :, top : top + height, left : left + width].float()
+        if linear is not None:
+            x = x + before_activation("sigmoid" if self.logits else self.output, linear)
+        return output_activation(self.output, x, training=self.training)
+
+    def _pixels(self, x: Maps, linear: Images | None) -> NewMaps:
+        """Maps of the smallest size → as large as the image with its borders."""
+        looks: Iterator[NewMaps] = iter(())
+        if linear is not None:
+            looks = self._looks(F.pad(linear, self.borders, mode="replicate"))
+            x = x + next(looks)
+        for layer in self.layers:
+            x = layer(x)
+            if linear is not None and isinstance(layer, Double):
+                x = x + next(looks)
+        return F.pixel_shuffle(self.pixels(F.silu(self.norm(x))), 2)
+
+    def _looks(self, linear: Maps) -> Iterator[NewMaps]:
+        """What each level sees of the linear code's image, from the smallest one."""
+        for level, look in zip(reversed(range(len(self.looks))), self.looks, strict=True):
+            small = F.avg_pool2d(linear, 2**level) if level else linear
+            yield look(F.pixel_unshuffle(small, 2))
+
+
+def _components(
+    options: _Levels, image_shape: ImageShape, most: int | None = None
+) -> Components | None:
+    count = options.components if most is None else min(options.components, most)
+    return Components(image_shape, count) if count else None
 
 
 def _check_sides(latent: LatentSpec, sides: Sequence[int]) -> None:

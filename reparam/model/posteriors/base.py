@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import nn
 
+from reparam.errors import ConfigError
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import Features, FeatureShape, Heads
 from reparam.model.noise import Noise
@@ -123,6 +124,29 @@ class Posterior(nn.Module):
 
     def forward(self, features: Features) -> Distribution:
         return self.distribution(**self.heads(features))
+
+    @torch.no_grad()
+    def init_linear(self, code: int, variance: Latents) -> None:
+        """Sets the heads so that the first numbers of the mean are the last ``code`` features, each
+        with a posterior variance (1, min(code, d)), and the others are 0 with variance 1.
+
+        Raises ConfigError for a distribution that is not told by its mean and variance.
+        """
+        names = self.distribution.names()
+        if not {"mu"} <= set(names) <= {"mu", "log_var"}:
+            raise ConfigError(
+                "components need a posterior of mean and variance for a beginning, got one of "
+                f"{', '.join(names)}. Fix: take diagonal-normal or delta, or components 0"
+            )
+        for name, head in self.heads.items():
+            head.weight.zero_()
+            head.bias.zero_()
+            if name == "mu":
+                rows = variance.shape[1]
+                start = head.weight.shape[1] - code
+                head.weight[range(rows), range(start, start + rows)] = 1.0
+            else:
+                head.bias[: variance.shape[1]] = variance[0].log()
 
 
 @dataclass(frozen=True)

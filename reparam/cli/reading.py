@@ -1,4 +1,4 @@
-"""Progress of reading many pictures: a bar on a terminal, one line elsewhere. On stderr."""
+"""Reading images: how far it is (a bar on a terminal, one line elsewhere), and what was chosen."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from reparam.cli.terminal import Terminal, title_column
+from reparam.data import DataConfig, DisagreementError, ImageSet, load_images
 from reparam.data import Progress as ReadProgress
 from reparam.printable import note, printable
 
@@ -43,3 +44,43 @@ def reading_progress(*, quiet: bool = False) -> Iterator[ReadProgress | None]:
     finally:
         if tasks and console.is_terminal:
             bar.stop()
+
+
+class Loader:
+    """Reads the images that models are to be trained on, once for each configuration.
+
+    Pictures that differ in size, or are grey and colour, are brought to one shape, which is said.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._read: dict[DataConfig, tuple[ImageSet, DataConfig]] = {}
+
+    def __call__(self, data: DataConfig) -> ImageSet:
+        if data not in self._read:
+            try:
+                found = self._load(data), data
+            except DisagreementError as error:
+                if not self.quiet:
+                    note(_chosen(error))
+                found = self._load(error.suited), error.suited
+            self._read[data] = self._read[found[1]] = found
+        return self._read[data][0]
+
+    def agreed(self, data: DataConfig) -> DataConfig:
+        """The configuration that reads the same images without a choice, where they are read."""
+        return self._read[data][1] if data in self._read else data
+
+    def _load(self, data: DataConfig) -> ImageSet:
+        with reading_progress(quiet=self.quiet) as progress:
+            return load_images(data, progress)
+
+
+def _chosen(error: DisagreementError) -> str:
+    assert error.suited.image_size is not None
+    height, width = error.suited.image_size
+    colour = "grey" if error.suited.channels == 1 else "colour"
+    return (
+        f"{error.told}: read as {height} × {width} {colour} (--image-size, --channels and --fit "
+        "choose another shape)"
+    )

@@ -1,17 +1,16 @@
 """reparam sweep: a measure against an option."""
 
-import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reparam.cli.existing import check_place, open_or_create_run, trained
 from reparam.cli.flags import Compute, flags_of, parse, value_of
 from reparam.cli.grid import Point, points
 from reparam.cli.group_table import print_groups, print_trends, print_verdicts
-from reparam.cli.reading import reading_progress
+from reparam.cli.reading import Loader
 from reparam.cli.scoring import judge_with_progress, scored
-from reparam.data import DataConfig, ImageSet, load_images
+from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig, check_features
 from reparam.model import build_autoencoder
@@ -65,12 +64,8 @@ def run(args: Sequence[str]) -> int:
     check_page(report)
     check_features(options.score)
 
-    @functools.cache
-    def load(data: DataConfig) -> ImageSet:
-        with reading_progress(quiet=options.quiet) as progress:
-            return load_images(data, progress)
-
-    planned = points(train_words, options.seeds, load)
+    load = Loader(quiet=options.quiet)
+    planned = [_agreed(point, load) for point in points(train_words, options.seeds, load)]
     for point in planned:
         check_place(options.out / point.name, point.config)
     for point in planned:
@@ -100,6 +95,13 @@ def run(args: Sequence[str]) -> int:
     )
     say(report)
     return 0
+
+
+def _agreed(point: Point, load: Loader) -> Point:
+    """With what depends on the pictures written out."""
+    config = point.config
+    load(config.data)
+    return replace(point, config=replace(config, data=load.agreed(config.data)))
 
 
 def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,15 +1,14 @@
 """reparam train: one run folder from one set of images."""
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reparam.cli.flags import parse, value_of
-from reparam.cli.reading import reading_progress
+from reparam.cli.reading import Loader
 from reparam.cli.session import follow, train_with_progress
 from reparam.cli.terminal import print_json
-from reparam.data import DataConfig, ImageSet, load_images
+from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError, UnknownOption
 from reparam.model import build_autoencoder
 from reparam.objective import Loss
@@ -177,13 +176,9 @@ def run(args: Sequence[str]) -> int:
     known = before_images(args)
     first = known[0]
 
-    @functools.cache
-    def load(data: DataConfig) -> ImageSet:
-        with reading_progress(quiet=first.quiet) as progress:
-            return load_images(data, progress)
-
+    load = Loader(quiet=first.quiet)
     if first.dry_run:
-        print_json(to_mapping(_complete(suited_options(args, known, load)[0].run)))
+        print_json(to_mapping(_complete(suited_options(args, known, load)[0].run, load)))
         return 0
     out = first.out or default_out(first.run)
     team = assemble(resolve_processes(first.run.training))
@@ -195,8 +190,8 @@ def run(args: Sequence[str]) -> int:
     if first.run.training.tensorboard:
         check_tensorboard()
     options, suited = suited_options(args, known, load)
-    config = _complete(options.run)
-    images = load(config.data)
+    images = load(options.run.data)
+    config = _complete(options.run, load)
     model = build_autoencoder(config.model, images.image_shape)
     Loss(model, config.objective, config.terms)  # refused before anything is written
     if suited is not None and not options.quiet:
@@ -209,6 +204,12 @@ def run(args: Sequence[str]) -> int:
     return 0
 
 
-def _complete(config: RunConfig) -> RunConfig:
-    """With what depends on defaults, and on how the command was started, written out."""
-    return replace(config.resolve_defaults(), training=resolve_processes(config.training))
+def _complete(config: RunConfig, load: Loader) -> RunConfig:
+    """With what depends on defaults, on the pictures, and on how the command was started, written
+    out.
+    """
+    return replace(
+        config.resolve_defaults(),
+        data=load.agreed(config.data),
+        training=resolve_processes(config.training),
+    )

@@ -1,5 +1,6 @@
 """Images in: a name, a file, a folder or arrays become an ImageSet of bytes, labels and splits."""
 
+from reparam.data.agreement import DisagreementError
 from reparam.data.arrays import ARRAY_SUFFIXES, image_set_from_arrays
 from reparam.data.batch import Batch
 from reparam.data.cache_contents import (
@@ -32,6 +33,7 @@ __all__ = [
     "Batch",
     "CachedSet",
     "DataConfig",
+    "DisagreementError",
     "Factors",
     "ImageSet",
     "Progress",

@@ -3,10 +3,11 @@
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reparam.data.config import DataConfig
+from reparam.data.formats import picture_suffixes
 from reparam.data.listing import Picture, quoted
 from reparam.data.picture import NO_RANGE, Shape
 from reparam.errors import DataError
@@ -16,6 +17,11 @@ _SHOWN = 3
 
 _SIZES = (64, 32, 16, 8)
 """Sides that an error proposes: the largest one that the pictures have."""
+
+
+_SQUARE, _ALIKE, _MOST, _STEP = 1.2, 1.1, 0.9, 8
+"""A ratio of sides from which on pictures are not square; how far from the median ratio others are
+alike, and what share must be; what the sides of one that is not square are multiples of."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,10 @@ def agreed_shape(
 ) -> Shape:
     """The shape that every picture is read in: that of ``config``, or else the one that they have.
 
-    Raises DataError where they differ, in one message with every option that they need, of which
-    the broken files are a part. ``undecodable``: the pictures that cannot be decoded, with the
-    reason for each; it takes time, and is asked only where there is something else to refuse.
+    Raises DisagreementError where they differ, in one message with every option that they need, and
+    DataError where broken files are a part of what is wrong. ``undecodable``: the pictures that
+    cannot be decoded, with the reason for each; it takes time, and is asked only where there is
+    something else to refuse.
     """
     shapes = found.readable
     rules, options = [], []
@@ -58,8 +65,8 @@ def agreed_shape(
             "without --image-size all images must have one size (height×width), got "
             f"{_tally(found, sizes)}"
         )
-        height = width = _proposed_side(shapes)
-        options.append(f"--image-size {height}")
+        height, width = _proposed_size(shapes)
+        options.append(f"--image-size {height}{'' if height == width else f' {width}'}")
     kinds = {i: "grey" if shape.channels == 1 else "colour" for i, shape in shapes.items()}
     if config.channels is not None:
         channels = config.channels
@@ -72,21 +79,51 @@ def agreed_shape(
     shape = Shape(height, width, channels)
     if not rules:
         return shape
-    broken = {} if config.skip_broken else {**found.broken, **undecodable(shape)}
+    broken = {} if config.skip_broken else pictures_of(found, found.broken | undecodable(shape))
     if broken:
-        rules.append(f"every file must be a readable image, got {what_is_broken(found, broken)}")
+        rules.append(f"every picture must be a readable image, got {what_is_broken(found, broken)}")
         options += _options_for(broken)
     more = " (or another size; with --fit crop nothing is stretched)"
-    raise DataError(
+    message = (
         f"{found.folder}: {'; '.join(rules)}. Fix: pass {' '.join(options)}"
         f"{more if '--image-size' in options[0] and config.fit == 'resize' else ''}"
     )
+    if broken:
+        raise DataError(message)
+    suited = replace(config, image_size=(height, width), channels=channels)
+    several = [f"{len(set(sizes.values())):,} sizes"] if config.image_size is None else []
+    several += [" and ".join(dict.fromkeys(kinds.values()))] if len(set(kinds.values())) > 1 else []
+    raise DisagreementError(message, suited, f"{len(shapes):,} pictures, {', '.join(several)}")
 
 
-def _proposed_side(shapes: Mapping[int, Shape]) -> int:
-    """Of a square that most pictures fill."""
-    middle = int(statistics.median(min(shape.height, shape.width) for shape in shapes.values()))
-    return next((side for side in _SIZES if side <= middle), max(middle, 1))
+class DisagreementError(DataError):
+    """Pictures that differ in what the options leave open. ``suited``: the same options, with those
+    that the message proposes; ``told``: how many there are of what.
+    """
+
+    def __init__(self, message: str, suited: DataConfig, told: str) -> None:
+        super().__init__(message)
+        self.suited, self.told = suited, told
+
+
+def _proposed_size(shapes: Mapping[int, Shape]) -> tuple[int, int]:
+    """Height and width that most pictures fill: of a square, unless nearly all are about as far
+    from one.
+    """
+    both = [sorted((shape.height, shape.width)) for shape in shapes.values()]
+    short, long = (_side(statistics.median(sides)) for sides in zip(*both, strict=True))
+    ratios = [shape.width / shape.height for shape in shapes.values()]
+    ratio = statistics.median(ratios)
+    alike = sum(1 / _ALIKE < each / ratio < _ALIKE for each in ratios)
+    if 1 / _SQUARE < ratio < _SQUARE or alike < _MOST * len(ratios):
+        return short, short
+    other = max(_STEP, _STEP * round(long * min(ratio, 1 / ratio) / _STEP))
+    return (other, long) if ratio > 1 else (long, other)
+
+
+def _side(middle: float) -> int:
+    """The largest of the sides that are proposed, or what is below all of them."""
+    return next((side for side in _SIZES if side <= middle), max(int(middle), 1))
 
 
 def _options_for(broken: Mapping[int, str]) -> list[str]:
@@ -96,20 +133,35 @@ def _options_for(broken: Mapping[int, str]) -> list[str]:
 
 
 def refuse_broken(found: Found, broken: Mapping[int, str], skip: bool) -> None:
-    """Raises DataError for broken pictures, unless they are to be left out and others remain."""
+    """Raises DataError for broken pictures, unless they are to be left out and others remain.
+
+    Files of other kinds are left out in any case.
+    """
     if not broken:
         return
-    what = what_is_broken(found, broken)
-    if not skip:
+    pictures = {} if skip else pictures_of(found, broken)
+    if pictures:
         raise DataError(
-            f"{found.folder}: every file must be a readable image, got {what}. Fix: repair or "
-            f"remove them, or pass {' '.join(_options_for(broken))}"
+            f"{found.folder}: every picture must be a readable image, got "
+            f"{what_is_broken(found, pictures)}. Fix: repair or remove them, or pass "
+            f"{' '.join(_options_for(pictures))}"
         )
+    what = what_is_broken(found, broken)
     if len(broken) == len(found.pictures):
         raise DataError(
             f"{found.folder}: a folder of images needs readable images, got {what}. Fix: give "
             "another folder"
         )
+
+
+def pictures_of(found: Found, broken: Mapping[int, str]) -> dict[int, str]:
+    """Of the broken files those that have a picture's name, or are pictures of several pages."""
+    suffixes = picture_suffixes()
+    return {
+        i: why
+        for i, why in broken.items()
+        if found.pictures[i].page is not None or found.pictures[i].path.suffix.lower() in suffixes
+    }
 
 
 def what_is_broken(found: Found, broken: Mapping[int, str]) -> str:

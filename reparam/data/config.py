@@ -45,7 +45,8 @@ class DataConfig:
     each as an image of its own; the split does not keep the pages of a file together."""
 
     skip_broken: bool = False
-    """Leave out files of a folder that are not readable images, instead of refusing the folder."""
+    """Leave out pictures of a folder that cannot be read, instead of refusing the folder. Files of
+    other kinds (by name and by content) are left out anyway."""
 
     split_folders: bool = True
     """A folder of train/ and val/ or test/ is split by them; --no-split-folders takes them for

@@ -46,12 +46,13 @@ def load_folder(folder: Path, config: DataConfig, progress: Progress | None = No
     How each kind of file is read, `reparam.data.picture` says. From MAPPED_FROM bytes of pixels on
     they are kept decoded in the cache (`reparam.data.cache`) and mapped from there.
 
-    Every other file must be a readable image; with ``skip_broken`` those that are not are left out
-    with a warning. Of files with several pages the first is read, with a warning, or by ``pages``
-    every one. Without ``image_size`` all must have one size, without ``channels`` all must be grey
-    or all colour.
+    Every file with a picture's name must be a readable image; with ``skip_broken`` those that are
+    not are left out with a warning, as are files of other kinds in any case. Of files with several
+    pages the first is read, with a warning, or by ``pages`` every one. Without ``image_size`` all
+    must have one size, without ``channels`` all must be grey or all colour.
 
-    Raises DataError for a folder that cannot be read or does not hold such images, ConfigError for
+    Raises DataError for a folder that cannot be read or does not hold such images (of which
+    DisagreementError says what options are missing), ConfigError for
     an ``image_size``, ``channels`` or ``fit`` that cannot be, and what `split_indices` raises.
     """
     _check(config)

@@ -10,6 +10,15 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
 
+def picture_suffixes() -> frozenset[str]:
+    """What the names of pictures end with, in lower case: broken files with these names are told
+    from files of other kinds.
+    """
+    Image.init()
+    known = {end for end, name in Image.registered_extensions().items() if name in FORMATS}
+    return frozenset(known) | {".heic", ".heif"}
+
+
 def open_image(path: Path) -> Image.Image:
     """The image, of which the header is read. HEIC takes the extra ``reparam[heic]``.
 

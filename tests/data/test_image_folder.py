@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from reparam.data import DataConfig, ImageSet, load_images, read_images, sizes_in_files
+from reparam.data import (
+    DataConfig,
+    DisagreementError,
+    ImageSet,
+    load_images,
+    read_images,
+    sizes_in_files,
+)
+from reparam.data.folder import load_folder
 from reparam.errors import ConfigError, DataError
 
 GREY = np.arange(30, dtype=np.uint8).reshape(5, 6) * 8
@@ -261,15 +269,44 @@ def test_one_message_names_every_option_that_a_folder_needs(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("hello")
     whole = _save(tmp_path / "cut.png", rng.integers(0, 256, (40, 30), np.uint8)).read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[:-40])  # what its header does not show
-    message = _refused(tmp_path, r"; every file must be a readable image, got 2 of 8 files")
+    message = _refused(tmp_path, r"; every picture must be a readable image, got 1 of 8 files")
     assert "--image-size 32 --channels 3 --skip-broken" in message
     _refused(tmp_path, r"Fix: pass --channels 3 --skip-broken$", image_size=(8, 8))
     _refused(tmp_path, r"Fix: pass --image-size 32 --channels 3$", skip_broken=True, fit="crop")
-    with pytest.warns(UserWarning, match="left out 2 of 8"):
+    with pytest.warns(UserWarning, match="left out 2 of 8 files .*notes.txt"):
         images = _load(tmp_path, image_size=(32, 32), channels=3, skip_broken=True)
     assert images.images.shape == (6, 32, 32, 3)
     _save(tmp_path / "wide.tiff", np.full((64, 64), 0.5, np.float32))
     _refused(tmp_path, "--image-size 32 --channels 3 --range LOW HIGH --skip-broken")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "proposed"),
+    [
+        ([(40, 30), (300, 36), (33, 33)], (32, 32)),
+        ([(480, 640), (600, 800), (470, 640)], (48, 64)),
+        ([(640, 480), (800, 600), (640, 470)], (64, 48)),
+        ([(480, 640), (640, 480), (481, 640)], (64, 64)),
+        ([(100, 110), (200, 220)], (64, 64)),
+        ([(10, 12), (10, 11)], (8, 8)),
+        ([(3, 4), (2, 4)], (2, 2)),
+        ([(12, 20), (13, 21)], (8, 16)),
+    ],
+)
+def test_what_a_folder_is_proposed_works_and_is_said_alike(
+    tmp_path: Path, sizes: list[tuple[int, int]], proposed: tuple[int, int]
+) -> None:
+    """Square, unless nearly all pictures are about as far from it."""
+    for i, size in enumerate(sizes * 2):
+        _save(tmp_path / f"{i}.png", np.zeros(size, np.uint8))
+    with pytest.raises(DisagreementError) as refused:
+        _load(tmp_path)
+    suited = refused.value.suited
+    assert suited.image_size == proposed
+    shown = str(proposed[0]) if proposed[0] == proposed[1] else f"{proposed[0]} {proposed[1]}"
+    assert f"pass --image-size {shown} (or" in str(refused.value)
+    images = load_folder(tmp_path, suited)
+    assert images.images.shape == (2 * len(sizes), *proposed, 1)
 
 
 def test_a_file_of_32_bits_is_told_how_it_can_be_read(tmp_path: Path):
@@ -335,9 +372,22 @@ def _broken_files(folder: Path) -> None:
 
 def test_broken_files_are_all_counted(tmp_path: Path):
     _broken_files(tmp_path)
-    message = _refused(tmp_path, "got 4 of 10 files that are not: 'good/cut.png'")
-    assert "'good/gone.png' (not a regular file) and 1 more" in message
+    message = _refused(tmp_path, "got 3 of 10 files that are not: 'good/cut.png'")
+    assert "'good/gone.png' (not a regular file)" in message
+    assert "notes.txt" not in message
     assert "pass --skip-broken" in message
+
+
+def test_files_of_other_kinds_are_left_out_and_said(tmp_path: Path):
+    """By name and by content: no picture's name, and no picture."""
+    for name in "abc":
+        _save(tmp_path / f"{name}.png", COLOUR)
+    for name in ("notes.txt", "sound.ogg", "README", "drawing.svg"):
+        (tmp_path / name).write_text("<svg/>")
+    _save(tmp_path / "d.picture", COLOUR, format="PNG")
+    with pytest.warns(UserWarning, match=r"left out 4 of 8 files that are not: 'README'"):
+        images = _load(tmp_path)
+    np.testing.assert_array_equal(images.images, [COLOUR] * 4)
 
 
 def test_broken_files_are_left_out_when_asked(tmp_path: Path):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from reparam.data import DataConfig, ImageSet, image_set_from_arrays, load_images
-from reparam.model import Autoencoder, Fittable, build_autoencoder
+from reparam.model import Autoencoder, Fittable, build_autoencoder, from_bytes
 from reparam.runs import Run, RunConfig, preset_config, resolve
 from reparam.training import train
 
@@ -35,7 +35,8 @@ def noise(count: int, shape: tuple[int, int, int], seed: int = 0) -> np.ndarray:
 def small(preset: str, options: dict[str, Any]) -> RunConfig:
     """A preset with small networks, and with ``options``."""
     config = preset_config(preset)
-    sizes = SMALL if config.model.encoder.type == "convolutional" else {"epochs": 1}
+    own = config.model.encoder.type != "convolutional" or "model" in options
+    sizes = {"epochs": 1} if own else SMALL
     return resolve(config, [("the test", {**sizes, **options})])
 
 
@@ -56,6 +57,9 @@ def untrained(
                 value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
             elif value.ndim == 1 and not name.startswith("prior"):
                 value.copy_(torch.randn(value.shape, generator=generator) * 0.3)
+    if model.components:
+        x = from_bytes(torch.from_numpy(pixels))
+        model.init_components(model.components[0].shrink(x))
     if isinstance(model.prior, Fittable):
         model.prior.fit(torch.tensor([[-3.0], [3.0]]).expand(2, model.latent_dim))
     return run, model, pixels

@@ -50,6 +50,18 @@ def check_parity(preset: str, shape: tuple[int, int, int], **options: Any) -> No
         np.testing.assert_allclose(theirs, decoded, rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("shape", [(12, 10, 3), (66, 70, 1)])
+def test_networks_that_begin_with_components_agree(shape: tuple[int, int, int]) -> None:
+    """Also of images whose components are those of smaller ones."""
+    network = {"type": "residual", "filters": [16, 32], "components": 4}
+    check_parity(
+        "vae",
+        shape,
+        latent_dim=5,
+        model={"encoder": network, "decoder": {**network, "output_activation": "clamp"}},
+    )
+
+
 @pytest.mark.parametrize("preset", ["ae", "vae", "ae-functional", "burda"])
 def test_presets_agree_with_pytorch(preset: str) -> None:
     sizes = {

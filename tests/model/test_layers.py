@@ -231,5 +231,15 @@ def test_output_activations():
     torch.testing.assert_close(output_activation("sigmoid", x), 1 / (1 + torch.exp(-x)))
     torch.testing.assert_close(output_activation("tanh", x), x.sinh() / x.cosh())
     assert torch.equal(output_activation("linear", x), x)
+    assert torch.equal(output_activation("clamp", x), x.clamp(0, 1))
     with pytest.raises(ConfigError, match="relu"):
         configured(output_activation="relu")
+
+
+def test_what_is_cut_off_comes_back_in_training_alone():
+    x = torch.tensor([-0.5, 0.25, 1.5]).view(1, 1, 1, 3).requires_grad_()
+    for training, gradient in ((True, [1.0, 1.0, 1.0]), (False, [0.0, 1.0, 0.0])):
+        y = output_activation("clamp", x, training=training)
+        torch.testing.assert_close(y, x.detach().clamp(0, 1))
+        (found,) = torch.autograd.grad(y.sum(), x)
+        assert found.flatten().tolist() == gradient

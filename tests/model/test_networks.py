@@ -267,7 +267,7 @@ def test_an_unknown_posterior_is_an_error():
         configured(posterior="laplace")
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "linear"])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "linear", "clamp"])
 def test_a_decoder_can_begin_at_a_colour(activation: str) -> None:
     config = configured(output_activation=activation)
     model = build_autoencoder(config, (28, 28, 3))

@@ -1,13 +1,18 @@
-"""Shifts and rotations against what they say they are."""
+"""Random changes of images against what they say they are."""
 
 import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reparam.errors import ConfigError
-from reparam.objective import augmented
+from reparam.model import uniform
+from reparam.objective import Augmentation
 from reparam.runs import TrainingConfig
+
+SIZES = [(28, 28), (21, 33)]
 
 
 def ramp(height: int, width: int) -> torch.Tensor:
@@ -17,42 +22,107 @@ def ramp(height: int, width: int) -> torch.Tensor:
     return torch.stack([columns.expand(height, width), rows[:, None].expand(height, width)])[None]
 
 
-def test_without_either_nothing_changes() -> None:
-    x = torch.rand(3, 1, 5, 7)
-    assert augmented(x, 0.0, 0.0) is x
+def maps_of(augmented: Augmentation, size: tuple[int, int], n: int = 200) -> torch.Tensor:
+    """Where the pixels of n images come from: (n, 2, 3), the affine maps in pixels.
 
-
-@pytest.mark.parametrize("size", [(28, 28), (21, 33)])
-def test_inner_pixels_move_by_one_rotation_and_one_shift(size: tuple[int, int]) -> None:
-    """On a linear ramp interpolation is exact: each pixel says where its value came from."""
-    n, shift, rotate = 200, 2.0, 20.0
+    On a linear ramp interpolation is exact. Asserts that one map says it for all inner pixels.
+    """
     x = ramp(*size).expand(n, -1, -1, -1).contiguous()
-    y = augmented(x, shift, rotate, torch.Generator().manual_seed(0))
-    middle = [slice(side // 2 - 4, side // 2 + 5) for side in size]
-    source, target = y[:, :, *middle], x[:, :, *middle]
-    angle = torch.atan2(
-        source[:, 1, 4, 8] - source[:, 1, 4, 0], source[:, 0, 4, 8] - source[:, 0, 4, 0]
-    )
-    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    turned = torch.stack(
-        [cos * target[:, 0] - sin * target[:, 1], sin * target[:, 0] + cos * target[:, 1]], 1
-    )
-    moved = source - turned
-    assert torch.allclose(moved, moved[..., :1, :1].expand_as(moved), atol=1e-3)
-    assert moved.abs().max() <= shift + 1e-3
-    assert moved.abs().max() > 0.9 * shift
-    assert angle.abs().max() <= math.radians(rotate) + 1e-4
-    assert angle.abs().max() > 0.9 * math.radians(rotate)
+    y = augmented(x, torch.Generator().manual_seed(0))
+    middle = [slice(side // 2 - 3, side // 2 + 4) for side in size]
+    source, target = y[:, :, *middle].flatten(2), x[0, :, *middle].flatten(1)
+    columns = torch.cat([target, torch.ones_like(target[:1])])
+    found = torch.linalg.lstsq(columns.T.expand(n, -1, -1), source.mT).solution.mT
+    assert torch.allclose(found @ columns, source, atol=1e-3)
+    return found
 
 
-def test_a_generator_makes_it_repeatable() -> None:
+def test_without_any_nothing_changes() -> None:
+    x = torch.rand(3, 1, 5, 7)
+    assert Augmentation()(x) is x
+    assert not Augmentation()
+    assert Augmentation(flip=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_inner_pixels_move_by_one_rotation_and_one_shift(size: tuple[int, int]) -> None:
+    shift, rotate = 2.0, 20.0
+    found = maps_of(Augmentation(shift, rotate), size)
+    angle = torch.atan2(found[:, 1, 0], found[:, 0, 0])
+    cos, sin = angle.cos(), angle.sin()
+    expected = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
+    assert torch.allclose(found[:, :, :2], expected, atol=1e-3)
+    for value, most in ((found[:, :, 2], shift), (angle, math.radians(rotate))):
+        assert 0.9 * most < value.abs().max() <= most + 1e-3
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_zoom_is_alike_in_both_directions_and_as_often_up_as_down(size: tuple[int, int]) -> None:
+    found = maps_of(Augmentation(zoom=0.3), size)
+    across, down = found[:, 0, 0], found[:, 1, 1]
+    assert torch.allclose(across, down, atol=1e-3)
+    assert found[:, 0, 1].abs().max() < 1e-3
+    assert found[:, :, 2].abs().max() < 1e-2
+    for most, reached in ((1.3, across.max()), (1.3, 1 / across.min())):
+        assert 1.25 < reached <= most + 1e-3
+    assert 70 < (across > 1).sum() < 130
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_flip_mirrors_about_half_of_them_exactly(size: tuple[int, int]) -> None:
+    x = torch.rand(200, 3, *size)
+    y = Augmentation(flip=True)(x, torch.Generator().manual_seed(0))
+    mirrored = (y - x.flip(3)).abs().amax((1, 2, 3)) < 1e-4
+    same = (y - x).abs().amax((1, 2, 3)) < 1e-4
+    assert (mirrored ^ same).all()
+    assert 70 < mirrored.sum() < 130
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0, 3), st.floats(0, 90), st.floats(0, 0.5), st.booleans())
+def test_all_at_once_are_one_map_of_a_known_size(
+    shift: float, rotate: float, zoom: float, flip: bool
+) -> None:
+    """A rotation, times one factor, mirrored or not; and the shift is what it would be alone."""
+    augmented = Augmentation(shift, rotate, zoom, flip)
+    if not augmented:
+        return
+    found = maps_of(augmented, (40, 44), 30)
+    factor = found[:, :, :2].det().abs().sqrt()
+    square = found[:, :, :2].mT @ found[:, :, :2]
+    assert torch.allclose(square, factor.square()[:, None, None] * torch.eye(2), atol=2e-3)
+    assert (factor.log().abs() <= math.log1p(zoom) + 1e-3).all()
+    if not flip:
+        assert (found[:, :, :2].det() > 0).all()
+    assert found[:, :, 2].abs().max() <= shift + 1e-2
+
+
+def test_shift_and_rotation_draw_what_they_drew_before_there_was_more() -> None:
+    """Three numbers an image: runs from before resume as they would have gone on."""
+    noise, counted = (torch.Generator().manual_seed(3) for _ in range(2))
+    Augmentation(2.0, 10.0)(torch.rand(5, 1, 9, 9), noise)
+    uniform(torch.Size((5, 3)), counted, torch.zeros(()))
+    assert torch.equal(noise.get_state(), counted.get_state())
+
+
+@pytest.mark.parametrize("augmented", [Augmentation(1.0, 10.0), Augmentation(1.0, 10.0, 0.5, True)])
+def test_a_generator_makes_it_repeatable(augmented: Augmentation) -> None:
     x = torch.rand(4, 1, 9, 9)
-    one, two = (augmented(x, 1.0, 10.0, torch.Generator().manual_seed(5)) for _ in range(2))
+    one, two = (augmented(x, torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(one, two)
     assert ((one >= 0) & (one <= 1)).all()
 
 
-@pytest.mark.parametrize("wrong", [{"shift": -1.0}, {"rotate": 181.0}, {"shift": float("inf")}])
-def test_impossible_ones_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="shift must be 0 or more pixels"):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"shift": -1.0}, "shift must be 0 or more pixels"),
+        ({"rotate": 181.0}, "shift must be 0 or more pixels"),
+        ({"shift": float("inf")}, "shift must be 0 or more pixels"),
+        ({"zoom": -0.1}, "zoom must be a share from 0 to 4"),
+        ({"zoom": float("nan")}, "zoom must be a share from 0 to 4"),
+    ],
+)
+def test_impossible_ones_are_refused(wrong: dict[str, float], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
         TrainingConfig(**wrong)

@@ -20,6 +20,9 @@ SIDE = 64
 """Pixels of the longer side from which on components are those of smaller images, by means of
 blocks: what is finer is the networks'."""
 
+ROUNDING = (1 / 255) ** 2 / 12
+"""Variance that pixels of 8 bits have by rounding alone: what varies less is nothing."""
+
 OVERSAMPLED = 16
 """More directions than are wanted, which the randomised decomposition needs to be exact enough
 (Halko et al. 2011, section 1.3, take 5 to 10)."""
@@ -63,7 +66,8 @@ def principal_components(images: Images, count: int) -> PrincipalComponents:
         _, values, found = torch.svd_lowrank(flat, q=rank, niter=4)
         directions[:wanted] = found.T[:wanted]
         variances[:wanted] = values[:wanted].square() / len(flat)
-    left = max(total - variances.sum().item(), 0.0) / max(flat.shape[1] - wanted, 1)
+    left = (total - variances.sum().item()) / max(flat.shape[1] - wanted, 1)
+    left = max(left, ROUNDING)
     return PrincipalComponents(mean.view(images.shape[1:]), directions, variances, left)
 
 

@@ -54,6 +54,9 @@ from reparam.model.networks.residual_blocks import (
 from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
 
+Large = Float[Tensor, "B C3 H3 W3"]
+"""Images of the size that a decoder's last level has."""
+
 
 @dataclass(frozen=True)
 class _Levels(Part):
@@ -271,7 +274,7 @@ class ResidualDecoder(Decoder):
             x = x + before_activation("sigmoid" if self.logits else self.output, linear)
         return output_activation(self.output, x, training=self.training)
 
-    def _pixels(self, x: Maps, linear: Images | None) -> NewMaps:
+    def _pixels(self, x: Maps, linear: Large | None) -> NewMaps:
         """Maps of the smallest size → as large as the image with its borders."""
         looks: Iterator[NewMaps] = iter(())
         if linear is not None:
@@ -283,7 +286,7 @@ class ResidualDecoder(Decoder):
                 x = x + next(looks)
         return F.pixel_shuffle(self.pixels(F.silu(self.norm(x))), 2)
 
-    def _looks(self, linear: Maps) -> Iterator[NewMaps]:
+    def _looks(self, linear: Large) -> Iterator[NewMaps]:
         """What each level sees of the linear code's image, from the smallest one."""
         for level, look in zip(reversed(range(len(self.looks))), self.looks, strict=True):
             small = F.avg_pool2d(linear, 2**level) if level else linear

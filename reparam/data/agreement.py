@@ -79,7 +79,9 @@ def agreed_shape(
     shape = Shape(height, width, channels)
     if not rules:
         return shape
-    broken = {} if config.skip_broken else pictures_of(found, found.broken | undecodable(shape))
+    broken = (
+        {} if config.skip_broken else pictures_of(found, {**found.broken, **undecodable(shape)})
+    )
     if broken:
         rules.append(f"every picture must be a readable image, got {what_is_broken(found, broken)}")
         options += _options_for(broken)

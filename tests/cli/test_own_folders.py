@@ -105,10 +105,10 @@ def test_a_folder_in_place_of_a_file_is_called_one(tmp_path: Path, refused) -> N
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """20 pictures of different sizes, grey and colour, and a file that is none."""
+    """24 pictures of different sizes, grey and colour, and a file that is none."""
     folder, rng = tmp_path / "photos", np.random.default_rng(0)
     folder.mkdir()
-    for i, pixels in enumerate(shapes(20)[0]):
+    for i, pixels in enumerate(shapes(24)[0]):
         mode = "RGB" if i % 3 else "L"
         sides = rng.integers(17, 40, 2).tolist()
         Image.fromarray(pixels).convert(mode).resize(sides).save(folder / f"{i:02}.png")
@@ -122,7 +122,7 @@ def test_pictures_of_many_sizes_need_no_option(photos: Path, tmp_path: Path, rep
     words = ("--filters", "16", "--latent-dim", "3", "--components", "3", "--epochs", "1")
     said = reparam("train", photos, "--out", out, *words)
     assert said.status == 0, said.err
-    assert said.err.count("20 pictures, ") == 1
+    assert said.err.count("24 pictures, ") == 1
     assert "sizes, grey and colour: read as 16 × 16 colour (--image-size" in said.err
     run = Run.open(out)
     assert (run.config.data.image_size, run.config.data.channels) == ((16, 16), 3)
@@ -139,6 +139,6 @@ def test_a_sweep_of_pictures_of_many_sizes(photos: Path, tmp_path: Path, reparam
     words += ("--test-fraction", "0.5", "--seeds", "1")
     said = reparam("sweep", photos, "--out", tmp_path / "sweep", *words)
     assert said.status == 0, said.err
-    assert said.err.count("20 pictures, ") == 1
+    assert said.err.count("24 pictures, ") == 1
     (config,) = (Run.open(path.parent).config for path in tmp_path.glob("sweep/*/config.json"))
     assert config.data.image_size == (16, 16)

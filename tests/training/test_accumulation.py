@@ -16,7 +16,7 @@ from reparam.training.loop import _Training
 from reparam.training.team import assemble_one
 
 PRESETS = {
-    "vae": {"shift": 1.0, "rotate": 10.0, "weight": "auto"},
+    "vae": {"shift": 1.0, "rotate": 10.0, "zoom": 0.2, "flip": True, "weight": "auto"},
     "dae": {"latent_dim": 3},
     "burda": {"latent_dim": 3},
 }

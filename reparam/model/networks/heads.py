@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from torch import nn
 
@@ -26,6 +27,10 @@ class Heads(nn.ModuleDict):
         for name in names:
             self[name] = head = _head(features, latent)
             head.label += f": {name}"
+
+    def dense(self, name: str) -> Dense:
+        """That of a parameter, of flat latents."""
+        return cast(Dense, self[name])
 
     def forward(self, features: Features) -> dict[str, Latents]:
         """The parameters by name, in float32."""

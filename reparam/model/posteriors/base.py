@@ -138,7 +138,8 @@ class Posterior(nn.Module):
                 "components need a posterior of mean and variance for a beginning, got one of "
                 f"{', '.join(names)}. Fix: take diagonal-normal or delta, or components 0"
             )
-        for name, head in self.heads.items():
+        for name in names:
+            head = self.heads.dense(name)
             head.weight.zero_()
             head.bias.zero_()
             if name == "mu":

@@ -37,6 +37,11 @@ def _escaped(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
 
 
+def several(count: int, noun: str) -> str:
+    """'1 epoch', '3,000 epochs'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def say(line: object) -> None:
     """A line of results, on stdout."""
     print(printable(str(line)), flush=True)

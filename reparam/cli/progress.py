@@ -18,7 +18,7 @@ from rich.progress import (
 from reparam.cli.terminal import Terminal, title_column
 from reparam.data import Progress as StepProgress
 from reparam.model import LossUnit, shown_terms
-from reparam.printable import note, printable
+from reparam.printable import note, printable, several
 from reparam.training import (
     BackedOff,
     Ended,
@@ -153,8 +153,9 @@ def _lines(title: str) -> Listener:
                 pace.epochs, pace.images_per_epoch = event.epochs, event.images
                 pace.seconds, pace.unit = event.seconds, event.losses
                 note(
-                    f"{title}: {event.images} images, {event.epochs} epochs of "
-                    f"{event.steps_per_epoch} batches, {event.device}, {event.precision}, "
+                    f"{title}: {several(event.images, 'image')}, "
+                    f"{several(event.epochs, 'epoch')} of "
+                    f"{several(event.steps_per_epoch, 'step')}, {event.device}, {event.precision}, "
                     f"{event.kernels} kernels; {_UNITS[event.losses]}"
                 )
             case EpochDone():

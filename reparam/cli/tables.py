@@ -7,6 +7,7 @@ from rich.table import Table
 
 from reparam.cli.terminal import Terminal
 from reparam.evaluation import Estimate, Quality
+from reparam.printable import several
 
 MEASURES = {
     "mse": ("MSE (squared pixels)", ".5f"),
@@ -38,7 +39,7 @@ def print_quality(rows: Mapping[str, Quality]) -> None:
     for name, quality in rows.items():
         cells = [_cell(getattr(quality, key), form) for key, (_, form) in MEASURES.items()]
         table.add_row(name, *cells)
-    over = f"{n} image{'s' if n > 1 else ''}"
+    over = f"{several(n, 'image')}"
     print_table(table, f"over {over}: mean ± standard error, pixels in 0..1")
 
 

@@ -12,7 +12,7 @@ from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError, UnknownOption
 from reparam.model import build_autoencoder
 from reparam.objective import Loss
-from reparam.printable import note
+from reparam.printable import note, several
 from reparam.runs import (
     AUTO,
     SOME_PICTURES,
@@ -155,13 +155,14 @@ def suited_options(
 
 def describe(suited: Suited, config: RunConfig) -> tuple[str, str]:
     """What the recipe chose and why, in two lines, as it is after file and flags."""
-    training = config.training
+    training, model = config.training, config.model
+    linear = " from principal components on" if model.encoder.has_components else ""
     return (
-        f"recipe {suited.recipe}, for {suited.reason}: {config.model.encoder.type} encoder, "
-        f"{config.model.decoder.type} decoder, {config.model.describe_latent()}",
-        f"{training.epochs} epochs, batches of {training.batch_size}, {training.optimiser} at "
-        f"{training.learning_rate:g}; each is an option (--dry-run shows all; --recipe quick is "
-        "the article's network)",
+        f"recipe {suited.recipe}, for {suited.reason}: {model.encoder.type} encoder, "
+        f"{model.decoder.type} decoder{linear}, {model.describe_latent()}",
+        f"{several(training.epochs, 'epoch')}, batches of {training.batch_size}, "
+        f"{training.optimiser} at {training.learning_rate:g}; each is an option (--dry-run "
+        "shows all; --recipe quick is the article's network)",
     )
 
 

@@ -11,6 +11,7 @@ from reparam.data.formats import picture_suffixes
 from reparam.data.listing import Picture, quoted
 from reparam.data.picture import NO_RANGE, Shape
 from reparam.errors import DataError
+from reparam.printable import several
 
 _SHOWN = 3
 """How many files or sizes an error names."""
@@ -93,9 +94,11 @@ def agreed_shape(
     if broken:
         raise DataError(message)
     suited = replace(config, image_size=(height, width), channels=channels)
-    several = [f"{len(set(sizes.values())):,} sizes"] if config.image_size is None else []
-    several += [" and ".join(dict.fromkeys(kinds.values()))] if len(set(kinds.values())) > 1 else []
-    raise DisagreementError(message, suited, f"{len(shapes):,} pictures, {', '.join(several)}")
+    differing = [f"{len(set(sizes.values())):,} sizes"] if config.image_size is None else []
+    differing += (
+        [" and ".join(dict.fromkeys(kinds.values()))] if len(set(kinds.values())) > 1 else []
+    )
+    raise DisagreementError(message, suited, f"{len(shapes):,} pictures, {', '.join(differing)}")
 
 
 class DisagreementError(DataError):
@@ -187,6 +190,6 @@ def _tally(found: Found, kinds: dict[int, str]) -> str:
     shown = []
     for kind, n in counts[:_SHOWN]:
         example = quoted(found.folder, found.pictures[first[kind]])
-        shown.append(f"{kind} in {n} file{'s' if n > 1 else ''} (as {example})")
+        shown.append(f"{kind} in {several(n, 'file')} (as {example})")
     rest = len(counts) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "")

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from machine import describe
-from results import write_section
+from results import spread, write_section
 
 from reparam.data import load_images
 from reparam.runs import Run, preset_config
@@ -95,12 +95,6 @@ def main() -> None:
                 rows[size].append(json.loads(said))
                 print(size, rows[size][-1], file=sys.stderr, flush=True)
     write_section("growing", table(rows, options, where))
-
-
-def spread(values: list[float], digits: int) -> str:
-    """Median (lowest to highest)."""
-    low, high = min(values), max(values)
-    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def table(rows: dict[int, list[dict[str, float]]], options: argparse.Namespace, where: str) -> str:

@@ -198,9 +198,9 @@ def main() -> None:
 
 def heading(options: argparse.Namespace, where: str) -> str:
     minutes = f"{options.minutes:g} minutes" if options.minutes else "reparam's own time"
-    return (
-        f"{where}. {options.seeds} seeds, {minutes} for each training: median (lowest to highest)."
-    )
+    seeds = "One seed" if options.seeds == 1 else f"{options.seeds} seeds"
+    middle = "" if options.seeds == 1 else ": median (lowest to highest)"
+    return f"{where}. {seeds}, {minutes} for each training{middle}."
 
 
 def shown(options: argparse.Namespace) -> str:

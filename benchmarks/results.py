@@ -9,8 +9,10 @@ FILE = Path(__file__).parent / "RESULTS.md"
 
 
 def spread(values: Sequence[float], digits: int) -> str:
-    """Median (lowest to highest)."""
+    """Median (lowest to highest); of one value itself."""
     low, high = min(values), max(values)
+    if len(values) == 1:
+        return f"{low:.{digits}f}"
     return f"{statistics.median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 

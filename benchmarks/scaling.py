@@ -10,14 +10,13 @@ import argparse
 import json
 import os
 import shlex
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from machine import describe
-from results import write_section
+from results import spread, write_section
 
 BATCH = 128
 WAYS = {  # processes, threads of each
@@ -52,12 +51,6 @@ def main() -> None:
             rows[way].append(measure(processes, threads, options.steps))
             print(way, rows[way][-1], file=sys.stderr, flush=True)
     write_section("scaling", table(rows, options, where))
-
-
-def spread(values: list[float], digits: int) -> str:
-    """Median (lowest to highest)."""
-    low, high = min(values), max(values)
-    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def table(rows: dict[str, list[float]], options: argparse.Namespace, where: str) -> str:

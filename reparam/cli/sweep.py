@@ -98,9 +98,12 @@ def run(args: Sequence[str]) -> int:
 
 
 def _agreed(point: Point, load: Loader) -> Point:
-    """With what depends on the pictures written out."""
+    """With what depends on the pictures written out: they are read before places are checked only
+    where it can.
+    """
     config = point.config
-    load(config.data)
+    if Path(config.data.source).expanduser().is_dir():
+        load(config.data)
     return replace(point, config=replace(config, data=load.agreed(config.data)))
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.table import Table
 
 from reparam.cli.flags import parse
-from reparam.cli.reading import reading_progress
+from reparam.cli.reading import Loader
 from reparam.cli.tables import new_table, print_table
 from reparam.cli.terminal import print_json
-from reparam.data import DataConfig, load_images
+from reparam.data import DataConfig
 from reparam.errors import ConfigError
 from reparam.evaluation import DataFacts, RunFacts, data_facts, run_facts
 from reparam.printable import say
@@ -65,12 +65,7 @@ def run(args: Sequence[str]) -> int:
             "reparam info must have a run folder or images, got neither. Fix: name one"
         )
     path = Path(os.path.expanduser(source))
-    facts: RunFacts | DataFacts
-    if _is_run(path):
-        facts = run_facts(Run.open(path))
-    else:
-        with reading_progress() as progress:
-            facts = data_facts(load_images(options.data, progress))
+    facts = run_facts(Run.open(path)) if _is_run(path) else data_facts(Loader()(options.data))
     if options.json:
         print_json(facts.to_mapping())
     elif isinstance(facts, RunFacts):

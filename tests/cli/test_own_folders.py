@@ -132,6 +132,9 @@ def test_pictures_of_many_sizes_need_no_option(photos: Path, tmp_path: Path, rep
     Image.new("RGB", (50, 70)).save(new / "one.png")
     assert reparam("encode", out, new, "--out", tmp_path / "latents.npz").status == 0
     assert reparam("train", photos, "--image-size", "8", "--dry-run").status == 0
+    told = reparam("info", photos)
+    assert told.status == 0, told.err
+    assert "16 × 16 × 3" in told.out
 
 
 def test_a_sweep_of_pictures_of_many_sizes(photos: Path, tmp_path: Path, reparam) -> None:

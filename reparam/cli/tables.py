@@ -39,8 +39,7 @@ def print_quality(rows: Mapping[str, Quality]) -> None:
     for name, quality in rows.items():
         cells = [_cell(getattr(quality, key), form) for key, (_, form) in MEASURES.items()]
         table.add_row(name, *cells)
-    over = f"{several(n, 'image')}"
-    print_table(table, f"over {over}: mean ± standard error, pixels in 0..1")
+    print_table(table, f"over {several(n, 'image')}: mean ± standard error, pixels in 0..1")
 
 
 def _cell(estimate: Estimate, form: str) -> str:

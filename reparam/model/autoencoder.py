@@ -107,7 +107,8 @@ class Autoencoder(nn.Module):
         """Before training, where its networks begin with ``components``: those of these images, as
         ``Components.shrink`` gives them. Encoding and decoding are then those of probabilistic PCA.
 
-        Uses torch's global random state. Returns the variance of a pixel that is left.
+        Uses torch's global random state. Returns σ², the variance of a pixel that
+        they leave.
         """
         count = max(map(len, self.components))
         found = principal_components(images, count)
@@ -116,8 +117,8 @@ class Autoencoder(nn.Module):
         code = self.encoder.components
         if code is not None:
             rows = min(len(code), self.latent_dim)
-            self.posterior.init_linear(len(code), found.codes_variance[None, :rows])
-        return found.left
+            self.posterior.init_linear(len(code), found.posterior_variance[None, :rows])
+        return found.noise_variance
 
 
 def build_autoencoder(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:

@@ -15,8 +15,8 @@ class Augmentation:
     """Each image turned by up to ``rotate`` degrees, moved by up to ``shift`` pixels, enlarged or
     shrunk by a factor of up to 1 + ``zoom``, and with ``flip`` mirrored or not: all in one map.
 
-    Either way, at random. Between pixels values are interpolated linearly; beyond the border its
-    pixels go on.
+    Either way, at random. Between pixels values are interpolated linearly; beyond the
+    border its nearest pixel is repeated.
     """
 
     shift: float = 0.0

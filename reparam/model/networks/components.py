@@ -39,15 +39,17 @@ class PrincipalComponents:
     """Of norm 1, by falling variance; zero where there are fewer than were asked for."""
     variances: Float[Tensor, "k"]
     """λ of the images along each direction."""
-    left: float
-    """σ²: the mean variance of the other directions."""
+    noise_variance: float
+    """σ²: the mean variance along the other directions."""
 
     @property
-    def codes_variance(self) -> Float[Tensor, "k"]:
+    def posterior_variance(self) -> Float[Tensor, "k"]:
         """Of the posterior of each number of the code, whose prior is N(0, 1): σ²/λ, at most 1
         (Tipping & Bishop 1999, eq. 7).
         """
-        return torch.where(self.variances > self.left, self.left / self.variances, 1.0)
+        return torch.where(
+            self.variances > self.noise_variance, self.noise_variance / self.variances, 1.0
+        )
 
 
 def principal_components(images: Images, count: int) -> PrincipalComponents:
@@ -66,9 +68,9 @@ def principal_components(images: Images, count: int) -> PrincipalComponents:
         _, values, found = torch.svd_lowrank(flat, q=rank, niter=4)
         directions[:wanted] = found.T[:wanted]
         variances[:wanted] = values[:wanted].square() / len(flat)
-    left = (total - variances.sum().item()) / max(flat.shape[1] - wanted, 1)
-    left = max(left, ROUNDING)
-    return PrincipalComponents(mean.view(images.shape[1:]), directions, variances, left)
+    noise_variance = (total - variances.sum().item()) / max(flat.shape[1] - wanted, 1)
+    noise_variance = max(noise_variance, ROUNDING)
+    return PrincipalComponents(mean.view(images.shape[1:]), directions, variances, noise_variance)
 
 
 class Components(nn.Module):
@@ -103,12 +105,12 @@ class Components(nn.Module):
         variances = found.variances[:count]
         self.mean.copy_(found.mean)
         self.directions.copy_(found.directions[:count])
-        kept = (variances - found.left).clamp(min=0).sqrt()
+        kept = (variances - found.noise_variance).clamp(min=0).sqrt()
         self.writes.copy_(kept)
         self.reads.copy_(torch.where(kept > 0, kept / variances, 0.0))
 
     def shrink(self, x: Images) -> Float[Tensor, "B C h w"]:
-        """Means of blocks; where a side is no multiple of theirs, its border goes on."""
+        """Means of blocks; where a side is no multiple of theirs, its last pixel is repeated."""
         if self.block == 1:
             return x
         _, height, width = self.mean.shape

@@ -36,6 +36,7 @@ UNITS = {
     "mse": "squared pixels",
     "psnr": "dB, of the mean squared error",
     "loss_nats": "nats an image",
+    "calibrated_loss_nats": "nats an image, with σ² = these images' MSE",
     "distortion_nats": "nats an image",
     "rate_nats": "nats an image",
     "loss_bits_per_dim": "bits a pixel and channel",

@@ -37,6 +37,7 @@ RESERVED = frozenset(
         "images",
         "dead_units",
         "loss_nats",
+        "calibrated_loss_nats",
         "distortion_nats",
         "rate_nats",
         "loss_bits_per_dim",

@@ -63,6 +63,13 @@ class Epoch:
         """The validation losses, or those of training where there are none."""
         return self.valid or self.train
 
+    @property
+    def compared_loss(self) -> float:
+        """What epochs are compared by, in nats: their loss, and where σ² is found in training, the
+        loss with the σ² that fits the held-out images best.
+        """
+        return self.held_out.get("calibrated_loss_nats", self.held_out["loss_nats"])
+
     def to_mapping(self) -> dict[str, object]:
         """Flat, as in the file: train_mse, valid_mse, ..."""
         values = asdict(self)

@@ -91,10 +91,10 @@ def pictures(
 ) -> Mapping[str, object]:
     """The options of the recipe `pictures`, for ``count`` training images of this shape.
 
-    Residual networks down to maps of 4 to 7 pixels, which begin with principal components where
-    there can be a ``linear`` code; a latent size that grows with the side, and the weight at which
-    σ² is the error itself. ``logits``: what the likelihood takes. The figures that it rests on are
-    in docs/log.md.
+    Residual networks down to maps of 4 to 7 pixels, with attention there, which begin with
+    principal components where there can be a ``linear`` code; a latent size that grows with the
+    side, and the weight at which σ² is the error itself. ``logits``: what the likelihood takes. The
+    figures that it rests on are in docs/log.md.
     """
     height, width, channels = image_shape
     filters = _filters(min(height, width))
@@ -103,6 +103,7 @@ def pictures(
     network = {
         "type": "residual",
         "filters": filters,
+        "attention": True,
         "components": latent_dim if linear else 0,
     }
     model: dict[str, object] = {

@@ -142,7 +142,7 @@ def _overfitting(epochs: Epochs) -> dict[str, str]:
     newest = epochs[-1]
     if not newest.valid:
         return {}
-    losses = [epoch.valid["loss_nats"] for epoch in epochs]
+    losses = [epoch.compared_loss for epoch in epochs]
     best = losses.index(min(losses))
     rise, fall = losses[-1] - losses[best], losses[0] - losses[best]
     trained_on = newest.train["loss_nats"] < epochs[best].train["loss_nats"]

@@ -258,7 +258,7 @@ class _Training:
         """
         state, position = self.state, self.state.position
         metrics = self.epoch_metrics() if self.team.leads else None
-        loss = self.team.agree(metrics.held_out["loss_nats"] if metrics else 0.0)
+        loss = self.team.agree(metrics.compared_loss if metrics else 0.0)
         if not math.isfinite(loss):
             raise NotFiniteError(
                 f"the validation loss is {loss} after epoch {position.epoch + 1}; likely: a "

@@ -1,5 +1,6 @@
 """The weight in training: found where it is searched, left alone where it is given."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,10 @@ from safetensors.torch import load_file
 
 from reparam.data import DataConfig, image_set_from_arrays
 from reparam.errors import ConfigError
-from reparam.model import Weight, from_bytes
+from reparam.evaluation.facts_of_run import best_epoch
+from reparam.model import GaussianLikelihood, Weight, from_bytes
 from reparam.objective import Loss, mean_losses
-from reparam.runs import Run, preset_config, resolve
+from reparam.runs import Epoch, Run, preset_config, resolve
 from reparam.training import EpochDone, Warned, train
 from reparam.training.start import pixel_variance_of
 
@@ -49,8 +51,29 @@ def test_the_automatic_weight_is_the_mean_squared_error(new_run, small, blobs) -
     assert model.likelihood.variance.item() == variance(run)
     assert result.weight["r_loss_factor"] == pytest.approx(64 / 2 / mse)
     assert result.splits["train"]["r_loss_article"] == pytest.approx(64 / 2)
-    losses = [epoch.valid["loss_nats"] for epoch in run.metrics()]
+    losses = [epoch.valid["calibrated_loss_nats"] for epoch in run.metrics()]
     assert result.best_epoch == losses.index(min(losses)) + 1
+    for epoch in run.metrics():  # D/2 · (ln 2π MSE + 1) + KL, whatever σ² is
+        best = 32 * (math.log(2 * math.pi * epoch.valid["mse"]) + 1) + epoch.valid["rate_nats"]
+        assert epoch.valid["calibrated_loss_nats"] == pytest.approx(best, rel=1e-5, abs=1e-3)
+        assert epoch.valid["calibrated_loss_nats"] <= epoch.valid["loss_nats"]
+
+
+def test_the_best_epoch_is_not_the_one_whose_variance_fits_by_chance() -> None:
+    """σ² falls with the training error. Unseen images have more of it, so that their loss at that
+    σ² rises, while both their error and their rate fall: the later epoch is the better one.
+    """
+    d = 12_288
+
+    def epoch(number: int, variance: float, mse: float, rate: float) -> Epoch:
+        likelihood = GaussianLikelihood(d, variance, search="auto")
+        error = d * mse
+        means = {"distortion": 0.0, "squared_error": error, "rate": rate, "loss": rate}
+        return Epoch(number, number, 1e-3, 0, 1.0, valid=likelihood.losses(means))
+
+    first, last = epoch(1, 0.012, 0.018, 390.0), epoch(2, 0.006, 0.016, 385.0)
+    assert last.valid["loss_nats"] > first.valid["loss_nats"], "the case is worth a test"
+    assert best_epoch([first, last], comparable=True) == 2
 
 
 def test_identical_images_leave_a_variance_above_zero(new_run, small) -> None:

@@ -107,14 +107,24 @@ class GaussianLikelihood(Likelihood):
     def losses(self, means: Mapping[str, float]) -> dict[str, float]:
         """Also ``r_loss_article`` = r_loss_factor · mse and ``loss_article`` = that + KL: the
         article's units. With σ² as it is now: it may have moved since the terms were summed.
+
+        Where σ² is the error itself (auto), ``calibrated_loss_nats`` is ``loss_nats`` with the σ²
+        at which it is lowest for these very images. Images that were not trained on have a larger
+        error than the model's σ², and their loss_nats may rise while error and rate both fall.
         """
         distortion = means["squared_error"] / (2 * self.variance.item())
         loss = means["loss"] - means["distortion"] + distortion
-        return {
+        found = {
             "loss_article": loss,
             "r_loss_article": distortion,
             **super().losses({**means, "distortion": distortion, "loss": loss}),
         }
+        if self.calibrates:
+            variance = min(max(means["squared_error"] / self.dimensions, LOWEST), HIGHEST)
+            fitted = Weight.of_beta(variance, self.dimensions)
+            error = means["squared_error"] / (2 * variance)
+            found["calibrated_loss_nats"] = loss - distortion + error + fitted.log_normaliser
+        return found
 
     @property
     def loss_unit(self) -> LossUnit:

@@ -84,7 +84,9 @@ class Double(nn.Module):
         self.copies = 4 * out_channels // channels
 
     def forward(self, x: Maps) -> NewMaps:
-        same = x.repeat_interleave(self.copies, 1)
+        # In channels-last order: repeated along dimension 1, x would come out channels-first, and
+        # every later layer of a training step would work on two orders at once.
+        same = x.permute(0, 2, 3, 1).repeat_interleave(self.copies, 3).permute(0, 3, 1, 2)
         return F.pixel_shuffle(same + self.conv(x), 2)
 
 

@@ -61,6 +61,9 @@ from reparam.types import LatentArray, PixelArray
 COUNTS = range(1, 2**63)
 """How many images can be asked for."""
 
+STEPS = range(2**31)
+"""Of a search."""
+
 SEEDS = range(-(2**63), 2**64)
 """Those that PyTorch takes."""
 
@@ -161,11 +164,16 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_latents(model, latents)
         return self._as_rows(decode(model, latents), self.row_shape_)
 
-    def reconstruct(self, X: object) -> Rows:
-        """decode(encode(X)), without sampling, shaped as X."""
+    def reconstruct(self, X: object, refine: int = 0) -> Rows:
+        """decode(encode(X)), without sampling, shaped as X.
+
+        ``refine``: steps that move each latent from the encoder's towards the one that is decoded
+        closest to X; 20 are enough for most of what there is to gain.
+        """
         model = self._fitted()
         pixels, row_shape = self._pixels(X)
-        return self._as_rows(reconstruct_pixels(model, pixels), row_shape)
+        steps = whole(refine, "refine", STEPS)
+        return self._as_rows(reconstruct_pixels(model, pixels, refine=steps), row_shape)
 
     def fit_prior(self: Fitted, X: object, prior: str = "mixture", seed: int = 0) -> Fitted:
         """From now on samples come from a prior that is fitted to the latents of X.

@@ -58,6 +58,15 @@ def fitted() -> VAE:
     return VAE(**SMALL).fit(*bars())
 
 
+def test_refined_reconstructions_are_closer(fitted: VAE) -> None:
+    X = bars()[0]
+    plain, close = fitted.reconstruct(X), fitted.reconstruct(X, refine=10)
+    assert plain.shape == close.shape
+    assert np.square(close - X / 255).mean() < np.square(plain - X / 255).mean()
+    with pytest.raises(ConfigError, match="refine must be"):
+        fitted.reconstruct(X, refine=-1)
+
+
 @pytest.mark.parametrize("prior", ["gaussian", "mixture"])
 def test_samples_come_from_a_prior_that_was_fitted(fitted: VAE, prior: Any) -> None:
     """The networks stay as they are, and so does torch's global random state."""

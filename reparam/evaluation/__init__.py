@@ -10,6 +10,7 @@ from reparam.evaluation.inference import (
     as_floats,
     check_images,
     check_latents,
+    check_steps,
     decode,
     decode_bytes,
     decoded_batches,
@@ -18,6 +19,7 @@ from reparam.evaluation.inference import (
     noise_to_latents,
     prior_log_prob,
     reconstruct,
+    refined,
     sample_latents,
 )
 from reparam.evaluation.judge import Judge, judge_for
@@ -121,6 +123,7 @@ __all__ = [
     "check_same_judge",
     "check_scorable",
     "check_scorecard",
+    "check_steps",
     "claim_gains",
     "claim_pair",
     "current_scorecard",
@@ -151,6 +154,7 @@ __all__ = [
     "prior_log_prob",
     "reconstruct",
     "reconstruct_images",
+    "refined",
     "rows_to_pixels",
     "run_facts",
     "sample_latents",

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from reparam.data import Progress
 from reparam.errors import ConfigError, DataRangeError, ShapeError
 from reparam.model import (
     Autoencoder,
@@ -21,11 +22,16 @@ from reparam.model import (
     each_batch,
     from_bytes,
     in_batches,
+    refine,
+    rows_at_once,
     to_bytes,
 )
 from reparam.types import Images, LabelArray, LatentArray, PixelArray
 
 FloatImages = Float[np.ndarray, "N H W C"]
+
+WITH_GRADIENTS = 8
+"""Times the memory that an image takes with its gradients."""
 
 
 def check_images(model: Autoencoder, images: PixelArray) -> None:
@@ -74,6 +80,47 @@ def encode(model: Autoencoder, images: PixelArray, labels: LabelArray | None = N
     ).numpy()
 
 
+def check_steps(refine: int) -> None:
+    """Raises ConfigError for fewer than 0 steps."""
+    if refine < 0:
+        raise ConfigError(f"refine must be 0 or more steps, got {refine}. Fix: such as 20")
+
+
+def refined(
+    model: Autoencoder,
+    images: PixelArray,
+    labels: LabelArray | None = None,
+    *,
+    steps: int,
+    progress: Progress | None = None,
+) -> LatentArray:
+    """``encode``, then ``steps`` steps of `reparam.model.refine`: closer, and slower. What is found
+    for an image does not depend on the others.
+
+    ``progress`` is told what is done, the images that are, and how many there are. Raises
+    ConfigError for fewer than 0 steps and ShapeError for images of another size.
+    """
+    check_steps(steps)
+    if steps == 0:
+        return encode(model, images, labels)
+    check_images(model, images)
+    most, done = max(1, rows_at_once(model.image_shape) // WITH_GRADIENTS), 0
+
+    def search(x: torch.Tensor, classes: torch.Tensor | None) -> torch.Tensor:
+        nonlocal done
+        parts = []
+        for start in range(0, len(x), most):
+            if progress:
+                progress("refining", done, len(images))
+            rows = slice(start, start + most)
+            y = None if classes is None else classes[rows]
+            parts.append(refine(model, from_bytes(x[rows]), y, steps=steps))
+            done += len(parts[-1])
+        return torch.cat(parts)
+
+    return in_batches(model, images, search, None, labels).numpy()
+
+
 def decoded_batches(
     model: Autoencoder, z: LatentArray, labels: LabelArray | None = None
 ) -> Iterator[Images]:
@@ -110,10 +157,12 @@ def decode_bytes(
 
 
 def reconstruct(
-    model: Autoencoder, images: PixelArray, labels: LabelArray | None = None
+    model: Autoencoder, images: PixelArray, labels: LabelArray | None = None, *, refine: int = 0
 ) -> FloatImages:
-    """decode(encode(images)), without sampling. Raises ShapeError for images of another size."""
-    return decode(model, encode(model, images, labels), labels)
+    """decode(encode(images)), without sampling; with ``refine`` steps, of latents that these have
+    moved closer (``refined``). Raises ShapeError for images of another size.
+    """
+    return decode(model, refined(model, images, labels, steps=refine), labels)
 
 
 def on_cpu(prior: Prior) -> Prior:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from reparam.data import RowReader
-from reparam.evaluation.inference import check_images, decoded_batches, encode
+from reparam.data import Progress, RowReader
+from reparam.evaluation.inference import check_images, decoded_batches, refined
 from reparam.evaluation.quality import Quality, joined, quality_of_each
 from reparam.model import Autoencoder, to_bytes
 from reparam.types import LabelArray, PixelArray
@@ -29,8 +29,12 @@ def reconstruct_images(
     images: PixelArray,
     labels: LabelArray | None = None,
     originals: PixelArray | None = None,
+    *,
+    refine: int = 0,
+    progress: Progress | None = None,
 ) -> Reconstructed:
-    """decode(encode(images)), without sampling.
+    """decode(encode(images)), without sampling; with ``refine``, of latents that so many steps have
+    moved closer (`refined`, which ``progress`` is for).
 
     ``originals``: what the reconstructions are compared with, for noisy images the clean ones; by
     default the images themselves. Raises ShapeError for images of another size.
@@ -39,7 +43,8 @@ def reconstruct_images(
     check_images(model, originals)
     found, start, reader = np.empty(images.shape, np.uint8), 0, RowReader(originals)
     parts: list[dict[str, np.ndarray]] = []
-    for x in decoded_batches(model, encode(model, images, labels), labels):
+    latents = refined(model, images, labels, steps=refine, progress=progress)
+    for x in decoded_batches(model, latents, labels):
         rows = slice(start, start + len(x))
         found[rows] = to_bytes(x)
         parts.append(quality_of_each(x.permute(0, 2, 3, 1).cpu().numpy(), reader.take(rows)))

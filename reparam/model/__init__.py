@@ -84,6 +84,7 @@ from reparam.model.priors import (
     fittable_prior,
     rate,
 )
+from reparam.model.refinement import refine
 from reparam.model.summary import LayerRow, layer_table, memory_of_step, parameter_counts
 
 __all__ = [
@@ -172,6 +173,7 @@ __all__ = [
     "parameter_counts",
     "posteriors_of",
     "rate",
+    "refine",
     "rows_at_once",
     "shown_terms",
     "to_bytes",

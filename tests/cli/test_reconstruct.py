@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from reparam.cli.tables import MEASURES
-from reparam.evaluation import as_floats, image_quality, reconstruct
+from reparam.evaluation import as_floats, decode, image_quality, reconstruct
 from reparam.runs import Run
 
 from .conftest import shapes
@@ -52,3 +52,30 @@ def test_bad_input_leaves_nothing_behind(refused, vae_run, tmp_path) -> None:
     np.save(bad, np.full((2, 12, 12), np.nan))
     assert "NaN" in refused("reconstruct", vae_run, bad, "--out", tmp_path / "r")
     assert not (tmp_path / "r").exists()
+
+
+def test_refined_latents_reconstruct_better(reparam, vae_run, tmp_path) -> None:
+    """The same pictures, closer; and `encode --refine` gives the latents that they come from."""
+    for name, words in {"plain": (), "refined": ("--refine", 10)}.items():
+        said = reparam("reconstruct", vae_run, "--out", tmp_path / f"{name}.npy", *words)
+        assert said.status == 0
+        said = reparam("encode", vae_run, "--out", tmp_path / f"z-{name}.npy", *words)
+        assert said.status == 0
+    model, images = Run.open(vae_run).load_model(), Run.open(vae_run).images().split_images("test")
+    plain, close = (
+        image_quality(as_floats(np.load(tmp_path / f"{name}.npy")), as_floats(images)).mse.mean
+        for name in ("plain", "refined")
+    )
+    assert close < plain
+    z = np.load(tmp_path / "z-refined.npy")
+    assert np.abs(z - np.load(tmp_path / "z-plain.npy")).max() > 1e-3
+    np.testing.assert_allclose(
+        decode(model, z), as_floats(np.load(tmp_path / "refined.npy")), atol=0.51 / 255
+    )
+
+
+def test_steps_below_zero_are_refused(refused, vae_run, tmp_path) -> None:
+    for command in ("reconstruct", "encode"):
+        out = tmp_path / f"{command}.npy"
+        assert "0 or more" in refused(command, vae_run, "--refine", -1, "--out", out)
+        assert not out.exists()

@@ -49,6 +49,7 @@ class Method:
 
 METHODS = {
     OWN: Method("reparam", "own_pictures"),
+    "own-refined": Method("reparam, latents refined by 20 steps", "own_refined"),
     "own-perceptual": Method("reparam, perceptual term", "own_pictures", ("--terms", "perceptual")),
     "own-adversarial": Method(
         "reparam, adversarial term", "own_pictures", ("--terms", "adversarial")

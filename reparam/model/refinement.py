@@ -10,8 +10,8 @@ import torch
 from reparam.model.autoencoder import Autoencoder
 from reparam.types import Images, Labels, Latents
 
-RATE = 0.3
-"""Of Adam, in standard deviations of the posterior."""
+RATE = 2.0
+"""Of Adam at first, in standard deviations of the posterior; it falls to 0 in a line."""
 
 OF_A_POINT = 0.05
 """What stands for that deviation where the posterior is a point: so much of a latent's root mean
@@ -47,5 +47,6 @@ def refine(model: Autoencoder, x: Images, labels: Labels | None = None, *, steps
         if step < steps:
             (slope,) = torch.autograd.grad(loss, moved)
             moved.grad = slope
+            adam.param_groups[0]["lr"] = RATE * (1 - step / steps)
             adam.step()
     return best

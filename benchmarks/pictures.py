@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from machine import commit, describe
-from peers.picture_job import RECONSTRUCTIONS, PictureJob, PictureReply
+from peers.picture_job import RECONSTRUCTIONS, RECORD, PictureJob, PictureReply
 from picture_table import Cell, Found, grid, measured, tables
 from results import write_section
 from speed import last_line
@@ -45,11 +45,13 @@ class Method:
     words: tuple[str, ...] = ()
     equal: bool = False
     """Takes a latent with as many numbers as reparam's, instead of its own."""
+    of: str = ""
+    """Goes on from the finished cell of this method, with the same seed."""
 
 
 METHODS = {
     OWN: Method("reparam", "own_pictures"),
-    "own-refined": Method("reparam, latents refined by 20 steps", "own_refined"),
+    "own-refined": Method("reparam, latents refined by 20 steps", "own_refined", of=OWN),
     "own-perceptual": Method("reparam, perceptual term", "own_pictures", ("--terms", "perceptual")),
     "own-adversarial": Method(
         "reparam, adversarial term", "own_pictures", ("--terms", "adversarial")
@@ -92,10 +94,17 @@ def split_pixels(source: Sequence[str], folder: Path, most: int) -> str:
     return digest.hexdigest()
 
 
+def digest_of(pixels: str, origin: Path | None) -> str:
+    """Of what a cell is made from: the pictures, and the training that it goes on from."""
+    if origin is None:
+        return pixels
+    return hashlib.sha256(pixels.encode() + (origin / RECORD).read_bytes()).hexdigest()
+
+
 def cell_of(name: str, job: PictureJob) -> Cell:
     """A training, made now or taken from the cells. Raises RuntimeError where it fails."""
     folder = Path(job.out)
-    record = folder / "cell.json"
+    record = folder / RECORD
     if record.exists():
         kept = json.loads(record.read_text(encoding="utf-8"))
         if kept["job"] == job.asked():
@@ -127,6 +136,7 @@ def measure(options: argparse.Namespace, problem: str, source: tuple[str, ...]) 
                 words = (*shlex.split(options.own), *words)
             elif not seconds:
                 seconds = own[seed].reply.seconds
+            origin = found[method.of][seed].folder if method.of else None
             cell = cell_of(
                 name,
                 PictureJob(
@@ -137,7 +147,8 @@ def measure(options: argparse.Namespace, problem: str, source: tuple[str, ...]) 
                     seconds=seconds,
                     seed=seed,
                     latents=latents,
-                    digest=digest,
+                    digest=digest_of(digest, origin),
+                    origin=str(origin.resolve()) if origin else "",
                     epochs=round(before[-1].reply.epochs) if before else None,
                 ),
             )
@@ -174,6 +185,9 @@ def main() -> None:
     parser.add_argument("--grid", type=Path, help="a PNG, whose name gets that of each set")
     parser.add_argument("--shown", choices=METHODS, default=OWN, help="in the grid")
     options = parser.parse_args()
+    for name in options.only:
+        if (of := METHODS[name].of) and of not in options.only[: options.only.index(name)]:
+            parser.error(f"{name} goes on from {of}: name that before it in --only")
     if options.grid and not {options.shown, PLAIN} <= set(options.only):
         parser.error(f"--grid shows {options.shown} and {PLAIN}: add them to --only")
     if not options.minutes and options.only[0] != OWN:

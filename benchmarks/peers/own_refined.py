@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from peers.own_pictures import RUN
-from peers.picture_job import PictureJob, PictureReply
+from peers.picture_job import RECORD, PictureJob, PictureReply
 
 PACKAGES = ("reparam", "torch")
 
@@ -17,13 +17,13 @@ STEPS = 20
 
 
 def train(job: PictureJob) -> PictureReply:
-    """Of the cell beside this one that ``own_pictures`` has made with this seed."""
+    """Goes on from a job of ``own_pictures``."""
     from reparam.evaluation import reconstruct_images
     from reparam.runs import Run
 
-    before = Path(job.out).parent / f"own-seed-{job.seed}"
-    found = PictureReply(**json.loads((before / "cell.json").read_text("utf-8"))["reply"])
-    model = Run.open(before / RUN).load_model()
+    origin = Path(job.origin)
+    found = PictureReply(**json.loads((origin / RECORD).read_text("utf-8"))["reply"])
+    model = Run.open(origin / RUN).load_model()
     began = time.perf_counter()
     job.save(reconstruct_images(model, job.held_out_pixels(), refine=STEPS).images)
     return replace(found, seconds=found.seconds + time.perf_counter() - began)

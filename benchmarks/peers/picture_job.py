@@ -11,6 +11,8 @@ import numpy as np
 
 RECONSTRUCTIONS = "reconstructions.npy"
 
+RECORD = "cell.json"
+
 
 @dataclass(frozen=True)
 class PictureJob:
@@ -30,7 +32,11 @@ class PictureJob:
     latents: int
     """Numbers in a latent; 0 for the peer's own choice."""
     digest: str = ""
-    """SHA-256 of the pixels: a training on other pictures is another one."""
+    """SHA-256 of the pixels, and of the training that it goes on from: with others it is another
+    job.
+    """
+    origin: str = ""
+    """Folder of the finished job that it goes on from, where it does."""
     epochs: int | None = None
     """Of an equal training with another seed, where there was one: makes trials needless."""
 
@@ -44,7 +50,7 @@ class PictureJob:
 
     def asked(self) -> dict[str, object]:
         """What the answer depends on: not where things are, nor what only saves time."""
-        left_out = ("source", "pixels", "out", "epochs")
+        left_out = ("source", "pixels", "out", "epochs", "origin")
         return {name: v for name, v in json.loads(self.to_json()).items() if name not in left_out}
 
     def training_pixels(self) -> np.ndarray:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reparam.cli.flags import RUN, Compute, parse
-from reparam.cli.progress import step_progress
+from reparam.cli.refining import Refining
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.data import DataConfig
-from reparam.evaluation import check_steps, evaluation_loss, moments_of, refined, scores_of
+from reparam.evaluation import evaluation_loss, moments_of, refined, scores_of
 from reparam.export import LatentTable, check_latents_target, write_latents
 from reparam.model import posteriors_of
 from reparam.printable import say
@@ -42,23 +42,16 @@ class EncodeOptions:
     the bound on the log-likelihood, in nats, and the squared error (summed over pixels). Images are
     scored as they are, also by a denoising model."""
 
-    refine: int = 0
-    """Steps that move each latent from the encoder's towards the one whose decoding is closest to
-    the image and which the prior finds likely; 20 are enough for most of what there is to gain. The
-    time of a training step or so each."""
-
     overwrite: bool = False
     """Replace the file that exists in --out."""
 
-    quiet: bool = False
-    """No progress."""
+    refining: Refining = Refining()
 
     compute: Compute = Compute()
 
 
 def run(args: Sequence[str]) -> int:
     options = parse(EncodeOptions(), args, prog="reparam encode")
-    check_steps(options.refine)
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "latents.csv")
     check_latents_target(out, overwrite=options.overwrite)
@@ -66,9 +59,9 @@ def run(args: Sequence[str]) -> int:
     selection = select_images(folder, model, options.data, options.split)
     images, labels = selection.images, selection.labelled.labels
     z, more = moments_of(posteriors_of(model, images, labels))
-    if options.refine:
-        with step_progress("encoding", quiet=options.quiet) as progress:
-            z = refined(model, images, labels, steps=options.refine, progress=progress)
+    if steps := options.refining.refine:
+        with options.refining.progress("encoding") as progress:
+            z = refined(model, images, labels, steps=steps, progress=progress)
     names, files = selection.labelled.label_names(), selection.labelled.files
     table = LatentTable(selection.index, z, more, names, files)
     if options.scores:

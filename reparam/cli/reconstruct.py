@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reparam.cli.flags import RUN, Compute, parse
-from reparam.cli.progress import step_progress
+from reparam.cli.refining import Refining
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
 from reparam.cli.tables import print_quality
 from reparam.data import DataConfig
-from reparam.evaluation import check_steps, reconstruct_images
+from reparam.evaluation import reconstruct_images
 from reparam.export import check_target, comparison_sheet, write_images
 from reparam.printable import say
 from reparam.runs import Run
@@ -35,34 +35,27 @@ class ReconstructOptions:
     split: SplitChoice = "auto"
     """Which images; auto takes the test images of the run's own, and all of a DATA."""
 
-    refine: int = 0
-    """Steps that move each latent from the encoder's towards the one whose decoding is closest to
-    the image and which the prior finds likely; 20 are enough for most of what there is to gain. The
-    time of a training step or so each."""
-
     overwrite: bool = False
     """Replace the results that exist in --out."""
 
-    quiet: bool = False
-    """No progress."""
+    refining: Refining = Refining()
 
     compute: Compute = Compute()
 
 
 def run(args: Sequence[str]) -> int:
     options = parse(ReconstructOptions(), args, prog="reparam reconstruct")
-    check_steps(options.refine)
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "reconstructions")
     check_target(out, overwrite=options.overwrite)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     selection = select_images(folder, model, options.data, options.split)
-    with step_progress("reconstructing", quiet=options.quiet or not options.refine) as progress:
+    with options.refining.progress("reconstructing") as progress:
         found = reconstruct_images(
             model,
             selection.images,
             selection.labelled.labels,
-            refine=options.refine,
+            refine=options.refining.refine,
             progress=progress,
         )
     write_images(

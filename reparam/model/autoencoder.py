@@ -16,7 +16,7 @@ from reparam.model.networks import (
     principal_components,
 )
 from reparam.model.posteriors import Distribution, Posterior
-from reparam.model.priors import Prior
+from reparam.model.priors import EncoderBound, Prior
 from reparam.types import Images, Labels, Latents
 
 
@@ -44,6 +44,8 @@ class Autoencoder(nn.Module):
         self.prior = prior
         self.likelihood = likelihood
         self.latent = latent
+        if isinstance(prior, EncoderBound):
+            prior.bind(encoder, posterior)
 
     @property
     def image_shape(self) -> ImageShape:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from reparam.data import ImageSet, RowReader
-from reparam.model import Components, build_autoencoder, use_native
+from reparam.model import Components, EncoderBound, build_autoencoder, use_native
 from reparam.objective import Augmentation, Loss
 from reparam.runs import RunConfig
 from reparam.training.average import Average
@@ -51,6 +51,8 @@ def new_state(
         pixel_variance = min(pixel_variance, model.init_components(small))
     if training.output_bias == "mean":
         model.init_output_bias(_mean_image(feed, count))
+    if isinstance(model.prior, EncoderBound):
+        model.prior.init_images(_some_images(feed, count, model.prior.components))
     loss = Loss(model, config.objective, config.terms, config.inputs)
     # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
     loss.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -65,6 +67,12 @@ def new_state(
         noise=torch.Generator(device).manual_seed(config.seed),
         sums=Sums(device),
     )
+
+
+def _some_images(feed: Feed, count: int, wanted: int) -> torch.Tensor:
+    """As many training images (N, C, H, W), or all, evenly from the first to the last."""
+    numbers = torch.linspace(0, count - 1, min(wanted, count)).long()
+    return feed.batch(numbers).batch().images.cpu()
 
 
 def _mean_image(feed: Feed, count: int) -> torch.Tensor:

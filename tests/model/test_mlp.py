@@ -42,6 +42,20 @@ def by_hand(model: Autoencoder, half: str, x: np.ndarray, function) -> np.ndarra
     return x
 
 
+def test_a_gated_layer_is_multiplied_by_the_sigmoid_of_another():
+    torch.manual_seed(0)
+    model = build_autoencoder(mlp(encoder_widths=(4,), hidden_activation="gated"), SHAPE)
+    x = torch.rand(3, 2, 5, 4)
+    w = {name: value.double().numpy() for name, value in model.state_dict().items()}
+    name, flat = "encoder.blocks.0", x.permute(0, 2, 3, 1).flatten(1).double().numpy()
+    value, gate = (
+        flat @ w[f"{name}.{k}.weight"].T + w[f"{name}.{k}.bias"] for k in ("dense", "gate")
+    )
+    expected = value / (1 + np.exp(-gate))
+    np.testing.assert_allclose(model.encoder(x).detach(), expected, rtol=1e-5, atol=1e-6)
+    assert len(hidden_weights(model)) == 2 + 2 + 2 * 2 + 1  # blocks, heads, blocks, pixels
+
+
 FUNCTIONS = {
     "tanh": np.tanh,
     "relu": lambda x: np.maximum(x, 0),

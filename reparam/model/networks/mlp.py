@@ -36,7 +36,7 @@ from reparam.model.networks.layers import (
 )
 from reparam.types import Images, Labels, Latents
 
-HiddenActivation = Literal["tanh", "relu", "leaky-relu"]
+HiddenActivation = Literal["tanh", "relu", "leaky-relu", "gated"]
 
 
 @ENCODERS.register("mlp")
@@ -48,7 +48,7 @@ class MlpEncoderOptions(EncoderOptions):
     """Outputs of each hidden dense layer."""
 
     hidden_activation: HiddenActivation = "tanh"
-    """What follows each hidden dense layer."""
+    """What follows each hidden dense layer; gated: it is multiplied by the sigmoid of another."""
 
     leaky_slope: float = 0.3
     """Slope of leaky-relu below zero."""
@@ -71,7 +71,7 @@ class MlpDecoderOptions(DecoderOptions):
     """Outputs of each hidden dense layer."""
 
     hidden_activation: HiddenActivation = "tanh"
-    """What follows each hidden dense layer."""
+    """What follows each hidden dense layer; gated: it is multiplied by the sigmoid of another."""
 
     leaky_slope: float = 0.3
     """Slope of leaky-relu below zero."""
@@ -99,7 +99,10 @@ class MlpDecoderOptions(DecoderOptions):
 
 
 class DenseBlock(nn.Module):
-    """A dense layer and its activation. ``leaky_slope`` is of leaky-relu only."""
+    """A dense layer and its activation. ``leaky_slope`` is of leaky-relu only.
+
+    gated: (W x + b) ⊙ σ(V x + c) (Dauphin et al. 2017, eq. 1; Tomczak & Welling 2018, section 5.1).
+    """
 
     def __init__(
         self, inputs: int, outputs: int, activation: HiddenActivation, leaky_slope: float
@@ -107,10 +110,13 @@ class DenseBlock(nn.Module):
         super().__init__()
         self.dense = Dense(inputs, outputs, hidden=True)
         self.label = f"dense, {activation}"
+        self.gate = Dense(inputs, outputs, hidden=True) if activation == "gated" else None
         self.slope = {"relu": 0.0, "leaky-relu": leaky_slope}.get(activation)
 
     def forward(self, x: Float[Tensor, "B n"]) -> Float[Tensor, "B m"]:
         y = self.dense(x)
+        if self.gate is not None:
+            return y * torch.sigmoid(self.gate(x))
         return torch.tanh(y) if self.slope is None else F.leaky_relu(y, self.slope)
 
 

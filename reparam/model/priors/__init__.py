@@ -2,6 +2,7 @@
 
 from reparam.model.priors.base import (
     PRIORS,
+    EncoderBound,
     FitProgress,
     Fittable,
     NoiseMap,
@@ -16,11 +17,13 @@ from reparam.model.priors.flow import FlowPrior, FlowPriorOptions
 from reparam.model.priors.gaussian import GaussianPrior, GaussianPriorOptions
 from reparam.model.priors.mixture import MixturePrior, MixturePriorOptions
 from reparam.model.priors.standard_normal import StandardNormal, StandardNormalOptions
+from reparam.model.priors.vamp import VampPrior, VampPriorOptions
 
 __all__ = [
     "PRIORS",
     "Box",
     "BoxOptions",
+    "EncoderBound",
     "FitProgress",
     "Fittable",
     "FlowPrior",
@@ -34,6 +37,8 @@ __all__ = [
     "PriorOptions",
     "StandardNormal",
     "StandardNormalOptions",
+    "VampPrior",
+    "VampPriorOptions",
     "fittable_names",
     "fittable_prior",
     "rate",

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from reparam.errors import ConfigError, DataError
 from reparam.model.latent import LatentSpec
-from reparam.model.posteriors import Distribution
+from reparam.model.networks import Encoder
+from reparam.model.posteriors import Distribution, Posterior
 from reparam.registry import Part, Registry
-from reparam.types import Language, Latents, PerExample
+from reparam.types import Images, Language, Latents, PerExample
 
 FitProgress = Callable[[str], None]
 """Is told how far a long fit is, a line at a time."""
@@ -98,6 +99,22 @@ class NoiseMap(Protocol):
     """A prior that standard normal noise is mapped to, continuously: u ~ N(0, I), z ~ p(z)."""
 
     def from_normal(self, u: Latents) -> Latents: ...
+
+
+@runtime_checkable
+class EncoderBound(Protocol):
+    """A prior that is made of what the model's own encoder says of images that it holds."""
+
+    components: int
+    """How many images."""
+
+    def bind(self, encoder: Encoder, posterior: Posterior) -> None:
+        """Once, when the model is put together. The prior does not own these."""
+        ...
+
+    def init_images(self, images: Images) -> None:
+        """Before training: some of the training images (N, C, H, W), at most ``components``."""
+        ...
 
 
 @dataclass(frozen=True)

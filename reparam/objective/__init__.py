@@ -18,6 +18,7 @@ from reparam.objective.base import (
 from reparam.objective.binarisation import binarise
 from reparam.objective.corruption import corrupt
 from reparam.objective.elbo import Elbo, free_bits
+from reparam.objective.importance import ImportanceWeighted
 from reparam.objective.inputs import InputConfig
 from reparam.objective.loss import DEAD, FULL, Loss, batches, mean_losses, terms_of_each
 from reparam.objective.perceptual import PerceptualOptions
@@ -34,6 +35,7 @@ __all__ = [
     "Augmentation",
     "Drawn",
     "Elbo",
+    "ImportanceWeighted",
     "InputConfig",
     "Loss",
     "Losses",

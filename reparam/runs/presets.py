@@ -13,8 +13,9 @@ from reparam.model import (
     MlpDecoderOptions,
     MlpEncoderOptions,
     ModelConfig,
+    VampPriorOptions,
 )
-from reparam.objective import InputConfig, Reconstruction
+from reparam.objective import ImportanceWeighted, InputConfig, Reconstruction
 from reparam.runs.config import RunConfig
 from reparam.runs.resolving import resolve
 
@@ -33,6 +34,13 @@ AE = ModelConfig(
     encoder=ConvolutionalEncoderOptions(order="act-norm"),
     posterior=DeltaOptions(),
     prior=BoxOptions(),
+)
+
+BURDA = ModelConfig(
+    latent_dim=50,
+    encoder=MlpEncoderOptions(),
+    decoder=MlpDecoderOptions(),
+    likelihood=BernoulliLikelihoodOptions(),
 )
 
 PRESETS: Mapping[str, Preset] = {
@@ -68,11 +76,29 @@ PRESETS: Mapping[str, Preset] = {
     "burda": Preset(
         "VAE of Burda et al.",
         RunConfig(
-            model=ModelConfig(
-                latent_dim=50,
-                encoder=MlpEncoderOptions(),
-                decoder=MlpDecoderOptions(),
-                likelihood=BernoulliLikelihoodOptions(),
+            model=BURDA,
+            inputs=InputConfig(binarise="dynamic"),
+        ),
+        follows_images=False,
+    ),
+    "iwae": Preset(
+        "IWAE",
+        RunConfig(
+            model=BURDA,
+            objective=ImportanceWeighted(),
+            inputs=InputConfig(binarise="dynamic"),
+        ),
+        follows_images=False,
+    ),
+    "vamp": Preset(
+        "VAE with a VampPrior",
+        RunConfig(
+            model=replace(
+                BURDA,
+                latent_dim=40,
+                encoder=MlpEncoderOptions((300, 300), "gated"),
+                decoder=MlpDecoderOptions((300, 300), "gated"),
+                prior=VampPriorOptions(),
             ),
             inputs=InputConfig(binarise="dynamic"),
         ),
@@ -81,7 +107,8 @@ PRESETS: Mapping[str, Preset] = {
 }
 """ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
 ae-functional: the article's second form. burda: the VAE with one stochastic layer of Burda et al.
-2016, section 5, on images that are black and white.
+2016, section 5, on images that are black and white. iwae: the same with several latents for each
+image. vamp: the VAE with a VampPrior of Tomczak & Welling 2018, section 5.
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {

@@ -82,6 +82,10 @@ class Distribution(ABC):
         """The same in float64."""
         return type(self)(**{name: tensor.double() for name, tensor in self.tensors().items()})
 
+    def detached(self: D) -> D:
+        """The same, whose parameters have no gradient."""
+        return type(self)(**{name: tensor.detach() for name, tensor in self.tensors().items()})
+
     def repeated(self: D, k: int) -> D:
         """Each image's distribution k times, one after another: (B k, d)."""
         wide = {name: t.repeat_interleave(k, 0) for name, t in self.tensors().items()}

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 
+from reparam.model.networks import normal_log_prob
 from reparam.model.noise import Noise, normal
 from reparam.model.posteriors.base import POSTERIORS, Distribution, PosteriorOptions
 from reparam.types import Latents, PerExample
@@ -46,8 +47,7 @@ class DiagonalNormal(Distribution):
         return 0.5 * (self.log_var + (1 + LN_2PI))
 
     def log_prob(self, z: Latents) -> PerExample:
-        squared = (z - self.mu).square() * torch.exp(-self.log_var)
-        return -0.5 * (squared + self.log_var + LN_2PI).sum(1)
+        return normal_log_prob(z, self.mu, self.log_var)
 
     def mixture_log_prob(self, z: Latents) -> PerExample:
         """In float64. The M × B exponents are one matrix product a block: with precisions w,

@@ -49,7 +49,7 @@ bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md
 	$(BENCH)/bin/python benchmarks/article.py
 	$(BENCH)/bin/python benchmarks/growing.py
 	$(BENCH)/bin/python benchmarks/scaling.py
-	$(BENCH)/bin/python benchmarks/likelihood.py
+	$(BENCH)/bin/python benchmarks/papers.py --row burda
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache

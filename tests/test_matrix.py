@@ -108,7 +108,7 @@ def run(preset: str, source: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def fitted(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same run after fit-prior."""
     copy = shutil.copytree(run, tmp_path_factory.mktemp("fitted") / run.name)
-    reparam("fit-prior", copy, "--prior", "mixture", "--quiet")
+    reparam("fit-prior", copy, "--prior", "gaussian", "--overwrite", "--quiet")
     return copy
 
 
@@ -279,7 +279,7 @@ def test_a_folder_of_samples_is_a_set_of_images(run: Path, tmp_path: Path) -> No
 
 
 def test_fit_prior_changes_the_prior_and_nothing_else(run: Path, fitted: Path) -> None:
-    assert load(run).model_.prior.kind != load(fitted).model_.prior.kind == "mixture"
+    assert load(run).model_.prior.kind != load(fitted).model_.prior.kind == "gaussian"
     assert_same_weights(run, fitted)
 
 

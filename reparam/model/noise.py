@@ -59,6 +59,25 @@ def uniform(shape: torch.Size, noise: Noise, like: torch.Tensor) -> torch.Tensor
     return _draw(torch.rand, shape, noise, like)
 
 
+def draw_rows(
+    function: Callable[[int, torch.Generator | None], torch.Tensor],
+    noise: Noise,
+    like: torch.Tensor,
+) -> torch.Tensor:
+    """As many rows as ``like`` has, of a function that draws a number of them with a generator.
+
+    They are drawn without gradient.
+    """
+
+    def draw(shape: torch.Size, generator: torch.Generator | None, **_: object) -> torch.Tensor:
+        return function(shape[0], generator)
+
+    if isinstance(noise, np.random.Generator):
+        noise = torch.Generator(like.device).manual_seed(int(noise.integers(2**63)))
+    with torch.no_grad():
+        return _draw(draw, like.shape, noise, like)
+
+
 def _draw(
     function: Callable[..., torch.Tensor],
     shape: torch.Size,

@@ -20,9 +20,11 @@ from reparam.objective.corruption import corrupt
 from reparam.objective.elbo import Elbo, free_bits
 from reparam.objective.importance import ImportanceWeighted
 from reparam.objective.inputs import InputConfig
+from reparam.objective.latent_adversarial import FactorOptions, LatentAdversarialOptions
 from reparam.objective.loss import DEAD, FULL, Loss, batches, mean_losses, terms_of_each
 from reparam.objective.perceptual import PerceptualOptions
 from reparam.objective.reconstruction import Reconstruction
+from reparam.objective.regularised import DecoderGradientOptions, LatentNormOptions
 
 __all__ = [
     "DEAD",
@@ -33,10 +35,14 @@ __all__ = [
     "Adversarial",
     "AdversarialOptions",
     "Augmentation",
+    "DecoderGradientOptions",
     "Drawn",
     "Elbo",
+    "FactorOptions",
     "ImportanceWeighted",
     "InputConfig",
+    "LatentAdversarialOptions",
+    "LatentNormOptions",
     "Loss",
     "Losses",
     "Objective",

@@ -8,7 +8,7 @@ from typing import Literal
 from reparam.data import NAMED_SOURCES, DataConfig
 from reparam.errors import ConfigError
 from reparam.fields import option
-from reparam.model import ModelConfig
+from reparam.model import ModelConfig, check_fittable
 from reparam.objective import Elbo, InputConfig, Objective, TermOptions
 
 OptimiserName = Literal["adam", "muon"]
@@ -79,6 +79,10 @@ class TrainingConfig:
     augment_below: int = 10_000
     """Shift, rotate, zoom and flip only where there are fewer training images than this."""
 
+    fit_prior: str | None = None
+    """When training ends, fit this prior to the training images' latents, as `reparam fit-prior`
+    does: gaussian, mixture or flow. Draws are then from it."""
+
     early_stop: int | None = None
     """Stop when the validation loss has not improved for this many epochs."""
 
@@ -141,6 +145,8 @@ class TrainingConfig:
         for name, value in at_least_one.items():
             if value < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {value}. Fix: raise it")
+        if self.fit_prior is not None:
+            check_fittable(self.fit_prior)
         if not 0 < self.learning_rate < float("inf"):
             raise ConfigError(
                 f"learning_rate must be above 0, got {self.learning_rate}. Fix: choose one, such "

@@ -12,13 +12,23 @@ from reparam.model import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
     DeltaOptions,
+    GaussianLikelihoodOptions,
     MlpDecoderOptions,
     MlpEncoderOptions,
     ModelConfig,
+    StandardNormalOptions,
     VampPriorOptions,
 )
-from reparam.objective import ImportanceWeighted, InputConfig, Reconstruction
-from reparam.runs.config import RunConfig
+from reparam.objective import (
+    DecoderGradientOptions,
+    FactorOptions,
+    ImportanceWeighted,
+    InputConfig,
+    LatentAdversarialOptions,
+    LatentNormOptions,
+    Reconstruction,
+)
+from reparam.runs.config import RunConfig, TrainingConfig
 from reparam.runs.resolving import resolve
 
 
@@ -56,6 +66,28 @@ PRESETS: Mapping[str, Preset] = {
             inputs=InputConfig(corrupt="gaussian"),
         ),
     ),
+    "rae": Preset(
+        "regularised AE",
+        RunConfig(
+            model=replace(AE, latent_dim=16),
+            objective=Reconstruction(),
+            terms=(LatentNormOptions(), DecoderGradientOptions()),
+            training=TrainingConfig(fit_prior="mixture"),
+        ),
+    ),
+    "aae": Preset(
+        "adversarial AE",
+        RunConfig(
+            model=replace(
+                AE,
+                prior=StandardNormalOptions(),
+                likelihood=GaussianLikelihoodOptions(weight=1000.0),
+            ),
+            objective=Reconstruction(),
+            terms=(LatentAdversarialOptions(),),
+        ),
+    ),
+    "factor": Preset("FactorVAE", RunConfig(terms=(FactorOptions(),))),
     "ae-functional": Preset(
         "AE (second form)",
         RunConfig(
@@ -121,6 +153,8 @@ PRESETS: Mapping[str, Preset] = {
     ),
 }
 """ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
+rae: the regularised autoencoder of Ghosh et al. 2020, with a mixture fitted to its latents.
+aae: the adversarial autoencoder of Makhzani et al. 2016. factor: the FactorVAE of Kim & Mnih 2018.
 ae-functional: the article's second form. burda: the VAE with one stochastic layer of Burda et al.
 2016, section 5, on images that are black and white. chain: with two stochastic layers
 (ibid., section 2). iwae: burda with several latents for each

@@ -3,12 +3,13 @@
 import warnings
 
 from reparam.data import SPLITS, ImageSet
-from reparam.errors import RunError
+from reparam.errors import DataError, RunError
 from reparam.model import Fittable, from_bytes, in_batches
 from reparam.objective import Loss, mean_losses, terms_of_each
 from reparam.runs import SPLIT_IMAGES, Metrics, Result, Run
 from reparam.training.determinism import what_held
 from reparam.training.events import Finishing, Listener
+from reparam.training.fitting import fit_run_prior
 from reparam.training.state import State
 from reparam.training.team import Team
 
@@ -62,7 +63,19 @@ def write_result(
         splits=splits,
     )
     run.save_result(result)
+    if config.training.fit_prior is not None:
+        _fit_prior(run, images, config.training.fit_prior, str(device), emit)
     try:
         run.load_model()
     except RunError as error:  # nothing of the training: a prior that it left behind
         warnings.warn(str(error), stacklevel=2)
+
+
+def _fit_prior(run: Run, images: ImageSet, kind: str, device: str, emit: Listener) -> None:
+    """Latents that no density can be fitted to are said; the run then keeps its own prior."""
+    count = len(images.splits["train"])
+    emit(Finishing(f"fitting prior {kind} to the latents of {count:,} training images"))
+    try:
+        fit_run_prior(run, images, kind, run.config.seed, device=device)
+    except DataError as error:
+        warnings.warn(f"prior {kind} was not fitted: {error}", stacklevel=3)

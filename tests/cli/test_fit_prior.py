@@ -15,6 +15,8 @@ from reparam.model import fittable_names
 from reparam.report.page import chapter, render
 from reparam.runs import Run, look_at
 
+from .conftest import train_tiny
+
 
 @pytest.fixture(autouse=True)
 def _short_flows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,8 +212,6 @@ def test_compare_keeps_runs_of_different_priors_apart(
 
 @pytest.mark.parametrize("name", ["gaussian", "mixture"])
 def test_a_prior_that_is_learned_with_the_model(reparam, shapes_file, tmp_path, name) -> None:
-    from .conftest import train_tiny
-
     run = train_tiny(shapes_file, tmp_path / "run", "vae", "--prior", name)
     prior = Run.open(run).load_model().prior
     assert prior.kind == name
@@ -229,3 +229,36 @@ def test_nothing_is_learned_without_the_kl(refused, shapes_file, tmp_path) -> No
     )
     assert "objective must have a rate for prior mixture to learn from" in said
     assert "reparam fit-prior" in said
+
+
+def test_a_prior_that_is_fitted_when_training_ends(reparam, shapes_file, tmp_path) -> None:
+    """It is what fit-prior fits afterwards, and a longer run has one of its new weights."""
+    run = train_tiny(shapes_file, tmp_path / "run", "ae", "--fit-prior", "gaussian")
+    prior = Run.open(run).load_model().prior
+    assert (prior.kind, prior.fitted) == ("gaussian", True)
+    kept = prior.state_dict()
+    again = reparam("fit-prior", run, "--prior", "gaussian", "--overwrite", "--quiet")
+    assert again.status == 0
+    for name, value in Run.open(run).load_model().prior.state_dict().items():
+        assert torch.equal(value, kept[name])
+    assert reparam("resume", run, "--epochs", 4, "--quiet").status == 0
+    longer = Run.open(run).load_model().prior
+    assert longer.kind == "gaussian"
+    assert not torch.equal(longer.state_dict()["mean"], kept["mean"])
+
+
+def test_a_prior_that_cannot_be_fitted_when_training_ends(refused, shapes_file, tmp_path) -> None:
+    out = ("--out", tmp_path / "r")
+    said = refused("train", shapes_file, "--model", "ae", "--fit-prior", "box", *out)
+    assert "a prior to fit must be one of" in said
+    assert not (tmp_path / "r").exists()
+
+
+def test_latents_that_no_prior_fits_do_not_lose_the_run(reparam, shapes_file, tmp_path) -> None:
+    """Fewer images than a density needs: said, and the run keeps its own prior."""
+    few = ("--train-size", 12, "--valid-fraction", 0)
+    out, more = tmp_path / "run", ("--epochs", 1, "--fit-prior", "mixture", "--sample-every", 0)
+    with pytest.warns(UserWarning, match="prior mixture was not fitted: a prior in .* got 12"):
+        said = reparam("train", shapes_file, "--model", "ae", "--out", out, *few, *more)
+    assert said.status == 0
+    assert Run.open(out).load_model().prior.kind == "box"

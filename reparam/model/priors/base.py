@@ -190,13 +190,17 @@ def check_latents_to_fit(z: Latents, per_dimension: int = 2) -> None:
 
 def fittable_prior(name: str, latent: LatentSpec) -> Prior:
     """An empty prior to be fitted to latents. Raises ConfigError for one that cannot be."""
-    options = PRIORS.find(name)
-    if not options.is_fittable:
+    check_fittable(name)
+    return PRIORS.find(name)().build(latent)
+
+
+def check_fittable(name: str) -> None:
+    """Raises ConfigError for a prior that cannot be fitted to latents."""
+    if not PRIORS.find(name).is_fittable:
         raise ConfigError(
             f"a prior to fit must be one of {', '.join(fittable_names())}, got {name!r}. Fix: "
             "choose one of them"
         )
-    return options().build(latent)
 
 
 def fittable_names() -> tuple[str, ...]:

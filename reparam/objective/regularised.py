@@ -1,0 +1,48 @@
+"""The terms of a regularised autoencoder: small latents, and a decoder that is smooth there."""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+
+from reparam.model import Autoencoder, normal
+from reparam.objective.base import TERMS, Drawn, TermOptions
+from reparam.types import PerExample
+
+
+@TERMS.register("latent-norm")
+@dataclass(frozen=True)
+class LatentNormOptions(TermOptions):
+    """½ ‖z‖² / D (Ghosh et al. 2020, eq. 7), D = pixels × channels: beside a mean squared error the
+    weight is the paper's β, which is beside the sum.
+    """
+
+    weight: float = field(default=1e-4, kw_only=True)
+    """Of half the squared length of a latent against an image's squared error."""
+
+    def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
+        return drawn.z.square().sum(1) / (2 * math.prod(model.image_shape))
+
+
+@TERMS.register("decoder-gradient")
+@dataclass(frozen=True)
+class DecoderGradientOptions(TermOptions):
+    """‖∂ decode(z) / ∂z‖² / D, the squared Frobenius norm of the decoder's Jacobian (Ghosh et al.
+    2020, section 3.2), D = pixels × channels: how fast images change from latent to latent.
+
+    It trains the decoder alone, and costs about one more step of it, in float32.
+    """
+
+    weight: float = field(default=1e-4, kw_only=True)
+    """Of the squared norm against an image's squared error."""
+
+    def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
+        """Estimated without bias: E ‖Jᵀ v‖² = ‖J‖² for v ~ N(0, I) (Hutchinson 1990)."""
+        trains = torch.is_grad_enabled()
+        z = drawn.z.detach().requires_grad_()
+        # Twice differentiable are PyTorch's own kernels, which compute in float32.
+        with torch.enable_grad(), torch.autocast(z.device.type, enabled=False):
+            decoded = model.decode(z, drawn.batch.labels)
+            v = normal(decoded.shape, drawn.noise, decoded)
+            (gradient,) = torch.autograd.grad(decoded, z, v, create_graph=trains)
+        return gradient.square().sum(1) / decoded[0].numel()

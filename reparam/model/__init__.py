@@ -50,7 +50,7 @@ from reparam.model.networks import (
 )
 from reparam.model.networks.blocks import Tail
 from reparam.model.networks.layers import SameConv2d, SameConvTranspose2d, hidden_weights
-from reparam.model.noise import Noise, SharedNoise, normal, uniform
+from reparam.model.noise import Noise, SharedNoise, draw_rows, normal, uniform
 from reparam.model.pixels import from_bytes, to_bytes
 from reparam.model.posteriors import (
     POSTERIORS,
@@ -166,6 +166,7 @@ __all__ = [
     "VampPriorOptions",
     "Weight",
     "build_autoencoder",
+    "draw_rows",
     "each_batch",
     "fittable_names",
     "fittable_prior",

@@ -1,6 +1,6 @@
 """Random numbers for a batch, also for a batch that several processes share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -57,6 +57,25 @@ def uniform(shape: torch.Size, noise: Noise, like: torch.Tensor) -> torch.Tensor
     if isinstance(noise, np.random.Generator):
         return torch.from_numpy(noise.random(shape, np.float32)).to(like)
     return _draw(torch.rand, shape, noise, like)
+
+
+def draw_rows(
+    function: Callable[[int, torch.Generator | None], torch.Tensor],
+    noise: Noise,
+    like: torch.Tensor,
+) -> torch.Tensor:
+    """As many rows as ``like`` has, of a function that draws a number of them with a generator.
+
+    They are drawn without gradient.
+    """
+
+    def draw(shape: Sequence[int], generator: torch.Generator | None, **_: object) -> torch.Tensor:
+        return function(shape[0], generator)
+
+    if isinstance(noise, np.random.Generator):
+        noise = torch.Generator(like.device).manual_seed(int(noise.integers(2**63)))
+    with torch.no_grad():
+        return _draw(draw, like.shape, noise, like)
 
 
 def _draw(

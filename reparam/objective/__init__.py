@@ -16,13 +16,17 @@ from reparam.objective.base import (
     Verdict,
 )
 from reparam.objective.binarisation import binarise
+from reparam.objective.capacity import Capacity, CapacityOptions
 from reparam.objective.corruption import corrupt
+from reparam.objective.dip import DipOptions, aggregate_covariance, dip
 from reparam.objective.elbo import Elbo, free_bits
 from reparam.objective.importance import ImportanceWeighted
 from reparam.objective.inputs import InputConfig
 from reparam.objective.loss import DEAD, FULL, Loss, batches, mean_losses, terms_of_each
+from reparam.objective.mmd import MmdOptions, mmd
 from reparam.objective.perceptual import PerceptualOptions
 from reparam.objective.reconstruction import Reconstruction
+from reparam.objective.total_correlation import TotalCorrelationOptions, total_correlation
 
 __all__ = [
     "DEAD",
@@ -33,12 +37,16 @@ __all__ = [
     "Adversarial",
     "AdversarialOptions",
     "Augmentation",
+    "Capacity",
+    "CapacityOptions",
+    "DipOptions",
     "Drawn",
     "Elbo",
     "ImportanceWeighted",
     "InputConfig",
     "Loss",
     "Losses",
+    "MmdOptions",
     "Objective",
     "OwnOptimiser",
     "PerceptualOptions",
@@ -46,11 +54,16 @@ __all__ = [
     "Reconstruction",
     "Term",
     "TermOptions",
+    "TotalCorrelationOptions",
     "Verdict",
+    "aggregate_covariance",
     "batches",
     "binarise",
     "corrupt",
+    "dip",
     "free_bits",
     "mean_losses",
+    "mmd",
     "terms_of_each",
+    "total_correlation",
 ]

@@ -10,7 +10,7 @@ from torch import nn
 
 from reparam.data import Batch
 from reparam.errors import ConfigError
-from reparam.model import Autoencoder, Distribution, ModelConfig, Noise, Pixels
+from reparam.model import Autoencoder, Distribution, ModelConfig, Noise, Pixels, Prior, draw_rows
 from reparam.objective.inputs import InputConfig
 from reparam.registry import Part, Registry
 from reparam.types import Latents, PerExample
@@ -26,6 +26,12 @@ class Drawn:
     """One draw of q for each image."""
     pixels: Pixels
     """p(x|z) at z."""
+    noise: Noise = None
+    """Where a term's random numbers come from; ``Loss`` sets it."""
+
+    def prior_draws(self, prior: Prior) -> Latents:
+        """As many draws of the prior as there are latents, without gradient."""
+        return draw_rows(prior.sample, self.noise, self.z)
 
     @classmethod
     def of(cls, model: Autoencoder, batch: Batch, noise: Noise = None) -> "Drawn":
@@ -77,6 +83,9 @@ class Phase:
 
     waiting: frozenset[str] = frozenset()
     """Names of the extra terms whose ``start`` has not come."""
+
+    done: torch.Tensor | float = 1.0
+    """Share of the run that is done; 1 in evaluation."""
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,11 @@ class DiagonalNormal(Distribution):
         return 0.5 * (self.log_var + (1 + LN_2PI))
 
     def log_prob(self, z: Latents) -> PerExample:
+        return self.log_prob_by_dimension(z).sum(1)
+
+    def log_prob_by_dimension(self, z: Latents) -> Latents:
         squared = (z - self.mu).square() * torch.exp(-self.log_var)
-        return -0.5 * (squared + self.log_var + LN_2PI).sum(1)
+        return -0.5 * (squared + self.log_var + LN_2PI)
 
     def mixture_log_prob(self, z: Latents) -> PerExample:
         """In float64. The M × B exponents are one matrix product a block: with precisions w,

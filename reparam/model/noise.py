@@ -1,6 +1,6 @@
 """Random numbers for a batch, also for a batch that several processes share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ def draw_rows(
     They are drawn without gradient.
     """
 
-    def draw(shape: torch.Size, generator: torch.Generator | None, **_: object) -> torch.Tensor:
+    def draw(shape: Sequence[int], generator: torch.Generator | None, **_: object) -> torch.Tensor:
         return function(shape[0], generator)
 
     if isinstance(noise, np.random.Generator):

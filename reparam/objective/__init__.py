@@ -16,15 +16,19 @@ from reparam.objective.base import (
     Verdict,
 )
 from reparam.objective.binarisation import binarise
+from reparam.objective.capacity import Capacity, CapacityOptions
 from reparam.objective.corruption import corrupt
+from reparam.objective.dip import DipOptions, aggregate_covariance, dip
 from reparam.objective.elbo import Elbo, free_bits
 from reparam.objective.importance import ImportanceWeighted
 from reparam.objective.inputs import InputConfig
 from reparam.objective.latent_adversarial import FactorOptions, LatentAdversarialOptions
 from reparam.objective.loss import DEAD, FULL, Loss, batches, mean_losses, terms_of_each
+from reparam.objective.mmd import MmdOptions, mmd
 from reparam.objective.perceptual import PerceptualOptions
 from reparam.objective.reconstruction import Reconstruction
 from reparam.objective.regularised import DecoderGradientOptions, LatentNormOptions
+from reparam.objective.total_correlation import TotalCorrelationOptions, total_correlation
 
 __all__ = [
     "DEAD",
@@ -35,7 +39,10 @@ __all__ = [
     "Adversarial",
     "AdversarialOptions",
     "Augmentation",
+    "Capacity",
+    "CapacityOptions",
     "DecoderGradientOptions",
+    "DipOptions",
     "Drawn",
     "Elbo",
     "FactorOptions",
@@ -45,6 +52,7 @@ __all__ = [
     "LatentNormOptions",
     "Loss",
     "Losses",
+    "MmdOptions",
     "Objective",
     "OwnOptimiser",
     "PerceptualOptions",
@@ -52,11 +60,16 @@ __all__ = [
     "Reconstruction",
     "Term",
     "TermOptions",
+    "TotalCorrelationOptions",
     "Verdict",
+    "aggregate_covariance",
     "batches",
     "binarise",
     "corrupt",
+    "dip",
     "free_bits",
     "mean_losses",
+    "mmd",
     "terms_of_each",
+    "total_correlation",
 ]

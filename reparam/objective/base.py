@@ -84,6 +84,9 @@ class Phase:
     waiting: frozenset[str] = frozenset()
     """Names of the extra terms whose ``start`` has not come."""
 
+    done: torch.Tensor | float = 1.0
+    """Share of the run that is done; 1 in evaluation."""
+
 
 @dataclass(frozen=True)
 class Objective(Part):

@@ -20,8 +20,16 @@ class Elbo(Objective):
     free_bits: float = 0.0
     """Nats of each latent dimension that cost nothing in training, such as 0.1."""
 
+    rate_weight: float = 1.0
+    """Of the rate in training, against a distortion of weight 1, with any likelihood; such as 4
+    (β-VAE). 0 where an extra term alone is to act on it. Reported losses have weight 1."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not 0 <= self.rate_weight < float("inf"):
+            raise ConfigError(
+                f"rate_weight must be 0 or more, got {self.rate_weight}. Fix: choose one, such as 4"
+            )
         if not 0 <= self.free_bits < float("inf"):
             raise ConfigError(
                 f"free_bits must be 0 or more, got {self.free_bits}. Fix: choose some, such as 0.1"
@@ -58,7 +66,7 @@ class Elbo(Objective):
                 )
             cost = free_bits(rates, phase.mean(rates.detach()), self.free_bits)
         return Losses(
-            objective=terms["distortion"] + phase.rate_weight * cost,
+            objective=terms["distortion"] + self.rate_weight * phase.rate_weight * cost,
             terms={**terms, "rate": kl, "loss": terms["distortion"] + kl},
             drawn=drawn,
             rates=rates,

@@ -21,12 +21,16 @@ from reparam.model import (
 )
 from reparam.objective import (
     DecoderGradientOptions,
+    DipOptions,
+    Elbo,
     FactorOptions,
     ImportanceWeighted,
     InputConfig,
     LatentAdversarialOptions,
     LatentNormOptions,
+    MmdOptions,
     Reconstruction,
+    TotalCorrelationOptions,
 )
 from reparam.runs.config import RunConfig, TrainingConfig
 from reparam.runs.resolving import resolve
@@ -151,6 +155,24 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
+    "wae": Preset(
+        "WAE (MMD)",
+        RunConfig(
+            model=replace(
+                AE,
+                prior=StandardNormalOptions(),
+                likelihood=GaussianLikelihoodOptions(weight=1000.0),
+            ),
+            objective=Reconstruction(),
+            terms=(MmdOptions(weight=10.0),),
+        ),
+    ),
+    "info-vae": Preset(
+        "InfoVAE",
+        RunConfig(objective=Elbo(rate_weight=0.5), terms=(MmdOptions(weight=100.0),)),
+    ),
+    "beta-tc": Preset("β-TCVAE", RunConfig(terms=(TotalCorrelationOptions(weight=5.0),))),
+    "dip": Preset("DIP-VAE", RunConfig(terms=(DipOptions(weight=10.0),))),
 }
 """ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
 rae: the regularised autoencoder of Ghosh et al. 2020, with a mixture fitted to its latents.
@@ -159,6 +181,9 @@ ae-functional: the article's second form. burda: the VAE with one stochastic lay
 2016, section 5, on images that are black and white. chain: with two stochastic layers
 (ibid., section 2). iwae: burda with several latents for each
 image. vamp: the VAE with a VampPrior of Tomczak & Welling 2018, section 5.
+wae: an AE with latents like N(0, I) (Tolstikhin et al. 2018): λ = 10 of their MNIST for the squared
+error 1000 · MSE. info-vae: α = 0.5 and λ = 100.5 of Zhao et al. 2019, eq. 6. beta-tc: β = 6 of Chen
+et al. 2018, of the middle of the range that they compare. dip: DIP-VAE-II of Kumar et al. 2018.
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {

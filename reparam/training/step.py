@@ -81,6 +81,8 @@ class Plan:
     """Whether images are augmented."""
     waiting: frozenset[str] = frozenset()
     """The extra terms that have not begun."""
+    done: float = 1.0
+    """Share of the run before the step."""
 
     @property
     def branch(self) -> tuple[object, ...]:
@@ -94,7 +96,7 @@ class Plan:
         if loss.objective.has_rate and done < config.rate_warm_up:
             rate_weight = RATE_BEGINS + (1 - RATE_BEGINS) * done / config.rate_warm_up
         waiting = loss.waiting(done, config.first_full_rate(loss.objective.has_rate))
-        return cls(rate_weight, done < config.augment_until, waiting)
+        return cls(rate_weight, done < config.augment_until, waiting, done)
 
 
 class Gradients:
@@ -112,12 +114,14 @@ class Gradients:
         self.wrapped = _Wrapped(state.loss)
         self.module = team.fabric.setup_module(self.wrapped, move_to_device=False)
         self.rate_weight = torch.ones((), device=team.fabric.device)
+        self.done = torch.ones((), device=team.fabric.device)
         self.augment = True
         self.waiting: frozenset[str] = frozenset()
 
     def enter(self, plan: Plan) -> None:
         """From now on by this plan."""
         self.rate_weight.fill_(plan.rate_weight)
+        self.done.fill_(plan.done)
         self.augment, self.waiting = plan.augment, plan.waiting
 
     def __call__(self, part: ByteBatch, whole: int, plan: Plan) -> None:
@@ -152,6 +156,7 @@ class Gradients:
             mean=lambda values: team.mean_of_all(values, whole),
             gradient=lambda values, at: team.gradient_of_all(values, at, whole),
             waiting=self.waiting,
+            done=self.done,
         )
         losses = gradient_step(
             self._loss,

@@ -258,7 +258,7 @@ def test_latents_that_no_prior_fits_do_not_lose_the_run(reparam, shapes_file, tm
     """Fewer images than a density needs: said, and the run keeps its own prior."""
     few = ("--train-size", 12, "--valid-fraction", 0)
     out, more = tmp_path / "run", ("--epochs", 1, "--fit-prior", "mixture", "--sample-every", 0)
-    with pytest.warns(UserWarning, match="prior mixture was not fitted: a prior in .* got 12"):
-        said = reparam("train", shapes_file, "--model", "ae", "--out", out, *few, *more)
+    said = reparam("train", shapes_file, "--model", "ae", "--out", out, *few, *more)
     assert said.status == 0
+    assert "prior mixture was not fitted: a prior in" in said.err
     assert Run.open(out).load_model().prior.kind == "box"

@@ -14,7 +14,7 @@ from reparam.model.networks.base import (
 from reparam.model.networks.blocks import use_native
 from reparam.model.networks.checks import check_positive
 from reparam.model.networks.components import Components, principal_components
-from reparam.model.networks.conditional import ConditionalNormal, normal_log_prob
+from reparam.model.networks.conditional import ConditionalNormal, normal_log_probs
 from reparam.model.networks.convolutional import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
@@ -51,7 +51,7 @@ __all__ = [
     "ResidualDecoderOptions",
     "ResidualEncoderOptions",
     "check_positive",
-    "normal_log_prob",
+    "normal_log_probs",
     "principal_components",
     "use_native",
 ]

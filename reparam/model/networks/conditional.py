@@ -51,10 +51,10 @@ class ConditionalNormal(nn.Module):
 
     def log_prob(self, z: Other, given: Latents) -> PerExample:
         """ln N(z | given), in nats."""
-        return normal_log_prob(z, *self(given))
+        return normal_log_probs(z, *self(given)).sum(1)
 
 
-def normal_log_prob(z: Latents, mean: Latents, log_var: Latents) -> PerExample:
-    """ln N(z; mean, diag(exp(log_var))), in nats."""
+def normal_log_probs(z: Latents, mean: Latents, log_var: Latents) -> Latents:
+    """ln N(z_j; mean_j, exp(log_var_j)) of each dimension, in nats."""
     squared = (z - mean).square() * torch.exp(-log_var)
-    return -0.5 * (squared + log_var + math.log(2 * math.pi)).sum(1)
+    return -0.5 * (squared + log_var + math.log(2 * math.pi))

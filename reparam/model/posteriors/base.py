@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from reparam.errors import ConfigError
 from reparam.model.latent import LatentSpec
@@ -71,6 +71,16 @@ class Distribution(ABC):
     def log_prob(self, z: Latents) -> PerExample:
         """log q(z|x). Raises ConfigError for a point, which has no density."""
 
+    def log_prob_by_dimension(self, z: Latents) -> Latents:
+        """The same of each dimension, where they are independent: ``log_prob`` is their sum.
+
+        Raises ConfigError where they are not, or where a member does not give it.
+        """
+        raise ConfigError(
+            f"a density of each dimension needs a posterior of independent dimensions, got "
+            f"{type(self).__name__}. Fix: take --posterior diagonal-normal"
+        )
+
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Of the parameters."""
@@ -117,12 +127,22 @@ class Distribution(ABC):
         return self._each(lambda tensor: tensor.repeat_interleave(k, 0))
 
     def mixture_log_prob(self, z: Latents) -> PerExample:
-        """log 1/B Σ_j q(z_i|x_j) at M points z (M, d): the density of the even mixture of all."""
+        """log 1/B Σ_k q(z_i|x_k) at M points z (M, d): the density of the even mixture of all."""
+        return self._mixed(type(self).log_prob, z)
+
+    def mixture_log_prob_by_dimension(self, z: Latents) -> Latents:
+        """log 1/B Σ_k q(z_ij|x_k) (M, d): the densities of that mixture's marginals.
+
+        Raises what ``log_prob_by_dimension`` raises.
+        """
+        return self._mixed(type(self).log_prob_by_dimension, z)
+
+    def _mixed(self: D, log_prob: Callable[[D, Latents], Tensor], z: Latents) -> Tensor:
         count = len(self.mean)
         found = []
         for part in z.split(max(1, PAIRS // count)):
             pairs = self.rows(torch.arange(count).repeat(len(part)))
-            each = pairs.log_prob(part.repeat_interleave(count, 0)).unflatten(0, (-1, count))
+            each = log_prob(pairs, part.repeat_interleave(count, 0)).unflatten(0, (-1, count))
             found.append(each.logsumexp(1) - math.log(count))
         return torch.cat(found)
 
@@ -199,6 +219,12 @@ class PosteriorOptions(Part):
     def has_entropies(self) -> bool:
         """Whether ``Distribution.entropies`` has a closed form."""
         return self.distribution.entropies is not Distribution.entropies
+
+    @property
+    def has_independent_dimensions(self) -> bool:
+        """Whether ``Distribution.log_prob_by_dimension`` is given."""
+        own = self.distribution.log_prob_by_dimension
+        return own is not Distribution.log_prob_by_dimension
 
     def build(self, features: FeatureShape, latent: LatentSpec) -> Posterior:
         return Posterior(self.distribution, features, latent)

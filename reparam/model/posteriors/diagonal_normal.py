@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from reparam.model.networks import normal_log_prob
+from reparam.model.networks import normal_log_probs
 from reparam.model.noise import Noise, normal
 from reparam.model.posteriors.base import POSTERIORS, Distribution, PosteriorOptions
 from reparam.types import Latents, PerExample
@@ -47,7 +47,10 @@ class DiagonalNormal(Distribution):
         return 0.5 * (self.log_var + (1 + LN_2PI))
 
     def log_prob(self, z: Latents) -> PerExample:
-        return normal_log_prob(z, self.mu, self.log_var)
+        return self.log_prob_by_dimension(z).sum(1)
+
+    def log_prob_by_dimension(self, z: Latents) -> Latents:
+        return normal_log_probs(z, self.mu, self.log_var)
 
     def mixture_log_prob(self, z: Latents) -> PerExample:
         """In float64. The M × B exponents are one matrix product a block: with precisions w,

@@ -1,0 +1,89 @@
+"""A capacity that rises in the course of a run, at which the rate is held."""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from reparam.errors import ConfigError
+from reparam.model import Autoencoder, ModelConfig, rate
+from reparam.objective.base import TERMS, Added, Drawn, Losses, Phase, Term, TermOptions
+from reparam.objective.inputs import InputConfig
+from reparam.types import PerExample
+
+
+class Capacity(Term):
+    """γ |KL − C(t)| (Burgess et al. 2018, eq. 8), of the mean rate of a step's whole batch.
+
+    Recorded, in nats: ``capacity``, the difference; ``capacity_target``, C(t). Evaluation has the
+    C of the run's end.
+    """
+
+    details = ("target",)
+
+    def __init__(self, options: "CapacityOptions") -> None:
+        super().__init__()
+        self.rate, self.until = options.rate, options.until
+
+    def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
+        """The rate of each image, whatever the objective does with it."""
+        return rate(model.prior, drawn.q, drawn.z)
+
+    def target(self, phase: Phase, like: torch.Tensor) -> torch.Tensor:
+        """C(t) = C · min(1, t / until) for a share t of the run."""
+        done = torch.as_tensor(phase.done, device=like.device)
+        return self.rate * (done / self.until).clamp(max=1)
+
+    def added(self, model: Autoencoder, losses: Losses, weight: float, phase: Phase) -> Added:
+        rates = self(model, losses.drawn)
+        target = self.target(phase, rates)
+        side = (phase.mean(rates.detach()) - target).sign()
+        value = side * (rates - target)  # its mean is |mean KL − C|, and so is its gradient
+        details = {"target": target.to(rates.dtype).expand_as(rates)}
+        return Added(value, weight * value, weight * value, details)
+
+
+@TERMS.register("capacity")
+@dataclass(frozen=True)
+class CapacityOptions(TermOptions):
+    """|rate − C| in nats, for a C that rises linearly from 0: the rate is held at it all the way,
+    so that latent dimensions come into use one after another. It goes with any objective; with
+    --rate-weight 0 of elbo it alone acts on the rate (Burgess et al. 2018). --target-rate instead
+    moves the weight of the error until the rate is at a target.
+    """
+
+    weight: float = field(default=100.0, kw_only=True)
+    """γ, in nats for a nat of difference."""
+
+    rate: float = 25.0
+    """C at the end, in nats an image."""
+
+    until: float = 0.7
+    """Share of the run in which C rises."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.rate < float("inf"):
+            raise ConfigError(
+                f"rate of term capacity must be above 0, got {self.rate}. Fix: choose one in nats, "
+                "such as 25"
+            )
+        if not 0 < self.until <= 1:
+            raise ConfigError(
+                f"until of term capacity must be a share above 0 and up to 1, got {self.until}. "
+                "Fix: choose one, such as 0.7"
+            )
+
+    def check(self, model: ModelConfig, inputs: InputConfig) -> None:
+        if model.posterior.is_point:
+            raise ConfigError(
+                f"posterior must be a distribution for term capacity, got {model.posterior.type}: "
+                "a point has no finite rate. Fix: take --posterior diagonal-normal"
+            )
+        if model.prior.is_known_after_training:
+            raise ConfigError(
+                f"prior must be known in training for term capacity, got {model.prior.type}, which "
+                "is known when training has ended. Fix: take --prior standard-normal"
+            )
+
+    def build(self, model: Autoencoder) -> Term:
+        return Capacity(self)

@@ -1,0 +1,73 @@
+"""DIP: latents whose covariance over all images is the identity."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from reparam.errors import ConfigError
+from reparam.model import Autoencoder, Distribution
+from reparam.objective.base import TERMS, Drawn, TermOptions
+from reparam.types import Latents, PerExample
+
+Of = Literal["means", "latents"]
+
+Covariance = Float[Tensor, "d d"]
+
+
+def covariance_of(mean: Latents) -> Covariance:
+    """Cov[mean] over a batch, with 1/n: 0 for one image."""
+    centred = mean - mean.mean(0)
+    with torch.autocast(mean.device.type, enabled=False):  # bfloat16 has three digits
+        return centred.mT @ centred / len(mean)
+
+
+def aggregate_covariance(q: Distribution) -> Covariance:
+    """Cov[z] for z ~ q(z) = E_x q(z|x): E_x Cov[z|x] + Cov_x E[z|x], with independent dimensions
+    in q(z|x) (Kumar et al. 2018, section 3). The first is 0 for points.
+    """
+    between = covariance_of(q.mean)
+    return between if q.variance is None else between + q.variance.mean(0).diag()
+
+
+def dip(covariance: Covariance, diagonal: float) -> Float[Tensor, ""]:
+    """Σ_{i≠j} C_ij² + diagonal · Σ_i (C_ii − 1)²: eq. 6 or 7 of Kumar et al. 2018, divided by
+    λ_od, with ``diagonal`` = λ_d / λ_od. It has no unit.
+    """
+    variances = covariance.diagonal()
+    off_diagonal = (covariance - variances.diag()).square().sum()
+    return off_diagonal + diagonal * (variances - 1).square().sum()
+
+
+@TERMS.register("dip")
+@dataclass(frozen=True)
+class DipOptions(TermOptions):
+    """Squared distance of the latents' covariance to the identity (DIP-VAE). It has no unit. Each
+    image has the value of its whole batch, so larger batches say more.
+    """
+
+    weight: float = field(default=10.0, kw_only=True)
+    """λ_od, of the squared covariances, in nats."""
+
+    covariance: Of = "latents"
+    """latents: of what is drawn, posterior variances included (DIP-VAE-II); means: of the
+    posteriors' means alone (DIP-VAE-I)."""
+
+    diagonal: float = 1.0
+    """λ_d/λ_od, of the variances against the covariances; 10 is usual for --dip-covariance means.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.diagonal < float("inf"):
+            raise ConfigError(
+                f"diagonal of term dip must be 0 or more, got {self.diagonal}. Fix: choose one, "
+                "such as 1"
+            )
+
+    def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
+        q = drawn.q
+        of_batch = covariance_of(q.mean) if self.covariance == "means" else aggregate_covariance(q)
+        return dip(of_batch, self.diagonal).expand(len(drawn.z))

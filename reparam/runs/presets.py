@@ -105,6 +105,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
+    "cvae": Preset("conditional VAE", RunConfig(model=ModelConfig(classes="auto"))),
     "vamp": Preset(
         "VAE with a VampPrior",
         RunConfig(
@@ -123,8 +124,9 @@ PRESETS: Mapping[str, Preset] = {
 """ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
 ae-functional: the article's second form. burda: the VAE with one stochastic layer of Burda et al.
 2016, section 5, on images that are black and white. chain: with two stochastic layers
-(ibid., section 2). iwae: burda with several latents for each
-image. vamp: the VAE with a VampPrior of Tomczak & Welling 2018, section 5.
+(ibid., section 2). iwae: burda with several latents for each image. cvae: the VAE with encoder and
+decoder conditional on the class (Sohn et al. 2015). vamp: the VAE with a VampPrior of Tomczak &
+Welling 2018, section 5.
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {

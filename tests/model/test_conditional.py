@@ -8,6 +8,8 @@ from reparam.errors import ConfigError, DataError
 from reparam.evaluation import decode, encode
 from reparam.model import (
     Autoencoder,
+    ChainPosteriorOptions,
+    ChainPriorOptions,
     ModelConfig,
     VampPriorOptions,
     build_autoencoder,
@@ -35,6 +37,7 @@ PARTS = {
     "mlp": {"encoder": MlpEncoderOptions((20,)), "decoder": MlpDecoderOptions((20,))},
     "residual": RESIDUAL,
     "spatial": {"latent_channels": 2, **RESIDUAL},
+    "chain": {"latent_dim": 6, "posterior": ChainPosteriorOptions(), "prior": ChainPriorOptions()},
 }
 
 

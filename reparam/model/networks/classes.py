@@ -101,4 +101,4 @@ class ConditionalDecoder(Decoder):
 
 def widened(latent: LatentSpec, classes: int) -> LatentSpec:
     """What the decoder's network reads: the latent, and as many more numbers or maps as classes."""
-    return LatentSpec((latent.shape[0] + classes, *latent.shape[1:]), classes)
+    return LatentSpec((latent.shape[0] + classes, *latent.shape[1:]), classes=classes)

@@ -2,6 +2,9 @@
 
 The networks themselves stay as they are: the encoder's gets another image, the decoder's a longer
 latent. So kernels, principal components and parts from outside work in conditional models too.
+
+The prior is of no class. N(m_y, s_y²) would add nothing: with ε = (z − m_y) / s_y it is N(0, I),
+the KL is the same, and encoder and decoder, which read y, can hold m_y and s_y.
 """
 
 from typing import cast

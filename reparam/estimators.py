@@ -16,14 +16,22 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
-from reparam.data import ImageSet, as_numbers, image_set_from_arrays, warn_of_pixels
-from reparam.errors import ConfigError, RunError
+from reparam.data import (
+    ImageSet,
+    as_labels,
+    as_numbers,
+    class_indices,
+    image_set_from_arrays,
+    warn_of_pixels,
+)
+from reparam.errors import ConfigError, DataError, RunError
 from reparam.evaluation import (
     Rows,
     check_latents,
     decode,
     encode,
     evaluation_loss,
+    even_labels,
     labels_or_none,
     rows_to_pixels,
     sample_latents,
@@ -56,7 +64,7 @@ from reparam.training import (
     tensorboard_writer,
     train,
 )
-from reparam.types import LatentArray, PixelArray
+from reparam.types import LabelArray, LatentArray, PixelArray
 
 COUNTS = range(1, 2**63)
 """How many images can be asked for."""
@@ -87,6 +95,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     config_: RunConfig
     history_: list[dict[str, object]]
     row_shape_: tuple[int, ...]
+    class_names_: tuple[str, ...]
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         cls.__init__ = constructor(cls.preset)  # type: ignore[method-assign]
@@ -152,19 +161,27 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self._take(run, model, row_shape)
         return self
 
-    def transform(self, X: object) -> LatentArray:
-        """The posterior's mean of each image, float32 (N, d)."""
-        return encode(self._fitted(), self._pixels(X)[0])
+    def transform(self, X: object, labels: object = None) -> LatentArray:
+        """The posterior's mean of each image, float32 (N, d).
 
-    def inverse_transform(self, Z: object) -> Rows:
+        ``labels``, here and below: what a conditional model reads, one for each row as in fit's y,
+        or one for all; an ImageSet has its own. Other models ignore them. Raises DataError where a
+        conditional model gets none, and for a label that fit's y does not have.
+        """
+        pixels, _ = self._pixels(X)
+        return encode(self._fitted(), pixels, self._labels(labels, len(pixels), X))
+
+    def inverse_transform(self, Z: object, labels: object = None) -> Rows:
         """The decoding of each latent, shaped as the rows of fit's X."""
         model = self._fitted()
         with np.errstate(over="ignore"):  # refused as infinite
             latents = as_numbers(Z, "Z", "latents").astype(np.float32)
         check_latents(model, latents)
-        return self._as_rows(decode(model, latents), self.row_shape_)
+        return self._as_rows(
+            decode(model, latents, self._labels(labels, len(latents))), self.row_shape_
+        )
 
-    def reconstruct(self, X: object, refine: int = 0) -> Rows:
+    def reconstruct(self, X: object, refine: int = 0, labels: object = None) -> Rows:
         """decode(encode(X)), without sampling, shaped as X.
 
         ``refine``: steps that move each latent from the encoder's towards the one that is decoded
@@ -173,9 +190,12 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         model = self._fitted()
         pixels, row_shape = self._pixels(X)
         steps = whole(refine, "refine", STEPS)
-        return self._as_rows(reconstruct_pixels(model, pixels, refine=steps), row_shape)
+        known = self._labels(labels, len(pixels), X)
+        return self._as_rows(reconstruct_pixels(model, pixels, known, refine=steps), row_shape)
 
-    def fit_prior(self: Fitted, X: object, prior: str = "mixture", seed: int = 0) -> Fitted:
+    def fit_prior(
+        self: Fitted, X: object, prior: str = "mixture", seed: int = 0, labels: object = None
+    ) -> Fitted:
         """From now on samples come from a prior that is fitted to the latents of X.
 
         ``prior``: gaussian, mixture or flow. Give the X that the model was fitted to. The model's
@@ -183,29 +203,43 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Raises ConfigError for another prior, DataError for too few images.
         """
         model = self._fitted()
-        model.prior = fit_prior(model, self._pixels(X)[0], str(prior), whole(seed, "seed", SEEDS))
+        pixels, _ = self._pixels(X)
+        known, seed = self._labels(labels, len(pixels), X), whole(seed, "seed", SEEDS)
+        model.prior = fit_prior(model, pixels, str(prior), seed, labels=known)
         return self
 
-    def sample(self, n: int = 1, seed: int = 0) -> Rows:
+    def sample(self, n: int = 1, seed: int = 0, labels: object = None) -> Rows:
         """Decodings of n draws from the prior (an AE without a fitted one: from the box of its
-        training latents)."""
+        training latents).
+
+        ``labels``: of a conditional model, one for all or n of them; by default every class in
+        turn. Raises ConfigError for labels of a model that reads none.
+        """
         model = self._fitted()
         n, seed = whole(n, "n", COUNTS), whole(seed, "seed", SEEDS)
-        return self._as_rows(decode(model, sample_latents(model, n, seed)), self.row_shape_)
+        if labels is not None and not model.classes:
+            raise ConfigError(
+                "labels must be of a conditional model, got one that reads none. Fix: omit them, "
+                'or fit with classes="auto"'
+            )
+        known = even_labels(model, n) if labels is None else self._labels(labels, n)
+        return self._as_rows(decode(model, sample_latents(model, n, seed), known), self.row_shape_)
 
-    def score_samples(self, X: object) -> Float[np.ndarray, " N"]:
+    def score_samples(self, X: object, labels: object = None) -> Float[np.ndarray, " N"]:
         """−loss of each image, in nats, float64 (N,): higher is better.
 
         For a VAE it is the evidence lower bound, with z sampled from ``seed``; for an AE, which has
         no rate, log p(x|z) at z = encode(x), which bounds nothing.
         """
         loss = evaluation_loss(self._fitted(), self.config_)
-        found = scores_of(loss, self._pixels(X)[0], seed=self.config_.seed)
+        pixels, _ = self._pixels(X)
+        known = self._labels(labels, len(pixels), X)
+        found = scores_of(loss, pixels, known, seed=self.config_.seed)
         return -found.columns["loss_nats"]
 
     def score(self, X: object, y: object = None) -> float:
-        """The mean of ``score_samples``; ``y`` is ignored."""
-        return float(self.score_samples(X).mean())
+        """The mean of ``score_samples``; ``y``: labels, which only conditional models read."""
+        return float(self.score_samples(X, y).mean())
 
     @property
     def _out(self) -> Path | None:
@@ -247,6 +281,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """The attributes of a fitted estimator."""
         self.model_ = model
         self.config_ = run.config
+        self.class_names_ = run.facts.class_names
         self.history_ = [epoch.to_mapping() for epoch in run.metrics()]
         self.row_shape_ = row_shape
         if len(row_shape) == 1:
@@ -261,6 +296,23 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             return X.images, X.image_shape
         _check_columns(self, X, reset=False)
         return rows_to_pixels(X, self.model_.image_shape)
+
+    def _labels(self, labels: object, count: int, X: object = None) -> LabelArray | None:
+        """Labels of ``count`` rows as the model reads them; None for one that reads none."""
+        if not self.model_.classes:
+            return None
+        if labels is None and isinstance(X, ImageSet) and X.labels is not None:
+            given, names = X.labels, X.class_names
+        elif labels is None:
+            raise DataError(
+                f"{type(self).__name__}: labels must be given to a conditional model, got none. "
+                "Fix: pass labels, one for each row or one for all"
+            )
+        else:
+            each = np.asarray(labels)
+            each = np.full(count, each) if each.ndim == 0 else each
+            given, names = as_labels(each, count, None, "labels")
+        return class_indices([names[i] for i in given], self.class_names_, type(self).__name__)
 
     def _as_rows(self, images: Float[np.ndarray, "N H W C"], shape: tuple[int, ...]) -> Rows:
         return images.reshape(len(images), *shape)

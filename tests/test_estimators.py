@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
@@ -501,3 +502,22 @@ def test_an_estimator_that_suits_the_images() -> None:
     assert rows.run_config() == AE(image_shape=(16, 16)).run_config()
     fitted = VAE.suited_to(colour, epochs=1, encoder_filters=(16,), decoder_filters=(16,))
     assert fitted.fit(colour).reconstruct(colour).shape == colour.shape
+
+
+def test_a_conditional_model_needs_the_right_labels() -> None:
+    """With permuted ones it scores worse than with its own, and a sample is of the class asked for:
+    nearer to that class's mean image than to the nine others', for most."""
+    digits = load_digits()
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    model = VAE(classes="auto", latent_dim=2, epochs=8, batch_size=64, quiet=True)
+    model.fit(images[:1400], digits.target[:1400])
+    assert model.config_.model.classes == 10
+    test, labels = images[1400:], digits.target[1400:]
+    permuted = np.random.default_rng(0).permutation(labels)
+    right, wrong = (model.score_samples(test, y) for y in (labels, permuted))
+    assert right.mean() > wrong.mean() + 10
+    means = np.stack([images[digits.target == c].mean(0) for c in range(10)]) / 255
+    each = np.repeat(np.arange(10), 20)
+    drawn = model.sample(200, labels=each)
+    nearest = np.square(drawn[:, None] - means).sum((2, 3)).argmin(1)
+    assert (nearest == each).mean() > 0.5

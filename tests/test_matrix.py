@@ -211,25 +211,26 @@ def test_info(preset: str, run: Path) -> None:
 def test_encode(run: Path, images: ImageSet, tmp_path: Path) -> None:
     reparam("encode", run, "--out", tmp_path / "z.npz")
     table = arrays_of(tmp_path / "z.npz")
-    expected = load(run).transform(images.split_images("test"))
-    np.testing.assert_array_equal(table["z"], expected)
+    pixels, labels = images.split_images("test"), images.split_labels("test")
+    np.testing.assert_array_equal(table["z"], load(run).transform(pixels, labels))
     np.testing.assert_array_equal(table["index"], images.splits["test"])
 
 
 def test_decode(run: Path, tmp_path: Path) -> None:
-    z = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
-    np.save(tmp_path / "z.npy", z)
-    reparam("decode", run, tmp_path / "z.npy", "--out", tmp_path / "x.npy")
-    expected = as_bytes(load(run).inverse_transform(z))
+    z, labels = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32), np.arange(6)
+    np.savez(tmp_path / "z.npz", z=z, labels=labels.astype(str))
+    reparam("decode", run, tmp_path / "z.npz", "--out", tmp_path / "x.npy")
+    expected = as_bytes(load(run).inverse_transform(z, labels))
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), expected)
 
 
 def test_reconstruct(run: Path, images: ImageSet, tmp_path: Path) -> None:
     reparam("reconstruct", run, "--out", tmp_path / "x.npz")
     found = arrays_of(tmp_path / "x.npz")
-    expected = as_bytes(load(run).reconstruct(images.split_images("test")))
+    pixels, labels = images.split_images("test"), images.split_labels("test")
+    expected = as_bytes(load(run).reconstruct(pixels, labels=labels))
     np.testing.assert_array_equal(found["images"], expected)
-    np.testing.assert_array_equal(found["labels"], images.split_labels("test"))
+    np.testing.assert_array_equal(found["labels"], labels)
 
 
 def test_denoise(run: Path, images: ImageSet, tmp_path: Path) -> None:
@@ -237,7 +238,7 @@ def test_denoise(run: Path, images: ImageSet, tmp_path: Path) -> None:
     reparam("denoise", run, *noise, "--out", tmp_path / "x.npy")
     masking = InputConfig(corrupt="masking", corrupt_amount=0.2)
     noisy = add_noise(images.split_images("test"), masking, 3)
-    expected = as_bytes(load(run).reconstruct(noisy))
+    expected = as_bytes(load(run).reconstruct(noisy, labels=images.split_labels("test")))
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), expected)
 
 
@@ -247,7 +248,7 @@ def test_neighbours(run: Path, images: ImageSet, tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "near" / "neighbours.csv")
     test = images.splits["test"]
     assert table["query"].tolist() == np.repeat(test, 2).tolist()
-    z = load(run).transform(images.images).astype(float)
+    z = load(run).transform(images).astype(float)
     distance = np.linalg.norm(z[test, None] - z[None], axis=2)
     distance[np.arange(len(test)), test] = np.inf
     expected = np.sort(distance, 1)[:, :2].ravel()
@@ -335,11 +336,13 @@ def test_onnx_is_the_public_encode_and_decode(run: Path, images: ImageSet, expor
         for half in ("encoder", "decoder")
     )
     x = pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-    mu = estimator.transform(pixels)
-    (found,) = encoder.run(["mu"], {"images": x})
+    labels = images.split_labels("test")
+    classes = {"labels": labels} if len(encoder.get_inputs()) == 2 else {}
+    mu = estimator.transform(pixels, labels)
+    (found,) = encoder.run(["mu"], {"images": x, **classes})
     np.testing.assert_allclose(found, mu, rtol=0, atol=ONNX_TOLERANCE * max(1, np.abs(mu).max()))
-    (decoded,) = decoder.run(["images"], {"latents": mu})
-    expected = estimator.inverse_transform(mu).transpose(0, 3, 1, 2)
+    (decoded,) = decoder.run(["images"], {"latents": mu, **classes})
+    expected = estimator.inverse_transform(mu, labels).transpose(0, 3, 1, 2)
     np.testing.assert_allclose(decoded, expected, rtol=0, atol=ONNX_TOLERANCE)
 
 
@@ -348,15 +351,19 @@ def test_the_site_says_what_python_says(run: Path, images: ImageSet, exported: P
     entry = read_manifest(site)
     golden = entry["golden"]
     latents = np.array(golden["latents"], np.float32)
-    expected = estimator.inverse_transform(latents).transpose(0, 3, 1, 2)
+    label = golden["label"]
+    expected = estimator.inverse_transform(latents, label).transpose(0, 3, 1, 2)
     pixels = np.frombuffer((site / golden["images"]["file"]).read_bytes(), "<f4")
     np.testing.assert_allclose(pixels.reshape(expected.shape), expected, rtol=0, atol=1e-6)
     decoder = onnxruntime.InferenceSession(site / entry["decoder"]["file"])
-    (found,) = decoder.run(None, {entry["decoder"]["input"]: latents})
+    feed = {entry["decoder"]["input"]: latents}
+    if entry["decoder"]["labels"] is not None:
+        feed[entry["decoder"]["labels"]] = np.full(len(latents), label)
+    (found,) = decoder.run(None, feed)
     np.testing.assert_allclose(found, expected, rtol=0, atol=ONNX_TOLERANCE)
     shown = images.splits["test"][:SHOWN]
     assert entry["points"]["count"] == len(shown)
-    mu = estimator.transform(images.images[shown])
+    mu = estimator.transform(images.images[shown], images.labels[shown])
     encoded = golden["encoded"]
     assert encoded is not None  # the digits are grey
     expected = mu[encoded["image_index"]]

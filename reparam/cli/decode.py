@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import default_out
 from reparam.evaluation import decode_bytes
-from reparam.export import LabelledImages, check_target, read_latents, write_images
+from reparam.export import LabelledImages, check_target, read_labels, read_latents, write_images
 from reparam.fields import option
 from reparam.printable import note, say
 from reparam.runs import Run
@@ -22,13 +23,15 @@ class DecodeOptions:
 
     latents: Path = option(Path(), positional="LATENTS", required=True)
     """A .csv or .parquet table with columns z1, z2, ... (as encode writes it), or an .npy or .npz
-    file of an array with a row for each latent."""
+    file of an array with a row for each latent. For a conditional run also label, the class."""
 
     out: Path | None = None
     """A folder, or an .npz or .npy file; by default RUN/export/decoded."""
 
     overwrite: bool = False
     """Replace the results that exist in --out."""
+
+    choice: ClassChoice = ClassChoice()
 
     compute: Compute = Compute()
 
@@ -41,6 +44,9 @@ def run(args: Sequence[str]) -> int:
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     z = read_latents(options.latents, model.latent_dim)
     note(f"{len(z)} latents of {options.latents}")
-    write_images(out, LabelledImages(decode_bytes(model, z)), overwrite=options.overwrite)
+    names = read_labels(options.latents) if model.classes else None
+    labels = options.choice.labels(folder, names, len(z), str(options.latents))
+    images = LabelledImages(decode_bytes(model, z, labels), labels, folder.facts.class_names)
+    write_images(out, images, overwrite=options.overwrite)
     say(out)
     return 0

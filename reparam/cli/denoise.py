@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import (
     RUNS_OWN,
@@ -66,6 +67,8 @@ class DenoiseOptions:
     overwrite: bool = False
     """Replace the results that exist in --out."""
 
+    choice: ClassChoice = ClassChoice()
+
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
@@ -100,7 +103,7 @@ def run(args: Sequence[str]) -> int:
     check_target(out, overwrite=options.overwrite)
     noise = noise_of(folder, options)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
-    selection = select_images(folder, model, options.data, options.split)
+    selection = select_images(folder, model, options.data, options.split, options.choice)
     images, labels = selection.images, selection.labelled.labels
     sizes = selection.sizes_in_files()
     adds_noise = noise.corrupt != "none"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.refining import Refining
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
@@ -47,6 +48,8 @@ class EncodeOptions:
 
     refining: Refining = Refining()
 
+    choice: ClassChoice = ClassChoice()
+
     compute: Compute = Compute()
 
 
@@ -56,7 +59,7 @@ def run(args: Sequence[str]) -> int:
     out = options.out or default_out(folder, "latents.csv")
     check_latents_target(out, overwrite=options.overwrite)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
-    selection = select_images(folder, model, options.data, options.split)
+    selection = select_images(folder, model, options.data, options.split, options.choice)
     images, labels = selection.images, selection.labelled.labels
     z, more = moments_of(posteriors_of(model, images, labels))
     if steps := options.refining.refine:

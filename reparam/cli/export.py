@@ -157,7 +157,10 @@ def _models(runs: Sequence[Run], device: str) -> dict[str, tuple[OnnxModel, Onnx
     with reading_progress() as progress:
         views = held_out_views(runs, images=max(ONNX_BATCHES), progress=progress, device=device)
     names = run_ids(runs)
-    return {n: export_onnx(v.run, v.model, v.images) for n, v in zip(names, views, strict=True)}
+    return {
+        name: export_onnx(view.run, view.model, view.images, view.labels)
+        for name, view in zip(names, views, strict=True)
+    }
 
 
 def _write_page(options: ExportOptions, bundle: Bundle) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import (
     RUNS_OWN,
@@ -75,6 +76,8 @@ class NeighboursOptions:
     overwrite: bool = False
     """Replace the results that exist in --out."""
 
+    choice: ClassChoice = ClassChoice()
+
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
@@ -91,7 +94,7 @@ def run(args: Sequence[str]) -> int:
     split: SplitChoice = "all" if options.of and options.split == "auto" else options.split
     others = bool(options.data.source)
     images, own = own_selection(folder, places_of(options.data) if others else options.data, split)
-    queries = select_images(folder, model, options.data, split) if others else own
+    queries = select_images(folder, model, options.data, split, options.choice) if others else own
     if options.of:
         queries = _only(queries, options.of)
     among = np.arange(len(images))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.refining import Refining
 from reparam.cli.selection import RUNS_OWN, SplitChoice, default_out, select_images
@@ -40,6 +41,8 @@ class ReconstructOptions:
 
     refining: Refining = Refining()
 
+    choice: ClassChoice = ClassChoice()
+
     compute: Compute = Compute()
 
 
@@ -49,7 +52,7 @@ def run(args: Sequence[str]) -> int:
     out = options.out or default_out(folder, "reconstructions")
     check_target(out, overwrite=options.overwrite)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
-    selection = select_images(folder, model, options.data, options.split)
+    selection = select_images(folder, model, options.data, options.split, options.choice)
     with options.refining.progress("reconstructing") as progress:
         found = reconstruct_images(
             model,

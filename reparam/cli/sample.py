@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from reparam.cli.classes import class_labels
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import default_out
 from reparam.errors import ConfigError
-from reparam.evaluation import decode_bytes, sample_latents
+from reparam.evaluation import decode_bytes, even_labels, sample_latents
 from reparam.export import (
     LabelledImages,
     LatentTable,
@@ -18,8 +19,10 @@ from reparam.export import (
     write_latents,
 )
 from reparam.fields import option
+from reparam.model import Autoencoder
 from reparam.printable import note, say
 from reparam.runs import Run
+from reparam.types import LabelArray
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,14 @@ class SampleOptions:
     count: int = option(100, alias="-n")
     """How many images."""
 
+    class_name: str | None = option(None, flag="class")
+    """Of a conditional run: the class of all images, by its name or number. By default every class
+    in turn, so that there are equally many of each."""
+
+    per_class: int | None = None
+    """Of a conditional run: so many images of each class, one class after the other, instead of
+    --count."""
+
     seed: int = 0
     """Seed of the draw; the same seed gives the same images."""
 
@@ -51,10 +62,31 @@ class SampleOptions:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ConfigError(f"count must be 1 or more, got {self.count}. Fix: raise it")
+        if self.per_class is not None:
+            if self.class_name is not None:
+                raise ConfigError("per_class must come alone, got a class too. Fix: omit one")
+            if self.per_class < 1:
+                raise ConfigError(
+                    f"per_class must be 1 or more, got {self.per_class}. Fix: raise it"
+                )
         if self.seed < 0:
             raise ConfigError(
                 f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0"
             )
+
+
+def _labels(run: Run, model: Autoencoder, options: SampleOptions) -> LabelArray | None:
+    """Of a conditional run: the classes to sample. Raises ConfigError for a class of another."""
+    if options.class_name is not None or not model.classes:
+        if options.per_class is not None:
+            raise ConfigError(
+                f"--per-class must be of a conditional run, got one that reads no labels "
+                f"({run.path}). Fix: take --count, or train with --model cvae"
+            )
+        return class_labels(run, options.class_name, None, options.count, "--class")
+    if options.per_class is not None:
+        return np.repeat(np.arange(model.classes), options.per_class)
+    return even_labels(model, options.count)
 
 
 def run(args: Sequence[str]) -> int:
@@ -63,12 +95,15 @@ def run(args: Sequence[str]) -> int:
     out = options.out or default_out(folder, "samples")
     check_target(out, overwrite=options.overwrite)
     model = folder.load_model(device=options.compute.chosen())
-    z = sample_latents(model, options.count, options.seed)
+    labels = _labels(folder, model, options)
+    count = options.count if labels is None else len(labels)
+    z = sample_latents(model, count, options.seed)
     note(f"{len(z)} draws from {model.prior.describe()}, seed {options.seed}")
-    table = LatentTable(np.arange(len(z)), z)
+    images = LabelledImages(decode_bytes(model, z, labels), labels, folder.facts.class_names)
+    table = LatentTable(np.arange(len(z)), z, labels=images.label_names())
     write_images(
         out,
-        LabelledImages(decode_bytes(model, z)),
+        images,
         overwrite=options.overwrite,
         extra=lambda place: write_latents(place / "latents.csv", table),
     )

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from reparam.cli.classes import OWN_LABELS, ClassChoice
 from reparam.cli.reading import reading_progress
 from reparam.data import (
     ARRAY_SUFFIXES,
@@ -54,16 +55,24 @@ class Selection:
         return None if files is None else sizes_in_files(self.config, files)
 
 
-def select_images(run: Run, model: Autoencoder, given: DataConfig, split: SplitChoice) -> Selection:
+def select_images(
+    run: Run,
+    model: Autoencoder,
+    given: DataConfig,
+    split: SplitChoice,
+    choice: ClassChoice = OWN_LABELS,
+) -> Selection:
     """The run's own held-out images, or all of a ``given.source``; ``split`` may say otherwise.
 
     Options in ``given`` without a source change how the run's own images are read. Others are read
-    as the run's were (size, channels, fit, range, ...) unless ``given`` says otherwise.
+    as the run's were (size, channels, fit, range, ...) unless ``given`` says otherwise. For a
+    conditional run their labels are those of the run's classes, by name, or of the ``choice``.
 
     Says on stderr which images they are. Raises what `load_images` raises, RunError for images that
     the run cannot find again or that have changed since, ShapeError for images that are not of the
     model's size.
     """
+    choice.labels(run, (), 0, given.source)  # a class that is refused, before images are read
     if given.source:
         config = _like_the_runs(given, run)
         read = read_images if split in ("auto", "all") else load_images
@@ -73,10 +82,20 @@ def select_images(run: Run, model: Autoencoder, given: DataConfig, split: SplitC
         selection = _part(images, chosen, config)
         check_images(model, selection.images)
         note(f"{len(selection.images)} images of {given.source} ({chosen})")
+    else:
+        _, selection = own_selection(run, given, split)
+        check_images(model, selection.images)
+    return _classed(selection, run, choice)
+
+
+def _classed(selection: Selection, run: Run, choice: ClassChoice) -> Selection:
+    """With labels that a conditional run can read."""
+    own = selection.labelled
+    labels = choice.labels(run, own.label_names(), len(own.images), selection.name)
+    if labels is None:
         return selection
-    _, selection = own_selection(run, given, split)
-    check_images(model, selection.images)
-    return selection
+    names = run.facts.class_names
+    return replace(selection, labelled=replace(own, labels=labels, class_names=names))
 
 
 def own_selection(run: Run, given: DataConfig, split: SplitChoice) -> tuple[ImageSet, Selection]:

@@ -69,8 +69,9 @@ def run(args: Sequence[str]) -> int:
     for point in planned:
         check_place(options.out / point.name, point.config)
     for point in planned:
-        shape = load(point.config.data).image_shape
-        model = build_autoencoder(point.config.model, shape)
+        found = load(point.config.data)
+        config = point.config.for_classes(found.class_names)
+        model = build_autoencoder(config.model, found.image_shape)
         Loss(model, point.config.objective, point.config.terms)  # refused before any training
     images: dict[DataConfig, tuple[ImageSet, Judge]] = {}
     for data in dict.fromkeys(point.config.data for point in planned):

@@ -192,7 +192,7 @@ def run(args: Sequence[str]) -> int:
         check_tensorboard()
     options, suited = suited_options(args, known, load)
     images = load(options.run.data)
-    config = _complete(options.run, load)
+    config = _complete(options.run, load).for_classes(images.class_names)
     model = build_autoencoder(config.model, images.image_shape)
     Loss(model, config.objective, config.terms)  # refused before anything is written
     if suited is not None and not options.quiet:

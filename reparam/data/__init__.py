@@ -15,7 +15,7 @@ from reparam.data.config import DataConfig
 from reparam.data.factors import Factors
 from reparam.data.folder import sizes_in_files
 from reparam.data.images import SPLITS, ImageSet, Split
-from reparam.data.labels import as_labels, as_one_array
+from reparam.data.labels import as_labels, as_one_array, class_indices
 from reparam.data.listing import is_run_record
 from reparam.data.load import load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
@@ -45,6 +45,7 @@ __all__ = [
     "as_pixels",
     "cached_sets",
     "class_colours",
+    "class_indices",
     "clear_cached",
     "clear_downloads",
     "contact_sheet",

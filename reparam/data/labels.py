@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reparam.errors import DataError, DataRangeError, ShapeError, reason_of
+from reparam.errors import DataError, DataRangeError, ShapeError, reason_of, unknown_name
 from reparam.types import LabelArray
 
 
@@ -44,6 +44,18 @@ def as_labels(
             f"got {low} to {high}. Fix: correct the labels, or name every class"
         )
     return values.astype(np.int64), names
+
+
+def class_indices(names: Sequence[str], known: Sequence[str], what: str) -> LabelArray:
+    """Names of classes as indices into the ``known`` ones, or those themselves as digits.
+
+    Raises DataError, which begins with ``what``, for a name that is not known.
+    """
+    position = {str(i): i for i in range(len(known))} | {each: i for i, each in enumerate(known)}
+    unknown = next((name for name in names if name not in position), None)
+    if unknown is not None:
+        raise DataError(f"{what}: {unknown_name('class', unknown, known, 'reparam info')}")
+    return np.array([position[name] for name in names], np.int64)
 
 
 def as_one_array(

@@ -182,6 +182,13 @@ def sample_latents(model: Autoencoder, n: int, seed: int = 0) -> LatentArray:
         return on_cpu(model.prior).sample(n, torch.Generator().manual_seed(seed)).numpy()
 
 
+def even_labels(model: Autoencoder, n: int) -> LabelArray | None:
+    """n labels of a conditional model, every class in turn: what samples are of where nothing else
+    is asked for. None for a model that reads none.
+    """
+    return np.arange(n) % model.classes if model.classes else None
+
+
 def noise_to_latents(model: Autoencoder, u: LatentArray) -> LatentArray:
     """Standard normal noise as latents of the prior: u ~ N(0, I) gives z ~ p(z), (N, d).
 

@@ -62,7 +62,7 @@ def make_bundle(
     with _one_thread():
         views = held_out_views(runs, images=images, progress=progress, device=device)
         for name, view in zip(run_ids(runs), views, strict=True):
-            halves[name] = export_onnx(view.run, view.model, view.images)
+            halves[name] = export_onnx(view.run, view.model, view.images, view.labels)
             entries.append(run_entry(name, view, halves[name], files))
     sources = dict.fromkeys(Path(view.run.config.data.source).name for view in views)
     manifest: Manifest = {

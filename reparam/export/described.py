@@ -82,11 +82,12 @@ def golden_latents(view: RunView, draws: LatentArray) -> Float[np.ndarray, "5 d"
     return np.concatenate(rows).astype(np.float32)
 
 
-def decoded(view: RunView, latents: LatentArray) -> np.ndarray:
-    """Images (N, C, H, W), float32, clipped to [0, 1], by PyTorch."""
+def decoded(view: RunView, latents: LatentArray, label: int | None) -> np.ndarray:
+    """Images (N, C, H, W), float32, clipped to [0, 1], by PyTorch; ``label``: of all of them."""
     was_training = view.model.training
     view.model.eval()
     with torch.no_grad():
-        images = view.model.decode(torch.from_numpy(latents)).clamp(0, 1).numpy()
+        labels = None if label is None else torch.full((len(latents),), label)
+        images = view.model.decode(torch.from_numpy(latents), labels).clamp(0, 1).numpy()
     view.model.train(was_training)
     return np.ascontiguousarray(images)

@@ -79,11 +79,13 @@ def run_entry(
             **add(f"{name}/encoder.onnx", encoder.data),
             "input": encoder.input,
             "outputs": list(encoder.outputs),
+            "labels": encoder.labels,
         },
         "decoder": {
             **add(f"{name}/decoder.onnx", decoder.data),
             "input": decoder.input,
             "output": decoder.outputs[0],
+            "labels": decoder.labels,
         },
         "points": {
             "count": len(view.mu),
@@ -149,9 +151,11 @@ def _golden(name: str, view: RunView, draws: LatentArray, add: Add) -> GoldenEnt
     """
     latents = golden_latents(view, draws)
     readable = view.model.image_shape[2] in (1, 3)
+    label = view.model.classes - 1 if view.model.classes else None
     return {
         "latents": floats(latents),
-        "images": add(f"{name}/golden.bin", decoded(view, latents).astype("<f4").tobytes()),
+        "images": add(f"{name}/golden.bin", decoded(view, latents, label).astype("<f4").tobytes()),
+        "label": label,
         "encoded": {"image_index": 0, "mu": floats(view.mu[0])} if readable else None,
         "tolerance": GOLDEN_TOLERANCE,
     }

@@ -125,6 +125,24 @@ def read_latents(path: Path, latent_dim: int) -> LatentArray:
     return _checked(path, values, names, latent_dim)
 
 
+def read_labels(path: Path) -> tuple[str, ...] | None:
+    """The class's name of each latent in a file that ``read_latents`` has read; None without.
+
+    It is in a table's column label, or in the array labels of an .npz file.
+    """
+    match path.suffix.lower():
+        case ".csv":
+            found = pd.read_csv(path, dtype=str, keep_default_na=False).get("label")
+        case ".parquet":
+            found = pd.read_parquet(path, engine="pyarrow").get("label")
+        case ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                found = arrays.get("labels")
+        case _:
+            found = None
+    return None if found is None else tuple(map(str, found))
+
+
 def _checked(path: Path, values: np.ndarray, names: list[str], latent_dim: int) -> LatentArray:
     if values.ndim != 2 or values.shape[1] != latent_dim:
         found = f"{values.shape[1]}" if values.ndim == 2 else f"an array of shape {values.shape}"

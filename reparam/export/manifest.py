@@ -25,11 +25,13 @@ class DrawsEntry(ScaledEntry):
 class EncoderEntry(FileEntry):
     input: str
     outputs: list[str]
+    labels: str | None
 
 
 class DecoderEntry(FileEntry):
     input: str
     output: str
+    labels: str | None
 
 
 class LatentSpec(TypedDict):
@@ -94,6 +96,7 @@ class EncodedEntry(TypedDict):
 class GoldenEntry(TypedDict):
     latents: list[list[float]]
     images: FileEntry
+    label: int | None
     encoded: EncodedEntry | None
     tolerance: float
 

@@ -4,7 +4,8 @@ Both take a batch of any size and hold their weights; they are made from PyTorch
 never from our native kernels. encoder: ``images`` (B, C, H, W) in [0, 1] → ``mu`` (B, d), and
 ``log_var`` (B, d) where the posterior has one, as ``evaluation.moments_of`` gives them.
 decoder: ``latents`` (B, d) → ``images`` (B, C, H, W), as ``evaluation.decode`` gives them: the
-likelihood's mean, clipped to [0, 1]. Nothing is drawn at random.
+likelihood's mean, clipped to [0, 1]. Nothing is drawn at random. Of a conditional model both take
+the class as a second input: ``labels`` (B,), int64.
 """
 
 import json
@@ -27,7 +28,7 @@ from reparam.model import Autoencoder, posteriors_of
 from reparam.onnx_session import open_session
 from reparam.printable import printable_json
 from reparam.runs import Run
-from reparam.types import Images, LatentArray, Latents, PixelArray
+from reparam.types import Images, LabelArray, Labels, LatentArray, Latents, PixelArray
 
 OPSET = 18
 """The exporter's own; every operator of ours runs in onnxruntime-web on one thread of wasm."""
@@ -39,6 +40,9 @@ TOLERANCE = 1e-5
 """The largest difference from Python: of a pixel as it is; of a latent for each unit of the
 largest latent in the batch, but never less than for one unit. float32 holds 7 digits, and an AE's
 latents may be tens."""
+
+LABELS = "labels"
+"""The second input of a conditional model."""
 
 BATCHES = (1, 2, 7, 400)
 """Sizes of the batches that are compared."""
@@ -60,6 +64,8 @@ class OnnxModel:
     input: str
     outputs: tuple[str, ...]
     difference: float
+    labels: str | None = None
+    """The second input, of a conditional model."""
 
 
 class _Encoder(nn.Module):
@@ -69,8 +75,8 @@ class _Encoder(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, images: Images) -> tuple[Latents, ...]:
-        return tuple(self.model.infer(images).moments().values())
+    def forward(self, images: Images, labels: Labels | None = None) -> tuple[Latents, ...]:
+        return tuple(self.model.infer(images, labels).moments().values())
 
 
 class _Decoder(nn.Module):
@@ -80,8 +86,8 @@ class _Decoder(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, latents: Latents) -> tuple[Images]:
-        return (self.model.decode(latents).clamp(0, 1),)
+    def forward(self, latents: Latents, labels: Labels | None = None) -> tuple[Images]:
+        return (self.model.decode(latents, labels).clamp(0, 1),)
 
 
 @dataclass(frozen=True)
@@ -91,24 +97,38 @@ class _Pairs:
     input: str
     rows: np.ndarray
     expected: Mapping[str, np.ndarray]
+    labels: LabelArray | None = None
+    """Of the rows, where the model reads any."""
+
+    def first(self, size: int) -> dict[str, np.ndarray]:
+        """What goes in, of so many rows."""
+        found = {self.input: _first(self.rows, size)}
+        if self.labels is not None:
+            found[LABELS] = _first(self.labels, size).astype(np.int64)
+        return found
 
 
-def export_onnx(run: Run, model: Autoencoder, images: PixelArray) -> tuple[OnnxModel, OnnxModel]:
+def export_onnx(
+    run: Run, model: Autoencoder, images: PixelArray, labels: LabelArray | None = None
+) -> tuple[OnnxModel, OnnxModel]:
     """Encoder and decoder of a run's model, compared with the public encoding and decoding.
 
     The model is on the CPU in float32, as ``Run.load_model`` gives it. ``images`` (N, H, W, C):
     real ones, at least one; encoded for the comparison, and their latents decoded, together with
-    draws from the prior. The same model gives the same bytes. Raises ParityError where
-    onnxruntime's result differs from the public function's by more than TOLERANCE.
+    draws from the prior. ``labels`` (N): theirs, which a conditional model needs. The same model
+    gives the same bytes. Raises ParityError where onnxruntime's result differs from the public
+    function's by more than TOLERANCE.
     """
     model.eval()
     images = images[: max(BATCHES)]
-    mu, more = moments_of(posteriors_of(model, images))
+    known = None if labels is None or not model.classes else labels[: len(images)]
+    mu, more = moments_of(posteriors_of(model, images, known))
     posterior = {"mu": mu, **more}
     latents = _interleaved(mu, sample_latents(model, len(images), SEED))
-    decoded = decode(model, latents)
-    encoding = _Pairs("images", _channels_first(as_floats(images)), posterior)
-    decoding = _Pairs("latents", latents, {"images": _channels_first(decoded)})
+    of_both = None if known is None else np.repeat(known, 2)
+    decoded = decode(model, latents, of_both)
+    encoding = _Pairs("images", _channels_first(as_floats(images)), posterior, known)
+    decoding = _Pairs("latents", latents, {"images": _channels_first(decoded)}, of_both)
     return (
         _exported(run, model, "encoder", _Encoder(model), encoding),
         _exported(run, model, "decoder", _Decoder(model), decoding),
@@ -122,16 +142,17 @@ def _exported(
 
     from reparam.export.graph import unpadded_kernels, without_notes
 
-    example = torch.from_numpy(np.resize(pairs.rows, (2, *pairs.rows.shape[1:])))
+    example = pairs.first(2)
+    batch = torch.export.Dim("batch", min=1)
     try:
         with _quietly(), torch.no_grad():
             program = torch.onnx.export(
                 module.eval(),
-                (example,),
+                tuple(map(torch.from_numpy, example.values())),
                 dynamo=True,
-                input_names=[pairs.input],
+                input_names=list(example),
                 output_names=list(pairs.expected),
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+                dynamic_shapes=tuple({0: batch} for _ in example),
                 opset_version=OPSET,
                 verbose=False,
             )
@@ -149,7 +170,8 @@ def _exported(
     program.model.metadata_props.update(_facts(run, model, part, pairs))
     data = ir.to_proto(program.model).SerializeToString(deterministic=True)
     difference = _compared(run, part, data, pairs)
-    return OnnxModel(part, data, pairs.input, tuple(pairs.expected), difference)
+    labels = None if pairs.labels is None else LABELS
+    return OnnxModel(part, data, pairs.input, tuple(pairs.expected), difference, labels)
 
 
 def _facts(run: Run, model: Autoencoder, part: str, pairs: _Pairs) -> Mapping[str, str]:
@@ -157,7 +179,8 @@ def _facts(run: Run, model: Autoencoder, part: str, pairs: _Pairs) -> Mapping[st
     facts = run.facts
     height, width, channels = facts.image_shape
     shapes = {"images": ["B", channels, height, width], "latents": ["B", model.latent_dim]}
-    names = [pairs.input, *pairs.expected]
+    shapes[LABELS] = ["B"]
+    names = [*pairs.first(1), *pairs.expected]
     shaped = {name: shapes.get(name, shapes["latents"]) for name in names}
     return {
         "reparam.part": part,
@@ -180,7 +203,7 @@ def _compared(run: Run, part: str, data: bytes, pairs: _Pairs) -> float:
     session = open_session(data, torch.get_num_threads())
     largest = 0.0
     for size in BATCHES:
-        found = session.run(list(pairs.expected), {pairs.input: _first(pairs.rows, size)})
+        found = session.run(list(pairs.expected), pairs.first(size))
         for expected, theirs in zip(pairs.expected.values(), found, strict=True):
             ours = _first(expected, size)
             unit = max(1.0, float(np.abs(ours).max()))

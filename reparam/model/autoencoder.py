@@ -10,10 +10,13 @@ from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import Likelihood, Pixels
 from reparam.model.networks import (
     Components,
+    ConditionalDecoder,
+    ConditionalEncoder,
     Decoder,
     Encoder,
     ImageShape,
     principal_components,
+    widened,
 )
 from reparam.model.posteriors import Distribution, Posterior
 from reparam.model.priors import EncoderBound, Prior
@@ -24,8 +27,8 @@ class Autoencoder(nn.Module):
     """x → q(z|x), z → p(x|z), with a prior p(z).
 
     ``encode`` is deterministic (the posterior's mean); sampling is asked for by name and takes a
-    generator. Images are (B, C, H, W) in [0, 1], latents (B, d). ``labels`` (B,) are for
-    conditional parts; others ignore them.
+    generator. Images are (B, C, H, W) in [0, 1], latents (B, d). ``labels`` (B,), from 0 to
+    ``classes`` − 1, are for conditional models, which must be given them; others ignore them.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Autoencoder(nn.Module):
         prior: Prior,
         likelihood: Likelihood,
         latent: LatentSpec,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -44,8 +48,9 @@ class Autoencoder(nn.Module):
         self.prior = prior
         self.likelihood = likelihood
         self.latent = latent
-        if isinstance(prior, EncoderBound):
-            prior.bind(encoder, posterior)
+        self.classes = classes
+        if isinstance(prior, EncoderBound):  # p(z) is of no class
+            prior.bind(encoder.unconditional, posterior)
 
     @property
     def image_shape(self) -> ImageShape:
@@ -65,6 +70,10 @@ class Autoencoder(nn.Module):
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
+
+    def some_labels(self, n: int) -> Labels | None:
+        """n labels of a conditional model, every class in turn; None for others."""
+        return torch.arange(n, device=self.device) % self.classes if self.classes else None
 
     def infer(self, x: Images, labels: Labels | None = None) -> Distribution:
         """q(z|x)."""
@@ -146,16 +155,20 @@ def build_autoencoder(config: ModelConfig, image_shape: ImageShape) -> Autoencod
 
 
 def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
+    classes = config.class_count()
     encoder = config.encoder.build(image_shape)
     latent = config.latent(encoder.feature_shape)
     posterior = config.posterior.build(encoder.feature_shape, latent)
     height, width, channels = image_shape
     decoder = config.decoder.build(
-        latent.bottom,
+        widened(latent.bottom, classes),
         (height, width, config.likelihood.decoder_channels(channels)),
         feature_shape=encoder.feature_shape,
         logits=config.likelihood.logits,
     )
     prior = config.prior.build(latent)
     likelihood = config.likelihood.build(image_shape)
-    return Autoencoder(encoder, posterior, decoder, prior, likelihood, latent)
+    if classes:
+        encoder = ConditionalEncoder(encoder, classes)
+        decoder = ConditionalDecoder(decoder, latent.bottom, classes)
+    return Autoencoder(encoder, posterior, decoder, prior, likelihood, latent, classes)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from reparam.data import RowReader
+from reparam.errors import DataError
 from reparam.model.autoencoder import Autoencoder
 from reparam.model.pixels import from_bytes
 from reparam.model.posteriors import Distribution
@@ -27,6 +28,15 @@ def rows_at_once(image_shape: Sequence[int]) -> int:
     return max(1, min(BATCH, LARGEST // math.prod(image_shape[:2])))
 
 
+def check_range(labels: LabelArray, classes: int) -> None:
+    """Raises DataError for a label that is not from 0 to ``classes`` − 1."""
+    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+        raise DataError(
+            f"labels must be from 0 to {classes - 1}, as the model has {classes} classes, got "
+            f"{labels.min()} to {labels.max()}. Fix: correct them, or omit those images"
+        )
+
+
 def each_batch(
     model: Autoencoder,
     rows: np.ndarray,
@@ -38,8 +48,11 @@ def each_batch(
 
     ``index``: which rows, in which order; all by default. ``labels`` has one for each row of
     ``rows``. The array may be mapped from disk and larger than memory. The model is in evaluation
-    mode within ``function``, and outside of it in the mode in which it was.
+    mode within ``function``, and outside of it in the mode in which it was. Raises DataError for
+    labels that a conditional model does not have.
     """
+    if labels is not None and model.classes:
+        check_range(labels, model.classes)
     reader = RowReader(rows)
     count = len(rows) if index is None else len(index)
     most = rows_at_once(model.image_shape)

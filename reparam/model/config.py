@@ -1,6 +1,7 @@
 """The parts of a model. The defaults are the article's VAE."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from reparam.errors import ConfigError
 from reparam.model.latent import LatentSpec
@@ -31,6 +32,10 @@ class ModelConfig:
     """Of the latent dimensions, those of a second stochastic layer, which posterior and prior chain
     have: the last ones, by default a third. The decoder reads the others alone."""
 
+    classes: int | Literal["auto"] = 0
+    """Classes that encoder and decoder are conditional on, through the images' labels (Sohn et al.
+    2015): q(z|x, y) and p(x|z, y); auto: those of the images. 0: the model reads no labels."""
+
     encoder: EncoderOptions = ConvolutionalEncoderOptions()
     """The network that reads images."""
 
@@ -52,6 +57,10 @@ class ModelConfig:
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {value}. Fix: raise it")
         self._check_layers()
+        if self.classes != "auto" and self.classes < 0:
+            raise ConfigError(
+                f"classes must be 0 or more, got {self.classes}. Fix: auto for those of the images"
+            )
         self._check_components()
         if self.prior.only_fitted:
             raise ConfigError(
@@ -102,6 +111,30 @@ class ModelConfig:
                 f"{self.likelihood.type}. Fix: take gaussian or bernoulli, or "
                 "--decoder-components 0"
             )
+
+    def class_count(self) -> int:
+        """Classes as a number. Raises ConfigError where only the images can say."""
+        if self.classes == "auto":
+            raise ConfigError(
+                "classes must be a number where a model is built, got auto. Fix: give the number "
+                "of classes, or take for_classes of the images"
+            )
+        return self.classes
+
+    def for_classes(self, known: int) -> "ModelConfig":
+        """The same model for images of so many classes; 0: without labels.
+
+        Raises ConfigError where a conditional model does not go with them.
+        """
+        if self.classes == 0 or self.classes == known:
+            return self
+        if known == 0 or self.classes != "auto":
+            raise ConfigError(
+                f"classes {self.classes} must be those of the images' labels, got "
+                f"{f'{known} classes' if known else 'images without labels'}. Fix: --classes 0 for "
+                "a model that reads no labels, --classes auto for images with labels"
+            )
+        return replace(self, classes=known)
 
     def latent(self, features: FeatureShape) -> LatentSpec:
         """The latents' shape, for an encoder that gives these features for one image."""

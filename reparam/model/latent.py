@@ -23,6 +23,10 @@ class LatentSpec:
     top: int = 0
     """Of its numbers, the last ones that are of a second stochastic layer; 0: there is one."""
 
+    classes: int = 0
+    """How many of the last numbers, or of the last maps, are not z but say its class: of what the
+    network of a conditional decoder reads."""
+
     @property
     def dim(self) -> int:
         """Numbers of one latent."""

@@ -59,7 +59,8 @@ def layer_table(model: Autoencoder) -> list[LayerRow]:
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        model(torch.zeros(1, channels, height, width, device=model.device))
+        x = torch.zeros(1, channels, height, width, device=model.device)
+        model(x, model.some_labels(1))
     model.train(was_training)
     for hook in hooks:
         hook.remove()
@@ -97,6 +98,7 @@ def memory_of_step(model: Autoencoder, batch: int) -> int:
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
     hooks = torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor)
     with torch.enable_grad(), hooks:
-        model(torch.zeros(2, channels, height, width, device=model.device)).sum()
+        x = torch.zeros(2, channels, height, width, device=model.device)
+        model(x, model.some_labels(2)).sum()
     each = sum(size for place, size in kept.items() if place not in weights) / 2
     return FOR_EACH_WEIGHT * sum(p.numel() for p in model.parameters()) + round(batch * each)

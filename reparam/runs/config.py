@@ -1,6 +1,7 @@
 """How a model is trained, and the whole configuration of a run."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -234,6 +235,13 @@ class RunConfig:
     def resolve_defaults(self) -> "RunConfig":
         """The same configuration with what depends on defaults written out."""
         return replace(self, model=self.model.resolve_defaults(self.objective.has_rate))
+
+    def for_classes(self, class_names: Sequence[str]) -> "RunConfig":
+        """The same configuration for images of these classes; none: without labels.
+
+        Raises ConfigError where the model does not go with them.
+        """
+        return replace(self, model=self.model.for_classes(len(class_names)))
 
     def as_recorded(self) -> "RunConfig":
         """As config.json has it: whatever depends on the folder or on defaults is written out."""

@@ -141,6 +141,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
+    "cvae": Preset("conditional VAE", RunConfig(model=ModelConfig(classes="auto"))),
     "vamp": Preset(
         "VAE with a VampPrior",
         RunConfig(
@@ -174,16 +175,17 @@ PRESETS: Mapping[str, Preset] = {
     "beta-tc": Preset("β-TCVAE", RunConfig(terms=(TotalCorrelationOptions(weight=5.0),))),
     "dip": Preset("DIP-VAE", RunConfig(terms=(DipOptions(weight=10.0),))),
 }
-"""ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
-rae: the regularised autoencoder of Ghosh et al. 2020, with a mixture fitted to its latents.
-aae: the adversarial autoencoder of Makhzani et al. 2016. factor: the FactorVAE of Kim & Mnih 2018.
-ae-functional: the article's second form. burda: the VAE with one stochastic layer of Burda et al.
-2016, section 5, on images that are black and white. chain: with two stochastic layers
-(ibid., section 2). iwae: burda with several latents for each
-image. vamp: the VAE with a VampPrior of Tomczak & Welling 2018, section 5.
-wae: an AE with latents like N(0, I) (Tolstikhin et al. 2018): λ = 10 of their MNIST for the squared
-error 1000 · MSE. info-vae: α = 0.5 and λ = 100.5 of Zhao et al. 2019, eq. 6. beta-tc: β = 6 of Chen
-et al. 2018, of the middle of the range that they compare. dip: DIP-VAE-II of Kumar et al. 2018.
+"""In the order of docs/models.md.
+
+ae, vae: the article's autoencoder and variational autoencoder; dae: a denoising AE; ae-functional: the
+article's second form. rae: regularised AE (Ghosh et al. 2020), with a mixture fitted to its latents.
+wae: latents like N(0, I) by their discrepancy (Tolstikhin et al. 2018; λ = 10 as theirs for MNIST,
+against a squared error 1000 · MSE). aae: the same by a discriminator (Makhzani et al. 2016). info-vae:
+α = 0.5 and λ = 100.5 of Zhao et al. 2019, eq. 6. beta-tc: β = 6 of Chen et al. 2018, from the middle of
+their range. factor: Kim & Mnih 2018. dip: DIP-VAE-II of Kumar et al. 2018. cvae: encoder and decoder
+conditional on the class (Sohn et al. 2015). burda: the VAE with one stochastic layer of Burda et al.
+2016, section 5, on black and white images; iwae: with several latents for each image; chain: with two
+stochastic layers. vamp: the VampPrior of Tomczak & Welling 2018, section 5.
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {

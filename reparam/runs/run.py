@@ -92,7 +92,8 @@ class Run:
     ) -> "Run":
         """A new folder with its resolved configuration.
 
-        Raises RunError where one exists, or is being written.
+        Raises RunError where one exists, or is being written, ConfigError for a conditional model
+        and images without labels.
         """
         check_free(path, overwrite=overwrite)
         facts = Facts(
@@ -111,7 +112,7 @@ class Run:
             plugins=dict(loaded_plugins()),
             id=secrets.token_hex(8),
         )
-        run = cls(path, config.as_recorded(), facts)
+        run = cls(path, config.for_classes(images.class_names).as_recorded(), facts)
         with writing(path):
             check_free(path, overwrite=overwrite)  # another process may have come first
             empty(path)
@@ -176,7 +177,7 @@ class Run:
 
     def is_of(self, config: RunConfig) -> bool:
         """Whether the run was begun with this configuration."""
-        return self.config == config.as_recorded()
+        return self.config == config.for_classes(self.facts.class_names).as_recorded()
 
     def resume_hint(self) -> str:
         """What a person does, after something stopped the run, to continue it."""

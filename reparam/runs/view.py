@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from reparam.data import ImageSet, RowReader, Split
 from reparam.model import Autoencoder, Distribution, posteriors_of
 from reparam.runs.metrics import check_lines
@@ -59,6 +61,16 @@ class RunView:
     def labels_at(self, rows: Sequence[int] | slice) -> LabelArray | None:
         """Of some of the images: what conditional models read."""
         return None if self.labels is None else self.labels[rows]
+
+    def one_class(self, n: int) -> LabelArray | None:
+        """Labels of a picture whose latents are of no image: n times the first class, where the
+        model is conditional."""
+        return np.zeros(n, np.int64) if self.model.classes else None
+
+    @property
+    def of_one_class(self) -> str:
+        """What a picture's title says of them."""
+        return f" as class {self.class_names[0]}" if self.model.classes else ""
 
     @property
     def is_variational(self) -> bool:

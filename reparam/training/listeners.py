@@ -28,7 +28,7 @@ def sample_writer(run: Run, every: int, seed: int) -> Listener:
         z = torch.randn(1, model.latent_dim, generator=generator)
         model.eval()
         with torch.no_grad():
-            decoded = model.decode(z.to(model.device))
+            decoded = model.decode(z.to(model.device), model.some_labels(1))
         model.train()
         name = f"epoch_{event.epoch:04d}_batch_{event.batch:05d}.png"
         png = BytesIO()

@@ -17,7 +17,10 @@ export class Explorer {
   readonly pool: Pool;
   readonly runs = new Map<string, Run>();
   /** The newest decoded image of each run, and the latent that it belongs to. */
-  readonly decoded = new Map<string, { z: readonly number[]; image: Float32Array; picture: Picture }>();
+  readonly decoded = new Map<
+    string,
+    { z: readonly number[]; ofClass: number; image: Float32Array; picture: Picture }
+  >();
   private readonly decoders = new Map<string, Latest<readonly number[]>>();
   private readonly decodedListeners: ((id: string) => void)[] = [];
   private readonly frames = new Map<string, { key: string; frame: Frame; places: Float32Array }>();
@@ -33,7 +36,7 @@ export class Explorer {
     pool: Pool,
   ) {
     this.pool = pool;
-    store.on(["z", "run", "pair"], () => this.decodeShown());
+    store.on(["z", "run", "pair", "ofClass"], () => this.decodeShown());
   }
 
   entry(id: string): RunEntry | undefined {
@@ -147,7 +150,8 @@ export class Explorer {
   decodeShown(): void {
     for (const run of this.shown()) {
       const z = this.z(run);
-      if (this.decoded.get(run.id)?.z === z) continue;
+      const newest = this.decoded.get(run.id);
+      if (newest?.z === z && newest.ofClass === this.store.state.ofClass) continue;
       let decoder = this.decoders.get(run.id);
       if (!decoder) {
         decoder = new Latest<readonly number[]>((latent) => this.decode(run, latent));
@@ -158,9 +162,10 @@ export class Explorer {
   }
 
   private async decode(run: Run, z: readonly number[]): Promise<void> {
+    const { ofClass } = this.store.state;
     try {
-      const image = await this.pool.first.decode(run.entry, Float32Array.from(z));
-      this.decoded.set(run.id, { z, image, picture: pictureOf(image, 0, run.entry.image) });
+      const image = await this.pool.first.decode(run.entry, Float32Array.from(z), ofClass);
+      this.decoded.set(run.id, { z, ofClass, image, picture: pictureOf(image, 0, run.entry.image) });
       for (const listener of this.decodedListeners) listener(run.id);
     } catch (error) {
       this.banner.show(asProblem(error, "engine"));

@@ -1,6 +1,6 @@
 /** Does this browser compute what PyTorch did? Checked once for each run. */
 import { Problem } from "./bundle/problem";
-import type { Run } from "./bundle/run";
+import { labelOf, type Run } from "./bundle/run";
 import { checkedBytes } from "./bundle/source";
 import type { Explorer } from "./explorer";
 import { asInput } from "./picture/file";
@@ -18,18 +18,19 @@ export async function goldenImages(explorer: Explorer, run: Run): Promise<Float3
 
 /** The largest difference of the decoder's images. Throws Problem "golden" where it is too large. */
 export async function checkGolden(explorer: Explorer, run: Run): Promise<number> {
-  const { latents, tolerance, encoded } = run.entry.golden;
+  const { latents, label, tolerance, encoded } = run.entry.golden;
   const { title } = run.entry;
   const fail = (difference: number, allowed: number) =>
     new Problem("golden", { title, difference: difference.toPrecision(2), tolerance: allowed });
   const expected = await goldenImages(explorer, run);
-  const found = await explorer.pool.decodeAll(run.entry, latents);
+  const found = await explorer.pool.decodeAll(run.entry, latents, label ?? undefined);
   const difference = farthest(found, expected);
   if (!(difference <= tolerance)) throw fail(difference, tolerance);
   const picture = encoded && (await run.thumbnails.get(encoded.image_index));
   if (picture) {
     const input = asInput(picture, run.entry.image);
-    const [{ mu }] = await explorer.pool.first.encode(run.entry, input);
+    const own = labelOf(run, encoded.image_index) ?? undefined;
+    const [{ mu }] = await explorer.pool.first.encode(run.entry, input, own);
     const allowed = 1e-3 * (1 + Math.max(...encoded.mu.map(Math.abs)));
     const away = farthest(mu, encoded.mu);
     if (!(away <= allowed)) throw fail(away, allowed);

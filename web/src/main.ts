@@ -37,7 +37,7 @@ async function open(): Promise<void> {
   root.append(banner.root, say(loading, "loading"));
   const source = openSource(document);
   // The runtime is the largest part: it starts while the points are read.
-  const pool = new Pool(source);
+  const pool = new Pool(source, () => store.state.ofClass);
   const manifest = readManifest(await source.bytes("data/manifest.json"));
   const explorer = new Explorer(manifest, source, store, theme, banner, pool);
 

@@ -13,6 +13,11 @@ from reparam.model.networks.base import (
 )
 from reparam.model.networks.blocks import use_native
 from reparam.model.networks.checks import check_positive
+from reparam.model.networks.classes import (
+    ConditionalDecoder,
+    ConditionalEncoder,
+    widened,
+)
 from reparam.model.networks.components import Components, principal_components
 from reparam.model.networks.conditional import ConditionalNormal, normal_log_probs
 from reparam.model.networks.convolutional import (
@@ -34,6 +39,8 @@ __all__ = [
     "DECODERS",
     "ENCODERS",
     "Components",
+    "ConditionalDecoder",
+    "ConditionalEncoder",
     "ConditionalNormal",
     "ConvolutionalDecoderOptions",
     "ConvolutionalEncoderOptions",
@@ -54,4 +61,5 @@ __all__ = [
     "normal_log_probs",
     "principal_components",
     "use_native",
+    "widened",
 ]

@@ -46,6 +46,11 @@ class Encoder(nn.Module, ABC):
         """The linear code that is the last of its features, where it has one."""
         return None
 
+    @property
+    def unconditional(self) -> "Encoder":
+        """What reads images without labels: itself, or the network inside a conditional one."""
+        return self
+
 
 class Decoder(nn.Module, ABC):
     """Latents (B, d) → what the likelihood takes (B, C, H, W), in float32.

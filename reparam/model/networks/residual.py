@@ -229,7 +229,7 @@ class ResidualDecoder(Decoder):
             self.start: nn.Module = SameConv2d(latent.shape[0], first, 3, 1)
         else:
             self.start = Dense(latent.dim, math.prod(self.start_shape))
-        self.linear = _components(options, image_shape, most=latent.dim)
+        self.linear = _components(options, image_shape, most=latent.dim - latent.classes)
         layers: list[nn.Module] = [*options.last_of(first), *options.blocks_of(first)]
         channels = first
         for filters in reversed(others):

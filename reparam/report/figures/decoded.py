@@ -6,7 +6,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from reparam.evaluation import add_noise, as_bytes, decode_bytes, noise_to_latents, reconstruct
+from reparam.evaluation import (
+    add_noise,
+    as_bytes,
+    decode_bytes,
+    even_labels,
+    noise_to_latents,
+    reconstruct,
+)
 from reparam.model import NoiseMap
 from reparam.objective import InputConfig
 from reparam.report.figures.held_out import examples_by_class
@@ -71,7 +78,7 @@ def _decoded_grid(
     ``back`` gives the latents of the grid's points.
     """
     points = np.array([(x, y) for y in ys[::-1] for x in xs], np.float32)
-    images = decode_bytes(view.model, back(points))
+    images = decode_bytes(view.model, back(points), view.one_class(len(points)))
     with figure_style():
         figure = new_figure(5.4, max(sheet_height(images, len(xs), 5.4) + 0.2, 1.4))
         axes = figure.add_subplot()
@@ -81,7 +88,7 @@ def _decoded_grid(
         axes.spines[:].set_visible(False)
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
-        axes.set_title(title)
+        axes.set_title(f"{title}{view.of_one_class}")
         return figure
 
 
@@ -142,7 +149,8 @@ def noise_removed(view: RunView, n: int = 10, amount: float = 0.3, seed: int = 0
 
 def random_samples(view: RunView, latents: np.ndarray, columns: int = 16) -> Figure:
     """Decodings of random latents, side by side."""
-    images = decode_bytes(view.model, latents.astype(np.float32))
+    labels = even_labels(view.model, len(latents))
+    images = decode_bytes(view.model, latents.astype(np.float32), labels)
     with figure_style():
         figure = new_figure(5.4, sheet_height(images, columns, 5.4) + 0.35)
         axes = bare(figure.add_subplot())

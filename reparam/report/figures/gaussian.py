@@ -120,7 +120,7 @@ def reparametrisation(view: RunView, draws: int = 7) -> Figure | None:
     mu, sigma = view.mu[i], view.q.variance[i].sqrt().numpy()
     epsilon = np.random.default_rng(7).standard_normal((draws, view.latent_dim)).astype(np.float32)
     z = view.q.rows(torch.full((draws,), i)).at(torch.from_numpy(epsilon))
-    images = decode_bytes(view.model, z.numpy())
+    images = decode_bytes(view.model, z.numpy(), view.labels_at([i] * draws))
     with figure_style():
         figure = new_figure(1.0 * (draws + 1) + 0.2, 1.75)
         columns = figure.subplots(1, draws + 1)

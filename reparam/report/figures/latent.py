@@ -141,7 +141,8 @@ def points_and_decoding(view: RunView) -> Figure:
         plane.scatter(
             *target, s=420, facecolors="none", edgecolors=SECOND, linewidths=1.6, zorder=5
         )
-        image = decode_bytes(view.model, view.plane.back(target[None]))[0]
+        z = view.plane.back(target[None])
+        (image,) = decode_bytes(view.model, z, view.labels_at(chosen[:1]))
         coordinates = ", ".join(fixed(v, 2) for v in target)
         show_pixels(decoded, image)
         decoded.set_title(f"decoded from ({coordinates})")
@@ -183,7 +184,8 @@ def three_points(view: RunView) -> Figure:
         points = draw_points(plane, view, view.on_plane(), faint=True)
         low, high = points.min(0), points.max(0)
         chosen = low + (high - low) * np.array([[0.12, 0.85], [0.88, 0.72], [0.45, 0.12]])
-        images = decode_bytes(view.model, view.plane.back(chosen.astype(np.float32)))
+        z = view.plane.back(chosen.astype(np.float32))
+        images = decode_bytes(view.model, z, view.one_class(len(z)))
         for row, (point, image) in enumerate(zip(chosen, images, strict=True)):
             letter = "ABC"[row]
             plane.scatter(*point, s=60, c=SECOND, edgecolors="white", linewidths=1, zorder=4)

@@ -31,7 +31,7 @@ ARTICLE_SLOPE = 0.001
 def encoder_decoder(view: RunView) -> Figure:
     """Figure 1: image → encoder → representation vector → decoder → image, with a real image."""
     i = examples_by_class(view, 3)[-1]
-    again = as_bytes(reconstruct(view.model, view.images[i : i + 1]))[0]
+    again = as_bytes(reconstruct(view.model, view.images[[i]], view.labels_at([i])))[0]
     numbers = [fixed(value, 2) for value in view.mu[i][:4]]
     if view.latent_dim > 4:
         numbers.append("…")

@@ -11,6 +11,10 @@ export type EncoderEntry = FileEntry & {
    * @minItems 1
    */
   outputs: string[];
+  /**
+   * Input of a conditional model: the class (B,), int64; null of others.
+   */
+  labels: string | null;
 };
 /**
  * ONNX: latents (B, ...shape) to images (B, C, H, W) in [0, 1].
@@ -18,6 +22,10 @@ export type EncoderEntry = FileEntry & {
 export type DecoderEntry = FileEntry & {
   input: string;
   output: string;
+  /**
+   * Input of a conditional model: the class (B,), int64; null of others.
+   */
+  labels: string | null;
 };
 /**
  * uint16, little-endian, row-major: value = low + (high - low) * code / 65535.
@@ -195,6 +203,10 @@ export interface PrincipalEntry {
 export interface GoldenEntry {
   latents: number[][];
   images: FileEntry;
+  /**
+   * The class of all decodings, of a conditional model.
+   */
+  label: number | null;
   encoded: EncodedEntry | null;
   /**
    * Largest difference of a decoded pixel.

@@ -25,7 +25,11 @@ export class Engine {
   private readonly loaded = new Map<string, Promise<unknown>>();
   private next = 0;
 
-  constructor(private readonly source: Source) {
+  /** `chosen`: the class that conditional models are given where no other is asked for. */
+  constructor(
+    private readonly source: Source,
+    private readonly chosen: () => number,
+  ) {
     this.worker = openWorker();
     this.worker.onmessage = (event: MessageEvent<Answer>) => this.receive(event.data);
     this.worker.onerror = (event) => this.fail(event.message || "the worker did not start");
@@ -34,20 +38,31 @@ export class Engine {
   }
 
   /** Latents (n × d) → images (n × C × H × W) in [0, 1]. Throws Problem. */
-  async decode(entry: RunEntry, latents: Float32Array<ArrayBuffer>): Promise<Float32Array> {
+  async decode(
+    entry: RunEntry,
+    latents: Float32Array<ArrayBuffer>,
+    label = this.chosen(),
+  ): Promise<Float32Array> {
     const name = await this.load(entry, "decoder");
     const { input, output } = entry.decoder;
     const shape = [latents.length / latentSize(entry), ...entry.latent.shape];
-    return (await this.run(name, input, [output], latents, shape))[0];
+    const labels = labelsOf(entry, entry.decoder.labels, label, shape[0]);
+    return (await this.run(name, input, [output], latents, shape, labels))[0];
   }
 
   /** Images (n × C × H × W) in [0, 1] → posterior parameters. Throws Problem. */
-  async encode(entry: RunEntry, images: Float32Array<ArrayBuffer>): Promise<Encoded[]> {
+  async encode(
+    entry: RunEntry,
+    images: Float32Array<ArrayBuffer>,
+    label = this.chosen(),
+  ): Promise<Encoded[]> {
     const name = await this.load(entry, "encoder");
     const { height, width, channels } = entry.image;
     const n = images.length / (height * width * channels);
     const { input, outputs } = entry.encoder;
-    const found = await this.run(name, input, outputs, images, [n, channels, height, width]);
+    const labels = labelsOf(entry, entry.encoder.labels, label, n);
+    const shape = [n, channels, height, width];
+    const found = await this.run(name, input, outputs, images, shape, labels);
     const d = latentSize(entry);
     const row = (a: Float32Array, i: number) => Array.from(a.subarray(i * d, (i + 1) * d));
     return Array.from({ length: n }, (_, i) => ({
@@ -76,8 +91,9 @@ export class Engine {
     outputs: string[],
     data: Float32Array<ArrayBuffer>,
     shape: number[],
+    labels: RunMessage["labels"],
   ): Promise<Float32Array[]> {
-    const answer = await this.ask({ type: "run", name, input, outputs, data, shape });
+    const answer = await this.ask({ type: "run", name, input, outputs, data, shape, labels });
     this.timings.push({ name, batch: shape[0], milliseconds: answer.milliseconds ?? 0 });
     if (this.timings.length > 2000) this.timings.splice(0, 1000);
     return answer.outputs!;
@@ -102,6 +118,18 @@ export class Engine {
     for (const { reject } of this.waiting.values()) reject(new Problem("engine", { message }));
     this.waiting.clear();
   }
+}
+
+/** n times a class for a network that reads one; a class that it does not have becomes its last. */
+function labelsOf(
+  entry: RunEntry,
+  input: string | null,
+  label: number,
+  n: number,
+): RunMessage["labels"] {
+  if (input === null) return undefined;
+  const known = BigInt(Math.min(label, entry.classes.length - 1));
+  return { input, data: new BigInt64Array(n).fill(known) };
 }
 
 function openWorker(): Worker {

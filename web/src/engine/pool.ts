@@ -12,8 +12,12 @@ export class Pool {
   isWarm = false;
   private second: Engine | undefined;
 
-  constructor(private readonly source: Source) {
-    this.first = new Engine(source);
+  /** `chosen`: the class that conditional models decode to where no other is asked for. */
+  constructor(
+    private readonly source: Source,
+    private readonly chosen: () => number,
+  ) {
+    this.first = new Engine(source, chosen);
   }
 
   /**
@@ -25,6 +29,7 @@ export class Pool {
     latents: Float32Array<ArrayBuffer>,
     onPart: (images: Float32Array, from: number) => void,
     signal?: AbortSignal,
+    label = this.chosen(),
   ): Promise<boolean> {
     const d = latentSize(entry);
     const n = latents.length / d;
@@ -35,7 +40,7 @@ export class Pool {
         const from = next;
         next += PART;
         const part = latents.slice(from * d, Math.min(n, next) * d);
-        const images = await engine.decode(entry, part);
+        const images = await engine.decode(entry, part, label);
         if (!signal?.aborted) onPart(images, from);
       }
     };
@@ -52,16 +57,21 @@ export class Pool {
   }
 
   private other(): Engine {
-    return (this.second ??= new Engine(this.source));
+    return (this.second ??= new Engine(this.source, this.chosen));
   }
 
   /** All decoded images of n × d latents at once. */
-  async decodeAll(entry: RunEntry, latents: readonly (readonly number[])[]): Promise<Float32Array> {
+  async decodeAll(
+    entry: RunEntry,
+    latents: readonly (readonly number[])[],
+    label?: number,
+  ): Promise<Float32Array> {
     const { height, width, channels } = entry.image;
     const size = height * width * channels;
     const all = new Float32Array(latents.length * size);
     const flat = Float32Array.from(latents.flat());
-    await this.decodeMany(entry, flat, (images, from) => all.set(images, from * size));
+    const keep = (images: Float32Array, from: number) => all.set(images, from * size);
+    await this.decodeMany(entry, flat, keep, undefined, label);
     return all;
   }
 }

@@ -19,6 +19,8 @@ export interface RunMessage {
   outputs: string[];
   data: Float32Array<ArrayBuffer>;
   shape: number[];
+  /** Of a conditional model: its second input, and the class of each row. */
+  labels: { input: string; data: BigInt64Array<ArrayBuffer> } | undefined;
 }
 
 export type Request = { id: number } & (StartMessage | LoadMessage | RunMessage);

@@ -35,8 +35,12 @@ async function answer(request: Request): Promise<Omit<Answer, "id">> {
       const session = sessions.get(request.name);
       if (!session) throw new Error(`no model ${request.name}`);
       const began = performance.now();
-      const feed = new ort.Tensor("float32", request.data, request.shape);
-      const results = await session.run({ [request.input]: feed });
+      const feeds: Record<string, ort.Tensor> = {
+        [request.input]: new ort.Tensor("float32", request.data, request.shape),
+      };
+      const { labels } = request;
+      if (labels) feeds[labels.input] = new ort.Tensor("int64", labels.data, [labels.data.length]);
+      const results = await session.run(feeds);
       const milliseconds = performance.now() - began;
       // slice: what the runtime gives may lie in WebAssembly's own memory, which cannot be handed over.
       const outputs = request.outputs.map((name) =>

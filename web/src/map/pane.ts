@@ -166,11 +166,13 @@ export class Pane {
     });
     // With more than two dimensions the background depends on the others, too.
     if (this.run.d > 2) store.on(["z"], () => this.askBackground());
-    this.explorer.theme.onChange(() => {
+    const afresh = () => {
       this.manifold.forget();
       this.refresh();
       this.askBackground(0);
-    });
+    };
+    store.on(["ofClass"], afresh);
+    this.explorer.theme.onChange(afresh);
   }
 
   /** Decodes what lies at a place of the map, CSS pixels from its corner. */

@@ -44,7 +44,7 @@ export class DimensionsPanel {
         (show) => store.on(["frame"], (s) => show(s.frame))),
       this.plane, say(el("h3"), "others"), this.order, this.sliders);
     store.on(["run", "frame", "plane"], () => this.build());
-    store.on(["z", "panel"], () => this.follow());
+    store.on(["z", "panel", "ofClass"], () => this.follow());
     explorer.theme.onChange(() => this.follow());
     inWords(() => this.build());
   }

@@ -61,6 +61,7 @@ export class DrawPanel {
       this.clear();
     };
     explorer.store.show(["run"], suits);
+    explorer.store.on(["ofClass"], () => this.encoded && this.encoder.push(this.encoded.picture));
     theme.onChange(() => {
       this.pad.recolour();
       this.show();

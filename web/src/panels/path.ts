@@ -52,7 +52,7 @@ export class PathPanel {
           (show) => store.on(["interpolation"], (s) => show(s.interpolation)))),
       along,
     );
-    store.show(["path", "interpolation", "run", "panel"], ({ path, panel }) => {
+    store.show(["path", "interpolation", "run", "panel", "ofClass"], ({ path, panel }) => {
       hint.hidden = path.length > 1;
       along.hidden = path.length < 2;
       if (path.length < 2) this.pause();
@@ -83,7 +83,7 @@ export class PathPanel {
 
   private async decode(latents: number[][]): Promise<void> {
     const run = this.explorer.main();
-    const key = JSON.stringify([run.id, latents]);
+    const key = JSON.stringify([run.id, this.explorer.store.state.ofClass, latents]);
     if (key === this.frames.key || latents.some((z) => z.length !== run.d)) return;
     try {
       const images = await this.explorer.pool.decodeAll(run.entry, latents);

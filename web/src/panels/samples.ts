@@ -36,6 +36,7 @@ export class SamplesPanel {
       this.stale = true;
       if (explorer.store.state.panel === "samples") this.show();
     };
+    explorer.store.on(["ofClass"], redo);
     explorer.theme.onChange(redo);
     inWords(redo);
   }

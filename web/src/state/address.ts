@@ -75,6 +75,11 @@ const CODECS: { [K in keyof State]: Codec<State[K]> } = {
     },
   ),
   pinned: flag("pin"),
+  ofClass: {
+    name: "class",
+    write: String,
+    read: (s) => (/^\d{1,5}$/.test(s) ? Number(s) : undefined),
+  },
   frame: choice("frame", ["axes", "principal"]),
   plane: {
     name: "plane",

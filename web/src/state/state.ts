@@ -27,6 +27,8 @@ export interface State {
   view: Record<string, View | null>;
   /** Whether z stays where it is when the pointer moves. */
   pinned: boolean;
+  /** What conditional models decode to, by its place among the classes. */
+  ofClass: number;
   frame: FrameKind;
   plane: [number, number];
   hidden: number[];
@@ -58,6 +60,7 @@ export const INITIAL: State = {
   z: {},
   view: {},
   pinned: false,
+  ofClass: 0,
   frame: "axes",
   plane: [0, 1],
   hidden: [],

@@ -1,4 +1,5 @@
 /** Title, the choice of runs, language and theme. */
+import type { RunEntry } from "../bundle/manifest";
 import type { Explorer } from "../explorer";
 import type { Theme } from "../state/state";
 import { button, el, press } from "./dom";
@@ -28,6 +29,7 @@ export function header(
     facts);
   const root = el("header", { class: "masthead" }, title);
   if (manifest.runs.length > 1) root.append(runChoice(explorer, showRun), pairChoice(explorer, showPair));
+  if (manifest.runs.some(isConditional)) root.append(classChoice(explorer));
   root.append(el("div", { class: "row settings" }, languageButton(explorer), themeButton(explorer)));
   return root;
 }
@@ -77,6 +79,30 @@ function pairChoice(explorer: Explorer, showPair: (id: string) => void): HTMLEle
   inWords(fill);
   select.addEventListener("change", () => showPair(select.value));
   return name(select, "compare", false);
+}
+
+function isConditional(entry: RunEntry): boolean {
+  return entry.decoder.labels !== null;
+}
+
+/** The class that conditional models decode to. */
+function classChoice(explorer: Explorer): HTMLElement {
+  const { store } = explorer;
+  const select = el("select", { class: "of-class" });
+  const fill = () => {
+    const shown = explorer.shown().map(({ entry }) => entry).filter(isConditional);
+    select.hidden = shown.length === 0;
+    const classes = shown[0]?.classes ?? [];
+    const chosen = Math.min(store.state.ofClass, classes.length - 1);
+    select.replaceChildren(
+      ...classes.map(({ name: one }, k) =>
+        el("option", { value: k, selected: k === chosen }, t("asClass", { name: one }))),
+    );
+  };
+  store.on(["run", "pair", "ofClass"], fill);
+  inWords(fill);
+  select.addEventListener("change", () => store.set({ ofClass: Number(select.value) }));
+  return name(select, "ofClass", false);
 }
 
 function languageButton(explorer: Explorer): HTMLElement {

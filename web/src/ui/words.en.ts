@@ -4,6 +4,8 @@ export const en = {
   runs: "Run",
   compare: "Side by side",
   compareWith: "Side by side with {title}",
+  ofClass: "Class that is decoded",
+  asClass: "class {name}",
   language: "한국어",
   languageName: "한국어로 보기",
   theme: "Theme",

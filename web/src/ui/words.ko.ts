@@ -6,6 +6,8 @@ export const ko: Words = {
   runs: "학습 결과",
   compare: "나란히 보기",
   compareWith: "나란히 보기: {title}",
+  ofClass: "디코딩할 클래스",
+  asClass: "클래스 {name}",
   language: "English",
   languageName: "View in English",
   theme: "테마",

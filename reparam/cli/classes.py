@@ -1,0 +1,55 @@
+"""The option of commands that a conditional run must be told classes by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reparam.data import class_indices
+from reparam.errors import ConfigError, DataError
+from reparam.fields import option
+from reparam.runs import Run
+from reparam.types import LabelArray
+
+
+def class_labels(
+    run: Run, chosen: str | None, names: Sequence[str] | None, count: int, what: str
+) -> LabelArray | None:
+    """Labels of ``count`` rows for a conditional run, (N,); None for another run.
+
+    They are of the ``chosen`` class, or else of these ``names``, one for each row. Raises
+    ConfigError for a class of a run that reads none, DataError, which begins with ``what``, for
+    one that is not known and where there are neither.
+    """
+    if not run.config.model.class_count():
+        if chosen is not None:
+            raise ConfigError(
+                f"--class must be of a conditional run, got one that reads no labels ({run.path})."
+                " Fix: omit it, or train with --model cvae"
+            )
+        return None
+    if chosen is not None:
+        names = [chosen] * count
+    if names is None:
+        raise DataError(
+            f"{what}: must have labels, as {run.path} is conditional on classes, got none. Fix: "
+            "name labelled ones, or a class for all (--class)"
+        )
+    return class_indices(names, run.facts.class_names, what)
+
+
+@dataclass(frozen=True)
+class ClassChoice:
+    """Which class a conditional run takes rows to be of."""
+
+    class_name: str | None = option(None, flag="class")
+    """Of a conditional run: the class of all of them, by its name or number. By default each one's
+    label."""
+
+    def labels(
+        self, run: Run, names: Sequence[str] | None, count: int, what: str
+    ) -> LabelArray | None:
+        """As ``class_labels``."""
+        return class_labels(run, self.class_name, names, count, what)
+
+
+OWN_LABELS = ClassChoice()
+"""Each row is of its own label."""

@@ -15,7 +15,9 @@ from reparam.model import (
     MlpDecoderOptions,
     MlpEncoderOptions,
     ModelConfig,
+    SphereOptions,
     VampPriorOptions,
+    VonMisesFisherOptions,
 )
 from reparam.objective import ImportanceWeighted, InputConfig, Reconstruction
 from reparam.runs.config import RunConfig
@@ -105,6 +107,21 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
+    "svae": Preset(
+        "hyperspherical VAE",
+        RunConfig(
+            model=replace(
+                BURDA,
+                latent_dim=11,
+                encoder=MlpEncoderOptions((256, 128), "relu"),
+                decoder=MlpDecoderOptions((128, 256), "relu"),
+                posterior=VonMisesFisherOptions(),
+                prior=SphereOptions(),
+            ),
+            inputs=InputConfig(binarise="dynamic"),
+        ),
+        follows_images=False,
+    ),
     "vamp": Preset(
         "VAE with a VampPrior",
         RunConfig(
@@ -124,7 +141,8 @@ PRESETS: Mapping[str, Preset] = {
 ae-functional: the article's second form. burda: the VAE with one stochastic layer of Burda et al.
 2016, section 5, on images that are black and white. chain: with two stochastic layers
 (ibid., section 2). iwae: burda with several latents for each
-image. vamp: the VAE with a VampPrior of Tomczak & Welling 2018, section 5.
+image. svae: the hyperspherical VAE of Davidson et al. 2018, section 5.2.
+vamp: the VAE with a VampPrior of Tomczak & Welling 2018, section 5.
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {

@@ -19,7 +19,7 @@ from reparam.model.networks.convolutional import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
 )
-from reparam.model.networks.heads import Heads
+from reparam.model.networks.heads import Heads, Rows
 from reparam.model.networks.mlp import (
     HiddenActivation,
     MlpDecoderOptions,
@@ -50,6 +50,7 @@ __all__ = [
     "MlpEncoderOptions",
     "ResidualDecoderOptions",
     "ResidualEncoderOptions",
+    "Rows",
     "check_positive",
     "normal_log_prob",
     "principal_components",

@@ -85,6 +85,11 @@ def importance_sampled(
             "log p(x) needs a model with a distribution over latents, got an AE, whose posterior "
             "is a point. Fix: take a VAE"
         )
+    if proposal == "defensive" and model.prior.on_sphere:
+        raise ConfigError(
+            "a defensive proposal needs posteriors that can be made wider, got latents on the unit "
+            "sphere. Fix: take --likelihood-proposal posterior"
+        )
     if samples < 1:
         raise ConfigError(f"samples must be 1 or more, got {samples}. Fix: {SAMPLES} is usual")
     generator = torch.Generator(model.device).manual_seed(seed)

@@ -62,6 +62,14 @@ class ModelConfig:
                 f"classes must be 0 or more, got {self.classes}. Fix: auto for those of the images"
             )
         self._check_components()
+        if self.posterior.on_sphere != self.prior.on_sphere:
+            one, other = "on the unit sphere", "in all of the latent space"
+            where = (one, other) if self.posterior.on_sphere else (other, one)
+            raise ConfigError(
+                f"posterior and prior must have their latents in one space, got {where[0]} of "
+                f"{self.posterior.type} and {where[1]} of {self.prior.type}: no KL is finite. Fix: "
+                "take --posterior von-mises-fisher with --prior sphere, or neither"
+            )
         if self.prior.only_fitted:
             raise ConfigError(
                 f"prior must be one that a model can be trained with, got {self.prior.type}. Fix: "

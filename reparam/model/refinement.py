@@ -36,7 +36,7 @@ def refine(model: Autoencoder, x: Images, labels: Labels | None = None, *, steps
     highest = start.new_full((len(start),), -torch.inf)
     for step in range(steps + 1):
         with torch.enable_grad():
-            z = start + scale * moved
+            z = q.nearest(start + scale * moved)
             value = model.pixels(z, labels).log_prob(x)
             if model.is_variational:
                 value = value + model.prior.log_prob(z)

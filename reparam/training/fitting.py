@@ -42,7 +42,8 @@ class PriorFit:
     """The images whose latents ``before`` and ``after`` are about; train where none is held out."""
     images: int
     before: tuple[LatentFit, ...]
-    """N(0, I), and the prior that the model was trained with where that is another one."""
+    """N(0, I), and the prior that the model was trained with where that is another one with a
+    density in the same space: one on a sphere has none."""
     after: LatentFit
 
 
@@ -113,8 +114,10 @@ def fit_run_prior(
     split = images.held_out()
     z = aggregate_latents(model, pixels, seed, images.splits[split], labels)
     own = model.prior.cpu()
-    normal = StandardNormal(model.latent_dim)
-    before = tuple(latent_fit(o, z) for o in ([own] if own.is_standard_normal else [normal, own]))
+    others: list[Prior] = [StandardNormal(model.latent_dim)]
+    if not (own.is_standard_normal or own.on_sphere):
+        others.append(own)
+    before = tuple(latent_fit(other, z) for other in others)
     after = latent_fit(prior, z)
     run.save_prior(prior, seed=seed, images=len(train), split=split, held_out=asdict(after))
     return PriorFit(prior, len(train), split, len(z), before, after)

@@ -22,7 +22,11 @@ def rates(q: Distribution, z: LatentArray, prior: Prior) -> Float[np.ndarray, " 
 
 
 def rate_decomposition(
-    q: Distribution, z: LatentArray, prior: Prior, rng: np.random.Generator
+    q: Distribution,
+    z: LatentArray,
+    prior: Prior,
+    rng: np.random.Generator,
+    information: bool = True,
 ) -> dict[str, Measured]:
     """``rate`` = ``mutual_information`` + ``aggregate_kl``, in nats (Hoffman & Johnson 2016).
 
@@ -35,20 +39,22 @@ def rate_decomposition(
     N images can show at most ln N nats: the mixture holds each z's own posterior, so I is at most
     ln N, too small when the truth is near or above it, and aggregate_kl too large by as much. The
     notes say so with the number. Intervals are the bootstrap's over images, the mixture kept.
+    Without ``information`` there is the rate alone.
     """
     limit = f"at most ln N = {math.log(len(z)):.2f} nats can be seen with {len(z):,} images"
     wide, at, p = q.double(), torch.from_numpy(z).double(), _double(prior)
     with torch.no_grad():
         own, exact = wide.log_prob(at), p.kl(wide)
-        information = (own - wide.mixture_log_prob(at)).numpy()
         each = (own - p.log_prob(at) if exact is None else exact).numpy()
     how = "one draw an image" if exact is None else "closed form"
-    return {
-        "rate": mean_of(each, rng, note=how),
-        "mutual_information": mean_of(information, rng, note=f"{limit}; near it, too small"),
-        "aggregate_kl": mean_of(
-            each - information, rng, note=f"rate − I; {limit}; near it, too large"
-        ),
+    found = {"rate": mean_of(each, rng, note=how)}
+    if not information:
+        return found
+    with torch.no_grad():
+        seen = (own - wide.mixture_log_prob(at)).numpy()
+    return found | {
+        "mutual_information": mean_of(seen, rng, note=f"{limit}; near it, too small"),
+        "aggregate_kl": mean_of(each - seen, rng, note=f"rate − I; {limit}; near it, too large"),
     }
 
 

@@ -13,9 +13,10 @@ from reparam.types import Language
 
 Better = Literal["lower", "higher", "ideal", "neither"]
 
-Need = Literal["density", "labels", "factors", "few dimensions"]
-"""What a measure may need: of q(z|x) a density, of the images labels or known factors, of the
-latent space at most ten dimensions.
+Need = Literal["density", "one space", "densities of pairs", "labels", "factors", "few dimensions"]
+"""What a measure may need: of q(z|x) a density, one by the same area or volume as the prior's, one
+at the latents of every other image; of the images labels or known factors; of the latent space at
+most ten dimensions.
 """
 
 
@@ -223,7 +224,7 @@ MEASURES: Mapping[str, Entry] = {
         "nats",
         matters=0.05,
         least=0.0,
-        requires=("density",),
+        requires=("density", "one space"),
     ),
     "mutual_information": Entry(
         "rate",
@@ -233,7 +234,7 @@ MEASURES: Mapping[str, Entry] = {
         "nats",
         matters=0.05,
         least=0.0,
-        requires=("density",),
+        requires=("density", "one space", "densities of pairs"),
     ),
     "aggregate_kl": Entry(
         "rate",
@@ -243,7 +244,7 @@ MEASURES: Mapping[str, Entry] = {
         "nats",
         matters=0.05,
         least=0.0,
-        requires=("density",),
+        requires=("density", "one space", "densities of pairs"),
     ),
     "active_units": Entry(
         "rate",
@@ -362,7 +363,7 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
         most=1.0,
         by_prior=True,
-        requires=("few dimensions",),
+        requires=("few dimensions", "one space"),
         version=2,
     ),
     "path_length": Entry(
@@ -464,7 +465,7 @@ MEASURES: Mapping[str, Entry] = {
         "nats",
         matters=0.5,
         digits=5,
-        requires=("density",),
+        requires=("density", "one space"),
     ),
     "log_likelihood": Entry(
         "images",
@@ -474,7 +475,7 @@ MEASURES: Mapping[str, Entry] = {
         "nats",
         matters=0.5,
         digits=5,
-        requires=("density",),
+        requires=("density", "one space"),
         version=2,
     ),
     "bits_per_dimension": Entry(
@@ -484,7 +485,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "bits",
         matters=0.01,
-        requires=("density",),
+        requires=("density", "one space"),
         version=2,
     ),
 }

@@ -36,11 +36,20 @@ def latent_rows(of: Subject) -> dict[str, Measured]:
 def rate_rows(of: Subject) -> dict[str, Measured]:
     """The rate and what it is made of, against the prior that the model samples from."""
     names = ("rate", "mutual_information", "aggregate_kl", "active_units")
-    if without := omitted(names, lacking(of)):
+    without = omitted(names, lacking(of))
+    if "active_units" in without:
         return without
     part = of.held_out
-    found = rate_decomposition(part.q, part.z, of.prior, of.rng("rate"))
-    return found | active_units(part.mean, of.rng("active units"))
+    found = active_units(part.mean, of.rng("active units"))
+    if "rate" not in without:
+        found |= rate_decomposition(
+            part.q,
+            part.z,
+            of.prior,
+            of.rng("rate"),
+            information="mutual_information" not in without,
+        )
+    return found | without
 
 
 def rate_of_dimensions(of: Subject) -> tuple[float, ...]:
@@ -54,7 +63,7 @@ def aggregate_posterior(of: Subject) -> AggregatePosterior | None:
     if omitted(["prior_gaps"], lacking(of)):
         return None
     part = of.train
-    if part.q.is_point:
+    if part.q.is_point or not part.q.has_densities_of_pairs:
         return AggregatePosterior.of_points(part.z, of.rng("aggregate posterior"))
     return AggregatePosterior.of_posteriors(part.q)
 

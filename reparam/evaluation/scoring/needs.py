@@ -14,6 +14,15 @@ def lacking(of: Subject) -> dict[Need, str]:
     d = of.model.latent_dim
     if not of.model.is_variational:
         found["density"] = "needs a distribution over latents, and this model gives points (AE)"
+    if of.prior.on_sphere != of.held_out.q.on_sphere:
+        found["one space"] = (
+            "needs latents and prior in one space, and one of them is on the unit sphere alone"
+        )
+    if not of.held_out.q.has_densities_of_pairs:
+        found["densities of pairs"] = (
+            "needs the density of each latent under every image's posterior, which has none that "
+            "is quick to compute"
+        )
     if of.shares is None:
         found["labels"] = "needs labels, and these images have none"
     if of.factors is None:

@@ -32,12 +32,14 @@ class Candidate:
 
 
 def candidates(of: Subject) -> tuple[Candidate, ...]:
-    """The model's own first, then N(0, I). A model of points (AE), whose latents no prior has
-    shaped, also gets a Gaussian and the box of its range, both fitted to its training latents; no
-    Gaussian to too few or collapsed ones.
+    """The model's own first, then N(0, I), but for latents on a sphere. A model of points (AE),
+    whose latents no prior has shaped, also gets a Gaussian and the box of its range, both fitted to
+    its training latents; no Gaussian to too few or collapsed ones.
     """
     d, z = of.model.latent_dim, torch.from_numpy(of.train.z)
-    offered: list[Prior] = [of.prior, StandardNormal(d)]
+    offered: list[Prior] = [of.prior]
+    if not of.held_out.q.on_sphere:
+        offered.append(StandardNormal(d))
     if of.held_out.q.is_point:
         gaussian, box = GaussianPrior(d), Box(d)
         with contextlib.suppress(DataError):

@@ -24,7 +24,7 @@ from reparam.model.networks.convolutional import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
 )
-from reparam.model.networks.heads import Heads
+from reparam.model.networks.heads import Heads, Rows
 from reparam.model.networks.mlp import (
     HiddenActivation,
     MlpDecoderOptions,
@@ -57,6 +57,7 @@ __all__ = [
     "MlpEncoderOptions",
     "ResidualDecoderOptions",
     "ResidualEncoderOptions",
+    "Rows",
     "check_positive",
     "normal_log_probs",
     "principal_components",

@@ -1,16 +1,19 @@
 """From an encoder's features to the parameters of a posterior."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from reparam.errors import ShapeError
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import Features, FeatureShape
 from reparam.model.networks.layers import Dense, SameConv2d
-from reparam.types import Latents
+
+Rows = Float[Tensor, "B _"]
+"""Of a parameter: as wide as the latents, or of another width."""
 
 
 class Heads(nn.ModuleDict):
@@ -18,21 +21,27 @@ class Heads(nn.ModuleDict):
 
     Flat latents: a dense layer, over maps in the order height, width, channel (Keras' order).
     Spatial latents: a 1 × 1 convolution of maps of the same height and width. Raises ShapeError
-    where these differ.
+    where these differ. ``sizes``: of rows that are not of the latent's size, by name.
     """
 
-    def __init__(self, names: Sequence[str], features: FeatureShape, latent: LatentSpec) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        features: FeatureShape,
+        latent: LatentSpec,
+        sizes: Mapping[str, LatentSpec] | None = None,
+    ) -> None:
         super().__init__()
         self.spatial = latent.is_spatial
         for name in names:
-            self[name] = head = _head(features, latent)
+            self[name] = head = _head(features, (sizes or {}).get(name, latent))
             head.label += f": {name}"
 
     def dense(self, name: str) -> Dense:
         """That of a parameter, of flat latents."""
         return cast(Dense, self[name])
 
-    def forward(self, features: Features) -> dict[str, Latents]:
+    def forward(self, features: Features) -> dict[str, Rows]:
         """The parameters by name, in float32."""
         if not self.spatial:
             if features.ndim == 4:  # free where maps lie channels-last

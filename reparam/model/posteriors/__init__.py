@@ -10,6 +10,11 @@ from reparam.model.posteriors.base import (
 from reparam.model.posteriors.chain import Chain, ChainPosteriorOptions
 from reparam.model.posteriors.delta import Delta, DeltaOptions
 from reparam.model.posteriors.diagonal_normal import DiagonalNormal, DiagonalNormalOptions
+from reparam.model.posteriors.von_mises_fisher import (
+    VonMisesFisher,
+    VonMisesFisherOptions,
+    check_sphere,
+)
 
 __all__ = [
     "POSTERIORS",
@@ -23,4 +28,7 @@ __all__ = [
     "LocationScale",
     "Posterior",
     "PosteriorOptions",
+    "VonMisesFisher",
+    "VonMisesFisherOptions",
+    "check_sphere",
 ]

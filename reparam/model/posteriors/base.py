@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from reparam.errors import ConfigError
 from reparam.model.latent import LatentSpec
-from reparam.model.networks import Features, FeatureShape, Heads
+from reparam.model.networks import Features, FeatureShape, Heads, Rows
 from reparam.model.noise import Noise
 from reparam.registry import Part, Registry
 from reparam.types import Latents, PerExample
@@ -27,7 +27,8 @@ PAIRS = 65_536
 class Distribution(ABC):
     """One distribution over latents for each image of a batch.
 
-    Its fields are tensors (B, d): the parameters, of which each has a head in ``Posterior``.
+    Its fields are tensors (B, d), or of another width: the parameters, of which each has a head in
+    ``Posterior``.
     Densities are in nats. A field that is marked as ``SHARED`` is a network that the distributions
     of all images have in common.
     """
@@ -37,6 +38,12 @@ class Distribution(ABC):
 
     is_point: ClassVar[bool] = False
     """Whether it is a point without a density (an AE's)."""
+
+    on_sphere: ClassVar[bool] = False
+    """Whether all its latents have length 1: densities are then by area of the unit sphere."""
+
+    has_densities_of_pairs: ClassVar[bool] = True
+    """Whether the density of every latent under every image's distribution is quick to compute."""
 
     @property
     @abstractmethod
@@ -67,6 +74,15 @@ class Distribution(ABC):
         """
         return None
 
+    def entropy(self) -> PerExample | None:
+        """That of the whole latent: the sum of ``entropies`` where these are known."""
+        each = self.entropies()
+        return None if each is None else each.sum(1)
+
+    def nearest(self, z: Latents) -> Latents:
+        """The latents nearest to z among those that it can give: z itself where these are all."""
+        return z
+
     @abstractmethod
     def log_prob(self, z: Latents) -> PerExample:
         """log q(z|x). Raises ConfigError for a point, which has no density."""
@@ -86,7 +102,7 @@ class Distribution(ABC):
         """Of the parameters."""
         return tuple(field.name for field in fields(cls) if not field.metadata.get("shared"))
 
-    def tensors(self) -> dict[str, Latents]:
+    def tensors(self) -> dict[str, Rows]:
         """The parameters by name."""
         return {name: getattr(self, name) for name in self.names()}
 
@@ -96,7 +112,7 @@ class Distribution(ABC):
 
     def _each(
         self: D,
-        change: Callable[[Latents], Latents],
+        change: Callable[[Rows], Rows],
         network: Callable[[nn.Module], nn.Module] = lambda module: module,
     ) -> D:
         """The same of changed parameters and networks."""
@@ -157,14 +173,21 @@ class LocationScale(Protocol):
 
 
 class Posterior(nn.Module):
-    """Features → q(z|x): a linear head for each parameter of a distribution."""
+    """Features → q(z|x): a linear head for each parameter of a distribution.
+
+    ``sizes``: of parameters that are not of the latent's size, by name.
+    """
 
     def __init__(
-        self, distribution: type[Distribution], features: FeatureShape, latent: LatentSpec
+        self,
+        distribution: type[Distribution],
+        features: FeatureShape,
+        latent: LatentSpec,
+        sizes: Mapping[str, LatentSpec] | None = None,
     ) -> None:
         super().__init__()
         self.distribution = distribution
-        self.heads = Heads(distribution.names(), features, latent)
+        self.heads = Heads(distribution.names(), features, latent, sizes)
 
     @property
     def is_point(self) -> bool:
@@ -173,7 +196,7 @@ class Posterior(nn.Module):
     def forward(self, features: Features) -> Distribution:
         return self.of(self.heads(features))
 
-    def of(self, tensors: dict[str, Latents]) -> Distribution:
+    def of(self, tensors: dict[str, Rows]) -> Distribution:
         """The distribution of these parameters."""
         return self.distribution(**tensors)
 
@@ -214,6 +237,11 @@ class PosteriorOptions(Part):
     @property
     def is_point(self) -> bool:
         return self.distribution.is_point
+
+    @property
+    def on_sphere(self) -> bool:
+        """Whether all latents have length 1."""
+        return self.distribution.on_sphere
 
     @property
     def has_entropies(self) -> bool:

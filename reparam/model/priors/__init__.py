@@ -18,6 +18,7 @@ from reparam.model.priors.chain import ChainPrior, ChainPriorOptions
 from reparam.model.priors.flow import FlowPrior, FlowPriorOptions
 from reparam.model.priors.gaussian import GaussianPrior, GaussianPriorOptions
 from reparam.model.priors.mixture import MixturePrior, MixturePriorOptions
+from reparam.model.priors.sphere import Sphere, SphereOptions
 from reparam.model.priors.standard_normal import StandardNormal, StandardNormalOptions
 from reparam.model.priors.vamp import VampPrior, VampPriorOptions
 
@@ -39,6 +40,8 @@ __all__ = [
     "NoiseMap",
     "Prior",
     "PriorOptions",
+    "Sphere",
+    "SphereOptions",
     "StandardNormal",
     "StandardNormalOptions",
     "VampPrior",

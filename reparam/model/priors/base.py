@@ -38,6 +38,9 @@ class Prior(nn.Module, ABC):
     is_standard_normal: ClassVar[bool] = False
     """Whether it is N(0, I), against which measures and figures compare."""
 
+    on_sphere: ClassVar[bool] = False
+    """Whether all its latents have length 1: densities are then by area of the unit sphere."""
+
     form: ClassVar[Form] = "other"
     """Uniform between ``bounds``, normal with ``moments`` (then so are its marginals in every
     direction), or neither."""
@@ -139,6 +142,9 @@ class PriorOptions(Part):
     is_layered: ClassVar[bool] = False
     """Whether it has two stochastic layers."""
 
+    on_sphere: ClassVar[bool] = False
+    """Whether all latents have length 1, as those of its posterior then must."""
+
     @abstractmethod
     def build(self, latent: LatentSpec) -> Prior: ...
 
@@ -154,8 +160,8 @@ def rate(prior: Prior, q: Distribution, z: Latents) -> PerExample:
     exact = prior.kl(q)
     if exact is not None:
         return exact
-    entropies = q.entropies()
-    own = q.log_prob(z) if entropies is None else -entropies.sum(1)
+    entropy = q.entropy()
+    own = q.log_prob(z) if entropy is None else -entropy
     return own - prior.log_prob(z)
 
 

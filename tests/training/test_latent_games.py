@@ -1,0 +1,87 @@
+"""Runs of the presets aae, factor and rae: they resume bit for bit; their terms do their work."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from reparam.model import native
+from reparam.objective import DecoderGradientOptions, LatentAdversarialOptions
+from reparam.runs import Run, RunConfig
+from reparam.training import Interrupted, train
+
+from .test_resume import ctrl_c_after, identical
+
+GAMES = {"aae": "latent_adversarial", "factor": "factor"}
+
+
+def with_small(config: RunConfig) -> RunConfig:
+    """Discriminators of two layers of 16."""
+    narrow = [
+        replace(term, widths=(16, 16)) if hasattr(term, "widths") else term for term in config.terms
+    ]
+    return replace(config, terms=tuple(narrow))
+
+
+@pytest.mark.parametrize("stop", [(2, 6), (3, 2)], ids=["epoch's end", "mid-epoch"])
+@pytest.mark.parametrize("preset", GAMES)
+def test_stopped_and_resumed_is_bit_equal(preset, stop, new_run, small, blobs) -> None:
+    config = with_small(small(preset, epochs=4, dropout=0.25))
+    whole, stopped = (new_run(config, name) for name in ("a", "b"))
+    train(whole, blobs)
+    with pytest.raises(Interrupted):
+        train(stopped, blobs, [ctrl_c_after(*stop)])
+    torch.manual_seed(999)  # whatever happens between the two sessions
+    train(Run.open(stopped.path), blobs)
+    a, b = load_file(whole.checkpoint), load_file(stopped.checkpoint)
+    assert a.keys() == b.keys()
+    assert all(identical(a[name], b[name]) for name in a)
+    term = GAMES[preset]
+    assert (a[f"optimiser.term_{term}.0.exp_avg"] != 0).any()
+    assert whole.finished("it is").splits == stopped.finished("it is").splits
+    lines = [[replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in (whole, stopped)]
+    assert lines[0] == lines[1]
+    for name in (term, f"{term}_discriminator", f"{term}_margin"):
+        assert all(epoch.train[name] != 0 for epoch in lines[0])
+
+
+def test_in_several_parts_of_a_batch_the_prior_is_drawn_alike(new_run, small, blobs) -> None:
+    config = with_small(small("aae", epochs=2))
+    whole = new_run(config, "whole")
+    parts = new_run(replace(config, training=replace(config.training, accumulate=3)), "parts")
+    for run in (whole, parts):
+        train(run, blobs)
+    for ours, theirs in zip(whole.metrics(), parts.metrics(), strict=True):
+        assert theirs.train == pytest.approx(ours.train, rel=1e-3)
+
+
+def test_latents_become_like_the_prior(new_run, small, blobs) -> None:
+    """Against the same AE without the term: moments of N(0, I)."""
+    far = {}
+    for weight in (1e-6, 30.0):
+        config = small("aae", epochs=40, learning_rate=2e-3, weight=100.0)
+        term = LatentAdversarialOptions(weight=weight, widths=(32, 32), learning_rate=2e-3)
+        run = new_run(replace(config, terms=(term,)), f"run-{weight}")
+        z = train(run, blobs).encode(torch.from_numpy(blobs.images).permute(0, 3, 1, 2) / 255)
+        z = z.detach().numpy()
+        moments = np.concatenate([z.mean(0), np.log(z.std(0))])
+        far[weight] = np.abs(moments).max()
+    assert far[30.0] < 0.5 * far[1e-6], far
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_gradient_penalty_makes_a_smoother_decoder(precision, new_run, small, blobs) -> None:
+    """In bfloat16 with whatever kernels there are: of this package, where they can be built."""
+    found = {}
+    for weight in (1e-6, 1e5):
+        config = small("rae", epochs=6, precision=precision, fit_prior=None)
+        run = new_run(replace(config, terms=(DecoderGradientOptions(weight=weight),)), f"{weight}")
+        train(run, blobs)
+        result = run.finished("it is")
+        assert precision == "float32" or result.kernels == (
+            "native" if native.available() else "pytorch"
+        )
+        found[weight] = result.splits["train"]["decoder_gradient"]
+    assert found[1e5] < 0.7 * found[1e-6], found

@@ -12,6 +12,7 @@ from reparam.model import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
     DeltaOptions,
+    FlowPosteriorOptions,
     MlpDecoderOptions,
     MlpEncoderOptions,
     ModelConfig,
@@ -98,6 +99,14 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
+    "iaf": Preset(
+        "VAE with an inverse autoregressive flow",
+        RunConfig(
+            model=replace(BURDA, posterior=FlowPosteriorOptions()),
+            inputs=InputConfig(binarise="dynamic"),
+        ),
+        follows_images=False,
+    ),
     "iwae": Preset(
         "IWAE",
         RunConfig(
@@ -140,8 +149,8 @@ PRESETS: Mapping[str, Preset] = {
 """ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
 ae-functional: the article's second form. burda: the VAE with one stochastic layer of Burda et al.
 2016, section 5, on images that are black and white. chain: with two stochastic layers
-(ibid., section 2). iwae: burda with several latents for each
-image. svae: the hyperspherical VAE of Davidson et al. 2018, section 5.2.
+(ibid., section 2). iaf: burda with a flow posterior (Kingma et al. 2016). iwae: burda with several
+latents for each image. svae: the hyperspherical VAE of Davidson et al. 2018, section 5.2.
 vamp: the VAE with a VampPrior of Tomczak & Welling 2018, section 5.
 """
 

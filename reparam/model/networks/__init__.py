@@ -19,6 +19,7 @@ from reparam.model.networks.convolutional import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
 )
+from reparam.model.networks.flows import Flow, InverseAutoregressive, Planar
 from reparam.model.networks.heads import Heads, Rows
 from reparam.model.networks.mlp import (
     HiddenActivation,
@@ -43,11 +44,14 @@ __all__ = [
     "EncoderOptions",
     "FeatureShape",
     "Features",
+    "Flow",
     "Heads",
     "HiddenActivation",
     "ImageShape",
+    "InverseAutoregressive",
     "MlpDecoderOptions",
     "MlpEncoderOptions",
+    "Planar",
     "ResidualDecoderOptions",
     "ResidualEncoderOptions",
     "Rows",

@@ -145,16 +145,18 @@ class Mixture:
     prior: Prior
     counts: tuple[int, ...]
 
-    def draw(self, which: int, generator: torch.Generator) -> Latents:
-        """One latent of a component for each row."""
+    def draw(self, which: int, generator: torch.Generator) -> tuple[Latents, PerExample | None]:
+        """One latent of a component for each row, and log q(z|x) where it comes with that."""
         if which == 2:
-            return self.prior.sample(len(self.q.mean), generator)
-        z = self.q.rsample(generator)
-        return self.q.mean + WIDER * (z - self.q.mean) if which == 1 else z
+            return self.prior.sample(len(self.q.mean), generator), None
+        z, log_q = self.q.draw(generator)
+        return (self.q.mean + WIDER * (z - self.q.mean), None) if which == 1 else (z, log_q)
 
-    def log_probs(self, z: Latents) -> tuple[PerExample, PerExample]:
+    def log_probs(
+        self, z: Latents, log_q: PerExample | None = None
+    ) -> tuple[PerExample, PerExample]:
         """log r(z|x) and log q(z|x)."""
-        log_q = self.q.log_prob(z)
+        log_q = self.q.log_prob(z) if log_q is None else log_q
         each = [log_q]
         if len(self.counts) > 1:
             narrowed = self.q.mean + (z - self.q.mean) / WIDER
@@ -176,12 +178,12 @@ def log_weights(
     """log p(x, z) − log r(z|x), and log p(x, z) − log q(z|x), at draws of component ``which``: k of
     each image, whose rows in ``mixture`` are k each. In float64 on the CPU.
     """
-    z = mixture.draw(which, generator)
+    z, known = mixture.draw(which, generator)
     k = len(z) // len(x)
     repeated = x.expand(k, *x.shape[1:]) if len(x) == 1 else x.repeat_interleave(k, 0)
     classes = None if labels is None else labels.repeat_interleave(k)
     log_p = model.pixels(z, classes).log_prob(repeated) + model.prior.log_prob(z)
-    log_r, log_q = mixture.log_probs(z)
+    log_r, log_q = mixture.log_probs(z, known)
     return (
         (log_p - log_r).unflatten(0, (len(x), k)).cpu().double(),
         (log_p - log_q).unflatten(0, (len(x), k)).cpu().double(),

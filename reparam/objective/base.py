@@ -26,6 +26,8 @@ class Drawn:
     """One draw of q for each image."""
     pixels: Pixels
     """p(x|z) at z."""
+    log_q: PerExample | None = None
+    """log q(z|x) where it came with drawing z."""
     noise: Noise = None
     """Where a term's random numbers come from; ``Loss`` sets it."""
 
@@ -37,8 +39,8 @@ class Drawn:
     def of(cls, model: Autoencoder, batch: Batch, noise: Noise = None) -> "Drawn":
         """The forward pass: images as the encoder sees them → q(z|x) → z → p(x|z)."""
         q = model.infer(batch.seen, batch.labels)
-        z = q.rsample(noise)
-        return cls(batch, q, z, model.pixels(z, batch.labels))
+        z, log_q = q.draw(noise)
+        return cls(batch, q, z, model.pixels(z, batch.labels), log_q)
 
 
 @dataclass(frozen=True)

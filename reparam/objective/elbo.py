@@ -55,7 +55,7 @@ class Elbo(Objective):
         drawn = Drawn.of(model, batch, noise)
         terms = model.likelihood.terms(drawn.pixels, batch.images)
         rates = model.prior.kl_by_dimension(drawn.q)
-        kl = rate(model.prior, drawn.q, drawn.z) if rates is None else rates.sum(1)
+        kl = rate(model.prior, drawn.q, drawn.z, drawn.log_q) if rates is None else rates.sum(1)
         cost = kl
         if self.free_bits:
             if rates is None:  # a model that no configuration was checked for

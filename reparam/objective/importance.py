@@ -78,7 +78,7 @@ class ImportanceWeighted(Objective):
         """
         count = self.importance_samples
         q = model.infer(batch.seen, batch.labels)
-        draws = [q.rsample(noise) for _ in range(count)]
+        draws, known = zip(*(q.draw(noise) for _ in range(count)), strict=True)
         z = torch.stack(draws, 1)
         read = self._read(z)
         labels = None if batch.labels is None else batch.labels.repeat_interleave(count)
@@ -87,7 +87,12 @@ class ImportanceWeighted(Objective):
         each = model.likelihood.terms(model.likelihood(decoded), x)
         terms = {name: values.unflatten(0, (-1, count)) for name, values in each.items()}
         log_prior = model.prior.log_prob(read.flatten(0, 1)).unflatten(0, (-1, count))
-        log_q = log_probs(q.detached() if self.estimator == "dreg" else q, z)
+        if self.estimator == "dreg":
+            log_q = log_probs(q.detached(), z)
+        elif known[0] is None:
+            log_q = log_probs(q, z)
+        else:
+            log_q = torch.stack(known, 1)
         log_p = -terms["distortion"] + phase.rate_weight * log_prior
         trained = self._bound(log_p, phase.rate_weight * log_q, z, read)
         rate = log_q - log_prior

@@ -12,6 +12,7 @@ from reparam.model import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
     DeltaOptions,
+    FlowPosteriorOptions,
     GaussianLikelihoodOptions,
     MlpDecoderOptions,
     MlpEncoderOptions,
@@ -134,6 +135,14 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
+    "iaf": Preset(
+        "VAE with an inverse autoregressive flow",
+        RunConfig(
+            model=replace(BURDA, posterior=FlowPosteriorOptions()),
+            inputs=InputConfig(binarise="dynamic"),
+        ),
+        follows_images=False,
+    ),
     "iwae": Preset(
         "IWAE",
         RunConfig(
@@ -202,8 +211,9 @@ for MNIST, against a squared error 1000 · MSE). aae: the same by a discriminato
 2018, from the middle of their range. factor: Kim & Mnih 2018. dip: DIP-VAE-II of Kumar et al. 2018.
 cvae: encoder and decoder conditional on the class (Sohn et al. 2015). burda: the VAE with one
 stochastic layer of Burda et al. 2016, section 5, on black and white images; iwae: with several
-latents for each image; chain: with two stochastic layers. svae: latents on a sphere (Davidson et
-al. 2018, section 5.2). vamp: the VampPrior of Tomczak & Welling 2018, section 5.
+latents for each image; chain: with two stochastic layers; iaf: a flow posterior (Kingma et al.
+2016). svae: latents on a sphere (Davidson et al. 2018, section 5.2). vamp: the VampPrior of Tomczak
+& Welling 2018, section 5.
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {

@@ -24,6 +24,7 @@ from reparam.model.networks.convolutional import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
 )
+from reparam.model.networks.flows import Flow, InverseAutoregressive, Planar
 from reparam.model.networks.heads import Heads, Rows
 from reparam.model.networks.mlp import (
     HiddenActivation,
@@ -50,11 +51,14 @@ __all__ = [
     "EncoderOptions",
     "FeatureShape",
     "Features",
+    "Flow",
     "Heads",
     "HiddenActivation",
     "ImageShape",
+    "InverseAutoregressive",
     "MlpDecoderOptions",
     "MlpEncoderOptions",
+    "Planar",
     "ResidualDecoderOptions",
     "ResidualEncoderOptions",
     "Rows",

@@ -10,6 +10,7 @@ from reparam.model.posteriors.base import (
 from reparam.model.posteriors.chain import Chain, ChainPosteriorOptions
 from reparam.model.posteriors.delta import Delta, DeltaOptions
 from reparam.model.posteriors.diagonal_normal import DiagonalNormal, DiagonalNormalOptions
+from reparam.model.posteriors.flow import FlowDistribution, FlowPosteriorOptions
 from reparam.model.posteriors.von_mises_fisher import (
     VonMisesFisher,
     VonMisesFisherOptions,
@@ -25,6 +26,8 @@ __all__ = [
     "DiagonalNormal",
     "DiagonalNormalOptions",
     "Distribution",
+    "FlowDistribution",
+    "FlowPosteriorOptions",
     "LocationScale",
     "Posterior",
     "PosteriorOptions",

@@ -52,7 +52,7 @@ class Distribution(ABC):
     @property
     @abstractmethod
     def variance(self) -> Latents | None:
-        """Of each dimension; None for a point."""
+        """Of each dimension; None for a point, and where it is not known."""
 
     @property
     def log_variance(self) -> Latents | None:
@@ -67,6 +67,10 @@ class Distribution(ABC):
     @abstractmethod
     def rsample(self, noise: Noise = None) -> Latents:
         """One latent for each image, differentiable in the parameters."""
+
+    def draw(self, noise: Noise = None) -> tuple[Latents, PerExample | None]:
+        """``rsample``, with log q(z|x) of what is drawn where that comes with drawing it."""
+        return self.rsample(noise), None
 
     def entropies(self) -> Latents | None:
         """The differential entropy of each dimension; None where there is no closed form, or for a

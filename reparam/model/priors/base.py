@@ -152,17 +152,21 @@ class PriorOptions(Part):
 PRIORS: Registry[PriorOptions] = Registry("prior", PriorOptions)
 
 
-def rate(prior: Prior, q: Distribution, z: Latents) -> PerExample:
+def rate(prior: Prior, q: Distribution, z: Latents, log_q: PerExample | None = None) -> PerExample:
     """KL(q ‖ p) of each image in nats: in closed form, else estimated at one z ~ q without bias.
 
-    The estimate is −H(q) − log p(z) where the entropy is known, else log q(z) − log p(z).
+    The estimate is −H(q) − log p(z) where the entropy is known, else log q(z) − log p(z), with
+    ``log_q`` for log q(z) if it is known.
     """
     exact = prior.kl(q)
     if exact is not None:
         return exact
     entropy = q.entropy()
-    own = q.log_prob(z) if entropy is None else -entropy
-    return own - prior.log_prob(z)
+    if entropy is not None:
+        log_q = -entropy
+    elif log_q is None:
+        log_q = q.log_prob(z)
+    return log_q - prior.log_prob(z)
 
 
 FEWEST = 20

@@ -26,7 +26,7 @@ class Capacity(Term):
 
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         """The rate of each image, whatever the objective does with it."""
-        return rate(model.prior, drawn.q, drawn.z)
+        return rate(model.prior, drawn.q, drawn.z, drawn.log_q)
 
     def target(self, phase: Phase, like: torch.Tensor) -> torch.Tensor:
         """C(t) = C · min(1, t / until) for a share t of the run."""

@@ -128,7 +128,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "info-vae": Preset(
         "InfoVAE",
-        RunConfig(objective=Elbo(rate_weight=0.5), terms=(MmdOptions(weight=100.0),)),
+        RunConfig(objective=Elbo(rate_weight=0.5), terms=(MmdOptions(weight=10.0),)),
     ),
     "beta-tc": Preset("β-TCVAE", RunConfig(terms=(TotalCorrelationOptions(weight=5.0),))),
     "dip": Preset("DIP-VAE", RunConfig(terms=(DipOptions(weight=10.0),))),
@@ -138,7 +138,7 @@ ae-functional: the article's second form. burda: the VAE with one stochastic lay
 2016, section 5, on images that are black and white. iwae: the same with several latents for each
 image. vamp: the VAE with a VampPrior of Tomczak & Welling 2018, section 5.
 wae: an AE with latents like N(0, I) (Tolstikhin et al. 2018): λ = 10 of their MNIST for the squared
-error 1000 · MSE. info-vae: α = 0.5 and λ = 100.5 of Zhao et al. 2019, eq. 6. beta-tc: β = 6 of Chen
+error 1000 · MSE. info-vae: α = 0.5 and λ = 10.5 in Zhao et al. 2019, eq. 6. beta-tc: β = 6 of Chen
 et al. 2018, of the middle of the range that they compare. dip: DIP-VAE-II of Kumar et al. 2018.
 """
 

@@ -96,7 +96,7 @@ def test_a_mapping_is_json_with_tagged_parts() -> None:
     mapping = to_mapping(resolved({"terms": [Second(weight=2.0)], "source": "images.npz"}))
     assert mapping["model"]["encoder"]["type"] == "convolutional"
     assert mapping["model"]["encoder"]["filters"] == [32, 64, 64, 64]
-    assert mapping["objective"] == {"type": "elbo", "free_bits": 0.0}
+    assert mapping["objective"] == {"type": "elbo", "free_bits": 0.0, "rate_weight": 1.0}
     assert mapping["terms"] == [{"type": "second-test", "weight": 2.0, "scale": 1.0}]
     assert mapping["data"]["source"] == "images.npz"
 

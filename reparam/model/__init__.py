@@ -54,6 +54,8 @@ from reparam.model.noise import Noise, SharedNoise, draw_rows, normal, uniform
 from reparam.model.pixels import from_bytes, to_bytes
 from reparam.model.posteriors import (
     POSTERIORS,
+    Chain,
+    ChainPosteriorOptions,
     Delta,
     DeltaOptions,
     DiagonalNormal,
@@ -67,6 +69,8 @@ from reparam.model.priors import (
     PRIORS,
     Box,
     BoxOptions,
+    ChainPrior,
+    ChainPriorOptions,
     EncoderBound,
     FitProgress,
     Fittable,
@@ -104,6 +108,10 @@ __all__ = [
     "BernoulliPixels",
     "Box",
     "BoxOptions",
+    "Chain",
+    "ChainPosteriorOptions",
+    "ChainPrior",
+    "ChainPriorOptions",
     "Components",
     "ConvolutionalDecoderOptions",
     "ConvolutionalEncoderOptions",

@@ -76,7 +76,11 @@ class Autoencoder(nn.Module):
 
     def pixels(self, z: Latents, labels: Labels | None = None) -> Pixels:
         """p(x|z)."""
-        return self.likelihood(self.decoder(z, labels))
+        return self.likelihood(self.decoded(z, labels))
+
+    def decoded(self, z: Latents, labels: Labels | None = None) -> Images:
+        """What the likelihood reads (B, C', H, W)."""
+        return self.decoder(self.latent.below(z), labels)
 
     def decode(self, z: Latents, labels: Labels | None = None) -> Images:
         """The likelihood's mean."""
@@ -118,7 +122,7 @@ class Autoencoder(nn.Module):
             each.set(found)
         code = self.encoder.components
         if code is not None:
-            rows = min(len(code), self.latent_dim)
+            rows = min(len(code), self.latent.bottom.dim)
             self.posterior.init_linear(len(code), found.posterior_variance[None, :rows])
         return found.noise_variance
 
@@ -147,7 +151,7 @@ def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     posterior = config.posterior.build(encoder.feature_shape, latent)
     height, width, channels = image_shape
     decoder = config.decoder.build(
-        latent,
+        latent.bottom,
         (height, width, config.likelihood.decoder_channels(channels)),
         feature_shape=encoder.feature_shape,
         logits=config.likelihood.logits,

@@ -82,12 +82,13 @@ def posteriors_of(
     index: IndexArray | None = None,
 ) -> Distribution:
     """q(z|x) of each image (N, H, W, C), on the CPU."""
-    distribution = model.posterior.distribution
-    names = distribution.names()
+    widths: dict[str, int] = {}
 
     def tensors(batch: torch.Tensor, classes: torch.Tensor | None) -> torch.Tensor:
         q = model.infer(from_bytes(batch), classes).tensors()
-        return torch.stack([q[name] for name in names], 1)
+        widths.update({name: tensor.shape[1] for name, tensor in q.items()})
+        return torch.cat(list(q.values()), 1)
 
-    stacked = in_batches(model, images, tensors, index, labels)
-    return distribution(**{name: stacked[:, i] for i, name in enumerate(names)})
+    found = in_batches(model, images, tensors, index, labels)
+    parts = found.split(list(widths.values()), 1)
+    return model.posterior.of(dict(zip(widths, parts, strict=True))).on_cpu()

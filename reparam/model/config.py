@@ -27,6 +27,10 @@ class ModelConfig:
     """Instead of a row of numbers, latents that are maps: so many channels, each of the size of the
     encoder's last maps."""
 
+    latent_top: int | None = None
+    """Of the latent dimensions, those of a second stochastic layer, which posterior and prior chain
+    have: the last ones, by default a third. The decoder reads the others alone."""
+
     encoder: EncoderOptions = ConvolutionalEncoderOptions()
     """The network that reads images."""
 
@@ -47,12 +51,42 @@ class ModelConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {value}. Fix: raise it")
+        self._check_layers()
         self._check_components()
         if self.prior.only_fitted:
             raise ConfigError(
                 f"prior must be one that a model can be trained with, got {self.prior.type}. Fix: "
                 f"train with another, then `reparam fit-prior RUN --prior {self.prior.type}`"
             )
+
+    @property
+    def is_layered(self) -> bool:
+        """Whether it has two stochastic layers."""
+        return self.posterior.is_layered or self.prior.is_layered
+
+    def _check_layers(self) -> None:
+        if not self.is_layered:
+            if self.latent_top is not None:
+                raise ConfigError(
+                    f"latent_top needs a posterior with two stochastic layers, got "
+                    f"{self.posterior.type}. Fix: omit it, or take --posterior chain --prior chain"
+                )
+        elif self.latent_channels is not None:
+            raise ConfigError(
+                f"two stochastic layers need latents that are rows of numbers, got "
+                f"{self.latent_channels} latent_channels. Fix: take --latent-dim"
+            )
+        elif not 1 <= self.top < self.latent_dim:
+            raise ConfigError(
+                f"latent_top must be from 1 to below latent_dim, {self.latent_dim}, got "
+                f"{self.top}. Fix: choose both, such as --latent-dim 150 --latent-top 50"
+            )
+
+    @property
+    def top(self) -> int:
+        """``latent_top`` with its default; 0 where there is one layer."""
+        default = max(1, self.latent_dim // 3) if self.is_layered else 0
+        return default if self.latent_top is None else self.latent_top
 
     def _check_components(self) -> None:
         either = self.encoder.has_components or self.decoder.has_components
@@ -72,7 +106,7 @@ class ModelConfig:
     def latent(self, features: FeatureShape) -> LatentSpec:
         """The latents' shape, for an encoder that gives these features for one image."""
         if self.latent_channels is None:
-            return LatentSpec((self.latent_dim,))
+            return LatentSpec((self.latent_dim,), self.top)
         if len(features) != 3:
             raise ConfigError(
                 f"latent_channels needs an encoder that gives maps, got {self.encoder.type}, which "

@@ -20,6 +20,9 @@ class LatentSpec:
 
     shape: tuple[int, ...]
 
+    top: int = 0
+    """Of its numbers, the last ones that are of a second stochastic layer; 0: there is one."""
+
     @property
     def dim(self) -> int:
         """Numbers of one latent."""
@@ -28,6 +31,15 @@ class LatentSpec:
     @property
     def is_spatial(self) -> bool:
         return len(self.shape) == 3
+
+    @property
+    def bottom(self) -> "LatentSpec":
+        """The first layer, which the decoder reads: all of it where there is one."""
+        return LatentSpec((self.dim - self.top,)) if self.top else self
+
+    def below(self, z: Latents) -> Float[Tensor, "B m"]:
+        """Of latents (B, d), what the decoder reads."""
+        return z[:, : self.bottom.dim]
 
     def shaped(self, z: Latents) -> Float[Tensor, "B ..."]:
         """(B, d) as (B, *shape)."""

@@ -82,7 +82,7 @@ class ImportanceWeighted(Objective):
         z = torch.stack(draws, 1)
         read = self._read(z)
         labels = None if batch.labels is None else batch.labels.repeat_interleave(count)
-        decoded = model.decoder(read.flatten(0, 1), labels)
+        decoded = model.decoded(read.flatten(0, 1), labels)
         x = batch.images.repeat_interleave(count, 0)
         each = model.likelihood.terms(model.likelihood(decoded), x)
         terms = {name: values.unflatten(0, (-1, count)) for name, values in each.items()}

@@ -7,6 +7,8 @@ from reparam.errors import ConfigError, unknown_name
 from reparam.model import (
     BernoulliLikelihoodOptions,
     BoxOptions,
+    ChainPosteriorOptions,
+    ChainPriorOptions,
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
     DeltaOptions,
@@ -91,6 +93,19 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
+    "chain": Preset(
+        "VAE with two stochastic layers",
+        RunConfig(
+            model=replace(
+                BURDA,
+                latent_dim=150,
+                posterior=ChainPosteriorOptions(),
+                prior=ChainPriorOptions(),
+            ),
+            inputs=InputConfig(binarise="dynamic"),
+        ),
+        follows_images=False,
+    ),
     "iwae": Preset(
         "IWAE",
         RunConfig(
@@ -135,7 +150,8 @@ PRESETS: Mapping[str, Preset] = {
 }
 """ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
 ae-functional: the article's second form. burda: the VAE with one stochastic layer of Burda et al.
-2016, section 5, on images that are black and white. iwae: the same with several latents for each
+2016, section 5, on images that are black and white. chain: with two stochastic layers
+(ibid., section 2). iwae: burda with several latents for each
 image. vamp: the VAE with a VampPrior of Tomczak & Welling 2018, section 5.
 wae: an AE with latents like N(0, I) (Tolstikhin et al. 2018): λ = 10 of their MNIST for the squared
 error 1000 · MSE. info-vae: α = 0.5 and λ = 10.5 in Zhao et al. 2019, eq. 6. beta-tc: β = 6 of Chen

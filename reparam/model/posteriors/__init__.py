@@ -7,11 +7,14 @@ from reparam.model.posteriors.base import (
     Posterior,
     PosteriorOptions,
 )
+from reparam.model.posteriors.chain import Chain, ChainPosteriorOptions
 from reparam.model.posteriors.delta import Delta, DeltaOptions
 from reparam.model.posteriors.diagonal_normal import DiagonalNormal, DiagonalNormalOptions
 
 __all__ = [
     "POSTERIORS",
+    "Chain",
+    "ChainPosteriorOptions",
     "Delta",
     "DeltaOptions",
     "DiagonalNormal",

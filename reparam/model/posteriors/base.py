@@ -1,8 +1,9 @@
 """q(z|x): what an encoder says of an image, and the heads that say it."""
 
+import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
@@ -27,8 +28,12 @@ class Distribution(ABC):
     """One distribution over latents for each image of a batch.
 
     Its fields are tensors (B, d): the parameters, of which each has a head in ``Posterior``.
-    Densities are in nats.
+    Densities are in nats. A field that is marked as ``SHARED`` is a network that the distributions
+    of all images have in common.
     """
+
+    SHARED: ClassVar[Mapping[str, bool]] = {"shared": True}
+    """As in ``network: nn.Module = field(metadata=Distribution.SHARED)``."""
 
     is_point: ClassVar[bool] = False
     """Whether it is a point without a density (an AE's)."""
@@ -79,28 +84,47 @@ class Distribution(ABC):
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Of the parameters."""
-        return tuple(field.name for field in fields(cls))
+        return tuple(field.name for field in fields(cls) if not field.metadata.get("shared"))
 
     def tensors(self) -> dict[str, Latents]:
         """The parameters by name."""
         return {name: getattr(self, name) for name in self.names()}
 
+    def networks(self) -> dict[str, nn.Module]:
+        """What the images share, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.metadata.get("shared")}
+
+    def _each(
+        self: D,
+        change: Callable[[Latents], Latents],
+        network: Callable[[nn.Module], nn.Module] = lambda module: module,
+    ) -> D:
+        """The same of changed parameters and networks."""
+        changed: dict[str, object] = {name: change(t) for name, t in self.tensors().items()}
+        changed |= {name: network(module) for name, module in self.networks().items()}
+        return type(self)(**changed)
+
     def rows(self: D, which: slice | torch.Tensor) -> D:
         """The distributions of some of the images."""
-        return type(self)(**{name: tensor[which] for name, tensor in self.tensors().items()})
+        return self._each(lambda tensor: tensor[which])
 
     def double(self: D) -> D:
         """The same in float64."""
-        return type(self)(**{name: tensor.double() for name, tensor in self.tensors().items()})
+        return self._each(torch.Tensor.double, lambda module: copy.deepcopy(module).double())
 
     def detached(self: D) -> D:
         """The same, whose parameters have no gradient."""
-        return type(self)(**{name: tensor.detach() for name, tensor in self.tensors().items()})
+        return self._each(
+            torch.Tensor.detach, lambda module: copy.deepcopy(module).requires_grad_(False)
+        )
+
+    def on_cpu(self: D) -> D:
+        """The same on the CPU, without gradients."""
+        return self.detached()._each(torch.Tensor.cpu, nn.Module.cpu)
 
     def repeated(self: D, k: int) -> D:
         """Each image's distribution k times, one after another: (B k, d)."""
-        wide = {name: t.repeat_interleave(k, 0) for name, t in self.tensors().items()}
-        return type(self)(**wide)
+        return self._each(lambda tensor: tensor.repeat_interleave(k, 0))
 
     def mixture_log_prob(self, z: Latents) -> PerExample:
         """log 1/B Σ_k q(z_i|x_k) at M points z (M, d): the density of the even mixture of all."""
@@ -114,10 +138,10 @@ class Distribution(ABC):
         return self._mixed(type(self).log_prob_by_dimension, z)
 
     def _mixed(self: D, log_prob: Callable[[D, Latents], Tensor], z: Latents) -> Tensor:
-        one, count = self.tensors(), len(self.mean)
+        count = len(self.mean)
         found = []
         for part in z.split(max(1, PAIRS // count)):
-            pairs = type(self)(**{name: t.repeat(len(part), 1) for name, t in one.items()})
+            pairs = self.rows(torch.arange(count).repeat(len(part)))
             each = log_prob(pairs, part.repeat_interleave(count, 0)).unflatten(0, (-1, count))
             found.append(each.logsumexp(1) - math.log(count))
         return torch.cat(found)
@@ -147,7 +171,11 @@ class Posterior(nn.Module):
         return self.distribution.is_point
 
     def forward(self, features: Features) -> Distribution:
-        return self.distribution(**self.heads(features))
+        return self.of(self.heads(features))
+
+    def of(self, tensors: dict[str, Latents]) -> Distribution:
+        """The distribution of these parameters."""
+        return self.distribution(**tensors)
 
     @torch.no_grad()
     def init_linear(self, code: int, variance: Latents) -> None:
@@ -179,6 +207,9 @@ class PosteriorOptions(Part):
     """Options of a posterior. A member names its distribution; it seldom needs more."""
 
     distribution: ClassVar[type[Distribution]]
+
+    is_layered: ClassVar[bool] = False
+    """Whether it has two stochastic layers."""
 
     @property
     def is_point(self) -> bool:

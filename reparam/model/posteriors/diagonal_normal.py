@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 
+from reparam.model.networks import normal_log_prob
 from reparam.model.noise import Noise, normal
 from reparam.model.posteriors.base import POSTERIORS, Distribution, PosteriorOptions
 from reparam.types import Latents, PerExample
@@ -46,7 +47,7 @@ class DiagonalNormal(Distribution):
         return 0.5 * (self.log_var + (1 + LN_2PI))
 
     def log_prob(self, z: Latents) -> PerExample:
-        return self.log_prob_by_dimension(z).sum(1)
+        return normal_log_prob(z, self.mu, self.log_var)
 
     def log_prob_by_dimension(self, z: Latents) -> Latents:
         squared = (z - self.mu).square() * torch.exp(-self.log_var)

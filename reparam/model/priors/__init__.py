@@ -13,6 +13,7 @@ from reparam.model.priors.base import (
     rate,
 )
 from reparam.model.priors.box import Box, BoxOptions
+from reparam.model.priors.chain import ChainPrior, ChainPriorOptions
 from reparam.model.priors.flow import FlowPrior, FlowPriorOptions
 from reparam.model.priors.gaussian import GaussianPrior, GaussianPriorOptions
 from reparam.model.priors.mixture import MixturePrior, MixturePriorOptions
@@ -23,6 +24,8 @@ __all__ = [
     "PRIORS",
     "Box",
     "BoxOptions",
+    "ChainPrior",
+    "ChainPriorOptions",
     "EncoderBound",
     "FitProgress",
     "Fittable",

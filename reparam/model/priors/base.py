@@ -136,6 +136,9 @@ class PriorOptions(Part):
     only_fitted: ClassVar[bool] = False
     """Whether that is all: no model is trained with it."""
 
+    is_layered: ClassVar[bool] = False
+    """Whether it has two stochastic layers."""
+
     @abstractmethod
     def build(self, latent: LatentSpec) -> Prior: ...
 

@@ -44,8 +44,9 @@ def dip(covariance: Covariance, diagonal: float) -> Float[Tensor, ""]:
 @TERMS.register("dip")
 @dataclass(frozen=True)
 class DipOptions(TermOptions):
-    """Squared distance of the latents' covariance to the identity (DIP-VAE). It has no unit. Each
-    image has the value of its whole batch, so larger batches say more.
+    """Squared distance of the latents' covariance to the identity (DIP-VAE); it has no unit.
+
+    Each image has the value of its whole batch, so larger batches say more.
     """
 
     weight: float = field(default=10.0, kw_only=True)

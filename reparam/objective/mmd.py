@@ -70,9 +70,10 @@ def squared_scale(prior: Prior, draws: Latents) -> Tensor:
 @TERMS.register("mmd")
 @dataclass(frozen=True)
 class MmdOptions(TermOptions):
-    """Maximum mean discrepancy between a batch's latents and draws of the prior (WAE, InfoVAE).
-    It has no unit: 0 where they are alike, up to 7 for the sum of 7 kernels. Each image has the
-    value of its whole batch, so larger batches say more.
+    """Discrepancy (MMD²) of latents and draws of the prior (WAE, InfoVAE); it has no unit.
+
+    0 where they are alike, at most 14: 2 for each of the 7 kernels. Each image has the value of its
+    whole batch, so larger batches say more.
     """
 
     weight: float = field(default=10.0, kw_only=True)

@@ -26,8 +26,9 @@ def total_correlation(q: Distribution, z: Latents) -> PerExample:
 @TERMS.register("total-correlation")
 @dataclass(frozen=True)
 class TotalCorrelationOptions(TermOptions):
-    """KL of all images' latents to the product of their dimensions, in nats (β-TCVAE). It is
-    estimated from the posteriors of a batch: larger batches are less biased.
+    """KL of all images' latents to the product of their dimensions, in nats (β-TCVAE).
+
+    It is estimated from the posteriors of a batch: larger batches are less biased.
     """
 
     weight: float = field(default=5.0, kw_only=True)

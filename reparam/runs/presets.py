@@ -196,7 +196,7 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "info-vae": Preset(
         "InfoVAE",
-        RunConfig(objective=Elbo(rate_weight=0.5), terms=(MmdOptions(weight=100.0),)),
+        RunConfig(objective=Elbo(rate_weight=0.5), terms=(MmdOptions(weight=10.0),)),
     ),
     "beta-tc": Preset("β-TCVAE", RunConfig(terms=(TotalCorrelationOptions(weight=5.0),))),
     "dip": Preset("DIP-VAE", RunConfig(terms=(DipOptions(weight=10.0),))),
@@ -207,7 +207,7 @@ ae, vae: the article's autoencoder and variational autoencoder; dae: a denoising
 the article's second form. rae: regularised AE (Ghosh et al. 2020), with a mixture fitted to its
 latents. wae: latents like N(0, I) by their discrepancy (Tolstikhin et al. 2018; λ = 10 as theirs
 for MNIST, against a squared error 1000 · MSE). aae: the same by a discriminator (Makhzani et al.
-2016). info-vae: α = 0.5 and λ = 100.5 of Zhao et al. 2019, eq. 6. beta-tc: β = 6 of Chen et al.
+2016). info-vae: α = 0.5 and λ = 10.5 of Zhao et al. 2019, eq. 6. beta-tc: β = 6 of Chen et al.
 2018, from the middle of their range. factor: Kim & Mnih 2018. dip: DIP-VAE-II of Kumar et al. 2018.
 cvae: encoder and decoder conditional on the class (Sohn et al. 2015). burda: the VAE with one
 stochastic layer of Burda et al. 2016, section 5, on black and white images; iwae: with several

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -10,7 +11,14 @@ from torch import nn
 
 from reparam.errors import NotFiniteError, RunError
 from reparam.model import Autoencoder
-from reparam.objective import TERMS, Drawn, Term, TermOptions
+from reparam.objective import (
+    TERMS,
+    CapacityOptions,
+    Drawn,
+    MmdOptions,
+    Term,
+    TermOptions,
+)
 from reparam.runs import Run, RunConfig
 from reparam.training import Interrupted, train
 from reparam.training.loop import _Training
@@ -74,6 +82,39 @@ def test_stopped_and_resumed_is_bit_equal(stop, new_run, small, blobs) -> None:
     lines = [[replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in (whole, stopped)]
     assert lines[0] == lines[1]
     assert all(epoch.train["centre"] > 0 for epoch in lines[0])
+
+
+@pytest.mark.parametrize(
+    "term", [CapacityOptions(rate=2.0, until=0.9), MmdOptions()], ids=["progress", "noise"]
+)
+def test_what_a_term_reads_of_the_run_resumes_bit_equal(term, new_run, small, blobs) -> None:
+    """The share of it that is done, and its noise."""
+    whole, stopped = (new_run(replace(small(), terms=(term,)), name) for name in ("a", "b"))
+    train(whole, blobs)
+    with pytest.raises(Interrupted):
+        train(stopped, blobs, [ctrl_c_after(4, 2)])
+    train(Run.open(stopped.path), blobs)
+    a, b = load_file(whole.checkpoint), load_file(stopped.checkpoint)
+    assert all(identical(a[name], b[name]) for name in a)
+    lines = [[replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in (whole, stopped)]
+    assert lines[0] == lines[1]
+
+
+def test_a_capacity_rises_step_by_step_and_evaluation_has_its_end(new_run, small, blobs) -> None:
+    run = new_run(replace(small(), terms=(CapacityOptions(rate=2.0, until=0.5),)))
+    train(run, blobs)
+    lines, training = run.metrics(), run.config.training
+    images, most = len(blobs.splits["train"]), training.batch_size
+    sizes = [min(most, images - start) for start in range(0, images, most)]
+    steps = len(sizes)
+    expected = []
+    for epoch in range(training.epochs):
+        done = [(epoch * steps + step) / (training.epochs * steps) for step in range(steps)]
+        targets = [2 * min(1, share / 0.5) for share in done]
+        expected.append(np.average(targets, weights=sizes))
+    found = [line.train["capacity_target"] for line in lines]
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert {line.valid["capacity_target"] for line in lines if line.valid} <= {2.0}
 
 
 def test_its_weighted_value_is_part_of_the_loss(new_run, small, blobs) -> None:

@@ -27,7 +27,11 @@ from reparam.objective.loss import DEAD, FULL, Loss, batches, mean_losses, terms
 from reparam.objective.mmd import MmdOptions, mmd
 from reparam.objective.perceptual import PerceptualOptions
 from reparam.objective.reconstruction import Reconstruction
-from reparam.objective.regularised import DecoderGradientOptions, LatentNormOptions
+from reparam.objective.regularised import (
+    DecoderGradientOptions,
+    DecoderNormOptions,
+    LatentNormOptions,
+)
 from reparam.objective.total_correlation import TotalCorrelationOptions, total_correlation
 
 __all__ = [
@@ -42,6 +46,7 @@ __all__ = [
     "Capacity",
     "CapacityOptions",
     "DecoderGradientOptions",
+    "DecoderNormOptions",
     "DipOptions",
     "Drawn",
     "Elbo",

@@ -24,6 +24,22 @@ class LatentNormOptions(TermOptions):
         return drawn.z.square().sum(1) / (2 * math.prod(model.image_shape))
 
 
+@TERMS.register("decoder-norm")
+@dataclass(frozen=True)
+class DecoderNormOptions(TermOptions):
+    """½ ‖θ‖² / D of the decoder's parameters θ, its weight decay (Ghosh et al. 2020, section 3.1:
+    RAE-L2), D = pixels × channels. The same for every image.
+    """
+
+    weight: float = field(default=1e-4, kw_only=True)
+    """Of half the squared norm against an image's squared error."""
+
+    def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
+        squares = torch.stack([p.square().sum() for p in model.decoder.parameters()])
+        norm = squares.sum() / (2 * math.prod(model.image_shape))
+        return norm.expand(len(drawn.z))
+
+
 @TERMS.register("decoder-gradient")
 @dataclass(frozen=True)
 class DecoderGradientOptions(TermOptions):

@@ -56,7 +56,8 @@ class TrainingConfig:
 
     accumulate: int = 1
     """Compute a step's gradient in this many parts of its batch, one after another: less memory,
-    the same gradient. Batch norm and free bits take their statistics from each part."""
+    the same gradient. Batch norm, free bits and the terms mmd, total-correlation and dip take
+    their statistics from each part."""
 
     output_bias: Literal["zero", "mean"] = "zero"
     """Where the decoder's last bias begins: zero, or where it gives the training images' mean."""
@@ -199,8 +200,10 @@ class RunConfig:
     """Everything that determines a run."""
 
     preset: str = option("vae", flag="model")
-    """The combination of parts to start from: ae, vae, dae (denoising AE), ae-functional or
-    burda."""
+    """The combination of parts to start from: ae, vae, dae (denoising AE), cvae (of a class), rae,
+    wae, aae (AEs that draw well), info-vae, beta-tc, factor, dip (independent dimensions), burda,
+    iwae, chain, iaf, vamp (likelihood), svae (on a sphere), ae-functional. docs/models.md says which
+    to take."""
 
     data: DataConfig = field(default_factory=DataConfig)
     inputs: InputConfig = field(default_factory=InputConfig)

@@ -207,13 +207,13 @@ ae, vae: the article's autoencoder and variational autoencoder; dae: a denoising
 the article's second form. rae: regularised AE (Ghosh et al. 2020), with a mixture fitted to its
 latents. wae: latents like N(0, I) by their discrepancy (Tolstikhin et al. 2018; λ = 10 as theirs
 for MNIST, against a squared error 1000 · MSE). aae: the same by a discriminator (Makhzani et al.
-2016). info-vae: α = 0.5 and λ = 10.5 of Zhao et al. 2019, eq. 6. beta-tc: β = 6 of Chen et al.
-2018, from the middle of their range. factor: Kim & Mnih 2018. dip: DIP-VAE-II of Kumar et al. 2018.
-cvae: encoder and decoder conditional on the class (Sohn et al. 2015). burda: the VAE with one
-stochastic layer of Burda et al. 2016, section 5, on black and white images; iwae: with several
-latents for each image; chain: with two stochastic layers; iaf: a flow posterior (Kingma et al.
-2016). svae: latents on a sphere (Davidson et al. 2018, section 5.2). vamp: the VampPrior of Tomczak
-& Welling 2018, section 5.
+2016). info-vae: eq. 6 of Zhao et al. 2019 with α = 0.5 and λ = 10.5, our choice. beta-tc: Chen et
+al. 2018 with β = 6. factor: Kim & Mnih 2018. dip: DIP-VAE-II of Kumar et al. 2018. cvae: encoder
+and decoder conditional on the class (Sohn et al. 2015). burda: the VAE with one stochastic layer of
+Burda et al. 2016, section 5, on black and white images; iwae: with several latents for each image;
+chain: with two stochastic layers; iaf: a flow posterior (Kingma et al. 2016). svae: latents on a
+sphere (Davidson et al. 2018, section 5.2). vamp: the VampPrior of Tomczak & Welling 2018, section
+5.
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {

@@ -21,6 +21,7 @@ from reparam.model import (
 )
 from reparam.objective import (
     DecoderGradientOptions,
+    DecoderNormOptions,
     LatentNormOptions,
     Loss,
     Losses,
@@ -62,6 +63,18 @@ def test_the_norm_of_a_latent() -> None:
     expected = 0.5 * z.square().sum(1) / 64
     torch.testing.assert_close(found.terms["latent_norm"], expected)
     torch.testing.assert_close(found.objective, found.terms["distortion"] + 2 * expected)
+
+
+def test_the_norm_of_the_decoder() -> None:
+    """Its gradient is that of weight decay: θ / D."""
+    of = model()
+    value = losses(of, DecoderNormOptions()).terms["decoder_norm"]
+    flat = torch.nn.utils.parameters_to_vector(of.decoder.parameters())
+    torch.testing.assert_close(value, (flat @ flat / 128).expand(6))
+    value.mean().backward()
+    for parameter in of.decoder.parameters():
+        torch.testing.assert_close(parameter.grad, parameter.detach() / 64)
+    assert all(p.grad is None for p in of.encoder.parameters())
 
 
 def test_the_gradient_of_a_linear_decoder_is_the_norm_of_its_weights() -> None:

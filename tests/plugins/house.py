@@ -131,9 +131,9 @@ class Renyi(rp.Objective):
         return rp.Losses(loss, terms, rp.Drawn(batch, q, z, pixels))
 
 
-@rp.TERMS.register("latent-norm")
-class LatentNormOptions(rp.TermOptions):
-    """½ ‖z‖² (Ghosh et al. 2020, eq. 8)."""
+@rp.TERMS.register("latent-range")
+class LatentRangeOptions(rp.TermOptions):
+    """The largest |z_j|."""
 
     def value(self, model, drawn):
-        return drawn.z.square().sum(1) / 2
+        return drawn.z.abs().amax(1)

@@ -20,7 +20,7 @@ LONGEST = 100
 PARTS = (
     *("--encoder", "vit", "--encoder-patch", "4", "--posterior", "logistic", "--prior", "ring"),
     *("--likelihood", "laplace", "--objective", "renyi", "--alpha", "0.3"),
-    *("--terms", "latent-norm", "--latent-norm-weight", "0.01"),
+    *("--terms", "latent-range", "--latent-range-weight", "0.01"),
 )
 SMALL = ("--batch-size", "16", "--epochs", "2", "--precision", "float32", "--device", "cpu")
 SCORE = ("--draws", "40", "--likelihood-images", "2", "--likelihood-samples", "10")
@@ -98,14 +98,14 @@ def test_the_run_has_the_parts(folder: Path) -> None:
     assert config["model"]["encoder"] == {"type": "vit", "patch": 4}
     assert config["model"]["prior"] == {"type": "ring", "modes": 8}
     assert config["objective"] == {"type": "renyi", "alpha": 0.3}
-    assert config["terms"] == [{"type": "latent-norm", "weight": 0.01}]
+    assert config["terms"] == [{"type": "latent-range", "weight": 0.01}]
     assert list(config["plugins"]) == [str(HOUSE)]
 
 
 def test_training_went_to_its_end(folder: Path) -> None:
     lines = (folder / "run" / "metrics.jsonl").read_text().splitlines()
     assert len(lines) == 3
-    assert json.loads(lines[-1])["train_latent_norm"] > 0
+    assert json.loads(lines[-1])["train_latent_range"] > 0
     assert all(np.isfinite(v).all() for v in load_file(folder / "run/model.safetensors").values())
 
 
@@ -121,7 +121,7 @@ def test_the_scorecard_measures_them(folder: Path) -> None:
 
 def test_the_table_has_a_column_for_each_term(folder: Path) -> None:
     table = pd.read_csv(folder / "latents.csv")
-    names = {"z1", "log_var2", "distortion_nats", "rate_nats", "squared_error", "latent_norm"}
+    names = {"z1", "log_var2", "distortion_nats", "rate_nats", "squared_error", "latent_range"}
     assert names <= set(table.columns)
     result = json.loads((folder / "run" / "result.json").read_text())
     mean = table["distortion_nats"].mean()
@@ -159,7 +159,7 @@ def test_help_explains_the_new_options() -> None:
         "--encoder-patch": "Side of a patch, in pixels.",
         "--prior-modes": "How many.",
         "--alpha": "0 is the importance-weighted bound",
-        "--latent-norm-weight": "Weight of the term in the loss.",
+        "--latent-range-weight": "Weight of the term in the loss.",
     }.items():
         assert flag in said
         assert text in said

@@ -54,7 +54,7 @@ class ConditionalNormal(nn.Module):
         return normal_log_probs(z, *self(given)).sum(1)
 
 
-def normal_log_probs(z: Latents, mean: Latents, log_var: Latents) -> Latents:
-    """ln N(z_j; mean_j, exp(log_var_j)) of each dimension, in nats."""
+def normal_log_probs(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """ln N(z_j; mean_j, exp(log_var_j)) of each dimension, in nats; shapes broadcast."""
     squared = (z - mean).square() * torch.exp(-log_var)
     return -0.5 * (squared + log_var + math.log(2 * math.pi))

@@ -8,7 +8,7 @@ import torch
 
 from reparam.model.networks import normal_log_probs
 from reparam.model.noise import Noise, normal
-from reparam.model.posteriors.base import POSTERIORS, Distribution, PosteriorOptions
+from reparam.model.posteriors.base import PAIRS, POSTERIORS, Distribution, PosteriorOptions
 from reparam.types import Latents, PerExample
 
 LN_2PI = math.log(2 * math.pi)
@@ -51,6 +51,13 @@ class DiagonalNormal(Distribution):
 
     def log_prob_by_dimension(self, z: Latents) -> Latents:
         return normal_log_probs(z, self.mu, self.log_var)
+
+    def mixture_log_prob_by_dimension(self, z: Latents) -> Latents:
+        count, found = len(self.mu), []
+        for part in z.split(max(1, PAIRS // count)):
+            each = normal_log_probs(part[:, None], self.mu, self.log_var)
+            found.append(each.logsumexp(1) - math.log(count))
+        return torch.cat(found)
 
     def mixture_log_prob(self, z: Latents) -> PerExample:
         """In float64. The M × B exponents are one matrix product a block: with precisions w,

@@ -13,6 +13,7 @@ from reparam.model import (
     ConvolutionalEncoderOptions,
     DeltaOptions,
     FlowPosteriorOptions,
+    FlowPriorOptions,
     MlpDecoderOptions,
     MlpEncoderOptions,
     ModelConfig,
@@ -99,6 +100,14 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
+    "flow-prior": Preset(
+        "VAE with a flow prior",
+        RunConfig(
+            model=replace(BURDA, prior=FlowPriorOptions()),
+            inputs=InputConfig(binarise="dynamic"),
+        ),
+        follows_images=False,
+    ),
     "iaf": Preset(
         "VAE with an inverse autoregressive flow",
         RunConfig(
@@ -149,9 +158,10 @@ PRESETS: Mapping[str, Preset] = {
 """ae: the article's autoencoder. vae: its variational autoencoder. dae: a denoising autoencoder.
 ae-functional: the article's second form. burda: the VAE with one stochastic layer of Burda et al.
 2016, section 5, on images that are black and white. chain: with two stochastic layers
-(ibid., section 2). iaf: burda with a flow posterior (Kingma et al. 2016). iwae: burda with several
-latents for each image. svae: the hyperspherical VAE of Davidson et al. 2018, section 5.2.
-vamp: the VAE with a VampPrior of Tomczak & Welling 2018, section 5.
+(ibid., section 2). flow-prior: burda with a flow for a prior (Chen et al. 2017). iaf: burda with a
+flow posterior (Kingma et al. 2016). iwae: burda with several latents for each image. svae: the
+hyperspherical VAE of Davidson et al. 2018, section 5.2. vamp: the VAE with a VampPrior of
+Tomczak & Welling 2018, section 5.
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {

@@ -70,11 +70,6 @@ class ModelConfig:
                 f"{self.posterior.type} and {where[1]} of {self.prior.type}: no KL is finite. Fix: "
                 "take --posterior von-mises-fisher with --prior sphere, or neither"
             )
-        if self.prior.only_fitted:
-            raise ConfigError(
-                f"prior must be one that a model can be trained with, got {self.prior.type}. Fix: "
-                f"train with another, then `reparam fit-prior RUN --prior {self.prior.type}`"
-            )
 
     @property
     def is_layered(self) -> bool:

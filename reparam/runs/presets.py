@@ -13,6 +13,7 @@ from reparam.model import (
     ConvolutionalEncoderOptions,
     DeltaOptions,
     FlowPosteriorOptions,
+    FlowPriorOptions,
     GaussianLikelihoodOptions,
     MlpDecoderOptions,
     MlpEncoderOptions,
@@ -135,6 +136,14 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
+    "flow-prior": Preset(
+        "VAE with a flow prior",
+        RunConfig(
+            model=replace(BURDA, prior=FlowPriorOptions()),
+            inputs=InputConfig(binarise="dynamic"),
+        ),
+        follows_images=False,
+    ),
     "iaf": Preset(
         "VAE with an inverse autoregressive flow",
         RunConfig(
@@ -213,7 +222,7 @@ and decoder conditional on the class (Sohn et al. 2015). burda: the VAE with one
 Burda et al. 2016, section 5, on black and white images; iwae: with several latents for each image;
 chain: with two stochastic layers; iaf: a flow posterior (Kingma et al. 2016). svae: latents on a
 sphere (Davidson et al. 2018, section 5.2). vamp: the VampPrior of Tomczak & Welling 2018, section
-5.
+5. flow-prior: burda with a flow for a prior (Chen et al. 2017).
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {

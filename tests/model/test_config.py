@@ -12,7 +12,6 @@ from reparam.model import (
     ConvolutionalEncoderOptions,
     DeltaOptions,
     DiagonalNormalOptions,
-    FlowPriorOptions,
     GaussianLikelihoodOptions,
     LatentSpec,
     MixturePriorOptions,
@@ -131,11 +130,6 @@ def test_it_is_frozen():
         ModelConfig().latent_dim = 3
     with pytest.raises(FrozenInstanceError):
         ENCODER.filters = (3,)
-
-
-def test_a_prior_that_is_only_fitted_is_refused_with_the_way_to_it():
-    with pytest.raises(ConfigError, match=r"got flow. Fix: .*`reparam fit-prior RUN --prior flow`"):
-        ModelConfig(prior=FlowPriorOptions())
 
 
 def test_latents_are_rows_or_maps_as_large_as_the_encoders():

@@ -24,7 +24,7 @@ from reparam.model.networks.convolutional import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
 )
-from reparam.model.networks.flows import Flow, InverseAutoregressive, Planar
+from reparam.model.networks.flows import Flow, InverseAutoregressive, Planar, in_full_precision
 from reparam.model.networks.heads import Heads, Rows
 from reparam.model.networks.mlp import (
     HiddenActivation,
@@ -63,6 +63,7 @@ __all__ = [
     "ResidualEncoderOptions",
     "Rows",
     "check_positive",
+    "in_full_precision",
     "normal_log_probs",
     "principal_components",
     "use_native",

@@ -136,9 +136,6 @@ class PriorOptions(Part):
     is_fittable: ClassVar[bool] = False
     """Whether it can be fitted to the latents of a trained encoder, in place of the model's own."""
 
-    only_fitted: ClassVar[bool] = False
-    """Whether that is all: no model is trained with it."""
-
     is_layered: ClassVar[bool] = False
     """Whether it has two stochastic layers."""
 

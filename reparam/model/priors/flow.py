@@ -1,4 +1,4 @@
-"""A normalising flow: a neural spline flow of zuko's, fitted to latents."""
+"""A normalising flow: a neural spline flow of zuko, learned with the model or fitted afterwards."""
 
 import copy
 import math
@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reparam.model.latent import LatentSpec
+from reparam.model.networks import check_positive, in_full_precision
 from reparam.model.priors.base import (
     PRIORS,
     FitProgress,
@@ -32,8 +33,9 @@ PATIENCE = 8
 class FlowPrior(Prior):
     """N(0, I) through rational-quadratic splines in coupling layers (Durkan et al. 2019).
 
-    The splines are the identity beyond ±5, so the flow works in coordinates in which the training
-    latents have mean 0 and covariance I: z = m + L y.
+    The splines are the identity beyond ±5, so a fitted flow works in coordinates in which the
+    training latents have mean 0 and covariance I: z = m + L y. One that learns with the model
+    (Chen et al. 2017, section 3.2) has m = 0 and L = I: the posteriors come to it.
     """
 
     kind: ClassVar[str] = "flow"
@@ -51,7 +53,7 @@ class FlowPrior(Prior):
         self.transforms, self.hidden, self.bins = transforms, hidden, bins
         self.register_buffer("mean", torch.zeros(latent_dim))
         self.register_buffer("factor", torch.eye(latent_dim))
-        with torch.random.fork_rng(devices=[]):  # the weights are read or fitted, never random
+        with torch.random.fork_rng(devices=[]):  # a fit must not depend on the global state
             torch.default_generator.manual_seed(0)
             self.flow = NSF(
                 latent_dim,
@@ -63,9 +65,9 @@ class FlowPrior(Prior):
 
     def describe(self, lang: Language = "en") -> str:
         if lang == "ko":
-            how = "학습 이미지의 잠재 벡터에 맞춘" if self.fitted else "아직 맞추지 않은"
+            how = "학습 이미지의 잠재 벡터에 맞춘" if self.fitted else "모델과 함께 학습한"
             return f"{how} 정규화 흐름(normalising flow)"
-        how = "fitted to the latents" if self.fitted else "not fitted yet"
+        how = "fitted to the latents" if self.fitted else "learned with the model"
         return f"a normalising flow {how}"
 
     def options(self) -> "FlowPriorOptions":
@@ -80,7 +82,8 @@ class FlowPrior(Prior):
         return self._white_log_prob(y) - self.factor.diagonal().log().sum()
 
     def _white_log_prob(self, y: Latents) -> PerExample:
-        u, log_det = self._transform().call_and_ladj(y)
+        with in_full_precision(y):
+            u, log_det = self._transform().call_and_ladj(y)
         return -0.5 * (u.square() + math.log(2 * math.pi)).sum(1) + log_det
 
     def from_normal(self, u: Latents) -> Latents:
@@ -144,10 +147,10 @@ class FlowPrior(Prior):
 @PRIORS.register("flow")
 @dataclass(frozen=True)
 class FlowPriorOptions(PriorOptions):
-    """A neural spline flow, fitted afterwards."""
+    """A neural spline flow that learns with a VAE, or is fitted afterwards."""
 
+    is_learned: ClassVar[bool] = True
     is_fittable: ClassVar[bool] = True
-    only_fitted: ClassVar[bool] = True
 
     transforms: int = 3
     """Coupling layers."""
@@ -157,6 +160,12 @@ class FlowPriorOptions(PriorOptions):
 
     bins: int = 8
     """Bins of each spline."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(
+            prior_transforms=self.transforms, prior_hidden=self.hidden, prior_bins=self.bins
+        )
 
     def build(self, latent: LatentSpec) -> FlowPrior:
         return FlowPrior(latent.dim, self.transforms, self.hidden, self.bins)

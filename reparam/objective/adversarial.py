@@ -196,10 +196,11 @@ def balance(objective: PerExample, value: PerExample, model: Autoencoder, phase:
 @TERMS.register("adversarial")
 @dataclass(frozen=True)
 class AdversarialOptions(TermOptions):
-    """A discriminator of patches, for sharper images. It may raise the squared error on held-out
-    images by 10 % at most: above that its weight falls, and no such epoch becomes the run's
-    weights. From its start on the latest epoch within that bound is the run's, not the one of
-    lowest loss.
+    """A discriminator of patches, for sharper images.
+
+    It may raise the squared error on held-out images by 10 % at most: above that its weight falls,
+    and no such epoch becomes the run's weights. From its start on the latest epoch within that
+    bound is the run's, not the one of lowest loss.
     """
 
     weight: float = field(default=0.5, kw_only=True)

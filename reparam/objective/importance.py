@@ -23,8 +23,10 @@ OfEach = Float[Tensor, "B K"]
 @OBJECTIVES.register("importance-weighted")
 @dataclass(frozen=True)
 class ImportanceWeighted(Objective):
-    """−log 1/K Σ_k w_k, w_k = p(x, z_k) / q(z_k|x), z_k ~ q(z|x): a bound of log p(x) that is at
-    least as tight as the ELBO and rises with K (IWAE; Burda et al. 2016, eq. 8).
+    """A bound of log p(x) from several latents of each image, tighter than the ELBO (IWAE).
+
+    −log 1/K Σ_k w_k, w_k = p(x, z_k) / q(z_k|x), z_k ~ q(z|x) (Burda et al. 2016, eq. 8). The bound
+    rises with K.
 
     Extra terms read the first of the K latents, and its decoding. What they tell the encoder by the
     decoding is weighted as that latent is with estimator dreg, and is nothing with piwae.

@@ -28,8 +28,10 @@ class LatentAdversarial(LatentTerm):
 @TERMS.register("latent-adversarial")
 @dataclass(frozen=True)
 class LatentAdversarialOptions(TermOptions):
-    """A discriminator of latents, against draws of the prior (AAE): q(z) becomes the prior without
-    a formula for its density. It is not part of the loss by which epochs compare.
+    """A discriminator of latents against draws of the prior (AAE).
+
+    q(z) becomes the prior without a formula for its density. The term is not part of the loss by
+    which epochs compare.
     """
 
     weight: float = field(default=10.0, kw_only=True)
@@ -80,8 +82,10 @@ class Factor(LatentTerm):
 @TERMS.register("factor")
 @dataclass(frozen=True)
 class FactorOptions(TermOptions):
-    """Total correlation by the density ratio of a discriminator (FactorVAE): latent dimensions that
-    tell different things. It is not part of the loss by which epochs compare.
+    """Total correlation of the latent dimensions, by a discriminator (FactorVAE).
+
+    It makes dimensions that tell different things. The term is not part of the loss by which epochs
+    compare.
     """
 
     weight: float = field(default=10.0, kw_only=True)

@@ -13,7 +13,9 @@ from reparam.types import PerExample
 @TERMS.register("latent-norm")
 @dataclass(frozen=True)
 class LatentNormOptions(TermOptions):
-    """½ ‖z‖² / D (Ghosh et al. 2020, eq. 7), D = pixels × channels: beside a mean squared error the
+    """Half of a latent's squared length (RAE).
+
+    ½ ‖z‖² / D (Ghosh et al. 2020, eq. 7), D = pixels × channels: beside a mean squared error the
     weight is the paper's β, which is beside the sum.
     """
 
@@ -27,8 +29,10 @@ class LatentNormOptions(TermOptions):
 @TERMS.register("decoder-norm")
 @dataclass(frozen=True)
 class DecoderNormOptions(TermOptions):
-    """½ ‖θ‖² / D of the decoder's parameters θ, its weight decay (Ghosh et al. 2020, section 3.1:
-    RAE-L2), D = pixels × channels. The same for every image.
+    """Half of the squared norm of the decoder's weights: weight decay (RAE-L2).
+
+    ½ ‖θ‖² / D of the decoder's parameters θ (Ghosh et al. 2020, section 3.1), D = pixels ×
+    channels. The same for every image.
     """
 
     weight: float = field(default=1e-4, kw_only=True)
@@ -43,10 +47,10 @@ class DecoderNormOptions(TermOptions):
 @TERMS.register("decoder-gradient")
 @dataclass(frozen=True)
 class DecoderGradientOptions(TermOptions):
-    """‖∂ decode(z) / ∂z‖² / D, the squared Frobenius norm of the decoder's Jacobian (Ghosh et al.
-    2020, section 3.2), D = pixels × channels: how fast images change from latent to latent.
+    """How fast images change from latent to latent: the decoder's squared gradient (RAE-GP).
 
-    It trains the decoder alone, and costs about one more step of it, in float32.
+    ‖∂ decode(z) / ∂z‖² / D, the squared Frobenius norm of the Jacobian (Ghosh et al. 2020,
+    section 3.1), D = pixels × channels. It trains the decoder alone, and costs about one more step of it, in float32.
     """
 
     weight: float = field(default=1e-4, kw_only=True)

@@ -50,7 +50,8 @@ class DecoderGradientOptions(TermOptions):
     """How fast images change from latent to latent: the decoder's squared gradient (RAE-GP).
 
     ‖∂ decode(z) / ∂z‖² / D, the squared Frobenius norm of the Jacobian (Ghosh et al. 2020,
-    section 3.1), D = pixels × channels. It trains the decoder alone, and costs about one more step of it, in float32.
+    section 3.1), D = pixels × channels. It trains the decoder alone, and costs about one more step
+    of it, in float32.
     """
 
     weight: float = field(default=1e-4, kw_only=True)

@@ -123,7 +123,7 @@ def _print_run(facts: RunFacts) -> None:
     if facts.metrics:
         loss, title = "loss_article", "loss in the article's units, factor · MSE + KL"
         if facts.weight.moves or loss not in facts.metrics[0].train:
-            loss, title = "loss_nats", "loss in nats, the negative ELBO"
+            loss, title = "loss_nats", "loss in nats (of a VAE, the negative ELBO)"
         print_table(_curve(facts.metrics, loss), f"training curve: {title}")
         curves = {
             "train": [epoch.train.get(loss) for epoch in facts.metrics],

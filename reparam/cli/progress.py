@@ -66,7 +66,7 @@ class _Pace:
 
 _UNITS: Mapping[LossUnit, str] = {
     "article": "losses in nats, without the likelihood's constant (the article's units)",
-    "nats": "losses in nats, the negative ELBO",
+    "nats": "losses in nats, with the likelihood's constant (of a VAE, the negative ELBO)",
 }
 
 

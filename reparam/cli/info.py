@@ -179,7 +179,7 @@ def _layers(facts: RunFacts) -> Table:
     for half, count in facts.parameters.items():
         table.add_row(half, "all", "", f"{count:,}", style="bold")
     total = sum(facts.parameters.values())
-    table.add_row("both", "all", "", f"{total:,}", style="bold")
+    table.add_row("model", "all", "", f"{total:,}", style="bold")
     return table
 
 

@@ -73,10 +73,12 @@ def _halves(model: Autoencoder) -> tuple[tuple[str, nn.Module], ...]:
 
 
 def parameter_counts(model: Autoencoder) -> dict[str, int]:
-    """Trainable parameters of each half."""
+    """Trainable parameters of each half, and of a prior that learns with them."""
     counts = {"encoder": 0, "decoder": 0}
     for half, network in _halves(model):
         counts[half] += _count(network)
+    if prior := _count(model.prior):
+        counts["prior"] = prior
     return counts
 
 

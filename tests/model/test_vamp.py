@@ -20,6 +20,7 @@ from reparam.model import (
     VampPrior,
     VampPriorOptions,
     build_autoencoder,
+    parameter_counts,
     rate,
 )
 from reparam.objective import Elbo, Loss, Reconstruction, batches
@@ -183,6 +184,12 @@ def test_it_goes_with_convolutions() -> None:
     vae = model(config)
     assert vae.sample(4, torch.Generator().manual_seed(0)).shape == (4, 1, 4, 4)
     assert prior_of(vae).inputs.shape == (5, 1, 4, 4)
+
+
+def test_its_learned_images_count_among_the_parameters() -> None:
+    counts = parameter_counts(model())
+    assert counts["prior"] == K * 16
+    assert sum(counts.values()) == sum(p.numel() for p in model().parameters())
 
 
 def test_it_needs_a_rate_and_a_component() -> None:

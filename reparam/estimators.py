@@ -292,10 +292,11 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self.model_
 
     def _pixels(self, X: object) -> tuple[PixelArray, tuple[int, ...]]:
+        model = self._fitted()
         if isinstance(X, ImageSet):
             return X.images, X.image_shape
         _check_columns(self, X, reset=False)
-        return rows_to_pixels(X, self.model_.image_shape)
+        return rows_to_pixels(X, model.image_shape)
 
     def _labels(self, labels: object, count: int, X: object = None) -> LabelArray | None:
         """Labels of ``count`` rows as the model reads them; None for one that reads none."""

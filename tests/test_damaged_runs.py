@@ -148,7 +148,7 @@ def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         out = folder / str(seed)
         train = ("train", folder / "digits.npz", "--model", request.param, "--out", out)
         done(*train, *SMALL, "--epochs", 2, "--sample-every", 2, "--seed", seed)
-        done("fit-prior", out, "--prior", "gaussian", "--quiet")
+        done("fit-prior", out, "--prior", "gaussian", "--overwrite", "--quiet")
     return Kit(folder / "0", folder / "1")
 
 

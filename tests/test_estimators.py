@@ -454,7 +454,7 @@ def test_a_run_of_every_preset_loads_with_its_configuration(preset: str, tmp_pat
     """Images aside, which an estimator is given; and it can be fitted like that again."""
     config = preset_config(preset)
     config = replace(config, training=replace(config.training, epochs=1, batch_size=16, shift=0.5))
-    images = image_set_from_arrays(bars()[0], None, name="bars", config=DataConfig())
+    images = image_set_from_arrays(*bars(), name="bars", config=DataConfig())
     config = replace(config, data=replace(config.data, source="bars", valid_fraction=0.2))
     run = Run.create(tmp_path / "run", config, images, command="test", overwrite=False)
     train(run, images)

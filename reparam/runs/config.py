@@ -81,7 +81,7 @@ class TrainingConfig:
     augment_below: int = 10_000
     """Shift, rotate, zoom and flip only where there are fewer training images than this."""
 
-    fit_prior: str | None = None
+    fitted_prior: str | None = None
     """When training ends, fit this prior to the training images' latents, as `reparam fit-prior`
     does: gaussian, mixture or flow. Draws are then from it."""
 
@@ -147,8 +147,8 @@ class TrainingConfig:
         for name, value in at_least_one.items():
             if value < 1:
                 raise ConfigError(f"{name} must be 1 or more, got {value}. Fix: raise it")
-        if self.fit_prior is not None:
-            check_fittable(self.fit_prior)
+        if self.fitted_prior is not None:
+            check_fittable(self.fitted_prior)
         if not 0 < self.learning_rate < float("inf"):
             raise ConfigError(
                 f"learning_rate must be above 0, got {self.learning_rate}. Fix: choose one, such "

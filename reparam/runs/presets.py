@@ -80,7 +80,7 @@ PRESETS: Mapping[str, Preset] = {
             model=replace(AE, latent_dim=16),
             objective=Reconstruction(),
             terms=(LatentNormOptions(), DecoderGradientOptions()),
-            training=TrainingConfig(fit_prior="mixture"),
+            training=TrainingConfig(fitted_prior="mixture"),
         ),
     ),
     "aae": Preset(

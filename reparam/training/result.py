@@ -63,8 +63,8 @@ def write_result(
         splits=splits,
     )
     run.save_result(result)
-    if config.training.fit_prior is not None:
-        _fit_prior(run, images, config.training.fit_prior, str(device), emit)
+    if config.training.fitted_prior is not None:
+        _fit_prior(run, images, config.training.fitted_prior, str(device), emit)
     try:
         run.load_model()
     except RunError as error:  # nothing of the training: a prior that it left behind

@@ -233,7 +233,7 @@ def test_nothing_is_learned_without_the_kl(refused, shapes_file, tmp_path) -> No
 
 def test_a_prior_that_is_fitted_when_training_ends(reparam, shapes_file, tmp_path) -> None:
     """It is what fit-prior fits afterwards, and a longer run has one of its new weights."""
-    run = train_tiny(shapes_file, tmp_path / "run", "ae", "--fit-prior", "gaussian")
+    run = train_tiny(shapes_file, tmp_path / "run", "ae", "--fitted-prior", "gaussian")
     prior = Run.open(run).load_model().prior
     assert (prior.kind, prior.fitted) == ("gaussian", True)
     kept = prior.state_dict()
@@ -249,7 +249,7 @@ def test_a_prior_that_is_fitted_when_training_ends(reparam, shapes_file, tmp_pat
 
 def test_a_prior_that_cannot_be_fitted_when_training_ends(refused, shapes_file, tmp_path) -> None:
     out = ("--out", tmp_path / "r")
-    said = refused("train", shapes_file, "--model", "ae", "--fit-prior", "box", *out)
+    said = refused("train", shapes_file, "--model", "ae", "--fitted-prior", "box", *out)
     assert "a prior to fit must be one of" in said
     assert not (tmp_path / "r").exists()
 
@@ -257,7 +257,7 @@ def test_a_prior_that_cannot_be_fitted_when_training_ends(refused, shapes_file, 
 def test_latents_that_no_prior_fits_do_not_lose_the_run(reparam, shapes_file, tmp_path) -> None:
     """Fewer images than a density needs: said, and the run keeps its own prior."""
     few = ("--train-size", 12, "--valid-fraction", 0)
-    out, more = tmp_path / "run", ("--epochs", 1, "--fit-prior", "mixture", "--sample-every", 0)
+    out, more = tmp_path / "run", ("--epochs", 1, "--fitted-prior", "mixture", "--sample-every", 0)
     said = reparam("train", shapes_file, "--model", "ae", "--out", out, *few, *more)
     assert said.status == 0
     assert "prior mixture was not fitted: a prior in" in said.err

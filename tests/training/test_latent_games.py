@@ -76,7 +76,7 @@ def test_the_gradient_penalty_makes_a_smoother_decoder(precision, new_run, small
     """In bfloat16 with whatever kernels there are: of this package, where they can be built."""
     found = {}
     for weight in (1e-6, 1e5):
-        config = small("rae", epochs=6, precision=precision, fit_prior=None)
+        config = small("rae", epochs=6, precision=precision, fitted_prior=None)
         run = new_run(replace(config, terms=(DecoderGradientOptions(weight=weight),)), f"{weight}")
         train(run, blobs)
         result = run.finished("it is")

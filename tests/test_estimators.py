@@ -521,3 +521,10 @@ def test_a_conditional_model_needs_the_right_labels() -> None:
     drawn = model.sample(200, labels=each)
     nearest = np.square(drawn[:, None] - means).sum((2, 3)).argmin(1)
     assert (nearest == each).mean() > 0.5
+
+
+@pytest.mark.parametrize("estimator", [AE, VAE, DenoisingAE])
+def test_no_option_hides_a_method(estimator: Any) -> None:
+    """Options are attributes, as scikit-learn has them."""
+    methods = {name for name in dir(estimator) if callable(getattr(estimator, name))}
+    assert not methods & estimator().get_params().keys()

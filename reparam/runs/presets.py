@@ -33,6 +33,7 @@ from reparam.objective import (
     LatentAdversarialOptions,
     LatentNormOptions,
     MmdOptions,
+    Objective,
     Reconstruction,
     TotalCorrelationOptions,
 )
@@ -62,6 +63,14 @@ BURDA = ModelConfig(
     decoder=MlpDecoderOptions(),
     likelihood=BernoulliLikelihoodOptions(),
 )
+
+
+def _binary(title: str, model: ModelConfig, objective: Objective = Elbo()) -> Preset:  # noqa: B008
+    """Of black and white images, which grey ones become by chance; its networks stay."""
+    inputs = InputConfig(binarise="dynamic")
+    config = RunConfig(model=model, objective=objective, inputs=inputs)
+    return Preset(title, config, follows_images=False)
+
 
 PRESETS: Mapping[str, Preset] = {
     "ae": Preset("AE", RunConfig(model=AE, objective=Reconstruction())),
@@ -115,81 +124,53 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
-    "burda": Preset(
+    "burda": _binary(
         "VAE of Burda et al.",
-        RunConfig(
-            model=BURDA,
-            inputs=InputConfig(binarise="dynamic"),
-        ),
-        follows_images=False,
+        BURDA,
     ),
-    "chain": Preset(
+    "chain": _binary(
         "VAE with two stochastic layers",
-        RunConfig(
-            model=replace(
-                BURDA,
-                latent_dim=150,
-                posterior=ChainPosteriorOptions(),
-                prior=ChainPriorOptions(),
-            ),
-            inputs=InputConfig(binarise="dynamic"),
+        replace(
+            BURDA,
+            latent_dim=150,
+            posterior=ChainPosteriorOptions(),
+            prior=ChainPriorOptions(),
         ),
-        follows_images=False,
     ),
-    "flow-prior": Preset(
+    "flow-prior": _binary(
         "VAE with a flow prior",
-        RunConfig(
-            model=replace(BURDA, prior=FlowPriorOptions()),
-            inputs=InputConfig(binarise="dynamic"),
-        ),
-        follows_images=False,
+        replace(BURDA, prior=FlowPriorOptions()),
     ),
-    "iaf": Preset(
+    "iaf": _binary(
         "VAE with an inverse autoregressive flow",
-        RunConfig(
-            model=replace(BURDA, posterior=FlowPosteriorOptions()),
-            inputs=InputConfig(binarise="dynamic"),
-        ),
-        follows_images=False,
+        replace(BURDA, posterior=FlowPosteriorOptions()),
     ),
-    "iwae": Preset(
+    "iwae": _binary(
         "IWAE",
-        RunConfig(
-            model=BURDA,
-            objective=ImportanceWeighted(),
-            inputs=InputConfig(binarise="dynamic"),
-        ),
-        follows_images=False,
+        BURDA,
+        objective=ImportanceWeighted(),
     ),
     "cvae": Preset("conditional VAE", RunConfig(model=ModelConfig(classes="auto"))),
-    "svae": Preset(
+    "svae": _binary(
         "hyperspherical VAE",
-        RunConfig(
-            model=replace(
-                BURDA,
-                latent_dim=11,
-                encoder=MlpEncoderOptions((256, 128), "relu"),
-                decoder=MlpDecoderOptions((128, 256), "relu"),
-                posterior=VonMisesFisherOptions(),
-                prior=SphereOptions(),
-            ),
-            inputs=InputConfig(binarise="dynamic"),
+        replace(
+            BURDA,
+            latent_dim=11,
+            encoder=MlpEncoderOptions((256, 128), "relu"),
+            decoder=MlpDecoderOptions((128, 256), "relu"),
+            posterior=VonMisesFisherOptions(),
+            prior=SphereOptions(),
         ),
-        follows_images=False,
     ),
-    "vamp": Preset(
+    "vamp": _binary(
         "VAE with a VampPrior",
-        RunConfig(
-            model=replace(
-                BURDA,
-                latent_dim=40,
-                encoder=MlpEncoderOptions((300, 300), "gated"),
-                decoder=MlpDecoderOptions((300, 300), "gated"),
-                prior=VampPriorOptions(),
-            ),
-            inputs=InputConfig(binarise="dynamic"),
+        replace(
+            BURDA,
+            latent_dim=40,
+            encoder=MlpEncoderOptions((300, 300), "gated"),
+            decoder=MlpDecoderOptions((300, 300), "gated"),
+            prior=VampPriorOptions(),
         ),
-        follows_images=False,
     ),
     "wae": Preset(
         "WAE (MMD)",

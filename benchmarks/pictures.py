@@ -46,7 +46,7 @@ class Method:
     equal: bool = False
     """Takes a latent with as many numbers as reparam's, instead of its own."""
     of: str = ""
-    """Goes on from the finished cell of this method, with the same seed."""
+    """Continues from the finished cell of this method, with the same seed."""
 
 
 METHODS = {
@@ -95,7 +95,7 @@ def split_pixels(source: Sequence[str], folder: Path, most: int) -> str:
 
 
 def digest_of(pixels: str, origin: Path | None) -> str:
-    """Of what a cell is made from: the pictures, and the training that it goes on from."""
+    """Of what a cell is made from: the pictures, and the training that it continues from."""
     if origin is None:
         return pixels
     return hashlib.sha256(pixels.encode() + (origin / RECORD).read_bytes()).hexdigest()
@@ -187,7 +187,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.only:
         if (of := METHODS[name].of) and of not in options.only[: options.only.index(name)]:
-            parser.error(f"{name} goes on from {of}: name that before it in --only")
+            parser.error(f"{name} continues from {of}: name that before it in --only")
     if options.grid and not {options.shown, PLAIN} <= set(options.only):
         parser.error(f"--grid shows {options.shown} and {PLAIN}: add them to --only")
     if not options.minutes and options.only[0] != OWN:

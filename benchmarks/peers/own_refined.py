@@ -17,7 +17,7 @@ STEPS = 20
 
 
 def train(job: PictureJob) -> PictureReply:
-    """Goes on from a job of ``own_pictures``."""
+    """Continues from a job of ``own_pictures``."""
     from reparam.evaluation import reconstruct_images
     from reparam.runs import Run
 

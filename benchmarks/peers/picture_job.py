@@ -32,11 +32,11 @@ class PictureJob:
     latents: int
     """Numbers in a latent; 0 for the peer's own choice."""
     digest: str = ""
-    """SHA-256 of the pixels, and of the training that it goes on from: with others it is another
+    """SHA-256 of the pixels, and of the training that it continues from: with others it is another
     job.
     """
     origin: str = ""
-    """Folder of the finished job that it goes on from, where it does."""
+    """Folder of the finished job that it continues from, where it does."""
     epochs: int | None = None
     """Of an equal training with another seed, where there was one: makes trials needless."""
 

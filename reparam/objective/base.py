@@ -229,6 +229,14 @@ class TermOptions(Part):
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:
         """Raises ConfigError for a model or inputs that it does not go with."""
 
+    def check_prior_draws(self, model: ModelConfig) -> None:
+        """Raises ConfigError for a prior that cannot be drawn from before training has ended."""
+        if model.prior.is_known_after_training:
+            raise ConfigError(
+                f"prior must be known in training for term {self.type}, got {model.prior.type}, "
+                "which is known when training has ended. Fix: take --prior standard-normal"
+            )
+
     def check_schedule(self, earliest: float) -> None:
         """Raises ConfigError for a run that is too short for it. ``earliest``: the share after
         which terms begin that judge epochs.

@@ -48,11 +48,7 @@ class LatentAdversarialOptions(TermOptions):
         check_network(self.type, self.widths, self.learning_rate)
 
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:
-        if model.prior.is_known_after_training:
-            raise ConfigError(
-                f"prior must be known in training for term {self.type}, got {model.prior.type}, "
-                "which is known when training has ended. Fix: take --prior standard-normal"
-            )
+        self.check_prior_draws(model)
 
     def build(self, model: Autoencoder) -> LatentAdversarial:
         return LatentAdversarial(model.latent_dim, self.widths, self.learning_rate)

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reparam.errors import ConfigError
 from reparam.model import Autoencoder, ModelConfig, Prior
 from reparam.objective.base import TERMS, Drawn, TermOptions
 from reparam.objective.inputs import InputConfig
@@ -84,11 +83,7 @@ class MmdOptions(TermOptions):
     the prior have a gradient; rbf: exp(−d²/C)."""
 
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:
-        if model.prior.is_known_after_training:
-            raise ConfigError(
-                f"prior must be known in training for term mmd, got {model.prior.type}, which is "
-                "known when training has ended. Fix: take --prior standard-normal"
-            )
+        self.check_prior_draws(model)
 
     def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         """The batch's ``mmd``, for each image. A prior that learns has no gradient by it."""

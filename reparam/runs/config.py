@@ -201,7 +201,7 @@ class RunConfig:
 
     preset: str = option("vae", flag="model")
     """The combination of parts to start from: ae, vae, dae (denoising AE), cvae (of a class), rae,
-    wae, aae (AEs that draw well), info-vae, beta-tc, factor, dip (independent dimensions), burda,
+    wae, aae (AEs to draw from), info-vae, beta-tc, factor, dip (independent dimensions), burda,
     iwae, chain, iaf, vamp, flow-prior (likelihood), svae (on a sphere), ae-functional.
     docs/models.md says which to take."""
 

@@ -7,6 +7,7 @@ from reparam.data import ImageSet, RowReader
 from reparam.model import Components, EncoderBound, build_autoencoder, use_native
 from reparam.objective import Augmentation, Loss
 from reparam.runs import RunConfig
+from reparam.training.arithmetic import Arithmetic
 from reparam.training.average import Average
 from reparam.training.feed import Feed
 from reparam.training.optimiser import build_optimiser
@@ -33,7 +34,7 @@ def new_state(
     images: ImageSet,
     feed: Feed,
     device: torch.device,
-    kernels: str,
+    arithmetic: Arithmetic,
     pixel_variance: float,
 ) -> State:
     """Fresh weights and random streams: a function of the seed and the configuration.
@@ -44,7 +45,7 @@ def new_state(
     training = config.training
     count = len(images.splits["train"])
     model = build_autoencoder(config.model, images.image_shape)
-    if kernels == "native":
+    if arithmetic.kernels == "native":
         use_native(model)
     if model.components:
         small = _small_images(config, model.components[0], feed, count)
@@ -121,12 +122,12 @@ def pixel_variance_of(images: ImageSet) -> float:
 
 
 def gradients_of(
-    state: State, config: RunConfig, images: ImageSet, team: Team
+    state: State, config: RunConfig, images: ImageSet, team: Team, arithmetic: Arithmetic
 ) -> Gradients | ReplayedGradients:
     """What computes a step's gradients: replayed from a recording on a GPU."""
     training = config.training
     augmented = augmentation_of(config, len(images.splits["train"]))
-    gradients = Gradients(state, team, augmented, accumulate=training.accumulate)
+    gradients = Gradients(state, team, augmented, arithmetic, accumulate=training.accumulate)
     if team.fabric.device.type == "cuda" and team.size == 1:  # DDP's hooks are not for recording
         return ReplayedGradients(gradients, training.global_batch, cuda_graph)
     return gradients

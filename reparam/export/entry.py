@@ -8,7 +8,7 @@ import numpy as np
 
 from reparam.data import class_colours
 from reparam.errors import DataError
-from reparam.evaluation import current_scorecard, moments_of
+from reparam.evaluation import moments_of
 from reparam.export.described import (
     decoded,
     described_prior,
@@ -173,6 +173,8 @@ def _figures(view: RunView) -> FiguresEntry:
 
 def _scorecard(view: RunView) -> dict[str, object] | None:
     """The valid part of the run's scorecard; NaN and infinite numbers become null."""
+    from reparam.evaluation import current_scorecard  # not for those who export no page
+
     card = current_scorecard(view.run, view.model)
     if card is None:
         return None

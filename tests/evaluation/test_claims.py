@@ -14,7 +14,7 @@ from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry
 from reparam.evaluation.scoring.claims import CLAIMS
 from reparam.evaluation.scoring.deciding import Interval, above_ideal, decide, gained
 from reparam.evaluation.scoring.groups import Group, improvement, trends
-from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard, from_mapping
+from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard, scorecard_from_mapping
 from reparam.evaluation.scoring.verdicts import Verdict, claim_pair, verdicts
 from reparam.evaluation.scoring.words import ideal_text
 
@@ -199,7 +199,7 @@ def test_a_trend_is_from_the_first_group_to_the_last() -> None:
 
 def test_a_scorecard_survives_its_file() -> None:
     whole = card({"centre": around(0.5), "elbo": absent("a point has none")}, {"fid": around(3)})
-    again = from_mapping(json.loads(json.dumps(whole.to_mapping())), "file")
+    again = scorecard_from_mapping(json.loads(json.dumps(whole.to_mapping())), "file")
     assert again == whole
     assert again.find("fid") == whole.own.measures["fid"]
     assert again.find("fid", "flow").value is None
@@ -208,11 +208,11 @@ def test_a_scorecard_survives_its_file() -> None:
 def test_another_schema_and_a_damaged_file_are_refused_by_name() -> None:
     values = card().to_mapping()
     with pytest.raises(RunError, match="schema 2, got 99"):
-        from_mapping({**values, "schema": 99}, "RUN/scorecard.json")
+        scorecard_from_mapping({**values, "schema": 99}, "RUN/scorecard.json")
     with pytest.raises(RunError, match="priors missing"):
-        from_mapping({k: v for k, v in values.items() if k != "priors"}, "f")
+        scorecard_from_mapping({k: v for k, v in values.items() if k != "priors"}, "f")
     with pytest.raises(RunError, match="damaged"):
-        from_mapping({**values, "measures": {"fid": {"worth": 3}}}, "f")
+        scorecard_from_mapping({**values, "measures": {"fid": {"worth": 3}}}, "f")
 
 
 def test_an_ideal_is_told_for_all_columns_of_a_row() -> None:

@@ -11,7 +11,7 @@ from reparam.types import Json
 
 V = TypeVar("V")
 
-FILE = "scorecard.json"
+SCORECARD_FILE = "scorecard.json"
 
 SCHEMA = 2
 """Of scorecard.json; raised when a reader of the old form would misread the new one. Schema 1 has
@@ -122,7 +122,7 @@ class Scorecard:
         return {"schema": SCHEMA, **asdict(self, dict_factory=_without_each)}
 
 
-def from_mapping(values: Json, where: str) -> Scorecard:
+def scorecard_from_mapping(values: Json, where: str) -> Scorecard:
     """What ``to_mapping`` gave. Raises RunError for another schema or a damaged file."""
     schema = values.get("schema")
     if schema != SCHEMA:

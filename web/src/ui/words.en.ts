@@ -113,8 +113,8 @@ export const en = {
   again: "Draw again",
   samplesOf: "{title}: prior {prior}",
   sampleSheet: "{count} decoded draws from the prior of {title}",
-  judgeCounts: "Classes as the judge of the scorecard sees them",
-  neighbourCounts: "Classes of the nearest test images",
+  judgeCounts: "Predicted classes of {count} draws",
+  neighbourCounts: "Classes of the test images nearest to {count} draws",
   linked: "Linked: the same test image is marked in both maps.",
   unlinked: "The two runs hold different test images: only the samples can be compared.",
 

@@ -115,8 +115,8 @@ export const ko: Words = {
   again: "다시 뽑기",
   samplesOf: "{title}: 사전 분포 {prior}",
   sampleSheet: "{title}의 사전 분포에서 뽑은 점을 디코딩한 이미지 {count}장",
-  judgeCounts: "성적표의 판정기가 판정한 클래스",
-  neighbourCounts: "가장 가까운 테스트 이미지의 클래스",
+  judgeCounts: "판정기가 분류한 클래스(표본 {count}개)",
+  neighbourCounts: "표본 {count}개와 가장 가까운 테스트 이미지의 클래스",
   linked: "연결됨: 같은 테스트 이미지를 두 지도에 표시합니다.",
   unlinked: "두 학습 결과에 담긴 테스트 이미지가 서로 달라 표본만 비교할 수 있습니다.",
 

@@ -29,6 +29,8 @@ export class Pane {
   private readonly cloud: Cloud | null;
   private readonly dirty = new Set<Layer>();
   private size: Size = { width: 1, height: 1 };
+  /** Of each point: its class, or the one after the last class without. */
+  private readonly colourOf: Uint16Array;
   private drawing: [number, number][] | null = null;
   private extras: Extras = { trail: [], logVar: null };
   private asking = 0;
@@ -48,6 +50,8 @@ export class Pane {
       this.root.setAttribute("aria-label", `${t("map", { title: run.entry.title })}. ${t("mapHelp")}`);
       this.redraw("overlay");
     });
+    const { length } = run.entry.classes;
+    this.colourOf = run.labels.map((label) => Math.min(label, length));
     this.manifold = new Manifold(explorer, () => this.redraw("background"));
     this.cloud = this.openCloud();
     void run.logVar().then((logVar) => {
@@ -125,7 +129,7 @@ export class Pane {
   /** Takes over the points' places, colours and marks. */
   refresh(): void {
     const { state } = this.explorer.store;
-    this.cloud?.setPoints(this.explorer.places(this.run), this.run.labels);
+    this.cloud?.setPoints(this.explorer.places(this.run), this.colourOf);
     this.cloud?.setColours(cloudColours(this.run.entry.classes, state, this.explorer.theme.palette));
     this.markCaught();
     this.redraw("points", "overlay", "pointer");

@@ -101,7 +101,8 @@ def test_a_model_that_computes_something_else(explorer: Explorer, serve, files: 
     changed = manifest(files)
     changed["runs"][1]["golden"]["latents"][2][0] += 1.5
     text = message(explorer, serve(with_manifest(files, changed)), run="vae")
-    assert "than PyTorch" in text
+    assert "than in PyTorch" in text
+    assert text.index("the bundle was changed") < text.index("this browser computes wrongly")
     assert explorer.page.locator(".map").count() == 1  # and the page goes on
 
 

@@ -154,7 +154,7 @@ export const en = {
   problemLong: "{file} has {found} bytes instead of {expected}. Copy or export it again.",
   problemHash: "{file} does not have the hash that the manifest names: it was changed. Export it again.",
   problemGolden:
-    "{title}: this browser computes other images than PyTorch did (difference {difference}, allowed {tolerance}). What you see may be wrong.",
+    "{title}: the model computes other values here than in PyTorch when it was exported (difference {difference}, allowed {tolerance}). What you see may be wrong: the bundle was changed, or this browser computes wrongly. Export it again; if this message stays, open it in another browser.",
   problemEngine: "The model cannot run in this browser: {message}",
   problemWebgl: "This browser offers no WebGL 2: the points are not drawn. Everything else works.",
   dismiss: "Close",

@@ -156,7 +156,7 @@ export const ko: Words = {
   problemLong: "{file} 파일이 {expected}바이트가 아니라 {found}바이트입니다. 다시 복사하거나 내보내세요.",
   problemHash: "{file} 파일의 해시가 설명 파일에 적힌 것과 다릅니다. 파일이 바뀌었으니 다시 내보내세요.",
   problemGolden:
-    "{title}: 이 브라우저에서 계산한 이미지가 PyTorch의 결과와 다릅니다(차이 {difference}, 허용 오차 {tolerance}). 보이는 것이 틀릴 수 있습니다.",
+    "{title}: 여기서 계산한 값이 내보낼 때 PyTorch가 계산한 값과 다릅니다(차이 {difference}, 허용 오차 {tolerance}). 번들이 바뀌었거나 이 브라우저의 계산이 틀린 것이므로 보이는 것이 틀릴 수 있습니다. 다시 내보내 보고, 그래도 이 메시지가 나오면 다른 브라우저에서 여세요.",
   problemEngine: "이 브라우저에서 모델을 실행할 수 없습니다: {message}",
   problemWebgl: "이 브라우저는 WebGL 2를 지원하지 않아 점을 그리지 못합니다. 나머지 기능은 모두 쓸 수 있습니다.",
   dismiss: "닫기",

@@ -19,7 +19,7 @@ export const en = {
 
   map: "Map of the latent space of {title}",
   mapHelp:
-    "Arrow keys move the point, Shift with arrows moves the map, plus and minus zoom, Enter pins, Home shows everything, Escape lets go.",
+    "Arrow keys move the point, Shift with arrows moves the map, plus and minus zoom, Enter pins, Home shows everything, Escape clears the selection.",
   mapHint: "Move to decode · click pins · wheel zooms · drag pans · double click shows all",
   mapHintTouch: "One finger decodes · two fingers move and zoom · tap pins · double tap shows all",
   moveShort: "Move",
@@ -67,8 +67,8 @@ export const en = {
   posteriorEllipse: "Posterior of the nearest image, 95 %",
   background: "Decoded background",
   bgOff: "none",
-  bgWindow: "the window",
-  bgQuantiles: "equal shares of the prior",
+  bgWindow: "whole view",
+  bgQuantiles: "by prior quantile",
   catchClass: "gather {name}",
 
   drawHere: "Draw a digit here with mouse, pen or finger",
@@ -105,7 +105,7 @@ export const en = {
   saveCsv: "Download CSV",
   asGroupA: "Use as group A",
   asGroupB: "Use as group B",
-  letGo: "Let go",
+  letGo: "Clear selection",
   more: "Show more",
   goTo: "Go to test image {index}, class {name}",
 
@@ -121,8 +121,8 @@ export const en = {
   planeAxes: "Axes of the map",
   axes: "latent axes",
   principal: "principal axes",
-  horizontal: "across",
-  vertical: "up",
+  horizontal: "horizontal axis",
+  vertical: "vertical axis",
   others: "Other dimensions",
   none: "Both dimensions lie on the map.",
   byKl: "sorted by KL",

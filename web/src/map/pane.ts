@@ -10,7 +10,7 @@ import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } fr
 import { Cloud, densityOpacity } from "./cloud";
 import { cloudColours } from "./colours";
 import { Manifold } from "./manifold";
-import { type Extras, marksOf, pointerMarksOf } from "./marks";
+import { boxCorners, type Extras, marksOf, pointerMarksOf } from "./marks";
 import { drawOverlay } from "./overlay";
 import { PointerLayer } from "./pointer";
 
@@ -64,7 +64,13 @@ export class Pane {
 
   get view(): View {
     const kept = this.explorer.store.state.view[this.run.id];
-    return kept ?? home(this.explorer.places(this.run), this.size);
+    return kept ?? this.home();
+  }
+
+  /** The window that holds the points and the prior's box. */
+  private home(): View {
+    const { explorer, run } = this;
+    return home(explorer.places(run), this.size, boxCorners(explorer, run));
   }
 
   /** Where a latent is on the page, in CSS pixels. */
@@ -97,7 +103,7 @@ export class Pane {
 
   flyHome(): void {
     const from = this.view;
-    const to = home(this.explorer.places(this.run), this.size);
+    const to = this.home();
     const began = performance.now();
     const flight = ++this.flight;
     const length = reducedMotion() ? 0 : 350;
@@ -161,7 +167,7 @@ export class Pane {
       this.askBackground();
     });
     store.on(["z", "pinned", "posterior"], () => this.redraw("pointer"));
-    store.on(["rings", "names", "path", "interpolation", "t", "panel", "tool"], () =>
+    store.on(["names", "path", "interpolation", "t", "panel", "tool"], () =>
       this.redraw("overlay"),
     );
     store.on(["background", "frame", "plane"], () => {
@@ -170,6 +176,11 @@ export class Pane {
     });
     // With more than two dimensions the background depends on the others, too.
     if (this.run.d > 2) store.on(["z"], () => this.askBackground());
+    // They are part of the window that holds everything.
+    store.on(["rings"], () => {
+      this.redraw("points", "overlay", "background", "pointer");
+      this.askBackground();
+    });
     const afresh = () => {
       this.manifold.forget();
       this.refresh();

@@ -26,6 +26,7 @@ export function marksOf(
   const frame = explorer.frame(run);
   const main = run.id === state.run;
   const path = main && (state.panel === "path" || state.tool === "path") ? state.path : [];
+  const selecting = main && (["gallery", "direction"].includes(state.panel) || state.tool === "lasso");
   const steps = path.length > 1 ? 24 * (path.length - 1) : 0;
   const word = state.frame === "axes" ? "axis" : "principalAxis";
   return {
@@ -38,7 +39,7 @@ export function marksOf(
     stops: path.map((stop) => frame.place(stop)),
     on: path.length > 1 ? frame.place(onPath(path, state.t, state.interpolation)) : null,
     trail: main && state.panel === "draw" ? extras.trail.map((latent) => frame.place(latent)) : [],
-    lasso: drawing ?? (main ? state.lasso : []),
+    lasso: drawing ?? (selecting ? state.lasso : []),
     open: drawing !== null,
   };
 }

@@ -142,10 +142,11 @@ export class Pane {
   }
 
   private markCaught(): void {
-    const { lasso, run, pair } = this.explorer.store.state;
+    const { lasso, run, pair, panel } = this.explorer.store.state;
     const main = this.explorer.main();
     const shared = this.run.id === run || (this.run.id === pair && this.explorer.linked());
-    const caught = shared && lasso.length > 2 ? this.explorer.members(main, { lasso }) : null;
+    // Only where the selection is shown, so that no other tool works on points that are dimmed.
+    const caught = shared && panel === "gallery" && lasso.length > 2 ? this.explorer.members(main, { lasso }) : null;
     this.cloud?.setCaught(caught);
   }
 
@@ -162,6 +163,11 @@ export class Pane {
     const { store } = this.explorer;
     const recolour: (keyof State)[] = ["hidden", "dim", "lasso", "frame", "plane", "pair"];
     store.on(recolour, () => this.refresh());
+    store.on(["panel"], ({ lasso }) => {
+      if (lasso.length === 0) return;
+      this.markCaught();
+      this.redraw("points");
+    });
     store.on(["view"], () => {
       this.redraw("points", "overlay", "background", "pointer");
       this.askBackground();

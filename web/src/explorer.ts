@@ -139,17 +139,17 @@ export class Explorer {
 
   private framed(run: Run): { key: string; frame: Frame; places: Float32Array } {
     const { frame: kind, plane } = this.store.state;
-    const key = `${kind} ${plane.join()}`;
+    const key = `${kind} ${plane?.join()}`;
     let known = this.frames.get(run.id);
     if (known?.key !== key) {
-      const frame = Frame.of(run.entry, kind, plane);
+      const frame = Frame.of(run.entry, kind, plane ?? heaviest(run, kind));
       known = { key, frame, places: frame.places(run.mu) };
       this.frames.set(run.id, known);
     }
     return known;
   }
 
-  /** The points of a group. */
+  /** The points of a group; a lasso catches those of the classes that are shown. */
   members(run: Run, group: Group): number[] {
     if (!group) return [];
     if ("lasso" in group) {

@@ -30,8 +30,8 @@ export function marksOf(
   const steps = path.length > 1 ? 24 * (path.length - 1) : 0;
   const word = state.frame === "axes" ? "axis" : "principalAxis";
   return {
-    axes: [t(word, { i: frame.a + 1 }), frame.d > 1 ? t(word, { i: frame.b + 1 }) : ""],
     ...priorMarks(explorer, run),
+    axes: [t(word, { i: frame.a + 1 }), frame.d > 1 ? t(word, { i: frame.b + 1 }) : ""],
     names: state.names ? classNames(explorer, run) : [],
     line: Array.from({ length: steps && steps + 1 }, (_, i) =>
       frame.place(onPath(path, i / steps, state.interpolation)),
@@ -44,7 +44,6 @@ export function marksOf(
   };
 }
 
-/** What moves with the pointer. */
 /** The prior's ellipse, or its box where it has one along the map's axes, while they are shown. */
 function priorMarks(explorer: Explorer, run: Run): Pick<Marks, "prior" | "box"> {
   const frame = explorer.frame(run);
@@ -62,6 +61,7 @@ export function boxCorners(explorer: Explorer, run: Run): (readonly [number, num
   return box ? [box.low, box.high] : [];
 }
 
+/** What moves with the pointer. */
 export function pointerMarksOf(explorer: Explorer, run: Run, extras: Extras): PointerMarks {
   const { state } = explorer.store;
   const { palette } = explorer.theme;

@@ -176,17 +176,17 @@ export class Pane {
     store.on(["names", "path", "interpolation", "t", "panel", "tool"], () =>
       this.redraw("overlay"),
     );
+    // They are part of the window that holds everything.
+    store.on(["rings"], () => {
+      this.redraw("points", "overlay", "background", "pointer");
+      this.askBackground();
+    });
     store.on(["background", "frame", "plane"], () => {
       this.askBackground(0);
       this.redraw("points");
     });
     // With more than two dimensions the background depends on the others, too.
     if (this.run.d > 2) store.on(["z"], () => this.askBackground());
-    // They are part of the window that holds everything.
-    store.on(["rings"], () => {
-      this.redraw("points", "overlay", "background", "pointer");
-      this.askBackground();
-    });
     const afresh = () => {
       this.manifold.forget();
       this.refresh();

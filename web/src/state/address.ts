@@ -104,10 +104,11 @@ const CODECS: { [K in keyof State]: Codec<State[K]> } = {
   frame: choice("frame", ["axes", "principal"]),
   plane: {
     name: "plane",
-    write: (v) => v.join(","),
+    write: (v) => v?.join(",") ?? "",
     read: (s) => {
       const [a, b] = numbers(s);
-      return Number.isInteger(a) && Number.isInteger(b) && a >= 0 && b >= 0 ? [a, b] : undefined;
+      const axis = (k: number) => Number.isInteger(k) && k >= 0;
+      return axis(a) && axis(b) && a !== b ? [a, b] : undefined;
     },
   },
   hidden: { name: "hide", write: writeClasses, read: readClasses },

@@ -21,7 +21,8 @@ uniform sampler2D colours;
 out vec4 colour;
 out float radius;
 void main() {
-  vec4 own = texelFetch(colours, ivec2(int(label), 0), 0);
+  int k = int(label);
+  vec4 own = texelFetch(colours, ivec2(k % 256, k / 256), 0);
   bool bright = own.a > 0.99 && (!selecting || caught > 0.5);
   // First those in the background, then the others over them.
   if (own.a == 0.0 || bright != front) {
@@ -48,7 +49,8 @@ void main() {
   pixel = vec4(colour.rgb * alpha, alpha);
 }`;
 
-export const COLOURS = 256;
+/** Width of the table of colours: colour k is in column k % COLUMNS of row k / COLUMNS. */
+export const COLUMNS = 256;
 
 /** How the points look now. */
 export interface CloudLook {
@@ -79,7 +81,7 @@ export class Cloud {
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.buffers = {
       place: this.attribute("place", 2, gl.FLOAT),
-      label: this.attribute("label", 1, gl.UNSIGNED_BYTE),
+      label: this.attribute("label", 1, gl.UNSIGNED_SHORT),
       caught: this.attribute("caught", 1, gl.UNSIGNED_BYTE),
     };
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
@@ -87,11 +89,11 @@ export class Cloud {
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
   }
 
-  /** Places n × 2; classes beyond 254 share the last colour. */
+  /** Places n × 2, and which colour each has. */
   setPoints(places: Float32Array, labels: Uint16Array): void {
     this.count = labels.length;
     this.fill("place", places);
-    this.fill("label", Uint8Array.from(labels, (label) => Math.min(label, COLOURS - 1)));
+    this.fill("label", labels);
     this.setCaught(null);
   }
 
@@ -103,10 +105,11 @@ export class Cloud {
     this.fill("caught", flags);
   }
 
-  /** 256 × RGBA: alpha 255 in front, 0 hidden, else in the background. */
+  /** Whole rows of COLUMNS × RGBA: alpha 255 in front, 0 hidden, else in the background. */
   setColours(rgba: Uint8Array): void {
     const { gl } = this;
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, COLOURS, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
+    const rows = rgba.length / 4 / COLUMNS;
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, COLUMNS, rows, 0, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
   }
 
   draw(context: CanvasRenderingContext2D, view: View, size: Size, look: CloudLook): void {
@@ -141,7 +144,7 @@ export class Cloud {
     return buffer;
   }
 
-  private fill(name: keyof Cloud["buffers"], data: Float32Array | Uint8Array): void {
+  private fill(name: keyof Cloud["buffers"], data: Float32Array | Uint16Array | Uint8Array): void {
     const { gl } = this;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
     gl.bufferData(gl.ARRAY_BUFFER, data as Float32Array<ArrayBuffer>, gl.DYNAMIC_DRAW);

@@ -2,7 +2,7 @@
 import type { ClassEntry } from "../bundle/manifest";
 import type { State } from "../state/state";
 import type { Palette } from "../ui/theme";
-import { COLOURS } from "./cloud";
+import { COLUMNS } from "./cloud";
 
 type Rgb = [number, number, number];
 
@@ -22,19 +22,21 @@ export function safeColour(colour: string, dark: boolean): string {
   return `rgb(${drawn(colour, dark).join(", ")})`;
 }
 
-/** 256 × RGBA for the points: alpha 255 in front, 100 in the background, 0 hidden. */
+/**
+ * RGBA of each class, and one for points without: alpha 255 in front, 100 in the background, 0 hidden.
+ * Whole rows, as the cloud wants them.
+ */
 export function cloudColours(
   classes: readonly ClassEntry[],
   state: Pick<State, "hidden" | "dim">,
   palette: Palette,
 ): Uint8Array {
-  const rgba = new Uint8Array(4 * COLOURS);
-  const plain = drawn(palette.accent, false);
-  for (let k = 0; k < COLOURS; k++) {
-    const known = classes[k];
-    const hidden = state.hidden.includes(k);
-    rgba.set(known ? drawn(known.colour, palette.dark) : plain, 4 * k);
-    rgba[4 * k + 3] = hidden ? (state.dim ? 100 : 0) : 255;
-  }
+  const rgba = new Uint8Array(4 * COLUMNS * Math.ceil((classes.length + 1) / COLUMNS));
+  const hidden = new Set(state.hidden);
+  classes.forEach(({ colour }, k) => {
+    const alpha = hidden.has(k) ? (state.dim ? 100 : 0) : 255;
+    rgba.set([...drawn(colour, palette.dark), alpha], 4 * k);
+  });
+  rgba.set([...drawn(palette.accent, false), 255], 4 * classes.length);
   return rgba;
 }

@@ -48,6 +48,7 @@ export class GalleryPanel {
     store.show(["lasso", "run", "frame", "plane"], ({ lasso }) =>
       this.gather(lasso.length > 2 ? { lasso } : null, false),
     );
+    store.on(["hidden"], () => this.gather(this.group, false));
     explorer.theme.onChange(() => this.show());
     inWords(() => this.show());
   }

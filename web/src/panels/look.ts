@@ -14,9 +14,10 @@ export function lookPanel(explorer: Explorer): HTMLElement {
   store.on(["run"], showLegend);
   explorer.theme.onChange(showLegend);
   inWords(showLegend);
-  store.on(["hidden"], ({ hidden }) => {
+  store.on(["hidden"], (state) => {
+    const hidden = new Set(state.hidden);
     legend.querySelectorAll<HTMLElement>(".legend-class").forEach((row, k) =>
-      press(row, !hidden.includes(k)),
+      press(row, !hidden.has(k)),
     );
   });
   const everything = say(button("small", () => store.set({ hidden: [] })), "all");

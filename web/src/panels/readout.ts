@@ -39,7 +39,7 @@ export class Readout {
       el("div", { class: "facts" }, this.z, chip, this.far),
     );
     const { store } = explorer;
-    store.on(["z", "pinned"], () => this.show());
+    store.on(["z", "pinned", "hidden"], () => this.show());
     explorer.onDecoded((id) => id === run.id && this.showDecoded());
     explorer.theme.onChange(() => this.show());
     inWords(() => this.show());

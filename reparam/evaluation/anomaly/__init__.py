@@ -1,5 +1,26 @@
 """Anomaly detection: what differs from good pictures, where, and how sure that is."""
 
+from reparam.evaluation.anomaly.metrics import (
+    ALL,
+    GOOD,
+    Detection,
+    aupro,
+    best_f1,
+    detection,
+    image_auroc,
+    pixel_auroc,
+)
 from reparam.evaluation.anomaly.planted import KINDS, plant
 
-__all__ = ["KINDS", "plant"]
+__all__ = [
+    "ALL",
+    "GOOD",
+    "KINDS",
+    "Detection",
+    "aupro",
+    "best_f1",
+    "detection",
+    "image_auroc",
+    "pixel_auroc",
+    "plant",
+]

@@ -1,5 +1,6 @@
 """Anomaly detection: what differs from good pictures, where, and how sure that is."""
 
+from reparam.evaluation.anomaly.labelled_folder import LabelledPictures, read_labelled
 from reparam.evaluation.anomaly.metrics import (
     ALL,
     GOOD,
@@ -17,10 +18,12 @@ __all__ = [
     "GOOD",
     "KINDS",
     "Detection",
+    "LabelledPictures",
     "aupro",
     "best_f1",
     "detection",
     "image_auroc",
     "pixel_auroc",
     "plant",
+    "read_labelled",
 ]

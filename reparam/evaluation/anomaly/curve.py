@@ -56,7 +56,7 @@ class PixelCurves:
         self.regions = np.zeros(len(maps), np.int64)
         self._scores = np.asarray(maps).reshape(len(maps), -1)
         self._inside = np.zeros(self._scores.shape, bool)
-        self._weights = np.zeros(self._scores.shape)
+        self._weights = np.zeros(self._scores.shape, np.float32)
         for i, mask in enumerate(masks):
             if mask is not None:
                 parts, self.regions[i] = label(mask, NEIGHBOURS)
@@ -68,11 +68,11 @@ class PixelCurves:
     def exact_area(self, chosen: Bool[np.ndarray, " N"], *, by_region: bool, limit: float) -> float:
         """The area under the curve of the chosen pictures up to a false-positive rate, over it."""
         scores, inside = self._scores[chosen].ravel(), self._inside[chosen].ravel()
-        weights = self._weights[chosen].ravel() if by_region else inside.astype(np.float64)
+        weights = self._weights[chosen].ravel() if by_region else inside
         order = np.argsort(-scores, kind="stable")
         ends = np.flatnonzero(np.diff(scores[order], append=np.nan))  # of scores that are equal
         false = np.cumsum(~inside[order], dtype=np.float64)[ends]
-        return area_below(false, np.cumsum(weights[order])[ends], limit)
+        return area_below(false, np.cumsum(weights[order], dtype=np.float64)[ends], limit)
 
     def area(self, counts: Int[np.ndarray, " N"], *, by_region: bool, limit: float) -> float:
         """The same with each picture so many times, at LEVELS of the scores."""
@@ -80,19 +80,22 @@ class PixelCurves:
         true = counts @ self._histograms[2 if by_region else 1]
         return area_below(np.cumsum(false), np.cumsum(true), limit)
 
-    def _counted(self) -> list[Float[np.ndarray, "N K"]]:
-        """Of each picture, by falling score: pixels outside, pixels in masks, weight in masks."""
+    def _counted(self) -> Float[np.ndarray, "3 N K"]:
+        """By falling level of each picture's scores: pixels outside of masks, pixels in masks,
+        weight in masks.
+        """
         scores = self._scores[self.known]
         inside = self._inside[self.known]
         at = np.linspace(0, 1, LEVELS)
         parts = [part for part in (scores[inside], scores[~inside]) if len(part)]
         edges = np.unique([np.quantile(part, at, method="nearest") for part in parts])
-        n, k = len(self._scores), len(edges) + 1
-        level = k - 1 - np.searchsorted(edges, self._scores.ravel(), "right")
-        place = (np.arange(n)[:, None] * k + level.reshape(n, -1)).ravel()
-        outside = (~self._inside & self.known[:, None]).ravel()
-        each = (outside, self._inside.ravel(), self._weights.ravel())
-        return [np.bincount(place, w, minlength=n * k).reshape(n, k) for w in each]
+        k = len(edges) + 1
+        found = np.zeros((3, len(self._scores), k))
+        for i in np.flatnonzero(self.known):
+            level = k - 1 - np.searchsorted(edges, self._scores[i], "right")
+            each = (~self._inside[i], self._inside[i], self._weights[i])
+            found[:, i] = [np.bincount(level, w, minlength=k) for w in each]
+        return found
 
 
 def area_below(

@@ -1,5 +1,6 @@
 """Anomaly detection: what differs from good pictures, where, and how sure that is."""
 
+from reparam.evaluation.anomaly.heat import HeatScale, heat_overlay, heat_scale
 from reparam.evaluation.anomaly.labelled_folder import LabelledPictures, read_labelled
 from reparam.evaluation.anomaly.metrics import (
     ALL,
@@ -18,10 +19,13 @@ __all__ = [
     "GOOD",
     "KINDS",
     "Detection",
+    "HeatScale",
     "LabelledPictures",
     "aupro",
     "best_f1",
     "detection",
+    "heat_overlay",
+    "heat_scale",
     "image_auroc",
     "pixel_auroc",
     "plant",

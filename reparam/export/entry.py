@@ -50,6 +50,7 @@ def run_entry(
     name: str, view: RunView, halves: tuple[OnnxModel, OnnxModel], files: dict[str, bytes]
 ) -> RunEntry:
     """The manifest's entry of a run, whose files are added to ``files``."""
+    from reparam.evaluation import current_scorecard  # not for those who export no page
 
     def add(file: str, data: bytes) -> FileEntry:
         files[f"data/{file}"] = data
@@ -64,8 +65,6 @@ def run_entry(
     encoder, decoder = halves
     draws = prior_draws(view)
     same = _images_digest(view.images)
-    from reparam.evaluation import current_scorecard  # not for those who export no page
-
     card = current_scorecard(view.run, view.model)
     labels = None
     if view.labels is not None:

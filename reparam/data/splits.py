@@ -1,12 +1,15 @@
 """Which images are for training, for choosing the weights, and for testing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Int
 
 from reparam.data.config import DataConfig
-from reparam.data.images import SPLITS, Split
+from reparam.data.images import SPLITS, ImageSet, Split
+from reparam.data.labels import UNKNOWN
 from reparam.errors import ConfigError, DataError
 from reparam.types import IndexArray, LabelArray
 
@@ -68,6 +71,27 @@ def split_as_given(
             train, _valid_size(len(train), config, name), labels, config.split_seed
         )
     return {"train": train[: config.train_size], "valid": valid, "test": test}
+
+
+def with_known_labels(images: ImageSet, config: DataConfig) -> ImageSet:
+    """The images with ``known_labels`` of the training images' labels, and the others hidden.
+
+    As many of each class, where there are so many. Raises ConfigError for more than there are.
+    """
+    count, labels, train = config.known_labels, images.labels, images.labelled("train")
+    if count is None:
+        return images
+    if labels is None or not 1 <= count <= len(train):
+        raise ConfigError(
+            "known_labels must be from 1 to the number of training images with labels, "
+            f"{0 if labels is None else len(train)}, got {count}. Fix: correct --known-labels"
+        )
+    drawn = np.random.default_rng(config.split_seed).permutation(train)
+    turn = pd.Series(labels[drawn]).groupby(labels[drawn]).cumcount()  # 0, 1, ... in each class
+    kept, hidden = drawn[np.argsort(turn, kind="stable")[:count]], labels.copy()
+    hidden[images.splits["train"]] = UNKNOWN
+    hidden[kept] = labels[kept]
+    return replace(images, labels=hidden)
 
 
 def _check(config: DataConfig) -> None:

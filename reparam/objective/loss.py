@@ -230,6 +230,7 @@ def mean_losses(
     have a mean rate below DEAD nats.
     """
     each, rates = _terms_and_rates(loss, images, labels, index, seed)
-    losses = loss.model.likelihood.losses({name: float(v.mean()) for name, v in each.items()})
+    means = loss.objective.reported({name: float(v.mean()) for name, v in each.items()})
+    losses = loss.model.likelihood.losses(means)
     dead = {} if rates is None else {"dead_units": float((rates < DEAD).sum())}
     return losses | dead

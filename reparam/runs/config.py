@@ -202,10 +202,10 @@ class RunConfig:
     """Everything that determines a run."""
 
     preset: str = option("vae", flag="model")
-    """The combination of parts to start from: ae, vae, dae (denoising AE), cvae (of a class), rae,
-    wae, aae (AEs to draw from), info-vae, beta-tc, factor, dip (independent dimensions), burda,
-    iwae, chain, iaf, vamp, flow-prior (likelihood), svae (on a sphere), ae-functional.
-    docs/models.md says which to take."""
+    """The combination of parts to start from: ae, vae, dae (denoising AE), cvae (of a class), m2
+    (classes known in part), rae, wae, aae (AEs to draw from), info-vae, beta-tc, factor, dip
+    (independent dimensions), burda, iwae, chain, iaf, vamp, flow-prior (likelihood), svae (on a
+    sphere), ae-functional. docs/models.md says which to take."""
 
     data: DataConfig = field(default_factory=DataConfig)
     inputs: InputConfig = field(default_factory=InputConfig)

@@ -35,6 +35,7 @@ from reparam.objective import (
     MmdOptions,
     Objective,
     Reconstruction,
+    SemiSupervised,
     TotalCorrelationOptions,
 )
 from reparam.runs.config import RunConfig, TrainingConfig
@@ -151,6 +152,11 @@ PRESETS: Mapping[str, Preset] = {
         objective=ImportanceWeighted(),
     ),
     "cvae": Preset("conditional VAE", RunConfig(model=ModelConfig(classes="auto"))),
+    "m2": _binary(
+        "semi-supervised VAE (M2)",
+        replace(BURDA, classes="auto", classifier=True),
+        objective=SemiSupervised(),
+    ),
     "svae": _binary(
         "hyperspherical VAE",
         replace(
@@ -199,8 +205,9 @@ latents. wae: latents like N(0, I) by their discrepancy (Tolstikhin et al. 2018;
 for MNIST, against a squared error 1000 · MSE). aae: the same by a discriminator (Makhzani et al.
 2016). info-vae: eq. 6 of Zhao et al. 2019 with α = 0.5 and λ = 10.5, our choice. beta-tc: Chen et
 al. 2018 with β = 6. factor: Kim & Mnih 2018. dip: DIP-VAE-II of Kumar et al. 2018. cvae: encoder
-and decoder conditional on the class (Sohn et al. 2015). burda: the VAE with one stochastic layer of
-Burda et al. 2016, section 5, on black and white images; iwae: with several latents for each image;
+and decoder conditional on the class (Sohn et al. 2015). m2: classes known in part (Kingma et al.
+2014, eq. 9). burda: the VAE with one stochastic layer of Burda et al. 2016, section 5, on black
+and white images; iwae: with several latents for each image;
 chain: with two stochastic layers; iaf: a flow posterior (Kingma et al. 2016). svae: latents on a
 sphere (Davidson et al. 2018, section 5.2). vamp: the VampPrior of Tomczak & Welling 2018, section
 5. flow-prior: burda with a flow for a prior (Chen et al. 2017).

@@ -233,7 +233,7 @@ class _Training:
                 raise Interrupted
 
     def losses_so_far(self) -> dict[str, float]:
-        means = self.state.sums.means(self.own_images)
+        means = self.state.loss.objective.reported(self.state.sums.means(self.own_images))
         return self.state.model.likelihood.losses(means)
 
     def close_epoch(self) -> None:

@@ -54,6 +54,8 @@ def new_state(
         model.init_output_bias(_mean_image(feed, count))
     if isinstance(model.prior, EncoderBound):
         model.prior.init_images(_some_images(feed, count, model.prior.components))
+    if model.classifier is not None:
+        model.classifier.labelled.fill_(len(images.labelled("train")) / count)
     loss = Loss(model, config.objective, config.terms, config.inputs)
     # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
     loss.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]

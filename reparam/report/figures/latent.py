@@ -56,7 +56,7 @@ def draw_points(axes: Axes, view: RunView, dots: Scatter, *, faint: bool = False
         colour = "#c3c9d6" if faint else ACCENT
         axes.scatter(*points.T, s=area, c=colour, alpha=0.8, linewidths=0)
     else:
-        colours = class_colours(len(view.class_names))
+        colours = [*class_colours(len(view.class_names)), FAINT]  # for -1, the unknown class
         order = np.random.default_rng(0).permutation(len(points))  # no class lies on top
         shade = np.array(colours)[view.labels[order]]
         axes.scatter(*points[order].T, s=area, c=shade, alpha=0.85, linewidths=0)
@@ -212,7 +212,7 @@ def point_and_distribution(view: RunView) -> Figure:
         axes = figure.add_subplot()
         points = draw_points(axes, view, view.on_plane(), faint=True)
         chosen = examples_by_class(view, 30)
-        colours = class_colours(max(len(view.class_names), 1))
+        colours = [*class_colours(len(view.class_names)), FAINT]
         variance = view.q.variance
         for i in chosen:
             colour = ACCENT if view.labels is None else colours[view.labels[i]]

@@ -49,8 +49,9 @@ class Autoencoder(nn.Module):
         self.likelihood = likelihood
         self.latent = latent
         self.classes = classes
-        if isinstance(prior, EncoderBound):  # p(z) is of no class
-            prior.bind(encoder.unconditional, posterior)
+        for part in prior.modules():
+            if isinstance(part, EncoderBound):  # p(z) is of no class
+                part.bind(encoder.unconditional, posterior)
 
     @property
     def image_shape(self) -> ImageShape:

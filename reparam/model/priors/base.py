@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from reparam.errors import ConfigError, DataError
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import Encoder
+from reparam.model.noise import Noise
 from reparam.model.posteriors import Distribution, Posterior
 from reparam.registry import Part, Registry
 from reparam.types import Images, Index, Language, Latents, PerExample
@@ -63,7 +64,7 @@ class Prior(nn.Module, ABC):
     @abstractmethod
     def log_prob(self, z: Latents) -> PerExample: ...
 
-    def begin_step(self, index: Index) -> None:
+    def begin_step(self, index: Index, noise: Noise) -> None:
         """Before each training step: where its images (B,) are in their set. ``log_prob`` is then
         asked about latents of theirs, as many of each, one image's after another's.
         """

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import check_positive
+from reparam.model.noise import Noise, draw_rows
 from reparam.model.posteriors import DiagonalNormal
 from reparam.model.priors.base import PRIORS, PriorOptions
 from reparam.model.priors.vamp import EncodedImages
@@ -19,8 +20,8 @@ class ExemplarPrior(EncodedImages):
     """p(z) = 1/K Σ_k N(z; μ(x_k), σ² I) with K training images x_k, the posterior's own mean μ and
     one σ² that is learned (Norouzi et al. 2020, section 3).
 
-    A training step takes ``per_step`` of them, the next in a random order, and none for latents of
-    its own (leave-one-out). Otherwise all K count: exactly, not the nearest neighbours alone.
+    A training step takes ``per_step`` of them, from a random one on in a random order, and none for
+    latents of its own (leave-one-out). Otherwise all K count: exactly, not the nearest alone.
     """
 
     kind: ClassVar[str] = "exemplar"
@@ -31,25 +32,27 @@ class ExemplarPrior(EncodedImages):
         self.per_step = min(per_step, components)
         self.log_var = nn.Parameter(torch.zeros(()))
         self.register_buffer("positions", torch.zeros(components, dtype=torch.long))
-        self.step_index: Index | None = None
+        self.step: tuple[Index, Index] | None = None  # its images' positions, and exemplars
 
     def _begin_inputs(self, shape: torch.Size) -> None:
         self.register_buffer("inputs", torch.zeros(shape, dtype=torch.uint8))
 
     @torch.no_grad()
     def init_images(self, images: Images, index: Index) -> None:
-        """These are its images, in random order, each as often as needed.
-
-        Uses torch's global random state.
-        """
+        """These, in an order by torch's global random state, each as often as needed."""
         chosen = torch.randperm(self.components) % len(images)
         self.inputs.copy_((255 * images[chosen]).round())
         self.positions.copy_(index[chosen])
 
-    def begin_step(self, index: Index) -> None:
-        self.step_index = index
-        for held in (self.inputs, self.positions):
-            held.copy_(held.roll(self.per_step, 0))
+    def begin_step(self, index: Index, noise: Noise) -> None:
+        def same(n: int, generator: torch.Generator | None) -> Tensor:  # for all parts of a batch
+            return torch.randint(self.components, (1,), generator=generator, device=device).expand(
+                n
+            )
+
+        device = self.inputs.device
+        first = draw_rows(same, noise, index)[:1]
+        self.step = index, (first + torch.arange(self.per_step, device=device)) % self.components
 
     def describe(self, lang: Language = "en") -> str:
         if lang == "ko":
@@ -57,18 +60,19 @@ class ExemplarPrior(EncodedImages):
         return f"a mixture of normal distributions around {self.components} training images"
 
     def _posteriors(self) -> DiagonalNormal:
-        parts = self.inputs[: self.per_step if self.training else None].split(500)  # of memory
+        used = self.inputs[self.step[1]] if self.training and self.step else self.inputs
+        parts = used.split(500)  # for the sake of memory
         mean = torch.cat([self.infer(part.to(self.log_var.dtype) / 255).mean for part in parts])
         return DiagonalNormal(mean, self.log_var.expand_as(mean))
 
     def log_prob(self, z: Latents) -> PerExample:
-        if not self.training or self.step_index is None:
+        if not (self.training and self.step):
             return super().log_prob(z)
-        own = self.step_index[:, None] == self.positions[: self.per_step]
-        own = own.repeat_interleave(len(z) // len(own), 0)
+        index, used = self.step
+        own = (index[:, None] == self.positions[used]).repeat_interleave(len(z) // len(index), 0)
         squares = torch.cdist(z.double(), self.posteriors().mean.double()).square()
-        each = squares * torch.exp(-self.log_var)
-        mixed = each.mul(-0.5).masked_fill(own, -torch.inf).logsumexp(1) - (~own).sum(1).log()
+        each = -0.5 * squares * torch.exp(-self.log_var)
+        mixed = each.masked_fill(own, -torch.inf).logsumexp(1) - (~own).sum(1).log()
         return (mixed - z.shape[1] / 2 * (self.log_var + math.log(2 * math.pi))).to(z.dtype)
 
 

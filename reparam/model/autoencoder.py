@@ -53,8 +53,9 @@ class Autoencoder(nn.Module):
         self.latent = latent
         self.classes = classes
         self.classifier = classifier
-        if isinstance(prior, EncoderBound):  # p(z) is of no class
-            prior.bind(encoder.unconditional, posterior)
+        for part in prior.modules():
+            if isinstance(part, EncoderBound):  # p(z) is of no class
+                part.bind(encoder.unconditional, posterior)
 
     @property
     def image_shape(self) -> ImageShape:

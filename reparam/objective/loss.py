@@ -78,6 +78,8 @@ class Loss(nn.Module):
 
     def forward(self, batch: Batch, phase: Phase = FULL, noise: Noise = None) -> Losses:
         """The losses of each image. An extra term is recorded under its name, unweighted."""
+        if self.training:
+            self.model.prior.begin_step(batch.index, noise)
         losses = self.objective(self.model, self.inputs.apply(batch, noise), phase, noise)
         losses = replace(losses, drawn=replace(losses.drawn, noise=noise))
         if self.judges and "squared_error" not in losses.terms:

@@ -204,8 +204,8 @@ class RunConfig:
     preset: str = option("vae", flag="model")
     """The combination of parts to start from: ae, vae, dae (denoising AE), cvae (of a class), m2
     (classes known in part), rae, wae, aae (AEs to draw from), info-vae, beta-tc, factor, dip
-    (independent dimensions), burda, iwae, chain, iaf, vamp, flow-prior (likelihood), svae (on a
-    sphere), ae-functional. docs/models.md says which to take."""
+    (independent dimensions), burda, iwae, chain, iaf, vamp, chain-vamp, exemplar, flow-prior
+    (likelihood), svae (on a sphere), ae-functional. docs/models.md says which to take."""
 
     data: DataConfig = field(default_factory=DataConfig)
     inputs: InputConfig = field(default_factory=InputConfig)

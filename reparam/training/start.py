@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from reparam.data import ImageSet, RowReader
+from reparam.data import Batch, ImageSet, RowReader
 from reparam.model import Components, EncoderBound, build_autoencoder, use_native
 from reparam.objective import Augmentation, Loss
 from reparam.runs import RunConfig
@@ -52,8 +52,10 @@ def new_state(
         pixel_variance = min(pixel_variance, model.init_components(small))
     if training.output_bias == "mean":
         model.init_output_bias(_mean_image(feed, count))
-    if isinstance(model.prior, EncoderBound):
-        model.prior.init_images(_some_images(feed, count, model.prior.components))
+    for part in model.prior.modules():
+        if isinstance(part, EncoderBound):
+            some = _some_images(feed, count, part.components)
+            part.init_images(some.images.cpu(), some.index.cpu())
     if model.classifier is not None:
         model.classifier.labelled.fill_(len(images.labelled("train")) / count)
     loss = Loss(model, config.objective, config.terms, config.inputs)
@@ -72,10 +74,9 @@ def new_state(
     )
 
 
-def _some_images(feed: Feed, count: int, wanted: int) -> torch.Tensor:
-    """As many training images (N, C, H, W), or all, evenly from the first to the last."""
-    numbers = torch.linspace(0, count - 1, min(wanted, count)).long()
-    return feed.batch(numbers).batch().images.cpu()
+def _some_images(feed: Feed, count: int, wanted: int) -> Batch:
+    """As many training images, or all, evenly from the first to the last."""
+    return feed.batch(torch.linspace(0, count - 1, min(wanted, count)).long()).batch()
 
 
 def _mean_image(feed: Feed, count: int) -> torch.Tensor:

@@ -56,7 +56,9 @@ def test_an_address_with_all_classes_but_one_is_short(explorer, serve, many: Fil
     page = explorer.open(serve(many), **PLAIN)
     page.page.get_by_role("button", name="only c150", exact=True).click()
     page.until("location.hash.includes('hide')")
-    assert page.read("decodeURIComponent(location.hash).match(/hide=([^&]*)/)[1]") == "0-149,151-299"
+    assert (
+        page.read("decodeURIComponent(location.hash).match(/hide=([^&]*)/)[1]") == "0-149,151-299"
+    )
     page.page.reload()
     page.until("'reparam' in window")
     assert sorted(page.state["hidden"]) == [k for k in range(CLASSES) if k != 150]
@@ -90,8 +92,10 @@ def test_a_banner_leaves_the_map_on_the_screen(
     page.page.set_viewport_size({"width": size[0], "height": size[1]})
     page.open(serve(with_manifest(site, changed)), panel="dimensions", lang="en")
     page.when(lambda: page.page.locator(".banner").count() == 1)
-    panel = page.read("(({ scrollHeight, clientHeight: h }) => [scrollHeight, h])"
-                      "(document.querySelector('#panel-dimensions'))")
+    panel = page.read(
+        "(({ scrollHeight, clientHeight: h }) => [scrollHeight, h])"
+        "(document.querySelector('#panel-dimensions'))"
+    )
     assert panel[0] > 4 * panel[1]
     box = page.page.locator(".map").bounding_box()
     assert box
@@ -170,7 +174,7 @@ def test_a_map_opens_on_the_dimensions_that_rank_first(
 
 @pytest.fixture
 def two(small: Callable[..., Run], opened: Callable[..., Explorer]) -> Explorer:
-    return opened(small(), small(preset="ae"), lang="en", pin="1", **{"run": "run"})
+    return opened(small(), small(preset="ae"), lang="en", pin="1", run="run")
 
 
 def show_run(page: Explorer, k: int) -> str:

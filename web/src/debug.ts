@@ -37,8 +37,10 @@ export interface Debug {
   background(
     run: string,
   ): { decoded: number; milliseconds: number; places: [number, number][]; side: number; tall: number } | null;
-  /** Of the points, 0 to 1. */
-  opacity(run: string): number;
+  /** Diameter of the points, CSS pixels. */
+  pointSize(run: string): number;
+  /** The classes' names on the map: their middle and half their width, CSS pixels. */
+  names(run: string): { text: string; x: number; y: number; half: number }[];
   /** Milliseconds: of each run of a network, and since the start of the page. */
   timings(): { runs: { name: string; batch: number; milliseconds: number }[]; points: number | null; first: number | null };
 }
@@ -93,7 +95,8 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       const { decoded, milliseconds, tiles } = finished;
       return { decoded, milliseconds, places: tiles.map(({ x, y }) => [x, y]), side: tiles[0].width, tall: tiles[0].height };
     },
-    opacity: (id) => app.panes.get(id)!.opacity,
+    pointSize: (id) => app.panes.get(id)!.pointSize,
+    names: (id) => structuredClone(app.panes.get(id)!.names),
     timings: () => ({
       runs: structuredClone(explorer.pool.first.timings),
       points: app.panes.get(explorer.store.state.run)?.pointsShown ?? null,

@@ -14,12 +14,13 @@ in float caught;
 uniform vec2 centre;
 uniform vec2 factor;
 uniform float size;
-uniform float opacity;
+uniform float halo;
 uniform bool selecting;
 uniform bool front;
 uniform sampler2D colours;
 out vec4 colour;
 out float radius;
+out float rim;
 void main() {
   int k = int(label);
   vec4 own = texelFetch(colours, ivec2(k % 256, k / 256), 0);
@@ -29,24 +30,28 @@ void main() {
     gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
     gl_PointSize = 0.0;
     colour = vec4(0.0);
-    radius = 0.0;
+    radius = rim = 0.0;
     return;
   }
   gl_Position = vec4((place - centre) * factor, 0.0, 1.0);
-  gl_PointSize = size + 1.0;
+  rim = bright ? halo : 0.0;
+  gl_PointSize = size + 2.0 * rim + 1.0;
   radius = size / 2.0;
-  colour = vec4(own.rgb, bright ? opacity : 0.16 * opacity);
+  colour = vec4(own.rgb, bright ? 1.0 : 0.16);
 }`;
 
 const FRAGMENT = `#version 300 es
 precision mediump float;
 in vec4 colour;
 in float radius;
+in float rim;
+uniform vec3 ground;
 out vec4 pixel;
 void main() {
-  float far = length(gl_PointCoord - 0.5) * (2.0 * radius + 1.0);
-  float alpha = colour.a * clamp(radius + 0.5 - far, 0.0, 1.0);
-  pixel = vec4(colour.rgb * alpha, alpha);
+  float far = length(gl_PointCoord - 0.5) * (2.0 * (radius + rim) + 1.0);
+  float disc = colour.a * clamp(radius + 0.5 - far, 0.0, 1.0);
+  float whole = max(disc, rim > 0.0 ? clamp(radius + rim + 0.5 - far, 0.0, 1.0) : 0.0);
+  pixel = vec4(colour.rgb * disc + ground * (whole - disc), whole);
 }`;
 
 /** Width of the table of colours: colour k is in column k % COLUMNS of row k / COLUMNS. */
@@ -54,9 +59,11 @@ export const COLUMNS = 256;
 
 /** How the points look now. */
 export interface CloudLook {
-  /** Diameter in CSS pixels. */
+  /** Diameter in CSS pixels, and width of the ring around it. */
   size: number;
-  opacity: number;
+  halo: number;
+  /** Colour of the rings, that of the map's ground. */
+  ground: readonly [number, number, number];
   ratio: number;
 }
 
@@ -124,7 +131,8 @@ export class Cloud {
     gl.uniform2f(uniform("centre"), view.x, view.y);
     gl.uniform2f(uniform("factor"), (2 * view.scale) / size.width, (2 * view.scale) / size.height);
     gl.uniform1f(uniform("size"), look.size * look.ratio);
-    gl.uniform1f(uniform("opacity"), look.opacity);
+    gl.uniform1f(uniform("halo"), look.halo * look.ratio);
+    gl.uniform3f(uniform("ground"), ...(look.ground.map((v) => v / 255) as [number, number, number]));
     gl.uniform1i(uniform("selecting"), this.selecting ? 1 : 0);
     for (const front of [0, 1]) {
       gl.uniform1i(uniform("front"), front);
@@ -170,10 +178,10 @@ function link(gl: WebGL2RenderingContext): WebGLProgram {
 }
 
 /**
- * Opacity of a point so that crowds stay readable: the less, the more of the area that the points
- * spread over they would cover, were none upon another.
+ * Diameter of a point, CSS pixels, so that crowds stay readable: half of the area that the points
+ * spread over would be covered, were none upon another; but from 2.5 to 7.
  */
-export function densityOpacity({ count, area }: { count: number; area: number }, diameter: number): number {
-  const covered = count * Math.PI * (diameter / 2) ** 2;
-  return Math.min(0.92, Math.max(0.14, (0.3 * area) / Math.max(1, covered)));
+export function diameter({ count, area }: { count: number; area: number }): number {
+  const side = Math.sqrt((0.5 * area) / Math.max(1, count));
+  return Math.min(7, Math.max(2.5, (2 * side) / Math.sqrt(Math.PI)));
 }

@@ -6,20 +6,16 @@ import { COLUMNS } from "./cloud";
 
 type Rgb = [number, number, number];
 
-/**
- * A class's colour as it is drawn: #rrggbb → bytes, by night a little lighter, so that the darkest of
- * them stand out from the ground. Anything else is grey: colours come from data.
- */
-function drawn(colour: string, dark: boolean): Rgb {
+/** A class's colour as it is drawn: #rrggbb → bytes. Anything else is grey: colours come from data. */
+export function drawn(colour: string): Rgb {
   const found = /^#([0-9a-f]{6})$/i.exec(colour);
   const value = found ? parseInt(found[1], 16) : 0x808080;
-  const bytes: Rgb = [value >> 16, (value >> 8) & 255, value & 255];
-  return dark ? (bytes.map((v) => Math.round(v + 0.25 * (255 - v))) as Rgb) : bytes;
+  return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
 /** The same for the stylesheet. */
-export function safeColour(colour: string, dark: boolean): string {
-  return `rgb(${drawn(colour, dark).join(", ")})`;
+export function safeColour(colour: string): string {
+  return `rgb(${drawn(colour).join(", ")})`;
 }
 
 /**
@@ -35,8 +31,8 @@ export function cloudColours(
   const hidden = new Set(state.hidden);
   classes.forEach(({ colour }, k) => {
     const alpha = hidden.has(k) ? (state.dim ? 100 : 0) : 255;
-    rgba.set([...drawn(colour, palette.dark), alpha], 4 * k);
+    rgba.set([...drawn(colour), alpha], 4 * k);
   });
-  rgba.set([...drawn(palette.accent, false), 255], 4 * classes.length);
+  rgba.set([...drawn(palette.accent), 255], 4 * classes.length);
   return rgba;
 }

@@ -69,7 +69,7 @@ export function pointerMarksOf(explorer: Explorer, run: Run, extras: Extras): Po
   const { index } = explorer.near(run);
   const label = labelOf(run, index);
   const colour =
-    label === null ? palette.muted : safeColour(run.entry.classes[label].colour, palette.dark);
+    label === null ? palette.muted : safeColour(run.entry.classes[label].colour);
   return {
     cursor: frame.place(explorer.z(run)),
     pinned: state.pinned,
@@ -90,9 +90,12 @@ function posteriorOf(
   return explorer.frame(run).plane(meanOf(run, index), covariance);
 }
 
+/** In [0, 1): neighbours among the classes lie far apart, so that the first few are spread over all. */
+const scattered = (k: number) => (k * 0.618034) % 1;
+
 const centres = new WeakMap<Float32Array, [number, number, number][]>();
 
-/** The classes that are shown, at the mean of their points. */
+/** The classes that are shown, at the mean of their points; those of most points first. */
 function classNames(explorer: Explorer, run: Run): Marks["names"] {
   const places = explorer.places(run);
   const { classes } = run.entry;
@@ -108,11 +111,13 @@ function classNames(explorer: Explorer, run: Run): Marks["names"] {
     }
     centres.set(places, sums);
   }
-  const { hidden } = explorer.store.state;
-  const { palette } = explorer.theme;
-  return sums.flatMap(([x, y, n], k) =>
-    n === 0 || hidden.includes(k)
-      ? []
-      : [{ place: [x / n, y / n] as Place, text: classes[k].name, colour: safeColour(classes[k].colour, palette.dark) }],
-  );
+  const hidden = new Set(explorer.store.state.hidden);
+  return sums
+    .flatMap(([x, y, n], k) => (n === 0 || hidden.has(k) ? [] : [{ x: x / n, y: y / n, n, k }]))
+    .sort((a, b) => b.n - a.n || scattered(a.k) - scattered(b.k))
+    .map(({ x, y, k }) => ({
+      place: [x, y] as Place,
+      text: classes[k].name,
+      colour: safeColour(classes[k].colour),
+    }));
 }

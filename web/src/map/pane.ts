@@ -7,12 +7,14 @@ import { el } from "../ui/dom";
 import { inWords, t } from "../ui/language";
 import { reducedMotion } from "../ui/theme";
 import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
-import { Cloud, densityOpacity } from "./cloud";
-import { cloudColours } from "./colours";
+import { Cloud, diameter } from "./cloud";
+import { cloudColours, drawn } from "./colours";
 import { Manifold } from "./manifold";
 import { boxCorners, type Extras, marksOf, pointerMarksOf } from "./marks";
-import { drawOverlay } from "./overlay";
+import { type DrawnName, drawOverlay } from "./overlay";
 import { PointerLayer } from "./pointer";
+
+const HALO = 0.8; // px around a point, in the colour of the ground
 
 type Canvas = "background" | "points" | "overlay";
 type Layer = Canvas | "pointer";
@@ -22,8 +24,10 @@ export class Pane {
   readonly manifold: Manifold;
   /** When the points were first on the screen, milliseconds after the page began. */
   pointsShown: number | null = null;
-  /** Of the points that are in front, 0 to 1. */
-  opacity = 1;
+  /** Diameter of the points, CSS pixels. */
+  pointSize = 1;
+  /** The classes' names that had room. */
+  names: DrawnName[] = [];
   private readonly layers: Record<Canvas, HTMLCanvasElement>;
   private readonly pointer = new PointerLayer();
   private readonly cloud: Cloud | null;
@@ -266,7 +270,7 @@ export class Pane {
     if (layers.has("points") && this.cloud) this.drawPoints(view, ratio);
     if (layers.has("overlay")) {
       const marks = marksOf(this.explorer, this.run, this.extras, this.drawing);
-      drawOverlay(plain("overlay"), view, size, palette, marks);
+      this.names = drawOverlay(plain("overlay"), view, size, palette, marks);
     }
     if (layers.has("pointer")) {
       this.pointer.show(view, size, pointerMarksOf(this.explorer, this.run, this.extras));
@@ -275,14 +279,10 @@ export class Pane {
 
   private drawPoints(view: View, ratio: number): void {
     const { size } = this;
-    const room = Math.sqrt(size.width * size.height) / 100;
-    const diameter = Math.min(7, Math.max(3, (30 * room) / Math.sqrt(this.run.count)));
-    const visible = crowd(this.explorer.places(this.run), view, size);
-    // Over a decoded background the points step back.
-    const behind = this.explorer.store.state.background === "off" ? 1 : 0.45;
-    this.opacity = behind * densityOpacity(visible, diameter);
+    this.pointSize = diameter(crowd(this.explorer.places(this.run), view, size));
+    const ground = drawn(this.explorer.theme.palette.paper);
     const context = this.layers.points.getContext("2d")!;
-    this.cloud!.draw(context, view, size, { size: diameter, opacity: this.opacity, ratio });
+    this.cloud!.draw(context, view, size, { size: this.pointSize, halo: HALO, ground, ratio });
     this.pointsShown ??= performance.now();
   }
 }

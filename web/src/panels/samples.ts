@@ -84,7 +84,7 @@ export class SamplesPanel {
     const word = judged ? "judgeCounts" : "neighbourCounts";
     const words = el("p", { class: "muted" }, t(word, { count }));
     const chart = classes.length > MOST_COLUMNS ? countBars : countColumns;
-    counted.replaceChildren(words, chart(classes, counts, this.explorer.theme.palette.dark));
+    counted.replaceChildren(words, chart(classes, counts));
   }
 
   /** Without a judge: the classes of the test images that the draws are nearest to. */

@@ -56,6 +56,7 @@ export const en = {
   direction: "Direction",
 
   classes: "Classes",
+  filterClasses: "Find a class",
   onlyThis: "only {name}",
   onlyShort: "only",
   all: "all",

@@ -58,6 +58,7 @@ export const ko: Words = {
   direction: "방향",
 
   classes: "클래스",
+  filterClasses: "클래스 찾기",
   onlyThis: "{name}만 보기",
   onlyShort: "이것만",
   all: "모두",

@@ -50,6 +50,7 @@ from reparam.evaluation.scoring.groups import (
     tally,
     trends,
 )
+from reparam.evaluation.scoring.needs import reason_in
 from reparam.evaluation.scoring.of_run import (
     CheckedScorecard,
     check_can_score,
@@ -154,6 +155,7 @@ __all__ = [
     "p_values_text",
     "pairing_text",
     "prior_log_prob",
+    "reason_in",
     "reconstruct",
     "reconstruct_images",
     "refined",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from reparam.data import DataConfig, ImageSet, Progress
 from reparam.errors import ConfigError
@@ -130,10 +131,20 @@ def chapter(
     ``tell`` hears the name of each before it is drawn.
     """
     card = current_scorecard(view.run, view.model)
-    shown = {n: picture_of(figure, lang) for n, figure in draw_all(view, card, lang, tell)}
-    if figures_to is not None:
-        for name, figure in draw_all(view, card, language_of_files(lang)):
+    shown: dict[str, Picture] = {}
+
+    def write(name: str, figure: Figure) -> None:
+        if figures_to is not None:
             write_atomically(figures_to / f"{name}.png", to_png(figure))
+
+    of_files = language_of_files(lang)
+    for name, figure in draw_all(view, card, lang, tell):
+        if of_files == lang:
+            write(name, figure)
+        shown[name] = picture_of(figure, lang)
+    if figures_to is not None and of_files != lang:
+        for name, figure in draw_all(view, card, of_files):
+            write(name, figure)
     return Chapter(
         view=view,
         figures=shown,

@@ -8,8 +8,10 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from reparam.report.style import HALO, figure_style, new_figure, to_png
+from reparam.report import FIGURES
+from reparam.report.style import HALO, figure_style, language_of_files, new_figure, to_png
 from reparam.report.words import without_words
+from reparam.runs import RunView
 
 DPI = 100
 KOREAN = "잠재 공간"
@@ -91,3 +93,12 @@ def test_what_is_outside_of_the_axes_is_left_out() -> None:
         axes.text(0.5, 0.5, "inside", clip_on=True)
         axes.text(0.5, 7, "outside", clip_on=True)
     assert [word.text for word in without_words(figure, DPI)[1]] == ["inside"]
+
+
+def test_picture_files_are_in_a_language_that_can_be_drawn_here(views: list[RunView]) -> None:
+    """matplotlib warns of letters that no font has, and draws boxes."""
+    figure = FIGURES["01-encoder-decoder"](views[0], language_of_files("ko"))
+    assert figure is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        to_png(figure)

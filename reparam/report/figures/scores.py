@@ -55,7 +55,8 @@ def measure_charts(
     with figure_style():
         columns = min(COLUMNS, len(shown))
         rows = -(-len(shown) // columns)
-        figure = new_figure(3.1 * columns, 2.35 * rows)
+        figure = new_figure(3.1 * columns, 2.5 * rows)
+        figure.get_layout_engine().set(h_pad=0.1)  # inches: a title is apart from the axis above
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, (name, entry) in zip(grid, shown, strict=False):
             _draw(axes, lines, name, entry, lang)

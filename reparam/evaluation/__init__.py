@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         tally,
         trends,
     )
+    from reparam.evaluation.scoring.needs import reason_in
     from reparam.evaluation.scoring.of_run import (
         CheckedScorecard,
         check_can_score,
@@ -166,6 +167,7 @@ __all__ = [
     "p_values_text",
     "pairing_text",
     "prior_log_prob",
+    "reason_in",
     "reconstruct",
     "reconstruct_images",
     "refined",
@@ -190,6 +192,7 @@ _SCORING = {
     "scoring.config": ("ScoreConfig",),
     "scoring.deciding": ("Decision", "Interval", "Word", "in_words"),
     "scoring.groups": ("Group", "Trend", "along_axis", "improvement", "tally", "trends"),
+    "scoring.needs": ("reason_in",),
     "scoring.of_run": (
         "CheckedScorecard",
         "check_can_score",

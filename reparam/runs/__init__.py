@@ -36,6 +36,7 @@ from reparam.runs.projection import (
     Scatter,
     check_umap,
     chosen_plane,
+    latent_name,
     principal_plane,
     umap_scatter,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "identity",
     "is_articles",
     "is_empty",
+    "latent_name",
     "load_tensors",
     "load_weights",
     "look_at",

@@ -68,11 +68,6 @@ class RunView:
         return np.zeros(n, np.int64) if self.model.classes else None
 
     @property
-    def of_one_class(self) -> str:
-        """What a picture's title says of them."""
-        return f" as class {self.class_names[0]}" if self.model.classes else ""
-
-    @property
     def is_variational(self) -> bool:
         return self.model.is_variational
 

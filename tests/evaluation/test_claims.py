@@ -16,7 +16,7 @@ from reparam.evaluation.scoring.deciding import Interval, above_ideal, decide, g
 from reparam.evaluation.scoring.groups import Group, improvement, trends
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard, scorecard_from_mapping
 from reparam.evaluation.scoring.verdicts import Verdict, claim_pair, verdicts
-from reparam.evaluation.scoring.words import ideal_text
+from reparam.evaluation.scoring.words import ideal_text, interval_text, measured_text
 
 LOWER = Entry("centre", "a", "a", "lower", matters=0.1)
 HIGHER = Entry("centre", "a", "a", "higher", matters=0.1)
@@ -238,5 +238,12 @@ def test_an_ideal_that_nobody_could_tell_from_zero_is_zero() -> None:
     assert ideal_text([tiny, around(1, reference=-2e-4)], LOWER) == "≈ 0"
     assert ideal_text([large], LOWER) == "0.500"
     assert ideal_text([around(1, reference=0.0)], LOWER) == "0"
-    assert ideal_text([tiny, large], LOWER) == "0.000100 to 0.500"
+    assert ideal_text([tiny, large], LOWER) == "≈ 0 to 0.500"
+    beside = Measured(-5.67e-05, -0.0002, 0.0002, reference=-2e-4)
+    either = replace(LOWER, least=None)
+    assert measured_text(beside, either) == ideal_text([beside], either) == "≈ 0", (
+        "and so do values"
+    )
+    assert interval_text(beside, either) == ""
+    assert interval_text(replace(beside, high=0.5), either) == "≈ 0 to 0.500"
     assert ideal_text([absent("none")], LOWER) == ""

@@ -7,7 +7,7 @@ from typing import TypeVar
 from reparam.errors import RunError, reason_of
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.scoring.catalogue import MEASURES
-from reparam.types import Json
+from reparam.types import Json, Language
 
 V = TypeVar("V")
 
@@ -24,8 +24,8 @@ class PriorScores:
     """What depends on where latents are drawn from.
 
     ``kind`` names the prior ("standard-normal", "box", ...), ``name`` is for the head of a column,
-    ``description`` for a sentence. ``class_counts``: how many decoded draws the judge gave to each
-    class; {} without labels.
+    ``description`` for a sentence, ``description_ko`` the same in Korean ("" in older scorecards).
+    ``class_counts``: how many decoded draws the judge gave to each class; {} without labels.
     """
 
     kind: str
@@ -33,6 +33,10 @@ class PriorScores:
     description: str
     measures: Mapping[str, Measured]
     class_counts: Mapping[str, int]
+    description_ko: str = ""
+
+    def described(self, lang: Language) -> str:
+        return self.description_ko if lang == "ko" else self.description
 
 
 @dataclass(frozen=True)

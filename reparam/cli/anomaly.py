@@ -10,6 +10,7 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "fit": ("anomaly_fit", "train a model on good pictures, and calibrate it"),
     "calibrate": ("anomaly_calibrate", "calibrate a run that was trained already"),
     "score": ("anomaly_score", "a verdict, a p-value and a map of each new picture"),
+    "test": ("anomaly_test", "how well known defects are found, by their kind"),
 }
 
 

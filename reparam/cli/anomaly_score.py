@@ -14,7 +14,7 @@ from reparam.cli.selection import RUNS_OWN, Selection, default_out, select_image
 from reparam.cli.tables import new_table, print_table
 from reparam.data import DataConfig
 from reparam.errors import ConfigError, ShapeError
-from reparam.evaluation import Pictures, load_detector
+from reparam.evaluation import Pictures, heat_overlay, load_detector
 from reparam.export import VERDICTS_FOLDER, check_folder_free, verdict_table, write_verdicts
 from reparam.printable import say, several
 from reparam.report import anomaly_page
@@ -82,6 +82,10 @@ def run(args: Sequence[str]) -> int:
     with step_progress(f"scoring {options.data.source}", quiet=options.quiet) as progress:
         found = detector.detect(pictures, maps=options.maps, progress=progress)
     table = verdict_table(labelled, selection.index, found, rate)
+    heat = detector.calibration.heat
+    maps = None
+    if found.maps is not None and heat is not None:
+        maps = heat_overlay(images, found.maps, heat)
     page = anomaly_page(
         pictures.names(),
         images,
@@ -90,8 +94,9 @@ def run(args: Sequence[str]) -> int:
         false_alarms=rate,
         command=command_line("anomaly", ["score", *args]),
         lang=options.lang,
+        maps=maps,
     )
-    write_verdicts(out, table, page, None, overwrite=options.overwrite)
+    write_verdicts(out, table, page, maps, overwrite=options.overwrite)
     _print(table.iloc[found.order()], int(found.anomalous(rate).sum()), rate)
     say(out)
     return 0

@@ -19,6 +19,7 @@ from reparam.data.labels import as_labels, as_one_array, class_indices
 from reparam.data.listing import is_run_record
 from reparam.data.load import load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
+from reparam.data.picture import read_picture
 from reparam.data.pictures import Progress
 from reparam.data.pixels import as_numbers, as_pixels, warn_of_pixels
 from reparam.data.registry import NAMED_SOURCES
@@ -54,6 +55,7 @@ __all__ = [
     "is_run_record",
     "load_images",
     "read_images",
+    "read_picture",
     "sizes_in_files",
     "to_picture",
     "verify_cached",

@@ -29,7 +29,7 @@ from reparam.data.formats import open_image
 from reparam.data.orientation import QUARTER_TURNS, TURNS, orientation, pending_orientation
 from reparam.data.pixels import PixelRange, to_levels
 from reparam.data.sixteen_bits import GREY_WITH_ALPHA, raw_mode, sixteen_bits
-from reparam.errors import DataRangeError
+from reparam.errors import DataError, DataRangeError, reason_of
 
 UNREADABLE = (
     OSError,  # no image at all, cut short, no permission
@@ -124,6 +124,19 @@ def decode(
                 else:
                     flat = flat.resize(size, Image.Resampling.LANCZOS)
             yield np.asarray(flat).reshape(shape)
+
+
+def read_picture(path: Path) -> UInt8[np.ndarray, "H W C"]:
+    """A file's (first) picture as it is, upright: C is 1 or 3.
+
+    Raises DataError for a file that is no readable image.
+    """
+    try:
+        return next(decode(path, inspect(path).shapes[0], "resize"))
+    except UNREADABLE as error:
+        raise DataError(
+            f"{path}: must be a readable image, got: {reason_of(error)}. Fix: restore or delete it"
+        ) from error
 
 
 def _shape(image: Image.Image, path: Path) -> Shape:

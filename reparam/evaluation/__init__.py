@@ -1,27 +1,35 @@
 """A trained model and held-out images → arrays and numbers."""
 
+from reparam.evaluation.anomaly import ALL as ALL_DEFECTS
 from reparam.evaluation.anomaly import (
     ANOMALY_SCORES,
     AnomalyConfig,
     AnomalyScore,
     Calibration,
     Detected,
+    Detection,
     Detector,
     Good,
     GoodPictures,
+    HeatScale,
+    LabelledPictures,
     Pictures,
     Scored,
     Seen,
     calibrate,
     check_rate,
+    detection,
     good_pictures,
+    heat_overlay,
     load_detector,
     other_good_pictures,
     pictures_needed,
+    read_labelled,
     save_calibration,
     score_images,
 )
 from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
+from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
 from reparam.evaluation.binarising import binarised
 from reparam.evaluation.denoising import add_noise
 from reparam.evaluation.facts_of_data import DataFacts, PixelFacts, SplitFacts, data_facts
@@ -98,9 +106,11 @@ from reparam.evaluation.scoring.words import (
 )
 
 __all__ = [
+    "ALL_DEFECTS",
     "ANOMALY_SCORES",
     "CALIBRATION_FILE",
     "CLAIMS",
+    "GOOD_FOLDER",
     "MEASURES",
     "SCORECARD_FILE",
     "TOPICS",
@@ -112,6 +122,7 @@ __all__ = [
     "DataFacts",
     "Decision",
     "Detected",
+    "Detection",
     "Detector",
     "Difference",
     "Entry",
@@ -120,8 +131,10 @@ __all__ = [
     "Good",
     "GoodPictures",
     "Group",
+    "HeatScale",
     "Interval",
     "Judge",
+    "LabelledPictures",
     "LatentFacts",
     "Measured",
     "Nearest",
@@ -168,12 +181,14 @@ __all__ = [
     "decode",
     "decode_bytes",
     "decoded_batches",
+    "detection",
     "differences",
     "encode",
     "evaluation_loss",
     "even_labels",
     "figure_text",
     "good_pictures",
+    "heat_overlay",
     "ideal_text",
     "image_quality",
     "importance_weighted",
@@ -194,6 +209,7 @@ __all__ = [
     "pairing_text",
     "pictures_needed",
     "prior_log_prob",
+    "read_labelled",
     "reconstruct",
     "reconstruct_images",
     "refined",

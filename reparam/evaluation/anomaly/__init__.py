@@ -11,6 +11,18 @@ from reparam.evaluation.anomaly.conformal import (
 )
 from reparam.evaluation.anomaly.detector import Detected, Detector
 from reparam.evaluation.anomaly.good import GoodPictures, good_pictures, other_good_pictures
+from reparam.evaluation.anomaly.heat import HeatScale, heat_overlay, heat_scale
+from reparam.evaluation.anomaly.labelled_folder import LabelledPictures, read_labelled
+from reparam.evaluation.anomaly.metrics import (
+    ALL,
+    GOOD,
+    Detection,
+    aupro,
+    best_f1,
+    detection,
+    image_auroc,
+    pixel_auroc,
+)
 from reparam.evaluation.anomaly.planted import KINDS, plant
 from reparam.evaluation.anomaly.scores import (
     ANOMALY_SCORES,
@@ -24,29 +36,42 @@ from reparam.evaluation.anomaly.storage import FILE, load_detector, save_calibra
 from reparam.evaluation.anomaly.table import score_images
 
 __all__ = [
+    "ALL",
     "ANOMALY_SCORES",
     "COMBINATIONS",
     "FILE",
+    "GOOD",
     "KINDS",
     "AnomalyConfig",
     "AnomalyScore",
     "Calibration",
     "Detected",
+    "Detection",
     "Detector",
     "Good",
     "GoodPictures",
+    "HeatScale",
+    "LabelledPictures",
     "Pictures",
     "Scored",
     "Seen",
+    "aupro",
+    "best_f1",
     "calibrate",
     "check_rate",
     "combined_p_values",
     "conformal_p_values",
+    "detection",
     "good_pictures",
+    "heat_overlay",
+    "heat_scale",
+    "image_auroc",
     "load_detector",
     "other_good_pictures",
     "pictures_needed",
+    "pixel_auroc",
     "plant",
+    "read_labelled",
     "save_calibration",
     "score_images",
 ]

@@ -17,6 +17,7 @@ from reparam.evaluation.anomaly.config import (
     score_of,
 )
 from reparam.evaluation.anomaly.good import GoodPictures
+from reparam.evaluation.anomaly.heat import HeatScale, heat_scale
 from reparam.evaluation.anomaly.scores import AnomalyScore, Fitted, Good, Pictures
 from reparam.evaluation.anomaly.table import PEAK, ScoreTable, score_table
 from reparam.model import Autoencoder
@@ -29,6 +30,9 @@ FENCE = 5
 """How many times the distance of median and 90th percentile lies between what is good and what is
 trimmed: 6.4 standard deviations of a normal distribution, and one in 6,000 of an exponential one.
 """
+
+HEAT_PICTURES = 100
+"""Held-out good pictures that the colours of maps are scaled by, at most."""
 
 WORST = 20
 """Good pictures that are listed as the most anomalous, at most."""
@@ -54,6 +58,8 @@ class Calibration:
     """The most anomalous of the held-out good pictures, first the worst: are they really good?"""
     worst_images: PixelArray
     """The same as bytes (w, H, W, C)."""
+    heat: HeatScale | None = None
+    """Of the maps, where a score has them."""
     trimmed: tuple[str, ...] = ()
     """Those that do not count, the worst first."""
 
@@ -131,6 +137,12 @@ def calibrate(
     needed = {*map(score_of, members_of(decider, tuple(first.columns))), map_score}
     scores = [score for score in scores if score.type in needed]
     held_out = table(good.calibrate, "held-out good pictures", False)
+    heat = None
+    if map_score is not None:
+        of_map = [score for score in scores if score.type == map_score]
+        some = good.calibrate.only(np.arange(min(HEAT_PICTURES, len(good.calibrate))))
+        maps = score_table(model, some, of_map, fitted, maps_of={map_score}).maps[map_score]
+        heat = heat_scale(maps)
     deciding = held_out.rows(members_of(decider, tuple(held_out.columns)))
     bad, order = outliers(deciding, config), _worst_first(deciding)
     names = good.calibrate.names()
@@ -140,6 +152,7 @@ def calibrate(
         columns={name: values[~bad] for name, values in held_out.columns.items()},
         decider=decider,
         map_score=map_score,
+        heat=heat,
         choice=choice,
         omitted=omitted,
         worst=tuple(names[i] for i in order[:WORST]),

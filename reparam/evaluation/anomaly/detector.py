@@ -15,7 +15,7 @@ from reparam.evaluation.anomaly.conformal import (
     conformal_p_values,
 )
 from reparam.evaluation.anomaly.scores import Pictures
-from reparam.evaluation.anomaly.table import PEAK, score_table
+from reparam.evaluation.anomaly.table import score_table
 from reparam.evaluation.inference import check_images
 from reparam.model import Autoencoder
 
@@ -26,14 +26,12 @@ class Detected:
 
     ``score`` is what decides, higher is more anomalous; ``p`` its conformal p-value; ``columns``
     the scores that it is made of. ``maps`` (N, H, W) are smoothed; None where no score has one.
-    ``usual`` is the highest value of a good picture's map: what lies above it is seen in none.
     """
 
     score: Float[np.ndarray, " N"]
     p: Float[np.ndarray, " N"]
     columns: Mapping[str, Float[np.ndarray, " N"]]
     maps: Float[np.ndarray, "N H W"] | None = None
-    usual: float = np.inf
 
     def anomalous(self, false_alarms: float) -> Bool[np.ndarray, " N"]:
         """The verdicts: of good pictures at most this share is called anomalous, on average."""
@@ -79,7 +77,4 @@ class Detector:
         else:
             p, score = conformal_p_values(good[:, 0], rows[:, 0]), rows[:, 0]
         columns = {name: table.columns[name] for name in known.members}
-        if not table.maps:
-            return Detected(score, p, columns)
-        usual = float(known.columns[f"{known.map_score}{PEAK}"].max())
-        return Detected(score, p, columns, table.maps[str(known.map_score)], usual)
+        return Detected(score, p, columns, table.maps.get(str(known.map_score)))

@@ -14,6 +14,7 @@ from reparam.evaluation.anomaly.calibration import Calibration
 from reparam.evaluation.anomaly.choosing import Choice
 from reparam.evaluation.anomaly.config import AnomalyConfig
 from reparam.evaluation.anomaly.detector import Detector
+from reparam.evaluation.anomaly.heat import HeatScale
 from reparam.runs import Run, Tensors, load_tensors, resolve, save_tensors, to_mapping
 from reparam.types import Json
 
@@ -41,6 +42,7 @@ def save_calibration(run: Run, calibration: Calibration) -> None:
         "columns": list(known.columns),
         "decider": known.decider,
         "map_score": known.map_score,
+        "heat": None if known.heat is None else asdict(known.heat),
         "pictures": known.count,
         "planted": asdict(known.choice),
         "omitted": dict(known.omitted),
@@ -111,6 +113,7 @@ def _calibration(values: Json, tensors: Tensors, where: str) -> Calibration:
         columns={name: columns[name] for name in values["columns"]},
         decider=values["decider"],
         map_score=values["map_score"],
+        heat=None if values["heat"] is None else HeatScale(**values["heat"]),
         choice=Choice(**values["planted"]),
         omitted=values["omitted"],
         worst=tuple(values["worst"]),

@@ -1,0 +1,61 @@
+"""Maps of anomaly laid over their pictures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from matplotlib import colormaps
+
+from reparam.errors import DataError
+from reparam.types import PixelArray
+
+COLOURS = colormaps["inferno"](np.linspace(0.35, 1, 256))[:, :3].astype(np.float32)
+"""From violet by red and orange to pale yellow, lighter with every step (perceptually uniform). The
+map's darkest third is left out: it would look like the picture."""
+
+DIM = 0.7
+"""Of a picture's brightness, what is left below the colours, so that the lightest stands out from
+white too."""
+
+OPAQUE = 0.75
+"""Share of the colour where a map is highest; the rest is the picture."""
+
+
+@dataclass(frozen=True)
+class HeatScale:
+    """What is seen of a map: nothing up to ``low``, the full colour from ``high`` on."""
+
+    low: float
+    high: float
+
+
+def heat_scale(good: Float[np.ndarray, "N H W"]) -> HeatScale:
+    """The scale for maps of any pictures, from those of good ones that were not trained on.
+
+    One good picture of ten passes ``low`` anywhere, so most stay without colour; ``high`` is four
+    times as far from the median of all good pixels as ``low`` is. Maps may have any unit. Raises
+    DataError without maps.
+    """
+    if not good.size:
+        raise DataError("a scale needs maps of good pictures, got none. Fix: give some")
+    middle = float(np.median(good))
+    low = float(np.quantile(good.max((1, 2)), 0.9))
+    return HeatScale(low, low + max(3 * (low - middle), 1e-12))
+
+
+def heat_overlay(
+    images: PixelArray, maps: Float[np.ndarray, "N H W"], scale: HeatScale
+) -> UInt8[np.ndarray, "N H W 3"]:
+    """Pictures in grey, with their maps in colour above them, as bytes.
+
+    All maps have one scale, so that colours of different pictures compare. Where a map is at most
+    ``scale.low``, the picture is seen alone, DIM as bright. Of pictures with more than three
+    channels the first three are their colours, of those with two the first is their grey.
+    """
+    seen = images[..., :3] if images.shape[-1] >= 3 else images[..., :1]
+    weights = np.array([0.299, 0.587, 0.114] if seen.shape[-1] == 3 else [1.0], np.float32)
+    grey = (seen.astype(np.float32) / 255 @ weights)[..., None] * DIM
+    heat = ((maps - scale.low) / (scale.high - scale.low)).clip(0, 1).astype(np.float32)
+    colours = COLOURS[np.rint(heat * 255).astype(int)]
+    opaque = np.where(heat > 0, OPAQUE * np.sqrt(heat), 0)[..., None]
+    return np.rint(255 * (grey * (1 - opaque) + colours * opaque)).astype(np.uint8)

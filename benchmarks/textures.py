@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reparam.evaluation import GOOD, KINDS, plant
+from reparam.evaluation import DEFECT_KINDS, GOOD_FOLDER, plant
 
 NAMES = ("brick", "grass", "gravel")
 SIDE = 64
@@ -67,15 +67,17 @@ def textured(
     train = np.stack([learn[y : y + SIDE, x : x + SIDE] for y, x in places])
     bad = rng.permutation(TRAIN)[: round(contamination * TRAIN)]
     for i, at in enumerate(bad):
-        train[at] = _planted(train[at : at + 1], list(KINDS)[i % len(KINDS)], rng)[0][0]
+        train[at] = _planted(train[at : at + 1], list(DEFECT_KINDS)[i % len(DEFECT_KINDS)], rng)[0][
+            0
+        ]
     rows, columns = (side // SIDE for side in held_out.shape)
     squares = held_out.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE)
     tests, masks = [squares], [np.zeros(squares.shape, bool)]
-    for kind in KINDS:
+    for kind in DEFECT_KINDS:
         broken, marked = _planted(squares, kind, rng)
         tests.append(broken)
         masks.append(marked)
-    kinds = tuple(kind for kind in (GOOD, *KINDS) for _ in squares)
+    kinds = tuple(kind for kind in (GOOD_FOLDER, *DEFECT_KINDS) for _ in squares)
     return Textured(
         train[..., None], np.concatenate(tests)[..., None], np.concatenate(masks), kinds
     )
@@ -96,7 +98,7 @@ def write(found: Textured, out: Path) -> None:
     for square, mask, kind in zip(found.test, found.masks, found.kinds, strict=True):
         number = counts[kind] = counts.get(kind, -1) + 1
         _save(out / "test" / kind / f"{number:03}.png", square[..., 0])
-        if kind != GOOD:
+        if kind != GOOD_FOLDER:
             _save(out / "ground_truth" / kind / f"{number:03}_mask.png", mask * np.uint8(255))
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ BATCH = 500
 
 LARGEST = 2**20
 """Pixels of a batch at most: a layer of 32 channels then takes 128 MB."""
+
+T = TypeVar("T")
 
 RowFunction = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
 """Rows and their labels → a tensor with as many rows."""
@@ -40,10 +43,10 @@ def check_range(labels: LabelArray, classes: int) -> None:
 def each_batch(
     model: Autoencoder,
     rows: np.ndarray,
-    function: RowFunction,
+    function: Callable[[torch.Tensor, torch.Tensor | None], T],
     index: IndexArray | None = None,
     labels: LabelArray | None = None,
-) -> Iterator[torch.Tensor]:
+) -> Iterator[T]:
     """``function`` of every batch of ``rows`` with its labels, on the model's device, in order.
 
     ``index``: which rows, in which order; all by default. ``labels`` has one for each row of

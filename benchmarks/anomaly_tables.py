@@ -95,12 +95,11 @@ def texture_tables(records: Sequence[Record]) -> str:
                 figures = [_figure(found, ALL_DEFECTS, name) for name in FIGURES]
                 seconds = spread([r["seconds"] for r in found], 0)
                 rows.append([of, METHODS[method][0], *figures, _notes(found), seconds])
-        much = f"{100 * float(share):g} % of the training squares have a defect"
+        what = "All training squares are good:"
+        if float(share):
+            what = f"{100 * float(share):g} % of the training squares have a defect:"
         head = ["texture", "", *FIGURES.values(), "notes", "seconds"]
-        parts += [
-            f"{much if float(share) else 'All training squares are good'}:",
-            _table(head, rows),
-        ]
+        parts += [what, _table(head, rows)]
     clean = [r for r in records if float(r["cell"]["which"]) == 0]
     for name in ("image_auroc", "pixel_auroc", "aupro"):
         rows = []

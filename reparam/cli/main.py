@@ -31,6 +31,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "neighbours": ("neighbours", "the pictures nearest to others in latent space"),
     "sample": ("sample", "new images from the prior"),
     "fit-prior": ("fit_prior", "a prior fitted to what the trained encoder does"),
+    "anomaly": (
+        "anomaly",
+        "train on good pictures, and find what differs from them",
+    ),
     "explore": ("explore", "a web page in which one moves through the latent space of runs"),
     "export": ("export", "runs as ONNX, as a web site, or as a web page in one file"),
     "cache": ("cache", "what is kept of decoded pictures: list, verify, clear"),

@@ -74,7 +74,7 @@ def select_images(
     """
     choice.labels(run, (), 0, given.source)  # a class that is refused, before images are read
     if given.source:
-        config = _like_the_runs(given, run)
+        config = like_the_runs(given, run)
         read = read_images if split in ("auto", "all") else load_images
         with reading_progress() as progress:
             images = read(config, progress)
@@ -138,7 +138,7 @@ OF_PLACES = ("data_dir", "mirrors")
 """Options that say where the same images are."""
 
 
-def _like_the_runs(given: DataConfig, run: Run) -> DataConfig:
+def like_the_runs(given: DataConfig, run: Run) -> DataConfig:
     """``given``, with the run's options where it says nothing of them and has a use for them."""
     height, width, channels = run.facts.image_shape
     was = run.config.data

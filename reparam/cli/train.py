@@ -174,24 +174,37 @@ def default_out(config: RunConfig) -> Path:
 
 
 def run(args: Sequence[str]) -> int:
-    known = before_images(args)
+    train_run(args)
+    return 0
+
+
+def train_run(
+    args: Sequence[str], prog: str = PROG, check: Callable[[ImageSet], object] = len
+) -> tuple[Run, ImageSet] | None:
+    """Trains a run as the words say, and gives it with its images.
+
+    ``check`` sees the images before anything is written. None where there is nothing more to do:
+    after --dry-run, and in processes that help another.
+    """
+    known = before_images(args, prog)
     first = known[0]
 
     load = Loader(quiet=first.quiet)
     if first.dry_run:
-        print_json(to_mapping(_complete(suited_options(args, known, load)[0].run, load)))
-        return 0
+        print_json(to_mapping(_complete(suited_options(args, known, load, prog)[0].run, load)))
+        return None
     out = first.out or default_out(first.run)
     team = assemble(resolve_processes(first.run.training))
     if not team.leads:
         follow(out, team)
-        return 0
+        return None
     check_free(out, overwrite=first.overwrite)
     choose_device(first.run.training.device)
     if first.run.training.tensorboard:
         check_tensorboard()
-    options, suited = suited_options(args, known, load)
+    options, suited = suited_options(args, known, load, prog)
     images = load(options.run.data)
+    check(images)
     config = _complete(options.run, load).for_classes(images.class_names)
     model = build_autoencoder(config.model, images.image_shape)
     Loss(model, config.objective, config.terms)  # refused before anything is written
@@ -202,7 +215,7 @@ def run(args: Sequence[str]) -> int:
     with writing(out):
         folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)
         train_with_progress(folder, images, quiet=options.quiet, team=team)
-    return 0
+    return folder, images
 
 
 def _complete(config: RunConfig, load: Loader) -> RunConfig:

@@ -1,7 +1,7 @@
 """A trained model and held-out images → arrays and numbers.
 
-The scorecard's names are imported when they are first used: its measures need SciPy and
-scikit-learn, whose import takes as long as PyTorch's.
+The names of the scorecard and of anomaly detection are imported when they are first used: they need
+SciPy and scikit-learn, whose import takes as long as PyTorch's.
 """
 
 import importlib
@@ -40,6 +40,40 @@ from reparam.evaluation.reconstructing import Reconstructed, reconstruct_images
 from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
 
 if TYPE_CHECKING:
+    from reparam.evaluation.anomaly import ALL as ALL_DEFECTS
+    from reparam.evaluation.anomaly import (
+        ANOMALY_SCORES,
+        AnomalyConfig,
+        AnomalyScore,
+        Calibration,
+        Detected,
+        Detection,
+        Detector,
+        Good,
+        GoodPictures,
+        HeatScale,
+        LabelledPictures,
+        Pictures,
+        Scored,
+        Seen,
+        calibrate,
+        check_rate,
+        detection,
+        good_pictures,
+        heat_overlay,
+        heat_scale,
+        image_auroc,
+        load_detector,
+        other_good_pictures,
+        pictures_needed,
+        plant,
+        read_labelled,
+        save_calibration,
+        score_images,
+    )
+    from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
+    from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
+    from reparam.evaluation.anomaly import KINDS as DEFECT_KINDS
     from reparam.evaluation.measures.measured import Measured
     from reparam.evaluation.scoring.against import (
         Difference,
@@ -89,24 +123,40 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ALL_DEFECTS",
+    "ANOMALY_SCORES",
+    "CALIBRATION_FILE",
     "CLAIMS",
+    "DEFECT_KINDS",
+    "GOOD_FOLDER",
     "MEASURES",
     "SCORECARD_FILE",
     "TOPICS",
+    "AnomalyConfig",
+    "AnomalyScore",
+    "Calibration",
     "CheckedScorecard",
     "Claim",
     "DataFacts",
     "Decision",
+    "Detected",
+    "Detection",
+    "Detector",
     "Difference",
     "Entry",
     "Estimate",
     "FloatImages",
+    "Good",
+    "GoodPictures",
     "Group",
+    "HeatScale",
     "Interval",
     "Judge",
+    "LabelledPictures",
     "LatentFacts",
     "Measured",
     "Nearest",
+    "Pictures",
     "PixelFacts",
     "PriorScores",
     "Quality",
@@ -117,7 +167,9 @@ __all__ = [
     "ScoreConfig",
     "ScoreProgress",
     "Scorecard",
+    "Scored",
     "Scores",
+    "Seen",
     "SplitFacts",
     "Topic",
     "Trend",
@@ -129,10 +181,12 @@ __all__ = [
     "as_bytes",
     "as_floats",
     "binarised",
+    "calibrate",
     "check_can_score",
     "check_features",
     "check_images",
     "check_latents",
+    "check_rate",
     "check_same_images",
     "check_same_judge",
     "check_scorable",
@@ -145,12 +199,17 @@ __all__ = [
     "decode",
     "decode_bytes",
     "decoded_batches",
+    "detection",
     "differences",
     "encode",
     "evaluation_loss",
     "even_labels",
     "figure_text",
+    "good_pictures",
+    "heat_overlay",
+    "heat_scale",
     "ideal_text",
+    "image_auroc",
     "image_quality",
     "importance_weighted",
     "improvement",
@@ -159,14 +218,19 @@ __all__ = [
     "judge_for",
     "labels_or_none",
     "latent_facts",
+    "load_detector",
     "measured_text",
     "moments_of",
     "nearest_images",
     "noise_to_latents",
+    "other_good_pictures",
     "p_text",
     "p_values_text",
     "pairing_text",
+    "pictures_needed",
+    "plant",
     "prior_log_prob",
+    "read_labelled",
     "reason_in",
     "reconstruct",
     "reconstruct_images",
@@ -174,6 +238,8 @@ __all__ = [
     "rows_to_pixels",
     "run_facts",
     "sample_latents",
+    "save_calibration",
+    "score_images",
     "score_run",
     "scorecard",
     "scorecard_from_mapping",
@@ -184,7 +250,41 @@ __all__ = [
     "verdicts",
 ]
 
-_SCORING = {
+_LATER = {
+    "anomaly": (
+        "ALL as ALL_DEFECTS",
+        "FILE as CALIBRATION_FILE",
+        "GOOD as GOOD_FOLDER",
+        "KINDS as DEFECT_KINDS",
+        "ANOMALY_SCORES",
+        "AnomalyConfig",
+        "AnomalyScore",
+        "Calibration",
+        "Detected",
+        "Detection",
+        "Detector",
+        "Good",
+        "GoodPictures",
+        "HeatScale",
+        "LabelledPictures",
+        "Pictures",
+        "Scored",
+        "Seen",
+        "calibrate",
+        "check_rate",
+        "detection",
+        "good_pictures",
+        "heat_overlay",
+        "heat_scale",
+        "image_auroc",
+        "load_detector",
+        "other_good_pictures",
+        "pictures_needed",
+        "plant",
+        "read_labelled",
+        "save_calibration",
+        "score_images",
+    ),
     "measures.measured": ("Measured",),
     "scoring.against": ("Difference", "check_same_images", "check_same_judge", "differences"),
     "scoring.catalogue": ("MEASURES", "TOPICS", "Entry", "Topic"),
@@ -216,12 +316,17 @@ _SCORING = {
         "value_text",
     ),
 }
-_MODULE_OF = {name: module for module, names in _SCORING.items() for name in names}
+_PLACES = {
+    name.rpartition(" ")[2]: (f"{__name__}.{module}", name.partition(" ")[0])
+    for module, names in _LATER.items()
+    for name in names
+}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'reparam.evaluation' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"reparam.evaluation.{_MODULE_OF[name]}"), name)
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, own_name = _PLACES[name]
+    value = getattr(importlib.import_module(module), own_name)
     globals()[name] = value
     return value

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, UInt8
 
 from reparam.model import rows_at_once
+from reparam.types import Images, PerExample
 
 BATCH = 100
 SSIM_WINDOW = 11
@@ -57,12 +58,8 @@ def quality_of_each(found: Pictures, originals: Pictures) -> dict[str, Float[np.
     """
     from torchmetrics.functional.image import (  # imported late: it takes a second
         peak_signal_noise_ratio,
-        structural_similarity_index_measure,
     )
 
-    height, width = originals.shape[1:3]
-    window = ssim_window(min(height, width))
-    edge, sigma = window // 2, SSIM_SIGMA * window / SSIM_WINDOW
     parts = [torch.empty(3, 0)]
     most = min(BATCH, rows_at_once(originals.shape[1:]))
     for start in range(0, len(originals), most):
@@ -70,15 +67,33 @@ def quality_of_each(found: Pictures, originals: Pictures) -> dict[str, Float[np.
         psnr = peak_signal_noise_ratio(
             preds, target, data_range=1.0, reduction="none", dim=(1, 2, 3)
         )
-        _, similar = structural_similarity_index_measure(
-            preds, target, data_range=1.0, sigma=sigma, reduction="none", return_full_image=True
-        )
-        # centred on a pixel near the border, a window would hold mirrored pixels
-        inside = similar[..., edge : height - edge, edge : width - edge]
         mse = (preds - target).square().flatten(1).mean(1)
-        parts.append(torch.stack([mse, psnr.reshape(-1), inside.flatten(1).mean(1)]))
+        similar = mean_of_whole_windows(ssim_maps(preds, target))
+        parts.append(torch.stack([mse, psnr.reshape(-1), similar]))
     rows = torch.cat(parts, 1).double().numpy()
     return dict(zip(("mse", "psnr", "ssim"), rows, strict=True))
+
+
+def ssim_maps(preds: Images, target: Images) -> Images:
+    """SSIM of the window around every pixel (B, C, H, W), as `quality_of_each` has it; near the
+    border windows hold mirrored pixels.
+    """
+    from torchmetrics.functional.image import (  # imported late: it takes a second
+        structural_similarity_index_measure,
+    )
+
+    sigma = SSIM_SIGMA * ssim_window(min(target.shape[2:])) / SSIM_WINDOW
+    _, similar = structural_similarity_index_measure(
+        preds, target, data_range=1.0, sigma=sigma, reduction="none", return_full_image=True
+    )
+    return similar
+
+
+def mean_of_whole_windows(similar: Images) -> PerExample:
+    """Of each image of ``ssim_maps``: the mean over windows that lie wholly inside of it."""
+    height, width = similar.shape[2:]
+    edge = ssim_window(min(height, width)) // 2
+    return similar[..., edge : height - edge, edge : width - edge].flatten(1).mean(1)
 
 
 def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

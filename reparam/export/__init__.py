@@ -31,6 +31,7 @@ from reparam.export.place import (
     write_file,
     write_folder,
 )
+from reparam.export.verdicts import VERDICTS_FOLDER, verdict_table, write_verdicts
 
 __all__ = [
     "BUNDLE_IMAGES",
@@ -39,6 +40,7 @@ __all__ = [
     "ONNX_FOLDER",
     "ONNX_TOLERANCE",
     "SITE_FOLDER",
+    "VERDICTS_FOLDER",
     "Bundle",
     "LabelledImages",
     "LatentTable",
@@ -57,10 +59,12 @@ __all__ = [
     "read_labels",
     "read_latents",
     "run_ids",
+    "verdict_table",
     "write_file",
     "write_folder",
     "write_images",
     "write_latents",
     "write_neighbours",
     "write_pictures",
+    "write_verdicts",
 ]

@@ -7,7 +7,7 @@ from reparam.features.base import (
     FeatureOptions,
     feature_maps,
 )
-from reparam.features.distance import map_distance
+from reparam.features.distance import distances_by_place, map_distance
 from reparam.features.imagenet import ImageNetOptions
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "FeatureMaps",
     "FeatureOptions",
     "ImageNetOptions",
+    "distances_by_place",
     "feature_maps",
     "map_distance",
 ]

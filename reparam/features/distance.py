@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import torch
+from jaxtyping import Float
 
 from reparam.features.base import FeatureMap
 from reparam.types import PerExample
@@ -17,11 +18,16 @@ def map_distance(some: Iterable[FeatureMap], others: Iterable[FeatureMap]) -> Pe
     LPIPS (Zhang et al. 2018, section 3, equation 1) with every weight 1 instead of learned ones.
     In float32, whatever the maps are in.
     """
-    distances = [
-        (_unit(f) - _unit(g)).square().sum(1).mean((1, 2))
-        for f, g in zip(some, others, strict=True)
-    ]
-    return torch.stack(distances).sum(0)
+    return torch.stack([each.mean((1, 2)) for each in distances_by_place(some, others)]).sum(0)
+
+
+def distances_by_place(
+    some: Iterable[FeatureMap], others: Iterable[FeatureMap]
+) -> list[Float[torch.Tensor, "B _ _"]]:
+    """‖f/‖f‖ − g/‖g‖‖² at every position (B, h, w) of every map, from 0 to 4: `map_distance` is the
+    sum of their means.
+    """
+    return [(_unit(f) - _unit(g)).square().sum(1) for f, g in zip(some, others, strict=True)]
 
 
 def _unit(f: FeatureMap) -> FeatureMap:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ BATCH = 500
 
 LARGEST = 2**20
 """Pixels of a batch at most: a layer of 32 channels then takes 128 MB."""
+
+T = TypeVar("T")
 
 RowFunction = Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
 """Rows and their labels → a tensor with as many rows."""
@@ -41,10 +43,10 @@ def check_range(labels: LabelArray, classes: int, lowest: int = 0) -> None:
 def each_batch(
     model: Autoencoder,
     rows: np.ndarray,
-    function: RowFunction,
+    function: Callable[[torch.Tensor, torch.Tensor | None], T],
     index: IndexArray | None = None,
     labels: LabelArray | None = None,
-) -> Iterator[torch.Tensor]:
+) -> Iterator[T]:
     """``function`` of every batch of ``rows`` with its labels, on the model's device, in order.
     Images whose label is unknown come with the one that the model's classifier finds.
 

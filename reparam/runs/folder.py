@@ -18,6 +18,8 @@ OWN_ENTRIES = frozenset(
         "result.json",
         "scorecard.json",
         "scorecard.safetensors",
+        "anomaly.json",
+        "anomaly.safetensors",
         "report.html",
         "checkpoints",
         "samples",

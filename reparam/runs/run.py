@@ -286,6 +286,13 @@ class Run:
             model.prior = fitted
         return model.eval().to(device)
 
+    def weights_digest(self) -> str:
+        """Of the best weights so far: what is kept of them belongs to no others.
+
+        Raises RunError when they are missing, damaged or another run's.
+        """
+        return self._saved_weights().digest
+
     def weights_epoch(self) -> int | None:
         """The epoch of the best weights so far; None where there are none.
 
@@ -301,7 +308,7 @@ class Run:
 
     def save_prior(self, prior: Prior, **facts: object) -> None:
         """Keeps a prior that was fitted to the latents of the best weights; ``facts`` say how."""
-        save_prior(self.path, prior, load_tensors(self.weights, "model").digest, facts)
+        save_prior(self.path, prior, self.weights_digest(), facts)
 
     def forget_prior(self) -> None:
         """Back to the prior that the run was trained with."""

@@ -1,5 +1,16 @@
 """Anomaly detection: what differs from good pictures, where, and how sure that is."""
 
+from reparam.evaluation.anomaly.calibration import Calibration, calibrate
+from reparam.evaluation.anomaly.config import AnomalyConfig
+from reparam.evaluation.anomaly.conformal import (
+    COMBINATIONS,
+    check_rate,
+    combined_p_values,
+    conformal_p_values,
+    pictures_needed,
+)
+from reparam.evaluation.anomaly.detector import Detected, Detector
+from reparam.evaluation.anomaly.good import GoodPictures, good_pictures, other_good_pictures
 from reparam.evaluation.anomaly.heat import HeatScale, heat_overlay, heat_scale
 from reparam.evaluation.anomaly.labelled_folder import LabelledPictures, read_labelled
 from reparam.evaluation.anomaly.metrics import (
@@ -13,21 +24,54 @@ from reparam.evaluation.anomaly.metrics import (
     pixel_auroc,
 )
 from reparam.evaluation.anomaly.planted import KINDS, plant
+from reparam.evaluation.anomaly.scores import (
+    ANOMALY_SCORES,
+    AnomalyScore,
+    Good,
+    Pictures,
+    Scored,
+    Seen,
+)
+from reparam.evaluation.anomaly.storage import FILE, load_detector, save_calibration
+from reparam.evaluation.anomaly.table import score_images
 
 __all__ = [
     "ALL",
+    "ANOMALY_SCORES",
+    "COMBINATIONS",
+    "FILE",
     "GOOD",
     "KINDS",
+    "AnomalyConfig",
+    "AnomalyScore",
+    "Calibration",
+    "Detected",
     "Detection",
+    "Detector",
+    "Good",
+    "GoodPictures",
     "HeatScale",
     "LabelledPictures",
+    "Pictures",
+    "Scored",
+    "Seen",
     "aupro",
     "best_f1",
+    "calibrate",
+    "check_rate",
+    "combined_p_values",
+    "conformal_p_values",
     "detection",
+    "good_pictures",
     "heat_overlay",
     "heat_scale",
     "image_auroc",
+    "load_detector",
+    "other_good_pictures",
+    "pictures_needed",
     "pixel_auroc",
     "plant",
     "read_labelled",
+    "save_calibration",
+    "score_images",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy.ndimage import label
 
 from reparam.errors import DataError, ShapeError
@@ -74,11 +74,13 @@ class PixelCurves:
         false = np.cumsum(~inside[order], dtype=np.float64)[ends]
         return area_below(false, np.cumsum(weights[order], dtype=np.float64)[ends], limit)
 
-    def area(self, counts: Int[np.ndarray, " N"], *, by_region: bool, limit: float) -> float:
-        """The same with each picture so many times, at LEVELS of the scores."""
-        false = counts @ self._histograms[0]
-        true = counts @ self._histograms[2 if by_region else 1]
-        return area_below(np.cumsum(false), np.cumsum(true), limit)
+    def areas(
+        self, counts: Float[np.ndarray, "R N"], *, by_region: bool, limit: float
+    ) -> Float[np.ndarray, " R"]:
+        """The same R times, with each picture so many times, at LEVELS of the scores."""
+        false = (counts @ self._histograms[0]).cumsum(1)
+        true = (counts @ self._histograms[2 if by_region else 1]).cumsum(1)
+        return np.array([area_below(f, t, limit) for f, t in zip(false, true, strict=True)])
 
     def _counted(self) -> Float[np.ndarray, "3 N K"]:
         """By falling level of each picture's scores: pixels outside of masks, pixels in masks,

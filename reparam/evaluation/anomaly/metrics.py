@@ -100,8 +100,8 @@ def best_f1(
     value, threshold = largest(good, bad)
     note = f"at scores ≥ {threshold:.4g}, the best threshold for these pictures"
 
-    def again(i: np.ndarray, j: np.ndarray) -> float:
-        return largest(good[i], bad[j])[0]
+    def again(i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        return np.array([largest(*rows)[0] for rows in zip(good[i], bad[j], strict=True)])
 
     return _measured(value, again, len(good), len(bad), rng, note)
 
@@ -152,10 +152,10 @@ def _of_pixels(
     note = f"{left_out} without a mask left out" if left_out else ""
 
     def measured(by_region: bool, limit: float) -> Measured:
-        def again(i: np.ndarray, j: np.ndarray) -> float:
-            drawn = np.concatenate([unmarked[i], marked[j]])
-            counts = np.bincount(drawn, minlength=len(chosen))
-            return curves.area(counts, by_region=by_region, limit=limit)
+        def again(i: np.ndarray, j: np.ndarray) -> np.ndarray:
+            drawn = np.concatenate([unmarked[i], marked[j]], 1)
+            counts = np.stack([np.bincount(row, minlength=len(chosen)) for row in drawn])
+            return curves.areas(counts.astype(np.float64), by_region=by_region, limit=limit)
 
         value = curves.exact_area(chosen, by_region=by_region, limit=limit)
         return _measured(value, again, len(unmarked), len(marked), rng, note)
@@ -165,7 +165,7 @@ def _of_pixels(
 
 def _measured(
     value: float,
-    again: Callable[[np.ndarray, np.ndarray], float],
+    again: Callable[[np.ndarray, np.ndarray], np.ndarray],
     n: int,
     m: int,
     rng: np.random.Generator,
@@ -178,8 +178,8 @@ def _measured(
     """
     if m < 2:
         return Measured(value, reference=1.0, samples=n + m, note=note)
-    each = [again(rng.integers(0, max(n, 1), n), rng.integers(0, m, m)) for _ in range(REPEATS)]
-    low, high = percentile_interval(np.array(each))
+    drawn = rng.integers(0, max(n, 1), (REPEATS, n)), rng.integers(0, m, (REPEATS, m))
+    low, high = percentile_interval(again(*drawn))
     if value == 1:
         low = 0.05 ** (1 / m)
     return Measured(value, min(low, value), max(high, value), 1.0, samples=n + m, note=note)

@@ -1,0 +1,130 @@
+"""Three textures that scikit-image ships, as pictures with planted defects.
+
+    pip install scikit-image
+    python benchmarks/textures.py brick --out brick
+
+writes brick/good (pictures to train on) and brick/test with the folders good, cut-and-paste,
+noise-blob, scratch and missing-part, and brick/ground_truth with the masks: the layout of MVTec AD.
+Training pictures are squares out of one half of the texture (512 × 512 pixels), test pictures are
+out of the other. --textures FOLDER reads brick.png, grass.png and gravel.png from there instead.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from reparam.evaluation import DEFECT_KINDS, GOOD_FOLDER, plant
+
+NAMES = ("brick", "grass", "gravel")
+SIDE = 64
+TRAIN = 400
+"""Squares at random places of the half, which overlap."""
+
+
+@dataclass(frozen=True)
+class Textured:
+    """Grey squares, (n, SIDE, SIDE, 1) bytes: good ones to train on, and a test set.
+
+    ``masks`` (m, SIDE, SIDE) mark the defects; of the m test pictures ``kinds`` says which.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    masks: np.ndarray
+    kinds: tuple[str, ...]
+
+
+def texture(name: str, folder: Path | None = None) -> np.ndarray:
+    """512 × 512 bytes. Without a folder, scikit-image has them."""
+    if folder is not None:
+        return np.asarray(Image.open(folder / f"{name}.png").convert("L"))
+    try:
+        from skimage import data
+    except ImportError:
+        raise SystemExit(
+            "the textures are those of scikit-image, got no such package. Fix: pip install "
+            "scikit-image, or --textures FOLDER with brick.png, grass.png and gravel.png"
+        ) from None
+    return np.asarray(getattr(data, name)())
+
+
+def textured(
+    name: str, seed: int, folder: Path | None = None, *, contamination: float = 0.0
+) -> Textured:
+    """``contamination``: the share of training squares that have a planted defect, of any kind.
+
+    The seed says which half is for training, places the training squares and plants the defects.
+    The test squares do not overlap; each is there once as it is, and once with each defect.
+    """
+    whole, rng = texture(name, folder), np.random.default_rng(seed)
+    halves = (whole[:, :256], whole[:, 256:])
+    learn, held_out = halves if seed % 2 == 0 else halves[::-1]
+    places = rng.integers(0, [learn.shape[0] - SIDE + 1, learn.shape[1] - SIDE + 1], (TRAIN, 2))
+    train = np.stack([learn[y : y + SIDE, x : x + SIDE] for y, x in places])
+    bad = rng.permutation(TRAIN)[: round(contamination * TRAIN)]
+    for i, at in enumerate(bad):
+        train[at] = _planted(train[at : at + 1], list(DEFECT_KINDS)[i % len(DEFECT_KINDS)], rng)[0][
+            0
+        ]
+    rows, columns = (side // SIDE for side in held_out.shape)
+    squares = held_out.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE)
+    tests, masks = [squares], [np.zeros(squares.shape, bool)]
+    for kind in DEFECT_KINDS:
+        broken, marked = _planted(squares, kind, rng)
+        tests.append(broken)
+        masks.append(marked)
+    kinds = tuple(kind for kind in (GOOD_FOLDER, *DEFECT_KINDS) for _ in squares)
+    return Textured(
+        train[..., None], np.concatenate(tests)[..., None], np.concatenate(masks), kinds
+    )
+
+
+def _planted(
+    squares: np.ndarray, kind: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    broken, masks = plant(squares[:, None].astype(np.float32) / 255, kind, rng)
+    return np.rint(broken[:, 0] * 255).astype(np.uint8), masks
+
+
+def write(found: Textured, out: Path) -> None:
+    """The folders; files that are there already are written over."""
+    for i, square in enumerate(found.train):
+        _save(out / "good" / f"{i:03}.png", square[..., 0])
+    counts: dict[str, int] = {}
+    for square, mask, kind in zip(found.test, found.masks, found.kinds, strict=True):
+        number = counts[kind] = counts.get(kind, -1) + 1
+        _save(out / "test" / kind / f"{number:03}.png", square[..., 0])
+        if kind != GOOD_FOLDER:
+            _save(out / "ground_truth" / kind / f"{number:03}_mask.png", mask * np.uint8(255))
+
+
+def _save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--textures", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--contamination", type=float, default=0.0)
+    options = parser.parse_args(args)
+    found = textured(
+        options.name, options.seed, options.textures, contamination=options.contamination
+    )
+    write(found, options.out)
+    print(f"{len(found.train)} good pictures to train on in {options.out / 'good'}")
+    print(f"{len(found.test)} test pictures in {options.out / 'test'}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

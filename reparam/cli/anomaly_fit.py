@@ -1,0 +1,59 @@
+"""reparam anomaly fit: a model of good pictures, and its calibration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+from reparam.cli.calibrating import calibrate_run
+from reparam.cli.flags import flags_of, parse, value_of
+from reparam.cli.train import train_run
+from reparam.evaluation import ANOMALY_SCORES, AnomalyConfig, good_pictures
+from reparam.fields import flag_of
+from reparam.training import choose_device
+
+PROG = "reparam anomaly fit"
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Train a model on good pictures, and calibrate it on those that it has not seen.
+
+    Takes every option of `reparam train`, and trains as that does with --recipe pictures:
+
+      reparam anomaly fit good/ --out runs/good --image-size 128
+
+    The test pictures (--test-fraction, 0.2) are not trained on: they calibrate, so that a rate of
+    false alarms can be asked for. Those for validation choose what decides, with defects that are
+    planted in them. Writes anomaly.json into the run folder.
+    """
+
+    anomaly: AnomalyConfig = field(default_factory=AnomalyConfig)
+
+
+def run(args: Sequence[str]) -> int:
+    own, train_words = _split(args)
+    config = parse(FitOptions(), own, prog=PROG).anomaly
+    if value_of("--recipe", args) is None:
+        train_words += ["--recipe", "pictures"]
+    device = choose_device(value_of("--device", args) or "auto")
+    found = train_run(train_words, PROG, good_pictures)
+    if found is not None:
+        folder, images = found
+        good = good_pictures(images, config.anomaly_seed)
+        calibrate_run(folder, good, config, device=device, quiet="--quiet" in args)
+    return 0
+
+
+def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of the calibration, and those of `reparam train`."""
+    mine = flags_of(FitOptions())
+    for name in ANOMALY_SCORES.names:
+        prefix = ANOMALY_SCORES.prefix(name)
+        own = fields(ANOMALY_SCORES.find(name))
+        mine |= {f"--{flag_of(field, prefix)}" for field in own}
+    parts: tuple[list[str], list[str]] = ([], [])
+    to = 1
+    for word in args:
+        if word.startswith("--") or word == "-h":
+            to = 0 if word.split("=", 1)[0] in mine else 1
+        parts[to].append(word)
+    return parts

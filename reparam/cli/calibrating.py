@@ -1,0 +1,76 @@
+"""Calibrating a run, with progress, and what came of it as a table."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from reparam.cli.progress import step_progress
+from reparam.cli.tables import new_table, print_table
+from reparam.evaluation import (
+    CALIBRATION_FILE,
+    AnomalyConfig,
+    Calibration,
+    GoodPictures,
+    calibrate,
+    save_calibration,
+)
+from reparam.printable import note, say, several
+from reparam.runs import Run, writing
+
+SHOWN = 5
+"""Pictures that are named, at most; the run's file has more."""
+
+
+def calibrate_run(
+    run: Run, good: GoodPictures, config: AnomalyConfig, *, device: str, quiet: bool
+) -> None:
+    """Calibrates and keeps it in the run folder; says what decides, and why."""
+    model = run.load_model(own_prior=True, device=device)
+    with step_progress(f"calibrating {run.path}", quiet=quiet) as progress:
+        found = calibrate(model, good, config, progress)
+    with writing(run.path):
+        save_calibration(run, found)
+    print_calibration(found)
+    say(run.path / CALIBRATION_FILE)
+
+
+def print_calibration(found: Calibration) -> None:
+    if found.choice.image:
+        _print_choice(found.choice.image, found.decider, found.choice.pictures)
+    for name, why in found.omitted.items():
+        say(f"left out: {name}, which {why}")
+    count = found.count
+    say(
+        f"decides: {found.decider}, against {several(count, 'good picture')} that were not trained "
+        f"on; false alarms can be as rare as {1 / (count + 1):.2g}"
+    )
+    if found.trimmed:
+        share = found.most_false_alarms(0.01)
+        say(
+            f"not counted as good: {_few(found.trimmed)}. Are they? If so, --contamination 0: 1 % "
+            f"false alarms may otherwise be up to {share:.1%}"
+        )
+    else:
+        note(f"the most unusual of them: {_few(found.worst)}")
+
+
+def _print_choice(by_kind: Mapping[str, Mapping[str, float]], decider: str, count: int) -> None:
+    kinds = tuple(next(iter(by_kind.values())))
+    table = new_table()
+    table.add_column("score")
+    for kind in (*kinds, "mean"):
+        table.add_column(kind, justify="right")
+    means = {name: float(np.mean(list(values.values()))) for name, values in by_kind.items()}
+    for name in sorted(means, key=lambda name: -means[name]):
+        values = [*by_kind[name].values(), means[name]]
+        mark = " ←" if name == decider else ""
+        table.add_row(name, *(f"{value:.3f}" for value in values[:-1]), f"{values[-1]:.3f}{mark}")
+    print_table(
+        table,
+        f"AUROC of planted defects in {several(count, 'good picture')} that were not trained on",
+    )
+
+
+def _few(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"

@@ -1,0 +1,193 @@
+"""Good pictures that were not trained on → what the scores of new ones are compared with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from reparam.data import Progress, RowReader
+from reparam.errors import ConfigError, DataError, unknown_name
+from reparam.evaluation.anomaly.choosing import Choice, choose, names_of
+from reparam.evaluation.anomaly.config import (
+    AUTO,
+    DEFAULT,
+    AnomalyConfig,
+    members_of,
+    score_of,
+)
+from reparam.evaluation.anomaly.good import GoodPictures
+from reparam.evaluation.anomaly.heat import HeatScale, heat_scale
+from reparam.evaluation.anomaly.scores import AnomalyScore, Fitted, Good, Pictures
+from reparam.evaluation.anomaly.table import PEAK, ScoreTable, score_table
+from reparam.model import Autoencoder
+from reparam.types import PixelArray
+
+TRAIN_PICTURES = 10_000
+"""Good training pictures that scores learn from, drawn at random where there are more."""
+
+FENCE = 5
+"""How many times the distance of median and 90th percentile lies between what is good and what is
+trimmed: 6.4 standard deviations of a normal distribution, and one in 6,000 of an exponential one.
+"""
+
+HEAT_PICTURES = 100
+"""Held-out good pictures that the colours of maps are scaled by, at most."""
+
+WORST = 20
+"""Good pictures that are listed as the most anomalous, at most."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What is known of good pictures.
+
+    ``columns`` (n,) are the scores of the held-out good pictures that count, by name; ``decider``
+    is a column or a combination of all; ``map_score`` the score whose map is shown.
+    """
+
+    config: AnomalyConfig
+    fitted: Mapping[str, Fitted]
+    columns: Mapping[str, Float[np.ndarray, " n"]]
+    decider: str
+    map_score: str | None
+    choice: Choice
+    omitted: Mapping[str, str]
+    """Scores that were left out, with the reason."""
+    worst: tuple[str, ...]
+    """The most anomalous of the held-out good pictures, first the worst: are they really good?"""
+    worst_images: PixelArray
+    """The same as bytes (w, H, W, C)."""
+    heat: HeatScale | None = None
+    """Of the maps, where a score has them."""
+    trimmed: tuple[str, ...] = ()
+    """Those that do not count, the worst first."""
+
+    @property
+    def count(self) -> int:
+        """Good pictures that scores are compared with."""
+        return len(next(iter(self.columns.values())))
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The columns that decide."""
+        return members_of(self.decider, tuple(self.columns))
+
+    @property
+    def scores(self) -> tuple[AnomalyScore, ...]:
+        """The scores that new pictures need: those that decide, and that of the map."""
+        needed = {*map(score_of, self.members), self.map_score}
+        return tuple(score for score in self.config.scores if score.type in needed)
+
+    def most_false_alarms(self, rate: float) -> float:
+        """The rate of false alarms at most, where every trimmed picture was good after all: with m
+        of n trimmed, ε = m / (n + 1), it is ε + rate · (1 − ε).
+        """
+        share = len(self.trimmed) / (self.count + len(self.trimmed) + 1)
+        return share + rate * (1 - share)
+
+
+def calibrate(
+    model: Autoencoder,
+    good: GoodPictures,
+    config: AnomalyConfig = DEFAULT,
+    progress: Progress | None = None,
+) -> Calibration:
+    """Fits the scores to good training pictures, chooses what decides, and scores held-out ones.
+
+    Raises DataError without held-out pictures, ConfigError where no score can be had and for an
+    unknown ``decide_by``.
+    """
+    if not len(good.calibrate):
+        raise DataError(
+            "a calibration needs good pictures that were not trained on, got none. Fix: hold some "
+            "out (--test-fraction), or name others"
+        )
+    lacks = {score.type: score.lacking(model) for score in config.scores}
+    scores = [score for score in config.scores if not lacks[score.type]]
+    omitted = {name: why for name, why in lacks.items() if why}
+    if not scores:
+        reasons = "; ".join(f"{name} {why}" for name, why in omitted.items())
+        raise ConfigError(
+            f"there must be a score for this model, got none: {reasons}. Fix: add to --scores"
+        )
+    rng = np.random.default_rng(config.anomaly_seed)
+    train = good.train
+    if len(train) > TRAIN_PICTURES:
+        train = train.only(np.sort(rng.choice(len(train), TRAIN_PICTURES, replace=False)))
+    known = Good(model, train)
+    fitted = {score.type: score.fit(known) for score in scores}
+
+    def table(pictures: Pictures, what: str, maps: bool) -> ScoreTable:
+        maps_of = {score.type for score in scores} if maps else set()
+        return score_table(
+            model, pictures, scores, fitted, maps_of=maps_of, what=what, progress=progress
+        )
+
+    first = table(good.calibrate.only(np.arange(1)), "a picture", False)
+    choice, decider = Choice({}, {}), config.decide_by
+    if decider == AUTO:
+        choice = choose(good.choose, table, config.anomaly_seed)
+        decider = choice.best()
+    known_names = names_of(tuple(first.columns))
+    if decider not in known_names:
+        why = f" ({omitted[score_of(decider)]})" if score_of(decider) in omitted else ""
+        raise ConfigError(f"{unknown_name('decide_by', decider, known_names)}{why}")
+    map_score = _map_of(decider, choice, first)
+    needed = {*map(score_of, members_of(decider, tuple(first.columns))), map_score}
+    scores = [score for score in scores if score.type in needed]
+    held_out = table(good.calibrate, "held-out good pictures", False)
+    heat = None
+    if map_score is not None:
+        of_map = [score for score in scores if score.type == map_score]
+        some = good.calibrate.only(np.arange(min(HEAT_PICTURES, len(good.calibrate))))
+        maps = score_table(model, some, of_map, fitted, maps_of={map_score}).maps[map_score]
+        heat = heat_scale(maps)
+    deciding = held_out.rows(members_of(decider, tuple(held_out.columns)))
+    bad, order = outliers(deciding, config), _worst_first(deciding)
+    names = good.calibrate.names()
+    return Calibration(
+        config=config,
+        fitted={score.type: fitted[score.type] for score in scores},
+        columns={name: values[~bad] for name, values in held_out.columns.items()},
+        decider=decider,
+        map_score=map_score,
+        heat=heat,
+        choice=choice,
+        omitted=omitted,
+        worst=tuple(names[i] for i in order[:WORST]),
+        worst_images=RowReader(good.calibrate.images).take(good.calibrate.index[order[:WORST]]),
+        trimmed=tuple(names[i] for i in order if bad[i]),
+    )
+
+
+def outliers(scores: Float[np.ndarray, "n k"], config: AnomalyConfig) -> Bool[np.ndarray, " n"]:
+    """Which of the good pictures do not count: by the rule of ``contamination``, of the k scores
+    that decide. Of several, a picture that is far out in one of them, or of a share, the worst by
+    their ranks.
+    """
+    bad = np.zeros(len(scores), bool)
+    if config.contamination == AUTO:
+        for column in scores.T:
+            middle, high = np.quantile(column, [0.5, 0.9], method="lower")
+            if middle < high < np.inf:
+                bad |= column > middle + FENCE * (high - middle)
+        return bad
+    bad[_worst_first(scores)[: int(config.contamination * len(scores))]] = True
+    return bad
+
+
+def _worst_first(scores: Float[np.ndarray, "n k"]) -> np.ndarray:
+    """Positions of the pictures, by the mean of their ranks in each score."""
+    ranks = scores.argsort(0, kind="stable").argsort(0, kind="stable").mean(1)
+    return np.argsort(-ranks, kind="stable")
+
+
+def _map_of(decider: str, choice: Choice, table: ScoreTable) -> str | None:
+    """The score whose map is shown: the one that decides, or that which finds planted defects
+    best, or the first that has one.
+    """
+    with_maps = [name.removesuffix(PEAK) for name in table.columns if name.endswith(PEAK)]
+    if score_of(decider) in with_maps:
+        return score_of(decider)
+    return choice.best_map() or next(iter(with_maps), None)

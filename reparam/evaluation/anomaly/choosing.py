@@ -1,0 +1,102 @@
+"""Which score decides, found without an anomaly: by defects that are planted in good pictures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from jaxtyping import Bool
+
+from reparam.data import RowReader
+from reparam.evaluation.anomaly.conformal import COMBINATIONS, combined_p_values
+from reparam.evaluation.anomaly.planted import KINDS, plant
+from reparam.evaluation.anomaly.scores import Pictures
+from reparam.evaluation.anomaly.table import ScoreTable
+from reparam.evaluation.inference import as_bytes, as_floats
+from reparam.evaluation.measures.roc import auc
+
+MOST = 200
+"""Good pictures that defects are planted in, drawn at random where there are more."""
+
+PIXELS = 200_000
+"""Pixels of each kind of defect that maps are compared by."""
+
+
+Table = Callable[[Pictures, str, bool], ScoreTable]
+"""Pictures, what they are, and whether maps are wanted → their scores."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """AUROC of planted defects by their kind, of everything that could decide, and of maps: of a
+    pixel within a defect against one outside.
+    """
+
+    image: Mapping[str, Mapping[str, float]]
+    pixel: Mapping[str, Mapping[str, float]]
+    pictures: int = 0
+    """How many good pictures defects were planted in."""
+
+    def best(self) -> str:
+        """What decides best, on average over the kinds; the first of equals."""
+        return max(self.image, key=lambda name: _mean(self.image[name]))
+
+    def best_map(self) -> str | None:
+        """The score whose map finds defects best."""
+        return max(self.pixel, key=lambda name: _mean(self.pixel[name]), default=None)
+
+
+def _mean(by_kind: Mapping[str, float]) -> float:
+    return float(np.mean(list(by_kind.values())))
+
+
+def choose(good: Pictures, table: Table, seed: int) -> Choice:
+    """Plants every kind of defect in good pictures, and looks at how well each score tells.
+
+    Combinations are of all columns. The same seed plants the same defects.
+    """
+    rng = np.random.default_rng(seed)
+    if len(good) > MOST:
+        good = good.only(np.sort(rng.choice(len(good), MOST, replace=False)))
+    clean = table(good, "good pictures", False)
+    image: dict[str, dict[str, float]] = {}
+    pixel: dict[str, dict[str, float]] = {}
+    for kind in KINDS:
+        broken, masks = planted(good, kind, rng)
+        found = table(broken, f"planted: {kind}", True)
+        for name, area in auroc_of_all(found, clean).items():
+            image.setdefault(name, {})[kind] = area
+        some = rng.choice(masks.size, min(PIXELS, masks.size), replace=False)
+        inside = masks.reshape(-1)[some]
+        for name, maps in found.maps.items():
+            values = maps.reshape(-1)[some].astype(np.float64)
+            pixel.setdefault(name, {})[kind] = auc(values[inside], values[~inside])[0]
+    return Choice(image, pixel, len(good))
+
+
+def planted(
+    good: Pictures, kind: str, rng: np.random.Generator
+) -> tuple[Pictures, Bool[np.ndarray, "M H W"]]:
+    """The pictures with a defect each, and where it is."""
+    images = as_floats(RowReader(good.images).take(good.index)).transpose(0, 3, 1, 2)
+    broken, masks = plant(images, kind, rng)
+    labels = None if good.labels is None else good.labels[good.index]
+    pixels = np.ascontiguousarray(as_bytes(broken.transpose(0, 2, 3, 1)))
+    return Pictures(pixels, np.arange(len(pixels)), labels), masks
+
+
+def auroc_of_all(broken: ScoreTable, clean: ScoreTable) -> dict[str, float]:
+    """P(a broken picture has a higher score than a clean one), of each column and combination."""
+    names = tuple(clean.columns)
+    found = {name: auc(broken.columns[name], clean.columns[name])[0] for name in names}
+    if len(names) > 1:
+        both = [table.rows(names) for table in (broken, clean)]
+        for name, combine in COMBINATIONS.items():
+            of_each = partial(combined_p_values, both[1], combine=combine)
+            found[name] = auc(*(of_each(rows)[1] for rows in both))[0]
+    return found
+
+
+def names_of(columns: Sequence[str]) -> tuple[str, ...]:
+    """Everything that can decide: the columns, and where there are several, combinations."""
+    return (*columns, *COMBINATIONS) if len(columns) > 1 else tuple(columns)

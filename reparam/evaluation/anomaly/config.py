@@ -1,0 +1,80 @@
+"""Which scores there are, which decides, and how good pictures are looked at."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reparam.errors import ConfigError, unknown_name
+from reparam.evaluation.anomaly.conformal import COMBINATIONS
+from reparam.evaluation.anomaly.scores import (
+    AnomalyScore,
+    FeatureDistance,
+    LatentDistance,
+    LatentNeighbours,
+    NegativeElbo,
+    SquaredError,
+    StructuralError,
+)
+from reparam.evaluation.anomaly.table import PEAK
+
+AUTO: Literal["auto"] = "auto"
+
+
+@dataclass(frozen=True)
+class AnomalyConfig:
+    """How a run is calibrated on good pictures."""
+
+    scores: tuple[AnomalyScore, ...] = (
+        SquaredError(),
+        StructuralError(),
+        FeatureDistance(),
+        NegativeElbo(),
+        LatentDistance(),
+        LatentNeighbours(),
+    )
+    """Scores to choose from and to combine; those that the model cannot have are left out."""
+
+    decide_by: str = AUTO
+    """What decides: a score, a score with -peak behind it (the highest value of its map), or a
+    combination of the p-values of all (fisher, harmonic-mean, min, max). auto: the one that tells
+    planted defects from good pictures best."""
+
+    contamination: float | Literal["auto"] = AUTO
+    """Share of the held-out good pictures, the worst, that is not counted as good. auto: those
+    further above the median than 5 times the distance of the median and the 90th percentile."""
+
+    anomaly_seed: int = 0
+    """Seed of the planted defects and of what is drawn where there are many pictures."""
+
+    def __post_init__(self) -> None:
+        if not self.scores:
+            raise ConfigError("scores must be at least one, got none. Fix: omit --scores")
+        names = {score.type for score in self.scores}
+        known = [AUTO, *names, *(name + PEAK for name in names), *COMBINATIONS]
+        if self.decide_by not in known:
+            raise ConfigError(
+                f"{unknown_name('decide_by', self.decide_by, known)}. Fix: take one, or add its "
+                "score to --scores"
+            )
+        share = self.contamination
+        if not isinstance(share, str) and not 0 <= share < 0.5:
+            raise ConfigError(
+                f"contamination must be auto, or at least 0 and below 0.5, got {share}. Fix: such "
+                "as 0.05"
+            )
+        if not 0 <= self.anomaly_seed < 2**32:
+            raise ConfigError(
+                f"anomaly_seed must be from 0 to 2^32 - 1, got {self.anomaly_seed}. Fix: such as 0"
+            )
+
+
+def members_of(decider: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that something decides by: all of them of a combination, else itself."""
+    return columns if decider in COMBINATIONS else (decider,)
+
+
+def score_of(column: str) -> str:
+    """The score that a column is of."""
+    return column.removesuffix(PEAK)
+
+
+DEFAULT = AnomalyConfig()

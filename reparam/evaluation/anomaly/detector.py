@@ -1,0 +1,80 @@
+"""New pictures → how anomalous they are, with p-values and maps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from reparam.data import Progress
+from reparam.evaluation.anomaly.calibration import Calibration
+from reparam.evaluation.anomaly.conformal import (
+    COMBINATIONS,
+    check_rate,
+    combined_p_values,
+    conformal_p_values,
+)
+from reparam.evaluation.anomaly.scores import Pictures
+from reparam.evaluation.anomaly.table import score_table
+from reparam.evaluation.inference import check_images
+from reparam.model import Autoencoder
+
+
+@dataclass(frozen=True)
+class Detected:
+    """Of N pictures, in their order.
+
+    ``score`` is what decides, higher is more anomalous; ``p`` its conformal p-value; ``columns``
+    the scores that it is made of. ``maps`` (N, H, W) are smoothed; None where no score has one.
+    """
+
+    score: Float[np.ndarray, " N"]
+    p: Float[np.ndarray, " N"]
+    columns: Mapping[str, Float[np.ndarray, " N"]]
+    maps: Float[np.ndarray, "N H W"] | None = None
+
+    def anomalous(self, false_alarms: float) -> Bool[np.ndarray, " N"]:
+        """The verdicts: of good pictures at most this share is called anomalous, on average."""
+        return self.p <= false_alarms
+
+    def order(self) -> np.ndarray:
+        """Positions of the pictures, the most anomalous first."""
+        return np.lexsort((-self.score, self.p))
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A trained model with the calibration of it."""
+
+    model: Autoencoder
+    calibration: Calibration
+
+    def check_rate(self, false_alarms: float) -> None:
+        """Raises what `conformal.check_rate` raises."""
+        check_rate(false_alarms, self.calibration.count)
+
+    def detect(
+        self, pictures: Pictures, *, maps: bool = True, progress: Progress | None = None
+    ) -> Detected:
+        """Scores pictures (M of them), without their maps where these are not asked for.
+
+        Raises ShapeError for pictures of another size than the model's.
+        """
+        check_images(self.model, pictures.images[:1])
+        known = self.calibration
+        table = score_table(
+            self.model,
+            pictures,
+            known.scores,
+            known.fitted,
+            maps_of={known.map_score} if maps and known.map_score else set(),
+            progress=progress,
+        )
+        good = np.stack([known.columns[name] for name in known.members], 1)
+        rows = table.rows(known.members)
+        if known.decider in COMBINATIONS:
+            p, score = combined_p_values(good, rows, COMBINATIONS[known.decider])
+        else:
+            p, score = conformal_p_values(good[:, 0], rows[:, 0]), rows[:, 0]
+        columns = {name: table.columns[name] for name in known.members}
+        return Detected(score, p, columns, table.maps.get(str(known.map_score)))

@@ -1,0 +1,34 @@
+"""Scores of how anomalous an image is, one family a file."""
+
+from reparam.evaluation.anomaly.scores.base import (
+    ANOMALY_SCORES,
+    AnomalyScore,
+    Fitted,
+    Good,
+    Maps,
+    Pictures,
+    Scored,
+    Seen,
+)
+from reparam.evaluation.anomaly.scores.densities import NegativeElbo, NegativeLogLikelihood
+from reparam.evaluation.anomaly.scores.features import FeatureDistance
+from reparam.evaluation.anomaly.scores.latents import LatentDistance, LatentNeighbours
+from reparam.evaluation.anomaly.scores.pixels import SquaredError, StructuralError
+
+__all__ = [
+    "ANOMALY_SCORES",
+    "AnomalyScore",
+    "FeatureDistance",
+    "Fitted",
+    "Good",
+    "LatentDistance",
+    "LatentNeighbours",
+    "Maps",
+    "NegativeElbo",
+    "NegativeLogLikelihood",
+    "Pictures",
+    "Scored",
+    "Seen",
+    "SquaredError",
+    "StructuralError",
+]

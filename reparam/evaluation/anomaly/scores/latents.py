@@ -1,0 +1,74 @@
+"""How far the latent of an image is from those of good ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.covariance import LedoitWolf
+
+from reparam.errors import ConfigError, DataError
+from reparam.evaluation.anomaly.scores.base import (
+    ANOMALY_SCORES,
+    AnomalyScore,
+    Fitted,
+    Good,
+    Maps,
+    Seen,
+)
+from reparam.types import PerExample
+
+FULL_COVARIANCE = 512
+"""Latent dimensions up to which correlations count, as in `GaussianPrior`."""
+
+
+@ANOMALY_SCORES.register("latent-distance")
+@dataclass(frozen=True)
+class LatentDistance(AnomalyScore):
+    """The Mahalanobis distance of the posterior's mean to those of the good training pictures.
+
+    Their covariance is shrunk as Ledoit & Wolf 2004 do, so that it has an inverse however few they
+    are; above 512 dimensions it is diagonal.
+    """
+
+    def fit(self, good: Good) -> dict[str, torch.Tensor]:
+        z = good.latents.astype(np.float64)
+        if z.shape[1] > FULL_COVARIANCE:
+            whitening = 1 / np.maximum(z.std(0), 1e-12)
+        else:
+            whitening = np.linalg.cholesky(LedoitWolf().fit(z).precision_)
+        return {"mean": torch.from_numpy(z.mean(0)), "whitening": torch.from_numpy(whitening)}
+
+    def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
+        apart = seen.posterior.mean.cpu().double() - fitted["mean"]
+        whitening = fitted["whitening"]
+        whitened = apart @ whitening if whitening.ndim == 2 else apart * whitening
+        return whitened.norm(dim=1), None
+
+
+@ANOMALY_SCORES.register("latent-neighbours")
+@dataclass(frozen=True)
+class LatentNeighbours(AnomalyScore):
+    """The mean distance of the posterior's mean to the nearest ones of good training pictures."""
+
+    count: int = 5
+    """How many of the nearest."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.count < 1:
+            raise ConfigError(f"count must be 1 or more, got {self.count}. Fix: raise it")
+
+    def fit(self, good: Good) -> dict[str, torch.Tensor]:
+        """Raises DataError for fewer pictures than neighbours."""
+        if len(good.pictures) < self.count:
+            raise DataError(
+                f"score latent-neighbours: there must be {self.count} good training pictures, got "
+                f"{len(good.pictures)}. Fix: give more, or lower --latent-neighbours-count"
+            )
+        return {"latents": torch.from_numpy(good.latents)}
+
+    def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
+        z = seen.posterior.mean.cpu()
+        # The faster formula, by a matrix product, is not exact for near ones.
+        apart = torch.cdist(z, fitted["latents"], compute_mode="donot_use_mm_for_euclid_dist")
+        return apart.topk(self.count, largest=False).values.double().mean(1), None

@@ -1,0 +1,126 @@
+"""A run's calibration on disk: anomaly.json, to read, and beside it anomaly.safetensors.
+
+Both belong to the run's weights, and to each other: a calibration of other weights is refused.
+"""
+
+import hashlib
+import shlex
+from dataclasses import asdict
+
+import torch
+
+from reparam.errors import ConfigError, RunError, reason_of
+from reparam.evaluation.anomaly.calibration import Calibration
+from reparam.evaluation.anomaly.choosing import Choice
+from reparam.evaluation.anomaly.config import AnomalyConfig
+from reparam.evaluation.anomaly.detector import Detector
+from reparam.evaluation.anomaly.heat import HeatScale
+from reparam.runs import Run, Tensors, load_tensors, resolve, save_tensors, to_mapping
+from reparam.types import Json
+
+FILE = "anomaly.json"
+TENSORS = "anomaly.safetensors"
+KIND = "anomaly calibration"
+SCHEMA = 1
+
+HELD_OUT = "held out"
+"""Before the name of a column of held-out good pictures; before others stands their score's."""
+
+IMAGES = "worst"
+"""The most anomalous of these pictures."""
+
+_BETWEEN = "/"
+
+
+def save_calibration(run: Run, calibration: Calibration) -> None:
+    """Writes both files, each whole or not at all, with the digest of the run's weights."""
+    known = calibration
+    values = {
+        "schema": SCHEMA,
+        "weights": run.weights_digest(),
+        "options": to_mapping(known.config),
+        "columns": list(known.columns),
+        "decider": known.decider,
+        "map_score": known.map_score,
+        "heat": None if known.heat is None else asdict(known.heat),
+        "pictures": known.count,
+        "planted": asdict(known.choice),
+        "omitted": dict(known.omitted),
+        "worst": list(known.worst),
+        "trimmed": list(known.trimmed),
+    }
+    run.write_json(FILE, values)
+    tensors = {
+        _BETWEEN.join((HELD_OUT, name)): torch.from_numpy(column)
+        for name, column in known.columns.items()
+    }
+    tensors[IMAGES] = torch.from_numpy(known.worst_images)
+    for score, own in known.fitted.items():
+        tensors |= {_BETWEEN.join((score, name)): tensor for name, tensor in own.items()}
+    save_tensors(run.path / TENSORS, tensors, KIND, {"of": _digest(run)})
+
+
+def load_detector(run: Run, device: str = "cpu") -> Detector:
+    """The run's model with its calibration.
+
+    Raises RunError where there is none, where it is damaged, and where it is of other weights (the
+    run was trained further since).
+    """
+    fix = f"calibrate again with `reparam anomaly calibrate {shlex.quote(str(run.path))}`"
+    values = run.read_json(FILE, fix)
+    if values is None:
+        raise RunError(f"{run.path}: has no calibration on good pictures. Fix: {fix}")
+    file = run.path / FILE
+    if values.get("schema") != SCHEMA:
+        raise RunError(
+            f"{file}: must have schema {SCHEMA}, got {values.get('schema')!r}. Fix: {fix}, or "
+            "upgrade reparam"
+        )
+    model = run.load_model(own_prior=True, device=device)
+    if values.get("weights") != run.weights_digest():
+        raise RunError(
+            f"{file}: must be of the run's weights, got a calibration of other ones (was the run "
+            f"trained further?). Fix: {fix} --overwrite"
+        )
+    saved = load_tensors(run.path / TENSORS, KIND, fix)
+    if saved.state.get("of") != _digest(run):
+        raise RunError(
+            f"{run.path / TENSORS}: does not belong to {FILE} beside it. Fix: {fix} --overwrite"
+        )
+    try:
+        return Detector(model, _calibration(values, saved.tensors, str(file)))
+    except ConfigError:  # says itself what to do: a plug-in that is not loaded
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{file}: its values do not fit together ({reason_of(error)}). Fix: {fix} --overwrite"
+        ) from error
+
+
+def _calibration(values: Json, tensors: Tensors, where: str) -> Calibration:
+    images = tensors.pop(IMAGES).numpy()
+    fitted: dict[str, dict[str, torch.Tensor]] = {}
+    columns = {}
+    for path, tensor in tensors.items():
+        score, name = path.split(_BETWEEN, 1)
+        if score == HELD_OUT:
+            columns[name] = tensor.numpy()
+        else:
+            fitted.setdefault(score, {})[name] = tensor
+    return Calibration(
+        config=resolve(AnomalyConfig(), [(where, values["options"])]),
+        fitted=fitted,
+        columns={name: columns[name] for name in values["columns"]},
+        decider=values["decider"],
+        map_score=values["map_score"],
+        heat=None if values["heat"] is None else HeatScale(**values["heat"]),
+        choice=Choice(**values["planted"]),
+        omitted=values["omitted"],
+        worst=tuple(values["worst"]),
+        worst_images=images,
+        trimmed=tuple(values["trimmed"]),
+    )
+
+
+def _digest(run: Run) -> str:
+    return hashlib.sha256((run.path / FILE).read_bytes()).hexdigest()

@@ -1,0 +1,113 @@
+"""Pictures through a model → a column for each score, and maps."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.ndimage import gaussian_filter
+
+from reparam.data import Progress
+from reparam.evaluation.anomaly.scores import AnomalyScore, Fitted, Pictures, Scored, Seen
+from reparam.model import Autoencoder, each_batch, from_bytes
+
+PEAK = "-peak"
+"""Behind a score's name: the highest value of its smoothed map, in place of the image's score."""
+
+SMOOTH = 1 / 64
+"""Standard deviation of the smoothing, as a share of the longer side; at least half a pixel. Of
+256 pixels it is 4, as Roth et al. 2022 smooth theirs.
+"""
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """``columns``: every score of N pictures, float64 (N,), by its name; of one with a map also the
+    highest value of that, its name with PEAK behind. ``maps``: smoothed, float32 (N, H, W), of the
+    scores that they were asked of.
+    """
+
+    columns: Mapping[str, Float[np.ndarray, " N"]]
+    maps: Mapping[str, Float[np.ndarray, "N H W"]] = field(default_factory=dict)
+
+    def rows(self, names: Sequence[str]) -> Float[np.ndarray, "N k"]:
+        """Some of the columns side by side."""
+        return np.stack([self.columns[name] for name in names], 1)
+
+
+def score_table(
+    model: Autoencoder,
+    pictures: Pictures,
+    scores: Sequence[AnomalyScore],
+    fitted: Mapping[str, Fitted],
+    *,
+    maps_of: Set[str] = frozenset(),
+    what: str = "scoring",
+    progress: Progress | None = None,
+) -> ScoreTable:
+    """Every score of the pictures, batch by batch; ``maps_of``: the scores whose maps are kept.
+
+    A score that is NaN counts as infinite: the picture is as anomalous as can be.
+    """
+    parts: list[dict[str, np.ndarray]] = []
+    kept: list[dict[str, np.ndarray]] = []
+
+    def columns(x: torch.Tensor, labels: torch.Tensor | None) -> int:
+        seen = Seen(model, from_bytes(x), labels)
+        found: dict[str, np.ndarray] = {}
+        maps: dict[str, np.ndarray] = {}
+        for score in scores:
+            image, places = score(seen, fitted.get(score.type, {}))
+            found[score.type] = _known(image)
+            if places is not None:
+                smooth = smoothed(_known(places).astype(np.float32))
+                found[score.type + PEAK] = smooth.max((1, 2)).astype(np.float64)
+                if score.type in maps_of:
+                    maps[score.type] = smooth
+        parts.append(found)
+        kept.append(maps)
+        return len(x)
+
+    done = 0
+    if progress is not None:
+        progress(what, done, len(pictures))
+    for count in each_batch(model, pictures.images, columns, pictures.index, pictures.labels):
+        done += count
+        if progress is not None:
+            progress(what, done, len(pictures))
+    return ScoreTable(_joined(parts), _joined(kept))
+
+
+def score_images(
+    model: Autoencoder, pictures: Pictures, score: AnomalyScore, fitted: Fitted | None = None
+) -> Scored:
+    """One score of the pictures; its maps are as the score gives them, not smoothed."""
+    parts: list[tuple[np.ndarray, np.ndarray | None]] = []
+
+    def both(x: torch.Tensor, labels: torch.Tensor | None) -> None:
+        image, places = score(Seen(model, from_bytes(x), labels), fitted or {})
+        found = None if places is None else _known(places).astype(np.float32)
+        parts.append((_known(image), found))
+
+    for _ in each_batch(model, pictures.images, both, pictures.index, pictures.labels):
+        pass
+    images, maps = zip(*parts, strict=True)
+    return Scored(np.concatenate(images), None if maps[0] is None else np.concatenate(maps))
+
+
+def smoothed(maps: Float[np.ndarray, "N H W"]) -> Float[np.ndarray, "N H W"]:
+    """Each map without the noise of single pixels."""
+    sigma = max(0.5, SMOOTH * max(maps.shape[1:]))
+    return gaussian_filter(maps, (0, sigma, sigma), mode="nearest")
+
+
+def _known(values: torch.Tensor) -> np.ndarray:
+    found = values.detach().cpu().double()
+    return found.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-torch.inf).numpy()
+
+
+def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    if not parts:
+        return {}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Int
 
 from reparam.data.config import DataConfig
@@ -87,7 +86,9 @@ def with_known_labels(images: ImageSet, config: DataConfig) -> ImageSet:
             f"{0 if labels is None else len(train)}, got {count}. Fix: correct --known-labels"
         )
     drawn = np.random.default_rng(config.split_seed).permutation(train)
-    turn = pd.Series(labels[drawn]).groupby(labels[drawn]).cumcount()  # 0, 1, ... in each class
+    turn = np.empty(len(drawn), int)  # 0, 1, ... in each class
+    each = np.unique(labels[drawn], return_counts=True)[1]
+    turn[np.argsort(labels[drawn], kind="stable")] = np.concatenate([np.arange(n) for n in each])
     kept, hidden = drawn[np.argsort(turn, kind="stable")[:count]], labels.copy()
     hidden[images.splits["train"]] = UNKNOWN
     hidden[kept] = labels[kept]

@@ -1,7 +1,14 @@
 """x → q(z|x), z → p(x|z): encoder, posterior, prior, decoder, likelihood, and what joins them."""
 
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
-from reparam.model.batches import each_batch, in_batches, labels_of, posteriors_of, rows_at_once
+from reparam.model.batches import (
+    BATCH,
+    each_batch,
+    in_batches,
+    labels_of,
+    posteriors_of,
+    rows_at_once,
+)
 from reparam.model.config import ModelConfig
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import (
@@ -104,6 +111,7 @@ from reparam.model.refinement import refine
 from reparam.model.summary import LayerRow, layer_table, memory_of_step, parameter_counts
 
 __all__ = [
+    "BATCH",
     "DECODERS",
     "ENCODERS",
     "LIKELIHOODS",

@@ -154,7 +154,7 @@ ROWS: Mapping[str, Paper] = {
 
 DRAWS = 3
 M2 = Paper(
-    f"M2, 100 labels, {DRAWS} draws of them",
+    f"M2, 100 labels, {DRAWS} draws of them (for a GPU)",
     "11.97 ± 1.71",
     "Kingma et al. 2014, table 1",
     12.0,

@@ -23,9 +23,9 @@ class SemiSupervised(Objective):
 
     trains_classifier: ClassVar[bool] = True
 
-    alpha: float = 0.1
+    alpha: float = 1.0
     """Weight of the classifier's cross-entropy, its mean over the images with a label, against the
-    bound's mean over all."""
+    bound's mean over all. The paper has 0.1, and trains for thousands of epochs."""
 
     def __call__(
         self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None

@@ -1,4 +1,10 @@
-"""A run's results as files: images, latents, ONNX, the explorer's bundle."""
+"""A run's results as files: images, latents, ONNX, the explorer's bundle.
+
+What makes tables is imported when it is first used, since it needs pandas.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
 
 from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
 from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
@@ -10,14 +16,6 @@ from reparam.export.images import (
     write_images,
     write_pictures,
 )
-from reparam.export.latents import (
-    LatentTable,
-    check_latents_target,
-    read_labels,
-    read_latents,
-    write_latents,
-)
-from reparam.export.neighbours import neighbour_table, write_neighbours
 from reparam.export.onnx import BATCHES as ONNX_BATCHES
 from reparam.export.onnx import TOLERANCE as ONNX_TOLERANCE
 from reparam.export.onnx import OnnxModel, export_onnx
@@ -30,6 +28,16 @@ from reparam.export.place import (
     write_file,
     write_folder,
 )
+
+if TYPE_CHECKING:
+    from reparam.export.latents import (
+        LatentTable,
+        check_latents_target,
+        read_labels,
+        read_latents,
+        write_latents,
+    )
+    from reparam.export.neighbours import neighbour_table, write_neighbours
 
 __all__ = [
     "BUNDLE_IMAGES",
@@ -62,3 +70,23 @@ __all__ = [
     "write_neighbours",
     "write_pictures",
 ]
+
+_TABLES = {
+    "latents": (
+        "LatentTable",
+        "check_latents_target",
+        "read_labels",
+        "read_latents",
+        "write_latents",
+    ),
+    "neighbours": ("neighbour_table", "write_neighbours"),
+}
+_MODULE_OF = {name: module for module, names in _TABLES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'reparam.export' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"reparam.export.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value

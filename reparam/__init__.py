@@ -4,10 +4,10 @@ Everything public is here. Names are imported when they are first used, so that 
 does not wait for PyTorch.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
 from reparam._version import __version__
+from reparam.late import late_names
 
 if TYPE_CHECKING:
     from reparam.data import Batch, DataConfig, ImageSet, load_images
@@ -325,15 +325,8 @@ _PACKAGES = {
         "train",
     ),
 }
-_PACKAGE_OF = {name: package for package, names in _PACKAGES.items() for name in names}
 
-
-def __getattr__(name: str) -> object:
-    if name not in _PACKAGE_OF:
-        raise AttributeError(f"module 'reparam' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"reparam.{_PACKAGE_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = late_names(__name__, _PACKAGES)
 
 
 def __dir__() -> list[str]:

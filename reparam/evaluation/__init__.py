@@ -4,7 +4,6 @@ The names of the scorecard and of anomaly detection are imported when they are f
 SciPy and scikit-learn, whose import takes as long as PyTorch's.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
 from reparam.evaluation.binarising import binarised
@@ -38,6 +37,7 @@ from reparam.evaluation.per_image import Scores, evaluation_loss, scores_of
 from reparam.evaluation.quality import Estimate, Quality, image_quality
 from reparam.evaluation.reconstructing import Reconstructed, reconstruct_images
 from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
+from reparam.late import late_names
 
 if TYPE_CHECKING:
     from reparam.evaluation.anomaly import ALL as ALL_DEFECTS
@@ -316,17 +316,5 @@ _LATER = {
         "value_text",
     ),
 }
-_PLACES = {
-    name.rpartition(" ")[2]: (f"{__name__}.{module}", name.partition(" ")[0])
-    for module, names in _LATER.items()
-    for name in names
-}
 
-
-def __getattr__(name: str) -> object:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, own_name = _PLACES[name]
-    value = getattr(importlib.import_module(module), own_name)
-    globals()[name] = value
-    return value
+__getattr__ = late_names(__name__, _LATER)

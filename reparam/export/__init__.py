@@ -1,4 +1,9 @@
-"""A run's results as files: images, latents, ONNX, the explorer's bundle."""
+"""A run's results as files: images, latents, ONNX, the explorer's bundle.
+
+What makes tables is imported when it is first used, since it needs pandas.
+"""
+
+from typing import TYPE_CHECKING
 
 from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
 from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
@@ -10,15 +15,6 @@ from reparam.export.images import (
     write_images,
     write_pictures,
 )
-from reparam.export.latents import (
-    LatentTable,
-    check_latents_target,
-    read_files,
-    read_labels,
-    read_latents,
-    write_latents,
-)
-from reparam.export.neighbours import neighbour_table, write_neighbours
 from reparam.export.onnx import BATCHES as ONNX_BATCHES
 from reparam.export.onnx import TOLERANCE as ONNX_TOLERANCE
 from reparam.export.onnx import OnnxModel, export_onnx
@@ -31,7 +27,19 @@ from reparam.export.place import (
     write_file,
     write_folder,
 )
-from reparam.export.verdicts import VERDICTS_FOLDER, verdict_table, write_verdicts
+from reparam.late import late_names
+
+if TYPE_CHECKING:
+    from reparam.export.latents import (
+        LatentTable,
+        check_latents_target,
+        read_files,
+        read_labels,
+        read_latents,
+        write_latents,
+    )
+    from reparam.export.neighbours import neighbour_table, write_neighbours
+    from reparam.export.verdicts import VERDICTS_FOLDER, verdict_table, write_verdicts
 
 __all__ = [
     "BUNDLE_IMAGES",
@@ -68,3 +76,18 @@ __all__ = [
     "write_pictures",
     "write_verdicts",
 ]
+
+_TABLES = {
+    "latents": (
+        "LatentTable",
+        "check_latents_target",
+        "read_files",
+        "read_labels",
+        "read_latents",
+        "write_latents",
+    ),
+    "neighbours": ("neighbour_table", "write_neighbours"),
+    "verdicts": ("VERDICTS_FOLDER", "verdict_table", "write_verdicts"),
+}
+
+__getattr__ = late_names(__name__, _TABLES)

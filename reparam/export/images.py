@@ -15,7 +15,6 @@ from PIL import Image
 
 from reparam.data import contact_sheet, to_picture
 from reparam.errors import ConfigError
-from reparam.export.latents import as_text
 from reparam.export.place import (
     PICTURES_TABLE,
     check_file_free,
@@ -206,3 +205,8 @@ def _array_file(suffix: str, out: LabelledImages) -> bytes:
             class_names=np.array(out.class_names, dtype=str),
         )
     return buffer.getvalue()
+
+
+def as_text(name: str) -> str:
+    r"""A name, in which bytes that are no text (Python's surrogates) are written ``\udcff``."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -14,6 +14,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from reparam.errors import ConfigError, DataError, DataRangeError, ShapeError, no_file, reason_of
+from reparam.export.images import as_text
 from reparam.export.place import check_file_free, write_file
 from reparam.types import IndexArray, LatentArray
 
@@ -50,11 +51,6 @@ class LatentTable:
         for name, values in self.more.items():
             columns |= {f"{name}{i}": column for i, column in enumerate(values.T, 1)}
         return pd.DataFrame(columns | dict(self.scores))
-
-
-def as_text(name: str) -> str:
-    r"""A name, in which bytes that are no text (Python's surrogates) are written ``\udcff``."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def check_latents_target(path: Path, *, overwrite: bool) -> None:

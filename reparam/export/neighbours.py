@@ -10,8 +10,7 @@ import pandas as pd
 
 from reparam.data import ImageSet, RowReader, contact_sheet, to_picture
 from reparam.evaluation import Nearest
-from reparam.export.images import LabelledImages
-from reparam.export.latents import as_text
+from reparam.export.images import LabelledImages, as_text
 from reparam.export.place import NEIGHBOURS_FOLDER, write_folder
 from reparam.types import IndexArray
 

@@ -9,12 +9,10 @@ the class as a second input: ``labels`` (B,), int64.
 """
 
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,8 +28,8 @@ from reparam.printable import printable_json
 from reparam.runs import Run
 from reparam.types import Images, LabelArray, Labels, LatentArray, Latents, PixelArray
 
-OPSET = 18
-"""The exporter's own; every operator of ours runs in onnxruntime-web on one thread of wasm."""
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 IR_VERSION = 10
 """What onnxruntime 1.18 and later read."""
@@ -138,37 +136,38 @@ def export_onnx(
 def _exported(
     run: Run, model: Autoencoder, part: str, module: nn.Module, pairs: _Pairs
 ) -> OnnxModel:
-    import onnx_ir as ir  # takes a second, which no other command has to wait for
+    # It takes a second, which no other command has to wait for.
+    from reparam.export.exporters import compiled, traced
 
-    from reparam.export.graph import unpadded_kernels, without_notes
-
-    example = pairs.first(2)
-    batch = torch.export.Dim("batch", min=1)
+    module.eval()
     try:
-        with _quietly(), torch.no_grad():
-            program = torch.onnx.export(
-                module.eval(),
-                tuple(map(torch.from_numpy, example.values())),
-                dynamo=True,
-                input_names=list(example),
-                output_names=list(pairs.expected),
-                dynamic_shapes=tuple({0: batch} for _ in example),
-                opset_version=OPSET,
-                verbose=False,
-            )
+        return _checked(run, model, part, traced(module, pairs.first(2), [*pairs.expected]), pairs)
+    except Exception:  # whatever it is, the compiler can do it or says why not
+        pass
+    try:
+        graph = compiled(module, pairs.first(2), [*pairs.expected])
     except torch.onnx.OnnxExporterError as error:  # a part from outside may do anything
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise ExportError(
             f"the {part} of {run.path} must be made of what ONNX can say, got: {reason}. Fix: "
             "write its forward without steps in Python that depend on values"
         ) from error
-    assert program is not None  # None: only where it is written to a file
-    unpadded_kernels(program.model)
-    without_notes(program.model)
-    program.model.ir_version = IR_VERSION
-    program.model.graph.name = part
-    program.model.metadata_props.update(_facts(run, model, part, pairs))
-    data = ir.to_proto(program.model).SerializeToString(deterministic=True)
+    return _checked(run, model, part, graph, pairs)
+
+
+def _checked(
+    run: Run, model: Autoencoder, part: str, graph: "ModelProto", pairs: _Pairs
+) -> OnnxModel:
+    """What is written of an exported graph, once it is compared with what is expected."""
+    from reparam.export.graph import unpadded_kernels, without_notes
+
+    unpadded_kernels(graph.graph)
+    without_notes(graph)
+    graph.ir_version = IR_VERSION
+    graph.graph.name = part
+    for key, value in _facts(run, model, part, pairs).items():
+        graph.metadata_props.add(key=key, value=value)
+    data = graph.SerializeToString(deterministic=True)
     difference = _compared(run, part, data, pairs)
     labels = None if pairs.labels is None else LABELS
     return OnnxModel(part, data, pairs.input, tuple(pairs.expected), difference, labels)
@@ -231,17 +230,3 @@ def _channels_first(images: Float[np.ndarray, "N H W C"]) -> Float[np.ndarray, "
 def _interleaved(first: LatentArray, second: LatentArray) -> Float[np.ndarray, "twice d"]:
     """Rows of both in turns, so that small batches have of either."""
     return np.stack([first, second], 1).reshape(-1, first.shape[1])
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the exporter's talk of packages that it could also use, and of its own old names."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from reparam.errors import ExportError, ParityError
 from reparam.evaluation import as_floats, decode, moments_of
+from reparam.export import exporters
+from reparam.export.exporters import ValueReadError, traced
 from reparam.export.onnx import export_onnx
 from reparam.model import posteriors_of
 
@@ -28,8 +33,11 @@ def session(data: bytes) -> onnxruntime.InferenceSession:
 
 
 def check_parity(preset: str, shape: tuple[int, int, int], **options: Any) -> None:
-    """Encoder and decoder against the public functions, in batches of 1, 2, 7 and 400."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Encoder and decoder against the public functions, in batches of 1, 2, 7 and 400; made without
+    the compiler, which takes ten times as long.
+    """
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporters, "compiled", None)
         run, model, pixels = untrained(Path(folder) / "run", preset, shape, **options)
         encoder, decoder = export_onnx(run, model, pixels)
     rng = np.random.default_rng(0)
@@ -195,3 +203,50 @@ def test_a_part_that_onnx_cannot_say_is_one_error(tmp_path) -> None:
     model.decoder.forward = forward
     with pytest.raises(ExportError, match=r"the decoder of .* must be made of what ONNX can say"):
         export_onnx(run, model, pixels)
+
+
+class Computed(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        return (self.function(x),)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x if x.sum() > 0 else -x,
+        lambda x: x * float(x.mean()),
+        lambda x: x * x.max().item(),
+        lambda x: x[:, : int(x[0, 0])],
+        lambda x: x * x.tolist()[0][0],
+        lambda x: x * x.numpy()[0, 0],
+        lambda x: x * np.asarray(x)[0, 0],
+    ],
+)
+def test_code_that_reads_values_is_not_traced(function: Callable[[Tensor], Tensor]) -> None:
+    """The trace would hold what the values of one batch led to."""
+    with pytest.raises(ValueReadError):
+        traced(Computed(function), {"x": np.ones((2, 3), np.float32)}, ["y"])
+
+
+@pytest.mark.parametrize(
+    ("amounts", "how"),
+    [
+        ((1, 0, 2, 3), {}),
+        ((0, 2), {"value": 0.5}),
+        ((0, 0, 0, 0), {"mode": "replicate"}),
+        ((1, 2, 0, 1), {"mode": "replicate"}),
+        ((2, 1, 1, 0), {"mode": "reflect"}),
+    ],
+)
+def test_padding_is_pytorchs(amounts: tuple[int, ...], how: dict[str, Any]) -> None:
+    x = np.random.default_rng(0).normal(size=(7, 2, 4, 5)).astype(np.float32)
+    module = Computed(lambda x: F.pad(x, amounts, **how))
+    graph = traced(module, {"x": x[:2]}, ["y"])
+    (found,) = session(graph.SerializeToString()).run(None, {"x": x})
+    np.testing.assert_array_equal(found, module(torch.from_numpy(x))[0].numpy())

@@ -114,7 +114,7 @@ class Components(nn.Module):
         if self.block == 1:
             return x
         _, height, width = self.mean.shape
-        more = (width * self.block - x.shape[3], height * self.block - x.shape[2])
+        more = (width * self.block - int(x.shape[3]), height * self.block - int(x.shape[2]))
         return F.avg_pool2d(F.pad(x, (0, more[0], 0, more[1]), mode="replicate"), self.block)
 
     def encode(self, x: Images) -> Codes:

@@ -59,8 +59,9 @@ class SameConv2d(nn.Module):
     def forward(self, x: Maps) -> NewMaps:
         if self.kernel == 1 < self.stride:  # has no padding; see the module's docstring
             return F.conv2d(x[:, :, :: self.stride, :: self.stride], self.weight, self.bias)
-        top, bottom = same_padding(x.shape[2], self.kernel, self.stride)
-        left, right = same_padding(x.shape[3], self.kernel, self.stride)
+        height, width = map(int, x.shape[2:])  # a trace has tensors, which are constants here
+        top, bottom = same_padding(height, self.kernel, self.stride)
+        left, right = same_padding(width, self.kernel, self.stride)
         if top == bottom and left == right:
             return F.conv2d(x, self.weight, self.bias, self.stride, (top, left))
         return F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, self.stride)

@@ -58,8 +58,8 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Maps) -> Maps:
         query, key, value = self.read(self.norm(x)).flatten(2).chunk(3, 1)
-        shares = (query.mT @ key / math.sqrt(query.shape[1])).softmax(-1)
-        return x + self.write((value @ shares.mT).unflatten(2, x.shape[2:]))
+        shares = (query.transpose(1, 2) @ key / math.sqrt(query.shape[1])).softmax(-1)
+        return x + self.write((value @ shares.transpose(1, 2)).unflatten(2, x.shape[2:]))
 
 
 class Halve(nn.Module):

@@ -52,7 +52,7 @@ class VonMisesFisher(Distribution):
 
     @property
     def _d(self) -> int:
-        return self.mu.shape[1]
+        return int(self.mu.shape[1])  # a trace has a tensor
 
     def _log_peak(self) -> PerExample:
         """ln C_d(κ) + κ: the density at μ (Davidson et al. 2018, eq. 4)."""

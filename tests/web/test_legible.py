@@ -46,6 +46,24 @@ def test_names_have_room(small: Callable[..., Run], opened: Callable[..., Explor
             assert beside or abs(one["y"] - other["y"]) >= 20
 
 
+def test_a_class_without_room_is_named_at_the_pointer(
+    small: Callable[..., Run], opened: Callable[..., Explorer]
+) -> None:
+    page = opened(small(classes=60, count=480))
+    names = page.until("reparam.names('run').length && reparam.names('run')")
+    named = {one["text"] for one in names}
+    label = page.page.locator(".mark-name")
+    seen = set()
+    for index in range(60):
+        page.hover("run", page.read("reparam.mean('run', argument)", index))
+        name = page.read("reparam.nearest('run').name")
+        page.when(lambda n=name: label.text_content() == ("" if n in named else n), name)
+        seen.add(name in named)
+        if len(seen) == 2:
+            break
+    assert seen == {True, False}
+
+
 def test_a_long_legend_is_searched(
     small: Callable[..., Run], opened: Callable[..., Explorer]
 ) -> None:

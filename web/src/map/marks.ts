@@ -62,18 +62,26 @@ export function boxCorners(explorer: Explorer, run: Run): (readonly [number, num
 }
 
 /** What moves with the pointer. */
-export function pointerMarksOf(explorer: Explorer, run: Run, extras: Extras): PointerMarks {
+export function pointerMarksOf(
+  explorer: Explorer,
+  run: Run,
+  extras: Extras,
+  named: readonly { text: string }[],
+): PointerMarks {
   const { state } = explorer.store;
   const { palette } = explorer.theme;
   const frame = explorer.frame(run);
   const { index } = explorer.near(run);
   const label = labelOf(run, index);
+  const name = label === null ? "" : run.entry.classes[label].name;
+  const known = !state.names || named.some(({ text }) => text === name);
   const colour =
     label === null ? palette.muted : safeColour(run.entry.classes[label].colour);
   return {
     cursor: frame.place(explorer.z(run)),
     pinned: state.pinned,
     nearest: { place: frame.place(meanOf(run, index)), colour },
+    name: known ? "" : name,
     posterior: state.posterior ? posteriorOf(explorer, run, extras.logVar, index) : null,
   };
 }

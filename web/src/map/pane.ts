@@ -176,7 +176,7 @@ export class Pane {
       this.redraw("points", "overlay", "background", "pointer");
       this.askBackground();
     });
-    store.on(["z", "pinned", "posterior"], () => this.redraw("pointer"));
+    store.on(["z", "pinned", "posterior", "names"], () => this.redraw("pointer"));
     store.on(["names", "path", "interpolation", "t", "panel", "tool"], () =>
       this.redraw("overlay"),
     );
@@ -273,7 +273,7 @@ export class Pane {
       this.names = drawOverlay(plain("overlay"), view, size, palette, marks);
     }
     if (layers.has("pointer")) {
-      this.pointer.show(view, size, pointerMarksOf(this.explorer, this.run, this.extras));
+      this.pointer.show(view, size, pointerMarksOf(this.explorer, this.run, this.extras, this.names));
     }
   }
 

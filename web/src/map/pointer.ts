@@ -12,6 +12,8 @@ export interface PointerMarks {
   cursor: [number, number];
   pinned: boolean;
   nearest: { place: [number, number]; colour: string };
+  /** Of the nearest image's class, where the map does not have its name; else "". */
+  name: string;
   posterior: Gaussian2 | null;
 }
 
@@ -33,6 +35,7 @@ export class PointerLayer {
   private readonly posterior = svg("ellipse", { class: "mark-posterior" });
   private readonly connection = svg("line", { class: "mark-connection" });
   private readonly nearest = svg("circle", { class: "mark-nearest", r: 6 });
+  private readonly name = svg("text", { class: "mark-name" });
   private readonly pin = svg("circle", { class: "mark-ink", r: 15 });
   private readonly cursor = svg(
     "g",
@@ -48,6 +51,7 @@ export class PointerLayer {
     this.connection,
     this.nearest,
     this.cursor,
+    this.name,
   );
 
   show(view: View, size: Size, marks: PointerMarks): void {
@@ -58,6 +62,10 @@ export class PointerLayer {
     set(this.connection, { x1: x, y1: y, x2: nx, y2: ny });
     set(this.nearest, { cx: nx, cy: ny });
     this.nearest.style.fill = marks.nearest.colour;
+    // Towards the middle, so that the map's edge does not cut it.
+    const left = nx > size.width / 2;
+    set(this.name, { x: nx + (left ? -12 : 12), y: ny - 10, "text-anchor": left ? "end" : "start" });
+    this.name.textContent = marks.name;
     this.posterior.style.display = marks.posterior ? "" : "none";
     if (!marks.posterior) return;
     const { major, minor, angle } = ellipseOf(marks.posterior);

@@ -124,4 +124,5 @@ NAMES = {
     "loss",
     "factor",
     "true",
+    "rate",
 }

@@ -54,6 +54,7 @@ COMMANDS = {
     "neighbours",
     "sample",
     "fit-prior",
+    "anomaly",
     "explore",
     "export",
 }

@@ -96,6 +96,8 @@ decode run run/export/latents.csv
 sample run
 score run {SCORE} --quiet
 fit-prior run --prior gaussian --quiet
+anomaly calibrate run --scores squared-error elbo --quiet
+anomaly score run {{data}} --false-alarms 0.2
 compare run {SCORE} --quiet
 sweep {{data}} --latent-dim 2 --seeds 1 --epochs 1 --sample-every 0 --out sweep {SCORE} --quiet
 report run

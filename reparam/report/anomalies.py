@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import UInt8
 
 from reparam.data import to_picture
 from reparam.evaluation import Calibration, Detected
@@ -37,7 +38,7 @@ def anomaly_page(
     false_alarms: float,
     command: str,
     lang: Language = "en",
-    maps: PixelArray | None = None,
+    maps: UInt8[np.ndarray, "N H W 3"] | None = None,
 ) -> str:
     """The page as HTML. ``names`` and ``images`` (N) are the pictures', ``maps`` (N, H, W, 3) where
     each differs, drawn over it.

@@ -8,6 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from reparam import __version__
+from reparam.cli.anomaly_calibrate import CalibrateOptions
+from reparam.cli.anomaly_fit import FitOptions
+from reparam.cli.anomaly_score import AnomalyScoreOptions
+from reparam.cli.anomaly_test import AnomalyTestOptions
 from reparam.cli.cache import CacheOptions
 from reparam.cli.compare import CompareOptions
 from reparam.cli.decode import DecodeOptions
@@ -62,6 +66,10 @@ OPTIONS = {
     "neighbours": NeighboursOptions(),
     "sample": SampleOptions(),
     "fit-prior": FitPriorOptions(),
+    "anomaly fit": FitOptions(),
+    "anomaly calibrate": CalibrateOptions(),
+    "anomaly score": AnomalyScoreOptions(),
+    "anomaly test": AnomalyTestOptions(),
     "explore": ExploreOptions(),
     "export": ExportOptions(),
     "cache": CacheOptions(),
@@ -76,9 +84,13 @@ def help_of(reparam, capsys, *words: str) -> str:
     return " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_here() -> None:
+    assert {name.split()[0] for name in OPTIONS} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
 def test_help_explains_every_option(name: str, reparam, capsys) -> None:
-    said = help_of(reparam, capsys, name)
+    said = help_of(reparam, capsys, *name.split())
     assert f"usage: reparam {name}" in said
     for option in options_of(OPTIONS[name]).values():
         assert option.doc, f"{option.name} has no explanation"
@@ -87,7 +99,8 @@ def test_help_explains_every_option(name: str, reparam, capsys) -> None:
         assert (option.positional or f"--{option.flag}") in said
 
 
-@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"info", "cache"}))  # they compute nothing
+# They compute nothing, or take every option of `reparam train`.
+@pytest.mark.parametrize("name", sorted(set(OPTIONS) - {"info", "cache", "anomaly fit"}))
 def test_every_command_takes_a_device(name: str) -> None:
     assert "--device" in flags_of(OPTIONS[name])
 

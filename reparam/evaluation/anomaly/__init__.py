@@ -1,11 +1,10 @@
 """Anomaly detection: what differs from good pictures, where, and how sure that is."""
 
 from reparam.evaluation.anomaly.calibration import Calibration, calibrate
+from reparam.evaluation.anomaly.combining import COMBINATIONS
 from reparam.evaluation.anomaly.config import AnomalyConfig
 from reparam.evaluation.anomaly.conformal import (
-    COMBINATIONS,
     check_rate,
-    combined_p_values,
     conformal_p_values,
     pictures_needed,
 )
@@ -59,7 +58,6 @@ __all__ = [
     "best_f1",
     "calibrate",
     "check_rate",
-    "combined_p_values",
     "conformal_p_values",
     "detection",
     "good_pictures",

@@ -1,21 +1,22 @@
 """Good pictures that were not trained on → what the scores of new ones are compared with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from reparam.data import Progress, RowReader
 from reparam.errors import ConfigError, DataError, unknown_name
-from reparam.evaluation.anomaly.choosing import Choice, choose, names_of
+from reparam.evaluation.anomaly.choosing import Choice, choose, some_of
+from reparam.evaluation.anomaly.combining import Columns, members_of, names_of, statistic
 from reparam.evaluation.anomaly.config import (
     AUTO,
     DEFAULT,
     AnomalyConfig,
-    members_of,
     score_of,
 )
+from reparam.evaluation.anomaly.conformal import conformal_p_values
 from reparam.evaluation.anomaly.good import GoodPictures
 from reparam.evaluation.anomaly.heat import HeatScale, heat_scale
 from reparam.evaluation.anomaly.scores import AnomalyScore, Fitted, Good, Pictures
@@ -42,13 +43,16 @@ WORST = 20
 class Calibration:
     """What is known of good pictures.
 
-    ``columns`` (n,) are the scores of the held-out good pictures that count, by name; ``decider``
-    is a column or a combination of all; ``map_score`` the score whose map is shown.
+    ``columns`` (n,) are the scores of the held-out good pictures that count, of those that decide;
+    ``reference`` (m,) the same of the good pictures that chose, by which a combination weighs them.
+    ``decider`` is the column, or the combination of all; ``map_score`` the score whose map is
+    shown.
     """
 
     config: AnomalyConfig
     fitted: Mapping[str, Fitted]
-    columns: Mapping[str, Float[np.ndarray, " n"]]
+    reference: Columns
+    columns: Columns
     decider: str
     map_score: str | None
     choice: Choice
@@ -69,15 +73,18 @@ class Calibration:
         return len(next(iter(self.columns.values())))
 
     @property
-    def members(self) -> tuple[str, ...]:
-        """The columns that decide."""
-        return members_of(self.decider, tuple(self.columns))
-
-    @property
     def scores(self) -> tuple[AnomalyScore, ...]:
         """The scores that new pictures need: those that decide, and that of the map."""
-        needed = {*map(score_of, self.members), self.map_score}
+        needed = {*map(score_of, self.columns), self.map_score}
         return tuple(score for score in self.config.scores if score.type in needed)
+
+    def statistic(self, columns: Columns) -> Float[np.ndarray, " N"]:
+        """What decides, of pictures with these scores."""
+        return statistic(self.decider, self.reference, columns)
+
+    def p_values(self, columns: Columns) -> Float[np.ndarray, " N"]:
+        """Conformal p-values of pictures with these scores."""
+        return conformal_p_values(self.statistic(self.columns), self.statistic(columns))
 
     def most_false_alarms(self, rate: float) -> float:
         """The rate of false alarms at most, where every trimmed picture was good after all: with m
@@ -124,17 +131,20 @@ def calibrate(
             model, pictures, scores, fitted, maps_of=maps_of, what=what, progress=progress
         )
 
-    first = table(good.calibrate.only(np.arange(1)), "a picture", False)
+    some = some_of(good.choose, config.anomaly_seed)
+    clean = table(some, "good pictures", False)
     choice, decider = Choice({}, {}), config.decide_by
     if decider == AUTO:
-        choice = choose(good.choose, table, config.anomaly_seed)
+        choice = choose(some, clean, table, config.anomaly_seed)
         decider = choice.best()
-    known_names = names_of(tuple(first.columns))
+    names = tuple(clean.columns)
+    known_names = names_of(names)
     if decider not in known_names:
         why = f" ({omitted[score_of(decider)]})" if score_of(decider) in omitted else ""
         raise ConfigError(f"{unknown_name('decide_by', decider, known_names)}{why}")
-    map_score = _map_of(decider, choice, first)
-    needed = {*map(score_of, members_of(decider, tuple(first.columns))), map_score}
+    map_score = _map_of(decider, choice, names)
+    members = members_of(decider, names)
+    needed = {*map(score_of, members), map_score}
     scores = [score for score in scores if score.type in needed]
     held_out = table(good.calibrate, "held-out good pictures", False)
     heat = None
@@ -143,28 +153,31 @@ def calibrate(
         some = good.calibrate.only(np.arange(min(HEAT_PICTURES, len(good.calibrate))))
         maps = score_table(model, some, of_map, fitted, maps_of={map_score}).maps[map_score]
         heat = heat_scale(maps)
-    deciding = held_out.rows(members_of(decider, tuple(held_out.columns)))
-    bad, order = outliers(deciding, config), _worst_first(deciding)
-    names = good.calibrate.names()
+    reference = {name: clean.columns[name] for name in members}
+    order = np.argsort(-statistic(decider, reference, held_out.columns), kind="stable")
+    bad = outliers(held_out.rows(members), order, config)
+    pictures = good.calibrate.names()
     return Calibration(
         config=config,
         fitted={score.type: fitted[score.type] for score in scores},
-        columns={name: values[~bad] for name, values in held_out.columns.items()},
+        reference=reference,
+        columns={name: held_out.columns[name][~bad] for name in members},
         decider=decider,
         map_score=map_score,
         heat=heat,
         choice=choice,
         omitted=omitted,
-        worst=tuple(names[i] for i in order[:WORST]),
+        worst=tuple(pictures[i] for i in order[:WORST]),
         worst_images=RowReader(good.calibrate.images).take(good.calibrate.index[order[:WORST]]),
-        trimmed=tuple(names[i] for i in order if bad[i]),
+        trimmed=tuple(pictures[i] for i in order if bad[i]),
     )
 
 
-def outliers(scores: Float[np.ndarray, "n k"], config: AnomalyConfig) -> Bool[np.ndarray, " n"]:
-    """Which of the good pictures do not count: by the rule of ``contamination``, of the k scores
-    that decide. Of several, a picture that is far out in one of them, or of a share, the worst by
-    their ranks.
+def outliers(
+    scores: Float[np.ndarray, "n k"], order: Int[np.ndarray, " n"], config: AnomalyConfig
+) -> Bool[np.ndarray, " n"]:
+    """Which of the good pictures do not count, by the rule of ``contamination``: a share of them,
+    the first in ``order``, or those that are far out in one of the k scores that decide.
     """
     bad = np.zeros(len(scores), bool)
     if config.contamination == AUTO:
@@ -173,21 +186,15 @@ def outliers(scores: Float[np.ndarray, "n k"], config: AnomalyConfig) -> Bool[np
             if middle < high < np.inf:
                 bad |= column > middle + FENCE * (high - middle)
         return bad
-    bad[_worst_first(scores)[: int(config.contamination * len(scores))]] = True
+    bad[order[: int(config.contamination * len(scores))]] = True
     return bad
 
 
-def _worst_first(scores: Float[np.ndarray, "n k"]) -> np.ndarray:
-    """Positions of the pictures, by the mean of their ranks in each score."""
-    ranks = scores.argsort(0, kind="stable").argsort(0, kind="stable").mean(1)
-    return np.argsort(-ranks, kind="stable")
-
-
-def _map_of(decider: str, choice: Choice, table: ScoreTable) -> str | None:
+def _map_of(decider: str, choice: Choice, columns: Sequence[str]) -> str | None:
     """The score whose map is shown: the one that decides, or that which finds planted defects
     best, or the first that has one.
     """
-    with_maps = [name.removesuffix(PEAK) for name in table.columns if name.endswith(PEAK)]
+    with_maps = [name.removesuffix(PEAK) for name in columns if name.endswith(PEAK)]
     if score_of(decider) in with_maps:
         return score_of(decider)
     return choice.best_map() or next(iter(with_maps), None)

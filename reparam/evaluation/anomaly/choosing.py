@@ -1,14 +1,13 @@
 """Which score decides, found without an anomaly: by defects that are planted in good pictures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from jaxtyping import Bool
 
 from reparam.data import RowReader
-from reparam.evaluation.anomaly.conformal import COMBINATIONS, combined_p_values
+from reparam.evaluation.anomaly.combining import names_of, statistic
 from reparam.evaluation.anomaly.planted import KINDS, plant
 from reparam.evaluation.anomaly.scores import Pictures
 from reparam.evaluation.anomaly.table import ScoreTable
@@ -50,15 +49,21 @@ def _mean(by_kind: Mapping[str, float]) -> float:
     return float(np.mean(list(by_kind.values())))
 
 
-def choose(good: Pictures, table: Table, seed: int) -> Choice:
-    """Plants every kind of defect in good pictures, and looks at how well each score tells.
+def some_of(good: Pictures, seed: int) -> Pictures:
+    """MOST of them at most, drawn at random."""
+    if len(good) <= MOST:
+        return good
+    rng = np.random.default_rng(seed)
+    return good.only(np.sort(rng.choice(len(good), MOST, replace=False)))
 
-    Combinations are of all columns. The same seed plants the same defects.
+
+def choose(good: Pictures, clean: ScoreTable, table: Table, seed: int) -> Choice:
+    """Plants every kind of defect in good pictures, whose scores are ``clean``, and looks at how
+    well each score tells. Combinations are of all columns.
+
+    The same seed plants the same defects.
     """
     rng = np.random.default_rng(seed)
-    if len(good) > MOST:
-        good = good.only(np.sort(rng.choice(len(good), MOST, replace=False)))
-    clean = table(good, "good pictures", False)
     image: dict[str, dict[str, float]] = {}
     pixel: dict[str, dict[str, float]] = {}
     for kind in KINDS:
@@ -87,16 +92,8 @@ def planted(
 
 def auroc_of_all(broken: ScoreTable, clean: ScoreTable) -> dict[str, float]:
     """P(a broken picture has a higher score than a clean one), of each column and combination."""
-    names = tuple(clean.columns)
-    found = {name: auc(broken.columns[name], clean.columns[name])[0] for name in names}
-    if len(names) > 1:
-        both = [table.rows(names) for table in (broken, clean)]
-        for name, combine in COMBINATIONS.items():
-            of_each = partial(combined_p_values, both[1], combine=combine)
-            found[name] = auc(*(of_each(rows)[1] for rows in both))[0]
+    found = {}
+    for name in names_of(tuple(clean.columns)):
+        bad, good = (statistic(name, clean.columns, table.columns) for table in (broken, clean))
+        found[name] = auc(bad, good)[0]
     return found
-
-
-def names_of(columns: Sequence[str]) -> tuple[str, ...]:
-    """Everything that can decide: the columns, and where there are several, combinations."""
-    return (*columns, *COMBINATIONS) if len(columns) > 1 else tuple(columns)

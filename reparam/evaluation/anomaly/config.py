@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reparam.errors import ConfigError, unknown_name
-from reparam.evaluation.anomaly.conformal import COMBINATIONS
+from reparam.evaluation.anomaly.combining import COMBINATIONS
 from reparam.evaluation.anomaly.scores import (
     AnomalyScore,
     FeatureDistance,
@@ -65,11 +65,6 @@ class AnomalyConfig:
             raise ConfigError(
                 f"anomaly_seed must be from 0 to 2^32 - 1, got {self.anomaly_seed}. Fix: such as 0"
             )
-
-
-def members_of(decider: str, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns that something decides by: all of them of a combination, else itself."""
-    return columns if decider in COMBINATIONS else (decider,)
 
 
 def score_of(column: str) -> str:

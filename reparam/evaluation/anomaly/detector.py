@@ -8,12 +8,7 @@ from jaxtyping import Bool, Float
 
 from reparam.data import Progress
 from reparam.evaluation.anomaly.calibration import Calibration
-from reparam.evaluation.anomaly.conformal import (
-    COMBINATIONS,
-    check_rate,
-    combined_p_values,
-    conformal_p_values,
-)
+from reparam.evaluation.anomaly.conformal import check_rate
 from reparam.evaluation.anomaly.scores import Pictures
 from reparam.evaluation.anomaly.table import score_table
 from reparam.evaluation.inference import check_images
@@ -70,11 +65,6 @@ class Detector:
             maps_of={known.map_score} if maps and known.map_score else set(),
             progress=progress,
         )
-        good = np.stack([known.columns[name] for name in known.members], 1)
-        rows = table.rows(known.members)
-        if known.decider in COMBINATIONS:
-            p, score = combined_p_values(good, rows, COMBINATIONS[known.decider])
-        else:
-            p, score = conformal_p_values(good[:, 0], rows[:, 0]), rows[:, 0]
-        columns = {name: table.columns[name] for name in known.members}
-        return Detected(score, p, columns, table.maps.get(str(known.map_score)))
+        columns = {name: table.columns[name] for name in known.columns}
+        maps_of_all = table.maps.get(str(known.map_score))
+        return Detected(known.statistic(columns), known.p_values(columns), columns, maps_of_all)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int
 
 from reparam.data import ImageSet, RowReader
 from reparam.errors import DataError
@@ -101,7 +102,9 @@ def _digests(pictures: Pictures) -> Iterator[bytes]:
             yield hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 
-def _split(index: IndexArray, count: int, seed: int) -> tuple[IndexArray, IndexArray]:
+def _split(
+    index: IndexArray, count: int, seed: int
+) -> tuple[Int[np.ndarray, " some"], Int[np.ndarray, " others"]]:
     """``count`` of them at random, and the others; both sorted."""
     mixed = np.random.default_rng(seed).permutation(index)
     return np.sort(mixed[:count]), np.sort(mixed[count:])

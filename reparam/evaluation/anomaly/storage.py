@@ -7,6 +7,7 @@ import hashlib
 import shlex
 from dataclasses import asdict
 
+import numpy as np
 import torch
 
 from reparam.errors import ConfigError, RunError, reason_of
@@ -23,8 +24,8 @@ TENSORS = "anomaly.safetensors"
 KIND = "anomaly calibration"
 SCHEMA = 1
 
-HELD_OUT = "held out"
-"""Before the name of a column of held-out good pictures; before others stands their score's."""
+HELD_OUT, REFERENCE = "held out", "reference"
+"""Before the name of a column of good pictures; before what a score learned stands its name."""
 
 IMAGES = "worst"
 """The most anomalous of these pictures."""
@@ -50,10 +51,12 @@ def save_calibration(run: Run, calibration: Calibration) -> None:
         "trimmed": list(known.trimmed),
     }
     run.write_json(FILE, values)
-    tensors = {
-        _BETWEEN.join((HELD_OUT, name)): torch.from_numpy(column)
-        for name, column in known.columns.items()
-    }
+    tensors: dict[str, torch.Tensor] = {}
+    for kind, columns in ((HELD_OUT, known.columns), (REFERENCE, known.reference)):
+        tensors |= {
+            _BETWEEN.join((kind, name)): torch.from_numpy(column)
+            for name, column in columns.items()
+        }
     tensors[IMAGES] = torch.from_numpy(known.worst_images)
     for score, own in known.fitted.items():
         tensors |= {_BETWEEN.join((score, name)): tensor for name, tensor in own.items()}
@@ -100,17 +103,18 @@ def load_detector(run: Run, device: str = "cpu") -> Detector:
 def _calibration(values: Json, tensors: Tensors, where: str) -> Calibration:
     images = tensors.pop(IMAGES).numpy()
     fitted: dict[str, dict[str, torch.Tensor]] = {}
-    columns = {}
+    columns: dict[str, dict[str, np.ndarray]] = {HELD_OUT: {}, REFERENCE: {}}
     for path, tensor in tensors.items():
         score, name = path.split(_BETWEEN, 1)
-        if score == HELD_OUT:
-            columns[name] = tensor.numpy()
+        if score in columns:
+            columns[score][name] = tensor.numpy()
         else:
             fitted.setdefault(score, {})[name] = tensor
     return Calibration(
         config=resolve(AnomalyConfig(), [(where, values["options"])]),
         fitted=fitted,
-        columns={name: columns[name] for name in values["columns"]},
+        reference={name: columns[REFERENCE][name] for name in values["columns"]},
+        columns={name: columns[HELD_OUT][name] for name in values["columns"]},
         decider=values["decider"],
         map_score=values["map_score"],
         heat=None if values["heat"] is None else HeatScale(**values["heat"]),

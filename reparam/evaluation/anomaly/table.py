@@ -74,7 +74,7 @@ def score_table(
         progress(what, done, len(pictures))
     for count in each_batch(model, pictures.images, columns, pictures.index, pictures.labels):
         done += count
-        if progress is not None:
+        if progress is not None and done < len(pictures):
             progress(what, done, len(pictures))
     return ScoreTable(_joined(parts), _joined(kept))
 

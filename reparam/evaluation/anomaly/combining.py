@@ -1,0 +1,97 @@
+"""One statistic of several scores: combinations of their p-values.
+
+Formulas of combined p-values assume independent ones, which scores of one picture are not. Here
+they only make a statistic, whose own p-value is conformal: among good pictures that had no part in
+it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+PValues = Float[np.ndarray, "N k"]
+"""The p-values of k scores, for each of N pictures."""
+
+Combine = Callable[[PValues], Float[np.ndarray, " N"]]
+"""p-values → one statistic of each picture; higher is more anomalous."""
+
+TAIL = 0.1
+"""Share of the good pictures whose scores tell how far the highest ones reach."""
+
+LEAST = 1e-250
+"""The smallest p-value, whose inverse is a number still."""
+
+
+def tail_p_values(
+    reference: Float[np.ndarray, " m"], scores: Float[np.ndarray, " N"]
+) -> Float[np.ndarray, " N"]:
+    """About how many good pictures are as anomalous, also where none of the ``reference`` is.
+
+    The share among these pictures and the one itself; above their (1 − TAIL) quantile u the tail
+    is taken to be exponential, TAIL · exp(−(s − u) / b), where b is their mean excess over u
+    (Pickands 1975, with shape 0). Else all that lies above every good picture would count alike.
+    """
+    known = np.sort(reference[np.isfinite(reference)])
+    if not len(known):
+        return np.ones(len(scores))
+    share = (1 + len(known) - np.searchsorted(known, scores, side="left")) / (len(known) + 1)
+    u = known[int((1 - TAIL) * (len(known) - 1))]
+    excess = known[known > u] - u
+    if not len(excess):
+        return share
+    with np.errstate(invalid="ignore", over="ignore"):
+        tail = TAIL * np.exp(-np.maximum(scores - u, 0) / excess.mean())
+    return np.where(scores > u, np.maximum(tail, LEAST), np.maximum(share, TAIL))
+
+
+def fisher(p: PValues) -> np.ndarray:
+    """−2 Σ log p (Fisher 1925): many that are rather small."""
+    return -2 * np.log(p).sum(1)
+
+
+def harmonic(p: PValues) -> np.ndarray:
+    """The mean of 1 / p, one over their harmonic mean (Wilson 2019): some that are very small."""
+    return (1 / p).mean(1)
+
+
+def smallest(p: PValues) -> np.ndarray:
+    """−log min p (Tippett 1931): one is enough."""
+    return -np.log(p.min(1))
+
+
+def largest(p: PValues) -> np.ndarray:
+    """−log max p: all must agree."""
+    return -np.log(p.max(1))
+
+
+COMBINATIONS: Mapping[str, Combine] = {
+    "fisher": fisher,
+    "harmonic-mean": harmonic,
+    "min": smallest,
+    "max": largest,
+}
+"""By the name of what is taken of the p-values."""
+
+Columns = Mapping[str, Float[np.ndarray, " _"]]
+"""Scores of pictures, a column for each score."""
+
+
+def statistic(decider: str, reference: Columns, columns: Columns) -> Float[np.ndarray, " N"]:
+    """What decides, of each picture: the column of this name, or a combination of all columns of
+    the ``reference``, whose pictures are good.
+    """
+    if decider not in COMBINATIONS:
+        return columns[decider]
+    each = [tail_p_values(good, columns[name]) for name, good in reference.items()]
+    return COMBINATIONS[decider](np.stack(each, 1))
+
+
+def names_of(columns: Sequence[str]) -> tuple[str, ...]:
+    """Everything that can decide: the columns, and where there are several, combinations."""
+    return (*columns, *COMBINATIONS) if len(columns) > 1 else tuple(columns)
+
+
+def members_of(decider: str, columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that something decides by: all of them of a combination, else itself."""
+    return tuple(columns) if decider in COMBINATIONS else (decider,)

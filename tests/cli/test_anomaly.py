@@ -1,0 +1,247 @@
+"""reparam anomaly on small runs: from good pictures to verdicts, and what can go wrong."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from reparam.evaluation import load_detector
+from reparam.runs import Run
+
+from .conftest import shapes, train_tiny
+
+FAST = ("--scores", "squared-error", "latent-distance")
+CALM = ("--false-alarms", "0.1", "--quiet")
+
+
+def write(folder: Path, images: np.ndarray, name: str = "{:03}.png") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / name.format(i))
+    return folder
+
+
+def spoilt(images: np.ndarray) -> np.ndarray:
+    """With a bright square in a corner, where good pictures have none."""
+    images = images.copy()
+    images[:, 8:12, 8:12] = 255
+    return images
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("pictures") / "good", shapes(150)[0])
+
+
+@pytest.fixture(scope="session")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As anomalib lays them out: 20 good ones, and 15 of one kind of defect with masks."""
+    folder = tmp_path_factory.mktemp("new")
+    write(folder / "test/good", shapes(20, seed=2)[0])
+    write(folder / "test/square", spoilt(shapes(15, seed=3)[0]), "<b>{:03}.png")
+    mask = np.zeros((15, 12, 12), np.uint8)
+    mask[:, 8:12, 8:12] = 255
+    write(folder / "ground_truth/square", mask, "<b>{:03}_mask.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(good: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tiny(good, tmp_path_factory.mktemp("runs") / "good", "vae", "--epochs", "12")
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+@pytest.fixture
+def detector(run: Path, reparam) -> Path:
+    assert reparam("anomaly", "calibrate", run, *FAST, "--quiet").status == 0
+    return run
+
+
+def test_fit_trains_and_calibrates(reparam, good, new, tmp_path) -> None:
+    out = tmp_path / "run"
+    small = ("--recipe", "quick", "--epochs", 2, "--precision", "float32", "--sample-every", 0)
+    said = reparam("anomaly", "fit", good, "--out", out, *small, *FAST, "--quiet")
+    assert said.status == 0, said.err
+    assert "AUROC of planted defects in 22 good pictures" in said.out
+    assert "decides: " in said.out
+    assert said.out.splitlines()[-1] == str(out / "anomaly.json")
+    run = Run.open(out)
+    assert run.is_finished
+    assert load_detector(run).calibration.count <= len(run.images().splits["test"])
+    again = reparam("anomaly", "fit", good, "--out", out, *small, *FAST)
+    assert again.status == 2
+    assert "holds a run already" in again.err
+    more = (*small, *FAST, "--decide-by", "fisher", "--quiet", "--overwrite")
+    said = reparam("anomaly", "fit", good, "--out", out, *more)
+    assert "decides: fisher" in said.out
+
+
+def test_the_recipe_is_that_of_pictures_unless_another_is_named(reparam, good, tmp_path) -> None:
+    for more, encoder in (((), "residual"), (("--recipe", "quick"), "convolutional")):
+        words = ("anomaly", "fit", good, "--out", tmp_path / "r", "--dry-run", "--quiet", *more)
+        said = reparam(*words)
+        assert json.loads(said.out)["model"]["encoder"]["type"] == encoder
+    assert not (tmp_path / "r").exists()
+
+
+def test_options_of_other_scores_reach_them(reparam, run) -> None:
+    words = ("--scores", "latent-neighbours", "--latent-neighbours-count", 2)
+    said = reparam("anomaly", "calibrate", run, *words, "--quiet")
+    assert said.status == 0, said.err
+    (score,) = load_detector(Run.open(run)).calibration.config.scores
+    assert (score.type, score.count) == ("latent-neighbours", 2)
+
+
+def test_verdicts_maps_and_page(reparam, detector, new, tmp_path) -> None:
+    out = tmp_path / "verdicts"
+    said = reparam("anomaly", "score", detector, new / "test", "--out", out, *CALM)
+    assert said.status == 0, said.err
+    table = pd.read_csv(out / "verdicts.csv")
+    assert len(table) == 35
+    bad = table["file"].str.startswith("square/")
+    found = load_detector(Run.open(detector))
+    assert (table["verdict"] == np.where(table["p_value"] <= 0.1, "anomalous", "good")).all()
+    assert (table["verdict"][bad] == "anomalous").mean() > 0.9
+    assert (table["verdict"][~bad] == "anomalous").mean() < 0.4
+    assert table["p_value"].min() >= 1 / (found.calibration.count + 1)
+    assert {path.name for path in (out / "maps").iterdir()} == set(table["picture"])
+    assert Image.open(out / "maps" / table["picture"][0]).size == (12, 12)
+
+    page = (out / "report.html").read_text()
+    names = re.findall(r'<span title="([^"]*)">', page)
+    assert names[0].startswith("square/&lt;b&gt;")  # the most anomalous first, and escaped
+    assert "<b>0" not in page.split("<h2>How this")[0].split("Why ")[0]
+    assert "http" not in re.sub(r"data:[^\"]*", "", page)
+    assert "Are these really good?" in page
+    assert f"{(table['verdict'] == 'anomalous').sum()} of 35 pictures are anomalous" in said.out
+
+
+def test_the_page_in_korean_and_without_maps(reparam, detector, new, tmp_path) -> None:
+    out = tmp_path / "verdicts"
+    words = ("--out", out, "--lang", "ko", "--no-maps", *CALM)
+    assert reparam("anomaly", "score", detector, new / "test", *words).status == 0
+    assert "이 이미지들은 정말 정상입니까?" in (out / "report.html").read_text()
+    assert not (out / "maps").exists()
+
+
+def test_results_are_replaced_only_when_asked(reparam, refused, detector, new, tmp_path) -> None:
+    out = tmp_path / "verdicts"
+    words = ("anomaly", "score", detector, new / "test", "--out", out, *CALM)
+    assert reparam(*words).status == 0
+    assert "holds results already" in refused(*words)
+    assert reparam(*words, "--overwrite").status == 0
+    (out / "mine.txt").write_text("")
+    assert "holds other files ('mine.txt')" in refused(*words, "--overwrite")
+    assert "was calibrated already" in refused("anomaly", "calibrate", detector, *FAST)
+    assert reparam("anomaly", "calibrate", detector, *FAST, "--quiet", "--overwrite").status == 0
+
+
+def test_figures_by_kind(reparam, detector, new) -> None:
+    said = reparam("anomaly", "test", detector, new, "--json", *CALM)
+    assert said.status == 0, said.err
+    found = json.loads(said.out)
+    assert set(found) == {"all", "square"}
+    assert found["square"]["image_auroc"]["value"] > 0.9
+    assert found["square"]["pixel_auroc"]["value"] > 0.9
+    assert found["square"]["image_auroc"]["low"] < found["square"]["image_auroc"]["value"]
+    said = reparam("anomaly", "test", detector, new, *CALM)
+    assert "good pictures that are called anomalous" in said.out
+
+
+def test_training_further_makes_a_calibration_stale(reparam, refused, detector, new) -> None:
+    assert reparam("resume", detector, "--epochs", "14", "--quiet").status == 0
+    said = refused("anomaly", "score", detector, new / "test", *CALM)
+    assert "a calibration of other ones" in said
+    words = ("anomaly", "calibrate", detector, *FAST, "--quiet", "--overwrite")
+    assert reparam(*words).status == 0
+    assert reparam("anomaly", "score", detector, new / "test", *CALM).status == 0
+
+
+def test_other_good_pictures_calibrate(reparam, run, good, new, tmp_path) -> None:
+    others = write(tmp_path / "others", shapes(60, seed=7)[0])
+    said = reparam("anomaly", "calibrate", run, others, *FAST, "--quiet")
+    assert said.status == 0, said.err
+    assert load_detector(Run.open(run)).calibration.count + 0 <= 40
+    # Of the pictures that it was trained on only those count that it has not seen.
+    said = reparam("anomaly", "calibrate", run, good, *FAST, "--quiet", "--overwrite")
+    own = Run.open(run).images().splits
+    assert load_detector(Run.open(run)).calibration.count <= len(own["test"])
+    copy = shutil.copytree(good, tmp_path / "copy")
+    said = reparam("anomaly", "calibrate", run, copy, *FAST, "--quiet", "--overwrite")
+    seen = len(own["train"])
+    assert load_detector(Run.open(run)).calibration.count <= 150 - seen
+
+
+def test_what_cannot_be(refused, reparam, detector, run, good, new, shapes_file, tmp_path) -> None:
+    score = ("anomaly", "score", detector)
+    assert "unknown step of reparam anomaly 'scor'; did you mean score?" in refused(
+        "anomaly", "scor"
+    )
+    assert "DATA must be given" in refused(*score)
+    assert "a rate of 0.01 false alarms needs 99 held-out good pictures" in refused(
+        *score, new / "test"
+    )
+    assert "false_alarms must be above 0 and below 1" in refused(
+        *score, new / "test", "--false-alarms", "2"
+    )
+    (run.parent / "empty").mkdir()
+    empty = ("anomaly", "fit", run.parent / "empty", "--out", tmp_path / "r")
+    assert "Fix: " in refused(*empty)
+    none = ("anomaly", "fit", good, "--out", tmp_path / "r", "--test-fraction", "0", "--quiet")
+    assert "good pictures must be held out" in refused(*none)
+    assert "unknown decide_by 'elob'" in refused("anomaly", "fit", good, "--decide-by", "elob")
+    assert "unknown option '--contaminaton'; did you mean --contamination" in refused(
+        "anomaly", "calibrate", run, "--contaminaton", "0"
+    )
+    assert not (tmp_path / "r").exists()
+
+
+def test_pictures_of_another_size_are_refused(refused, reparam, detector, tmp_path) -> None:
+    large = write(tmp_path / "large", shapes(3, size=14)[0])
+    said = refused_last(reparam, "anomaly", "score", detector, large, *CALM)
+    assert (
+        "pictures must be 12 × 12, as the good ones, got 3 others (as '000.png', 14 × 14)" in said
+    )
+    sized = ("--image-size", "12", "--out", tmp_path / "out")
+    assert reparam("anomaly", "score", detector, large, *sized, *CALM).status == 0
+    colour = np.repeat(shapes(3)[0][..., None], 3, 3)
+    np.savez(tmp_path / "colour.npz", images=colour)
+    said = refused_last(reparam, "anomaly", "score", detector, tmp_path / "colour.npz", *CALM)
+    assert "images must be 12 × 12 × 1" in said
+
+
+def test_test_folders_that_are_refused(reparam, detector, new, tmp_path) -> None:
+    copy = shutil.copytree(new, tmp_path / "new")
+    (copy / "test/empty").mkdir()
+    said = refused_last(reparam, "anomaly", "test", detector, copy, *CALM)
+    assert "test/empty: a folder of test pictures needs pictures, got none" in said
+    (copy / "test/empty").rmdir()
+    write(copy / "ground_truth/square", np.zeros((1, 5, 5), np.uint8), "<b>000_mask.png")
+    said = refused_last(reparam, "anomaly", "test", detector, copy, *CALM)
+    assert "a mask must have its picture's size" in said
+    shutil.rmtree(copy / "test/good")
+    said = refused_last(reparam, "anomaly", "test", detector, copy, *CALM)
+    assert "need a folder 'good'" in said
+    large = write(tmp_path / "large/good", shapes(3, size=14)[0]).parent
+    write(large / "bad", shapes(3, size=14)[0])
+    said = refused_last(reparam, "anomaly", "test", detector, large, *CALM)
+    assert "images must be 12 × 12" in said
+
+
+def refused_last(reparam, *words: object) -> str:
+    """The last line of a command that says what it reads, and then refuses."""
+    said = reparam(*words)
+    assert said.status == 2, said
+    assert said.out == ""
+    last = said.err.splitlines()[-1]
+    assert last.startswith("reparam: error: ")
+    return last

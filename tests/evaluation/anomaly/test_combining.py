@@ -1,0 +1,73 @@
+"""Combinations of p-values, and p-values beyond the highest good score."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import combine_pvalues, expon
+
+from reparam.evaluation.anomaly import COMBINATIONS
+from reparam.evaluation.anomaly.combining import (
+    LEAST,
+    TAIL,
+    members_of,
+    names_of,
+    statistic,
+    tail_p_values,
+)
+
+NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30)
+
+
+def test_formulas():
+    p = np.random.default_rng(3).uniform(0.01, 1, (5, 4))
+    for row, fisher in zip(p, COMBINATIONS["fisher"](p), strict=True):
+        assert fisher == pytest.approx(combine_pvalues(row, "fisher").statistic)
+    assert COMBINATIONS["harmonic-mean"](p) == pytest.approx(1 / (4 / (1 / p).sum(1)))
+    assert COMBINATIONS["min"](p) == pytest.approx(-np.log(p.min(1)))
+    assert COMBINATIONS["max"](p) == pytest.approx(-np.log(p.max(1)))
+
+
+@pytest.mark.parametrize("name", COMBINATIONS)
+@given(st.lists(st.floats(LEAST, 1), min_size=3, max_size=3), st.integers(0, 2), st.floats(0, 1))
+def test_a_smaller_p_value_is_no_less_anomalous(name, p, which, share):
+    less = list(p)
+    less[which] = max(LEAST, p[which] * share)
+    before, after = COMBINATIONS[name](np.array([p, less]))
+    assert after >= before - 1e-9 * abs(before)
+
+
+@given(NUMBERS, NUMBERS)
+def test_p_falls_as_the_score_rises(good, scores):
+    found = tail_p_values(np.array(good), np.sort(np.array(scores)))
+    assert (np.diff(found) <= 0).all()
+    assert (found > 0).all()
+    assert (found <= 1).all()
+
+
+def test_an_exponential_tail_is_found_far_beyond_the_highest_good_score():
+    """log p of 1e-20 to a tenth, where no picture of 20,000 is above 1e-5."""
+    good = np.random.default_rng(0).exponential(size=20_000)
+    scores = expon.isf([0.5, 0.2, 1e-3, 1e-6, 1e-20])
+    found = tail_p_values(good, scores)
+    assert np.log(found) == pytest.approx(np.log([0.5, 0.2, 1e-3, 1e-6, 1e-20]), rel=0.1)
+
+
+def test_scores_without_a_tail_and_infinite_ones():
+    assert tail_p_values(np.zeros(9), np.array([-1.0, 0.0, 1.0])).tolist() == [1.0, 1.0, 0.1]
+    good = np.append(np.arange(100.0), np.inf)
+    assert tail_p_values(good, np.array([np.inf, -np.inf])).tolist() == [LEAST, 1.0]
+    assert tail_p_values(np.array([np.inf]), np.array([1.0])).tolist() == [1.0]
+    assert tail_p_values(good, np.array([95.0]))[0] < TAIL
+
+
+def test_what_decides_is_a_column_or_a_combination_of_all():
+    few = {"a": np.arange(50.0), "b": np.arange(50.0)[::-1]}
+    new = {"a": np.array([3.0, 90.0]), "b": np.array([7.0, 2.0]), "c": np.array([1.0, 2.0])}
+    assert statistic("c", {}, new) is new["c"]
+    p = np.stack([tail_p_values(few[name], new[name]) for name in few], 1)
+    assert statistic("fisher", few, new).tolist() == COMBINATIONS["fisher"](p).tolist()
+    assert names_of(["a"]) == ("a",)
+    assert names_of(["a", "b"]) == ("a", "b", *COMBINATIONS)
+    assert members_of("fisher", ["a", "b"]) == ("a", "b")
+    assert members_of("a", ["a", "b"]) == ("a",)

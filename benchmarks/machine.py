@@ -18,6 +18,8 @@ from pathlib import Path
 
 import torch
 
+from reparam.training import processor_name
+
 MATRIX_SIDES = {"cpu": (128, 256, 512, 1024, 2048, 3072), "cuda": (2048, 4096, 8192, 16384)}
 SECONDS = 10.0
 """For each rate of matrix products: larger ones are left out where they would take longer."""
@@ -38,19 +40,6 @@ class Rates:
     """Bytes a second, read and written, of a copy in memory."""
 
 
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.split(":", 1)[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        if names:
-            return names[0]
-    return platform.processor() or platform.machine()
-
-
 def commit() -> str:
     """The commit of the checkout, with "+" when tracked files differ from it."""
     here = Path(__file__).parent
@@ -67,8 +56,8 @@ def commit() -> str:
 def describe() -> str:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return (
-        f"{processor()}, {os.cpu_count()} cores, {device}; Python {platform.python_version()}, "
-        f"torch {torch.__version__}; commit {commit()}"
+        f"{processor_name()}, {os.cpu_count()} cores, {device}; "
+        f"Python {platform.python_version()}, torch {torch.__version__}; commit {commit()}"
     )
 
 

@@ -304,6 +304,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             return None
         if labels is None and isinstance(X, ImageSet) and X.labels is not None:
             given, names = X.labels, X.class_names
+        elif labels is None and self.model_.classifier is not None:
+            return None
         elif labels is None:
             raise DataError(
                 f"{type(self).__name__}: labels must be given to a conditional model, got none. "
@@ -313,6 +315,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             each = np.asarray(labels)
             each = np.full(count, each) if each.ndim == 0 else each
             given, names = as_labels(each, count, None, "labels")
+        names = (*names, "")  # the last is that of UNKNOWN, -1
         return class_indices([names[i] for i in given], self.class_names_, type(self).__name__)
 
     def _as_rows(self, images: Float[np.ndarray, "N H W C"], shape: tuple[int, ...]) -> Rows:

@@ -5,8 +5,8 @@ import dataclasses
 import functools
 import inspect
 import itertools
+import linecache
 import re
-import textwrap
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -69,10 +69,10 @@ def field_docs(options: type) -> dict[str, str]:
 
 def _own_docs(cls: type) -> dict[str, str]:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+        classes = _classes_in(inspect.getsourcefile(cls) or "")
     except (OSError, TypeError, SyntaxError):  # a class that was typed in, without a source
         return {}
-    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    body = classes[cls.__qualname__].body if cls.__qualname__ in classes else []
     docs = {}
     for field, below in itertools.pairwise(body):
         name = field.target if isinstance(field, ast.AnnAssign) else None
@@ -81,3 +81,24 @@ def _own_docs(cls: type) -> dict[str, str]:
         if isinstance(name, ast.Name) and isinstance(text, str):
             docs[name.id] = " ".join(text.split())
     return docs
+
+
+@functools.cache
+def _classes_in(file: str) -> dict[str, ast.ClassDef]:
+    """The classes of a source file by their qualified names; inspect.getsource would parse the
+    whole file for each of them.
+    """
+    found: dict[str, ast.ClassDef] = {}
+
+    def look(node: ast.AST, place: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef):
+                found.setdefault(f"{place}{child.name}", child)
+                look(child, f"{place}{child.name}.")
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                look(child, f"{place}{child.name}.<locals>.")
+            elif not isinstance(child, ast.expr):  # if, with, try
+                look(child, place)
+
+    look(ast.parse("".join(linecache.getlines(file))), "")
+    return found

@@ -8,7 +8,14 @@ from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import default_out
 from reparam.evaluation import decode_bytes
-from reparam.export import LabelledImages, check_target, read_labels, read_latents, write_images
+from reparam.export import (
+    LabelledImages,
+    check_target,
+    read_files,
+    read_labels,
+    read_latents,
+    write_images,
+)
 from reparam.fields import option
 from reparam.printable import note, say
 from reparam.runs import Run
@@ -23,7 +30,8 @@ class DecodeOptions:
 
     latents: Path = option(Path(), positional="LATENTS", required=True)
     """A .csv or .parquet table with columns z1, z2, ... (as encode writes it), or an .npy or .npz
-    file of an array with a row for each latent. For a conditional run also label, the class."""
+    file of an array with a row for each latent. For a conditional run also label, the class. With
+    a column file (as encode writes it for a folder) the pictures are named by it."""
 
     out: Path | None = None
     """A folder, or an .npz or .npy file; by default RUN/export/decoded."""
@@ -46,7 +54,12 @@ def run(args: Sequence[str]) -> int:
     note(f"{len(z)} latents of {options.latents}")
     names = read_labels(options.latents) if model.classes else None
     labels = options.choice.labels(folder, names, len(z), str(options.latents))
-    images = LabelledImages(decode_bytes(model, z, labels), labels, folder.facts.class_names)
+    images = LabelledImages(
+        decode_bytes(model, z, labels),
+        labels,
+        folder.facts.class_names,
+        read_files(options.latents),
+    )
     write_images(out, images, overwrite=options.overwrite)
     say(out)
     return 0

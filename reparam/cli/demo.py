@@ -13,9 +13,9 @@ from typing import Literal
 from reparam.cli.existing import check_place, open_or_create_run, trained
 from reparam.cli.flags import Compute, parse, value_of, words_for
 from reparam.cli.progress import step_progress
-from reparam.cli.reading import reading_progress
+from reparam.cli.reading import Loader
 from reparam.cli.scoring import judge_with_progress, scored
-from reparam.data import DataConfig, ImageSet, load_images
+from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError, DataError, RunError
 from reparam.evaluation import ScoreConfig
 from reparam.model import build_autoencoder
@@ -69,13 +69,14 @@ def run(args: Sequence[str]) -> int:
     options = _options(args)
     out = options.out
     _check_room(options)
+    load = Loader(quiet=options.quiet)
+    options = replace(options, images=load.with_shape(options.images))
     configs = {model: _config(options, model) for model in MODELS}
     for name, config in configs.items():
         check_place(out / name, config, overwrite=options.overwrite)
     check_page(out / "report.html")
     device = options.compute.chosen()
-    with reading_progress(quiet=options.quiet) as progress:
-        images = load_images(options.images, progress)
+    images = load(options.images)
     for config in configs.values():
         # Refused before anything is written.
         model = build_autoencoder(config.model, images.image_shape)

@@ -23,8 +23,8 @@ class EncodeOptions:
 
     DATA is a name, an .npz or .npy file, or a folder of images, which are brought to the run's
     size; by default it is the run's own images. The table has the columns index (of the image in
-    its set), file (in a folder), label, z1, z2, ... and log_var1, log_var2, ...; --scores adds each
-    image's losses.
+    its set), file (in a folder), label (where there is none, what the model's classifier finds),
+    z1, z2, ... and log_var1, log_var2, ...; --scores adds each image's losses.
     """
 
     run: Path = RUN

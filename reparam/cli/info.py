@@ -142,6 +142,8 @@ def _print_run(facts: RunFacts) -> None:
             f"({result.device}, {result.precision}, {result.kernels} kernels)"
         )
         print_table(_result(result), title)
+        if result.arithmetic_reason:
+            say(f"{result.precision}, {result.kernels} kernels: {result.arithmetic_reason}")
         say(_again(result))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -70,6 +71,12 @@ class Loader:
     def agreed(self, data: DataConfig) -> DataConfig:
         """The configuration that reads the same images without a choice, where they are read."""
         return self._read[data][1] if data in self._read else data
+
+    def with_shape(self, data: DataConfig) -> DataConfig:
+        """As ``agreed``; the pictures of a folder, whose shape may have to be chosen, are read."""
+        if Path(data.source).expanduser().is_dir():
+            self(data)
+        return self.agreed(data)
 
     def _load(self, data: DataConfig) -> ImageSet:
         with reading_progress(quiet=self.quiet) as progress:

@@ -20,7 +20,7 @@ from reparam.data import (
 from reparam.errors import RunError
 from reparam.evaluation import check_images
 from reparam.export import LabelledImages
-from reparam.model import Autoencoder
+from reparam.model import Autoencoder, labels_of
 from reparam.printable import note
 from reparam.runs import Run
 from reparam.types import IndexArray, Json, PixelArray
@@ -85,13 +85,17 @@ def select_images(
     else:
         _, selection = own_selection(run, given, split)
         check_images(model, selection.images)
-    return _classed(selection, run, choice)
+    return _classed(selection, run, model, choice)
 
 
-def _classed(selection: Selection, run: Run, choice: ClassChoice) -> Selection:
-    """With labels that a conditional run can read."""
+def _classed(selection: Selection, run: Run, model: Autoencoder, choice: ClassChoice) -> Selection:
+    """With labels that a conditional run can read: their own, or what its classifier finds."""
     own = selection.labelled
-    labels = choice.labels(run, own.label_names(), len(own.images), selection.name)
+    names = own.label_names()
+    if names is None and model.classifier is not None:
+        names = ("",) * len(own.images)
+    labels = choice.labels(run, names, len(own.images), selection.name)
+    labels = labels_of(model, own.images, labels)
     if labels is None:
         return selection
     names = run.facts.class_names

@@ -99,13 +99,9 @@ def run(args: Sequence[str]) -> int:
 
 
 def _agreed(point: Point, load: Loader) -> Point:
-    """With what depends on the pictures written out: they are read before places are checked only
-    where it can.
-    """
-    config = point.config
-    if Path(config.data.source).expanduser().is_dir():
-        load(config.data)
-    return replace(point, config=replace(config, data=load.agreed(config.data)))
+    """With what depends on the pictures written out."""
+    config = replace(point.config, data=load.with_shape(point.config.data))
+    return replace(point, config=config)
 
 
 def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:

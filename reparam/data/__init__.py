@@ -15,7 +15,7 @@ from reparam.data.config import DataConfig
 from reparam.data.factors import Factors
 from reparam.data.folder import sizes_in_files
 from reparam.data.images import SPLITS, ImageSet, Split
-from reparam.data.labels import as_labels, as_one_array, class_indices
+from reparam.data.labels import UNKNOWN, as_labels, as_one_array, class_indices
 from reparam.data.listing import is_run_record
 from reparam.data.load import load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
@@ -31,6 +31,7 @@ __all__ = [
     "MAPPED_FROM",
     "NAMED_SOURCES",
     "SPLITS",
+    "UNKNOWN",
     "Batch",
     "CachedSet",
     "DataConfig",

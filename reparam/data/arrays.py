@@ -17,7 +17,7 @@ from reparam.data.labels import as_labels
 from reparam.data.mapping import MAPPED_FROM, keep_open
 from reparam.data.memory import check_memory
 from reparam.data.pixels import as_pixels
-from reparam.data.splits import split_indices
+from reparam.data.splits import split_indices, with_known_labels
 from reparam.errors import DataError, reason_of
 
 ARRAY_SUFFIXES = (".npz", ".npy")
@@ -67,10 +67,11 @@ def image_set_from_arrays(
     known = None if factors is None else as_factors(factors, count, factor_names, name)
     if labels is None:
         splits = split_indices(count, None, config, name=name)
-        return ImageSet(name, pixels, None, (), splits, factors=known)
+        return with_known_labels(ImageSet(name, pixels, None, (), splits, factors=known), config)
     indices, names = as_labels(labels, count, class_names, name)
     splits = split_indices(count, indices, config, name=name)
-    return ImageSet(name, pixels, indices, names, splits, factors=known)
+    found = ImageSet(name, pixels, indices, names, splits, factors=known)
+    return with_known_labels(found, config)
 
 
 def _refuse_idle_names(

@@ -12,9 +12,9 @@ from reparam.types import Images, Index, Labels
 class Batch:
     """Some images of a set. Everything in training and evaluation that reads images takes these.
 
-    ``images`` (B, C, H, W) are what a decoding is compared with, in [0, 1]; ``index`` (B,) are
-    their positions in the set. ``corrupted`` is what the encoder sees instead, where images are
-    corrupted for denoising.
+    ``images`` (B, C, H, W) are what a decoding is compared with, in [0, 1]; ``labels`` (B,) their
+    classes, −1 where unknown; ``index`` (B,) their positions in the set. ``corrupted`` is what the
+    encoder sees instead, where images are corrupted for denoising.
     """
 
     images: Images

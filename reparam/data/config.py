@@ -63,3 +63,7 @@ class DataConfig:
 
     split_seed: int = 0
     """Seed of the split; the same seed and data give the same split, whatever the run's seed."""
+
+    known_labels: int | None = None
+    """Hide the labels of all training images but N, drawn by the split's seed, as many of each
+    class; validation and test images keep theirs."""

@@ -23,9 +23,9 @@ class ImageSet:
     The images may lie on disk, mapped and read-only: go through them with ``RowReader`` or
     ``in_parts``, and never copy them all.
 
-    ``labels[i]`` indexes ``class_names``. ``splits`` maps "train", "valid" and "test" to disjoint
-    index arrays; they need not cover every image (``train_size`` leaves some out), and a split may
-    be empty.
+    ``labels[i]`` indexes ``class_names``, or is −1: unknown. ``splits`` maps "train", "valid" and
+    "test" to disjoint index arrays; they need not cover every image (``train_size`` leaves some
+    out), and a split may be empty.
     """
 
     name: str
@@ -53,6 +53,11 @@ class ImageSet:
 
     def split_labels(self, split: Split) -> LabelArray | None:
         return None if self.labels is None else self.labels[self.splits[split]]
+
+    def labelled(self, split: Split) -> IndexArray:
+        """The split's images of known class; all where there are no labels."""
+        index = self.splits[split]
+        return index if self.labels is None else index[self.labels[index] >= 0]
 
     def fingerprint(self) -> str:
         """SHA-256 of images, labels, splits and known factors: equal sets train equally, and
@@ -84,9 +89,9 @@ class ImageSet:
         """Images per split and class: {"train": {"0": 350, ...}, ...}; {} without labels."""
         table: dict[Split, dict[str, int]] = {}
         for split in SPLITS:
-            labels = self.split_labels(split)
             table[split] = {}
-            if labels is not None:
+            if self.labels is not None:
+                labels = self.labels[self.labelled(split)]
                 each = np.bincount(labels, minlength=len(self.class_names)).tolist()
                 table[split] = dict(zip(self.class_names, each, strict=True))
         return table

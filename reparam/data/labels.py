@@ -7,6 +7,9 @@ import numpy as np
 from reparam.errors import DataError, DataRangeError, ShapeError, reason_of, unknown_name
 from reparam.types import LabelArray
 
+UNKNOWN = -1
+"""The label of an image whose class is not known."""
+
 
 def as_labels(
     labels: object, count: int, class_names: Sequence[str] | None, name: str
@@ -15,10 +18,12 @@ def as_labels(
 
     Strings, and integers without ``class_names``, make their own classes: the distinct values in
     their order. Integers with ``class_names`` are indices into them; strings with ``class_names``
-    must be among them. Floats must be whole numbers. ``name`` is what errors call the array.
+    must be among them. Floats must be whole numbers. −1 is UNKNOWN. ``name`` is what errors call
+    the array.
 
     Raises ShapeError unless there is one label for each image, DataError for labels of another
-    type and for repeated names, DataRangeError for labels that are no whole number or no index.
+    type, for repeated names and for no known one, DataRangeError for labels that are no whole
+    number or no index.
     """
     values = _as_values(as_one_array(labels, name), name)
     if values.ndim != 1:
@@ -31,13 +36,17 @@ def as_labels(
             f"{name}: every image needs one label, got {len(values)} labels for {count} images. "
             "Fix: give as many labels as images, or none"
         )
+    known = np.full(count, True) if values.dtype.kind == "U" else values != UNKNOWN
+    if count and not known.any():
+        raise DataError(f"{name}: some labels must be known, got {UNKNOWN} alone. Fix: omit them")
     if class_names is None:
-        distinct, indices = np.unique(values, return_inverse=True)
-        return indices.astype(np.int64), tuple(str(value) for value in distinct)
+        indices = np.full(count, UNKNOWN)
+        distinct, indices[known] = np.unique(values[known], return_inverse=True)
+        return indices, tuple(str(value) for value in distinct)
     names = checked_names(class_names, "class_names", name)
     if values.dtype.kind == "U":
         return _positions(values, names, name), names
-    low, high = values.min(), values.max()
+    low, high = values[known].min(), values.max()
     if low < 0 or high >= len(names):
         raise DataRangeError(
             f"{name}: labels must index the {len(names)} class names (0..{len(names) - 1}), "
@@ -47,11 +56,13 @@ def as_labels(
 
 
 def class_indices(names: Sequence[str], known: Sequence[str], what: str) -> LabelArray:
-    """Names of classes as indices into the ``known`` ones, or those themselves as digits.
+    """Names of classes as indices into the ``known`` ones, or those themselves as digits; "" is
+    UNKNOWN.
 
     Raises DataError, which begins with ``what``, for a name that is not known.
     """
-    position = {str(i): i for i in range(len(known))} | {each: i for i, each in enumerate(known)}
+    position = {"": UNKNOWN} | {str(i): i for i in range(len(known))}
+    position |= {each: i for i, each in enumerate(known)}
     unknown = next((name for name in names if name not in position), None)
     if unknown is not None:
         raise DataError(f"{what}: {unknown_name('class', unknown, known, 'reparam info')}")

@@ -14,6 +14,7 @@ from reparam.data.named import load_digits, load_idx_source
 from reparam.data.pictures import Progress
 from reparam.data.pixels import warn_of_pixels
 from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
+from reparam.data.splits import with_known_labels
 from reparam.errors import ConfigError, DataError
 from reparam.fields import flag_of
 
@@ -30,7 +31,7 @@ def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
     and what the source's own loader raises. Warns where all images are equal, and where all are
     nearly black, unless ``config.pixel_range`` says that they may be.
     """
-    images = _load(config, progress)
+    images = with_known_labels(_load(config, progress), config)
     warn_of_pixels(images.images, images.name, range_known=config.pixel_range is not None)
     if images.factors is not None:
         check_varied(images.factors, images.name)
@@ -67,7 +68,7 @@ def read_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
     `load_images`.
     """
     whole = replace(config, train_size=None, valid_fraction=0.0, test_fraction=0.0)
-    return _load(whole, progress)
+    return _load(replace(whole, known_labels=None), progress)
 
 
 _USED_BY = {

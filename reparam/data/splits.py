@@ -1,13 +1,14 @@
 """Which images are for training, for choosing the weights, and for testing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Int
-from sklearn.model_selection import train_test_split
 
 from reparam.data.config import DataConfig
-from reparam.data.images import SPLITS, Split
+from reparam.data.images import SPLITS, ImageSet, Split
+from reparam.data.labels import UNKNOWN
 from reparam.errors import ConfigError, DataError
 from reparam.types import IndexArray, LabelArray
 
@@ -71,6 +72,29 @@ def split_as_given(
     return {"train": train[: config.train_size], "valid": valid, "test": test}
 
 
+def with_known_labels(images: ImageSet, config: DataConfig) -> ImageSet:
+    """The images with ``known_labels`` of the training images' labels, and the others hidden.
+
+    As many of each class, where there are so many. Raises ConfigError for more than there are.
+    """
+    count, labels, train = config.known_labels, images.labels, images.labelled("train")
+    if count is None:
+        return images
+    if labels is None or not 1 <= count <= len(train):
+        raise ConfigError(
+            "known_labels must be from 1 to the number of training images with labels, "
+            f"{0 if labels is None else len(train)}, got {count}. Fix: correct --known-labels"
+        )
+    drawn = np.random.default_rng(config.split_seed).permutation(train)
+    turn = np.empty(len(drawn), int)  # 0, 1, ... in each class
+    each = np.unique(labels[drawn], return_counts=True)[1]
+    turn[np.argsort(labels[drawn], kind="stable")] = np.concatenate([np.arange(n) for n in each])
+    kept, hidden = drawn[np.argsort(turn, kind="stable")[:count]], labels.copy()
+    hidden[images.splits["train"]] = UNKNOWN
+    hidden[kept] = labels[kept]
+    return replace(images, labels=hidden)
+
+
 def _check(config: DataConfig) -> None:
     for option in ("valid_fraction", "test_fraction"):
         fraction = getattr(config, option)
@@ -127,16 +151,49 @@ def _valid_size(pool: int, config: DataConfig, name: str) -> int:
 def _draw(
     pool: Int[np.ndarray, " pool"], size: int, labels: LabelArray | None, seed: int
 ) -> tuple[Int[np.ndarray, " drawn"], Int[np.ndarray, " rest"]]:
-    """``size`` members of the pool, drawn at random, and the others; both in the pool's order."""
+    """``size`` members of the pool, drawn at random, and the others; both in the pool's order.
+
+    The draws are those of scikit-learn's ``train_test_split``, which made the splits of earlier
+    runs. Its import takes as long as PyTorch's, and every command that reads images would wait.
+    """
     if size == 0:
         return pool[:0], pool
-    strata = None
-    if labels is not None:
-        strata = labels[pool]
-        members = np.unique(strata, return_counts=True)[1]
-        if members.min() < 2 or len(members) > min(size, len(pool) - size):
-            strata = None
-    rest, drawn = train_test_split(
-        np.arange(len(pool)), test_size=size, random_state=seed, stratify=strata
-    )
-    return pool[np.sort(drawn)], pool[np.sort(rest)]
+    strata = None if labels is None else _strata(labels[pool], size)
+    rng = np.random.RandomState(seed)  # its draws are the same in every version of NumPy
+    if strata is None:
+        chosen = rng.permutation(len(pool))[:size]
+    else:
+        counts = np.array([len(members) for members in strata])
+        kept = _shares(counts, len(pool) - size, rng)
+        _shares(counts - kept, size, rng)  # all that are left; only its draws matter
+        orders = [members[rng.permutation(len(members))] for members in strata]
+        chosen = np.concatenate([order[n:] for order, n in zip(orders, kept, strict=True)])
+    drawn = np.zeros(len(pool), bool)
+    drawn[chosen] = True
+    return pool[drawn], pool[~drawn]
+
+
+def _strata(labels: LabelArray, size: int) -> list[IndexArray] | None:
+    """The members of each class, or None where ``size`` cannot keep their proportions."""
+    _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if counts.min() < 2 or len(counts) > min(size, len(labels) - size):
+        return None
+    return np.split(np.argsort(classes, kind="stable"), np.cumsum(counts)[:-1])
+
+
+def _shares(
+    counts: Int[np.ndarray, " classes"], size: int, rng: np.random.RandomState
+) -> Int[np.ndarray, " classes"]:
+    """How many of each class make ``size`` in proportion to ``counts``: rounded down, and one more
+    of those that lose most by it, drawn where they lose the same.
+    """
+    exact = counts / counts.sum() * size
+    shares = np.floor(exact).astype(int)
+    lost = exact - shares
+    for value in np.unique(lost)[::-1]:
+        missing = size - shares.sum()
+        if missing <= 0:
+            break
+        tied = np.flatnonzero(lost == value)
+        shares[rng.choice(tied, min(len(tied), missing), replace=False)] += 1
+    return shares

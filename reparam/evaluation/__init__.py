@@ -1,39 +1,12 @@
-"""A trained model and held-out images → arrays and numbers."""
+"""A trained model and held-out images → arrays and numbers.
 
-from reparam.evaluation.anomaly import ALL as ALL_DEFECTS
-from reparam.evaluation.anomaly import (
-    ANOMALY_SCORES,
-    AnomalyConfig,
-    AnomalyScore,
-    Calibration,
-    Detected,
-    Detection,
-    Detector,
-    Good,
-    GoodPictures,
-    HeatScale,
-    LabelledPictures,
-    Pictures,
-    Scored,
-    Seen,
-    calibrate,
-    check_rate,
-    detection,
-    good_pictures,
-    heat_overlay,
-    heat_scale,
-    image_auroc,
-    load_detector,
-    other_good_pictures,
-    pictures_needed,
-    plant,
-    read_labelled,
-    save_calibration,
-    score_images,
-)
-from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
-from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
-from reparam.evaluation.anomaly import KINDS as DEFECT_KINDS
+The names of the scorecard and of anomaly detection are imported when they are first used: they need
+SciPy and scikit-learn, whose import takes as long as PyTorch's.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
 from reparam.evaluation.binarising import binarised
 from reparam.evaluation.denoising import add_noise
 from reparam.evaluation.facts_of_data import DataFacts, PixelFacts, SplitFacts, data_facts
@@ -60,54 +33,94 @@ from reparam.evaluation.inference import (
 from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.latents import LatentFacts, latent_facts
 from reparam.evaluation.likelihood import importance_weighted
-from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.nearest import Nearest, nearest_images
 from reparam.evaluation.per_image import Scores, evaluation_loss, scores_of
 from reparam.evaluation.quality import Estimate, Quality, image_quality
 from reparam.evaluation.reconstructing import Reconstructed, reconstruct_images
 from reparam.evaluation.rows import Rows, labels_or_none, rows_to_pixels
-from reparam.evaluation.scoring.against import (
-    Difference,
-    check_same_images,
-    check_same_judge,
-    differences,
-)
-from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry, Topic
-from reparam.evaluation.scoring.claims import CLAIMS, Claim
-from reparam.evaluation.scoring.config import ScoreConfig
-from reparam.evaluation.scoring.deciding import Decision, Interval, Word, in_words
-from reparam.evaluation.scoring.groups import (
-    Group,
-    Trend,
-    along_axis,
-    improvement,
-    tally,
-    trends,
-)
-from reparam.evaluation.scoring.of_run import (
-    CheckedScorecard,
-    check_can_score,
-    check_features,
-    check_scorecard,
-    current_scorecard,
-    score_run,
-)
-from reparam.evaluation.scoring.score import ScoreProgress, scorecard
-from reparam.evaluation.scoring.scorecard import FILE as SCORECARD_FILE
-from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard
-from reparam.evaluation.scoring.scorecard import from_mapping as scorecard_from_mapping
-from reparam.evaluation.scoring.subject import check_scorable
-from reparam.evaluation.scoring.verdicts import Verdict, claim_gains, claim_pair, verdicts
-from reparam.evaluation.scoring.words import (
-    figure_text,
-    ideal_text,
-    interval_text,
-    measured_text,
-    p_text,
-    p_values_text,
-    pairing_text,
-    value_text,
-)
+
+if TYPE_CHECKING:
+    from reparam.evaluation.anomaly import ALL as ALL_DEFECTS
+    from reparam.evaluation.anomaly import (
+        ANOMALY_SCORES,
+        AnomalyConfig,
+        AnomalyScore,
+        Calibration,
+        Detected,
+        Detection,
+        Detector,
+        Good,
+        GoodPictures,
+        HeatScale,
+        LabelledPictures,
+        Pictures,
+        Scored,
+        Seen,
+        calibrate,
+        check_rate,
+        detection,
+        good_pictures,
+        heat_overlay,
+        heat_scale,
+        image_auroc,
+        load_detector,
+        other_good_pictures,
+        pictures_needed,
+        plant,
+        read_labelled,
+        save_calibration,
+        score_images,
+    )
+    from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
+    from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
+    from reparam.evaluation.anomaly import KINDS as DEFECT_KINDS
+    from reparam.evaluation.measures.measured import Measured
+    from reparam.evaluation.scoring.against import (
+        Difference,
+        check_same_images,
+        check_same_judge,
+        differences,
+    )
+    from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry, Topic
+    from reparam.evaluation.scoring.claims import CLAIMS, Claim
+    from reparam.evaluation.scoring.config import ScoreConfig
+    from reparam.evaluation.scoring.deciding import Decision, Interval, Word, in_words
+    from reparam.evaluation.scoring.groups import (
+        Group,
+        Trend,
+        along_axis,
+        improvement,
+        tally,
+        trends,
+    )
+    from reparam.evaluation.scoring.needs import reason_in
+    from reparam.evaluation.scoring.of_run import (
+        CheckedScorecard,
+        check_can_score,
+        check_features,
+        check_scorecard,
+        current_scorecard,
+        score_run,
+    )
+    from reparam.evaluation.scoring.score import ScoreProgress, scorecard
+    from reparam.evaluation.scoring.scorecard import (
+        SCORECARD_FILE,
+        PriorScores,
+        Scorecard,
+        scorecard_from_mapping,
+    )
+    from reparam.evaluation.scoring.subject import check_scorable
+    from reparam.evaluation.scoring.verdicts import Verdict, claim_gains, claim_pair, verdicts
+    from reparam.evaluation.scoring.words import (
+        figure_text,
+        ideal_text,
+        interval_text,
+        measured_text,
+        p_text,
+        p_values_text,
+        pairing_text,
+        value_text,
+    )
 
 __all__ = [
     "ALL_DEFECTS",
@@ -218,6 +231,7 @@ __all__ = [
     "plant",
     "prior_log_prob",
     "read_labelled",
+    "reason_in",
     "reconstruct",
     "reconstruct_images",
     "refined",
@@ -235,3 +249,84 @@ __all__ = [
     "value_text",
     "verdicts",
 ]
+
+_LATER = {
+    "anomaly": (
+        "ALL as ALL_DEFECTS",
+        "FILE as CALIBRATION_FILE",
+        "GOOD as GOOD_FOLDER",
+        "KINDS as DEFECT_KINDS",
+        "ANOMALY_SCORES",
+        "AnomalyConfig",
+        "AnomalyScore",
+        "Calibration",
+        "Detected",
+        "Detection",
+        "Detector",
+        "Good",
+        "GoodPictures",
+        "HeatScale",
+        "LabelledPictures",
+        "Pictures",
+        "Scored",
+        "Seen",
+        "calibrate",
+        "check_rate",
+        "detection",
+        "good_pictures",
+        "heat_overlay",
+        "heat_scale",
+        "image_auroc",
+        "load_detector",
+        "other_good_pictures",
+        "pictures_needed",
+        "plant",
+        "read_labelled",
+        "save_calibration",
+        "score_images",
+    ),
+    "measures.measured": ("Measured",),
+    "scoring.against": ("Difference", "check_same_images", "check_same_judge", "differences"),
+    "scoring.catalogue": ("MEASURES", "TOPICS", "Entry", "Topic"),
+    "scoring.claims": ("CLAIMS", "Claim"),
+    "scoring.config": ("ScoreConfig",),
+    "scoring.deciding": ("Decision", "Interval", "Word", "in_words"),
+    "scoring.groups": ("Group", "Trend", "along_axis", "improvement", "tally", "trends"),
+    "scoring.needs": ("reason_in",),
+    "scoring.of_run": (
+        "CheckedScorecard",
+        "check_can_score",
+        "check_features",
+        "check_scorecard",
+        "current_scorecard",
+        "score_run",
+    ),
+    "scoring.score": ("ScoreProgress", "scorecard"),
+    "scoring.scorecard": ("SCORECARD_FILE", "PriorScores", "Scorecard", "scorecard_from_mapping"),
+    "scoring.subject": ("check_scorable",),
+    "scoring.verdicts": ("Verdict", "claim_gains", "claim_pair", "verdicts"),
+    "scoring.words": (
+        "figure_text",
+        "ideal_text",
+        "interval_text",
+        "measured_text",
+        "p_text",
+        "p_values_text",
+        "pairing_text",
+        "value_text",
+    ),
+}
+_PLACES = {
+    name.rpartition(" ")[2]: (f"{__name__}.{module}", name.partition(" ")[0])
+    for module, names in _LATER.items()
+    for name in names
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, own_name = _PLACES[name]
+    value = getattr(importlib.import_module(module), own_name)
+    globals()[name] = value
+    return value

@@ -22,6 +22,7 @@ from reparam.model import (
     each_batch,
     from_bytes,
     in_batches,
+    labels_of,
     refine,
     rows_at_once,
     to_bytes,
@@ -162,6 +163,7 @@ def reconstruct(
     """decode(encode(images)), without sampling; with ``refine`` steps, of latents that these have
     moved closer (``refined``). Raises ShapeError for images of another size.
     """
+    labels = labels_of(model, images, labels)
     return decode(model, refined(model, images, labels, steps=refine), labels)
 
 

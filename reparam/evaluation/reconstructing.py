@@ -9,7 +9,7 @@ from jaxtyping import Float
 from reparam.data import Progress, RowReader
 from reparam.evaluation.inference import check_images, decoded_batches, refined
 from reparam.evaluation.quality import Quality, joined, quality_of_each
-from reparam.model import Autoencoder, to_bytes
+from reparam.model import Autoencoder, labels_of, to_bytes
 from reparam.types import LabelArray, PixelArray
 
 
@@ -43,6 +43,7 @@ def reconstruct_images(
     check_images(model, originals)
     found, start, reader = np.empty(images.shape, np.uint8), 0, RowReader(originals)
     parts: list[dict[str, np.ndarray]] = []
+    labels = labels_of(model, images, labels)
     latents = refined(model, images, labels, steps=refine, progress=progress)
     for x in decoded_batches(model, latents, labels):
         rows = slice(start, start + len(x))

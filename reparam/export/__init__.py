@@ -13,6 +13,7 @@ from reparam.export.images import (
 from reparam.export.latents import (
     LatentTable,
     check_latents_target,
+    read_files,
     read_labels,
     read_latents,
     write_latents,
@@ -54,6 +55,7 @@ __all__ = [
     "make_bundle",
     "neighbour_table",
     "picture_names",
+    "read_files",
     "read_labels",
     "read_latents",
     "run_ids",

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reparam.data import class_colours
 from reparam.errors import DataError
-from reparam.evaluation import current_scorecard, moments_of
+from reparam.evaluation import moments_of
 from reparam.export.described import (
     decoded,
     described_prior,
@@ -32,6 +33,9 @@ from reparam.export.sprites import grid_for, sheets
 from reparam.runs import SPLIT_IMAGES, RunView
 from reparam.types import LatentArray, PixelArray
 
+if TYPE_CHECKING:
+    from reparam.evaluation import Scorecard
+
 NO_LABEL = 65535
 """What stands for no class among labels of 16 bits."""
 
@@ -46,6 +50,7 @@ def run_entry(
     name: str, view: RunView, halves: tuple[OnnxModel, OnnxModel], files: dict[str, bytes]
 ) -> RunEntry:
     """The manifest's entry of a run, whose files are added to ``files``."""
+    from reparam.evaluation import current_scorecard  # not for those who export no page
 
     def add(file: str, data: bytes) -> FileEntry:
         files[f"data/{file}"] = data
@@ -60,6 +65,7 @@ def run_entry(
     encoder, decoder = halves
     draws = prior_draws(view)
     same = _images_digest(view.images)
+    card = current_scorecard(view.run, view.model)
     labels = None
     if view.labels is not None:
         labels = add(f"{name}/labels.bin", _labels(view))
@@ -98,13 +104,14 @@ def run_entry(
         },
         "prior": {
             **described_prior(view, draws),
+            "class_counts": _class_counts(card, view.class_names),
             "draws": {**add_latents(f"{name}/prior.bin", draws), "count": len(draws)},
         },
         "kl_per_dimension": kl_per_dimension(view),
         "principal": principal_axes(view.mu),
         "golden": _golden(name, view, draws, add),
         "figures": _figures(view),
-        "scorecard": _scorecard(view),
+        "scorecard": _scorecard(card),
     }
 
 
@@ -171,9 +178,16 @@ def _figures(view: RunView) -> FiguresEntry:
     }
 
 
-def _scorecard(view: RunView) -> dict[str, object] | None:
+def _class_counts(card: "Scorecard | None", names: Sequence[str]) -> list[int] | None:
+    """How many draws of the model's own prior the judge gave to each class; None where unknown."""
+    counts = {} if card is None else card.own.class_counts
+    if not counts or len(counts) != len(names):  # two classes of one name
+        return None
+    return [counts[name] for name in names]
+
+
+def _scorecard(card: "Scorecard | None") -> dict[str, object] | None:
     """The valid part of the run's scorecard; NaN and infinite numbers become null."""
-    card = current_scorecard(view.run, view.model)
     if card is None:
         return None
     found: dict[str, object] = json.loads(

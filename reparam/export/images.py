@@ -54,7 +54,8 @@ class LabelledImages:
 
     def label_names(self) -> tuple[str, ...] | None:
         """The class's name of each image."""
-        return None if self.labels is None else tuple(self.class_names[i] for i in self.labels)
+        names = (*self.class_names, "")  # the last is that of UNKNOWN, -1
+        return None if self.labels is None else tuple(names[i] for i in self.labels)
 
 
 Sheet = UInt8[np.ndarray, "rows columns C"]

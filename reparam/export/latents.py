@@ -130,14 +130,23 @@ def read_labels(path: Path) -> tuple[str, ...] | None:
 
     It is in a table's column label, or in the array labels of an .npz file.
     """
+    return _words(path, "label")
+
+
+def read_files(path: Path) -> tuple[str, ...] | None:
+    """The path of the image that each latent was encoded from, as ``read_labels``: file, files."""
+    return _words(path, "file")
+
+
+def _words(path: Path, column: str) -> tuple[str, ...] | None:
     match path.suffix.lower():
         case ".csv":
-            found = pd.read_csv(path, dtype=str, keep_default_na=False).get("label")
+            found = pd.read_csv(path, dtype=str, keep_default_na=False).get(column)
         case ".parquet":
-            found = pd.read_parquet(path, engine="pyarrow").get("label")
+            found = pd.read_parquet(path, engine="pyarrow").get(column)
         case ".npz":
             with np.load(path, allow_pickle=False) as arrays:
-                found = arrays.get("labels")
+                found = arrays.get(f"{column}s")
         case _:
             found = None
     return None if found is None else tuple(map(str, found))

@@ -68,7 +68,7 @@ class PointsEntry(TypedDict):
 
 
 class PriorFacts(TypedDict):
-    """A PriorEntry without its draws."""
+    """What a PriorEntry says of the prior itself."""
 
     description: str
     form: str
@@ -79,6 +79,7 @@ class PriorFacts(TypedDict):
 
 
 class PriorEntry(PriorFacts):
+    class_counts: list[int] | None
     draws: DrawsEntry
 
 

@@ -38,7 +38,8 @@ def neighbour_table(
     columns["neighbour"] = _names(files, places)
     columns["index"] = places
     if images.labels is not None:
-        columns["label"] = [as_text(images.class_names[i]) for i in images.labels[places]]
+        names = (*images.class_names, "")
+        columns["label"] = [as_text(names[i]) for i in images.labels[places]]
     return pd.DataFrame({**columns, "distance": found.distance.ravel()})
 
 

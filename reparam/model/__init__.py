@@ -1,7 +1,14 @@
 """x → q(z|x), z → p(x|z): encoder, posterior, prior, decoder, likelihood, and what joins them."""
 
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
-from reparam.model.batches import BATCH, each_batch, in_batches, posteriors_of, rows_at_once
+from reparam.model.batches import (
+    BATCH,
+    each_batch,
+    in_batches,
+    labels_of,
+    posteriors_of,
+    rows_at_once,
+)
 from reparam.model.config import ModelConfig
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import (
@@ -76,6 +83,8 @@ from reparam.model.priors import (
     ChainPrior,
     ChainPriorOptions,
     EncoderBound,
+    ExemplarPrior,
+    ExemplarPriorOptions,
     FitProgress,
     Fittable,
     FlowPrior,
@@ -134,6 +143,8 @@ __all__ = [
     "Encoder",
     "EncoderBound",
     "EncoderOptions",
+    "ExemplarPrior",
+    "ExemplarPriorOptions",
     "FeatureShape",
     "Features",
     "FitProgress",
@@ -195,6 +206,7 @@ __all__ = [
     "from_bytes",
     "hidden_weights",
     "in_batches",
+    "labels_of",
     "layer_table",
     "memory_of_step",
     "native_available",

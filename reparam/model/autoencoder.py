@@ -9,6 +9,7 @@ from reparam.model.config import ModelConfig
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import Likelihood, Pixels
 from reparam.model.networks import (
+    Classifier,
     Components,
     ConditionalDecoder,
     ConditionalEncoder,
@@ -28,7 +29,8 @@ class Autoencoder(nn.Module):
 
     ``encode`` is deterministic (the posterior's mean); sampling is asked for by name and takes a
     generator. Images are (B, C, H, W) in [0, 1], latents (B, d). ``labels`` (B,), from 0 to
-    ``classes`` − 1, are for conditional models, which must be given them; others ignore them.
+    ``classes`` − 1, are for conditional models, which must be given them unless they have a
+    ``classifier``; others ignore them.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Autoencoder(nn.Module):
         likelihood: Likelihood,
         latent: LatentSpec,
         classes: int = 0,
+        classifier: Classifier | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -49,8 +52,10 @@ class Autoencoder(nn.Module):
         self.likelihood = likelihood
         self.latent = latent
         self.classes = classes
-        if isinstance(prior, EncoderBound):  # p(z) is of no class
-            prior.bind(encoder.unconditional, posterior)
+        self.classifier = classifier
+        for part in prior.modules():
+            if isinstance(part, EncoderBound):  # p(z) is of no class
+                part.bind(encoder.unconditional, posterior)
 
     @property
     def image_shape(self) -> ImageShape:
@@ -75,13 +80,20 @@ class Autoencoder(nn.Module):
         """n labels of a conditional model, every class in turn; None for others."""
         return torch.arange(n, device=self.device) % self.classes if self.classes else None
 
+    def labels_of(self, x: Images, labels: Labels | None = None) -> Labels | None:
+        """``labels``, and those that the classifier finds where they are unknown (None, −1)."""
+        if self.classifier is None:
+            return labels
+        found: Labels = self.classifier(x).argmax(1)
+        return found if labels is None else torch.where(labels < 0, found, labels)
+
     def infer(self, x: Images, labels: Labels | None = None) -> Distribution:
         """q(z|x)."""
         return self.posterior(self.encoder(x, labels))
 
     def encode(self, x: Images, labels: Labels | None = None) -> Latents:
         """The posterior's mean."""
-        return self.infer(x, labels).mean
+        return self.infer(x, self.labels_of(x, labels)).mean
 
     def pixels(self, z: Latents, labels: Labels | None = None) -> Pixels:
         """p(x|z)."""
@@ -97,6 +109,7 @@ class Autoencoder(nn.Module):
 
     def reconstruct(self, x: Images, labels: Labels | None = None) -> Images:
         """decode(encode(x)), without sampling."""
+        labels = self.labels_of(x, labels)
         return self.decode(self.encode(x, labels), labels)
 
     def sample(
@@ -115,8 +128,10 @@ class Autoencoder(nn.Module):
     @property
     def components(self) -> list[Components]:
         """The linear codes that its networks begin with."""
-        both = (self.encoder.components, self.decoder.components)
-        return [each for each in both if each is not None]
+        found = [self.encoder.components, self.decoder.components]
+        if self.classifier is not None:
+            found.append(self.classifier.network.components)
+        return [each for each in found if each is not None]
 
     def init_components(self, images: Images) -> float:
         """Before training, where its networks begin with ``components``: those of these images, as
@@ -171,4 +186,6 @@ def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     if classes:
         encoder = ConditionalEncoder(encoder, classes)
         decoder = ConditionalDecoder(decoder, latent.bottom, classes)
-    return Autoencoder(encoder, posterior, decoder, prior, likelihood, latent, classes)
+    network = config.encoder.build(image_shape) if config.classifier else None
+    classifier = None if network is None else Classifier(network, classes)
+    return Autoencoder(encoder, posterior, decoder, prior, likelihood, latent, classes, classifier)

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
 
-from reparam.data import RowReader
+from reparam.data import UNKNOWN, RowReader
 from reparam.errors import DataError
 from reparam.model.autoencoder import Autoencoder
 from reparam.model.pixels import from_bytes
@@ -31,9 +31,9 @@ def rows_at_once(image_shape: Sequence[int]) -> int:
     return max(1, min(BATCH, LARGEST // math.prod(image_shape[:2])))
 
 
-def check_range(labels: LabelArray, classes: int) -> None:
-    """Raises DataError for a label that is not from 0 to ``classes`` − 1."""
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+def check_range(labels: LabelArray, classes: int, lowest: int = 0) -> None:
+    """Raises DataError for a label that is not from ``lowest`` to ``classes`` − 1."""
+    if len(labels) and not lowest <= labels.min() <= labels.max() < classes:
         raise DataError(
             f"labels must be from 0 to {classes - 1}, as the model has {classes} classes, got "
             f"{labels.min()} to {labels.max()}. Fix: correct them, or omit those images"
@@ -48,6 +48,7 @@ def each_batch(
     labels: LabelArray | None = None,
 ) -> Iterator[T]:
     """``function`` of every batch of ``rows`` with its labels, on the model's device, in order.
+    Images whose label is unknown come with the one that the model's classifier finds.
 
     ``index``: which rows, in which order; all by default. ``labels`` has one for each row of
     ``rows``. The array may be mapped from disk and larger than memory. The model is in evaluation
@@ -55,7 +56,8 @@ def each_batch(
     labels that a conditional model does not have.
     """
     if labels is not None and model.classes:
-        check_range(labels, model.classes)
+        finds = rows.dtype == np.uint8 and model.classifier is not None  # images, not latents
+        check_range(labels, model.classes, UNKNOWN if finds else 0)
     reader = RowReader(rows)
     count = len(rows) if index is None else len(index)
     most = rows_at_once(model.image_shape)
@@ -68,6 +70,8 @@ def each_batch(
         was_training = model.training
         model.eval()
         with torch.no_grad():
+            if batch.dtype == torch.uint8:
+                classes = model.labels_of(from_bytes(batch), classes)
             found = function(batch, classes)
         model.train(was_training)
         yield found
@@ -89,6 +93,18 @@ def in_batches(
         found[start : start + len(part)] = part
         start += len(part)
     return found
+
+
+def labels_of(
+    model: Autoencoder,
+    images: PixelArray,
+    labels: LabelArray | None,
+    index: IndexArray | None = None,
+) -> np.ndarray | None:
+    """`Autoencoder.labels_of` of images (N, H, W, C), or of those at ``index``; int64 (M,)."""
+    if model.classifier is None:
+        return labels if labels is None or index is None else labels[index]
+    return in_batches(model, images, lambda _, y: cast(torch.Tensor, y), index, labels).numpy()
 
 
 def posteriors_of(

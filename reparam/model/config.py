@@ -36,6 +36,10 @@ class ModelConfig:
     """Classes that encoder and decoder are conditional on, through the images' labels (Sohn et al.
     2015): q(z|x, y) and p(x|z, y); auto: those of the images. 0: the model reads no labels."""
 
+    classifier: bool = False
+    """Whether a network of the encoder's kind, q(y|x), finds classes that are not known; with
+    --objective semi-supervised (Kingma et al. 2014)."""
+
     encoder: EncoderOptions = ConvolutionalEncoderOptions()
     """The network that reads images."""
 
@@ -61,6 +65,8 @@ class ModelConfig:
             raise ConfigError(
                 f"classes must be 0 or more, got {self.classes}. Fix: auto for those of the images"
             )
+        if self.classifier and self.classes == 0:
+            raise ConfigError("a classifier must have classes, got 0. Fix: take --classes auto")
         self._check_components()
         if self.posterior.on_sphere != self.prior.on_sphere:
             one, other = "on the unit sphere", "in all of the latent space"

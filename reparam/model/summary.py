@@ -73,12 +73,13 @@ def _halves(model: Autoencoder) -> tuple[tuple[str, nn.Module], ...]:
 
 
 def parameter_counts(model: Autoencoder) -> dict[str, int]:
-    """Trainable parameters of each half, and of a prior that learns with them."""
+    """Trainable parameters of each half, and of a prior and a classifier that learn with them."""
     counts = {"encoder": 0, "decoder": 0}
     for half, network in _halves(model):
         counts[half] += _count(network)
-    if prior := _count(model.prior):
-        counts["prior"] = prior
+    for name, part in (("prior", model.prior), ("classifier", model.classifier)):
+        if part is not None and (count := _count(part)):
+            counts[name] = count
     return counts
 
 

@@ -32,6 +32,7 @@ from reparam.objective.regularised import (
     DecoderNormOptions,
     LatentNormOptions,
 )
+from reparam.objective.semi_supervised import SemiSupervised
 from reparam.objective.total_correlation import TotalCorrelationOptions, total_correlation
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "PerceptualOptions",
     "Phase",
     "Reconstruction",
+    "SemiSupervised",
     "Term",
     "TermOptions",
     "TotalCorrelationOptions",

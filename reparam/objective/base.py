@@ -97,6 +97,9 @@ class Objective(Part):
     has_rate: ClassVar[bool] = True
     """Whether it compares q(z|x) with the prior. Then the posterior must not be a point."""
 
+    trains_classifier: ClassVar[bool] = False
+    """Whether the model must have a classifier; else it must not."""
+
     @abstractmethod
     def __call__(
         self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None
@@ -104,6 +107,12 @@ class Objective(Part):
 
     def check(self, model: ModelConfig) -> None:
         """Raises ConfigError for a model whose parts it does not go with."""
+        if model.classifier != self.trains_classifier:
+            wanted, found = ("a", "none") if self.trains_classifier else ("no", "one")
+            raise ConfigError(
+                f"a model must have {wanted} classifier for objective {self.type}, got {found}. "
+                "Fix: take --classifier with --objective semi-supervised (--model m2), or neither"
+            )
         if not self.has_rate:
             self._check_without_rate(model)
         elif model.posterior.is_point:
@@ -118,6 +127,10 @@ class Objective(Part):
                 f"{model.prior.type}, which is known when training has ended. Fix: take --prior "
                 "standard-normal, or --objective reconstruction (an AE)"
             )
+
+    def reported(self, means: Mapping[str, float]) -> dict[str, float]:
+        """What is shown of its terms' means over images."""
+        return dict(means)
 
     def _check_without_rate(self, model: ModelConfig) -> None:
         if model.likelihood.weighs_rate:

@@ -78,6 +78,8 @@ class Loss(nn.Module):
 
     def forward(self, batch: Batch, phase: Phase = FULL, noise: Noise = None) -> Losses:
         """The losses of each image. An extra term is recorded under its name, unweighted."""
+        if self.training:
+            self.model.prior.begin_step(batch.index, noise)
         losses = self.objective(self.model, self.inputs.apply(batch, noise), phase, noise)
         losses = replace(losses, drawn=replace(losses.drawn, noise=noise))
         if self.judges and "squared_error" not in losses.terms:
@@ -230,6 +232,7 @@ def mean_losses(
     have a mean rate below DEAD nats.
     """
     each, rates = _terms_and_rates(loss, images, labels, index, seed)
-    losses = loss.model.likelihood.losses({name: float(v.mean()) for name, v in each.items()})
+    means = loss.objective.reported({name: float(v.mean()) for name, v in each.items()})
+    losses = loss.model.likelihood.losses(means)
     dead = {} if rates is None else {"dead_units": float((rates < DEAD).sum())}
     return losses | dead

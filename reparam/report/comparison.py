@@ -28,7 +28,6 @@ from reparam.report.environment import environment
 from reparam.report.figures import scores
 from reparam.report.page import check_page
 from reparam.report.pictures import Picture, picture_of
-from reparam.report.style import to_png
 from reparam.runs import write_atomically
 from reparam.types import Language
 
@@ -80,7 +79,7 @@ def write_comparison(
             pair=pair,
             verdicts=judged,
             gains=claim_gains(judged),
-            pictures=dict(_pictures(groups, lines)),
+            pictures=dict(_pictures(groups, lines, lang)),
             topics=TOPICS,
             measures=MEASURES,
             command=command,
@@ -94,19 +93,21 @@ def write_comparison(
     return out
 
 
-def _pictures(groups: Sequence[Group], lines: Sequence[Line]) -> Iterator[tuple[str, Picture]]:
+def _pictures(
+    groups: Sequence[Group], lines: Sequence[Line], lang: Language
+) -> Iterator[tuple[str, Picture]]:
     if not lines:
         return
     if any(line.option.replace("-", "_") in WEIGHT_OPTIONS for line in lines):
-        yield from _picture("rate-distortion", scores.rate_distortion(groups))
+        yield from _picture("rate-distortion", scores.rate_distortion(groups, lang), lang)
     for topic in TOPICS:
-        charts = scores.measure_charts([(line.option, line.groups) for line in lines], topic)
-        yield from _picture(topic, charts)
+        charts = scores.measure_charts([(line.option, line.groups) for line in lines], topic, lang)
+        yield from _picture(topic, charts, lang)
 
 
-def _picture(name: str, figure: Figure | None) -> Iterator[tuple[str, Picture]]:
+def _picture(name: str, figure: Figure | None, lang: Language) -> Iterator[tuple[str, Picture]]:
     if figure is not None:
-        yield name, picture_of(to_png(figure))
+        yield name, picture_of(figure, lang)
 
 
 def _plain(group: Group) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from reparam._version import __version__
 from reparam.evaluation import (
+    Scorecard,
     figure_text,
     ideal_text,
     in_words,
@@ -14,10 +15,18 @@ from reparam.evaluation import (
     measured_text,
     p_text,
     pairing_text,
+    reason_in,
 )
 from reparam.printable import printable, printable_lines
-from reparam.report.style import fixed
+from reparam.report.style import fixed, prior_head, split_name
 from reparam.types import Language
+
+
+def judge_text(card: Scorecard) -> str:
+    """What classes and features come from, in Korean; scorecards have it in English."""
+    if card.judge_accuracy is None:
+        return "판정기(레이블이 없어 이미지로 학습한 합성곱 오토인코더)"
+    return f"판정기(정확도 {card.judge_accuracy:.2%}의 합성곱 분류기)"
 
 
 def environment(lang: Language) -> Environment:
@@ -39,6 +48,10 @@ def environment(lang: Language) -> Environment:
         "fixed": fixed,
         "p_text": p_text,
         "pairing_text": partial(pairing_text, lang=lang),
+        "reason_text": partial(reason_in, lang=lang),
+        "judge_text": judge_text,
+        "prior_head": partial(prior_head, lang=lang),
+        "split_name": partial(split_name, lang=lang),
     }
     found.filters["line"] = printable
     return found

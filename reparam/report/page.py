@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from reparam.data import DataConfig, ImageSet, Progress
 from reparam.errors import ConfigError
@@ -27,6 +28,7 @@ from reparam.model import Fittable, layer_table, parameter_counts
 from reparam.report.environment import environment
 from reparam.report.formulas import formulas
 from reparam.report.pictures import FIGURES, Picture, draw_all, picture_of
+from reparam.report.style import language_of_files, to_png
 from reparam.runs import (
     Run,
     RunView,
@@ -118,18 +120,31 @@ class Chapter:
 
 
 def chapter(
-    view: RunView, figures_to: Path | None, tell: Callable[[str], None] = lambda _: None
+    view: RunView,
+    figures_to: Path | None,
+    lang: Language,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Chapter:
-    """Draws the run's figures; with ``figures_to`` they are also written there as PNG files.
+    """Draws the run's figures; with ``figures_to`` they are also written there as PNG files, in
+    English where no font here has the letters of ``lang``.
 
     ``tell`` hears the name of each before it is drawn.
     """
-    shown: dict[str, Picture] = {}
     card = current_scorecard(view.run, view.model)
-    for name, png in draw_all(view, card, tell):
+    shown: dict[str, Picture] = {}
+
+    def write(name: str, figure: Figure) -> None:
         if figures_to is not None:
-            write_atomically(figures_to / f"{name}.png", png)
-        shown[name] = picture_of(png)
+            write_atomically(figures_to / f"{name}.png", to_png(figure))
+
+    of_files = language_of_files(lang)
+    for name, figure in draw_all(view, card, lang, tell):
+        if of_files == lang:
+            write(name, figure)
+        shown[name] = picture_of(figure, lang)
+    if figures_to is not None and of_files != lang:
+        for name, figure in draw_all(view, card, of_files):
+            write(name, figure)
     return Chapter(
         view=view,
         figures=shown,
@@ -219,7 +234,7 @@ def write_report(
         tell(f"encoding the images of {run.path}")
         views.append(look_at(run, images, choices.axes, choices.projection, device=device))
     chapters = [
-        chapter(view, figures / name if figures else None, tell)
+        chapter(view, figures / name if figures else None, choices.lang, tell)
         for view, name in zip(with_distinct_titles(views), _folder_names(views), strict=True)
     ]
     tell("the page")

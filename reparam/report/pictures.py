@@ -4,6 +4,8 @@ import base64
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
+from urllib.parse import quote
 
 from matplotlib.figure import Figure
 from PIL import Image
@@ -12,23 +14,33 @@ from reparam.evaluation import Scorecard, sample_latents
 from reparam.printable import printable
 from reparam.report.figures import decoded, gaussian, latent, network, prior, progress
 from reparam.report.figures.scores import class_shares
-from reparam.report.style import drawn, to_png
+from reparam.report.style import DPI, drawn
+from reparam.report.words import svg, without_words
 from reparam.runs import RunView
+from reparam.types import Language
 
 SAMPLES = 160
 LOSSY_ABOVE = 300_000
 """Bytes of a PNG above which the page gets a lossy picture: sheets of photographs."""
 
-Draw = Callable[[RunView], Figure | None]
+
+class Draw(Protocol):
+    def __call__(self, view: RunView, lang: Language = "en") -> Figure | None: ...
+
+
+def _samples(view: RunView, lang: Language = "en") -> Figure:
+    latents = sample_latents(view.model, SAMPLES, seed=view.run.config.seed)
+    return decoded.random_samples(view, latents, lang)
+
 
 FIGURES: Mapping[str, Draw] = {
     "01-encoder-decoder": network.encoder_decoder,
     "02-points-and-decoding": latent.points_and_decoding,
-    "03-encoder-layers": lambda view: network.layers(view, "encoder"),
+    "03-encoder-layers": lambda view, lang="en": network.layers(view, "encoder", lang),
     "04-transposed-convolution": network.transposed_convolution,
-    "05-decoder-layers": lambda view: network.layers(view, "decoder"),
+    "05-decoder-layers": lambda view, lang="en": network.layers(view, "decoder", lang),
     "06-leaky-relu": network.leaky_relu,
-    "07-training": lambda view: progress.training_curves([view]),
+    "07-training": progress.training_curves,
     "08-reconstructions": decoded.reconstructions,
     "09-latents": latent.latent_scatter,
     "10-three-points": latent.three_points,
@@ -41,9 +53,7 @@ FIGURES: Mapping[str, Draw] = {
     "21-quantile-grid": decoded.quantile_grid,
     "prior": prior.prior_over_latents,
     "noise-removed": decoded.noise_removed,
-    "random-samples": lambda view: decoded.random_samples(
-        view, sample_latents(view.model, SAMPLES, seed=view.run.config.seed)
-    ),
+    "random-samples": _samples,
 }
 """What is drawn of a run, by the number of the article's figure.
 
@@ -53,29 +63,34 @@ formulas of the article's 13 to 17.
 
 
 def draw_all(
-    view: RunView, card: Scorecard | None, tell: Callable[[str], None] = lambda _: None
-) -> Iterator[tuple[str, bytes]]:
-    """Every figure that the run and its scorecard have, as name and PNG. ``tell`` hears what is
-    drawn next.
+    view: RunView,
+    card: Scorecard | None,
+    lang: Language,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[tuple[str, Figure]]:
+    """Every figure that the run and its scorecard have, by name. ``tell`` hears what is drawn
+    next.
     """
     names = tuple(map(printable, view.class_names))  # drawn where no formula is looked for
     shown = replace(view, title=drawn(view.title), class_names=names)
     for name, draw in FIGURES.items():
         tell(f"figure {name} of {view.title}")
-        figure = draw(shown)
+        figure = draw(shown, lang)
         if figure is not None:
-            yield name, to_png(figure)
-    shares = class_shares(card) if card is not None else None
+            yield name, figure
+    shares = class_shares(card, lang) if card is not None else None
     if shares is not None:
-        yield "class-shares", to_png(shares)
+        yield "class-shares", shares
 
 
-def data_uri(png: bytes) -> str:
+def data_uri(picture: Image.Image) -> str:
     """The picture as the address that a self-contained page has for it."""
-    kind, content = "png", png
-    if len(png) > LOSSY_ABOVE:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    kind, content = "png", buffer.getvalue()
+    if len(content) > LOSSY_ABOVE:
         buffer = io.BytesIO()
-        Image.open(io.BytesIO(png)).convert("RGB").save(buffer, "WEBP", quality=85, method=4)
+        picture.save(buffer, "WEBP", quality=85, method=4)
         kind, content = "webp", buffer.getvalue()
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
@@ -89,6 +104,8 @@ class Picture:
     height: int
 
 
-def picture_of(png: bytes) -> Picture:
-    with Image.open(io.BytesIO(png)) as picture:
-        return Picture(data_uri(png), *picture.size)
+def picture_of(figure: Figure, lang: Language = "en") -> Picture:
+    """The figure, whose words the reader's browser draws. It is of no use after it."""
+    picture, words = without_words(figure, DPI)
+    drawing = svg(data_uri(picture), picture.size, words, lang)
+    return Picture(f"data:image/svg+xml,{quote(drawing, safe='/:;,=+() ')}", *picture.size)

@@ -12,10 +12,11 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
+from matplotlib.patheffects import withStroke
 
 from reparam.data import contact_sheet
 from reparam.printable import printable
-from reparam.types import PixelArray
+from reparam.types import Language, PixelArray
 
 INK = "#1d2433"
 MUTED = "#6b7385"
@@ -25,17 +26,22 @@ SECOND = "#e76300"
 
 DPI = 144
 
+HALO_WIDTH = 2.5
+"""Points, around letters that lie on dots."""
+
+HALO = [withStroke(linewidth=HALO_WIDTH, foreground="white")]
+
 
 def _installed(families: list[str]) -> list[str]:
     known = {font.name for font in font_manager.fontManager.ttflist}
     return [family for family in families if family in known]
 
 
+HANGUL = _installed(["Noto Sans CJK KR", "NanumGothic", "Apple SD Gothic Neo", "Malgun Gothic"])
+"""Fonts for it on Linux, macOS and Windows, where there are any."""
+
 _RC = {
-    "font.family": _installed(
-        # Latin letters first; then what writes Hangul on Linux, macOS and Windows.
-        ["DejaVu Sans", "Noto Sans CJK KR", "NanumGothic", "Apple SD Gothic Neo", "Malgun Gothic"]
-    ),
+    "font.family": ["DejaVu Sans", *HANGUL],
     "font.size": 9,
     "axes.labelsize": 10,
     "axes.titlesize": 10,
@@ -72,6 +78,33 @@ def figure_style() -> Iterator[None]:
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, sizes in inches."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def said(lang: Language, en: str, ko: str) -> str:
+    """The words of the page's language."""
+    return ko if lang == "ko" else en
+
+
+SPLITS = {"train": "학습", "valid": "검증", "test": "테스트"}
+
+
+def split_name(split: str, lang: Language) -> str:
+    return said(lang, split, SPLITS[split])
+
+
+HEADS_KO = {
+    "box": "상자",
+    "Gaussian": "정규 분포",
+    "mixture": "혼합 분포",
+    "flow": "정규화 흐름",
+    "sphere": "단위 구면",
+    "chain": "두 확률층",
+}
+"""Names of priors above columns, in Korean; others are the same in both languages."""
+
+
+def prior_head(name: str, lang: Language) -> str:
+    return HEADS_KO.get(name, name) if lang == "ko" else name
 
 
 def drawn(name: str) -> str:
@@ -135,6 +168,11 @@ def show_pixels(axes: Axes, pixels: UInt8[np.ndarray, "H W C"], *, title: str = 
     bare(axes)
     if title:
         axes.set_title(title, fontsize=8, fontweight="normal", color=MUTED)
+
+
+def language_of_files(lang: Language) -> Language:
+    """Of a figure as a picture file: English where no font here has the letters of ``lang``."""
+    return lang if HANGUL else "en"
 
 
 def to_png(figure: Figure, dpi: int = DPI) -> bytes:

@@ -12,6 +12,7 @@ from reparam.runs.files import (
     write_atomically,
 )
 from reparam.runs.folder import check_free, is_empty
+from reparam.runs.json_file import read_mapping, write_mapping
 from reparam.runs.lock import writing
 from reparam.runs.migrations import migrate_checkpoint, migrate_config
 from reparam.runs.options import (
@@ -35,6 +36,7 @@ from reparam.runs.projection import (
     Scatter,
     check_umap,
     chosen_plane,
+    latent_name,
     principal_plane,
     umap_scatter,
 )
@@ -92,6 +94,7 @@ __all__ = [
     "identity",
     "is_articles",
     "is_empty",
+    "latent_name",
     "load_tensors",
     "load_weights",
     "look_at",
@@ -103,6 +106,7 @@ __all__ = [
     "preset_config",
     "principal_plane",
     "read_config_file",
+    "read_mapping",
     "ready_to_view",
     "remove_leftovers",
     "remove_leftovers_of",
@@ -117,5 +121,6 @@ __all__ = [
     "with_distinct_titles",
     "with_parts",
     "write_atomically",
+    "write_mapping",
     "writing",
 ]

@@ -93,11 +93,13 @@ class TrainingConfig:
     the learning rate, at most three times. Then a checkpoint is written after every epoch."""
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the convolutions; auto takes bfloat16 where the processor has it."""
+    """Arithmetic of convolutions and matrix products. auto, where the processor has bfloat16: what
+    is faster for the model, measured before training (and the kernels with it)."""
 
     kernels: Literal["auto", "native", "pytorch"] = "auto"
     """What computes bfloat16 convolutions on a CPU: native are this package's own, which are
-    compiled on first use where the processor has AVX512-BF16 and g++ is installed."""
+    compiled on first use where the processor has AVX512-BF16 and g++ is installed. auto: what is
+    faster for the model, measured before training."""
 
     device: str = "auto"
     """auto, cpu, cuda or mps."""
@@ -200,10 +202,10 @@ class RunConfig:
     """Everything that determines a run."""
 
     preset: str = option("vae", flag="model")
-    """The combination of parts to start from: ae, vae, dae (denoising AE), cvae (of a class), rae,
-    wae, aae (AEs to draw from), info-vae, beta-tc, factor, dip (independent dimensions), burda,
-    iwae, chain, iaf, vamp, flow-prior (likelihood), svae (on a sphere), ae-functional.
-    docs/models.md says which to take."""
+    """The combination of parts to start from: ae, vae, dae (denoising AE), cvae (of a class), m2
+    (classes known in part), rae, wae, aae (AEs to draw from), info-vae, beta-tc, factor, dip
+    (independent dimensions), burda, iwae, chain, iaf, vamp, chain-vamp, exemplar, flow-prior
+    (likelihood), svae (on a sphere), ae-functional. docs/models.md says which to take."""
 
     data: DataConfig = field(default_factory=DataConfig)
     inputs: InputConfig = field(default_factory=InputConfig)

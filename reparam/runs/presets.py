@@ -12,6 +12,7 @@ from reparam.model import (
     ConvolutionalDecoderOptions,
     ConvolutionalEncoderOptions,
     DeltaOptions,
+    ExemplarPriorOptions,
     FlowPosteriorOptions,
     FlowPriorOptions,
     GaussianLikelihoodOptions,
@@ -35,6 +36,7 @@ from reparam.objective import (
     MmdOptions,
     Objective,
     Reconstruction,
+    SemiSupervised,
     TotalCorrelationOptions,
 )
 from reparam.runs.config import RunConfig, TrainingConfig
@@ -57,11 +59,22 @@ AE = ModelConfig(
     prior=BoxOptions(),
 )
 
+AE_OF_NORMAL_LATENTS = replace(
+    AE, prior=StandardNormalOptions(), likelihood=GaussianLikelihoodOptions(weight=1000.0)
+)
+
 BURDA = ModelConfig(
     latent_dim=50,
     encoder=MlpEncoderOptions(),
     decoder=MlpDecoderOptions(),
     likelihood=BernoulliLikelihoodOptions(),
+)
+
+GATED = replace(
+    BURDA,
+    latent_dim=40,
+    encoder=MlpEncoderOptions((300, 300), "gated"),
+    decoder=MlpDecoderOptions((300, 300), "gated"),
 )
 
 
@@ -95,11 +108,7 @@ PRESETS: Mapping[str, Preset] = {
     "aae": Preset(
         "adversarial AE",
         RunConfig(
-            model=replace(
-                AE,
-                prior=StandardNormalOptions(),
-                likelihood=GaussianLikelihoodOptions(weight=1000.0),
-            ),
+            model=AE_OF_NORMAL_LATENTS,
             objective=Reconstruction(),
             terms=(LatentAdversarialOptions(),),
         ),
@@ -124,10 +133,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         follows_images=False,
     ),
-    "burda": _binary(
-        "VAE of Burda et al.",
-        BURDA,
-    ),
+    "burda": _binary("VAE of Burda et al.", BURDA),
     "chain": _binary(
         "VAE with two stochastic layers",
         replace(
@@ -137,20 +143,17 @@ PRESETS: Mapping[str, Preset] = {
             prior=ChainPriorOptions(),
         ),
     ),
-    "flow-prior": _binary(
-        "VAE with a flow prior",
-        replace(BURDA, prior=FlowPriorOptions()),
-    ),
+    "flow-prior": _binary("VAE with a flow prior", replace(BURDA, prior=FlowPriorOptions())),
     "iaf": _binary(
-        "VAE with an inverse autoregressive flow",
-        replace(BURDA, posterior=FlowPosteriorOptions()),
+        "VAE with an inverse autoregressive flow", replace(BURDA, posterior=FlowPosteriorOptions())
     ),
-    "iwae": _binary(
-        "IWAE",
-        BURDA,
-        objective=ImportanceWeighted(),
-    ),
+    "iwae": _binary("IWAE", BURDA, objective=ImportanceWeighted()),
     "cvae": Preset("conditional VAE", RunConfig(model=ModelConfig(classes="auto"))),
+    "m2": _binary(
+        "semi-supervised VAE (M2)",
+        replace(BURDA, classes="auto", classifier=True),
+        objective=SemiSupervised(),
+    ),
     "svae": _binary(
         "hyperspherical VAE",
         replace(
@@ -162,24 +165,21 @@ PRESETS: Mapping[str, Preset] = {
             prior=SphereOptions(),
         ),
     ),
-    "vamp": _binary(
-        "VAE with a VampPrior",
+    "vamp": _binary("VAE with a VampPrior", replace(GATED, prior=VampPriorOptions())),
+    "chain-vamp": _binary(
+        "VAE with two stochastic layers and a VampPrior",
         replace(
-            BURDA,
-            latent_dim=40,
-            encoder=MlpEncoderOptions((300, 300), "gated"),
-            decoder=MlpDecoderOptions((300, 300), "gated"),
-            prior=VampPriorOptions(),
+            GATED,
+            latent_dim=80,
+            posterior=ChainPosteriorOptions((300, 300), "gated"),
+            prior=ChainPriorOptions((300, 300), "gated", components=500),
         ),
     ),
+    "exemplar": _binary("Exemplar VAE", replace(GATED, prior=ExemplarPriorOptions())),
     "wae": Preset(
         "WAE (MMD)",
         RunConfig(
-            model=replace(
-                AE,
-                prior=StandardNormalOptions(),
-                likelihood=GaussianLikelihoodOptions(weight=1000.0),
-            ),
+            model=AE_OF_NORMAL_LATENTS,
             objective=Reconstruction(),
             terms=(MmdOptions(weight=10.0),),
         ),
@@ -199,11 +199,13 @@ latents. wae: latents like N(0, I) by their discrepancy (Tolstikhin et al. 2018;
 for MNIST, against a squared error 1000 · MSE). aae: the same by a discriminator (Makhzani et al.
 2016). info-vae: eq. 6 of Zhao et al. 2019 with α = 0.5 and λ = 10.5, our choice. beta-tc: Chen et
 al. 2018 with β = 6. factor: Kim & Mnih 2018. dip: DIP-VAE-II of Kumar et al. 2018. cvae: encoder
-and decoder conditional on the class (Sohn et al. 2015). burda: the VAE with one stochastic layer of
-Burda et al. 2016, section 5, on black and white images; iwae: with several latents for each image;
+and decoder conditional on the class (Sohn et al. 2015). m2: classes known in part (Kingma et al.
+2014, eq. 9). burda: the VAE with one stochastic layer of Burda et al. 2016, section 5, on black
+and white images; iwae: with several latents for each image;
 chain: with two stochastic layers; iaf: a flow posterior (Kingma et al. 2016). svae: latents on a
 sphere (Davidson et al. 2018, section 5.2). vamp: the VampPrior of Tomczak & Welling 2018, section
-5. flow-prior: burda with a flow for a prior (Chen et al. 2017).
+5; chain-vamp: with two layers (ibid., section 4, but q(z2|z1)); exemplar: Norouzi et al. 2020.
+flow-prior: burda with a flow for a prior (Chen et al. 2017).
 """
 
 RECIPES: Mapping[str, Mapping[str, Mapping[str, object]]] = {

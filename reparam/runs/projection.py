@@ -1,15 +1,32 @@
 """Latent spaces of any dimension on a plane, and back."""
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from reparam.errors import ConfigError
-from reparam.types import LatentArray
+from reparam.types import Language, LatentArray
 
 Points = Float[np.ndarray, "N 2"]
+
+Labels = Mapping[Language, tuple[str, str]]
+"""Names of two axes, in every language."""
+
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def latent_name(j: int) -> str:
+    """Of the latent dimension j, from 0: z₁ is the first."""
+    return "z" + str(j + 1).translate(SUBSCRIPTS)
+
+
+def _named(first: str, second: str) -> Labels:
+    """Names that are the same in every language."""
+    return dict.fromkeys(get_args(Language), (first, second))
 
 
 @dataclass(frozen=True)
@@ -21,7 +38,7 @@ class Projection:
 
     centre: Float[np.ndarray, " d"]
     axes: Float[np.ndarray, "2 d"]
-    labels: tuple[str, str]
+    labels: Labels
 
     def onto(self, z: LatentArray) -> Points:
         return (z - self.centre) @ self.axes.T
@@ -38,8 +55,13 @@ def principal_plane(z: LatentArray) -> Projection:
     d = z.shape[1]
     if d <= 2:
         axes = np.eye(2, d, dtype=np.float32)
-        second = "$z_2$" if d == 2 else "(the latent space has one dimension)"
-        return Projection(np.zeros(d, np.float32), axes, ("$z_1$", second))
+        names = _named(latent_name(0), latent_name(1))
+        if d == 1:
+            names = {
+                "en": (latent_name(0), "(the latent space has one dimension)"),
+                "ko": (latent_name(0), "(잠재 공간은 1차원)"),
+            }
+        return Projection(np.zeros(d, np.float32), axes, names)
     centre = z.mean(0)
     # All d axes, also where there are fewer images than two.
     _, singular, rows = np.linalg.svd(z - centre, full_matrices=len(z) < 2)
@@ -48,8 +70,15 @@ def principal_plane(z: LatentArray) -> Projection:
     axes = rows[:2]
     # The sign of a principal axis is free; fixing it keeps pictures of equal runs equal.
     signs = np.sign(axes[np.arange(2), np.abs(axes).argmax(1)])
-    labels = tuple(f"principal axis {i + 1} of {d} ({share[i]:.0%} of variance)" for i in range(2))
-    return Projection(centre, axes * signs[:, None], (labels[0], labels[1]))
+    one, two = (f"{part:.0%}" for part in share[:2])
+    labels: Labels = {
+        "en": (
+            f"principal axis 1 of {d} ({one} of variance)",
+            f"principal axis 2 of {d} ({two} of variance)",
+        ),
+        "ko": (f"{d}차원의 제1 주축(분산의 {one})", f"{d}차원의 제2 주축(분산의 {two})"),
+    }
+    return Projection(centre, axes * signs[:, None], labels)
 
 
 def chosen_plane(z: LatentArray, dimensions: tuple[int, int]) -> Projection:
@@ -66,7 +95,7 @@ def chosen_plane(z: LatentArray, dimensions: tuple[int, int]) -> Projection:
     axes = np.eye(d, dtype=np.float32)[[i - 1, j - 1]]
     centre = z.mean(0)
     centre[[i - 1, j - 1]] = 0
-    return Projection(centre, axes, (f"$z_{{{i}}}$", f"$z_{{{j}}}$"))
+    return Projection(centre, axes, _named(latent_name(i - 1), latent_name(j - 1)))
 
 
 @dataclass(frozen=True)
@@ -74,7 +103,7 @@ class Scatter:
     """Places (N, 2) for the dots of a scatter plot, and the names of its axes."""
 
     points: Points
-    labels: tuple[str, str]
+    labels: Labels
 
 
 def check_umap() -> None:
@@ -93,4 +122,8 @@ def umap_scatter(z: LatentArray) -> Scatter:
 
     points = UMAP(n_components=2, random_state=0).fit_transform(z)
     d = z.shape[1]
-    return Scatter(np.asarray(points, np.float32), (f"UMAP 1 of {d} dimensions", "UMAP 2"))
+    labels: Labels = {
+        "en": (f"UMAP 1 of {d} dimensions", "UMAP 2"),
+        "ko": (f"{d}차원의 UMAP 1", "UMAP 2"),
+    }
+    return Scatter(np.asarray(points, np.float32), labels)

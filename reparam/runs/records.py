@@ -112,6 +112,8 @@ class Result:
     device: str
     precision: str
     kernels: str
+    arithmetic_reason: str = ""
+    """Why this precision and these kernels; empty in runs from before they were measured."""
     backoffs: int = 0
     processes: int = 1
     weight: Metrics = field(default_factory=dict)

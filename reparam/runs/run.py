@@ -12,7 +12,7 @@ import torch
 
 from reparam._version import __version__
 from reparam.data import ImageSet, Progress, load_images
-from reparam.errors import ConfigError, RunError
+from reparam.errors import ConfigError, DataError, RunError
 from reparam.model import Autoencoder, Prior, build_autoencoder
 from reparam.registry import loaded_plugins
 from reparam.runs.command import command_line
@@ -93,7 +93,7 @@ class Run:
         """A new folder with its resolved configuration.
 
         Raises RunError where one exists, or is being written, ConfigError for a conditional model
-        and images without labels.
+        and images without labels, DataError for one that must know more of them.
         """
         check_free(path, overwrite=overwrite)
         facts = Facts(
@@ -113,6 +113,14 @@ class Run:
             id=secrets.token_hex(8),
         )
         run = cls(path, config.for_classes(images.class_names).as_recorded(), facts)
+        labels, known = images.labels, images.labelled("train")
+        enough = len(known) if config.model.classifier else labels is None or labels.min() >= 0
+        if config.model.classes and not enough:
+            raise DataError(
+                f"{images.name}: a conditional model must have a label of every image, or with a "
+                f"classifier (--model m2) of some training images, got {len(known)} of training "
+                "images. Fix: label more, or take --model m2"
+            )
         with writing(path):
             check_free(path, overwrite=overwrite)  # another process may have come first
             empty(path)

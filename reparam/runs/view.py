@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reparam.data import ImageSet, RowReader, Split
-from reparam.model import Autoencoder, Distribution, posteriors_of
+from reparam.model import Autoencoder, Distribution, labels_of, posteriors_of
 from reparam.runs.metrics import check_lines
 from reparam.runs.presets import title_of
 from reparam.runs.projection import (
@@ -68,11 +68,6 @@ class RunView:
         return np.zeros(n, np.int64) if self.model.classes else None
 
     @property
-    def of_one_class(self) -> str:
-        """What a picture's title says of them."""
-        return f" as class {self.class_names[0]}" if self.model.classes else ""
-
-    @property
     def is_variational(self) -> bool:
         return self.model.is_variational
 
@@ -114,8 +109,8 @@ def look_at(
     result, metrics, model = ready_to_view(run, device)
     split = images.held_out()
     chosen = images.splits[split][:points]
-    labels = None if images.labels is None else images.labels[chosen]
     pixels = RowReader(images.images).take(chosen)
+    labels = labels_of(model, pixels, None if images.labels is None else images.labels[chosen])
     q = posteriors_of(model, pixels, labels)
     mu = q.mean.numpy()
     return RunView(

@@ -1,6 +1,6 @@
 """The loop and what changes while it runs: step, optimisers, schedules, several processes."""
 
-from reparam.training.device import choose_device
+from reparam.training.device import choose_device, processor_name
 from reparam.training.events import (
     BackedOff,
     Ended,
@@ -50,6 +50,7 @@ __all__ = [
     "fit_prior",
     "fit_run_prior",
     "gradient_step",
+    "processor_name",
     "resolve_processes",
     "sample_writer",
     "tensorboard_writer",

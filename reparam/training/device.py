@@ -1,12 +1,13 @@
 """Which device, and which arithmetic it is good at."""
 
 import logging
-from typing import TYPE_CHECKING, Literal
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from reparam.errors import ConfigError
-from reparam.model import unavailable_because
 from reparam.runs import TrainingConfig
 
 if TYPE_CHECKING:
@@ -32,6 +33,16 @@ def choose_device(wanted: str) -> str:
     return wanted
 
 
+def processor_name() -> str:
+    """As the system has it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
 def fast_bfloat16(device: str) -> bool:
     """Whether the processor multiplies bfloat16 matrices itself, rather than by emulation."""
     if device == "cuda":
@@ -46,8 +57,8 @@ def make_fabric(
     config: TrainingConfig,
     strategy: "Strategy | str" = "auto",
     environment: "ClusterEnvironment | None" = None,
-) -> tuple["Fabric", str]:
-    """Lightning Fabric on the chosen device, in the chosen precision, which is named.
+) -> "Fabric":
+    """Lightning Fabric on the chosen device. (``Arithmetic`` is not its business.)
 
     ``strategy`` and ``environment`` say how processes work together. Raises ConfigError
     when the device is not there.
@@ -60,34 +71,12 @@ def make_fabric(
         raise ConfigError(
             f"--devices must be at most {there} here, got {config.devices}. Fix: lower it"
         )
-    use_bfloat16 = config.precision == "bfloat16" or (
-        config.precision == "auto" and fast_bfloat16(device)
-    )
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # not at every start
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if use_bfloat16 else "32-true"
-    fabric = Fabric(
+    return Fabric(
         accelerator=device,
-        precision=precision,
         devices=config.devices,
         num_nodes=config.num_nodes,
         strategy=strategy,
         plugins=None if environment is None else [environment],
     )
-    return fabric, precision
-
-
-def choose_kernels(config: TrainingConfig, device: str, precision: str) -> str:
-    """native or pytorch. Raises ConfigError when native ones are requested and not available."""
-    if config.kernels == "pytorch":
-        return "pytorch"
-    why_not = (
-        "they are for bfloat16 on a CPU"
-        if device != "cpu" or precision != "bf16-mixed"
-        else unavailable_because()
-    )
-    if why_not is None:
-        return "native"
-    if config.kernels == "native":
-        raise ConfigError(f"kernels native are not available: {why_not}. Fix: take --kernels auto")
-    return "pytorch"

@@ -17,9 +17,9 @@ from reparam.runs import (
     remove_leftovers,
     writing,
 )
+from reparam.training.arithmetic import agreed_arithmetic
 from reparam.training.backoff import back_off
 from reparam.training.determinism import deterministic_algorithms
-from reparam.training.device import choose_kernels
 from reparam.training.diagnostics import before_training, new_warnings, warned
 from reparam.training.events import Ended, EpochDone, Event, Listener, Started, StepDone
 from reparam.training.feed import open_feed
@@ -75,18 +75,18 @@ class _Training:
         self.run, self.images, self.team = run, images, team
         self.listeners = listeners if team.leads else ()
         self.config: RunConfig = run.config
-        self.fabric, self.precision = team.fabric, team.precision
+        self.fabric = team.fabric
         device = self.fabric.device
-        self.kernels = choose_kernels(self.config.training, device.type, self.precision)
+        self.arithmetic = agreed_arithmetic(run, team)
         self.feed = open_feed(images, images.splits["train"], device)
         self.train_count = len(images.splits["train"])
         self.steps_per_epoch = math.ceil(self.train_count / self.config.training.global_batch)
         self.pixel_variance = pixel_variance_of(images)
         self.state = new_state(
-            self.config, images, self.feed, device, self.kernels, self.pixel_variance
+            self.config, images, self.feed, device, self.arithmetic, self.pixel_variance
         )
         self.saver = Saver(run, self.state)
-        self.gradients = gradients_of(self.state, self.config, images, team)
+        self.gradients = gradients_of(self.state, self.config, images, team, self.arithmetic)
         # On a GPU a look at the losses waits for it: there only at the end of an epoch. Processes
         # that train together must find out together: likewise.
         self.looks_each_step = device.type == "cpu" and team.size == 1
@@ -125,7 +125,7 @@ class _Training:
                 except NotFiniteError as error:
                     self.go_back(error)
         if self.team.leads:
-            write_result(self.run, self.images, state, self.team, self.kernels, self.emit)
+            write_result(self.run, self.images, state, self.team, self.arithmetic, self.emit)
         self.team.wait()
         return self.run.load_model(own_prior=True)
 
@@ -159,8 +159,8 @@ class _Training:
                 steps_per_epoch=self.steps_per_epoch,
                 images=self.train_count,
                 device=str(self.fabric.device) + self.team.times(),
-                precision=self.precision,
-                kernels=self.kernels,
+                precision=self.arithmetic.precision,
+                kernels=self.arithmetic.kernels,
                 seconds=position.seconds,
                 losses=self.state.model.likelihood.loss_unit,
             )
@@ -233,7 +233,7 @@ class _Training:
                 raise Interrupted
 
     def losses_so_far(self) -> dict[str, float]:
-        means = self.state.sums.means(self.own_images)
+        means = self.state.loss.objective.reported(self.state.sums.means(self.own_images))
         return self.state.model.likelihood.losses(means)
 
     def close_epoch(self) -> None:

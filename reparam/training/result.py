@@ -7,6 +7,7 @@ from reparam.errors import DataError, RunError
 from reparam.model import Fittable, from_bytes, in_batches
 from reparam.objective import Loss, mean_losses, terms_of_each
 from reparam.runs import SPLIT_IMAGES, Metrics, Result, Run
+from reparam.training.arithmetic import Arithmetic
 from reparam.training.determinism import what_held
 from reparam.training.events import Finishing, Listener
 from reparam.training.fitting import fit_run_prior
@@ -15,7 +16,7 @@ from reparam.training.team import Team
 
 
 def write_result(
-    run: Run, images: ImageSet, state: State, team: Team, kernels: str, emit: Listener
+    run: Run, images: ImageSet, state: State, team: Team, arithmetic: Arithmetic, emit: Listener
 ) -> None:
     """Fits the best weights' prior where it needs that, and writes the losses on every split.
 
@@ -54,8 +55,9 @@ def write_result(
         seconds=position.seconds,
         images_per_second=position.epoch * len(train) / max(position.seconds, 1e-9),
         device=str(device),
-        precision=team.precision,
-        kernels=kernels,
+        precision=arithmetic.precision,
+        kernels=arithmetic.kernels,
+        arithmetic_reason=arithmetic.reason,
         processes=team.size,
         weight=weight.units() if weight else {},
         deterministic=held[0],

@@ -3,10 +3,11 @@
 import numpy as np
 import torch
 
-from reparam.data import ImageSet, RowReader
+from reparam.data import Batch, ImageSet, RowReader
 from reparam.model import Components, EncoderBound, build_autoencoder, use_native
 from reparam.objective import Augmentation, Loss
 from reparam.runs import RunConfig
+from reparam.training.arithmetic import Arithmetic
 from reparam.training.average import Average
 from reparam.training.feed import Feed
 from reparam.training.optimiser import build_optimiser
@@ -33,7 +34,7 @@ def new_state(
     images: ImageSet,
     feed: Feed,
     device: torch.device,
-    kernels: str,
+    arithmetic: Arithmetic,
     pixel_variance: float,
 ) -> State:
     """Fresh weights and random streams: a function of the seed and the configuration.
@@ -44,15 +45,19 @@ def new_state(
     training = config.training
     count = len(images.splits["train"])
     model = build_autoencoder(config.model, images.image_shape)
-    if kernels == "native":
+    if arithmetic.kernels == "native":
         use_native(model)
     if model.components:
         small = _small_images(config, model.components[0], feed, count)
         pixel_variance = min(pixel_variance, model.init_components(small))
     if training.output_bias == "mean":
         model.init_output_bias(_mean_image(feed, count))
-    if isinstance(model.prior, EncoderBound):
-        model.prior.init_images(_some_images(feed, count, model.prior.components))
+    for part in model.prior.modules():
+        if isinstance(part, EncoderBound):
+            some = _some_images(feed, count, part.components)
+            part.init_images(some.images.cpu(), some.index.cpu())
+    if model.classifier is not None:
+        model.classifier.labelled.fill_(len(images.labelled("train")) / count)
     loss = Loss(model, config.objective, config.terms, config.inputs)
     # Channels-last is the layout that convolutions are fastest in, on CPUs and on GPUs.
     loss.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -69,10 +74,9 @@ def new_state(
     )
 
 
-def _some_images(feed: Feed, count: int, wanted: int) -> torch.Tensor:
-    """As many training images (N, C, H, W), or all, evenly from the first to the last."""
-    numbers = torch.linspace(0, count - 1, min(wanted, count)).long()
-    return feed.batch(numbers).batch().images.cpu()
+def _some_images(feed: Feed, count: int, wanted: int) -> Batch:
+    """As many training images, or all, evenly from the first to the last."""
+    return feed.batch(torch.linspace(0, count - 1, min(wanted, count)).long()).batch()
 
 
 def _mean_image(feed: Feed, count: int) -> torch.Tensor:
@@ -121,12 +125,12 @@ def pixel_variance_of(images: ImageSet) -> float:
 
 
 def gradients_of(
-    state: State, config: RunConfig, images: ImageSet, team: Team
+    state: State, config: RunConfig, images: ImageSet, team: Team, arithmetic: Arithmetic
 ) -> Gradients | ReplayedGradients:
     """What computes a step's gradients: replayed from a recording on a GPU."""
     training = config.training
     augmented = augmentation_of(config, len(images.splits["train"]))
-    gradients = Gradients(state, team, augmented, accumulate=training.accumulate)
+    gradients = Gradients(state, team, augmented, arithmetic, accumulate=training.accumulate)
     if team.fabric.device.type == "cuda" and team.size == 1:  # DDP's hooks are not for recording
         return ReplayedGradients(gradients, training.global_batch, cuda_graph)
     return gradients

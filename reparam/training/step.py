@@ -12,13 +12,11 @@ from reparam.data import Batch
 from reparam.model import Noise
 from reparam.objective import FULL, Augmentation, Loss, Losses, Phase
 from reparam.runs import TrainingConfig
+from reparam.training.arithmetic import Arithmetic, LossFunction
 from reparam.training.feed import ByteBatch
 from reparam.training.state import State
 from reparam.training.sums import OBJECTIVE
 from reparam.training.team import Team
-
-LossFunction = Callable[[Batch, Phase, Noise], Losses]
-"""A ``Loss``, or one that is wrapped for several processes or another precision."""
 
 
 def gradient_step(
@@ -48,19 +46,20 @@ def gradient_step(
 
 class _Wrapped(nn.Module):
     """A loss as Fabric wraps modules. Batch and phase are set before the call: Fabric copies
-    dataclasses among the arguments, and rounds images to bfloat16 where networks compute in it.
+    dataclasses among the arguments.
     """
 
-    def __init__(self, loss: Loss) -> None:
+    def __init__(self, loss: Loss, arithmetic: Arithmetic) -> None:
         super().__init__()
         self.loss = loss
+        self.computed = arithmetic.of(loss)
         self.batch: Batch | None = None
         self.phase = FULL
         self.losses: Losses | None = None
 
     def forward(self, noise: Noise) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         assert self.batch is not None
-        self.losses = self.loss(self.batch, self.phase, noise)
+        self.losses = self.computed(self.batch, self.phase, noise)
         objective = self.losses.objective
         for parameter in self.loss.waiting_parameters(self.phase.waiting):
             objective = objective + 0 * parameter.sum()  # DDP waits for a gradient of each
@@ -107,11 +106,17 @@ class Gradients:
     """
 
     def __init__(
-        self, state: State, team: Team, augmented: Augmentation, *, accumulate: int = 1
+        self,
+        state: State,
+        team: Team,
+        augmented: Augmentation,
+        arithmetic: Arithmetic,
+        *,
+        accumulate: int = 1,
     ) -> None:
         self.state, self.team, self.accumulate = state, team, accumulate
         self.augmented = augmented
-        self.wrapped = _Wrapped(state.loss)
+        self.wrapped = _Wrapped(state.loss, arithmetic)
         self.module = team.fabric.setup_module(self.wrapped, move_to_device=False)
         self.rate_weight = torch.ones((), device=team.fabric.device)
         self.done = torch.ones((), device=team.fabric.device)

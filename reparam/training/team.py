@@ -47,7 +47,6 @@ class Team:
     """
 
     fabric: "Fabric"
-    precision: str
 
     @property
     def rank(self) -> int:
@@ -212,7 +211,7 @@ def assemble_one(config: TrainingConfig) -> Team:
             f"devices and num_nodes must be 1 in Python, got {config.devices} and "
             f"{config.num_nodes}. Fix: omit them, or run `reparam train`, which starts processes"
         )
-    return Team(*make_fabric(config))
+    return Team(make_fabric(config))
 
 
 def assemble(config: TrainingConfig) -> Team:
@@ -224,7 +223,7 @@ def assemble(config: TrainingConfig) -> Team:
     devices, nodes = started or (config.devices, config.num_nodes)
     config = replace(config, devices=devices, num_nodes=nodes)
     if devices * nodes == 1:
-        return Team(*make_fabric(config))
+        return Team(make_fabric(config))
     from lightning_fabric.plugins.environments import LightningEnvironment
     from lightning_fabric.strategies import DDPStrategy
 
@@ -233,7 +232,7 @@ def assemble(config: TrainingConfig) -> Team:
     strategy = DDPStrategy(timeout=PATIENCE, gradient_as_bucket_view=True)
     # Left to itself, Fabric takes a lone SLURM task for all of the run.
     environment = None if started else LightningEnvironment()
-    return Team(*make_fabric(config, strategy, environment))
+    return Team(make_fabric(config, strategy, environment))
 
 
 def resolve_processes(config: TrainingConfig) -> TrainingConfig:

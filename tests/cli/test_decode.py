@@ -85,3 +85,19 @@ def test_unfinished_run(refused, vae_run, latents, tmp_path) -> None:
     folder.mkdir()
     (folder / "config.json").write_bytes((vae_run / "config.json").read_bytes())
     assert "has not finished its first epoch" in refused("decode", folder, latents)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "npz"])
+def test_pictures_are_named_by_the_files_that_they_were_encoded_from(
+    reparam, vae_run, tmp_path, suffix
+) -> None:
+    folder, latents = tmp_path / "photos", tmp_path / f"z.{suffix}"
+    folder.mkdir()
+    for i, name in enumerate(("cat.png", "a dog.png", "heron.png")):
+        Image.fromarray(np.full((12, 12), 40 * i, np.uint8)).save(folder / name)
+    assert reparam("encode", vae_run, folder, "--out", latents).status == 0
+    assert reparam("decode", vae_run, latents, "--out", tmp_path / "out").status == 0
+    names = {path.name for path in (tmp_path / "out" / "images").iterdir()}
+    assert names == {"cat.png", "a dog.png", "heron.png"}
+    table = pd.read_csv(tmp_path / "out" / "pictures.csv")
+    assert sorted(table["file"]) == sorted(names)

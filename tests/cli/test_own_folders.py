@@ -145,3 +145,25 @@ def test_a_sweep_of_pictures_of_many_sizes(photos: Path, tmp_path: Path, reparam
     assert said.err.count("24 pictures, ") == 1
     (config,) = (Run.open(path.parent).config for path in tmp_path.glob("sweep/*/config.json"))
     assert config.data.image_size == (16, 16)
+
+
+@pytest.mark.slow
+def test_a_demo_takes_pictures_of_many_sizes(tmp_path: Path, reparam) -> None:
+    """In the shape that is said, and it continues when the same command is given again."""
+    folder, out = tmp_path / "mixed", tmp_path / "demo"
+    folder.mkdir()
+    for i, image in enumerate(shapes(24, size=20)[0]):
+        size = (16 + 4 * (i % 3), 16)
+        Image.fromarray(image).convert("RGB" if i % 2 else "L").resize(size).save(
+            folder / f"{i}.png"
+        )
+    words = ("demo", folder, "--out", out)
+    said = reparam(*words)
+    assert said.status == 0, said
+    assert "colour (--image-size" in said.err
+    shape = Run.open(out / "ae").facts.image_shape
+    assert shape == Run.open(out / "vae").facts.image_shape
+    assert shape[2] == 3
+    before = (out / "vae" / "result.json").read_bytes()
+    assert reparam(*words).status == 0
+    assert (out / "vae" / "result.json").read_bytes() == before

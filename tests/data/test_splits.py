@@ -1,9 +1,12 @@
 """Splits: disjoint, repeatable, of the asked size, with the classes in proportion."""
 
+import hashlib
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
 
 from reparam.data.config import DataConfig
 from reparam.data.splits import split_indices
@@ -86,6 +89,49 @@ def test_validation_is_a_share_of_train_size_drawn_from_the_whole_pool():
     assert (np.bincount(np.arange(1020)[splits["valid"]] % 10) == 1).all()
     rest = np.setdiff1d(np.arange(1000), splits["valid"])
     np.testing.assert_array_equal(splits["train"], rest[:20])
+
+
+@settings(max_examples=300)
+@given(st.integers(1, 20), st.integers(2, 60), st.floats(0, 1), seeds, st.booleans())
+def test_the_draws_are_those_of_earlier_runs(classes, members, share, seed, even):
+    """Which scikit-learn made, with and without classes in proportion."""
+    rng = np.random.default_rng(seed)
+    counts = np.full(classes, members) if even else rng.integers(2, members + 1, classes)
+    labels = rng.permutation(np.repeat(rng.permutation(2 * classes)[:classes], counts))
+    count = len(labels)
+    size = min(max(classes, round(share * count)), count - classes)
+    for given_labels in (None, labels):
+        _, expected = train_test_split(
+            np.arange(count), test_size=size, random_state=seed, stratify=given_labels
+        )
+        splits = split_indices(
+            count + 1,  # with a test image, so that the pool is in order and its size is known
+            None if given_labels is None else np.append(labels, 0),
+            DataConfig(valid_fraction=size / count, split_seed=seed),
+            name="set",
+            official_test=1,
+        )
+        np.testing.assert_array_equal(splits["valid"], np.sort(expected))
+
+
+@pytest.mark.parametrize(
+    ("count", "classes", "options", "digest"),
+    [
+        (1000, None, {"split_seed": 3}, "77a7266c30d104e7"),
+        (1000, np.arange(1000) % 10, {}, "8a722d0cdeb6207c"),
+        (
+            997,
+            np.arange(997) ** 2 % 7,
+            {"split_seed": 11, "valid_fraction": 0.13},
+            "3b9df9d3ad44c43e",
+        ),
+    ],
+)
+def test_the_splits_of_earlier_runs_stay(count, classes, options, digest):
+    """Written down when scikit-learn 1.9 drew them."""
+    splits = split_indices(count, classes, DataConfig(**options), name="set")
+    found = b"".join(splits[name].astype("<i8").tobytes() for name in ("train", "valid", "test"))
+    assert hashlib.sha256(found).hexdigest().startswith(digest)
 
 
 @pytest.mark.parametrize("labels", [[0] * 9 + [1], list(range(10)), [0] * 10])

@@ -14,9 +14,9 @@ from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry
 from reparam.evaluation.scoring.claims import CLAIMS
 from reparam.evaluation.scoring.deciding import Interval, above_ideal, decide, gained
 from reparam.evaluation.scoring.groups import Group, improvement, trends
-from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard, from_mapping
+from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard, scorecard_from_mapping
 from reparam.evaluation.scoring.verdicts import Verdict, claim_pair, verdicts
-from reparam.evaluation.scoring.words import ideal_text
+from reparam.evaluation.scoring.words import ideal_text, interval_text, measured_text
 
 LOWER = Entry("centre", "a", "a", "lower", matters=0.1)
 HIGHER = Entry("centre", "a", "a", "higher", matters=0.1)
@@ -199,7 +199,7 @@ def test_a_trend_is_from_the_first_group_to_the_last() -> None:
 
 def test_a_scorecard_survives_its_file() -> None:
     whole = card({"centre": around(0.5), "elbo": absent("a point has none")}, {"fid": around(3)})
-    again = from_mapping(json.loads(json.dumps(whole.to_mapping())), "file")
+    again = scorecard_from_mapping(json.loads(json.dumps(whole.to_mapping())), "file")
     assert again == whole
     assert again.find("fid") == whole.own.measures["fid"]
     assert again.find("fid", "flow").value is None
@@ -208,11 +208,11 @@ def test_a_scorecard_survives_its_file() -> None:
 def test_another_schema_and_a_damaged_file_are_refused_by_name() -> None:
     values = card().to_mapping()
     with pytest.raises(RunError, match="schema 2, got 99"):
-        from_mapping({**values, "schema": 99}, "RUN/scorecard.json")
+        scorecard_from_mapping({**values, "schema": 99}, "RUN/scorecard.json")
     with pytest.raises(RunError, match="priors missing"):
-        from_mapping({k: v for k, v in values.items() if k != "priors"}, "f")
+        scorecard_from_mapping({k: v for k, v in values.items() if k != "priors"}, "f")
     with pytest.raises(RunError, match="damaged"):
-        from_mapping({**values, "measures": {"fid": {"worth": 3}}}, "f")
+        scorecard_from_mapping({**values, "measures": {"fid": {"worth": 3}}}, "f")
 
 
 def test_an_ideal_is_told_for_all_columns_of_a_row() -> None:
@@ -238,5 +238,12 @@ def test_an_ideal_that_nobody_could_tell_from_zero_is_zero() -> None:
     assert ideal_text([tiny, around(1, reference=-2e-4)], LOWER) == "≈ 0"
     assert ideal_text([large], LOWER) == "0.500"
     assert ideal_text([around(1, reference=0.0)], LOWER) == "0"
-    assert ideal_text([tiny, large], LOWER) == "0.000100 to 0.500"
+    assert ideal_text([tiny, large], LOWER) == "≈ 0 to 0.500"
+    beside = Measured(-5.67e-05, -0.0002, 0.0002, reference=-2e-4)
+    either = replace(LOWER, least=None)
+    assert measured_text(beside, either) == ideal_text([beside], either) == "≈ 0", (
+        "and so do values"
+    )
+    assert interval_text(beside, either) == ""
+    assert interval_text(replace(beside, high=0.5), either) == "≈ 0 to 0.500"
     assert ideal_text([absent("none")], LOWER) == ""

@@ -15,7 +15,7 @@ from reparam.evaluation.judge.network import JudgeNetwork
 from reparam.evaluation.measures.disentanglement import FIGURES
 from reparam.evaluation.scoring.factor_rows import factor_rows
 from reparam.evaluation.scoring.needs import lacking, omitted
-from reparam.evaluation.scoring.scorecard import from_mapping
+from reparam.evaluation.scoring.scorecard import scorecard_from_mapping
 from reparam.evaluation.scoring.subject import subject
 from reparam.model import (
     Autoencoder,
@@ -83,7 +83,7 @@ def test_a_model_that_encodes_each_factor_by_itself_scores_1(card: Scorecard) ->
         assert found.samples == N // 2, "the held-out images"
         assert card.versions[name] == MEASURES[name].version == 1
     assert card.outdated() == {}
-    again = from_mapping(json.loads(json.dumps(card.to_mapping())), "card")
+    again = scorecard_from_mapping(json.loads(json.dumps(card.to_mapping())), "card")
     assert again.measures == card.measures
 
 

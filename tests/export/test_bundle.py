@@ -280,6 +280,9 @@ def test_a_scorecard_goes_along_and_a_damaged_one_is_refused(scored: Run) -> Non
     values = json.loads(file.read_text())
     del values["digest"]
     assert entry["scorecard"] == values
+    counts = values["priors"][0]["class_counts"]
+    assert entry["prior"]["class_counts"] == [counts[name] for name in CLASSES]
+    assert sum(entry["prior"]["class_counts"]) == 20
     values["measures"]["psnr"]["value"] = float("inf")
     scored.write_json(file.name, values)
     (entry,) = manifest(make_bundle([scored]))["runs"]
@@ -296,6 +299,7 @@ def test_a_scorecard_of_another_prior_is_omitted(scored: Run) -> None:
     with pytest.warns(UserWarning, match="scorecard is omitted: it was made with other prior"):
         (entry,) = manifest(make_bundle([scored]))["runs"]
     assert entry["scorecard"] is None
+    assert entry["prior"]["class_counts"] is None
 
 
 PRINT_HASHES = """

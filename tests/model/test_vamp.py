@@ -166,7 +166,7 @@ def test_a_copy_of_the_prior_alone_computes_in_float64() -> None:
 def test_pseudo_inputs_begin_as_images(count: int) -> None:
     vae = model()
     x = torch.rand(count, 1, 4, 4).round()
-    prior_of(vae).init_images(x)
+    prior_of(vae).init_images(x, torch.arange(count))
     found = prior_of(vae).inputs.sigmoid()
     expected = x[torch.arange(K) % count]
     assert (found - expected).abs().max() < 0.04

@@ -2,7 +2,9 @@
 
 import copy
 import importlib.util
+import re
 from dataclasses import replace
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from PIL import Image
 
 from reparam.data import CLASS_COLOURS, class_colours
 from reparam.errors import ConfigError
@@ -18,7 +21,7 @@ from reparam.model import Fittable, fittable_prior
 from reparam.report import FIGURES
 from reparam.report.figures.held_out import posterior_samples
 from reparam.report.pictures import data_uri, picture_of
-from reparam.report.style import figure_style, to_png
+from reparam.report.style import INK, to_png
 from reparam.runs import RunView, chosen_plane, principal_plane, umap_scatter
 
 from .conftest import with_other_parts
@@ -28,9 +31,14 @@ ONLY_VARIATIONAL = {"17-reparametrisation", "19-kl"}
 ONLY_FIXED_PRIOR = {"19-kl"}
 
 
+SAME_IN_KOREAN = {"LeakyReLU", "nat", "log", "var", "foo", "cat", "img", "src", "onerror", "alert"}
+"""Names of functions, units and parameters, and of the classes of the tests' images."""
+
+
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_can_be_drawn(name: str, view: RunView) -> None:
-    figure = FIGURES[name](view)
+def test_every_figure_can_be_drawn_in_korean(name: str, view: RunView) -> None:
+    """And its words are Korean: the tests of the pages draw them in English too."""
+    figure = FIGURES[name](view, "ko")
     is_mixture = view.run.path.name == "vae-mixture"
     without = (
         (name in ONLY_VARIATIONAL and not view.is_variational)
@@ -42,9 +50,12 @@ def test_every_figure_can_be_drawn(name: str, view: RunView) -> None:
         assert figure is None
         return
     assert isinstance(figure, Figure)
-    picture = picture_of(to_png(figure))
+    picture = picture_of(figure, "ko")
     assert picture.width > 300
     assert picture.height > 150
+    drawing = unquote(picture.uri).partition("<image")[2]
+    shown = " ".join(re.findall("<text[^>]*>([^<]*)</text>", drawing)).replace(view.title, "")
+    assert set(re.findall("[A-Za-z]{3,}", shown)) <= SAME_IN_KOREAN
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "mixture"])
@@ -87,7 +98,7 @@ def test_axes_of_high_dimensional_runs_say_what_they_are(view: RunView) -> None:
     if view.latent_dim > 2:
         assert all(f"of {view.latent_dim}" in label and "variance" in label for label in labels)
     else:
-        assert labels[0] == "$z_1$"
+        assert labels[0] == "z₁"
 
 
 def test_the_scatter_shows_every_held_out_image(view: RunView) -> None:
@@ -146,7 +157,7 @@ def test_chosen_axes_and_their_names() -> None:
     z = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
     plane = chosen_plane(z, (4, 2))
     np.testing.assert_array_equal(plane.onto(z), z[:, [3, 1]])
-    assert plane.labels == ("$z_{4}$", "$z_{2}$")
+    assert plane.labels["ko"] == plane.labels["en"] == ("z₄", "z₂")
     back = plane.back(np.array([[1.0, 2.0]]))[0]
     np.testing.assert_allclose(back[[3, 1]], [1, 2])
     np.testing.assert_allclose(back[[0, 2, 4]], z.mean(0)[[0, 2, 4]], atol=1e-6)
@@ -163,20 +174,48 @@ def test_umap_says_what_it_needs_or_does_it() -> None:
     else:
         scatter = umap_scatter(z)
         assert scatter.points.shape == (40, 2)
-        assert "UMAP" in scatter.labels[0]
+        assert all("UMAP" in names[0] for names in scatter.labels.values())
 
 
-def test_ten_classes_have_ten_colours_and_more_have_more() -> None:
-    assert len(set(CLASS_COLOURS)) == 10
+def test_every_class_has_a_colour_of_its_own() -> None:
     assert class_colours(3) == list(CLASS_COLOURS[:3])
     assert len(set(class_colours(37))) == 37
 
 
 def test_large_pictures_are_made_smaller_for_the_page() -> None:
-    with figure_style():
-        figure = Figure(figsize=(6, 6))
-        figure.add_subplot().imshow(np.random.default_rng(0).random((400, 400, 3)))
-    png = to_png(figure)
-    assert len(png) > 300_000
-    assert data_uri(png).startswith("data:image/webp")
-    assert len(data_uri(png)) < len(png)
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3)).astype(np.uint8)
+    large = data_uri(Image.fromarray(noise))
+    assert large.startswith("data:image/webp")
+    assert len(large) < noise.size
+    assert data_uri(Image.fromarray(noise[:100])).startswith("data:image/png")
+
+
+def test_panels_of_the_training_have_one_size_and_start_at_the_same_height(
+    views: list[RunView],
+) -> None:
+    """Figure 7 of two runs, side by side: in inches from the upper left."""
+    boxes = []
+    for view in views:
+        figure = FIGURES["07-training"](view)
+        height = figure.get_figheight()
+        first = figure.axes[0].get_position()
+        size = np.array([figure.get_figwidth(), height])
+        boxes.append([(1 - first.y1) * height, *(first.p0 * size)[:1], *(first.size * size)])
+    assert len(FIGURES["07-training"](views[1]).axes) == 2
+    np.testing.assert_allclose(boxes[0], boxes[1])
+
+
+def test_a_map_has_a_legend_of_its_colours_and_names_apart_in_ink(views: list[RunView]) -> None:
+    named = replace(views[1], class_names=("0", "1", "2"))
+    axes = FIGURES["09-latents"](named).axes[0]
+    legend = axes.get_legend()
+    colours = [line.get_color() for line in legend.get_lines()]
+    assert [text.get_text() for text in legend.get_texts()] == ["0", "1", "2"]
+    assert colours == class_colours(3)
+    names = [text for text in axes.texts if text.get_text() in ("0", "1", "2")]
+    assert names
+    assert {text.get_color() for text in names} == {INK}
+    places = np.array([text.get_position() for text in names])
+    reach = np.ptp(named.dots().points, axis=0).max()
+    for i, place in enumerate(places):
+        assert (np.linalg.norm(places[:i] - place, axis=1) >= 0.05 * reach).all()

@@ -51,14 +51,20 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def chapters(views: list[RunView]) -> list[Chapter]:
-    """Drawing takes long, and is the same in every language."""
-    return [chapter(view, None) for view in views]
+def in_languages(views: list[RunView]) -> dict[Language, list[Chapter]]:
+    """Drawing takes long."""
+    return {lang: [chapter(view, None, lang) for view in views] for lang in get_args(Language)}
+
+
+@pytest.fixture(scope="session")
+def chapters(in_languages: dict[Language, list[Chapter]]) -> list[Chapter]:
+    """For tests of the text around the figures."""
+    return in_languages["en"]
 
 
 @pytest.fixture(scope="session", params=get_args(Language))
-def html(request: pytest.FixtureRequest, chapters: list[Chapter]) -> str:
-    return render(chapters, request.param, "reparam demo", 12.0)
+def html(request: pytest.FixtureRequest, in_languages: dict[Language, list[Chapter]]) -> str:
+    return render(in_languages[request.param], request.param, "reparam demo", 12.0)
 
 
 def test_self_contained_and_small(html: str) -> None:
@@ -216,7 +222,7 @@ def test_facts_of_latents() -> None:
 
 
 def test_one_run_of_any_kind_has_a_report(view: RunView) -> None:
-    drawn = chapter(view, None)
+    drawn = chapter(view, None, "en")
     for lang in get_args(Language):
         html = render([drawn], lang, "reparam report", None)
         assert len(html.encode()) < LIMIT
@@ -224,7 +230,7 @@ def test_one_run_of_any_kind_has_a_report(view: RunView) -> None:
 
 
 def test_parts_from_outside_have_a_report(views: list[RunView]) -> None:
-    drawn = chapter(with_other_parts(views[1]), None)
+    drawn = chapter(with_other_parts(views[1]), None, "en")
     for lang, words in (("en", "a Laplace distribution"), ("ko", "라플라스 분포")):
         html = render([drawn], lang, "reparam report", None)
         assert words in html
@@ -263,7 +269,7 @@ def test_a_report_of_runs_of_one_data_set(tmp_path: Path) -> None:
 
 
 def test_figures_are_written_too(tmp_path: Path, views: list[RunView]) -> None:
-    made = chapter(views[1], tmp_path / "figures")
+    made = chapter(views[1], tmp_path / "figures", "ko")
     files = {path.stem for path in (tmp_path / "figures").iterdir()}
     assert files == set(made.figures)
 

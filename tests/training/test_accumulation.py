@@ -19,6 +19,7 @@ PRESETS = {
     "vae": {"shift": 1.0, "rotate": 10.0, "zoom": 0.2, "flip": True, "weight": "auto"},
     "dae": {"latent_dim": 3},
     "burda": {"latent_dim": 3},
+    "exemplar": {"latent_dim": 3, "prior_components": 40, "prior_per_step": 20},
 }
 
 

@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from reparam.runs import Run
 
 from .bundles import Files, demo_runs, exported, exported_file, manifest, wide_run
 from .driver import Explorer
+from .small import site_of, small_run
 
 CHROMIUM = (
     "--no-sandbox",
@@ -59,6 +61,33 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Files:
 def single(runs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo as one file."""
     return exported_file(tmp_path_factory.mktemp("single"), *runs)
+
+
+Small = Callable[..., Run]
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """``small(shape=(12, 28, 3), labelled=False)``: a run as `small_run` makes it, made once."""
+    made: dict[str, Run] = {}
+
+    def make(**options: Any) -> Run:
+        key = repr(sorted(options.items()))
+        if key not in made:
+            made[key] = small_run(tmp_path_factory.mktemp("small") / "run", **options)
+        return made[key]
+
+    return make
+
+
+@pytest.fixture
+def opened(explorer: Explorer, serve: Callable[[Files], str]) -> Callable[..., Explorer]:
+    """``opened(run, other, panel="samples")``: the page of these runs, with this state."""
+
+    def open_(*runs: Run, **state: str) -> Explorer:
+        return explorer.open(serve(site_of(runs)), **state)
+
+    return open_
 
 
 @pytest.fixture(scope="session")

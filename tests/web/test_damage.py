@@ -59,6 +59,7 @@ def test_a_broken_manifest(explorer: Explorer, serve, files: Files, broken: byte
         ("latent", {"shape": []}, "runs/1/latent/shape "),
         ("latent", {"shape": [3]}, "runs/1/points/mu: a list of 2 elements, latents have 3"),
         ("principal/axes", [[1, 0], [0]], "runs/1/principal: a list of 1 elements"),
+        ("prior/class_counts", [1, 2], "runs/1/prior/class_counts: 2 numbers for 10 classes"),
     ],
 )
 def test_a_value_that_the_schema_does_not_allow_is_named(
@@ -100,7 +101,8 @@ def test_a_model_that_computes_something_else(explorer: Explorer, serve, files: 
     changed = manifest(files)
     changed["runs"][1]["golden"]["latents"][2][0] += 1.5
     text = message(explorer, serve(with_manifest(files, changed)), run="vae")
-    assert "than PyTorch" in text
+    assert "than in PyTorch" in text
+    assert text.index("the bundle was changed") < text.index("this browser computes wrongly")
     assert explorer.page.locator(".map").count() == 1  # and the page goes on
 
 

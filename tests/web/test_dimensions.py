@@ -16,7 +16,7 @@ def mu_of(files: Files, run: int) -> np.ndarray:
 
 @pytest.fixture
 def six(explorer: Explorer, serve, wide: Files) -> Explorer:
-    return explorer.open(serve(wide), panel="dimensions", pin="1")
+    return explorer.open(serve(wide), panel="dimensions", pin="1", plane="0,1")
 
 
 def run_of(page: Explorer) -> str:

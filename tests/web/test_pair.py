@@ -51,8 +51,7 @@ def test_the_judge_counts_the_draws_of_each_runs_own_prior(demo: Explorer, files
     demo.until("document.querySelectorAll('.samples .columns').length === 2")
     for run in manifest(files)["runs"]:
         shown = demo.page.locator(f".samples[data-run={run['id']}] .count").all_inner_texts()
-        own = run["scorecard"]["priors"][0]["class_counts"]
-        assert [int(text.replace(",", "")) for text in shown] == list(own.values())
+        assert [int(text.replace(",", "")) for text in shown] == run["prior"]["class_counts"]
 
 
 def test_without_a_scorecard_the_nearest_images_are_counted(
@@ -60,7 +59,7 @@ def test_without_a_scorecard_the_nearest_images_are_counted(
 ) -> None:
     changed = manifest(files)
     for run in changed["runs"]:
-        run["scorecard"] = None
+        run["prior"]["class_counts"] = None
     page = explorer.open(serve(with_manifest(files, changed)), run="vae", panel="samples")
     page.until("document.querySelector('.samples .columns')")
     counts = page.page.locator(".samples .count").all_inner_texts()
@@ -71,11 +70,11 @@ def test_the_judges_counts_are_shown_where_there_are_any(
     explorer: Explorer, serve, files: Files
 ) -> None:
     changed = manifest(files)
-    changed["runs"][1]["scorecard"] = {"samples": {"class_counts": list(range(10, 20))}}
+    changed["runs"][1]["prior"]["class_counts"] = list(range(10, 20))
     page = explorer.open(serve(with_manifest(files, changed)), run="vae", panel="samples")
     page.until("document.querySelector('.samples .columns')")
     assert page.page.locator(".samples .count").all_inner_texts() == [str(n) for n in range(10, 20)]
-    assert "judge" in page.page.locator(".counted").inner_text()
+    assert "Predicted classes of 145 draws" in page.page.locator(".counted").inner_text()
 
 
 def test_runs_of_other_images_are_not_linked(explorer: Explorer, serve, files: Files) -> None:

@@ -60,7 +60,7 @@ def test_an_address_from_elsewhere_does_no_harm(explorer: Explorer, serve, files
     )
     state = page.state
     assert state["run"] == "ae"
-    assert state["plane"] == [0, 1]
+    assert state["plane"] is None
     assert state["path"] == [[2, 3]]
     assert state["frame"] == "axes"
     assert page.page.locator(".banner").count() == 0

@@ -60,14 +60,13 @@ def test_each_layer_is_drawn_and_taken_away(bare: Explorer, flag: str) -> None:
     assert (np.abs(bare.screen("vae") - without).max(-1) > 20).sum() > 40
 
 
-def test_crowded_windows_are_more_transparent(bare: Explorer) -> None:
-    """Zooming out brings the points together, so that each is drawn more faintly."""
-    far = bare.read("reparam.opacity('vae')")
+def test_points_are_larger_where_there_is_room(bare: Explorer) -> None:
+    far = bare.read("reparam.pointSize('vae')")
     x, y = bare.client("vae", [0.0, 0.0])
     bare.page.mouse.move(x, y)
     for _ in range(6):
-        bare.page.mouse.wheel(0, 400)
-    bare.until("reparam.opacity('vae') < argument", far)
+        bare.page.mouse.wheel(0, -400)
+    bare.until("reparam.pointSize('vae') > 1.2 * argument", far)
 
 
 def test_the_window_is_decoded_behind_the_points(bare: Explorer, vae) -> None:

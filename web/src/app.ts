@@ -13,6 +13,7 @@ import { lookPanel } from "./panels/look";
 import { PathPanel } from "./panels/path";
 import { Readout } from "./panels/readout";
 import { SamplesPanel } from "./panels/samples";
+import { INITIAL, type State } from "./state/state";
 import { el } from "./ui/dom";
 import { header } from "./ui/header";
 import { name, say } from "./ui/language";
@@ -35,6 +36,8 @@ export class App {
   private readonly readouts = el("div", { class: "readouts" });
   private readonly boxes = new Map<string, HTMLElement>();
   private readonly read = new Map<string, Readout>();
+  /** What a run's tools held when another was shown, by its id. */
+  private readonly left = new Map<string, Partial<State>>();
 
   constructor(private readonly explorer: Explorer) {
     const { store } = explorer;
@@ -72,23 +75,20 @@ export class App {
     this.arrange();
   }
 
-  /** Shows another run; what the map held of the former one is let go. */
+  /** Shows another run as it was left; its path, selection and groups are none of the run before. */
   async showRun(id: string): Promise<void> {
     const { store } = this.explorer;
     const next = await this.tryLoad(id);
     if (!next) return;
-    const { pair, run } = store.state;
+    const { pair, run, frame, plane } = store.state;
+    this.left.set(run, ofRun(store.state));
     const sameSize = next.d === this.explorer.main().d;
+    const fresh = { ...ofRun(INITIAL), frame, plane: sameSize ? plane : INITIAL.plane };
     store.set({
+      ...(this.left.get(id) ?? fresh),
       run: id,
       pair: pair === id ? run : pair,
-      path: [],
-      lasso: [],
-      groupA: null,
-      groupB: null,
-      base: null,
       tool: "move",
-      ...(sameSize ? {} : { plane: [0, 1] as [number, number] }),
     });
   }
 
@@ -164,6 +164,12 @@ export class App {
     if (!readout) this.read.set(run.id, (readout = new Readout(this.explorer, run)));
     return readout;
   }
+}
+
+/** What belongs to the latents of the run that is shown, and not to those of another. */
+function ofRun(state: State): Partial<State> {
+  const { path, t, lasso, groupA, groupB, base, amount, frame, plane } = state;
+  return { path, t, lasso, groupA, groupB, base, amount, frame, plane };
 }
 
 /** At most 60 corners: the lasso stands in the address bar. */

@@ -32,12 +32,15 @@ export interface Debug {
   golden(run: string): number | null;
   /** Whether everything stands that large grids are decoded with. */
   warm(): boolean;
-  /** The finished background: how many of its tiles were decoded for it, where they lie, in latents. */
+  /** The finished background: how many of its tiles were decoded for it, where they lie, and the
+   * width and height of the first, in latents. */
   background(
     run: string,
-  ): { decoded: number; milliseconds: number; places: [number, number][]; side: number } | null;
-  /** Of the points, 0 to 1. */
-  opacity(run: string): number;
+  ): { decoded: number; milliseconds: number; places: [number, number][]; side: number; tall: number } | null;
+  /** Diameter of the points, CSS pixels. */
+  pointSize(run: string): number;
+  /** The classes' names on the map: their middle and half their width, CSS pixels. */
+  names(run: string): { text: string; x: number; y: number; half: number }[];
   /** Milliseconds: of each run of a network, and since the start of the page. */
   timings(): { runs: { name: string; batch: number; milliseconds: number }[]; points: number | null; first: number | null };
 }
@@ -90,9 +93,10 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       const finished = app.panes.get(id)?.manifold.finished;
       if (!finished) return null;
       const { decoded, milliseconds, tiles } = finished;
-      return { decoded, milliseconds, places: tiles.map(({ x, y }) => [x, y]), side: tiles[0].width };
+      return { decoded, milliseconds, places: tiles.map(({ x, y }) => [x, y]), side: tiles[0].width, tall: tiles[0].height };
     },
-    opacity: (id) => app.panes.get(id)!.opacity,
+    pointSize: (id) => app.panes.get(id)!.pointSize,
+    names: (id) => structuredClone(app.panes.get(id)!.names),
     timings: () => ({
       runs: structuredClone(explorer.pool.first.timings),
       points: app.panes.get(explorer.store.state.run)?.pointsShown ?? null,

@@ -6,7 +6,8 @@ import type { Source } from "./bundle/source";
 import { Latest } from "./engine/latest";
 import { Pool } from "./engine/pool";
 import { Frame } from "./math/frame";
-import { inside, nearest, type Near } from "./math/points";
+import { type Among, inside, nearest, type Near } from "./math/points";
+import { heaviest } from "./math/rank";
 import { isInk, pictureOf, type Look, type Picture } from "./picture/picture";
 import type { Group } from "./state/state";
 import type { Store } from "./state/store";
@@ -24,7 +25,14 @@ export class Explorer {
   private readonly decoders = new Map<string, Latest<readonly number[]>>();
   private readonly decodedListeners: ((id: string) => void)[] = [];
   private readonly frames = new Map<string, { key: string; frame: Frame; places: Float32Array }>();
-  private readonly nears = new Map<string, { z: readonly number[]; near: Near }>();
+  private readonly nears = new Map<
+    string,
+    { z: readonly number[]; hidden: readonly number[]; near: Near }
+  >();
+  private readonly shownPoints = new Map<
+    string,
+    { hidden: readonly number[]; points: Uint8Array }
+  >();
   private readonly ink = new Map<string, boolean>();
 
   constructor(
@@ -81,7 +89,9 @@ export class Explorer {
     const { state } = this.store;
     const all: Record<string, number[]> = { ...state.z, [run.id]: [...z] };
     const other = this.runs.get(run.id === state.run ? state.pair : state.run);
-    if (other && this.linked()) all[other.id] = meanOf(other, nearest(run.mu, z).index);
+    if (other && this.linked()) {
+      all[other.id] = meanOf(other, nearest(run.mu, z, this.among(run)).index);
+    }
     this.store.set({ z: all, ...change });
   }
 
@@ -89,13 +99,27 @@ export class Explorer {
     this.moveTo(run, meanOf(run, index), { pinned: true });
   }
 
-  /** The test image whose mean is nearest to the run's z. */
+  /** The points of classes that are not hidden. */
+  among(run: Run): Among {
+    const { hidden } = this.store.state;
+    if (hidden.length === 0) return null;
+    let known = this.shownPoints.get(run.id);
+    if (known?.hidden !== hidden) {
+      const away = new Set(hidden);
+      const points = Uint8Array.from(run.labels, (label) => (away.has(label) ? 0 : 1));
+      this.shownPoints.set(run.id, (known = { hidden, points }));
+    }
+    return known.points;
+  }
+
+  /** The test image whose mean is nearest to the run's z, of the classes that are shown. */
   near(run: Run): Near {
     const z = this.z(run);
+    const { hidden } = this.store.state;
     const known = this.nears.get(run.id);
-    if (known?.z === z) return known.near;
-    const near = nearest(run.mu, z);
-    this.nears.set(run.id, { z, near });
+    if (known?.z === z && known.hidden === hidden) return known.near;
+    const near = nearest(run.mu, z, this.among(run));
+    this.nears.set(run.id, { z, hidden, near });
     return near;
   }
 
@@ -115,20 +139,23 @@ export class Explorer {
 
   private framed(run: Run): { key: string; frame: Frame; places: Float32Array } {
     const { frame: kind, plane } = this.store.state;
-    const key = `${kind} ${plane.join()}`;
+    const key = `${kind} ${plane?.join()}`;
     let known = this.frames.get(run.id);
     if (known?.key !== key) {
-      const frame = Frame.of(run.entry, kind, plane);
+      const frame = Frame.of(run.entry, kind, plane ?? heaviest(run, kind));
       known = { key, frame, places: frame.places(run.mu) };
       this.frames.set(run.id, known);
     }
     return known;
   }
 
-  /** The points of a group. */
+  /** The points of a group; a lasso catches those of the classes that are shown. */
   members(run: Run, group: Group): number[] {
     if (!group) return [];
-    if ("lasso" in group) return inside(this.places(run), group.lasso);
+    if ("lasso" in group) {
+      const among = this.among(run);
+      return inside(this.places(run), group.lasso).filter((i) => !among || among[i]);
+    }
     const found: number[] = [];
     for (let i = 0; i < run.count; i++) if (run.labels[i] === group.class) found.push(i);
     return found;

@@ -73,7 +73,7 @@ function fitting(state: Store["state"], d: number) {
   return {
     path: state.path.filter((z) => z.length === d),
     lasso: state.lasso.filter((place) => place.length === 2),
-    plane: state.plane.every((axis) => axis < d) ? state.plane : INITIAL.plane,
+    plane: state.plane?.every((axis) => axis < d) ? state.plane : INITIAL.plane,
   };
 }
 

@@ -45,7 +45,7 @@ def fitted(images: ImageSet, seed: int, device: str, progress: Progress | None) 
     global random state is left as it was. Raises DataError without training images.
     """
     index = images.splits["train"]
-    if not len(index):
+    if not len(images.labelled("train")):
         raise DataError(
             f"{images.name}: a judge needs training images, got none. Fix: lower --test-fraction"
         )
@@ -65,7 +65,7 @@ def fitted(images: ImageSet, seed: int, device: str, progress: Progress | None) 
 
 def _train(network: JudgeNetwork, images: ImageSet, seed: int, progress: Progress | None) -> None:
     device = next(network.parameters()).device
-    reader, index = RowReader(images.images), images.splits["train"]
+    reader, index = RowReader(images.images), images.labelled("train")
     labels = None if images.labels is None else torch.tensor(images.labels)
     steps = min(max(EPOCHS * len(index) // BATCH, FEWEST), MOST)
     optimisers = _optimisers(network)

@@ -172,14 +172,14 @@ def judge_for(images: ImageSet, *, progress: Progress | None = None, device: str
     trained = fit.fitted(images, SEED, device, progress)
     seconds = time.perf_counter() - started
     split = images.held_out()
-    accuracy, error = _tested(trained, images, images.splits[split])
+    accuracy, error = _tested(trained, images, images.labelled(split))
     judge = Judge(
         trained,
         images.image_shape,
         images.class_names,
         accuracy,
         error,
-        f"{len(images.splits[split]):,} {split} images",
+        f"{len(images.labelled(split)):,} {split} images",
         seconds,
         from_cache=False,
     )
@@ -213,5 +213,5 @@ def _tested(
             else:
                 right = out.argmax(1).cpu().numpy() == images.labels[rows]
                 total += float(right.sum())
-    mean = total / len(index)
+    mean = total / max(len(index), 1)
     return (None, mean) if images.labels is None else (mean, None)

@@ -108,10 +108,12 @@ def _knn_accuracy(
     k: int,
     rng: np.random.Generator,
 ) -> Measured:
-    if labels is None or train_labels is None:
+    if labels is None or train_labels is None or labels.max() < 0:
         return absent(NO_LABELS)
     if train_z is None:
         return absent("needs the training split's latents")
+    (at,), known = np.nonzero(labels >= 0), train_labels >= 0
+    z, labels, train_z, train_labels = z[at], labels[at], train_z[known], train_labels[known]
     if len(train_z) < k:
         return absent(f"{k} neighbours need at least {k} training latents, got {len(train_z)}")
     if len(train_z) > MOST_TRAINING:
@@ -121,7 +123,7 @@ def _knn_accuracy(
     right = (classifier.predict(z) == labels).astype(float)
     most_frequent = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
     note = f"k = {k}; neighbours among {len(train_z):,} training latents"
-    return mean_of(right, rng, note=f"{note}; chance is {most_frequent:.3f}")
+    return mean_of(right, rng, note=f"{note}; chance is {most_frequent:.3f}", at=at)
 
 
 def _silhouette(
@@ -133,6 +135,7 @@ def _silhouette(
 ) -> Measured:
     if labels is None:
         return absent(NO_LABELS)
+    latents, kept, labels = (values[labels >= 0] for values in (latents, kept, labels))
     classes = len(np.unique(labels))
     if not 2 <= classes < len(labels):
         return absent(f"a silhouette needs at least 2 classes, got {classes}")

@@ -68,12 +68,27 @@ class Entry:
     def title(self, lang: Language = "en") -> str:
         return self.ko if lang == "ko" else self.en
 
+    def unit_in(self, lang: Language) -> str:
+        return UNITS_KO.get(self.unit, self.unit) if lang == "ko" else self.unit
+
+
+UNITS_KO = {
+    "nats": "nat",
+    "bits": "비트",
+    "of d": "d개 중",
+    "latent units": "잠재 공간의 거리",
+    "total variation": "총변동 거리",
+    "pixels²": "픽셀값²",
+    "feature units² a path": "경로마다 특징의 거리²",
+}
+"""Units that are words; × and dB are the same in both languages."""
+
 
 TOPICS: Mapping[str, Topic] = {
     "centre": Topic("off-centre, unbounded", "중심이 어긋나고 범위에 제한이 없음"),
     "symmetry": Topic("not symmetric about 0", "원점에 대해 대칭이 아님"),
     "match": Topic("latents differ from the prior", "잠재 벡터와 사전 분포의 차이"),
-    "rate": Topic("parts of the rate", "KL 항의 내역"),
+    "rate": Topic("parts of the rate", "율(KL 발산)의 구성"),
     "classes": Topic("classes uneven", "클래스마다 고르지 않음"),
     "decodes": Topic("decodes that are no digit", "숫자가 아닌 디코딩 결과"),
     "gaps": Topic("gaps, jumps", "빈틈과 급격한 변화"),
@@ -219,7 +234,7 @@ MEASURES: Mapping[str, Entry] = {
     "rate": Entry(
         "rate",
         "rate E KL(q(z|x)‖p)",
-        "KL 항 E KL(q(z|x)‖p)",
+        "율(rate) E KL(q(z|x)‖p)",
         "neither",
         "nats",
         matters=0.05,
@@ -259,7 +274,7 @@ MEASURES: Mapping[str, Entry] = {
     "class_tv": Entry(
         "classes",
         "class shares of decoded draws: distance from the data's",
-        "디코딩한 표본과 데이터의 클래스 비율 사이의 거리",
+        "디코딩한 표본과 데이터의 클래스 비율 차이",
         "lower",
         "total variation",
         matters=0.02,
@@ -272,7 +287,7 @@ MEASURES: Mapping[str, Entry] = {
     "class_entropy": Entry(
         "classes",
         "their classes' entropy relative to the data's",
-        "데이터 대비 그 클래스의 엔트로피",
+        "디코딩한 표본의 클래스 엔트로피(데이터 대비)",
         "higher",
         matters=0.01,
         least=0.0,
@@ -295,7 +310,7 @@ MEASURES: Mapping[str, Entry] = {
     "class_gini": Entry(
         "classes",
         "Gini of the classes' shares of the prior, relative to the data's",
-        "클래스별로 디코딩되는 사전 분포의 몫의 지니 계수(데이터 대비)",
+        "디코딩한 표본의 클래스 비율의 지니 계수(데이터 대비)",
         "lower",
         matters=0.02,
         least=0.0,

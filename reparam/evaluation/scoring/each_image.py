@@ -12,8 +12,7 @@ import torch
 
 from reparam.errors import RunError, reason_of
 from reparam.evaluation.measures.measured import Each
-from reparam.evaluation.scoring.scorecard import FILE as CARD_FILE
-from reparam.evaluation.scoring.scorecard import Scorecard
+from reparam.evaluation.scoring.scorecard import SCORECARD_FILE, Scorecard
 from reparam.runs import Run, load_tensors, save_tensors
 
 FILE = "scorecard.safetensors"
@@ -59,4 +58,4 @@ def with_each(run: Run, card: Scorecard) -> Scorecard | None:
 
 
 def _digest(run: Run) -> str:
-    return hashlib.sha256((run.path / CARD_FILE).read_bytes()).hexdigest()
+    return hashlib.sha256((run.path / SCORECARD_FILE).read_bytes()).hexdigest()

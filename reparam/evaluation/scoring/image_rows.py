@@ -34,7 +34,7 @@ NOISY_IMAGES = 2_000
 def image_rows(of: Subject, real: RealFeatures) -> dict[str, Measured]:
     """Reconstructions from z ~ q(z|x), noise removed, and likelihoods where there is one."""
     quality, features, distances = [], [], []
-    decoded = decoded_batches(of.model, of.held_out.z, of.held_out.labels)
+    decoded = decoded_batches(of.model, of.held_out.z, of.held_out.read)
     for (_, originals), x in zip(of.held_out.batches(), decoded, strict=True):
         quality.append(quality_of_each(_channels_last(x), originals))
         features.append(of.judge.assess(x)[0].cpu().numpy())
@@ -68,7 +68,7 @@ def _noise_removed(of: Subject) -> Measured:
     most, gains = rows_at_once(of.model.image_shape), []
     for start in range(0, len(chosen), most):
         rows = chosen[start : start + most]
-        clean, labels = part.pixels(rows), None if part.labels is None else part.labels[rows]
+        clean, labels = part.pixels(rows), None if part.read is None else part.read[rows]
         noisy = noisy_batch(clean, NOISE, generator)
         again = reconstruct(of.model, noisy, labels)
         gains.append(_psnr(again, clean) - _psnr(as_floats(noisy), clean))
@@ -114,7 +114,7 @@ def _log_likelihood(of: Subject, part: Part, elbo: np.ndarray, note: str) -> Mea
         part.pixels(chosen),
         samples=config.likelihood_samples,
         seed=of.torch_seed("likelihood"),
-        labels=None if part.labels is None else part.labels[chosen],
+        labels=None if part.read is None else part.read[chosen],
         proposal=config.likelihood_proposal,
     )
     found = mean_with_control(weighed.log_p, weighed.elbo, elbo[others], at=chosen)
@@ -142,12 +142,12 @@ def _black_and_white(of: Subject) -> Part:
     part = of.held_out
     drawn = binarised(part.images, seed=of.torch_seed("black and white"), index=part.index)
     everything = np.arange(len(part))
-    return encoded(of.model, drawn, part.labels, everything, of.rng("black and white latents"))
+    return encoded(of.model, drawn, part.read, everything, of.rng("black and white latents"))
 
 
 def _elbo(of: Subject, part: Part) -> np.ndarray:
     """log p(x|z) − KL(q(z|x) ‖ p) of each image at its one z, in nats."""
-    model, labels = of.model, part.labels
+    model, labels = of.model, part.read
     log_p = np.empty(len(part))
     for rows, pixels in part.batches():
         x = from_bytes(torch.from_numpy(pixels).to(model.device))

@@ -1,11 +1,13 @@
 """What a measure needs, and why it is omitted where a model or the images lack it."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from reparam.evaluation.measures.gaps import LARGEST_DIMENSION
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.scoring.catalogue import MEASURES, Need
 from reparam.evaluation.scoring.subject import Subject
+from reparam.types import Language
 
 
 def lacking(of: Subject) -> dict[Need, str]:
@@ -32,6 +34,42 @@ def lacking(of: Subject) -> dict[Need, str]:
             f"only for up to {LARGEST_DIMENSION} latent dimensions, this model has {d}"
         )
     return found
+
+
+REASONS_KO = (
+    (
+        r"needs a distribution over latents, and this model gives points \(AE\)",
+        "이미지마다 점 하나를 내놓는 모델(AE)에는 없음",
+    ),
+    (
+        r"needs latents and prior in one space, and one of them is on the unit sphere alone",
+        "잠재 벡터와 사전 분포 가운데 하나만 단위 구면 위에 있어 잴 수 없음",
+    ),
+    (
+        r"needs the density of each latent under every image's posterior, .*",
+        "이미지마다 사후 분포의 밀도를 빠르게 구할 수 없는 모델",
+    ),
+    (r"needs labels, and these images have none", "이미지에 레이블이 없음"),
+    (r"needs known factors, and these images have none", "이미지의 생성 요인을 알 수 없음"),
+    (
+        r"only for up to (\d+) latent dimensions, this model has (\d+)",
+        r"잠재 공간이 \1차원 이하일 때만 잼(이 모델은 \2차원)",
+    ),
+    (r"not measured", "측정하지 않음"),
+    (r"omitted: --likelihood-images 0", "생략함(--likelihood-images 0)"),
+)
+"""The reasons for which most measures are omitted, as patterns, and in Korean."""
+
+
+def reason_in(note: str, lang: Language) -> str:
+    """A scorecard's reason for a measure that it does not have, in the page's language where it is
+    one of those above; scorecards have them in English.
+    """
+    if lang == "ko":
+        for pattern, ko in REASONS_KO:
+            if found := re.fullmatch(pattern, note):
+                return found.expand(ko)
+    return note
 
 
 def omitted(names: Iterable[str], lacks: Mapping[Need, str]) -> dict[str, Measured]:

@@ -9,7 +9,12 @@ from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
 from reparam.evaluation.scoring.each_image import save_each, with_each
 from reparam.evaluation.scoring.own_features import feature_network
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
-from reparam.evaluation.scoring.scorecard import FILE, SCHEMA, Scorecard, from_mapping
+from reparam.evaluation.scoring.scorecard import (
+    SCHEMA,
+    SCORECARD_FILE,
+    Scorecard,
+    scorecard_from_mapping,
+)
 from reparam.evaluation.scoring.subject import subject_hashes
 from reparam.model import Autoencoder
 from reparam.runs import Run, check_writable, title_of
@@ -41,14 +46,14 @@ def check_scorecard(
     (`Measured.each`), without which it is stale. Raises RunError when the scorecard, these or the
     weights are damaged.
     """
-    values = run.read_json(FILE, "score the run again")
+    values = run.read_json(SCORECARD_FILE, "score the run again")
     if values is None:
         return CheckedScorecard(None, "")
     if values.get("schema") != SCHEMA:
         found = f"it has schema {values.get('schema')!r}, this reparam reads {SCHEMA}"
         old = " (schema 1 has no versions of its measures)" if values.get("schema") == 1 else ""
         return CheckedScorecard(None, found + old)
-    card = from_mapping(values, str(run.path / FILE))
+    card = scorecard_from_mapping(values, str(run.path / SCORECARD_FILE))
     now = subject_hashes(model or run.load_model(), run.facts.fingerprint)
     others = [f"other {name}" for name in now if card.subject.get(name) != now[name]]
     if config is not None:
@@ -94,7 +99,7 @@ def check_can_score(run: Run, config: ScoreConfig = DEFAULT) -> None:
     """
     run.finished("a scorecard is of a finished run")
     run.load_model()
-    check_writable(run.path / FILE, fix="correct the permissions of the run folder")
+    check_writable(run.path / SCORECARD_FILE, fix="correct the permissions of the run folder")
     check_features(config)
 
 
@@ -128,6 +133,6 @@ def score_run(
         progress=progress,
         device=device,
     )
-    run.write_json(FILE, card.to_mapping())
+    run.write_json(SCORECARD_FILE, card.to_mapping())
     save_each(run, card)
     return card

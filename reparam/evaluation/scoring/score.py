@@ -87,7 +87,14 @@ def scorecard(
         # Draws of two models are not the same things, and are no pairs.
         measured = {name: replace(m, each=None) for name, m in {**matched, **decoded}.items()}
         priors.append(
-            PriorScores(prior.kind, prior.prior.title, prior.description, measured, counts)
+            PriorScores(
+                prior.kind,
+                prior.prior.title,
+                prior.description,
+                measured,
+                counts,
+                prior.prior.describe("ko"),
+            )
         )
     return Scorecard(
         title=title,

@@ -7,11 +7,11 @@ from typing import TypeVar
 from reparam.errors import RunError, reason_of
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.scoring.catalogue import MEASURES
-from reparam.types import Json
+from reparam.types import Json, Language
 
 V = TypeVar("V")
 
-FILE = "scorecard.json"
+SCORECARD_FILE = "scorecard.json"
 
 SCHEMA = 2
 """Of scorecard.json; raised when a reader of the old form would misread the new one. Schema 1 has
@@ -24,8 +24,8 @@ class PriorScores:
     """What depends on where latents are drawn from.
 
     ``kind`` names the prior ("standard-normal", "box", ...), ``name`` is for the head of a column,
-    ``description`` for a sentence. ``class_counts``: how many decoded draws the judge gave to each
-    class; {} without labels.
+    ``description`` for a sentence, ``description_ko`` the same in Korean ("" in older scorecards).
+    ``class_counts``: how many decoded draws the judge gave to each class; {} without labels.
     """
 
     kind: str
@@ -33,6 +33,10 @@ class PriorScores:
     description: str
     measures: Mapping[str, Measured]
     class_counts: Mapping[str, int]
+    description_ko: str = ""
+
+    def described(self, lang: Language) -> str:
+        return self.description_ko if lang == "ko" else self.description
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class Scorecard:
         return {"schema": SCHEMA, **asdict(self, dict_factory=_without_each)}
 
 
-def from_mapping(values: Json, where: str) -> Scorecard:
+def scorecard_from_mapping(values: Json, where: str) -> Scorecard:
     """What ``to_mapping`` gave. Raises RunError for another schema or a damaged file."""
     schema = values.get("schema")
     if schema != SCHEMA:

@@ -15,7 +15,7 @@ from reparam.errors import DataError
 from reparam.evaluation.inference import on_cpu
 from reparam.evaluation.judge import Judge
 from reparam.evaluation.scoring.config import ScoreConfig
-from reparam.model import Autoencoder, Distribution, Prior, posteriors_of, rows_at_once
+from reparam.model import Autoencoder, Distribution, Prior, labels_of, posteriors_of, rows_at_once
 from reparam.types import IndexArray, LabelArray, LatentArray, PixelArray
 
 TRAIN_IMAGES = 10_000
@@ -31,13 +31,14 @@ class Part:
     """Some images with what the encoder says of them.
 
     ``images`` is the whole set, which stays where it is: ``index`` (M) says which of it these are.
-    ``labels`` (M) are theirs; ``q`` has their posteriors, on the CPU, and ``z`` (M, d) one draw of
-    each: of points, the points.
+    ``labels`` (M) are theirs, −1 where unknown, and ``read`` (M) what the model takes them to be;
+    ``q`` has their posteriors, on the CPU, and ``z`` (M, d) one draw of each (a point).
     """
 
     images: PixelArray
     index: IndexArray
     labels: Int[np.ndarray, " M"] | None
+    read: Int[np.ndarray, " M"] | None
     q: Distribution
     z: Float[np.ndarray, "M d"]
 
@@ -66,7 +67,7 @@ class Subject:
     """``prior`` is the one that the model samples from, on the CPU: whatever is random is drawn
     there, so that it is the same for every device. ``model`` and ``judge`` are on one device.
 
-    ``shares``: of each class among all training images (K); None without labels. ``factors``: of
+    ``shares``: of each class among the labelled training images (K), or None. ``factors``: of
     the whole set, where they are known.
     """
 
@@ -140,7 +141,7 @@ def subject(
     shares = None
     if images.labels is not None:
         counts = np.bincount(
-            images.labels[images.splits["train"]], minlength=len(images.class_names)
+            images.labels[images.labelled("train")], minlength=len(images.class_names)
         )
         shares = counts / counts.sum()
     return Subject(
@@ -168,7 +169,8 @@ def encoded(
     """The images at ``index`` with their posteriors and a draw of each."""
     q = posteriors_of(model, images, labels, index)
     own = None if labels is None else labels[index]
-    return Part(images, index, own, q, q.rsample(rng).numpy())
+    read = labels_of(model, images, labels, index)
+    return Part(images, index, own, read, q, q.rsample(rng).numpy())
 
 
 def subject_hashes(model: Autoencoder, images: str) -> dict[str, str]:

@@ -29,15 +29,22 @@ def value_text(value: float, entry: Entry) -> str:
 
 def measured_text(found: Measured, entry: Entry) -> str:
     """The figure without its interval; a dash where there is no value."""
-    return "–" if found.value is None else value_text(entry.clip(found.value), entry)
+    return "–" if found.value is None else _shown(found.value, entry)
+
+
+def _shown(value: float, entry: Entry) -> str:
+    """As a value of the measure; what is far smaller than a reader would care about is ≈ 0."""
+    value = entry.clip(value)
+    return "≈ 0" if 0 < abs(value) < entry.matters / 20 else value_text(value, entry)
 
 
 def interval_text(found: Measured, entry: Entry, lang: Language = "en") -> str:
-    """``low to high``; nothing where there is no interval, or one of no width."""
+    """``low to high``; nothing where there is no interval, or one of no width, or all of it ≈ 0."""
     if found.low is None or found.high is None:
         return ""
     low, high = entry.clip(found.low), entry.clip(found.high)
-    return "" if low == high else _span(low, high, entry, lang)
+    tiny = _shown(low, entry) == _shown(high, entry) == "≈ 0"
+    return "" if low == high or tiny else _span(low, high, entry, lang)
 
 
 def figure_text(found: Measured, entry: Entry, lang: Language = "en") -> str:
@@ -53,16 +60,14 @@ def ideal_text(several: Sequence[Measured], entry: Entry, lang: Language = "en")
     references = [entry.clip(found.reference) for found in several if found.reference is not None]
     if not references:
         return ""
-    if 0 < max(map(abs, references)) < entry.matters / 20:
-        return "≈ 0"
     low, high = min(references), max(references)
-    same = value_text(low, entry) == value_text(high, entry)
-    return value_text(low, entry) if same else _span(low, high, entry, lang)
+    same = _shown(low, entry) == _shown(high, entry)
+    return _shown(low, entry) if same else _span(low, high, entry, lang)
 
 
 def _span(low: float, high: float, entry: Entry, lang: Language) -> str:
     to = "~" if lang == "ko" else " to "
-    return f"{value_text(low, entry)}{to}{value_text(high, entry)}"
+    return f"{_shown(low, entry)}{to}{_shown(high, entry)}"
 
 
 def p_text(p: float) -> str:

@@ -8,10 +8,9 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError
 from reparam.model.likelihoods.base import LIKELIHOODS, Likelihood, LikelihoodOptions, Pixels
 from reparam.model.likelihoods.levels import LAST, STEP, bounded, check_range
-from reparam.model.networks import ImageShape
+from reparam.model.networks import ImageShape, check_positive
 from reparam.types import Images, PerExample
 
 LOWEST, HIGHEST = math.log(STEP / 4), 0.0
@@ -129,8 +128,7 @@ class DiscretisedLogisticLikelihoodOptions(LikelihoodOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.components < 1:
-            raise ConfigError(f"components must be 1 or more, got {self.components}. Fix: raise it")
+        check_positive(components=self.components)
 
     def decoder_channels(self, image_channels: int) -> int:
         return self.components * (1 + 2 * image_channels)

@@ -14,6 +14,7 @@ from reparam.model.networks.base import (
 from reparam.model.networks.blocks import use_native
 from reparam.model.networks.checks import check_positive
 from reparam.model.networks.classes import (
+    Classifier,
     ConditionalDecoder,
     ConditionalEncoder,
     widened,
@@ -39,6 +40,7 @@ from reparam.model.networks.residual import (
 __all__ = [
     "DECODERS",
     "ENCODERS",
+    "Classifier",
     "Components",
     "ConditionalDecoder",
     "ConditionalEncoder",

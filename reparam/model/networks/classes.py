@@ -17,6 +17,7 @@ from reparam.errors import DataError
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import Decoder, Encoder, Features, ImageShape, check_size
 from reparam.model.networks.components import Components
+from reparam.model.networks.heads import Heads
 from reparam.types import Images, Labels, Latents
 
 
@@ -100,6 +101,22 @@ class ConditionalDecoder(Decoder):
     def forward(self, z: Latents, labels: Labels | None = None) -> Images:
         y = one_hot(labels, self.classes).repeat_interleave(self.places, 1)
         return cast(Tensor, self.network(torch.cat([z, y.to(z)], 1), labels))
+
+
+class Classifier(nn.Module):
+    """q(y|x): images (B, C, H, W) → logits (B, K), by a network of the encoder's kind."""
+
+    labelled: Tensor
+    """Share of the training images with a label; a number."""
+
+    def __init__(self, network: Encoder, classes: int) -> None:
+        super().__init__()
+        self.network = network
+        self.heads = Heads(["logits"], network.feature_shape, LatentSpec((classes,)))
+        self.register_buffer("labelled", torch.ones(()))
+
+    def forward(self, x: Images) -> Float[Tensor, "B K"]:
+        return cast(Tensor, self.heads(self.network(x))["logits"])
 
 
 def widened(latent: LatentSpec, classes: int) -> LatentSpec:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -42,12 +43,13 @@ class Heads(nn.ModuleDict):
         return cast(Dense, self[name])
 
     def forward(self, features: Features) -> dict[str, Rows]:
-        """The parameters by name, in float32."""
+        """The parameters by name, in float32 or in more precision."""
         if not self.spatial:
             if features.ndim == 4:  # free where maps lie channels-last
                 features = features.permute(0, 2, 3, 1)
             features = features.flatten(1)
-        return {name: head(features).flatten(1).float() for name, head in self.items()}
+        precision = torch.promote_types(features.dtype, torch.float32)
+        return {name: head(features).flatten(1).to(precision) for name, head in self.items()}
 
 
 def _head(features: FeatureShape, latent: LatentSpec) -> Dense | SameConv2d:

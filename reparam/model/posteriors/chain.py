@@ -15,33 +15,19 @@ from reparam.model.networks import (
 )
 from reparam.model.noise import Noise, normal
 from reparam.model.posteriors.base import POSTERIORS, Distribution, Posterior, PosteriorOptions
-from reparam.model.posteriors.diagonal_normal import DiagonalNormal
+from reparam.model.posteriors.diagonal_normal import DiagonalNormal, NormalMoments
 from reparam.types import Latents, PerExample
 
 
 @dataclass(frozen=True)
-class Chain(Distribution):
+class Chain(NormalMoments):
     """N(z1; mu1, σ1²) · N(z2 | z1), the second factor a network of z1 (Burda et al. 2016, eq. 2).
 
     ``mu`` and ``log_var`` (B, d) are of z = (z1, z2); their part of z2 is that at z1's mean, which
     is what ``mean`` and ``variance`` give of it: its moments over all z1 have no closed form.
     """
 
-    mu: Latents
-    log_var: Latents
     upper: ConditionalNormal = field(metadata=Distribution.SHARED)
-
-    @property
-    def mean(self) -> Latents:
-        return self.mu
-
-    @property
-    def variance(self) -> Latents:
-        return self.log_var.exp()
-
-    @property
-    def log_variance(self) -> Latents:
-        return self.log_var
 
     @property
     def _below(self) -> int:

@@ -18,8 +18,8 @@ BLOCK = 4_000_000
 
 
 @dataclass(frozen=True)
-class DiagonalNormal(Distribution):
-    """N(mu, diag(exp(log_var))) (Kingma & Welling 2014, eq. 9)."""
+class NormalMoments(Distribution):
+    """What distributions of normal factors share: they are told by mean and log variance."""
 
     mu: Latents
     log_var: Latents
@@ -35,6 +35,11 @@ class DiagonalNormal(Distribution):
     @property
     def log_variance(self) -> Latents:
         return self.log_var
+
+
+@dataclass(frozen=True)
+class DiagonalNormal(NormalMoments):
+    """N(mu, diag(exp(log_var))) (Kingma & Welling 2014, eq. 9)."""
 
     def at(self, epsilon: Latents) -> Latents:
         """mu + σ · ε: where standard normal noise is carried to (ibid., section 2.4)."""

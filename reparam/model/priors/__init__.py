@@ -1,4 +1,4 @@
-"""p(z): the priors, one file each; none knows of the others."""
+"""p(z): the priors, one file each."""
 
 from reparam.model.priors.base import (
     PRIORS,
@@ -15,6 +15,7 @@ from reparam.model.priors.base import (
 )
 from reparam.model.priors.box import Box, BoxOptions
 from reparam.model.priors.chain import ChainPrior, ChainPriorOptions
+from reparam.model.priors.exemplar import ExemplarPrior, ExemplarPriorOptions
 from reparam.model.priors.flow import FlowPrior, FlowPriorOptions
 from reparam.model.priors.gaussian import GaussianPrior, GaussianPriorOptions
 from reparam.model.priors.mixture import MixturePrior, MixturePriorOptions
@@ -29,6 +30,8 @@ __all__ = [
     "ChainPrior",
     "ChainPriorOptions",
     "EncoderBound",
+    "ExemplarPrior",
+    "ExemplarPriorOptions",
     "FitProgress",
     "Fittable",
     "FlowPrior",

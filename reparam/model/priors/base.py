@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from reparam.errors import ConfigError, DataError
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import Encoder
+from reparam.model.noise import Noise
 from reparam.model.posteriors import Distribution, Posterior
 from reparam.registry import Part, Registry
-from reparam.types import Images, Language, Latents, PerExample
+from reparam.types import Images, Index, Language, Latents, PerExample
 
 FitProgress = Callable[[str], None]
 """Is told how far a long fit is, a line at a time."""
@@ -63,6 +64,11 @@ class Prior(nn.Module, ABC):
     @abstractmethod
     def log_prob(self, z: Latents) -> PerExample: ...
 
+    def begin_step(self, index: Index, noise: Noise) -> None:
+        """Before each training step: where its images (B,) are in their set. ``log_prob`` is then
+        asked about latents of theirs, as many of each, one image's after another's.
+        """
+
     def kl(self, q: Distribution) -> PerExample | None:
         """KL(q ‖ p) of each image in closed form; None where there is none."""
         by_dimension = self.kl_by_dimension(q)
@@ -106,7 +112,7 @@ class NoiseMap(Protocol):
 
 @runtime_checkable
 class EncoderBound(Protocol):
-    """A prior that is made of what the model's own encoder says of images that it holds."""
+    """A prior, or part of one, of what the model's own encoder says of images that it holds."""
 
     components: int
     """How many images."""
@@ -115,8 +121,10 @@ class EncoderBound(Protocol):
         """Once, when the model is put together. The prior does not own these."""
         ...
 
-    def init_images(self, images: Images) -> None:
-        """Before training: some of the training images (N, C, H, W), at most ``components``."""
+    def init_images(self, images: Images, index: Index) -> None:
+        """Before training: some of the training images (N, C, H, W), at most ``components``, and
+        their positions in the set.
+        """
         ...
 
 

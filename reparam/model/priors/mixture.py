@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reparam.errors import ConfigError
 from reparam.model.latent import LatentSpec
+from reparam.model.networks import check_positive
 from reparam.model.priors.base import (
     PRIORS,
     FitProgress,
@@ -192,10 +192,7 @@ class MixturePriorOptions(PriorOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.components < 1:
-            raise ConfigError(
-                f"prior_components must be 1 or more, got {self.components}. Fix: raise it"
-            )
+        check_positive(prior_components=self.components)
 
     def build(self, latent: LatentSpec) -> MixturePrior:
         return MixturePrior(latent.dim, self.components, self.covariance)

@@ -24,16 +24,18 @@ from reparam.report.style import (
     figure_style,
     fixed,
     new_figure,
+    said,
     sheet_height,
     show_pixels,
+    split_name,
 )
 from reparam.runs import Points, RunView
-from reparam.types import LatentArray
+from reparam.types import Language, LatentArray
 
 GRID = 20
 
 
-def reconstructions(view: RunView, n: int = 10) -> Figure:
+def reconstructions(view: RunView, lang: Language = "en", n: int = 10) -> Figure:
     """Figures 8 and 20: held-out images, their latent coordinates, and their reconstructions."""
     chosen = examples_by_class(view, n)
     again = as_bytes(reconstruct(view.model, view.images[chosen], view.labels_at(chosen)))
@@ -56,11 +58,13 @@ def reconstructions(view: RunView, n: int = 10) -> Figure:
                 transform=rows[0, column].transAxes,
                 linespacing=1.25,
             )
-        figure.suptitle(
-            f"{view.title}: {view.split} images, their latent coordinates, their reconstructions",
-            fontsize=10,
-            fontweight="bold",
+        split = split_name(view.split, lang)
+        what = said(
+            lang,
+            f"{split} images, their latent coordinates, their reconstructions",
+            f"{split} 이미지, 그 잠재 좌표, 재구성된 이미지",
         )
+        figure.suptitle(f"{view.title}: {what}", fontsize=10, fontweight="bold")
         return figure
 
 
@@ -88,7 +92,7 @@ def _decoded_grid(
         axes.spines[:].set_visible(False)
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
-        axes.set_title(f"{title}{view.of_one_class}")
+        axes.set_title(title)
         return figure
 
 
@@ -98,16 +102,27 @@ def _three_ticks(values: np.ndarray, pixels: int) -> tuple[np.ndarray, list[str]
     return (steps + 0.5) / len(values) * pixels, [fixed(values[i], 1) for i in steps]
 
 
-def even_grid(view: RunView, n: int = GRID) -> Figure:
+def even_grid(view: RunView, lang: Language = "en", n: int = GRID) -> Figure:
     """Figure 11: an even grid over the latents' range, decoded."""
     points = view.plane.onto(view.mu)
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
     xs, ys = np.linspace(x0, x1, n), np.linspace(y0, y1, n if view.latent_dim > 1 else 1)
-    title = f"{view.title}: an even grid over the latents' range, decoded"
-    return _decoded_grid(view, xs, ys, title, back=view.plane.back, labels=view.plane.labels)
+    title = said(lang, "an even grid over the latents' range, decoded", "고른 격자를 디코딩한 결과")
+    labels = view.plane.labels[lang]
+    title = _titled(view, title, lang)
+    return _decoded_grid(view, xs, ys, title, back=view.plane.back, labels=labels)
 
 
-def quantile_grid(view: RunView, n: int = GRID) -> Figure | None:
+def _titled(view: RunView, what: str, lang: Language) -> str:
+    """With the model, and with the class that all images are of, where the model is conditional."""
+    shown = f"{view.title}: {what}"
+    if not view.model.classes:
+        return shown
+    name = view.class_names[0]
+    return shown + said(lang, f" as class {name}", f"(클래스 {name})")
+
+
+def quantile_grid(view: RunView, lang: Language = "en", n: int = GRID) -> Figure | None:
     """Figure 21: a grid at equal quantiles of the prior, decoded.
 
     For N(0, I) it is a grid of the plane; in more than two dimensions it runs over the two
@@ -118,19 +133,29 @@ def quantile_grid(view: RunView, n: int = GRID) -> Figure | None:
     if not isinstance(prior, NoiseMap):
         return None
     quantiles = norm.ppf((np.arange(n) + 0.5) / n)
-    back, labels, name = view.plane.back, view.plane.labels, "N(0, I)"
+    back, labels, name = view.plane.back, view.plane.labels[lang], "N(0, I)"
     if not prior.is_standard_normal:
-        labels, name = ("first noise of the prior", "second noise of the prior"), "the prior"
+        labels = (
+            said(lang, "first noise of the prior", "사전 분포의 첫째 잡음"),
+            said(lang, "second noise of the prior", "사전 분포의 둘째 잡음"),
+        )
+        name = said(lang, "the prior", "사전 분포")
 
         def back(points: Points) -> LatentArray:
             return noise_to_latents(view.model, points @ view.plane.axes)
 
-    title = f"{view.title}: a grid at equal quantiles of {name}, decoded"
+    en, ko = (
+        f"a grid at equal quantiles of {name}, decoded",
+        f"{name}의 분위수 격자를 디코딩한 결과",
+    )
+    title = _titled(view, said(lang, en, ko), lang)
     ys = quantiles if view.latent_dim > 1 else np.zeros(1)
     return _decoded_grid(view, quantiles, ys, title, back=back, labels=labels)
 
 
-def noise_removed(view: RunView, n: int = 10, amount: float = 0.3, seed: int = 0) -> Figure:
+def noise_removed(
+    view: RunView, lang: Language = "en", n: int = 10, amount: float = 0.3, seed: int = 0
+) -> Figure:
     """Held-out images, the same with Gaussian noise, and the reconstructions of the noisy ones."""
     chosen = examples_by_class(view, n)
     noise = InputConfig(corrupt="gaussian", corrupt_amount=amount)
@@ -142,12 +167,19 @@ def noise_removed(view: RunView, n: int = 10, amount: float = 0.3, seed: int = 0
         for column, i in enumerate(chosen):
             for row, pixels in enumerate((view.images[i], noisy[column], again[column])):
                 show_pixels(rows[row, column], pixels)
-        title = f"{view.title}: {view.split} images, with noise (σ = {amount:g}), and decoded again"
-        figure.suptitle(title, fontsize=10, fontweight="bold")
+        split = split_name(view.split, lang)
+        what = said(
+            lang,
+            f"{split} images, with noise (σ = {amount:g}), and decoded again",
+            f"{split} 이미지, 잡음(σ = {amount:g})을 더한 이미지, 이를 재구성한 이미지",
+        )
+        figure.suptitle(f"{view.title}: {what}", fontsize=10, fontweight="bold")
         return figure
 
 
-def random_samples(view: RunView, latents: np.ndarray, columns: int = 16) -> Figure:
+def random_samples(
+    view: RunView, latents: np.ndarray, lang: Language = "en", columns: int = 16
+) -> Figure:
     """Decodings of random latents, side by side."""
     labels = even_labels(view.model, len(latents))
     images = decode_bytes(view.model, latents.astype(np.float32), labels)
@@ -155,5 +187,7 @@ def random_samples(view: RunView, latents: np.ndarray, columns: int = 16) -> Fig
         figure = new_figure(5.4, sheet_height(images, columns, 5.4) + 0.35)
         axes = bare(figure.add_subplot())
         draw_sheet(axes, images, columns, gap=1)
-        axes.set_title(f"{view.title}: decodings of {len(images)} random latents")
+        n = len(images)
+        en, ko = f"decodings of {n} random latents", f"무작위로 뽑은 점 {n}개를 디코딩한 결과"
+        axes.set_title(f"{view.title}: {said(lang, en, ko)}")
         return figure

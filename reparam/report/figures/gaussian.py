@@ -20,15 +20,17 @@ from reparam.report.style import (
     figure_style,
     fixed,
     new_figure,
+    said,
     show_pixels,
 )
-from reparam.runs import RunView
+from reparam.runs import RunView, latent_name
+from reparam.types import Language
 
 MAX_MARGINALS = 4
 PRIOR_DRAWS = 20_000
 
 
-def marginals(view: RunView) -> Figure:
+def marginals(view: RunView, lang: Language = "en") -> Figure:
     """Figures 13 and 14: the aggregate posterior's marginals beside normal densities.
 
     Beside them a learned or fitted prior, as a histogram of its draws.
@@ -46,23 +48,26 @@ def marginals(view: RunView) -> Figure:
                 axes.hist(near, bins=60, range=(-5, 5), density=True, color="#cfe1f3")
             axes.plot(x, norm.pdf(x), color=SECOND, lw=1.8, label="N(0, 1)")
             if draws is not None:
-                look = {"histtype": "step", "color": INK, "label": "the prior"}
+                name = said(lang, "the prior", "사전 분포")
+                look = {"histtype": "step", "color": INK, "label": name}
                 inside = draws[np.abs(draws[:, j]) <= 5, j]
                 axes.hist(inside, bins=60, range=(-5, 5), density=True, **look)
             other = norm.pdf(x, -2, np.sqrt(0.5))
             axes.plot(x, other, color=MUTED, lw=1, ls="--", label="N(−2, 0.5)")
-            axes.set(xlabel=f"$z_{{{j + 1}}}$", yticks=[])
+            axes.set(xlabel=latent_name(int(j)), yticks=[])
             outside = float(np.mean(np.abs(z[:, j]) > 5))
-            note = f"\n{outside:.0%} beyond ±5" if outside >= 0.005 else ""
-            axes.set_title(
-                f"mean {fixed(z[:, j].mean(), 2)}, variance {z[:, j].var():.2f}{note}", fontsize=9
-            )
+            mean, variance = fixed(z[:, j].mean(), 2), f"{z[:, j].var():.2f}"
+            title = said(lang, f"mean {mean}, variance {variance}", f"평균 {mean}, 분산 {variance}")
+            if outside >= 0.005:
+                en, ko = f"{outside:.0%} beyond ±5", f"±5 바깥에 {outside:.0%}"
+                title += f"\n{said(lang, en, ko)}"
+            axes.set_title(title, fontsize=9)
             axes.spines["left"].set_visible(False)
             axes.legend(loc="upper right", fontsize=7)
         return figure
 
 
-def covariance(view: RunView) -> Figure | None:
+def covariance(view: RunView, lang: Language = "en") -> Figure | None:
     """Figures 15 and 16: the aggregate posterior's covariance against the identity's.
 
     None for a single image, which has no covariance.
@@ -76,18 +81,22 @@ def covariance(view: RunView) -> Figure | None:
         figure = new_figure(7.4, 3.6)
         plane, matrix = figure.subplots(1, 2, width_ratios=[1.25, 1])
         plane.scatter(*points.T, s=2, c="#c3c9d6", linewidths=0)
+        own = said(lang, "this run's mean and covariance", "이 모델의 평균과 공분산")
         for centre, shape, colour, name in (
-            (mean, cov, ACCENT, "this run's mean and covariance"),
+            (mean, cov, ACCENT, own),
             (np.zeros(2), np.eye(2), SECOND, "N(0, I)"),
         ):
             look = {"fill": False, "ec": colour, "lw": 1.8, "label": name}
             plane.add_patch(ellipse_95(centre, shape, **look))
             plane.scatter(*centre, marker="+", s=60, c=colour, zorder=3)
         plane.set_aspect("equal", adjustable="datalim")
-        plane.set(xlabel=view.plane.labels[0], ylabel=view.plane.labels[1])
+        plane.set(xlabel=view.plane.labels[lang][0], ylabel=view.plane.labels[lang][1])
         plane.legend(loc="upper left", bbox_to_anchor=(0, -0.16), ncols=2)
-        plane.set_title("95 % ellipses")
+        plane.set_title(said(lang, "95 % ellipses", "95% 타원"))
         _draw_matrix(matrix, np.atleast_2d(np.cov(z.T)), figure)
+        en = "covariance matrix Σ (N(0, I) has 1 and 0)"
+        ko = "공분산 행렬 Σ(N(0, I)에서는 1과 0)"
+        matrix.set_title(said(lang, en, ko), fontsize=9)
         return figure
 
 
@@ -101,15 +110,14 @@ def _draw_matrix(axes: Axes, cov: np.ndarray, figure: Figure) -> None:
             for j in range(n):
                 colour = "white" if abs(shown[i, j]) > 0.55 * limit else INK
                 axes.text(j, i, fixed(shown[i, j], 2), ha="center", va="center", color=colour)
-        axes.set_xticks(range(n), [f"$z_{{{j + 1}}}$" for j in range(n)])
-        axes.set_yticks(range(n), [f"$z_{{{j + 1}}}$" for j in range(n)])
+        axes.set_xticks(range(n), map(latent_name, range(n)))
+        axes.set_yticks(range(n), map(latent_name, range(n)))
     else:
         figure.colorbar(image, ax=axes, shrink=0.7)
     axes.spines[:].set_visible(False)
-    axes.set_title("covariance matrix Σ (N(0, I) has 1 and 0)", fontsize=9)
 
 
-def reparametrisation(view: RunView, draws: int = 7) -> Figure | None:
+def reparametrisation(view: RunView, lang: Language = "en", draws: int = 7) -> Figure | None:
     """Figure 17: μ, σ and several ε of one image, and the decodings.
 
     None for a posterior that does not scale and shift standard normal noise.
@@ -137,7 +145,7 @@ def _vector(values: np.ndarray) -> str:
     return f"({shown}{', …' if len(values) > 2 else ''})"
 
 
-def kl_divergence(view: RunView) -> Figure | None:
+def kl_divergence(view: RunView, lang: Language = "en") -> Figure | None:
     """Figure 19: the KL to N(0, I) of one dimension over μ and σ, with this run's images on it.
 
     None where the posterior is not normal, and where the prior of the training was not N(0, I).
@@ -167,15 +175,22 @@ def kl_divergence(view: RunView) -> Figure | None:
         plane.annotate(
             "N(0, 1): KL = 0", (0, 1), xytext=(7, 5), textcoords="offset points", fontsize=8
         )
+        name = latent_name(busiest)
         plane.set(
-            xlabel=f"μ of $z_{{{busiest + 1}}}$", ylabel="σ", xlim=(-reach, reach), ylim=(0, top)
+            xlabel=said(lang, f"μ of {name}", f"{name}의 μ"),
+            ylabel="σ",
+            xlim=(-reach, reach),
+            ylim=(0, top),
         )
-        plane.set_title("KL in nats over μ and σ; dots: images")
+        en, ko = "KL in nats over μ and σ; dots: images", "μ와 σ에 따른 KL 발산(nat). 점: 이미지"
+        plane.set_title(said(lang, en, ko))
         total = each.sum(1, dtype=np.float64)
         bars.hist(total, bins=50, color="#cfe1f3")
         bars.axvline(total.mean(), color=SECOND, lw=1.6)
-        bars.set(xlabel="KL of an image, nats", yticks=[])
+        bars.set(xlabel=said(lang, "KL of an image, nats", "이미지의 KL 발산(nat)"), yticks=[])
         bars.spines["left"].set_visible(False)
-        bars.set_title(f"all dimensions: mean {total.mean():.2f} nats")
+        mean = f"{total.mean():.2f}"
+        en, ko = f"all dimensions: mean {mean} nats", f"모든 차원의 합: 평균 {mean} nat"
+        bars.set_title(said(lang, en, ko))
         bars.axhline(0, color=FAINT, lw=0.8)
         return figure

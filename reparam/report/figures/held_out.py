@@ -11,7 +11,7 @@ def examples_by_class(view: RunView, n: int) -> list[int]:
     """n indices of held-out images, going round the classes where there are labels."""
     if view.labels is None:
         return list(range(min(n, len(view.images))))
-    queues = [list(np.flatnonzero(view.labels == c)) for c in range(len(view.class_names))]
+    queues = [list(np.flatnonzero(view.labels == c)) for c in range(-1, len(view.class_names))]
     order = [int(q[k]) for k in range(n) for q in queues if k < len(q)]
     return order[:n]
 

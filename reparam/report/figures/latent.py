@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patches import Circle, ConnectionPatch, Ellipse
-from matplotlib.patheffects import withStroke
 
 from reparam.data import class_colours
 from reparam.evaluation import decode_bytes
@@ -17,6 +16,7 @@ from reparam.report.figures.held_out import examples_by_class
 from reparam.report.style import (
     ACCENT,
     FAINT,
+    HALO,
     INK,
     MUTED,
     SECOND,
@@ -25,14 +25,18 @@ from reparam.report.style import (
     fixed,
     is_colour,
     new_figure,
+    said,
     show_pixels,
+    split_name,
 )
 from reparam.runs import Points, RunView, Scatter
+from reparam.types import Language
 
 MAX_LEGEND = 24
 """Classes beyond which a legend would be larger than the picture."""
 
-HALO = [withStroke(linewidth=2.5, foreground="white")]
+LEAST_APART = 0.05
+"""How far apart names on a map are at least, as a share of the points' range."""
 
 
 def _marker_area(n: int) -> float:
@@ -48,7 +52,9 @@ def _label_axes(axes: Axes, labels: tuple[str, str]) -> None:
     axes.axvline(0, color=FAINT, lw=0.8, zorder=0)
 
 
-def draw_points(axes: Axes, view: RunView, dots: Scatter, *, faint: bool = False) -> Points:
+def draw_points(
+    axes: Axes, view: RunView, dots: Scatter, lang: Language, *, faint: bool = False
+) -> Points:
     """The held-out images as dots, coloured by class; returns their positions."""
     points = dots.points
     area = _marker_area(len(points))
@@ -56,40 +62,45 @@ def draw_points(axes: Axes, view: RunView, dots: Scatter, *, faint: bool = False
         colour = "#c3c9d6" if faint else ACCENT
         axes.scatter(*points.T, s=area, c=colour, alpha=0.8, linewidths=0)
     else:
-        colours = class_colours(len(view.class_names))
+        colours = [*class_colours(len(view.class_names)), FAINT]  # for -1, the unknown class
         order = np.random.default_rng(0).permutation(len(points))  # no class lies on top
         shade = np.array(colours)[view.labels[order]]
         axes.scatter(*points[order].T, s=area, c=shade, alpha=0.85, linewidths=0)
-    _label_axes(axes, dots.labels)
+    _label_axes(axes, dots.labels[lang])
     return points
 
 
 def _name_classes(axes: Axes, view: RunView, points: Points) -> None:
-    """Names at the classes' medians where they are short, else a legend."""
-    if view.labels is None or not view.class_names:
+    """A legend of the colours and, where they are short, names at the classes' medians, in ink: a
+    name in the colour of the dots beneath it is hard to read. Of names that would lie on each other
+    only the first is written.
+    """
+    if view.labels is None or not 0 < len(view.class_names) <= MAX_LEGEND:
         return
-    colours = class_colours(len(view.class_names))
-    short = max(map(len, view.class_names)) <= 3
+    _class_legend(axes, view.class_names, class_colours(len(view.class_names)))
+    if max(map(len, view.class_names)) > 3:
+        return
+    apart = LEAST_APART * float(np.ptp(points, axis=0).max())
+    written: list[np.ndarray] = []
     for c, name in enumerate(view.class_names):
         mine = points[view.labels == c]
         if not len(mine):
             continue
-        if short:
-            x, y = np.median(mine, axis=0)
-            axes.text(
-                x,
-                y,
-                name,
-                fontsize=13,
-                fontweight="bold",
-                parse_math=False,
-                color=colours[c],
-                ha="center",
-                va="center",
-                path_effects=HALO,
-            )
-    if not short and len(view.class_names) <= MAX_LEGEND:
-        _class_legend(axes, view.class_names, colours)
+        place = np.median(mine, axis=0)
+        if any(np.linalg.norm(place - other) < apart for other in written):
+            continue
+        written.append(place)
+        axes.text(
+            *place,
+            name,
+            fontsize=13,
+            fontweight="bold",
+            parse_math=False,
+            color=INK,
+            ha="center",
+            va="center",
+            path_effects=HALO,
+        )
 
 
 def _class_legend(axes: Axes, names: Sequence[str], colours: Sequence[str]) -> None:
@@ -100,12 +111,12 @@ def _class_legend(axes: Axes, names: Sequence[str], colours: Sequence[str]) -> N
         text.set_parse_math(False)
 
 
-def latent_scatter(view: RunView) -> Figure:
+def latent_scatter(view: RunView, lang: Language = "en") -> Figure:
     """Figures 9 and 22: held-out images as points of the latent plane, coloured by class."""
     with figure_style():
         figure = new_figure(5.6, 5.2)
         axes = figure.add_subplot()
-        points = draw_points(axes, view, view.dots())
+        points = draw_points(axes, view, view.dots(), lang)
         standard = view.is_variational and view.model.prior.is_standard_normal
         if standard and view.latent_dim == 2 and view.scatter is None:
             for radius in (1, 2, 3):  # of the prior
@@ -122,11 +133,13 @@ def latent_scatter(view: RunView) -> Figure:
                     clip_on=True,
                 )
         _name_classes(axes, view, points)
-        axes.set_title(f"{view.title}: {len(points):,} {view.split} images in the latent plane")
+        n, split = f"{len(points):,}", split_name(view.split, lang)
+        en, ko = f"{n} {split} images in the latent plane", f"잠재 평면의 {split} 이미지 {n}장"
+        axes.set_title(f"{view.title}: {said(lang, en, ko)}")
         return figure
 
 
-def points_and_decoding(view: RunView) -> Figure:
+def points_and_decoding(view: RunView, lang: Language = "en") -> Figure:
     """Figure 2: images at their points of the plane, and one point decoded."""
     with figure_style():
         figure = new_figure(7.6, 4.2)
@@ -134,7 +147,7 @@ def points_and_decoding(view: RunView) -> Figure:
         chosen = examples_by_class(view, 60)
         points = view.plane.onto(view.mu)
         plane.scatter(*points[chosen].T, s=0)
-        _label_axes(plane, view.plane.labels)
+        _label_axes(plane, view.plane.labels[lang])
         for i in chosen:
             _put_thumbnail(plane, view, i, points[i])
         target = points[chosen[0]]
@@ -145,7 +158,8 @@ def points_and_decoding(view: RunView) -> Figure:
         (image,) = decode_bytes(view.model, z, view.labels_at(chosen[:1]))
         coordinates = ", ".join(fixed(v, 2) for v in target)
         show_pixels(decoded, image)
-        decoded.set_title(f"decoded from ({coordinates})")
+        en, ko = f"decoded from ({coordinates})", f"({coordinates})를 디코딩한 결과"
+        decoded.set_title(said(lang, en, ko))
         figure.add_artist(
             ConnectionPatch(
                 xyA=tuple(target),
@@ -158,7 +172,7 @@ def points_and_decoding(view: RunView) -> Figure:
                 lw=1.4,
             )
         )
-        plane.set_title("images at their latent points")
+        plane.set_title(said(lang, "images at their latent points", "잠재 평면에 놓인 이미지"))
         return figure
 
 
@@ -175,13 +189,13 @@ def _put_thumbnail(axes: Axes, view: RunView, i: int, place: np.ndarray) -> None
     axes.add_artist(AnnotationBbox(box, tuple(place), frameon=False, pad=0))
 
 
-def three_points(view: RunView) -> Figure:
+def three_points(view: RunView, lang: Language = "en") -> Figure:
     """Figure 10: three points over the latents' range, and what they decode to."""
     with figure_style():
         figure = new_figure(7.6, 4.2)
         grid = figure.add_gridspec(3, 2, width_ratios=[3.4, 1])
         plane = figure.add_subplot(grid[:, 0])
-        points = draw_points(plane, view, view.on_plane(), faint=True)
+        points = draw_points(plane, view, view.on_plane(), lang, faint=True)
         low, high = points.min(0), points.max(0)
         chosen = low + (high - low) * np.array([[0.12, 0.85], [0.88, 0.72], [0.45, 0.12]])
         z = view.plane.back(chosen.astype(np.float32))
@@ -201,34 +215,39 @@ def three_points(view: RunView) -> Figure:
             )
             axes = figure.add_subplot(grid[row, 1])
             show_pixels(axes, image, title=f"{letter} ({fixed(point[0], 1)}, {fixed(point[1], 1)})")
-        plane.set_title(f"{view.title}: three points of the plane and their decodings")
+        what = said(
+            lang, "three points of the plane and their decodings", "세 점과 이를 디코딩한 결과"
+        )
+        plane.set_title(f"{view.title}: {what}")
         return figure
 
 
-def point_and_distribution(view: RunView) -> Figure:
+def point_and_distribution(view: RunView, lang: Language = "en") -> Figure:
     """Figure 12: each image as a point (AE) or as a distribution around one (VAE)."""
     with figure_style():
         figure = new_figure(5.0, 4.6)
         axes = figure.add_subplot()
-        points = draw_points(axes, view, view.on_plane(), faint=True)
+        points = draw_points(axes, view, view.on_plane(), lang, faint=True)
         chosen = examples_by_class(view, 30)
-        colours = class_colours(max(len(view.class_names), 1))
+        colours = [*class_colours(len(view.class_names)), FAINT]
         variance = view.q.variance
         for i in chosen:
             colour = ACCENT if view.labels is None else colours[view.labels[i]]
             axes.scatter(*points[i], s=9, c=colour, zorder=4, linewidths=0)
             if variance is not None:
                 axes.add_patch(_ellipse(view, variance[i].numpy(), points[i], colour))
-        axes.set_title(f"{view.title}: an image is {_kind_of(view)}")
+        axes.set_title(f"{view.title}: {_kind_of(view, lang)}")
         return figure
 
 
-def _kind_of(view: RunView) -> str:
+def _kind_of(view: RunView, lang: Language) -> str:
     if not view.is_variational:
-        return "a point"
+        return said(lang, "an image is a point", "이미지는 점 하나")
     if isinstance(view.q, LocationScale):
-        return "a normal distribution (95 % ellipse)"
-    return "a distribution (95 % ellipse of a normal one)"
+        en, ko = "a normal distribution (95 % ellipse)", "정규 분포 하나(95% 타원)"
+    else:
+        en, ko = "a distribution (95 % ellipse of a normal one)", "분포 하나(정규 분포의 95% 타원)"
+    return said(lang, f"an image is {en}", f"이미지는 {ko}")
 
 
 def _ellipse(view: RunView, variance: np.ndarray, centre: np.ndarray, colour: str) -> Ellipse:

@@ -21,14 +21,16 @@ from reparam.report.style import (
     figure_style,
     fixed,
     new_figure,
+    said,
     show_pixels,
 )
 from reparam.runs import RunView
+from reparam.types import Language
 
 ARTICLE_SLOPE = 0.001
 
 
-def encoder_decoder(view: RunView) -> Figure:
+def encoder_decoder(view: RunView, lang: Language = "en") -> Figure:
     """Figure 1: image → encoder → representation vector → decoder → image, with a real image."""
     i = examples_by_class(view, 3)[-1]
     again = as_bytes(reconstruct(view.model, view.images[[i]], view.labels_at([i])))[0]
@@ -40,15 +42,19 @@ def encoder_decoder(view: RunView) -> Figure:
         figure.set_layout_engine("none")
         canvas = bare(figure.add_axes((0, 0, 1, 1)))
         canvas.set(xlim=(0, 100), ylim=(0, 30))
-        for left, pixels, label in ((3, view.images[i], "image"), (79, again, "reconstruction")):
+        for left, pixels, label in (
+            (3, view.images[i], said(lang, "image", "이미지")),
+            (79, again, said(lang, "reconstruction", "재구성된 이미지")),
+        ):
             axes = figure.add_axes((left / 100, 0.22, 0.18, 0.62))
             show_pixels(axes, pixels)
             canvas.text(left + 9, 2.5, label, ha="center", color=MUTED)
-        _trapezium(canvas, 26, 43, 11, 4, "encoder")
-        _trapezium(canvas, 57, 74, 4, 11, "decoder")
+        _trapezium(canvas, 26, 43, 11, 4, said(lang, "encoder", "인코더"))
+        _trapezium(canvas, 57, 74, 4, 11, said(lang, "decoder", "디코더"))
         canvas.add_patch(Rectangle((46, 9.5), 8, 13, fc="white", ec=SECOND, lw=1.4))
         canvas.text(50, 16, "\n".join(numbers), ha="center", va="center", fontsize=9)
-        canvas.text(50, 2.5, "representation vector", ha="center", color=MUTED)
+        vector = said(lang, "representation vector", "표현 벡터")
+        canvas.text(50, 2.5, vector, ha="center", color=MUTED)
         for start, stop in ((21.5, 25.5), (43.3, 45.7), (54.3, 56.7), (74.5, 78.5)):
             canvas.add_patch(
                 FancyArrowPatch(
@@ -64,24 +70,46 @@ def _trapezium(axes: Axes, left: float, right: float, a: float, b: float, name: 
     axes.text((left + right) / 2, 16, name, ha="center", va="center", fontweight="bold")
 
 
-def layers(view: RunView, half: str) -> Figure:
+LAYER_WORDS = {
+    "transposed convolution": "전치 합성곱",
+    "convolution": "합성곱",
+    "stride": "스트라이드",
+    "dense": "밀집 층",
+    "batch normalisation": "배치 정규화",
+    "group normalisation": "그룹 정규화",
+    "dropout": "드롭아웃",
+    "image of each class": "클래스마다 학습한 이미지",
+    "principal components": "주성분",
+}
+"""Of the layers' labels (layer_table), longer ones first."""
+
+
+def _layer_name(label: str, lang: Language) -> str:
+    for en, ko in LAYER_WORDS.items():
+        label = label.replace(en, said(lang, en, ko))
+    return label
+
+
+def layers(view: RunView, half: str, lang: Language = "en") -> Figure:
     """Figures 3, 5 and 18: the layers of one half with their output shapes and parameters."""
     rows = [row for row in layer_table(view.model) if row.half == half]
     total = sum(row.parameters for row in rows)
     start = view.model.image_shape if half == "encoder" else (view.latent_dim,)
     table: list[tuple[str, tuple[int, ...], int]] = [
-        ("image" if half == "encoder" else "latent", start, 0)
+        (said(lang, "image", "이미지"), start, 0)
+        if half == "encoder"
+        else (said(lang, "latent", "잠재 벡터"), start, 0)
     ]
-    table += [(row.layer, row.shape, row.parameters) for row in rows]
+    table += [(_layer_name(row.layer, lang), row.shape, row.parameters) for row in rows]
     sizes = [shape[0] if len(shape) == 3 else 1 for _, shape, _ in table]
     with figure_style():
         figure = new_figure(6.4, 0.34 * len(table) + 0.65)
         axes = bare(figure.add_subplot())
         axes.set(xlim=(0, 100), ylim=(len(table) + 0.2, -0.9))
         for x, name, align in (
-            (22, "layer", "left"),
-            (78, "output", "right"),
-            (97, "parameters", "right"),
+            (22, said(lang, "layer", "층"), "left"),
+            (78, said(lang, "output", "출력"), "right"),
+            (97, said(lang, "parameters", "매개변수"), "right"),
         ):
             axes.text(x, -0.55, name, color=MUTED, fontsize=8, ha=align)
         for y, (name, shape, parameters) in enumerate(table):
@@ -95,11 +123,14 @@ def layers(view: RunView, half: str) -> Figure:
             if parameters:
                 axes.text(97, y + 0.45, f"{parameters:,}", va="center", ha="right")
             axes.axhline(y + 0.95, color=FAINT, lw=0.5, xmin=0.2)
-        axes.set_title(f"{view.title}, {half}: {total:,} parameters", loc="left")
+        en = f"{view.title}, {half}: {total:,} parameters"
+        name = "인코더" if half == "encoder" else "디코더"
+        ko = f"{view.title}의 {name}: 매개변수 {total:,}개"
+        axes.set_title(said(lang, en, ko), loc="left")
         return figure
 
 
-def transposed_convolution(view: RunView) -> Figure | None:
+def transposed_convolution(view: RunView, lang: Language = "en") -> Figure | None:
     """Figure 4: a transposed convolution with stride, on this decoder's own maps.
 
     Shows the strongest pair of input and output channel of the first layer that enlarges; None
@@ -120,10 +151,10 @@ def transposed_convolution(view: RunView) -> Figure | None:
     cut = max(kernel - stride, 0) // 2
     result = full[cut : cut + layer.out_size[0], cut : cut + layer.out_size[1]]
     shown = (
-        (small, f"input map\n{_times(small)}"),
-        (between, f"zeros between, stride {stride}\n{_times(between)}"),
-        (weights.flip(0, 1), f"kernel, rotated\n{kernel} × {kernel}"),
-        (result, f"output map\n{_times(result)}"),
+        (small, said(lang, "input map", "입력 특성 맵")),
+        (between, said(lang, f"zeros between, stride {stride}", f"0을 끼움, 스트라이드 {stride}")),
+        (weights.flip(0, 1), said(lang, "kernel, rotated", "180도 돌린 커널")),
+        (result, said(lang, "output map", "출력 특성 맵")),
     )
     with figure_style():
         figure = new_figure(7.6, 2.5)
@@ -136,7 +167,7 @@ def transposed_convolution(view: RunView) -> Figure | None:
             axes.set_yticks(np.arange(-0.5, values.shape[0]), [])
             axes.grid(color="white", lw=0.5)
             axes.spines[:].set_visible(False)
-            axes.set_title(title, fontsize=8.5, fontweight="normal")
+            axes.set_title(f"{title}\n{_times(values)}", fontsize=8.5, fontweight="normal")
         return figure
 
 
@@ -160,7 +191,7 @@ def _first_enlarging(view: RunView) -> tuple[SameConvTranspose2d, torch.Tensor] 
     return seen[0] if seen else None
 
 
-def leaky_relu(view: RunView) -> Figure | None:
+def leaky_relu(view: RunView, lang: Language = "en") -> Figure | None:
     """Figure 6: LeakyReLU with this run's slope, over its inputs in this encoder.
 
     None for an encoder whose convolutions are not followed by one.
@@ -179,20 +210,29 @@ def leaky_relu(view: RunView) -> Figure | None:
         counts, edges = np.histogram(values, bins=80, range=(-reach, reach))
         heights = counts / counts.max() * reach * 0.9
         axes.bar(edges[:-1], heights, np.diff(edges), align="edge", color="#e3e7ef", zorder=0)
-        axes.plot(
-            x, np.where(x > 0, x, slope * x), color=ACCENT, lw=2, label=f"this run: slope {slope:g}"
-        )
+        own = said(lang, f"this run: slope {slope:g}", f"이 모델: 기울기 {slope:g}")
+        axes.plot(x, np.where(x > 0, x, slope * x), color=ACCENT, lw=2, label=own)
         axes.plot(
             x,
             np.where(x > 0, x, ARTICLE_SLOPE * x),
             color=SECOND,
             lw=1.3,
             ls="--",
-            label=f"the article's text: slope {ARTICLE_SLOPE:g}",
+            label=said(
+                lang,
+                f"the article's text: slope {ARTICLE_SLOPE:g}",
+                f"원문 글의 본문: 기울기 {ARTICLE_SLOPE:g}",
+            ),
         )
-        axes.set(xlabel="input", ylabel="output")
+        axes.set(xlabel=said(lang, "input", "입력"), ylabel=said(lang, "output", "출력"))
         axes.legend(loc="upper left")
-        axes.set_title("LeakyReLU; in grey: its inputs in this encoder")
+        axes.set_title(
+            said(
+                lang,
+                "LeakyReLU; in grey: its inputs in this encoder",
+                "LeakyReLU(회색: 이 인코더에서 받는 입력의 분포)",
+            )
+        )
         return figure
 
 

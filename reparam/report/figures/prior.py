@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from reparam.evaluation import prior_log_prob, sample_latents
 from reparam.model import Prior
 from reparam.report.figures.held_out import posterior_samples
-from reparam.report.style import SECOND, figure_style, new_figure
+from reparam.report.style import SECOND, figure_style, new_figure, said
 from reparam.runs import RunView
+from reparam.types import Language
 
 DRAWS = 10_000
 SHOWN = 2_000
@@ -21,7 +22,7 @@ def has_shape(prior: Prior) -> bool:
     return not (prior.is_standard_normal or prior.form == "uniform")
 
 
-def prior_over_latents(view: RunView) -> Figure | None:
+def prior_over_latents(view: RunView, lang: Language = "en") -> Figure | None:
     """Lines of equal density on two dimensions; on the plane of more, draws beside the latents.
 
     None for N(0, I) and for a uniform prior, such as an AE's box.
@@ -33,17 +34,20 @@ def prior_over_latents(view: RunView) -> Figure | None:
     with figure_style():
         figure = new_figure(5.4, 5.0)
         axes = figure.add_subplot()
-        axes.scatter(*latents.T, s=5, c="#c3c9d6", linewidths=0, label="latents")
+        name = said(lang, "latents", "잠재 벡터")
+        axes.scatter(*latents.T, s=5, c="#c3c9d6", linewidths=0, label=name)
         if view.latent_dim == 2:
             _draw_lines(axes, view, draws)
         else:
             points = view.plane.onto(draws[:SHOWN])
-            axes.scatter(*points.T, s=3, c=SECOND, alpha=0.6, linewidths=0, label="the prior")
+            name = said(lang, "the prior", "사전 분포")
+            axes.scatter(*points.T, s=3, c=SECOND, alpha=0.6, linewidths=0, label=name)
             axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=2, markerscale=3)
-        axes.set_xlabel(view.plane.labels[0])
-        axes.set_ylabel(view.plane.labels[1])
+        axes.set_xlabel(view.plane.labels[lang][0])
+        axes.set_ylabel(view.plane.labels[lang][1])
         axes.set_aspect("equal", adjustable="datalim")
-        axes.set_title(f"{view.title}: the prior over the latents")
+        what = said(lang, "the prior over the latents", "잠재 벡터와 사전 분포")
+        axes.set_title(f"{view.title}: {what}")
         return figure
 
 

@@ -8,12 +8,13 @@ from matplotlib.figure import Figure
 
 from reparam.data import class_colours
 from reparam.evaluation import MEASURES, Entry, Group, Scorecard
-from reparam.report.style import FAINT, MUTED, drawn, figure_style, new_figure
+from reparam.report.style import FAINT, MUTED, drawn, figure_style, new_figure, prior_head, said
+from reparam.types import Language
 
 COLUMNS = 3
 
 
-def class_shares(card: Scorecard) -> Figure | None:
+def class_shares(card: Scorecard, lang: Language = "en") -> Figure | None:
     """How often decoded draws of each prior are of each class; None without labels."""
     several = [scores for scores in card.priors if scores.class_counts]
     if not several:
@@ -27,8 +28,8 @@ def class_shares(card: Scorecard) -> Figure | None:
             shares = [100 * scores.class_counts[name] / total for name in names]
             axes.bar(range(len(names)), shares, color=class_colours(len(names)), width=0.75)
             axes.axhline(100 / len(names), color=MUTED, lw=0.8, ls=":")
-            title = drawn(f"{card.title}, {scores.description}")
-            axes.set_title(title, loc="left", fontsize=8)
+            prior = scores.described(lang) or prior_head(scores.name, lang)
+            axes.set_title(drawn(f"{card.title}, {prior}"), loc="left", fontsize=8)
             axes.set_ylabel("%")
             axes.set_xticks(range(len(names)), [drawn(name) for name in names])
             if len(names) > 20:
@@ -36,7 +37,9 @@ def class_shares(card: Scorecard) -> Figure | None:
         return figure
 
 
-def measure_charts(lines: Sequence[tuple[str, Sequence[Group]]], topic: str) -> Figure | None:
+def measure_charts(
+    lines: Sequence[tuple[str, Sequence[Group]]], topic: str, lang: Language = "en"
+) -> Figure | None:
     """Every measure of one topic against the last option of a sweep, a line for each model.
 
     ``lines``: the option and its groups in order, for each setting of the other options. Small
@@ -52,10 +55,11 @@ def measure_charts(lines: Sequence[tuple[str, Sequence[Group]]], topic: str) -> 
     with figure_style():
         columns = min(COLUMNS, len(shown))
         rows = -(-len(shown) // columns)
-        figure = new_figure(3.1 * columns, 2.35 * rows)
+        figure = new_figure(3.1 * columns, 2.5 * rows)
+        figure.get_layout_engine().set(h_pad=0.1)  # inches: a title is apart from the axis above
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, (name, entry) in zip(grid, shown, strict=False):
-            _draw(axes, lines, name, entry)
+            _draw(axes, lines, name, entry, lang)
         for axes in grid[len(shown) :]:
             axes.set_axis_off()
         if len(lines) > 1:
@@ -67,7 +71,11 @@ LINE_COLOURS = ("#3f90da", "#e76300", "#832db6", "#bd1f01", "#a96b59", "#717581"
 
 
 def _draw(
-    axes: Axes, lines: Sequence[tuple[str, Sequence[Group]]], name: str, entry: Entry
+    axes: Axes,
+    lines: Sequence[tuple[str, Sequence[Group]]],
+    name: str,
+    entry: Entry,
+    lang: Language,
 ) -> None:
     ideals: list[float] = []
     for (option, groups), colour in zip(lines, LINE_COLOURS * 9, strict=False):
@@ -91,8 +99,8 @@ def _draw(
         axes.set_xlabel(option)
     if ideals:
         axes.axhline(sum(ideals) / len(ideals), color=MUTED, lw=0.8, ls=":")
-    unit = f" ({entry.unit})" if entry.unit else ""
-    axes.set_title(f"{entry.en}{unit}", fontsize=7.5, wrap=True)
+    unit = f" ({entry.unit_in(lang)})" if entry.unit else ""
+    axes.set_title(f"{entry.title(lang)}{unit}", fontsize=7.5, wrap=True)
     axes.grid(axis="y", color=FAINT, lw=0.5)
 
 
@@ -125,7 +133,7 @@ def positions(values: Sequence[str]) -> list[float]:
     return [numbers.get(value, places.get(value, 0.0)) for value in values]
 
 
-def rate_distortion(groups: Sequence[Group]) -> Figure | None:
+def rate_distortion(groups: Sequence[Group], lang: Language = "en") -> Figure | None:
     """Rate against distortion, a point for each group: what a sweep over the weight draws.
 
     A group of the automatic weight is marked. None where models have no rate.
@@ -163,7 +171,12 @@ def rate_distortion(groups: Sequence[Group]) -> Figure | None:
                 xytext=(6, -12 if auto else 5),
                 fontsize=8,
             )
-        axes.set_xlabel("rate: KL(q(z|x) ‖ p), nats an image")
-        axes.set_ylabel("distortion: mean squared error per pixel")
+        en, ko = "rate: KL(q(z|x) ‖ p), nats an image", "율(rate): KL(q(z|x) ‖ p), 이미지당 nat"
+        axes.set_xlabel(said(lang, en, ko))
+        en, ko = (
+            "distortion: mean squared error per pixel",
+            "왜곡(distortion): 픽셀당 평균 제곱 오차",
+        )
+        axes.set_ylabel(said(lang, en, ko))
         axes.grid(True)
         return figure

@@ -82,6 +82,25 @@ def test_classes_apart_and_classes_mixed() -> None:
     assert mixed["silhouette"].value == pytest.approx(0, abs=0.03)
 
 
+def test_images_of_unknown_class_are_left_out_of_what_reads_classes() -> None:
+    """Each figure is that of the images whose class is known, whatever the others are like."""
+    labels, train_labels = (np.random.default_rng(s).integers(0, 3, 900) for s in (0, 1))
+    corners = np.array([[0, 0], [2, 0], [0, 2]], np.float32)
+    z, train = corners[labels] + normal(900, 2, 0), corners[train_labels] + normal(900, 2, 1)
+    few, few_train = np.arange(900) % 3 > 0, np.arange(900) % 2 > 0
+    x = normal(900, 4, 2)
+    every = (np.where(few, labels, -1), rng(), train, np.where(few_train, train_labels, -1))
+    found = neighbours(x, np.where(few[:, None], z, 99), *every)
+    known = (labels[few], rng(), train[few_train], train_labels[few_train])
+    alone = neighbours(x[few], z[few], *known)
+    for name in ("knn_accuracy", "silhouette"):
+        assert found[name].value == pytest.approx(alone[name].value, abs=1e-6)
+        assert found[name].samples == alone[name].samples == few.sum()
+    np.testing.assert_array_equal(found["knn_accuracy"].each.at, np.flatnonzero(few))
+    none = neighbours(x, z, np.full(900, -1), rng(), train, train_labels)
+    assert none["knn_accuracy"].value is none["silhouette"].value is None
+
+
 def test_two_overlapping_normals_are_told_apart_as_well_as_theory_says() -> None:
     """Bayes' accuracy of N(±1, 1) is Φ(1) = 0.841; 10 neighbours among 4,000 come near it."""
     labels = np.arange(4000) % 2

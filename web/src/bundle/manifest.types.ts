@@ -184,6 +184,10 @@ export interface PriorEntry {
    * The upper ends; null for others.
    */
   high: number[] | null;
+  /**
+   * Draws of this prior that the scorecard's judge gave to each class; null without a valid scorecard or without classes.
+   */
+  class_counts: number[] | null;
   draws: DrawsEntry;
 }
 /**

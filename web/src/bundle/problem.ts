@@ -6,7 +6,7 @@ export type ProblemKind =
   | "short" // fewer bytes than the manifest says
   | "long"
   | "hash" // other bytes than the manifest says
-  | "golden" // the model computes something else here than in PyTorch
+  | "golden" // the model computes something else here than PyTorch did: bundle or browser
   | "engine" // the WebAssembly runtime does not start
   | "webgl"; // no WebGL 2
 

@@ -35,14 +35,22 @@ export function panned(view: View, dx: number, dy: number): View {
   return { ...view, x: view.x - dx / view.scale, y: view.y + dy / view.scale };
 }
 
-/** The window that holds all places (n × 2) with a margin. */
-export function home(places: Float32Array, size: Size): View {
+/** The window that holds all places (n × 2, and the further ones) with a margin. */
+export function home(
+  places: Float32Array,
+  size: Size,
+  further: readonly (readonly [number, number])[] = [],
+): View {
   let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
   for (let i = 0; i < places.length; i += 2) {
     x0 = Math.min(x0, places[i]);
     x1 = Math.max(x1, places[i]);
     y0 = Math.min(y0, places[i + 1]);
     y1 = Math.max(y1, places[i + 1]);
+  }
+  for (const [x, y] of further) {
+    [x0, x1] = [Math.min(x0, x), Math.max(x1, x)];
+    [y0, y1] = [Math.min(y0, y), Math.max(y1, y)];
   }
   if (x0 > x1) return { x: 0, y: 0, scale: 50 };
   const margin = 36;

@@ -14,47 +14,56 @@ in float caught;
 uniform vec2 centre;
 uniform vec2 factor;
 uniform float size;
-uniform float opacity;
+uniform float halo;
 uniform bool selecting;
 uniform bool front;
 uniform sampler2D colours;
 out vec4 colour;
 out float radius;
+out float rim;
 void main() {
-  vec4 own = texelFetch(colours, ivec2(int(label), 0), 0);
+  int k = int(label);
+  vec4 own = texelFetch(colours, ivec2(k % 256, k / 256), 0);
   bool bright = own.a > 0.99 && (!selecting || caught > 0.5);
   // First those in the background, then the others over them.
   if (own.a == 0.0 || bright != front) {
     gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
     gl_PointSize = 0.0;
     colour = vec4(0.0);
-    radius = 0.0;
+    radius = rim = 0.0;
     return;
   }
   gl_Position = vec4((place - centre) * factor, 0.0, 1.0);
-  gl_PointSize = size + 1.0;
+  rim = bright ? halo : 0.0;
+  gl_PointSize = size + 2.0 * rim + 1.0;
   radius = size / 2.0;
-  colour = vec4(own.rgb, bright ? opacity : 0.16 * opacity);
+  colour = vec4(own.rgb, bright ? 1.0 : 0.16);
 }`;
 
 const FRAGMENT = `#version 300 es
 precision mediump float;
 in vec4 colour;
 in float radius;
+in float rim;
+uniform vec3 ground;
 out vec4 pixel;
 void main() {
-  float far = length(gl_PointCoord - 0.5) * (2.0 * radius + 1.0);
-  float alpha = colour.a * clamp(radius + 0.5 - far, 0.0, 1.0);
-  pixel = vec4(colour.rgb * alpha, alpha);
+  float far = length(gl_PointCoord - 0.5) * (2.0 * (radius + rim) + 1.0);
+  float disc = colour.a * clamp(radius + 0.5 - far, 0.0, 1.0);
+  float whole = max(disc, rim > 0.0 ? clamp(radius + rim + 0.5 - far, 0.0, 1.0) : 0.0);
+  pixel = vec4(colour.rgb * disc + ground * (whole - disc), whole);
 }`;
 
-export const COLOURS = 256;
+/** Width of the table of colours: colour k is in column k % COLUMNS of row k / COLUMNS. */
+export const COLUMNS = 256;
 
 /** How the points look now. */
 export interface CloudLook {
-  /** Diameter in CSS pixels. */
+  /** Diameter in CSS pixels, and width of the ring around it. */
   size: number;
-  opacity: number;
+  halo: number;
+  /** Colour of the rings, that of the map's ground. */
+  ground: readonly [number, number, number];
   ratio: number;
 }
 
@@ -79,7 +88,7 @@ export class Cloud {
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.buffers = {
       place: this.attribute("place", 2, gl.FLOAT),
-      label: this.attribute("label", 1, gl.UNSIGNED_BYTE),
+      label: this.attribute("label", 1, gl.UNSIGNED_SHORT),
       caught: this.attribute("caught", 1, gl.UNSIGNED_BYTE),
     };
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
@@ -87,11 +96,11 @@ export class Cloud {
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
   }
 
-  /** Places n × 2; classes beyond 254 share the last colour. */
+  /** Places n × 2, and which colour each has. */
   setPoints(places: Float32Array, labels: Uint16Array): void {
     this.count = labels.length;
     this.fill("place", places);
-    this.fill("label", Uint8Array.from(labels, (label) => Math.min(label, COLOURS - 1)));
+    this.fill("label", labels);
     this.setCaught(null);
   }
 
@@ -103,10 +112,11 @@ export class Cloud {
     this.fill("caught", flags);
   }
 
-  /** 256 × RGBA: alpha 255 in front, 0 hidden, else in the background. */
+  /** Whole rows of COLUMNS × RGBA: alpha 255 in front, 0 hidden, else in the background. */
   setColours(rgba: Uint8Array): void {
     const { gl } = this;
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, COLOURS, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
+    const rows = rgba.length / 4 / COLUMNS;
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, COLUMNS, rows, 0, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
   }
 
   draw(context: CanvasRenderingContext2D, view: View, size: Size, look: CloudLook): void {
@@ -121,7 +131,8 @@ export class Cloud {
     gl.uniform2f(uniform("centre"), view.x, view.y);
     gl.uniform2f(uniform("factor"), (2 * view.scale) / size.width, (2 * view.scale) / size.height);
     gl.uniform1f(uniform("size"), look.size * look.ratio);
-    gl.uniform1f(uniform("opacity"), look.opacity);
+    gl.uniform1f(uniform("halo"), look.halo * look.ratio);
+    gl.uniform3f(uniform("ground"), ...(look.ground.map((v) => v / 255) as [number, number, number]));
     gl.uniform1i(uniform("selecting"), this.selecting ? 1 : 0);
     for (const front of [0, 1]) {
       gl.uniform1i(uniform("front"), front);
@@ -141,7 +152,7 @@ export class Cloud {
     return buffer;
   }
 
-  private fill(name: keyof Cloud["buffers"], data: Float32Array | Uint8Array): void {
+  private fill(name: keyof Cloud["buffers"], data: Float32Array | Uint16Array | Uint8Array): void {
     const { gl } = this;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
     gl.bufferData(gl.ARRAY_BUFFER, data as Float32Array<ArrayBuffer>, gl.DYNAMIC_DRAW);
@@ -167,10 +178,10 @@ function link(gl: WebGL2RenderingContext): WebGLProgram {
 }
 
 /**
- * Opacity of a point so that crowds stay readable: the less, the more of the area that the points
- * spread over they would cover, were none upon another.
+ * Diameter of a point, CSS pixels, so that crowds stay readable: half of the area that the points
+ * spread over would be covered, were none upon another; but from 2.5 to 7.
  */
-export function densityOpacity({ count, area }: { count: number; area: number }, diameter: number): number {
-  const covered = count * Math.PI * (diameter / 2) ** 2;
-  return Math.min(0.92, Math.max(0.14, (0.3 * area) / Math.max(1, covered)));
+export function diameter({ count, area }: { count: number; area: number }): number {
+  const side = Math.sqrt((0.5 * area) / Math.max(1, count));
+  return Math.min(7, Math.max(2.5, (2 * side) / Math.sqrt(Math.PI)));
 }

@@ -5,7 +5,7 @@ import { quantile } from "../math/normal";
 import type { View } from "../state/state";
 import { type Size, toPlane } from "./camera";
 
-/** A tile: its centre, where it is decoded, and the rectangle that it fills. */
+/** A tile: its centre, where it is decoded, and the rectangle that it fills, of the image's form. */
 export interface Tile {
   key: string;
   x: number;
@@ -17,38 +17,45 @@ export interface Tile {
 const ACROSS = 20;
 
 /**
- * The cells of a lattice that the window touches, from the middle outwards. The lattice's step is a
- * power of √2, so that a move of the window keeps the cells that it has, and zooming in refines them:
- * between 14 and 20 on the longer side.
+ * The cells of a lattice that the window touches, from the middle outwards. A cell is as wide against
+ * its height as an image, `ratio`. Its size is a power of √2, so that a move of the window keeps the
+ * cells that it has, and zooming in refines them: a square one is between 14 and 20 times in the longer
+ * side, others have its area.
  */
-export function windowTiles(view: View, size: Size): Tile[] {
+export function windowTiles(view: View, size: Size, ratio: number): Tile[] {
   const [x0, y1] = toPlane(view, size, 0, 0);
   const [x1, y0] = toPlane(view, size, size.width, size.height);
   const level = Math.ceil(2 * Math.log2(Math.max(x1 - x0, y1 - y0) / (ACROSS - 1)));
-  const step = 2 ** (level / 2);
+  const width = 2 ** (level / 2) * Math.sqrt(ratio);
+  const height = width / ratio;
   const tiles: Tile[] = [];
-  for (let i = Math.floor(x0 / step); i * step < x1; i++) {
-    for (let j = Math.floor(y0 / step); j * step < y1; j++) {
-      const [x, y] = [(i + 0.5) * step, (j + 0.5) * step];
-      tiles.push({ key: `${level}:${i}:${j}`, x, y, width: step, height: step });
+  for (let i = Math.floor(x0 / width); i * width < x1; i++) {
+    for (let j = Math.floor(y0 / height); j * height < y1; j++) {
+      const [x, y] = [(i + 0.5) * width, (j + 0.5) * height];
+      tiles.push({ key: `${level}:${i}:${j}`, x, y, width, height });
     }
   }
   return fromMiddle(tiles, view.x, view.y);
 }
 
 /** 20 × 20 cells that the prior gives equal shares of each axis to, decoded at their medians. */
-export function quantileTiles(prior: PriorEntry, frame: Frame, draws: Float32Array): Tile[] {
+export function quantileTiles(
+  prior: PriorEntry,
+  frame: Frame,
+  draws: Float32Array,
+  ratio: number,
+): Tile[] {
   const cuts = marginals(prior, frame, draws);
   const tiles: Tile[] = [];
   for (let i = 0; i < ACROSS; i++) {
     for (let j = 0; j < ACROSS; j++) {
       const x = cuts[0]((i + 0.5) / ACROSS);
       const y = cuts[1]((j + 0.5) / ACROSS);
-      // Tiles keep the image's proportions: as wide as the narrower gap to their neighbours.
+      // As large as the gaps to their neighbours allow, in the image's proportions.
       const gap = (cut: (p: number) => number, k: number) =>
         cut(Math.min(1 - 0.25 / ACROSS, (k + 1) / ACROSS)) - cut(Math.max(0.25 / ACROSS, k / ACROSS));
-      const side = Math.min(gap(cuts[0], i), gap(cuts[1], j));
-      tiles.push({ key: `q:${i}:${j}`, x, y, width: side, height: side });
+      const width = Math.min(gap(cuts[0], i), ratio * gap(cuts[1], j));
+      tiles.push({ key: `q:${i}:${j}`, x, y, width, height: width / ratio });
     }
   }
   const [x, y] = frame.place(prior.mean);

@@ -42,7 +42,8 @@ export class Manifold {
     const began = performance.now();
     this.keepOnlyOf(run);
     try {
-      const tiles = mode === "window" ? windowTiles(view, size) : await this.atQuantiles(run);
+      const tiles =
+        mode === "window" ? windowTiles(view, size, ratioOf(run)) : await this.atQuantiles(run);
       if (stop.signal.aborted) return;
       this.under = [...this.under, ...this.tiles].filter((tile) => this.cache.has(tile.key));
       this.tiles = tiles;
@@ -116,7 +117,7 @@ export class Manifold {
     const frame = this.explorer.frame(run);
     const key = `${run.id} ${frame.kind} ${frame.a} ${frame.b}`;
     if (this.quantiles?.key !== key) {
-      const tiles = quantileTiles(run.entry.prior, frame, await run.draws());
+      const tiles = quantileTiles(run.entry.prior, frame, await run.draws(), ratioOf(run));
       this.quantiles = { key, tiles };
     }
     return this.quantiles.tiles;
@@ -132,4 +133,9 @@ export class Manifold {
     if (sure !== this.sure || this.cache.size > KEPT) this.cache.clear();
     this.sure = sure;
   }
+}
+
+/** Width of an image against its height. */
+function ratioOf(run: Run): number {
+  return run.entry.image.width / run.entry.image.height;
 }

@@ -24,16 +24,14 @@ export function marksOf(
 ): Marks {
   const { state } = explorer.store;
   const frame = explorer.frame(run);
-  const { prior } = run.entry;
   const main = run.id === state.run;
   const path = main && (state.panel === "path" || state.tool === "path") ? state.path : [];
+  const selecting = main && (["gallery", "direction"].includes(state.panel) || state.tool === "lasso");
   const steps = path.length > 1 ? 24 * (path.length - 1) : 0;
   const word = state.frame === "axes" ? "axis" : "principalAxis";
-  const boxed = frame.kind === "axes" && prior.low && prior.high;
   return {
+    ...priorMarks(explorer, run),
     axes: [t(word, { i: frame.a + 1 }), frame.d > 1 ? t(word, { i: frame.b + 1 }) : ""],
-    prior: state.rings && !boxed ? frame.plane(prior.mean, prior.covariance) : null,
-    box: state.rings && boxed ? { low: frame.place(prior.low!), high: frame.place(prior.high!) } : null,
     names: state.names ? classNames(explorer, run) : [],
     line: Array.from({ length: steps && steps + 1 }, (_, i) =>
       frame.place(onPath(path, i / steps, state.interpolation)),
@@ -41,9 +39,26 @@ export function marksOf(
     stops: path.map((stop) => frame.place(stop)),
     on: path.length > 1 ? frame.place(onPath(path, state.t, state.interpolation)) : null,
     trail: main && state.panel === "draw" ? extras.trail.map((latent) => frame.place(latent)) : [],
-    lasso: drawing ?? (main ? state.lasso : []),
+    lasso: drawing ?? (selecting ? state.lasso : []),
     open: drawing !== null,
   };
+}
+
+/** The prior's ellipse, or its box where it has one along the map's axes, while they are shown. */
+function priorMarks(explorer: Explorer, run: Run): Pick<Marks, "prior" | "box"> {
+  const frame = explorer.frame(run);
+  const { mean, covariance, low, high } = run.entry.prior;
+  if (!explorer.store.state.rings) return { prior: null, box: null };
+  if (frame.kind === "axes" && low && high) {
+    return { prior: null, box: { low: frame.place(low), high: frame.place(high) } };
+  }
+  return { prior: frame.plane(mean, covariance), box: null };
+}
+
+/** Opposite corners of the prior's box where it is drawn. Rings have no end that must be seen. */
+export function boxCorners(explorer: Explorer, run: Run): (readonly [number, number])[] {
+  const { box } = priorMarks(explorer, run);
+  return box ? [box.low, box.high] : [];
 }
 
 /** What moves with the pointer. */
@@ -54,7 +69,7 @@ export function pointerMarksOf(explorer: Explorer, run: Run, extras: Extras): Po
   const { index } = explorer.near(run);
   const label = labelOf(run, index);
   const colour =
-    label === null ? palette.muted : safeColour(run.entry.classes[label].colour, palette.dark);
+    label === null ? palette.muted : safeColour(run.entry.classes[label].colour);
   return {
     cursor: frame.place(explorer.z(run)),
     pinned: state.pinned,
@@ -75,9 +90,12 @@ function posteriorOf(
   return explorer.frame(run).plane(meanOf(run, index), covariance);
 }
 
+/** In [0, 1): neighbours among the classes lie far apart, so that the first few are spread over all. */
+const scattered = (k: number) => (k * 0.618034) % 1;
+
 const centres = new WeakMap<Float32Array, [number, number, number][]>();
 
-/** The classes that are shown, at the mean of their points. */
+/** The classes that are shown, at the mean of their points; those of most points first. */
 function classNames(explorer: Explorer, run: Run): Marks["names"] {
   const places = explorer.places(run);
   const { classes } = run.entry;
@@ -93,11 +111,13 @@ function classNames(explorer: Explorer, run: Run): Marks["names"] {
     }
     centres.set(places, sums);
   }
-  const { hidden } = explorer.store.state;
-  const { palette } = explorer.theme;
-  return sums.flatMap(([x, y, n], k) =>
-    n === 0 || hidden.includes(k)
-      ? []
-      : [{ place: [x / n, y / n] as Place, text: classes[k].name, colour: safeColour(classes[k].colour, palette.dark) }],
-  );
+  const hidden = new Set(explorer.store.state.hidden);
+  return sums
+    .flatMap(([x, y, n], k) => (n === 0 || hidden.has(k) ? [] : [{ x: x / n, y: y / n, n, k }]))
+    .sort((a, b) => b.n - a.n || scattered(a.k) - scattered(b.k))
+    .map(({ x, y, k }) => ({
+      place: [x, y] as Place,
+      text: classes[k].name,
+      colour: safeColour(classes[k].colour),
+    }));
 }

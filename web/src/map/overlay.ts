@@ -12,6 +12,7 @@ export interface Marks {
   /** The prior's one-deviation ellipse, or its box. */
   prior: Gaussian2 | null;
   box: { low: Place; high: Place } | null;
+  /** Of classes, those of most points first. */
   names: { place: Place; text: string; colour: string }[];
   /** The path's line and its points, and the place on it. */
   line: Place[];
@@ -24,15 +25,26 @@ export interface Marks {
   open: boolean;
 }
 
-const FONT = "system-ui, sans-serif";
+/** A name on the map: its middle and half its width, CSS pixels. */
+export interface DrawnName {
+  text: string;
+  x: number;
+  y: number;
+  half: number;
+}
 
+const FONT = "system-ui, sans-serif";
+const MOST_NAMES = 20;
+const LINE = 22; // px from one name to the next, with the bar below it
+
+/** Draws the marks; gives the names that had room. */
 export function drawOverlay(
   context: CanvasRenderingContext2D,
   view: View,
   size: Size,
   palette: Palette,
   marks: Marks,
-): void {
+): DrawnName[] {
   const at = (place: Place) => toScreen(view, size, place[0], place[1]);
   context.clearRect(0, 0, size.width, size.height);
   context.lineJoin = context.lineCap = "round";
@@ -41,12 +53,13 @@ export function drawOverlay(
     for (const times of [1, 2, 3]) ring(marks.prior, times);
   }
   if (marks.box) box(marks.box);
-  for (const { place, text, colour } of marks.names) label(at(place), text, colour);
+  const names = drawNames();
   if (marks.lasso.length > 1) polyline(marks.lasso, palette.accent, 1.5, !marks.open);
   if (marks.line.length > 1) polyline(marks.line, palette.second, 2, false);
   marks.stops.forEach((stop, i) => numbered(at(stop), String(i + 1)));
   if (marks.on) disc(at(marks.on), 6, palette.second, palette.paper);
   drawTrail();
+  return names;
 
   function ring(g: Gaussian2, times: number): void {
     const { major, minor, angle } = ellipseOf(g);
@@ -90,17 +103,35 @@ export function drawOverlay(
     context.globalAlpha = 1;
   }
 
-  function label([x, y]: Place, text: string, colour: string): void {
+  /** The first names that have room, each at its place or a line above or below. */
+  function drawNames(): DrawnName[] {
+    context.font = `600 14px ${FONT}`;
+    const taken: DrawnName[] = [];
+    for (const { place, text, colour } of marks.names) {
+      if (taken.length === MOST_NAMES) break;
+      const short = text.length > 22 ? `${text.slice(0, 21)}…` : text;
+      const half = context.measureText(short).width / 2;
+      const [x, middle] = at(place);
+      if (x < 0 || x > size.width || middle < 0 || middle > size.height) continue;
+      const free = (y: number) =>
+        taken.every((t) => Math.abs(t.y - y) >= LINE || Math.abs(t.x - x) >= t.half + half + 6);
+      const y = [middle, middle - LINE, middle + LINE].find(free);
+      if (y === undefined) continue;
+      taken.push({ text, x, y, half });
+      label([x, y], short, half, colour);
+    }
+    return taken;
+  }
+
+  function label([x, y]: Place, text: string, half: number, colour: string): void {
     context.font = `600 14px ${FONT}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.lineWidth = 4;
     context.strokeStyle = palette.paper;
-    const short = text.length > 22 ? `${text.slice(0, 21)}…` : text;
-    context.strokeText(short, x, y);
+    context.strokeText(text, x, y);
     context.fillStyle = palette.ink;
-    context.fillText(short, x, y);
-    const half = context.measureText(short).width / 2;
+    context.fillText(text, x, y);
     context.fillStyle = colour;
     context.fillRect(x - half, y + 9, 2 * half, 3);
   }

@@ -7,12 +7,14 @@ import { el } from "../ui/dom";
 import { inWords, t } from "../ui/language";
 import { reducedMotion } from "../ui/theme";
 import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
-import { Cloud, densityOpacity } from "./cloud";
-import { cloudColours } from "./colours";
+import { Cloud, diameter } from "./cloud";
+import { cloudColours, drawn } from "./colours";
 import { Manifold } from "./manifold";
-import { type Extras, marksOf, pointerMarksOf } from "./marks";
-import { drawOverlay } from "./overlay";
+import { boxCorners, type Extras, marksOf, pointerMarksOf } from "./marks";
+import { type DrawnName, drawOverlay } from "./overlay";
 import { PointerLayer } from "./pointer";
+
+const HALO = 0.8; // px around a point, in the colour of the ground
 
 type Canvas = "background" | "points" | "overlay";
 type Layer = Canvas | "pointer";
@@ -22,13 +24,17 @@ export class Pane {
   readonly manifold: Manifold;
   /** When the points were first on the screen, milliseconds after the page began. */
   pointsShown: number | null = null;
-  /** Of the points that are in front, 0 to 1. */
-  opacity = 1;
+  /** Diameter of the points, CSS pixels. */
+  pointSize = 1;
+  /** The classes' names that had room. */
+  names: DrawnName[] = [];
   private readonly layers: Record<Canvas, HTMLCanvasElement>;
   private readonly pointer = new PointerLayer();
   private readonly cloud: Cloud | null;
   private readonly dirty = new Set<Layer>();
   private size: Size = { width: 1, height: 1 };
+  /** Of each point: its class, or the one after the last class without. */
+  private readonly colourOf: Uint16Array;
   private drawing: [number, number][] | null = null;
   private extras: Extras = { trail: [], logVar: null };
   private asking = 0;
@@ -48,6 +54,8 @@ export class Pane {
       this.root.setAttribute("aria-label", `${t("map", { title: run.entry.title })}. ${t("mapHelp")}`);
       this.redraw("overlay");
     });
+    const { length } = run.entry.classes;
+    this.colourOf = run.labels.map((label) => Math.min(label, length));
     this.manifold = new Manifold(explorer, () => this.redraw("background"));
     this.cloud = this.openCloud();
     void run.logVar().then((logVar) => {
@@ -60,7 +68,13 @@ export class Pane {
 
   get view(): View {
     const kept = this.explorer.store.state.view[this.run.id];
-    return kept ?? home(this.explorer.places(this.run), this.size);
+    return kept ?? this.home();
+  }
+
+  /** The window that holds the points and the prior's box. */
+  private home(): View {
+    const { explorer, run } = this;
+    return home(explorer.places(run), this.size, boxCorners(explorer, run));
   }
 
   /** Where a latent is on the page, in CSS pixels. */
@@ -93,7 +107,7 @@ export class Pane {
 
   flyHome(): void {
     const from = this.view;
-    const to = home(this.explorer.places(this.run), this.size);
+    const to = this.home();
     const began = performance.now();
     const flight = ++this.flight;
     const length = reducedMotion() ? 0 : 350;
@@ -125,17 +139,18 @@ export class Pane {
   /** Takes over the points' places, colours and marks. */
   refresh(): void {
     const { state } = this.explorer.store;
-    this.cloud?.setPoints(this.explorer.places(this.run), this.run.labels);
+    this.cloud?.setPoints(this.explorer.places(this.run), this.colourOf);
     this.cloud?.setColours(cloudColours(this.run.entry.classes, state, this.explorer.theme.palette));
     this.markCaught();
     this.redraw("points", "overlay", "pointer");
   }
 
   private markCaught(): void {
-    const { lasso, run, pair } = this.explorer.store.state;
+    const { lasso, run, pair, panel } = this.explorer.store.state;
     const main = this.explorer.main();
     const shared = this.run.id === run || (this.run.id === pair && this.explorer.linked());
-    const caught = shared && lasso.length > 2 ? this.explorer.members(main, { lasso }) : null;
+    // Only where the selection is shown, so that no other tool works on points that are dimmed.
+    const caught = shared && panel === "gallery" && lasso.length > 2 ? this.explorer.members(main, { lasso }) : null;
     this.cloud?.setCaught(caught);
   }
 
@@ -152,14 +167,24 @@ export class Pane {
     const { store } = this.explorer;
     const recolour: (keyof State)[] = ["hidden", "dim", "lasso", "frame", "plane", "pair"];
     store.on(recolour, () => this.refresh());
+    store.on(["panel"], ({ lasso }) => {
+      if (lasso.length === 0) return;
+      this.markCaught();
+      this.redraw("points");
+    });
     store.on(["view"], () => {
       this.redraw("points", "overlay", "background", "pointer");
       this.askBackground();
     });
     store.on(["z", "pinned", "posterior"], () => this.redraw("pointer"));
-    store.on(["rings", "names", "path", "interpolation", "t", "panel", "tool"], () =>
+    store.on(["names", "path", "interpolation", "t", "panel", "tool"], () =>
       this.redraw("overlay"),
     );
+    // They are part of the window that holds everything.
+    store.on(["rings"], () => {
+      this.redraw("points", "overlay", "background", "pointer");
+      this.askBackground();
+    });
     store.on(["background", "frame", "plane"], () => {
       this.askBackground(0);
       this.redraw("points");
@@ -245,7 +270,7 @@ export class Pane {
     if (layers.has("points") && this.cloud) this.drawPoints(view, ratio);
     if (layers.has("overlay")) {
       const marks = marksOf(this.explorer, this.run, this.extras, this.drawing);
-      drawOverlay(plain("overlay"), view, size, palette, marks);
+      this.names = drawOverlay(plain("overlay"), view, size, palette, marks);
     }
     if (layers.has("pointer")) {
       this.pointer.show(view, size, pointerMarksOf(this.explorer, this.run, this.extras));
@@ -254,14 +279,10 @@ export class Pane {
 
   private drawPoints(view: View, ratio: number): void {
     const { size } = this;
-    const room = Math.sqrt(size.width * size.height) / 100;
-    const diameter = Math.min(7, Math.max(3, (30 * room) / Math.sqrt(this.run.count)));
-    const visible = crowd(this.explorer.places(this.run), view, size);
-    // Over a decoded background the points step back.
-    const behind = this.explorer.store.state.background === "off" ? 1 : 0.45;
-    this.opacity = behind * densityOpacity(visible, diameter);
+    this.pointSize = diameter(crowd(this.explorer.places(this.run), view, size));
+    const ground = drawn(this.explorer.theme.palette.paper);
     const context = this.layers.points.getContext("2d")!;
-    this.cloud!.draw(context, view, size, { size: diameter, opacity: this.opacity, ratio });
+    this.cloud!.draw(context, view, size, { size: this.pointSize, halo: HALO, ground, ratio });
     this.pointsShown ??= performance.now();
   }
 }

@@ -5,15 +5,22 @@ export interface Near {
   distance: number;
 }
 
-/** The nearest of n latents (n × d), by the Euclidean distance in all dimensions. */
-export function nearest(latents: Float32Array, z: readonly number[]): Near {
+/** Which points a question is about: a byte each, 0 leaves one out; null: all. */
+export type Among = Uint8Array | null;
+
+/**
+ * The nearest of n latents (n × d), by the Euclidean distance in all dimensions; of all of them where
+ * `among` leaves out every one.
+ */
+export function nearest(latents: Float32Array, z: readonly number[], among: Among = null): Near {
   const d = z.length;
   const n = latents.length / d;
-  let index = 0;
+  let index = -1;
   let best = Infinity;
   if (d === 2) {
     const [z0, z1] = z;
     for (let i = 0, o = 0; i < n; i++, o += 2) {
+      if (among && !among[i]) continue;
       const x = latents[o] - z0;
       const y = latents[o + 1] - z1;
       const distance = x * x + y * y;
@@ -22,9 +29,10 @@ export function nearest(latents: Float32Array, z: readonly number[]): Near {
         index = i;
       }
     }
-    return { index, distance: Math.sqrt(best) };
+    return found();
   }
   for (let i = 0; i < n; i++) {
+    if (among && !among[i]) continue;
     let distance = 0;
     for (let j = 0; j < d && distance < best; j++) {
       const v = latents[i * d + j] - z[j];
@@ -35,14 +43,25 @@ export function nearest(latents: Float32Array, z: readonly number[]): Near {
       index = i;
     }
   }
-  return { index, distance: Math.sqrt(best) };
+  return found();
+
+  function found(): Near {
+    if (index < 0 && among) return nearest(latents, z);
+    return { index: Math.max(0, index), distance: Math.sqrt(best) };
+  }
 }
 
 /** The k nearest, nearest first. */
-export function nearestFew(latents: Float32Array, z: readonly number[], k: number): Near[] {
+export function nearestFew(
+  latents: Float32Array,
+  z: readonly number[],
+  k: number,
+  among: Among = null,
+): Near[] {
   const d = z.length;
   const found: Near[] = [];
   for (let i = 0; i < latents.length / d; i++) {
+    if (among && !among[i]) continue;
     let square = 0;
     for (let j = 0; j < d; j++) square += (latents[i * d + j] - z[j]) ** 2;
     const distance = Math.sqrt(square);

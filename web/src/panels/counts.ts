@@ -8,14 +8,13 @@ import { whole } from "../ui/language";
 export function countColumns(
   classes: readonly ClassEntry[],
   counts: readonly number[],
-  dark: boolean,
 ): HTMLElement {
   const most = Math.max(1, ...counts);
   const list = el("dl", { class: "columns" });
   classes.forEach(({ name, colour }, k) => {
     const bar = el("span", { class: "bar", "aria-hidden": "true" });
     bar.style.height = `${(2.6 * (counts[k] ?? 0)) / most}rem`;
-    bar.style.background = safeColour(colour, dark);
+    bar.style.background = safeColour(colour);
     const value = el("dd", {}, el("span", { class: "count" }, whole(counts[k] ?? 0)), bar);
     list.append(el("div", { title: name }, el("dt", {}, name), value));
   });
@@ -25,14 +24,13 @@ export function countColumns(
 export function countBars(
   classes: readonly ClassEntry[],
   counts: readonly number[],
-  dark: boolean,
 ): HTMLElement {
   const most = Math.max(1, ...counts);
   const list = el("dl", { class: "bars" });
   classes.forEach(({ name, colour }, k) => {
     const bar = el("span", { class: "bar", "aria-hidden": "true" });
     bar.style.width = `${(100 * (counts[k] ?? 0)) / most}%`;
-    bar.style.background = safeColour(colour, dark);
+    bar.style.background = safeColour(colour);
     const value = el("span", { class: "count" }, whole(counts[k] ?? 0));
     list.append(el("dt", { title: name }, name), el("dd", {}, bar, value));
   });

@@ -3,7 +3,7 @@ import { asProblem } from "../bundle/problem";
 import type { Run } from "../bundle/run";
 import { Latest } from "../engine/latest";
 import type { Explorer } from "../explorer";
-import { variances } from "../math/points";
+import { type Ranked, ranked } from "../math/rank";
 import { paintSheet, pictureOf } from "../picture/picture";
 import type { FrameKind } from "../state/state";
 import { el, image } from "../ui/dom";
@@ -11,16 +11,9 @@ import { figure, inWords, say, t } from "../ui/language";
 import { segmented } from "./look";
 
 const STEPS = 9;
-const DEAD_KL = 0.01; // nats
-const DEAD_VARIANCE = 0.01; // of the means: Burda et al. 2016, section 5.2 (active units)
-
-export interface Dimension {
-  index: number;
+export interface Dimension extends Ranked {
   low: number;
   high: number;
-  /** Nats for latent axes of a variational run, else the variance of the means. */
-  weight: number;
-  dead: boolean;
 }
 
 export class DimensionsPanel {
@@ -40,7 +33,7 @@ export class DimensionsPanel {
     this.root.append(
       say(el("h3"), "planeAxes"),
       segmented<FrameKind>("planeAxes", kinds, store.state.frame,
-        (frame) => store.set({ frame, plane: [0, 1], view: {}, lasso: [] }),
+        (frame) => store.set({ frame, plane: null, view: {}, lasso: [] }),
         (show) => store.on(["frame"], (s) => show(s.frame))),
       this.plane, say(el("h3"), "others"), this.order, this.sliders);
     store.on(["run", "frame", "plane"], () => this.build());
@@ -52,18 +45,8 @@ export class DimensionsPanel {
   /** The run's dimensions, the heaviest first. */
   dimensions(run: Run): Dimension[] {
     const frame = this.explorer.frame(run);
-    const { kl_per_dimension: kl, principal } = run.entry;
-    const useKl = frame.kind === "axes" && kl !== null;
-    const spread = frame.kind === "axes" ? variances(run.mu, run.d) : principal.variances;
     const ends = range(run, frame);
-    return frame.origin
-      .map((_, index) => ({
-        index,
-        ...ends[index],
-        weight: useKl ? kl[index] : spread[index],
-        dead: useKl ? kl[index] < DEAD_KL : spread[index] < DEAD_VARIANCE,
-      }))
-      .sort((p, q) => q.weight - p.weight);
+    return ranked(run, frame.kind).map((one) => ({ ...one, ...ends[one.index] }));
   }
 
   private build(): void {

@@ -62,6 +62,7 @@ export class DrawPanel {
     };
     explorer.store.show(["run"], suits);
     explorer.store.on(["ofClass"], () => this.encoded && this.encoder.push(this.encoded.picture));
+    explorer.store.on(["hidden"], () => this.show());
     theme.onChange(() => {
       this.pad.recolour();
       this.show();
@@ -151,7 +152,7 @@ export class DrawPanel {
     this.seen.setAttribute("aria-label", t("asSeen"));
     this.again.setAttribute("aria-label", t("reconstruction"));
     this.where.textContent = t("encodedTo", { z: vector(mu) });
-    const near = nearestFew(run.mu, mu, NEIGHBOURS);
+    const near = nearestFew(run.mu, mu, NEIGHBOURS, explorer.among(run));
     this.neighbours.replaceChildren(
       ...near.map(({ index }) => {
         const text = explorer.className(run, index) ?? t("noClass");

@@ -48,6 +48,7 @@ export class GalleryPanel {
     store.show(["lasso", "run", "frame", "plane"], ({ lasso }) =>
       this.gather(lasso.length > 2 ? { lasso } : null, false),
     );
+    store.on(["hidden"], () => this.gather(this.group, false));
     explorer.theme.onChange(() => this.show());
     inWords(() => this.show());
   }
@@ -66,14 +67,13 @@ export class GalleryPanel {
   private show(): void {
     const run = this.explorer.main();
     const { classes } = run.entry;
-    const { dark } = this.explorer.theme.palette;
     this.empty.hidden = this.caught.length > 0;
     this.full.hidden = !this.empty.hidden;
     this.count.textContent = t("caught", { count: whole(this.caught.length) });
     const choices = classes.map(({ name, colour }, k) => {
       const one = button("chip", () => this.gather({ class: k }));
       const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-      swatch.style.background = safeColour(colour, dark);
+      swatch.style.background = safeColour(colour);
       one.append(swatch, name);
       one.setAttribute("aria-label", t("catchClass", { name }));
       return one;
@@ -83,7 +83,7 @@ export class GalleryPanel {
       el("div", { class: "chips" }, ...choices),
     );
     const counts = this.counts();
-    this.bars.replaceChildren(countBars(classes.filter((_, k) => counts[k] > 0), counts.filter(Boolean), dark));
+    this.bars.replaceChildren(countBars(classes.filter((_, k) => counts[k] > 0), counts.filter(Boolean)));
     if (this.mean) paint(this.meanCanvas, this.mean, this.explorer.look(run));
     this.meanCanvas.setAttribute("aria-label", t("meanOf", { count: this.caught.length }));
     this.pictures.replaceChildren();

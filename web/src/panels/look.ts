@@ -5,26 +5,49 @@ import type { Background, State } from "../state/state";
 import { button, el, press } from "../ui/dom";
 import { inWords, name, say, t, whole, type Word } from "../ui/language";
 
+const FILTERED = 20; // classes, beyond which the legend has a search field
+
 export function lookPanel(explorer: Explorer): HTMLElement {
   const { store } = explorer;
   const root = el("div", { class: "panel" });
   const legend = el("div", { class: "legend", role: "group" });
   name(legend, "classes", false);
-  const showLegend = () => legend.replaceChildren(...legendRows(explorer));
-  store.on(["run"], showLegend);
-  explorer.theme.onChange(showLegend);
-  inWords(showLegend);
-  store.on(["hidden"], ({ hidden }) => {
+  const showLegend = () => {
+    legend.replaceChildren(...legendRows(explorer));
+    showFound();
+  };
+  store.on(["hidden"], (state) => {
+    const hidden = new Set(state.hidden);
     legend.querySelectorAll<HTMLElement>(".legend-class").forEach((row, k) =>
-      press(row, !hidden.includes(k)),
+      press(row, !hidden.has(k)),
     );
   });
+  const filter = el("input", { type: "search", class: "filter", autocomplete: "off" });
+  inWords(() => {
+    filter.placeholder = t("filterClasses");
+    filter.setAttribute("aria-label", t("filterClasses"));
+  });
+  const showFound = () => {
+    const { classes } = explorer.main().entry;
+    filter.hidden = classes.length <= FILTERED;
+    const wanted = filter.hidden ? "" : filter.value.trim().toLowerCase();
+    legend.querySelectorAll<HTMLElement>(".legend-row").forEach((row, k) => {
+      row.hidden = !classes[k].name.toLowerCase().includes(wanted);
+    });
+  };
+  filter.addEventListener("input", showFound);
   const everything = say(button("small", () => store.set({ hidden: [] })), "all");
-  root.append(
+  store.on(["run"], showLegend);
+  inWords(showLegend);
+  const ofClasses = el("div", { class: "stack" },
     el("div", { class: "row between" }, say(el("h3"), "classes"), everything),
+    filter,
     legend,
     toggle(explorer, "dim", "dimOthers"),
-    toggle(explorer, "names", "names"),
+    toggle(explorer, "names", "names"));
+  store.show(["run"], () => (ofClasses.hidden = explorer.main().entry.classes.length === 0));
+  root.append(
+    ofClasses,
     toggle(explorer, "rings", "rings"),
     toggle(explorer, "posterior", "posteriorEllipse"),
     say(el("h3"), "background"),
@@ -45,7 +68,7 @@ function legendRows(explorer: Explorer): HTMLElement[] {
       store.set({ hidden: hidden.includes(k) ? hidden.filter((c) => c !== k) : [...hidden, k] });
     });
     const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-    swatch.style.background = safeColour(colour, explorer.theme.palette.dark);
+    swatch.style.background = safeColour(colour);
     row.append(swatch, el("span", { class: "legend-name" }, text));
     row.append(el("span", { class: "muted count" }, whole(counts[k])));
     row.setAttribute("aria-label", t("classShown", { name: text }));

@@ -39,7 +39,7 @@ export class Readout {
       el("div", { class: "facts" }, this.z, chip, this.far),
     );
     const { store } = explorer;
-    store.on(["z", "pinned"], () => this.show());
+    store.on(["z", "pinned", "hidden"], () => this.show());
     explorer.onDecoded((id) => id === run.id && this.showDecoded());
     explorer.theme.onChange(() => this.show());
     inWords(() => this.show());
@@ -53,7 +53,7 @@ export class Readout {
     const name = explorer.className(run, near.index);
     const label = labelOf(run, near.index);
     this.swatch.hidden = label === null;
-    if (label !== null) this.swatch.style.background = safeColour(run.entry.classes[label].colour, explorer.theme.palette.dark);
+    if (label !== null) this.swatch.style.background = safeColour(run.entry.classes[label].colour);
     const words = { index: near.index, name: name ?? "" };
     this.caption.textContent = t(name === null ? "nearestIs" : "nearestClass", words);
     this.far.textContent = t("distance", { distance: figure(near.distance, 3) });

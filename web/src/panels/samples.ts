@@ -1,12 +1,11 @@
 /** Random draws from the priors of the runs shown, below each other, with their classes counted. */
-import { judgeCounts } from "../bundle/judge";
 import { asProblem } from "../bundle/problem";
 import { labelOf, type Run } from "../bundle/run";
 import type { Explorer } from "../explorer";
 import { nearest } from "../math/points";
 import { paintSheet, pictureOf } from "../picture/picture";
 import { button, el, image } from "../ui/dom";
-import { inWords, say, t } from "../ui/language";
+import { inWords, say, t, whole } from "../ui/language";
 import { countBars, countColumns } from "./counts";
 
 const SHOWN = 32;
@@ -77,13 +76,15 @@ export class SamplesPanel {
     const images = await this.explorer.pool.decodeAll(run.entry, latents);
     const pictures = latents.map((_, i) => pictureOf(images, i, run.entry.image));
     paintSheet(canvas, pictures, COLUMNS, this.explorer.look(run));
-    const { classes } = run.entry;
+    const { classes, prior } = run.entry;
     if (classes.length === 0) return;
-    const judged = judgeCounts(run.entry.scorecard, classes.map((c) => c.name));
-    const words = el("p", { class: "muted" }, t(judged ? "judgeCounts" : "neighbourCounts"));
+    const judged = prior.class_counts;
     const counts = judged ?? this.neighbourCounts(run, draws);
+    const count = whole(counts.reduce((sum, n) => sum + n, 0));
+    const word = judged ? "judgeCounts" : "neighbourCounts";
+    const words = el("p", { class: "muted" }, t(word, { count }));
     const chart = classes.length > MOST_COLUMNS ? countBars : countColumns;
-    counted.replaceChildren(words, chart(classes, counts, this.explorer.theme.palette.dark));
+    counted.replaceChildren(words, chart(classes, counts));
   }
 
   /** Without a judge: the classes of the test images that the draws are nearest to. */

@@ -62,6 +62,27 @@ const group = (name: string): Codec<Group> => ({
   },
 });
 
+/** 0,2,3,4 → "0,2-4": of a thousand classes all but one may be hidden. */
+function writeClasses(classes: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const k of [...classes].sort((a, b) => a - b)) {
+    const last = runs.at(-1);
+    if (last && k === last[1] + 1) last[1] = k;
+    else runs.push([k, k]);
+  }
+  return runs.map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(",");
+}
+
+function readClasses(text: string): number[] {
+  const found = new Set<number>();
+  for (const part of text.split(",")) {
+    const ends = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part);
+    if (!ends) continue;
+    for (let k = Number(ends[1]); k <= Number(ends[2] ?? ends[1]); k++) found.add(k);
+  }
+  return [...found];
+}
+
 const CODECS: { [K in keyof State]: Codec<State[K]> } = {
   run: text("run"),
   pair: text("pair"),
@@ -83,13 +104,14 @@ const CODECS: { [K in keyof State]: Codec<State[K]> } = {
   frame: choice("frame", ["axes", "principal"]),
   plane: {
     name: "plane",
-    write: (v) => v.join(","),
+    write: (v) => v?.join(",") ?? "",
     read: (s) => {
       const [a, b] = numbers(s);
-      return Number.isInteger(a) && Number.isInteger(b) && a >= 0 && b >= 0 ? [a, b] : undefined;
+      const axis = (k: number) => Number.isInteger(k) && k >= 0;
+      return axis(a) && axis(b) && a !== b ? [a, b] : undefined;
     },
   },
-  hidden: { name: "hide", write: (v) => v.join(","), read: numbers },
+  hidden: { name: "hide", write: writeClasses, read: readClasses },
   dim: flag("dim"),
   rings: flag("rings"),
   posterior: flag("ellipse"),

@@ -30,7 +30,8 @@ export interface State {
   /** What conditional models decode to, by its place among the classes. */
   ofClass: number;
   frame: FrameKind;
-  plane: [number, number];
+  /** The dimensions across and up; null: the two that matter most. */
+  plane: [number, number] | null;
   hidden: number[];
   /** Hidden classes are dimmed, or not drawn. */
   dim: boolean;
@@ -62,7 +63,7 @@ export const INITIAL: State = {
   pinned: false,
   ofClass: 0,
   frame: "axes",
-  plane: [0, 1],
+  plane: null,
   hidden: [],
   dim: true,
   rings: true,

@@ -19,7 +19,7 @@ export const en = {
 
   map: "Map of the latent space of {title}",
   mapHelp:
-    "Arrow keys move the point, Shift with arrows moves the map, plus and minus zoom, Enter pins, Home shows everything, Escape lets go.",
+    "Arrow keys move the point, Shift with arrows moves the map, plus and minus zoom, Enter pins, Home shows everything, Escape clears the selection.",
   mapHint: "Move to decode · click pins · wheel zooms · drag pans · double click shows all",
   mapHintTouch: "One finger decodes · two fingers move and zoom · tap pins · double tap shows all",
   moveShort: "Move",
@@ -56,6 +56,7 @@ export const en = {
   direction: "Direction",
 
   classes: "Classes",
+  filterClasses: "Find a class",
   onlyThis: "only {name}",
   onlyShort: "only",
   all: "all",
@@ -67,8 +68,8 @@ export const en = {
   posteriorEllipse: "Posterior of the nearest image, 95 %",
   background: "Decoded background",
   bgOff: "none",
-  bgWindow: "the window",
-  bgQuantiles: "equal shares of the prior",
+  bgWindow: "whole view",
+  bgQuantiles: "by prior quantile",
   catchClass: "gather {name}",
 
   drawHere: "Draw a digit here with mouse, pen or finger",
@@ -105,7 +106,7 @@ export const en = {
   saveCsv: "Download CSV",
   asGroupA: "Use as group A",
   asGroupB: "Use as group B",
-  letGo: "Let go",
+  letGo: "Clear selection",
   more: "Show more",
   goTo: "Go to test image {index}, class {name}",
 
@@ -113,16 +114,16 @@ export const en = {
   again: "Draw again",
   samplesOf: "{title}: prior {prior}",
   sampleSheet: "{count} decoded draws from the prior of {title}",
-  judgeCounts: "Classes as the judge of the scorecard sees them",
-  neighbourCounts: "Classes of the nearest test images",
+  judgeCounts: "Predicted classes of {count} draws",
+  neighbourCounts: "Classes of the test images nearest to {count} draws",
   linked: "Linked: the same test image is marked in both maps.",
   unlinked: "The two runs hold different test images: only the samples can be compared.",
 
   planeAxes: "Axes of the map",
   axes: "latent axes",
   principal: "principal axes",
-  horizontal: "across",
-  vertical: "up",
+  horizontal: "horizontal axis",
+  vertical: "vertical axis",
   others: "Other dimensions",
   none: "Both dimensions lie on the map.",
   byKl: "sorted by KL",
@@ -154,7 +155,7 @@ export const en = {
   problemLong: "{file} has {found} bytes instead of {expected}. Copy or export it again.",
   problemHash: "{file} does not have the hash that the manifest names: it was changed. Export it again.",
   problemGolden:
-    "{title}: this browser computes other images than PyTorch did (difference {difference}, allowed {tolerance}). What you see may be wrong.",
+    "{title}: the model computes other values here than in PyTorch when it was exported (difference {difference}, allowed {tolerance}). What you see may be wrong: the bundle was changed, or this browser computes wrongly. Export it again; if this message stays, open it in another browser.",
   problemEngine: "The model cannot run in this browser: {message}",
   problemWebgl: "This browser offers no WebGL 2: the points are not drawn. Everything else works.",
   dismiss: "Close",

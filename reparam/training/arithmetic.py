@@ -1,0 +1,235 @@
+"""Which arithmetic a model trains in, and whose kernels compute it: the fastest that is possible.
+
+Which one that is differs between processors and between models, so those that are possible are
+timed on the model at hand. What was found is kept: a run resumes in the arithmetic that it began
+in, and equal models of one machine train in the same.
+"""
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+import torch
+
+from reparam._version import __version__
+from reparam.data import Batch
+from reparam.errors import ConfigError, RunError
+from reparam.model import Noise, build_autoencoder, unavailable_because, use_native
+from reparam.objective import FULL, Loss, Losses, Phase
+from reparam.runs import Run, RunConfig, TrainingConfig, read_mapping, to_mapping, write_mapping
+from reparam.training.device import fast_bfloat16, processor_name
+from reparam.training.team import Team
+
+LossFunction = Callable[[Batch, Phase, Noise], Losses]
+"""A ``Loss``, or one that is wrapped for several processes or another arithmetic."""
+
+FILE = "arithmetic.json"
+"""In a run: what was chosen, where there was a choice."""
+
+SECONDS = 0.25
+"""About as long each candidate is timed."""
+
+ROUNDS = 3
+"""At least so many steps of each candidate are timed."""
+
+CLEARLY = 0.97
+"""A candidate is taken before one that is listed earlier where it takes less than this share of its
+time.
+"""
+
+KEY = "machine and model"
+"""In the files: of what their choice is."""
+
+Precision = Literal["bf16-mixed", "32-true"]
+Kernels = Literal["native", "pytorch"]
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """bfloat16 (autocast: convolutions and matrix products, with float32 weights) or float32."""
+
+    precision: Precision = "32-true"
+    kernels: Kernels = "pytorch"
+    reason: str = ""
+    """Why this one, in words."""
+
+    def __str__(self) -> str:
+        name = "bfloat16" if self.in_bfloat16 else "float32"
+        return f"{name}, {'own' if self.kernels == 'native' else 'PyTorch'} kernels"
+
+    @property
+    def in_bfloat16(self) -> bool:
+        return self.precision == "bf16-mixed"
+
+    def same_as(self, other: "Arithmetic") -> bool:
+        """Whatever the reasons."""
+        return (self.precision, self.kernels) == (other.precision, other.kernels)
+
+    def of(self, loss: LossFunction) -> LossFunction:
+        """The loss computed so; losses and terms themselves are float32."""
+        if not self.in_bfloat16:
+            return loss
+
+        def computed(batch: Batch, phase: Phase, noise: Noise) -> Losses:
+            with torch.autocast(batch.images.device.type, torch.bfloat16):
+                found = loss(batch, phase, noise)
+            terms = {name: values.float() for name, values in found.terms.items()}
+            return replace(found, objective=found.objective.float(), terms=terms)
+
+        return computed
+
+
+FLOAT32 = Arithmetic()
+BFLOAT16 = Arithmetic("bf16-mixed")
+NATIVE = Arithmetic("bf16-mixed", "native")
+
+Shape = tuple[int, int, int]
+Timer = Callable[[RunConfig, Shape, Sequence[Arithmetic]], list[float]]
+
+
+def candidates(config: TrainingConfig, device: str) -> list[Arithmetic]:
+    """Those that the options leave and that this machine is good at, the usual one first.
+
+    Raises ConfigError where ``kernels`` native cannot be.
+    """
+    in_bfloat16 = config.precision != "float32"
+    why_not = (
+        unavailable_because()
+        if device == "cpu" and in_bfloat16 and config.kernels != "pytorch"
+        else "they are for bfloat16 on a CPU"
+    )
+    if config.kernels == "native":
+        if why_not is None:
+            return [NATIVE]
+        raise ConfigError(f"kernels native are not available: {why_not}. Fix: take --kernels auto")
+    if config.precision == "auto" and not fast_bfloat16(device):
+        return [FLOAT32]
+    found = [NATIVE] if why_not is None else []
+    found += [BFLOAT16] if in_bfloat16 else []
+    # On a GPU, which has units for bfloat16, there is nothing to find out.
+    if config.precision == "float32" or (config.precision == "auto" and device == "cpu"):
+        found.append(FLOAT32)
+    return found
+
+
+def choose(run: Run, device: str, timer: Timer | None = None) -> Arithmetic:
+    """The fastest candidate for the run's model on this machine.
+
+    It is measured once: what the run began in, or what an equal model was measured to be fastest
+    in, is taken again on the same machine. Raises ConfigError as ``candidates``.
+    """
+    possible = candidates(run.config.training, device)
+    if len(possible) == 1:
+        return replace(possible[0], reason="the only one that options and machine leave")
+    config, shape = run.config, run.facts.image_shape
+    key = _key(config, shape, possible)
+    cache = platformdirs.user_cache_path("reparam") / "arithmetic" / f"{key}.json"
+    found = _kept(run.path / FILE, key, possible) or _kept(cache, key, possible)
+    if found is None:
+        found = fastest(possible, (timer or seconds_an_image)(config, shape, possible))
+    record = {KEY: key, **asdict(found)}
+    with contextlib.suppress(OSError):  # where there is no cache it is measured again
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        if not cache.exists():
+            write_mapping(cache, record)
+    run.write_json(FILE, record)
+    return found
+
+
+def agreed_arithmetic(run: Run, team: Team) -> Arithmetic:
+    """The first process chooses for all, those of other machines as far as they can follow."""
+    device = team.fabric.device.type
+    possible = candidates(run.config.training, device)
+    chosen = choose(run, device) if team.leads else possible[0]
+    number = [chosen.same_as(other) for other in possible].index(True)
+    of_all = int(team.agree(number))
+    return chosen if team.leads else possible[min(of_all, len(possible) - 1)]
+
+
+def fastest(possible: Sequence[Arithmetic], seconds: Sequence[float]) -> Arithmetic:
+    """The one that takes the least, with its reason; the first of those that take nearly as long,
+    so that noise does not decide.
+    """
+    best = next(i for i, taken in enumerate(seconds) if taken * CLEARLY <= min(seconds))
+    times = "; ".join(f"{p} {1e6 * t:.0f} µs" for p, t in zip(possible, seconds, strict=True))
+    return replace(possible[best], reason=f"the fastest for this model, an image: {times}")
+
+
+def seconds_an_image(
+    config: RunConfig, shape: Shape, possible: Sequence[Arithmetic]
+) -> list[float]:
+    """Of a gradient step in each arithmetic, on a CPU: the least of several, taken in turns.
+
+    Batches are as large as SECONDS allow. The random streams of the caller do not move.
+    """
+    with torch.random.fork_rng(devices=[]):
+        steps = [_step(config, shape, arithmetic) for arithmetic in possible]
+        images = 1
+        whole = config.training.batch_size
+        while (took := max(step(images) for step in steps)) * ROUNDS < SECONDS and images < whole:
+            # Longer by what there is time for, but at most fourfold: small batches mislead.
+            images = min(whole, images * max(2, min(4, int(SECONDS / (ROUNDS * took)))))
+        rounds = max(ROUNDS, min(100, int(SECONDS / took)))
+        times = [[step(images) for step in steps] for _ in range(rounds)]
+    return [min(each) / images for each in zip(*times, strict=True)]
+
+
+def _step(config: RunConfig, shape: Shape, arithmetic: Arithmetic) -> Callable[[int], float]:
+    """What takes a gradient step of so many images and gives its seconds."""
+    height, width, channels = shape
+    model = build_autoencoder(config.model, shape)
+    if arithmetic.kernels == "native":
+        use_native(model)
+    loss = Loss(model, config.objective, config.terms, config.inputs)
+    loss.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    loss.train()
+    computed, noise = arithmetic.of(loss), torch.Generator().manual_seed(0)
+
+    def step(images: int) -> float:
+        x = torch.rand(images, channels, height, width).to(memory_format=torch.channels_last)
+        labels = torch.zeros(images, dtype=torch.int64)
+        batch = Batch(x, labels, torch.arange(images))
+        loss.zero_grad()
+        began = time.perf_counter()
+        computed(batch, FULL, noise).objective.mean().backward()
+        return time.perf_counter() - began
+
+    return step
+
+
+def _kept(file: Path, key: str, possible: Sequence[Arithmetic]) -> Arithmetic | None:
+    """What a file says of this machine and model; None without, and where it cannot be read."""
+    if not file.exists():
+        return None
+    try:
+        record = read_mapping(file, "remove it")
+    except RunError:  # it only says what is measured anew
+        return None
+    if record.get(KEY) != key:
+        return None
+    told = [record.get(name) for name in ("precision", "kernels")]
+    return next(
+        (
+            replace(other, reason=str(record.get("reason", "")))
+            for other in possible
+            if told == [other.precision, other.kernels]
+        ),
+        None,
+    )
+
+
+def _key(config: RunConfig, shape: Shape, possible: Sequence[Arithmetic]) -> str:
+    """Of all that the times depend on."""
+    options = to_mapping(config)
+    told = {name: options[name] for name in ("inputs", "model", "objective", "terms")}
+    what = [
+        *(processor_name(), torch.get_num_threads(), torch.__version__, __version__),
+        *(list(shape), config.training.batch_size, list(map(str, possible)), told),
+    ]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]

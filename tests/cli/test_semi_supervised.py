@@ -1,0 +1,108 @@
+"""Runs with few labels on the command line: convolutional networks too, and every image's class."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from reparam import load
+from reparam.data import load_images
+from reparam.model import from_bytes
+from reparam.runs import Run
+
+from .conftest import CLASSES, shapes, train_tiny
+from .test_classes import fault
+
+COUNT = 90
+FEW = ("--known-labels", "9", "--batch-size", "16")
+
+
+@pytest.fixture(scope="module")
+def run(shapes_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The article's networks, small, as M2."""
+    parts = ("--objective", "semi-supervised", "--classifier", "--alpha", "0.5")
+    return train_tiny(shapes_file, tmp_path_factory.mktemp("m2") / "few", "cvae", *parts, *FEW)
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """New images, half of them with labels."""
+    images, labels = shapes(COUNT, seed=3)
+    path = tmp_path_factory.mktemp("data") / "half.npz"
+    labels = np.where(np.arange(COUNT) % 2, labels, -1)
+    np.savez(path, images=images, labels=labels, class_names=np.array(CLASSES))
+    return path
+
+
+def predicted(run: Path, images: np.ndarray) -> np.ndarray:
+    model = load(run).model_
+    with torch.no_grad():
+        return model.classifier(from_bytes(torch.from_numpy(images))).argmax(1).numpy()
+
+
+def test_the_run_records_the_error(run: Path) -> None:
+    opened = Run.open(run)
+    images = load_images(opened.config.data)
+    assert len(images.labelled("train")) == 9
+    result = opened.result()
+    test = images.split_images("test")
+    wrong = predicted(run, test) != images.split_labels("test")
+    assert result.splits["test"]["class_error"] == pytest.approx(wrong.mean())
+    assert result.splits["test"]["labelled"] == 1
+    assert result.splits["train"]["labelled"] == pytest.approx(9 / len(images.splits["train"]))
+    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert 0 <= line["train_class_error"] <= 1
+    assert line["valid_class_cross_entropy"] > 0
+    assert load(run).model_.classifier.labelled == pytest.approx(9 / len(images.splits["train"]))
+
+
+def test_encode_gives_each_image_a_class(reparam, run: Path, half: Path, tmp_path: Path) -> None:
+    """Its own, or that of the classifier; the latents are of that class, and decode by it."""
+    images, labels = shapes(COUNT, seed=3)
+    np.savez(tmp_path / "none.npz", images=images)
+    found = predicted(run, images[..., None])
+    read = {"none": found, "half": np.where(np.arange(COUNT) % 2, labels, found)}
+    for source, expected in ((tmp_path / "none.npz", read["none"]), (half, read["half"])):
+        out = tmp_path / f"{source.stem}.csv"
+        said = reparam("encode", run, source, "--scores", "--out", out)
+        assert said.status == 0, said.err
+        table = pd.read_csv(out)
+        assert table["label"].tolist() == [CLASSES[y] for y in expected]
+        z = load(run).transform(images, np.array(CLASSES)[expected])
+        np.testing.assert_allclose(table[["z1", "z2"]], z, atol=1e-6)
+        assert np.isfinite(table["class_rate"]).all()
+        assert reparam("decode", run, out, "--out", tmp_path / "x.npy", "--overwrite").status == 0
+        again = reparam("reconstruct", run, source, "--out", tmp_path / "y.npy", "--overwrite")
+        assert again.status == 0, again.err
+        np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), np.load(tmp_path / "y.npy"))
+    z = load(run).transform(images, np.array(CLASSES)[read["none"]])
+    np.testing.assert_array_equal(load(run).transform(images), z)
+    assert np.isfinite(load(run).score_samples(images)).all()
+
+
+def test_partly_labelled_images_through_the_commands(reparam, half: Path, tmp_path: Path) -> None:
+    """In training, validation and test: what reads classes leaves out those that are not known."""
+    out, small = tmp_path / "m2", ("--encoder-widths", 20, "--decoder-widths", 20)
+    training = ("--epochs", 2, "--sample-every", 0, "--quiet")
+    said = reparam("train", half, "--model", "m2", "--out", out, *small, *training)
+    assert said.status == 0, said.err
+    said = reparam("score", out, "--draws", "40", "--likelihood-images", "1", "--quiet")
+    assert said.status == 0, said.err
+    for command in (
+        ("report", "--out", tmp_path / "report.html"),
+        ("export", "--onnx", tmp_path / "onnx"),
+        ("info",),
+    ):
+        said = reparam(command[0], out, *command[1:])
+        assert said.status == 0, said.err
+
+
+def test_a_conditional_model_without_a_classifier_needs_every_label(
+    refused, reparam, half: Path, tmp_path: Path
+) -> None:
+    said = reparam("train", half, "--model", "cvae", "--out", tmp_path / "run", "--quiet")
+    assert "a conditional model must have a label of every image" in fault(said)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,171 @@
+"""The arithmetic that is chosen: the fastest that is possible, and then always the same."""
+
+import time
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reparam.data import Batch
+from reparam.model import build_autoencoder
+from reparam.objective import FULL, Loss
+from reparam.runs import Run
+from reparam.training import arithmetic, train
+from reparam.training.arithmetic import (
+    BFLOAT16,
+    CLEARLY,
+    FLOAT32,
+    NATIVE,
+    candidates,
+    choose,
+    fastest,
+    seconds_an_image,
+)
+
+ALL = [NATIVE, BFLOAT16, FLOAT32]
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    """A machine with bfloat16 and kernels of ours, as far as choosing goes; an empty cache."""
+    monkeypatch.setattr(arithmetic, "fast_bfloat16", lambda device: True)
+    monkeypatch.setattr(arithmetic, "unavailable_because", lambda: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("precision", "kernels", "left"),
+    [
+        ("auto", "auto", ALL),
+        ("auto", "pytorch", [BFLOAT16, FLOAT32]),
+        ("auto", "native", [NATIVE]),
+        ("bfloat16", "auto", [NATIVE, BFLOAT16]),
+        ("bfloat16", "pytorch", [BFLOAT16]),
+        ("float32", "auto", [FLOAT32]),
+    ],
+)
+def test_what_the_options_leave(small, machine, precision, kernels, left) -> None:
+    training = small(precision=precision, kernels=kernels).training
+    assert candidates(training, "cpu") == left
+    assert NATIVE not in (candidates(training, "cuda") if kernels != "native" else [])
+    machine.setattr(arithmetic, "unavailable_because", lambda: "there is no g++")
+    if kernels != "native":
+        assert candidates(training, "cpu") == [other for other in left if other != NATIVE]
+
+
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_a_gpu_has_one(small, machine, has_bfloat16) -> None:
+    machine.setattr(arithmetic, "fast_bfloat16", lambda device: has_bfloat16)
+    assert candidates(small(precision="auto").training, "cuda") == [
+        BFLOAT16 if has_bfloat16 else FLOAT32
+    ]
+
+
+@given(st.lists(st.floats(1e-6, 10.0), min_size=3, max_size=3))
+def test_the_fastest_or_one_that_is_nearly_as_fast(seconds) -> None:
+    found = fastest(ALL, seconds)
+    number = [found.same_as(other) for other in ALL].index(True)
+    assert seconds[number] * CLEARLY <= min(seconds)
+    # No earlier one is as near.
+    assert all(seconds[i] * CLEARLY > min(seconds) for i in range(number))
+    assert all(f"{1e6 * taken:.0f} µs" in found.reason for taken in seconds)
+
+
+def test_a_slow_candidate_is_timed_and_not_taken(small, machine, new_run) -> None:
+    """Whichever it is: here each step of our own kernels sleeps, then each of PyTorch's."""
+
+    def sleep(*_: object) -> None:
+        time.sleep(0.5)
+
+    def slow(model: torch.nn.Module) -> None:
+        model.encoder.register_forward_pre_hook(sleep)
+
+    machine.setattr(arithmetic, "use_native", slow)
+    run = new_run(small(precision="auto"), "own-are-slow")
+    assert not choose(run, "cpu").same_as(NATIVE)
+
+    build = arithmetic.build_autoencoder
+    machine.setattr(
+        arithmetic, "use_native", lambda model: model.encoder._forward_pre_hooks.clear()
+    )
+
+    def built(*what: object) -> torch.nn.Module:
+        model = build(*what)
+        slow(model)
+        return model
+
+    machine.setattr(arithmetic, "build_autoencoder", built)
+    run = new_run(small(precision="auto", batch_size=8), "pytorchs-are-slow")
+    assert choose(run, "cpu").same_as(NATIVE)
+
+
+def test_it_is_measured_once(small, machine, new_run, tmp_path) -> None:
+    asked = []
+
+    def timer(seconds):
+        def measure(*_: object) -> list[float]:
+            asked.append(seconds)
+            return list(seconds)
+
+        return measure
+
+    first, second = timer((3.0, 1.0, 2.0)), timer((1.0, 2.0, 3.0))
+    run, equal = (new_run(small(precision="auto"), name) for name in ("run", "equal"))
+    assert choose(run, "cpu", first).same_as(BFLOAT16)
+    assert choose(equal, "cpu", second).same_as(BFLOAT16)  # of the cache
+    (kept,) = (tmp_path / "cache" / "reparam" / "arithmetic").iterdir()
+    kept.write_text("{")
+    assert choose(run, "cpu", second).same_as(BFLOAT16)  # of the run
+    assert len(asked) == 1
+    other = new_run(small(precision="auto", encoder_filters=[8, 8]), "other")
+    assert choose(other, "cpu", second).same_as(NATIVE)
+    damaged = new_run(small(precision="auto"), "damaged")
+    assert choose(damaged, "cpu", second).same_as(NATIVE)
+    # What is no longer possible is not taken.
+    machine.setattr(arithmetic, "unavailable_because", lambda: "there is no g++")
+    assert choose(damaged, "cpu", timer((1.0, 2.0))).same_as(BFLOAT16)
+
+
+def test_measuring_moves_no_random_stream(small, machine, new_run) -> None:
+    run = new_run(small(precision="auto", dropout=0.25))
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    seconds_an_image(run.config, run.facts.image_shape, [BFLOAT16, FLOAT32])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_losses_in_bfloat16_are_autocasts(small, blobs) -> None:
+    config = small("vae")
+    torch.manual_seed(0)
+    loss = Loss(build_autoencoder(config.model, blobs.image_shape), config.objective)
+    x = torch.rand(5, 1, 8, 8)
+    batch = Batch(x, None, torch.arange(5))
+
+    def noise() -> torch.Generator:
+        return torch.Generator().manual_seed(1)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        plain = loss(batch, FULL, noise())
+    found = BFLOAT16.of(loss)(batch, FULL, noise())
+    assert found.objective.dtype is torch.float32
+    assert torch.equal(found.objective, plain.objective.float())
+    assert all(torch.equal(found.terms[name], plain.terms[name].float()) for name in plain.terms)
+    exact = FLOAT32.of(loss)(batch, FULL, noise())
+    assert not torch.equal(exact.objective, found.objective)
+    torch.testing.assert_close(exact.objective, found.objective, rtol=0.05, atol=0.5)
+
+
+def test_a_run_says_what_it_was_trained_in_and_why(small, machine, new_run, blobs) -> None:
+    machine.setattr(arithmetic, "unavailable_because", lambda: "there is no g++")
+    run = new_run(small(precision="auto", epochs=1))
+    train(run, blobs)
+    result = Run.open(run.path).finished("it is")
+    assert result.precision in ("bf16-mixed", "32-true")
+    assert result.kernels == "pytorch"
+    assert result.arithmetic_reason.startswith("the fastest for this model")
+    alone = new_run(small(epochs=1), "alone")
+    train(alone, blobs)
+    assert not (alone.path / arithmetic.FILE).exists()
+    assert "the only one" in Run.open(alone.path).finished("it is").arithmetic_reason

@@ -1,0 +1,127 @@
+"""The report in a real Chromium: nothing is cut, and nothing is missing."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from reparam.report import ReportChoices, write_report
+from reparam.runs import Run
+from reparam.types import Language
+
+CUT = """() => [...document.querySelectorAll("main *:not(pre, pre *, svg *, .spoken, .spoken *)")]
+  .filter((e) => {
+    const scrolls = getComputedStyle(e).overflowX !== "visible";
+    const box = e.getBoundingClientRect(), next = e.nextElementSibling?.getBoundingClientRect();
+    const over = e.tagName === "TD" && next && next.top < box.bottom && next.top >= box.top
+      && box.left + e.scrollWidth > next.left + 1;
+    return over || box.right > innerWidth + 1 || (scrolls && e.scrollWidth > e.clientWidth + 1);
+  }).map((e) => `${e.tagName}.${e.className} ${e.textContent.slice(0, 40)}`)"""
+"""What is outside of the window, must be scrolled to, or lies on the next cell of its table."""
+
+BROKEN_WORDS = """() => [
+  ...document.querySelectorAll("h1, h2, h3, .lead, figcaption")
+].flatMap((e) => {
+  const found = [], walk = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+  for (let node; (node = walk.nextNode()); )
+    for (const word of node.data.matchAll(/[가-힣]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((r) => r.top)).size > 1) found.push(word[0]);
+    }
+  return found;
+})"""
+
+
+@pytest.fixture(scope="module", params=get_args(Language))
+def report(
+    request: pytest.FixtureRequest,
+    runs: tuple[Path, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Of the demo's runs, with their scorecards."""
+    out = tmp_path_factory.mktemp("report") / "report.html"
+    choices = ReportChoices(lang=request.param)
+    return write_report([Run.open(path) for path in runs], out, command="", choices=choices)
+
+
+@pytest.fixture
+def page(context: BrowserContext, report: Path) -> Page:
+    found = context.new_page()
+    found.goto(report.as_uri())
+    found.evaluate(
+        "document.querySelectorAll('details:has(table)').forEach((d) => (d.open = true))"
+    )
+    return found
+
+
+@pytest.mark.parametrize("width", [1280, 900, 820, 390])
+def test_nothing_is_cut_and_no_word_is_broken(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.querySelectorAll('table.claims').length") == 1
+    assert page.evaluate(CUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(BROKEN_WORDS) == []
+
+
+def test_every_figure_and_formula_is_drawn(page: Page) -> None:
+    images = page.evaluate("[...document.images].map((i) => [i.complete, i.naturalWidth, i.width])")
+    assert len(images) > 25
+    assert all(complete and natural > 300 and shown > 200 for complete, natural, shown in images)
+    formulas = page.evaluate(
+        "[...document.querySelectorAll('.formula')].map((f) => {"
+        "const d = f.querySelector('path').getBoundingClientRect(), b = f.getBoundingClientRect();"
+        "return d.width > 80 && d.height > 10 && d.left >= b.left && d.right <= b.right; })"
+    )
+    assert len(formulas) >= 6
+    assert all(formulas)
+    shown = "[...document.querySelectorAll('.spoken')].every((m) => m.offsetWidth <= 1)"
+    assert page.evaluate(shown), "MathML is for screen readers"
+
+
+def test_panels_of_both_runs_align(page: Page) -> None:
+    """Figure 7: the first panel of either run, the same size and at the same height."""
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('figure')].filter((f) => /(Fig.|그림) 7 /.test("
+        "f.textContent)).map((f) => { const b = f.querySelector('img').getBoundingClientRect();"
+        "return [b.top, b.width]; })"
+    )
+    assert len(boxes) == 2
+    assert boxes[0] == pytest.approx(boxes[1], abs=0.5)
+
+
+def test_the_korean_page_is_korean(report: Path, page: Page) -> None:
+    """Outside of code, notes that are announced as English, and names, there is no English."""
+    if page.evaluate("document.documentElement.lang") != "ko":
+        pytest.skip("the English page")
+    page.evaluate(
+        "document.querySelectorAll('code, pre, svg, .spoken, footer').forEach((e) => e.remove())"
+    )
+    shown = page.evaluate("document.querySelector('main').innerText")
+    assert set(re.findall("[A-Za-z]{4,}", shown)) <= NAMES
+
+
+NAMES = {
+    "Holm",
+    "Keras",
+    "Kingma",
+    "Welling",
+    "LeakyReLU",
+    "PSNR",
+    "SSIM",
+    "ELBO",
+    "VampPrior",
+    "reparametrisation",
+    "trustworthiness",
+    "continuity",
+    "auto",
+    "Rybkin",
+    "decode",
+    "mean",
+    "loss",
+    "factor",
+    "true",
+}

@@ -179,8 +179,8 @@ def run_cell(cell: Cell, options: argparse.Namespace) -> Record:
     path = kept(cell, options)
     if path.exists():
         return json.loads(path.read_text())
-    began = time.perf_counter()
-    record = computed(cell, options) | {"where": describe(), "cell": vars(cell)}
+    began, where = time.perf_counter(), describe()  # before anything in the checkout can change
+    record = computed(cell, options) | {"where": where, "cell": vars(cell)}
     options.cells.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(record, indent=2))
@@ -197,13 +197,15 @@ def tables(folder: Path) -> str:
         part: [record for record in records if record["cell"]["part"] == part]
         for part in ("one-class", "alarms", "textures")
     }
-    where = sorted({record["where"] for record in records})
+    on = sorted({record["where"].split("; commit ")[0] for record in records})
+    commits = sorted({record["where"].split("; commit ")[-1] for record in records})
+    where = f"{'; '.join(on)}; computed at {', '.join(commits)}. Tables made at {commit()}."
     parts = [
         class_tables(by_part["one-class"]),
         alarm_table(by_part["alarms"]),
         texture_tables(by_part["textures"]),
     ]
-    return "\n\n".join([*filter(None, parts), f"{'; '.join(where)}. Tables made at {commit()}."])
+    return "\n\n".join([*filter(None, parts), where])
 
 
 def main(args: Sequence[str] | None = None) -> int:

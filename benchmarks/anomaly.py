@@ -19,7 +19,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,9 @@ SHARES = (0.0, 0.05)
 """Of training squares of textures with a defect."""
 
 RATES = (0.05, 0.01)
-CALIBRATE = 2000
-"""Good pictures that a seed of --part alarms draws for a calibration; as many fresh ones."""
+GIVEN = 4000
+"""Good pictures that a seed of --part alarms draws: a third to choose with, the others calibrate.
+What is left of the class, about 1900, is fresh."""
 
 ALARM_CLASS = 1
 """Of MNIST, the largest: 6742 training pictures."""
@@ -90,7 +91,7 @@ def cells(options: argparse.Namespace) -> Iterator[Cell]:
 
 
 def computed(cell: Cell, options: argparse.Namespace) -> Record:
-    work = options.cells / f"{cell.name}-work"
+    work = options.cells / f"{kept(cell, options).stem}-work"
     if cell.part == "alarms":
         return alarms(cell, options)
     if cell.part == "textures":
@@ -142,9 +143,10 @@ def alarms(cell: Cell, options: argparse.Namespace) -> Record:
     pool = np.concatenate([train[labels == ALARM_CLASS], test[test_labels == ALARM_CLASS]])
     learn, rest = pool[: len(pool) // 4], pool[len(pool) // 4 :]
     began = time.perf_counter()
-    run = fitted_run(options.cells / "alarms-work", learn, 0, tuple(options.words))
+    one = kept(replace(cell, seed=0), options).stem  # a model for all seeds
+    run = fitted_run(options.cells / f"{one}-work", learn, 0, tuple(options.words))
     mixed = np.random.default_rng(cell.seed).permutation(len(rest))
-    given, fresh = (np.sort(some) for some in (mixed[: 2 * CALIBRATE], mixed[2 * CALIBRATE :]))
+    given, fresh = (np.sort(some) for some in (mixed[:GIVEN], mixed[GIVEN:]))
     model = run.load_model()
     known = Pictures(learn, np.arange(len(learn)))
     good = other_good_pictures(Pictures(rest, given), known, cell.seed)
@@ -177,8 +179,8 @@ def run_cell(cell: Cell, options: argparse.Namespace) -> Record:
     path = kept(cell, options)
     if path.exists():
         return json.loads(path.read_text())
-    began = time.perf_counter()
-    record = computed(cell, options) | {"where": describe(), "cell": vars(cell)}
+    began, where = time.perf_counter(), describe()  # before anything in the checkout can change
+    record = computed(cell, options) | {"where": where, "cell": vars(cell)}
     options.cells.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(record, indent=2))
@@ -195,13 +197,15 @@ def tables(folder: Path) -> str:
         part: [record for record in records if record["cell"]["part"] == part]
         for part in ("one-class", "alarms", "textures")
     }
-    where = sorted({record["where"] for record in records})
+    on = sorted({record["where"].split("; commit ")[0] for record in records})
+    commits = sorted({record["where"].split("; commit ")[-1] for record in records})
+    where = f"{'; '.join(on)}; computed at {', '.join(commits)}. Tables made at {commit()}."
     parts = [
         class_tables(by_part["one-class"]),
         alarm_table(by_part["alarms"]),
         texture_tables(by_part["textures"]),
     ]
-    return "\n\n".join([*filter(None, parts), f"{'; '.join(where)}. Tables made at {commit()}."])
+    return "\n\n".join([*filter(None, parts), where])
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -18,6 +18,9 @@ FIGURES = {
     "aupro": "AUPRO to 0.3",
 }
 
+COMPARED = ("image_auroc", "pixel_auroc")
+"""Figures that are compared with and without contamination."""
+
 
 def class_tables(records: Sequence[Record]) -> str:
     """The mean AUROC over the classes of each set, and each class of ours."""
@@ -94,11 +97,13 @@ def texture_tables(records: Sequence[Record]) -> str:
                 found = by_method[method]
                 figures = [_figure(found, ALL_DEFECTS, name) for name in FIGURES]
                 seconds = spread([r["seconds"] for r in found], 0)
-                rows.append([of, METHODS[method][0], *figures, _notes(found), seconds])
+                lost = _lost(found, keys.get(("0", of), [])) if float(share) else []
+                rows.append([of, METHODS[method][0], *figures, *lost, _notes(found), seconds])
         what = "All training squares are good:"
         if float(share):
             what = f"{100 * float(share):g} % of the training squares have a defect:"
-        head = ["texture", "", *FIGURES.values(), "notes", "seconds"]
+        less = [f"{FIGURES[name]}, lower by" for name in COMPARED] if float(share) else []
+        head = ["texture", "", *FIGURES.values(), *less, "notes", "seconds"]
         parts += [what, _table(head, rows)]
     clean = [r for r in records if float(r["cell"]["which"]) == 0]
     for name in ("image_auroc", "pixel_auroc", "aupro"):
@@ -112,6 +117,21 @@ def texture_tables(records: Sequence[Record]) -> str:
                 rows.append([of, METHODS[method][0], *figures])
         parts += [f"{FIGURES[name]}, by kind:", _table(["texture", "", *DEFECT_KINDS], rows)]
     return "\n\n".join([*parts, "`python benchmarks/anomaly.py --part textures --write`"])
+
+
+def _lost(records: Sequence[Record], clean: Sequence[Record]) -> list[str]:
+    """How far figures lie below those of the same method and seed without contamination."""
+    cells = []
+    for name in COMPARED:
+
+        def value(record: Record, name: str = name) -> float | None:
+            return record["figures"][ALL_DEFECTS][name]["value"]
+
+        known = {(r["cell"]["method"], r["cell"]["seed"]): value(r) for r in clean}
+        pairs = [(known.get((r["cell"]["method"], r["cell"]["seed"])), value(r)) for r in records]
+        lower = [a - b for a, b in pairs if a is not None and b is not None]
+        cells.append(spread(lower, 3) if lower else "")
+    return cells
 
 
 def _figure(records: Sequence[Record], kind: str, name: str) -> str:

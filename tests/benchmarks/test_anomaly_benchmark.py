@@ -151,3 +151,22 @@ def test_tables_of_classes_and_alarms(tmp_path: Path) -> None:
     assert "| PCA reconstruction | 0.919 (0.909 to 0.929); 3 seeds |" in text
     assert "3 seeds, 4 of 10 classes" in text
     assert "| 5 % | 5.00 % | 4.00 to 6.00 % | 3 | 900 | 1000 |" in text
+
+
+def test_what_contamination_costs_is_by_seed(tmp_path: Path) -> None:
+    def figures(value: float | None) -> dict[str, object]:
+        one = {"value": value, "low": None, "high": None, "samples": 9}
+        names = ("image_auroc", "best_f1", "pixel_auroc", "aupro")
+        return {kind: dict.fromkeys(names, one) for kind in ("all", *DEFECT_KINDS)}
+
+    for seed, (clean, spoiled) in enumerate([(0.99, 0.98), (0.9, 0.85), (0.95, 0.93)]):
+        for share, value in (("0", clean), ("0.05", spoiled)):
+            cell = Cell("textures", "brick", share, "padim", seed)
+            found = {"cell": vars(cell), "seconds": 1.0, "note": "", "where": "here"}
+            record = json.dumps({**found, "figures": figures(value)})
+            (tmp_path / f"{cell.name}.json").write_text(record)
+    text = tables(tmp_path)
+    assert "5 % of the training squares have a defect:" in text
+    assert "0.930 (0.850 to 0.980) | 0.020 (0.010 to 0.050) | 0.020 (0.010 to 0.050) |" in text
+    for block in text.split("\n\n"):
+        assert len({line.count("|") for line in block.splitlines()}) == 1  # a whole table

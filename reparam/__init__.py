@@ -97,6 +97,7 @@ if TYPE_CHECKING:
         TotalCorrelationOptions,
         Verdict,
     )
+    from reparam.outliers import AnomalyDetector
     from reparam.registry import Part, load_plugin
     from reparam.runs import Result, Run, RunConfig, TrainingConfig, preset_config
     from reparam.training import fit_prior, gradient_step, train
@@ -115,6 +116,7 @@ __all__ = [
     "VAE",
     "Added",
     "AnomalyConfig",
+    "AnomalyDetector",
     "AnomalyScore",
     "Autoencoder",
     "Batch",
@@ -308,6 +310,7 @@ _PACKAGES = {
         "OBJECTIVES",
         "TERMS",
     ),
+    "outliers": ("AnomalyDetector",),
     "registry": (
         "Part",
         "load_plugin",

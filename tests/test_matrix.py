@@ -33,7 +33,14 @@ from sklearn.datasets import load_digits
 from reparam import load
 from reparam.cli import main
 from reparam.data import DataConfig, ImageSet, load_images
-from reparam.evaluation import MEASURES, add_noise, as_bytes, sample_latents
+from reparam.evaluation import (
+    MEASURES,
+    add_noise,
+    as_bytes,
+    good_pictures,
+    load_detector,
+    sample_latents,
+)
 from reparam.explorer import built
 from reparam.objective import InputConfig
 from reparam.runs import PRESETS, Run
@@ -241,6 +248,23 @@ def test_denoise(run: Path, images: ImageSet, tmp_path: Path) -> None:
     noisy = add_noise(images.split_images("test"), masking, 3)
     expected = as_bytes(load(run).reconstruct(noisy, labels=images.split_labels("test")))
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), expected)
+
+
+def test_anomaly(run: Path, source: Path, images: ImageSet, tmp_path: Path) -> None:
+    """The held-out images have the p-values that their ranks among themselves give."""
+    copy = shutil.copytree(run, tmp_path / run.name)
+    choice = ("--scores", "squared-error", "elbo", "--decide-by", "squared-error")
+    calm = ("--contamination", 0, "--quiet")
+    reparam("anomaly", "calibrate", copy, *choice, *calm)
+    detector = load_detector(Run.open(copy))
+    assert ("elbo" in detector.calibration.omitted) != detector.model.is_variational
+    out = tmp_path / "verdicts"
+    reparam("anomaly", "score", copy, source, "--out", out, "--false-alarms", 0.2, "--quiet")
+    table = pd.read_csv(out / "verdicts.csv")
+    good = good_pictures(images).calibrate.index
+    n, ranks = len(good), table["score"][good].rank(ascending=False)
+    np.testing.assert_allclose(table["p_value"][good], (1 + ranks) / (n + 1), atol=1.01 / (n + 1))
+    assert len(list((out / "maps").glob("*.png"))) == len(images)
 
 
 def test_neighbours(run: Path, images: ImageSet, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Scores of how anomalous an image is, one family a file."""
 
+from reparam.evaluation.anomaly.scores.background import LikelihoodRatio
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     AnomalyScore,
@@ -23,6 +24,7 @@ __all__ = [
     "Good",
     "LatentDistance",
     "LatentNeighbours",
+    "LikelihoodRatio",
     "Maps",
     "NegativeElbo",
     "NegativeLogLikelihood",

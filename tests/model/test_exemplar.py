@@ -148,7 +148,7 @@ def test_the_own_exemplar_has_no_effect_and_others_have() -> None:
 
 @torch.no_grad()
 def test_steps_take_exemplars_at_random_and_evaluation_takes_all() -> None:
-    """Each as often as another; a part of a batch takes those of the whole."""
+    """Each as often as another, by the noise alone; a part of a batch takes those of the whole."""
     vae, n = model().train(), 800
     counts: Counter[int] = Counter()
     for seed in range(n):
@@ -158,6 +158,11 @@ def test_steps_take_exemplars_at_random_and_evaluation_takes_all() -> None:
     share = STEP / K
     error = math.sqrt(n * share * (1 - share))
     assert max(abs(counts[p] - n * share) for p in POSITIONS.tolist()) < 4.5 * error
+    again = Counter[int]()
+    for seed in range(n):
+        begin(vae, torch.tensor([0]), seed)
+        again.update(in_use(vae))
+    assert again == counts
     noise = SharedNoise(torch.Generator().manual_seed(7), 0, 6)
     vae.prior.begin_step(torch.arange(2), noise.part(0))
     whole = in_use(vae)

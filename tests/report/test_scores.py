@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reparam.evaluation import MEASURES, Measured
+from reparam.evaluation import MEASURES, Measured, PriorScores, reason_in
 from reparam.report.environment import environment
 from reparam.report.figures.scores import positions
 from reparam.report.style import fixed
@@ -45,3 +45,24 @@ def test_order_is_kept(numbers: list[float]) -> None:
     places = positions([repr(number) for number in numbers])
     by_number = sorted(range(len(numbers)), key=numbers.__getitem__)
     assert [places[i] for i in by_number] == sorted(places)
+
+
+def test_reasons_for_what_is_omitted_are_in_the_pages_language() -> None:
+    """Those that this package writes for most measures; another reason stays as it is."""
+    known = "only for up to 10 latent dimensions, this model has 32"
+    assert reason_in(known, "en") == known
+    assert reason_in(known, "ko") == "잠재 공간이 10차원 이하일 때만 잼(이 모델은 32차원)"
+    assert reason_in("needs labels, and these images have none", "ko") == "이미지에 레이블이 없음"
+    assert reason_in("another reason", "ko") == "another reason"
+
+
+def test_words_of_tables_are_in_the_pages_language() -> None:
+    assert MEASURES["rate"].unit_in("ko") == "nat"
+    assert MEASURES["rate"].unit_in("en") == "nats"
+    assert MEASURES["psnr"].unit_in("ko") == "dB", "a unit that is no word"
+    shown = environment("ko").globals
+    assert shown["prior_head"]("box") == "상자"
+    assert shown["prior_head"]("N(0, I)") == "N(0, I)"
+    scores = PriorScores("box", "box", "a box", {}, {}, "상자 안의 균등 분포")
+    assert scores.described("en") == "a box"
+    assert scores.described("ko") == "상자 안의 균등 분포"

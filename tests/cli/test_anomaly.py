@@ -101,6 +101,41 @@ def test_options_of_other_scores_reach_them(reparam, run) -> None:
     assert (score.type, score.count) == ("latent-neighbours", 2)
 
 
+PLUGIN = """
+from dataclasses import dataclass
+
+import reparam as rp
+
+
+@rp.ANOMALY_SCORES.register("brightness")
+@dataclass(frozen=True)
+class Brightness(rp.AnomalyScore):
+    '''How bright it is.'''
+
+    power: float = 1.0
+    '''Of each pixel.'''
+
+    def __call__(self, seen, fitted):
+        maps = seen.images.mean(1) ** self.power
+        return maps.mean((1, 2)), maps
+"""
+
+
+def test_a_score_from_outside_decides(reparam, run, new, tmp_path) -> None:
+    plugin = tmp_path / "bright.py"
+    plugin.write_text(PLUGIN)
+    own = ("--plugin", plugin, "--scores", "brightness", "--brightness-power", 2)
+    own = (*own, "--decide-by", "brightness")
+    said = reparam("anomaly", "calibrate", run, *own, "--quiet")
+    assert said.status == 0, said.err
+    words = ("anomaly", "score", run, new / "test", "--plugin", plugin, "--out", tmp_path / "out")
+    assert reparam(*words, *CALM).status == 0
+    table = pd.read_csv(tmp_path / "out" / "verdicts.csv")
+    pixels = np.asarray(Image.open(new / "test" / table["file"][30])) / 255
+    assert table["brightness"][30] == pytest.approx((pixels**2).mean(), rel=1e-5)
+    assert (table["verdict"][20:] == "anomalous").mean() > 0.8
+
+
 def test_verdicts_maps_and_page(reparam, detector, new, tmp_path) -> None:
     out = tmp_path / "verdicts"
     said = reparam("anomaly", "score", detector, new / "test", "--out", out, *CALM)

@@ -28,6 +28,7 @@ TARGETS = {
     "reconstruct": ("reconstruct", "{run}", "--out", "{place}/images"),
     "denoise": ("denoise", "{run}", "--out", "{place}/images.npy"),
     "neighbours": ("neighbours", "{run}", "--out", "{place}/neighbours"),
+    "verdicts": ("anomaly", "score", "{run}", "{gone}", "--out", "{place}/verdicts"),
     "report": ("report", "{run}", "--out", "{place}/report.html"),
     "figures": ("report", "{run}", "--out", "{here}/r.html", "--figures", "{place}/figures"),
     "compare": ("compare", "{run}", "--out", "{place}/comparison.html"),

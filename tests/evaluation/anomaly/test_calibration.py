@@ -13,6 +13,7 @@ from reparam.evaluation.anomaly import (
     KINDS,
     AnomalyConfig,
     Detector,
+    Good,
     GoodPictures,
     Pictures,
     calibrate,
@@ -21,13 +22,16 @@ from reparam.evaluation.anomaly import (
     load_detector,
     other_good_pictures,
     save_calibration,
+    score_images,
 )
 from reparam.evaluation.anomaly.calibration import FENCE, outliers
 from reparam.evaluation.anomaly.scores import (
     LatentDistance,
+    LikelihoodRatio,
     NegativeElbo,
     SquaredError,
 )
+from reparam.evaluation.anomaly.scores.background import _loaded
 from reparam.model import MlpDecoderOptions, MlpEncoderOptions
 from reparam.runs import Run, preset_config
 from reparam.types import PixelArray
@@ -281,6 +285,27 @@ def test_a_calibration_of_other_weights_is_refused(trained, good, run):
         load_detector(run)
     run.save_model(trained.model, epoch=1)
     load_detector(run)
+
+
+def test_the_likelihood_ratio_is_that_of_two_models(trained, good, run):
+    """Of a model against itself it is 0; of two, the difference of their ELBOs."""
+    score = LikelihoodRatio(background=run.path)
+    pictures = Pictures(smooth_images(9, 5), np.arange(9))
+    assert score.lacking(trained.model) == ""
+    fitted = score.fit(Good(trained.model, good.train))
+    assert score_images(trained.model, pictures, score, fitted).image == pytest.approx(0, abs=1e-6)
+    other = small_model((16, 16, 1), latent_dim=3)
+    found = score_images(other, pictures, score, fitted).image
+    one, two = (score_images(m, pictures, NegativeElbo()).image for m in (other, trained.model))
+    assert found == pytest.approx(one - two, rel=1e-6)
+    assert "of this size" in score.lacking(small_model())
+    known = calibrate(other, good, AnomalyConfig((score,), decide_by="likelihood-ratio"))
+    save_calibration(run, known)
+    assert load_detector(run).calibration.config.scores == (score,)
+    run.save_model(small_model((16, 16, 1), latent_dim=2), epoch=1)
+    _loaded.cache_clear()
+    with pytest.raises(RunError, match="must be the background model of the calibration"):
+        Detector(other, known).detect(pictures)
 
 
 def test_damage_is_refused_by_name(trained, good, run):

@@ -1,6 +1,5 @@
 """One page with the verdicts on new pictures, the most anomalous first."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from jaxtyping import UInt8
 from reparam.data import to_picture
 from reparam.evaluation import Calibration, Detected
 from reparam.report.environment import environment
-from reparam.report.pictures import Picture, picture_of
+from reparam.report.pictures import Picture, data_uri
 from reparam.types import Language, PixelArray
 
 SHOWN = 200
@@ -79,6 +78,5 @@ def anomaly_page(
 
 
 def _picture(pixels: np.ndarray) -> Picture:
-    buffer = io.BytesIO()
-    to_picture(pixels).save(buffer, "PNG")
-    return picture_of(buffer.getvalue())
+    picture = to_picture(pixels)
+    return Picture(data_uri(picture), *picture.size)

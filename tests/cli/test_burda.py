@@ -66,9 +66,9 @@ def test_other_commands_take_it(command, files, burda_run, tmp_path, shapes_file
 
 def test_the_report_does_without_convolutions_and_weight(burda_run, vae_run):
     runs = [Run.open(path) for path in (burda_run, vae_run)]
-    drawn = [chapter(look_at(run, run.images()), None) for run in runs]
-    assert "no weight to choose" in render(drawn, "en", "reparam report", None)
-    assert "따로 고를 가중치가 없습니다" in render(drawn, "ko", "reparam report", None)
+    for lang, words in (("en", "no weight to choose"), ("ko", "따로 고를 가중치가 없습니다")):
+        drawn = [chapter(look_at(run, run.images()), None, lang) for run in runs]
+        assert words in render(drawn, lang, "reparam report", None)
 
 
 def test_an_ae_may_have_a_bernoulli_likelihood_too(shapes_file, tmp_path, reparam) -> None:

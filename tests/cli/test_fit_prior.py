@@ -185,11 +185,12 @@ def test_resuming_a_finished_run_keeps_its_prior(reparam, ae) -> None:
 def test_the_report_shows_the_prior(reparam, ae, vae) -> None:
     reparam("fit-prior", ae, "--prior", "mixture")
     reparam("fit-prior", vae, "--prior", "flow")
-    drawn = [chapter(look_at(run, run.images()), None) for run in map(Run.open, (ae, vae))]
     for lang, words in (
         ("en", ("normalising flow fitted to the latents", "Its prior")),
         ("ko", ("정규화 흐름(normalising flow)", "잠재 벡터에 맞춘 정규 분포")),
     ):
+        runs = map(Run.open, (ae, vae))
+        drawn = [chapter(look_at(run, run.images()), None, lang) for run in runs]
         page = render(drawn, lang, "reparam report", None)
         assert all(word in page for word in words)
         assert "random draws from N(0, I)" not in page

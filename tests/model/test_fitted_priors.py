@@ -70,7 +70,7 @@ def known_mixture(latent_dim: int, components: int = 3, seed: int = 0) -> Mixtur
 @pytest.fixture(autouse=True)
 def _short_flows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What holds of any flow holds of one that has learnt for a moment."""
-    if "slow" not in request.keywords:
+    if request.node.get_closest_marker("slow") is None:
         monkeypatch.setattr("reparam.model.priors.flow.STEPS", 50)
 
 

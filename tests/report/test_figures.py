@@ -31,7 +31,19 @@ ONLY_VARIATIONAL = {"17-reparametrisation", "19-kl"}
 ONLY_FIXED_PRIOR = {"19-kl"}
 
 
-SAME_IN_KOREAN = {"LeakyReLU", "nat", "log", "var", "foo", "cat", "img", "src", "onerror", "alert"}
+SAME_IN_KOREAN = {
+    "LeakyReLU",
+    "tanh",
+    "nat",
+    "log",
+    "var",
+    "foo",
+    "cat",
+    "img",
+    "src",
+    "onerror",
+    "alert",
+}
 """Names of functions, units and parameters, and of the classes of the tests' images."""
 
 

@@ -72,7 +72,7 @@ def test_two_axes_are_chosen(six: Explorer, wide: Files) -> None:
 def test_principal_axes_are_those_of_numpy(six: Explorer, wide: Files) -> None:
     run, mu = run_of(six), mu_of(wide, 0)
     six.page.click('[data-value="principal"]')
-    values, vectors = np.linalg.eigh(np.cov(mu.T))
+    values, vectors = np.linalg.eigh(np.cov(mu.T, bias=True))
     weights = [d["weight"] for d in six.read("reparam.dimensions()")]
     np.testing.assert_allclose(weights, values[::-1], rtol=2e-3)
     # A step along the map's first axis is a step along the first eigenvector.

@@ -96,7 +96,7 @@ def computed(cell: Cell, options: argparse.Namespace) -> Record:
         return alarms(cell, options)
     if cell.part == "textures":
         data = textured(cell.of, cell.seed, options.textures, contamination=float(cell.which))
-        problem = Problem(data.train, data.test, True, cell.seed, work, tuple(options.words))
+        problem = Problem(data.good, data.test, True, cell.seed, work, tuple(options.words))
         found = scored(cell.method, problem)
         rng = np.random.default_rng(cell.seed)
         masks = None if found.maps is None else list(data.masks)
@@ -108,11 +108,12 @@ def computed(cell: Cell, options: argparse.Namespace) -> Record:
         }
     train, labels, test, test_labels = one_class(cell.of, data_dir(cell.of, options))
     which = int(cell.which)
-    problem = Problem(train[labels == which], test, False, cell.seed, work, tuple(options.words))
+    good = {"train": train[labels == which]}
+    problem = Problem(good, test, False, cell.seed, work, tuple(options.words))
     found = scored(cell.method, problem)
-    good, bad = (found.scores[test_labels == which], found.scores[test_labels != which])
+    fine, bad = (found.scores[test_labels == which], found.scores[test_labels != which])
     return {
-        "auroc": _of(image_auroc(good, bad)),
+        "auroc": _of(image_auroc(fine, bad)),
         "seconds": found.seconds,
         "note": found.note,
     }
@@ -144,7 +145,7 @@ def alarms(cell: Cell, options: argparse.Namespace) -> Record:
     learn, rest = pool[: len(pool) // 4], pool[len(pool) // 4 :]
     began = time.perf_counter()
     one = kept(replace(cell, seed=0), options).stem  # a model for all seeds
-    run = fitted_run(options.cells / f"{one}-work", learn, 0, tuple(options.words))
+    run = fitted_run(options.cells / f"{one}-work", {"train": learn}, 0, tuple(options.words))
     mixed = np.random.default_rng(cell.seed).permutation(len(rest))
     given, fresh = (np.sort(some) for some in (mixed[:GIVEN], mixed[GIVEN:]))
     model = run.load_model()

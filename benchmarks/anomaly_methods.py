@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
+from textures import write_good
 from torch.nn import functional as F
 
 from reparam.evaluation import Pictures, load_detector
@@ -46,9 +47,11 @@ class Scored:
 
 @dataclass(frozen=True)
 class Problem:
-    """``local``: a defect is a part of the picture, and its place matters."""
+    """``good``: pictures by split, or those of ``train`` alone, of which reparam holds some out.
+    ``local``: a defect is a part of the picture, and its place matters.
+    """
 
-    train: np.ndarray
+    good: dict[str, np.ndarray]
     test: np.ndarray
     local: bool
     seed: int
@@ -56,6 +59,10 @@ class Problem:
     """Free for files of the method's own."""
     words: tuple[str, ...] = ()
     """Flags for `reparam anomaly fit`."""
+
+    @property
+    def train(self) -> np.ndarray:
+        return self.good["train"]
 
 
 Method = Callable[[Problem], tuple[np.ndarray, np.ndarray | None, str]]
@@ -67,7 +74,7 @@ def scored(method: str, problem: Problem) -> Scored:
     return Scored(scores, maps, time.perf_counter() - began, note)
 
 
-def fitted_run(folder: Path, good: np.ndarray, seed: int, words: tuple[str, ...]) -> Run:
+def fitted_run(folder: Path, good: dict[str, np.ndarray], seed: int, words: tuple[str, ...]) -> Run:
     """What `reparam anomaly fit` makes in a folder with its default options; one that is finished
     is taken as it is.
     """
@@ -75,8 +82,12 @@ def fitted_run(folder: Path, good: np.ndarray, seed: int, words: tuple[str, ...]
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        np.save(folder / "good.npy", good)
-        given = ["anomaly", "fit", str(folder / "good.npy"), "--out", str(run)]
+        source = folder / ("good" if len(good) > 1 else "good.npy")
+        if len(good) > 1:
+            write_good(good, source)
+        else:
+            np.save(source, good["train"])
+        given = ["anomaly", "fit", str(source), "--out", str(run)]
         given += ["--seed", str(seed), "--quiet", *words]
         subprocess.run([sys.executable, "-m", "reparam", *given], check=True)
         done.touch()
@@ -85,7 +96,7 @@ def fitted_run(folder: Path, good: np.ndarray, seed: int, words: tuple[str, ...]
 
 def own(problem: Problem) -> tuple[np.ndarray, np.ndarray | None, str]:
     """`reparam anomaly fit` with its default options, and what decides its verdicts."""
-    run = fitted_run(problem.folder, problem.train, problem.seed, problem.words)
+    run = fitted_run(problem.folder, problem.good, problem.seed, problem.words)
     detector = load_detector(run)
     pictures = Pictures(problem.test, np.arange(len(problem.test)))
     found = detector.detect(pictures, maps=problem.local)

@@ -3,10 +3,12 @@
     pip install scikit-image
     python benchmarks/textures.py brick --out brick
 
-writes brick/good (pictures to train on) and brick/test with the folders good, cut-and-paste,
-noise-blob, scratch and missing-part, and brick/ground_truth with the masks: the layout of MVTec AD.
-Training pictures are squares out of one half of the texture (512 × 512 pixels), test pictures are
-out of the other. --textures FOLDER reads brick.png, grass.png and gravel.png from there instead.
+writes brick/good (with the folders train, val and test: pictures to train on, and to choose and
+calibrate with) and brick/test with the folders good, cut-and-paste, noise-blob, scratch and
+missing-part, and brick/ground_truth with the masks: the layout of MVTec AD. Good pictures are
+squares out of one half of the texture (512 × 512 pixels), those of train, val and test out of
+different strips of it; test pictures are out of the other half. --textures FOLDER reads brick.png,
+grass.png and gravel.png from there instead.
 """
 
 import argparse
@@ -21,19 +23,21 @@ from reparam.evaluation import DEFECT_KINDS, GOOD_FOLDER, plant
 
 NAMES = ("brick", "grass", "gravel")
 SIDE = 64
-TRAIN = 400
-"""Squares at random places of the half. They overlap, so held-out ones are not new to a model, and
-a rate of false alarms that is calibrated with them does not hold."""
+STRIPS = {"train": (0, 256, 400), "val": (256, 320, 40), "test": (320, 512, 100)}
+"""Of the half: from which row on, up to which, and how many squares at random places. Squares of
+one strip overlap. Those of two do not, so that held-out ones are new to a model.
+"""
+TRAIN = STRIPS["train"][2]
 
 
 @dataclass(frozen=True)
 class Textured:
-    """Grey squares, (n, SIDE, SIDE, 1) bytes: good ones to train on, and a test set.
+    """Grey squares, (n, SIDE, SIDE, 1) bytes: good ones by strip, and a test set.
 
     ``masks`` (m, SIDE, SIDE) mark the defects; of the m test pictures ``kinds`` says which.
     """
 
-    train: np.ndarray
+    good: dict[str, np.ndarray]
     test: np.ndarray
     masks: np.ndarray
     kinds: tuple[str, ...]
@@ -56,21 +60,20 @@ def texture(name: str, folder: Path | None = None) -> np.ndarray:
 def textured(
     name: str, seed: int, folder: Path | None = None, *, contamination: float = 0.0
 ) -> Textured:
-    """``contamination``: the share of training squares that have a planted defect, of any kind.
+    """``contamination``: the share of good squares that have a planted defect, of any kind.
 
-    The seed says which half is for training, places the training squares and plants the defects.
+    The seed says which half is for training, places the good squares and plants the defects.
     The test squares do not overlap; each is there once as it is, and once with each defect.
     """
     whole, rng = texture(name, folder), np.random.default_rng(seed)
     halves = (whole[:, :256], whole[:, 256:])
     learn, held_out = halves if seed % 2 == 0 else halves[::-1]
-    places = rng.integers(0, [learn.shape[0] - SIDE + 1, learn.shape[1] - SIDE + 1], (TRAIN, 2))
-    train = np.stack([learn[y : y + SIDE, x : x + SIDE] for y, x in places])
-    bad = rng.permutation(TRAIN)[: round(contamination * TRAIN)]
-    for i, at in enumerate(bad):
-        train[at] = _planted(train[at : at + 1], list(DEFECT_KINDS)[i % len(DEFECT_KINDS)], rng)[0][
-            0
-        ]
+    good = {
+        name: _good(learn[first:end], count, contamination, own)[..., None]
+        for (name, (first, end, count)), own in zip(
+            STRIPS.items(), rng.spawn(len(STRIPS)), strict=True
+        )
+    }
     rows, columns = (side // SIDE for side in held_out.shape)
     squares = held_out.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE)
     tests, masks = [squares], [np.zeros(squares.shape, bool)]
@@ -79,9 +82,19 @@ def textured(
         tests.append(broken)
         masks.append(marked)
     kinds = tuple(kind for kind in (GOOD_FOLDER, *DEFECT_KINDS) for _ in squares)
-    return Textured(
-        train[..., None], np.concatenate(tests)[..., None], np.concatenate(masks), kinds
-    )
+    return Textured(good, np.concatenate(tests)[..., None], np.concatenate(masks), kinds)
+
+
+def _good(
+    strip: np.ndarray, count: int, contamination: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Squares at random places, of which a share has a defect."""
+    places = rng.integers(0, [strip.shape[0] - SIDE + 1, strip.shape[1] - SIDE + 1], (count, 2))
+    squares = np.stack([strip[y : y + SIDE, x : x + SIDE] for y, x in places])
+    kinds = list(DEFECT_KINDS)
+    for i, at in enumerate(rng.permutation(count)[: round(contamination * count)]):
+        squares[at] = _planted(squares[at : at + 1], kinds[i % len(kinds)], rng)[0][0]
+    return squares
 
 
 def _planted(
@@ -91,10 +104,16 @@ def _planted(
     return np.rint(broken[:, 0] * 255).astype(np.uint8), masks
 
 
+def write_good(good: dict[str, np.ndarray], out: Path) -> None:
+    """The folders train, val and test, which are read as these splits."""
+    for name, squares in good.items():
+        for i, square in enumerate(squares):
+            _save(out / name / f"{i:03}.png", square[..., 0])
+
+
 def write(found: Textured, out: Path) -> None:
     """The folders; files that are there already are written over."""
-    for i, square in enumerate(found.train):
-        _save(out / "good" / f"{i:03}.png", square[..., 0])
+    write_good(found.good, out / "good")
     counts: dict[str, int] = {}
     for square, mask, kind in zip(found.test, found.masks, found.kinds, strict=True):
         number = counts[kind] = counts.get(kind, -1) + 1
@@ -122,7 +141,7 @@ def main(args: Sequence[str] | None = None) -> int:
         options.name, options.seed, options.textures, contamination=options.contamination
     )
     write(found, options.out)
-    print(f"{len(found.train)} good pictures to train on in {options.out / 'good'}")
+    print(f"{sum(map(len, found.good.values()))} good pictures in {options.out / 'good'}")
     print(f"{len(found.test)} test pictures in {options.out / 'test'}")
     return 0
 

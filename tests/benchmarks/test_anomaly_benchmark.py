@@ -1,6 +1,7 @@
 """The benchmark of anomaly detection: its textures, its baselines, and its cells and tables."""
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.metrics import roc_auc_score
 from textures import SIDE, TRAIN, textured
 
+from reparam.data import DataConfig, load_images
 from reparam.evaluation import DEFECT_KINDS, GOOD_FOLDER, read_labelled
 
 
@@ -33,10 +35,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_training_and_test_squares_are_of_different_halves(folder: Path, seed: int) -> None:
     found = textured("brick", seed, folder)
-    assert found.train.shape == (TRAIN, SIDE, SIDE, 1)
+    train = np.concatenate(list(found.good.values()))
+    assert found.good["train"].shape == (TRAIN, SIDE, SIDE, 1)
     good = found.test[np.array(found.kinds) == GOOD_FOLDER]
     assert len(good) == 32
-    dark, light = (found.train, good) if seed == 0 else (good, found.train)
+    dark, light = (train, good) if seed == 0 else (good, train)
     assert dark.max() < 60
     assert light.min() >= 150
     assert len({square.tobytes() for square in good}) == 32  # none twice
@@ -55,14 +58,28 @@ def test_masks_mark_what_differs_from_the_good_square(folder: Path) -> None:
 
 def test_contamination_is_a_share_of_the_training_squares(folder: Path) -> None:
     clean, some = (textured("gravel", 3, folder, contamination=c) for c in (0.0, 0.05))
-    differ = (clean.train != some.train).any((1, 2, 3))
-    assert differ.sum() == 0.05 * TRAIN
+    for name, squares in clean.good.items():
+        differ = (squares != some.good[name]).any((1, 2, 3))
+        assert differ.sum() == round(0.05 * len(squares))
+
+
+def test_the_squares_of_two_strips_have_no_pixel_in_common(tmp_path: Path) -> None:
+    rows = np.broadcast_to(np.arange(512)[:, None] // 2, (512, 512)).astype(np.uint8)
+    Image.fromarray(rows).save(tmp_path / "brick.png")  # a pixel says which row it is of
+    good = textured("brick", 0, tmp_path).good
+    ends = [(squares.min(), squares.max()) for squares in good.values()]
+    assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
 
 
 def test_the_folders_are_read_as_they_were_made(folder: Path, tmp_path: Path) -> None:
     assert textures.main(["brick", "--out", str(tmp_path), "--textures", str(folder)]) == 0
     found, made = read_labelled(tmp_path), textured("brick", 0, folder)
-    assert len(list((tmp_path / "good").iterdir())) == TRAIN
+    splits = load_images(DataConfig(str(tmp_path / "good"))).splits
+    assert {name: len(index) for name, index in splits.items()} == {
+        "train": TRAIN,
+        "valid": len(made.good["val"]),
+        "test": len(made.good["test"]),
+    }
     for kind in (GOOD_FOLDER, *DEFECT_KINDS):
         one, other = np.array(found.kinds) == kind, np.array(made.kinds) == kind
         np.testing.assert_array_equal(found.images[one], made.test[other])
@@ -87,7 +104,7 @@ def squares(n: int, seed: int) -> np.ndarray:
 def test_baselines_find_a_spot(method: str, local: bool, tmp_path: Path) -> None:
     test = squares(40, 1)
     test[20:, 4:9, 6:10] = 255 - test[20:, 4:9, 6:10]
-    found = scored(method, Problem(squares(80, 0), test, local, 0, tmp_path))
+    found = scored(method, Problem({"train": squares(80, 0)}, test, local, 0, tmp_path))
     assert roc_auc_score(np.arange(40) >= 20, found.scores) > 0.8
     assert (found.maps is not None) or method == "forest" or (method == "nearest" and not local)
     if found.maps is not None:
@@ -97,7 +114,7 @@ def test_baselines_find_a_spot(method: str, local: bool, tmp_path: Path) -> None
 
 def test_padim_is_the_mahalanobis_distance_of_each_place(tmp_path: Path) -> None:
     train, test = squares(300, 0), squares(5, 1)
-    found = anomaly_methods.padim(Problem(train, test, False, 0, tmp_path))[1]
+    found = anomaly_methods.padim(Problem({"train": train}, test, False, 0, tmp_path))[1]
     good, new = (anomaly_methods._features(x, 16) for x in (train, test))
     slow = np.empty((5, *good.shape[2:]), np.float32)
     for y, x in np.ndindex(*good.shape[2:]):

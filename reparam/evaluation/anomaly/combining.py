@@ -51,8 +51,8 @@ def fisher(p: PValues) -> np.ndarray:
 
 
 def harmonic(p: PValues) -> np.ndarray:
-    """The mean of 1 / p, one over their harmonic mean (Wilson 2019): some that are very small."""
-    return (1 / p).mean(1)
+    """−log of their harmonic mean (Wilson 2019): some that are very small."""
+    return np.log((1 / p).mean(1))
 
 
 def smallest(p: PValues) -> np.ndarray:

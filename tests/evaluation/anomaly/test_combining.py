@@ -23,7 +23,7 @@ def test_formulas():
     p = np.random.default_rng(3).uniform(0.01, 1, (5, 4))
     for row, fisher in zip(p, COMBINATIONS["fisher"](p), strict=True):
         assert fisher == pytest.approx(combine_pvalues(row, "fisher").statistic)
-    assert COMBINATIONS["harmonic-mean"](p) == pytest.approx(1 / (4 / (1 / p).sum(1)))
+    assert COMBINATIONS["harmonic-mean"](p) == pytest.approx(-np.log(4 / (1 / p).sum(1)))
     assert COMBINATIONS["min"](p) == pytest.approx(-np.log(p.min(1)))
     assert COMBINATIONS["max"](p) == pytest.approx(-np.log(p.max(1)))
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from reparam.evaluation import load_detector
+from reparam import registry
+from reparam.evaluation import ANOMALY_SCORES, load_detector
 from reparam.runs import Run
 
 from .conftest import shapes, train_tiny
@@ -121,9 +123,19 @@ class Brightness(rp.AnomalyScore):
 """
 
 
-def test_a_score_from_outside_decides(reparam, run, new, tmp_path) -> None:
-    plugin = tmp_path / "bright.py"
-    plugin.write_text(PLUGIN)
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[Path]:
+    """A file that registers a score, which is forgotten after the test."""
+    members, loaded = dict(ANOMALY_SCORES._members), dict(registry._loaded)
+    file = tmp_path / "bright.py"
+    file.write_text(PLUGIN)
+    yield file
+    for held, before in ((ANOMALY_SCORES._members, members), (registry._loaded, loaded)):
+        held.clear()
+        held.update(before)
+
+
+def test_a_score_from_outside_decides(reparam, run, new, plugin, tmp_path) -> None:
     own = ("--plugin", plugin, "--scores", "brightness", "--brightness-power", 2)
     own = (*own, "--decide-by", "brightness")
     said = reparam("anomaly", "calibrate", run, *own, "--quiet")

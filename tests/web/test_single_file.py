@@ -28,6 +28,7 @@ def test_all_of_it_works_from_a_file(explorer: Explorer, single: Path, vae: Auto
     page.page.locator(".legend-row .ghost").first.click()
     page.page.click('[data-value="window"]')
     page.until("reparam.background('vae')")
+    page.page.get_by_role("button", name="all", exact=True).click()  # a lasso catches what is shown
     # 4: drawing
     page.page.click("#tab-draw")
     box = page.page.locator(".pad").bounding_box()

@@ -84,7 +84,7 @@ assert seen == set(main.COMMANDS), seen ^ set(main.COMMANDS)
 
 SCORE = "--draws 40 --likelihood-images 1 --likelihood-samples 10"
 COMMANDS = f"""
-train {{data}} --out run --epochs 1 --precision float32 --sample-every 2 --tensorboard --quiet
+train {{data}} --out run --latent-dim 8 --epochs 1 --precision float32 --sample-every 2 --tensorboard --quiet
 resume run --epochs 2 --quiet
 info run
 info {{data}}

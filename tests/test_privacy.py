@@ -82,9 +82,10 @@ for line in sys.stdin.read().splitlines():
 assert seen == set(main.COMMANDS), seen ^ set(main.COMMANDS)
 """
 
+TRAIN = "--latent-dim 8 --epochs 1 --precision float32 --sample-every 2 --tensorboard"
 SCORE = "--draws 40 --likelihood-images 1 --likelihood-samples 10"
 COMMANDS = f"""
-train {{data}} --out run --latent-dim 8 --epochs 1 --precision float32 --sample-every 2 --tensorboard --quiet
+train {{data}} --out run {TRAIN} --quiet
 resume run --epochs 2 --quiet
 info run
 info {{data}}

@@ -18,6 +18,7 @@ OWN_ENTRIES = frozenset(
         "result.json",
         "scorecard.json",
         "scorecard.safetensors",
+        "arithmetic.json",
         "anomaly.json",
         "anomaly.safetensors",
         "report.html",

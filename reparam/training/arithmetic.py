@@ -19,7 +19,7 @@ import torch
 
 from reparam._version import __version__
 from reparam.data import Batch
-from reparam.errors import ConfigError, RunError
+from reparam.errors import ConfigError, DiskFullError, RunError
 from reparam.model import Noise, build_autoencoder, unavailable_because, use_native
 from reparam.objective import FULL, Loss, Losses, Phase
 from reparam.runs import Run, RunConfig, TrainingConfig, read_mapping, to_mapping, write_mapping
@@ -134,7 +134,8 @@ def choose(run: Run, device: str, timer: Timer | None = None) -> Arithmetic:
     if found is None:
         found = fastest(possible, (timer or seconds_an_image)(config, shape, possible))
     record = {KEY: key, **asdict(found)}
-    with contextlib.suppress(OSError):  # where there is no cache it is measured again
+    # Where the cache cannot be written to, or its disk is full, it is measured again.
+    with contextlib.suppress(OSError, DiskFullError):
         cache.parent.mkdir(parents=True, exist_ok=True)
         if not cache.exists():
             write_mapping(cache, record)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reparam.data import Batch
+from reparam.errors import DiskFullError
 from reparam.model import build_autoencoder
 from reparam.objective import FULL, Loss
 from reparam.runs import Run
@@ -126,6 +127,29 @@ def test_it_is_measured_once(small, machine, new_run, tmp_path) -> None:
     # What is no longer possible is not taken.
     machine.setattr(arithmetic, "unavailable_because", lambda: "there is no g++")
     assert choose(damaged, "cpu", timer((1.0, 2.0))).same_as(BFLOAT16)
+
+
+@pytest.mark.parametrize("fault", ["a file", "a full disk"])
+def test_a_choice_needs_no_cache(small, machine, new_run, tmp_path, fault) -> None:
+    if fault == "a file":
+        (tmp_path / "cache").write_text("no folder")
+    else:
+
+        def full(file, *_: object) -> None:
+            raise DiskFullError(f"{file}: the disk is full")
+
+        machine.setattr(arithmetic, "write_mapping", full)
+    run = new_run(small(precision="auto"))
+    assert choose(run, "cpu", lambda *_: [3.0, 1.0, 2.0]).same_as(BFLOAT16)
+    assert choose(run, "cpu", lambda *_: [1.0, 2.0, 3.0]).same_as(BFLOAT16)  # of the run
+
+
+def test_a_run_with_its_choice_can_be_replaced(small, machine, new_run, blobs) -> None:
+    run = new_run(small(precision="auto"))
+    choose(run, "cpu", lambda *_: [3.0, 1.0, 2.0])
+    assert (run.path / arithmetic.FILE).exists()
+    Run.create(run.path, run.config, blobs, command="test", overwrite=True)
+    assert not (run.path / arithmetic.FILE).exists()
 
 
 def test_measuring_moves_no_random_stream(small, machine, new_run) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from reparam.cli.calibrating import calibrate_run
-from reparam.cli.flags import flags_of, parse, value_of
+from reparam.cli.flags import flags_of, parse, split_words, value_of
 from reparam.cli.train import train_run
 from reparam.evaluation import ANOMALY_SCORES, AnomalyConfig, good_pictures
 from reparam.fields import flag_of
@@ -50,10 +50,4 @@ def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
         prefix = ANOMALY_SCORES.prefix(name)
         own = fields(ANOMALY_SCORES.find(name))
         mine |= {f"--{flag_of(field, prefix)}" for field in own}
-    parts: tuple[list[str], list[str]] = ([], [])
-    to = 1
-    for word in args:
-        if word.startswith("--") or word == "-h":
-            to = 0 if word.split("=", 1)[0] in mine else 1
-        parts[to].append(word)
-    return parts
+    return split_words(args, mine)

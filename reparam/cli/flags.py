@@ -4,7 +4,7 @@ import argparse
 import re
 import types
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar, Union, get_args, get_origin
@@ -219,6 +219,17 @@ def value_of(flag: str, args: Sequence[str]) -> str | None:
     """The value of a flag, looked up before the real parse: it decides the defaults."""
     words = words_of(flag, args)
     return words[0] if words else None
+
+
+def split_words(args: Sequence[str], mine: Collection[str]) -> tuple[list[str], list[str]]:
+    """The words of the flags ``mine`` with their values, and all others, as another command's."""
+    parts: tuple[list[str], list[str]] = ([], [])
+    to = 1
+    for word in args:
+        if word.startswith("--") or word == "-h":
+            to = 0 if word.split("=", 1)[0] in mine else 1
+        parts[to].append(word)
+    return parts
 
 
 def words_for(option: Option) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reparam.cli.existing import check_place, open_or_create_run, trained
-from reparam.cli.flags import Compute, flags_of, parse, value_of
+from reparam.cli.flags import Compute, flags_of, parse, split_words, value_of
 from reparam.cli.grid import Point, points
 from reparam.cli.group_table import print_groups, print_trends, print_verdicts
 from reparam.cli.reading import Loader
@@ -106,13 +106,7 @@ def _agreed(point: Point, load: Loader) -> Point:
 
 def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words of the sweep itself, and those of `reparam train`."""
-    mine = flags_of(SweepOptions()) - {"--device"}
-    parts: tuple[list[str], list[str]] = ([], [])
-    to = 1
-    for word in args:
-        if word.startswith("--") or word == "-h":
-            to = 0 if word.split("=", 1)[0] in mine else 1
-        parts[to].append(word)
+    parts = split_words(args, flags_of(SweepOptions()) - {"--device"})
     if device := value_of("--device", args):  # of both: where to train and where to score
         parts[0].extend(["--device", device])
     return parts

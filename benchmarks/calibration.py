@@ -119,6 +119,11 @@ def squared_mmd(
     return float(np.mean(found))
 
 
+def squared_asymmetry(x: Points, y: Points) -> float:
+    """MMD² between {x} and {−x}, less that of the symmetric y, which is 0 but for the same noise."""
+    return squared_mmd(paired_kernel, x, -x) - squared_mmd(paired_kernel, y, -y)
+
+
 def transport(x: Points, y: Points, rng: np.random.Generator) -> float:
     d = x.shape[1]
     turns = np.concatenate(
@@ -290,7 +295,7 @@ MEASURES: Mapping[str, Callable[[str, int, int, np.random.Generator], Cell]] = {
         lambda z, draws, rng: moments.radius_99(z, rng),
     ),
     "asymmetry": of_latents(
-        lambda x, y, rng: squared_mmd(paired_kernel, x, -x),
+        lambda x, y, rng: squared_asymmetry(x, y),
         lambda z, draws, rng: symmetry.asymmetry(z, rng),
     ),
     "sliced_wasserstein": of_latents(transport, prior_match.sliced_wasserstein),

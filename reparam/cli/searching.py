@@ -1,6 +1,5 @@
 """A sweep whose values Optuna chooses: one run for each trial, stopped early where it is bad."""
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,10 @@ from reparam.cli.grid import Point
 from reparam.cli.search_space import Axis
 from reparam.cli.tables import new_table, print_table
 from reparam.data import ImageSet
-from reparam.errors import ConfigError, NotFiniteError, RunError, ShapeError, unknown_name
-from reparam.evaluation import MEASURES
+from reparam.errors import ConfigError, NotFiniteError, RunError, ShapeError
 from reparam.printable import note, say
 from reparam.report import search_picture
-from reparam.runs import Run, RunConfig, write_atomically, write_mapping, writing
+from reparam.runs import Run, RunConfig, check_writable, write_atomically, write_mapping, writing
 from reparam.training import EpochDone, Event, Listener
 
 if TYPE_CHECKING:
@@ -25,49 +23,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 STUDY = "reparam"
-
-
-def check_optuna() -> None:
-    """Raises ConfigError when the package is not installed."""
-    if importlib.util.find_spec("optuna") is None:
-        raise ConfigError(
-            "--search must have the package optuna, which is not installed. Fix: pip install "
-            "'reparam[search]'"
-        )
-
-
-def check_figure(name: str) -> None:
-    """Raises ConfigError for what is no row of the scorecard with a better side."""
-    if name not in MEASURES:
-        raise ConfigError(f"search_for: {unknown_name('measure', name, MEASURES)}")
-    if MEASURES[name].better not in ("lower", "higher"):
-        raise ConfigError(
-            f"search_for must be a measure of which less or more is better, got {name}. Fix: "
-            "choose another, such as mse"
-        )
-
-
-def scale_of(config: RunConfig) -> tuple[object, ...]:
-    """What validation losses follow from beside the model: those of others do not compare."""
-    likelihood = config.model.likelihood
-    return (config.objective, config.terms, likelihood, config.inputs, config.data)
-
-
-def check_comparable(first: RunConfig, other: RunConfig) -> None:
-    """Raises ConfigError where the validation loss of two trials cannot be compared."""
-    if not first.data.valid_fraction:
-        raise ConfigError(
-            "search must have a validation loss, got valid_fraction 0. Fix: hold images out, or "
-            "name a row of the scorecard with --search-for"
-        )
-    comparable = first.model.likelihood.losses_comparable
-    if scale_of(first) != scale_of(other) or not comparable:
-        raise ConfigError(
-            "search must be over options that leave the loss's scale as it is, got some that "
-            "change the objective, its terms, the likelihood (its weight) or the images: losses of "
-            "different ones do not compare. Fix: omit them, or name a row of the scorecard to "
-            "compare by with --search-for, such as mse"
-        )
 
 
 @dataclass(frozen=True)
@@ -108,6 +63,7 @@ class Search:
         from optuna.storages.journal import JournalFileBackend
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        check_writable(self.out / "study.jsonl", fix="choose another --out")
         self.out.mkdir(parents=True, exist_ok=True)
         storage = JournalStorage(JournalFileBackend(str(self.out / "study.jsonl")))
         pruner = optuna.pruners.MedianPruner(n_startup_trials=5)

@@ -10,8 +10,9 @@ from reparam.cli.grid import Point, axes_of, points
 from reparam.cli.group_table import print_groups, print_trends, print_verdicts
 from reparam.cli.reading import Loader
 from reparam.cli.scoring import judge_with_progress, scored
+from reparam.cli.search_checks import check_comparable, check_figure, check_optuna
 from reparam.cli.search_space import axes_of_search
-from reparam.cli.searching import Search, best_loss, check_comparable, check_figure, check_optuna
+from reparam.cli.searching import Search, best_loss
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import MEASURES, Group, Judge, Scorecard, ScoreConfig, check_features
@@ -31,6 +32,7 @@ class SweepOptions:
     Takes every option of `reparam train`, and of those that have one value any number of values:
 
       reparam sweep digits --model ae vae --latent-dim 2 8 32 128 --seeds 3
+      reparam sweep digits --search "latent_dim=2..64 log" --trials 20
 
     One run folder each in --out; what exists there is not trained again, and a sweep that was
     stopped continues when the same command is given again. Writes OUT/report.html with a chart of

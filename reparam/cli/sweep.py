@@ -32,7 +32,7 @@ class SweepOptions:
     Takes every option of `reparam train`, and of those that have one value any number of values:
 
       reparam sweep digits --model ae vae --latent-dim 2 8 32 128 --seeds 3
-      reparam sweep digits --search "latent_dim=2..64 log" --trials 20
+      reparam sweep digits --recipe quick --search "latent_dim=2..64 log" --trials 20
 
     One run folder each in --out; what exists there is not trained again, and a sweep that was
     stopped continues when the same command is given again. Writes OUT/report.html with a chart of

@@ -45,7 +45,7 @@ def check_comparable(first: RunConfig, other: RunConfig) -> None:
         raise ConfigError(
             "search must be over options that leave the loss's scale as it is, got some that "
             "change the objective, its terms, the likelihood (its weight) or the images: losses of "
-            "different ones do not compare. Fix: omit them; or give --recipe, where it chose them by "
-            "the latent size; or name a row of the scorecard to "
-            "compare by with --search-for, such as mse"
+            "different ones do not compare. Fix: omit them; or give --recipe, where it chose them "
+            "by the latent size; or name a row of the scorecard to compare by with --search-for, "
+            "such as mse"
         )

@@ -49,9 +49,8 @@ class Tail(nn.Module):
 class Block(nn.Module):
     """A convolution and what follows it: nothing, in the last layer.
 
-    ``native`` is set by ``use_native``: both are computed by our own kernels where layers compute in
-    this format.
-    The parts are called 0 and 1 in saved weights.
+    ``native`` is set by ``use_native``: both are computed by our own kernels where layers compute
+    in this format. The parts are called 0 and 1 in saved weights.
     """
 
     def __init__(self, conv: SameConv2d | SameConvTranspose2d, tail: Tail | None = None) -> None:

@@ -51,7 +51,7 @@ time.
 """
 
 SHORT = 10_000
-"""A run that is shown fewer images takes the first candidate: measuring costs more than it gains."""
+"""A run that is shown fewer images is not worth measuring for: it takes the first candidate."""
 
 KEY = "machine and model"
 """In the files: of what their choice is."""
@@ -152,7 +152,7 @@ def _of_run(run: Run, device: str) -> list[Arithmetic]:
 
 
 def choose(run: Run, device: str, images: int, timer: Timer | None = None) -> Arithmetic:
-    """The fastest candidate for the run's model on this machine. ``images``: that it is shown in all.
+    """The fastest candidate for the run's model on this machine. ``images``: so many it is shown.
 
     It is measured once: what the run began in, or what an equal model was measured to be fastest
     in, is taken again on the same machine. Raises ConfigError as ``candidates``.
@@ -165,9 +165,7 @@ def choose(run: Run, device: str, images: int, timer: Timer | None = None) -> Ar
     cache = platformdirs.user_cache_path("reparam") / "arithmetic" / f"{key}.json"
     found = _kept(run.path / FILE, key, possible) or _kept(cache, key, possible)
     if found is None and images < SHORT:
-        found = replace(
-            possible[0], reason=f"the usual one: {images:,} images are not measured for"
-        )
+        found = replace(possible[0], reason=f"the usual one: {images:,} images need no choice")
     elif found is None:
         found = fastest(possible, (timer or seconds_an_image)(config, shape, possible))
         # Where the cache cannot be written to, or its disk is full, it is measured again.

@@ -21,7 +21,7 @@ from reparam.model.networks.blocks import Block, Tail, twice_differentiable, use
 from reparam.model.networks.layers import BatchNorm, SameConv2d, SameConvTranspose2d
 
 BITS = {torch.bfloat16: 2**-8, torch.float32: 2**-22}
-"""Relative rounding of a value; in float32 of a sum of some hundred products, whose order differs."""
+"""Relative rounding of a value; in float32 of a sum of some hundred products in any order."""
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernels are for Linux")
 

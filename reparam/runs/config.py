@@ -97,9 +97,9 @@ class TrainingConfig:
     is faster for the model, measured before training (and the kernels with it)."""
 
     kernels: Literal["auto", "native", "pytorch"] = "auto"
-    """What computes bfloat16 convolutions on a CPU: native are this package's own, which are
-    compiled on first use where the processor has AVX512-BF16 and g++ is installed. auto: what is
-    faster for the model, measured before training."""
+    """What computes convolutions on a CPU: native are this package's own, which are compiled on
+    first use where g++ is installed and the processor has AVX512-BF16 (for bfloat16) or AVX2 (for
+    float32). auto: what is faster for the model, measured before training."""
 
     device: str = "auto"
     """auto, cpu, cuda or mps."""

@@ -33,11 +33,13 @@ T* scratch(std::vector<T>& buffer, size_t size) {
 // d = the gradient of what the activation is given, for `size` values from `index` on.
 void through_activation(const Activation& act, const Mask& mask, size_t index, size_t size,
                         const Value* y, const Value* dy, Value* d) {
-    for (size_t i = 0; i < size; i += LANES) {
-        const Lanes inside = first_lanes(size - i);
-        const Floats out = load(inside, y + index + i), of_out = load(inside, dy + index + i);
-        store(inside, d + i, activation_gradient(act, mask, index + i, out, of_out));
-    }
+    size_t i = 0;
+    for (; i + LANES <= size; i += LANES)
+        store(d + i, activation_gradient(act, mask, index + i, load(y + index + i),
+                                         load(dy + index + i)));
+    const Lanes rest = first_lanes(size - i);
+    store(rest, d + i, activation_gradient(act, mask, index + i, load(rest, y + index + i),
+                                           load(rest, dy + index + i)));
 }
 
 // Adds every channel's sum over the pixels of d (size / channels, channels).

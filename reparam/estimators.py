@@ -60,9 +60,8 @@ from reparam.training import (
     Listener,
     Warned,
     fit_prior,
-    sample_writer,
-    tensorboard_writer,
     train,
+    writers,
 )
 from reparam.types import LabelArray, LatentArray, PixelArray
 
@@ -271,11 +270,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         listeners: list[Listener] = []
         if not self.get_params(deep=False)["quiet"]:
             listeners.append(functools.partial(_say, type(self).__name__, config.training.epochs))
-        if self._out is not None and config.training.sample_every:
-            listeners.append(sample_writer(run, config.training.sample_every, config.seed))
-        if config.training.tensorboard:
-            listeners.append(tensorboard_writer(run))
-        return listeners
+        return [*listeners, *writers(run, samples=self._out is not None)]
 
     def _take(self, run: Run, model: Autoencoder, row_shape: tuple[int, ...]) -> None:
         """The attributes of a fitted estimator."""

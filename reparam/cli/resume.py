@@ -8,7 +8,7 @@ from reparam.cli.flags import RUN, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.session import follow, train_with_progress
 from reparam.runs import Run, writing
-from reparam.training import assemble
+from reparam.training import assemble, check_loggers
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ def run(args: Sequence[str]) -> int:
     if not team.leads:
         follow(options.run, team)
         return 0
+    check_loggers(own)
     with writing(folder.path):
         if not folder.checkpoint.exists():
             folder.check_untrained()

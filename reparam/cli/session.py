@@ -9,14 +9,7 @@ from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
 from reparam.printable import note
 from reparam.runs import SPLIT_IMAGES, Run, RunConfig
-from reparam.training import (
-    Interrupted,
-    Listener,
-    Team,
-    sample_writer,
-    tensorboard_writer,
-    train,
-)
+from reparam.training import Interrupted, Team, train, writers
 
 
 def train_with_progress(
@@ -34,11 +27,7 @@ def train_with_progress(
     config = run.config
     if not quiet:
         note(_plan(config, images))
-    listeners: list[Listener] = [progress_listener(config.preset, quiet=quiet)]
-    if config.training.sample_every:
-        listeners.append(sample_writer(run, config.training.sample_every, config.seed))
-    if config.training.tensorboard:
-        listeners.append(tensorboard_writer(run))
+    listeners = [progress_listener(config.preset, quiet=quiet), *writers(run)]
     try:
         model = train(run, images, listeners, team)
     except KeyboardInterrupt:

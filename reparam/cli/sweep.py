@@ -18,6 +18,7 @@ from reparam.objective import Loss
 from reparam.printable import note, say
 from reparam.report import check_page, write_comparison
 from reparam.runs import command_line, title_of, writing
+from reparam.training import check_loggers
 from reparam.types import Language
 
 
@@ -68,6 +69,7 @@ def run(args: Sequence[str]) -> int:
     planned = [_agreed(point, load) for point in points(train_words, options.seeds, load)]
     for point in planned:
         check_place(options.out / point.name, point.config)
+        check_loggers(point.config.training)
     for point in planned:
         found = load(point.config.data)
         config = point.config.for_classes(found.class_names)

@@ -31,7 +31,7 @@ from reparam.runs import (
     to_mapping,
     writing,
 )
-from reparam.training import assemble, check_tensorboard, choose_device, resolve_processes
+from reparam.training import assemble, check_loggers, choose_device, resolve_processes
 from reparam.types import Json
 
 PROG = "reparam train"
@@ -200,8 +200,7 @@ def train_run(
         return None
     check_free(out, overwrite=first.overwrite)
     choose_device(first.run.training.device)
-    if first.run.training.tensorboard:
-        check_tensorboard()
+    check_loggers(first.run.training)
     options, suited = suited_options(args, known, load, prog)
     images = load(options.run.data)
     check(images)

@@ -9,6 +9,7 @@ from typing import Literal
 from reparam.data import NAMED_SOURCES, DataConfig
 from reparam.errors import ConfigError
 from reparam.fields import option
+from reparam.loggers import LoggerOptions, TensorBoardOptions
 from reparam.model import ModelConfig, check_fittable
 from reparam.objective import Elbo, InputConfig, Objective, TermOptions
 
@@ -121,8 +122,18 @@ class TrainingConfig:
     sample_every: int = 100
     """Decode one random latent to samples/ every this many batches; 0 for none."""
 
+    logger: tuple[LoggerOptions, ...] = ()
+    """Trackers that get the metrics of each epoch, the sample pictures and the options, beside the
+    run folder."""
+
     tensorboard: bool = False
-    """Also write the metrics for TensorBoard, to tensorboard/ in the run folder."""
+    """The same as --logger tensorboard, which takes its place."""
+
+    @property
+    def loggers(self) -> tuple[LoggerOptions, ...]:
+        """The chosen ones, whichever option names them."""
+        named = any(isinstance(chosen, TensorBoardOptions) for chosen in self.logger)
+        return (*self.logger, *[TensorBoardOptions()] * (self.tensorboard and not named))
 
     @property
     def global_batch(self) -> int:
@@ -187,6 +198,11 @@ class TrainingConfig:
             raise ConfigError(
                 f"accumulate must be at most the batch_size, {self.batch_size}, got "
                 f"{self.accumulate}. Fix: lower it"
+            )
+        names = [logger.type for logger in self.logger]
+        if len(set(names)) < len(names):
+            raise ConfigError(
+                f"logger must be different ones, got {' '.join(names)}. Fix: omit one"
             )
         for name in ("rate_warm_up", "augment_until"):
             if not 0 <= (value := getattr(self, name)) <= 1:

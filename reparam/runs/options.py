@@ -161,11 +161,11 @@ def misplaced_option(name: str, shown: str = "") -> str | None:
     """
     for registry in registries:
         if owners := registry.owners(name):
-            kind, flag = registry.kind, f"{registry.kind}{'s' * registry.several}"
+            kind = registry.kind
             got = f"no such {kind}" if registry.several else f"another {kind}"
             return (
                 f"option {shown or name!r} belongs to {kind} {' and '.join(owners)}, got {got}. "
-                f"Fix: omit it, or take --{flag} {owners[0]}"
+                f"Fix: omit it, or take --{registry.flag} {owners[0]}"
             )
     if name in RENAMED:
         return f"option {shown or name!r} must be given as {RENAMED[name]}. Fix: replace it"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.reading import reading_progress
@@ -18,6 +19,7 @@ from reparam.export import (
     OnnxModel,
     check_file_free,
     check_folder_free,
+    check_table,
     export_onnx,
     held_out_views,
     make_bundle,
@@ -55,6 +57,10 @@ class ExportOptions:
     images: int = BUNDLE_IMAGES
     """Held-out images in the explorer, at most."""
 
+    columns: Path | None = None
+    """A table (.csv or .parquet) with more about the images, to colour and filter by: a column file
+    (or index, from 0, for images of no files) says which image a row is of."""
+
     overwrite: bool = False
     """Replace what exists there from an earlier export."""
 
@@ -62,6 +68,8 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         check_images(self.images)
+        if self.columns is not None:
+            check_table(self.columns)
 
 
 def run(args: Sequence[str]) -> int:
@@ -72,7 +80,7 @@ def run(args: Sequence[str]) -> int:
     if options.site is None and options.single_file is None:
         models = _models(runs, options.compute.chosen())
     else:
-        bundle = gathered(runs, options.images, options.compute.chosen())
+        bundle = gathered(runs, options)
         models = bundle.onnx
         _write_page(options, bundle)
     _say_differences(models)
@@ -110,11 +118,28 @@ def check_images(images: int) -> None:
         raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
 
 
-def gathered(runs: Sequence[Run], images: int, device: str) -> Bundle:
+class _Shown(Protocol):
+    """The options of what the page shows."""
+
+    @property
+    def images(self) -> int: ...
+    @property
+    def columns(self) -> Path | None: ...
+    @property
+    def compute(self) -> Compute: ...
+
+
+def gathered(runs: Sequence[Run], options: _Shown) -> Bundle:
     """The bundle of the runs. Says on stderr what takes its time."""
     note("encoding the images, exporting the models ...")
     with reading_progress() as progress:
-        return make_bundle(runs, images=images, progress=progress, device=device)
+        return make_bundle(
+            runs,
+            images=options.images,
+            progress=progress,
+            device=options.compute.chosen(),
+            columns=options.columns,
+        )
 
 
 def _say_differences(models: Mapping[str, Sequence[OnnxModel]]) -> None:

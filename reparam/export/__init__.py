@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
 from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
+from reparam.export.given_columns import check_table
 from reparam.export.images import (
     LabelledImages,
     check_target,
@@ -56,6 +57,7 @@ __all__ = [
     "check_file_free",
     "check_folder_free",
     "check_latents_target",
+    "check_table",
     "check_target",
     "comparison_sheet",
     "export_onnx",

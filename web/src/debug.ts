@@ -6,6 +6,7 @@
  */
 import type { App } from "./app";
 import type { Explorer } from "./explorer";
+import { paintOf } from "./map/colours";
 import type { State } from "./state/state";
 
 export interface Debug {
@@ -25,6 +26,11 @@ export interface Debug {
   view(run: string): { x: number; y: number; scale: number };
   drawn(): { pixels: number[]; mu: number[] } | null;
   caught(): { indices: number[]; counts: number[]; mean: number[] | null };
+  /** Indices of the points that are shown, and the colour of every point with its alpha: 255 shown. */
+  shown(run: string): number[];
+  colours(run: string): [number, number, number, number][];
+  /** A column's values; null for none. */
+  column(run: string, name: string): (number | null)[] | null;
   path(): number[][];
   samples(run: string): number[][];
   dimensions(): { index: number; weight: number; dead: boolean }[];
@@ -82,6 +88,15 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       counts: app.gallery.counts(),
       mean: app.gallery.mean && Array.from(app.gallery.mean.pixels),
     }),
+    shown: (id) => explorer.shownOf(run(id)),
+    colours: (id) => {
+      const { table, of } = paintOf(explorer, run(id));
+      return Array.from(of, (k) => [...table.subarray(4 * k, 4 * k + 4)] as [number, number, number, number]);
+    },
+    column: (id, name) => {
+      const column = run(id).columns.get(name);
+      return column ? Array.from(column.values, (v) => (Number.isNaN(v) ? null : v)) : null;
+    },
     path: () => app.path.pictures.map((picture) => Array.from(picture.pixels)),
     samples: (id) => structuredClone(app.samples.latents.get(id) ?? []),
     dimensions: () =>

@@ -88,7 +88,7 @@ export class Cloud {
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.buffers = {
       place: this.attribute("place", 2, gl.FLOAT),
-      label: this.attribute("label", 1, gl.UNSIGNED_SHORT),
+      label: this.attribute("label", 1, gl.UNSIGNED_INT),
       caught: this.attribute("caught", 1, gl.UNSIGNED_BYTE),
     };
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
@@ -97,7 +97,7 @@ export class Cloud {
   }
 
   /** Places n × 2, and which colour each has. */
-  setPoints(places: Float32Array, labels: Uint16Array): void {
+  setPoints(places: Float32Array, labels: Uint32Array): void {
     this.count = labels.length;
     this.fill("place", places);
     this.fill("label", labels);
@@ -152,7 +152,7 @@ export class Cloud {
     return buffer;
   }
 
-  private fill(name: keyof Cloud["buffers"], data: Float32Array | Uint16Array | Uint8Array): void {
+  private fill(name: keyof Cloud["buffers"], data: Float32Array | Uint32Array | Uint8Array): void {
     const { gl } = this;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
     gl.bufferData(gl.ARRAY_BUFFER, data as Float32Array<ArrayBuffer>, gl.DYNAMIC_DRAW);

@@ -8,7 +8,7 @@ import { inWords, t } from "../ui/language";
 import { reducedMotion } from "../ui/theme";
 import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
 import { Cloud, diameter } from "./cloud";
-import { cloudColours, drawn } from "./colours";
+import { drawn, paintOf } from "./colours";
 import { Manifold } from "./manifold";
 import { boxCorners, type Extras, marksOf, pointerMarksOf } from "./marks";
 import { type DrawnName, drawOverlay } from "./overlay";
@@ -33,8 +33,6 @@ export class Pane {
   private readonly cloud: Cloud | null;
   private readonly dirty = new Set<Layer>();
   private size: Size = { width: 1, height: 1 };
-  /** Of each point: its class, or the one after the last class without. */
-  private readonly colourOf: Uint16Array;
   private drawing: [number, number][] | null = null;
   private extras: Extras = { trail: [], logVar: null };
   private asking = 0;
@@ -54,8 +52,6 @@ export class Pane {
       this.root.setAttribute("aria-label", `${t("map", { title: run.entry.title })}. ${t("mapHelp")}`);
       this.redraw("overlay");
     });
-    const { length } = run.entry.classes;
-    this.colourOf = run.labels.map((label) => Math.min(label, length));
     this.manifold = new Manifold(explorer, () => this.redraw("background"));
     this.cloud = this.openCloud();
     void run.logVar().then((logVar) => {
@@ -138,9 +134,9 @@ export class Pane {
 
   /** Takes over the points' places, colours and marks. */
   refresh(): void {
-    const { state } = this.explorer.store;
-    this.cloud?.setPoints(this.explorer.places(this.run), this.colourOf);
-    this.cloud?.setColours(cloudColours(this.run.entry.classes, state, this.explorer.theme.palette));
+    const paint = paintOf(this.explorer, this.run);
+    this.cloud?.setPoints(this.explorer.places(this.run), paint.of);
+    this.cloud?.setColours(paint.table);
     this.markCaught();
     this.redraw("points", "overlay", "pointer");
   }
@@ -165,7 +161,7 @@ export class Pane {
 
   private listen(): void {
     const { store } = this.explorer;
-    const recolour: (keyof State)[] = ["hidden", "dim", "lasso", "frame", "plane", "pair"];
+    const recolour: (keyof State)[] = ["hidden", "filters", "colour", "dim", "lasso", "frame", "plane", "pair"];
     store.on(recolour, () => this.refresh());
     store.on(["panel"], ({ lasso }) => {
       if (lasso.length === 0) return;

@@ -1,9 +1,6 @@
-"""AE, VAE, DenoisingAE: the models as scikit-learn estimators; `load`: a run as one of them."""
+"""Estimator: what every preset is to scikit-learn."""
 
-import contextlib
 import dataclasses
-import functools
-import operator
 import tempfile
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -16,15 +13,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
-from reparam.data import (
-    ImageSet,
-    as_labels,
-    as_numbers,
-    class_indices,
-    image_set_from_arrays,
-    warn_of_pixels,
-)
-from reparam.errors import ConfigError, DataError, RunError
+from reparam.data import ImageSet, as_numbers, image_set_from_arrays, warn_of_pixels
+from reparam.errors import ConfigError
+from reparam.estimators.fitting import check_free, folder_of, listeners
+from reparam.estimators.inputs import declared_shape, labels_for, whole
 from reparam.evaluation import (
     Rows,
     check_latents,
@@ -39,31 +31,17 @@ from reparam.evaluation import (
 )
 from reparam.evaluation import reconstruct as reconstruct_pixels
 from reparam.model import Autoencoder
-from reparam.printable import note
 from reparam.runs import (
     IN_MEMORY,
-    Epoch,
     Run,
     RunConfig,
-    check_writable,
     is_articles,
-    is_empty,
     preset_config,
     resolve,
     suited_recipe,
     writing,
 )
-from reparam.training import (
-    BackedOff,
-    EpochDone,
-    Event,
-    Listener,
-    Warned,
-    fit_prior,
-    sample_writer,
-    tensorboard_writer,
-    train,
-)
+from reparam.training import fit_prior, train
 from reparam.types import LabelArray, LatentArray, PixelArray
 
 COUNTS = range(1, 2**63)
@@ -75,10 +53,10 @@ STEPS = range(2**31)
 SEEDS = range(-(2**63), 2**64)
 """Those that PyTorch takes."""
 
-Fitted = TypeVar("Fitted", bound="_Estimator")
+Fitted = TypeVar("Fitted", bound="Estimator")
 
 
-class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What all presets share. A public estimator names its preset, and adds nothing else.
 
     X is an array of images, uint8 or floats in [0, 1] (rounded to 256 levels), N × H × W or
@@ -114,7 +92,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if isinstance(X, ImageSet):
             images = X
         else:
-            pixels, _ = rows_to_pixels(X, cls(**own)._declared_shape())
+            pixels, _ = rows_to_pixels(X, declared_shape(own.get("image_shape")))
             data = dataclasses.replace(base.data, source=IN_MEMORY, test_fraction=0.0)
             images = image_set_from_arrays(pixels, None, name=cls.__name__, config=data)
         recipe = suited_recipe(base, images)
@@ -146,18 +124,20 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             images, row_shape = X, X.image_shape
         else:
             _check_columns(self, X, reset=True)
-            pixels, row_shape = rows_to_pixels(X, self._declared_shape())
+            pixels, row_shape = rows_to_pixels(X, declared_shape(self._own("image_shape")))
             labels = labels_or_none(y, len(pixels))
             name = type(self).__name__
             images = image_set_from_arrays(pixels, labels, name=name, config=config.data)
             warn_of_pixels(pixels, name, range_known=False)
+        out, title = folder_of(self._own("out")), type(self).__name__
         with tempfile.TemporaryDirectory() as temporary:
-            path = Path(temporary) / "run" if self._out is None else self._out
-            _check_out_free(path)
+            path = Path(temporary) / "run" if out is None else out
+            check_free(path)
             command = f"{' '.join(repr(self).split())}.fit(X)"
             with writing(path), torch.random.fork_rng(devices=[]):
                 run = Run.create(path, config, images, command=command, overwrite=False)
-                model = train(run, images, self._listeners(run, config))
+                quiet, kept = bool(self._own("quiet")), out is not None
+                model = train(run, images, listeners(run, config, title, quiet=quiet, kept=kept))
             self._take(run, model, row_shape)
         return self
 
@@ -242,40 +222,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return float(self.score_samples(X, y).mean())
 
     @property
-    def _out(self) -> Path | None:
-        out = self.get_params(deep=False)["out"]
-        if not isinstance(out, str | Path | None):
-            raise ConfigError(f"out must be a path, got {out!r}. Fix: name a folder")
-        return None if out is None else Path(out)
-
-    @property
     def _n_features_out(self) -> int:
         return self.model_.latent_dim
-
-    def _declared_shape(self) -> tuple[int, int, int] | None:
-        shape = self.get_params(deep=False)["image_shape"]
-        if shape is None:
-            return None
-        try:
-            sizes = tuple(operator.index(size) for size in shape)
-        except TypeError:  # no sequence, or not of whole numbers
-            sizes = ()
-        if len(sizes) not in (2, 3) or min(sizes) < 1:
-            raise ConfigError(
-                f"image_shape must be (height, width) or (height, width, channels), got {shape!r}. "
-                "Fix: correct it"
-            )
-        return sizes[0], sizes[1], sizes[2] if len(sizes) == 3 else 1
-
-    def _listeners(self, run: Run, config: RunConfig) -> list[Listener]:
-        listeners: list[Listener] = []
-        if not self.get_params(deep=False)["quiet"]:
-            listeners.append(functools.partial(_say, type(self).__name__, config.training.epochs))
-        if self._out is not None and config.training.sample_every:
-            listeners.append(sample_writer(run, config.training.sample_every, config.seed))
-        if config.training.tensorboard:
-            listeners.append(tensorboard_writer(run))
-        return listeners
 
     def _take(self, run: Run, model: Autoencoder, row_shape: tuple[int, ...]) -> None:
         """The attributes of a fitted estimator."""
@@ -291,6 +239,10 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self, "model_")
         return self.model_
 
+    def _own(self, name: str) -> object:
+        """One of OWN_OPTIONS."""
+        return self.get_params(deep=False)[name]
+
     def _pixels(self, X: object) -> tuple[PixelArray, tuple[int, ...]]:
         model = self._fitted()
         if isinstance(X, ImageSet):
@@ -299,24 +251,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return rows_to_pixels(X, model.image_shape)
 
     def _labels(self, labels: object, count: int, X: object = None) -> LabelArray | None:
-        """Labels of ``count`` rows as the model reads them; None for one that reads none."""
-        if not self.model_.classes:
-            return None
-        if labels is None and isinstance(X, ImageSet) and X.labels is not None:
-            given, names = X.labels, X.class_names
-        elif labels is None and self.model_.classifier is not None:
-            return None
-        elif labels is None:
-            raise DataError(
-                f"{type(self).__name__}: labels must be given to a conditional model, got none. "
-                "Fix: pass labels, one for each row or one for all"
-            )
-        else:
-            each = np.asarray(labels)
-            each = np.full(count, each) if each.ndim == 0 else each
-            given, names = as_labels(each, count, None, "labels")
-        names = (*names, "")  # the last is that of UNKNOWN, -1
-        return class_indices([names[i] for i in given], self.class_names_, type(self).__name__)
+        name = type(self).__name__
+        return labels_for(self.model_, self.class_names_, labels, count, X, name)
 
     def _as_rows(self, images: Float[np.ndarray, "N H W C"], shape: tuple[int, ...]) -> Rows:
         return images.reshape(len(images), *shape)
@@ -327,7 +263,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return tags
 
 
-def _check_columns(estimator: _Estimator, X: object, *, reset: bool) -> None:
+def _check_columns(estimator: Estimator, X: object, *, reset: bool) -> None:
     """Of a DataFrame: its columns are those of fit's X, in their order (``reset``: remembered).
 
     Raises scikit-learn's ValueError where they are not.
@@ -336,72 +272,3 @@ def _check_columns(estimator: _Estimator, X: object, *, reset: bool) -> None:
         del estimator.feature_names_in_
     if hasattr(X, "columns"):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-
-
-class AE(_Estimator):
-    """The article's autoencoder. Its options are those of the configuration: see the signature."""
-
-    preset = "ae"
-
-
-class VAE(_Estimator):
-    """The article's variational autoencoder. Its options are those of the configuration."""
-
-    preset = "vae"
-
-
-class DenoisingAE(_Estimator):
-    """An autoencoder that sees noisy images and is compared with the clean ones."""
-
-    preset = "dae"
-
-
-def load(path: str | Path) -> AE | VAE | DenoisingAE:
-    """The fitted estimator of a run folder, with its fitted prior; its images are not needed.
-
-    Images that it gives back are N × H × W × C, since a run does not know how X was laid out. Parts
-    from a plug-in must be registered first (`load_plugin`). Raises RunError when the run is
-    missing, damaged, or from a newer version.
-    """
-    run = Run.open(Path(path))
-    model = run.load_model()
-    if run.config.inputs.corrupt != "none":
-        kind: type[AE | VAE | DenoisingAE] = DenoisingAE
-    else:
-        kind = VAE if model.is_variational else AE
-    estimator = kind(**arguments_of(run.config))
-    estimator._take(run, model, run.facts.image_shape)
-    return estimator
-
-
-def whole(value: object, name: str, known: range) -> int:
-    """A whole number of NumPy's or Python's. Raises ConfigError for what is none of ``known``."""
-    with contextlib.suppress(TypeError):
-        number = operator.index(value)  # type: ignore[arg-type]
-        if number in known:
-            return number
-    raise ConfigError(
-        f"{name} must be a whole number from {known.start} to {known.stop - 1}, got {value!r}. "
-        "Fix: correct it"
-    )
-
-
-def _check_out_free(path: Path) -> None:
-    check_writable(path / "config.json", fix="choose another out")
-    if path.exists() and not (path.is_dir() and is_empty(path)):
-        raise RunError(
-            f"{path}: fit must write a new run folder, got one that holds something. Fix: choose "
-            "another out, or reparam.load what exists there"
-        )
-
-
-def _say(title: str, epochs: int, event: Event) -> None:
-    """A line an epoch on stderr, and one when something looks wrong."""
-    if isinstance(event, BackedOff | Warned):
-        note(f"{title}: {event}")
-    if isinstance(event, EpochDone):
-        metrics: Epoch = event.metrics
-        note(
-            f"{title}: epoch {metrics.epoch}/{epochs}, loss {metrics.held_out['loss_nats']:.2f} "
-            "nats"
-        )

@@ -10,13 +10,21 @@ import torch
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
 from reparam.data import ImageSet, as_numbers, image_set_from_arrays, warn_of_pixels
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, DataError
 from reparam.estimators.fitting import check_free, folder_of, listeners
-from reparam.estimators.inputs import declared_shape, labels_for, whole
+from reparam.estimators.inputs import (
+    FIT,
+    checked_rows,
+    declared_range,
+    declared_shape,
+    image_set_of,
+    labels_for,
+    whole,
+)
 from reparam.evaluation import (
     Rows,
     check_latents,
@@ -60,8 +68,14 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     """What all presets share. A public estimator names its preset, and adds nothing else.
 
     X is an array of images, uint8 or floats in [0, 1] (rounded to 256 levels), N × H × W or
-    N × H × W × C, or flat rows N × D with ``image_shape=(height, width[, channels])``, or an
-    ImageSet. Images that come back are float32 in [0, 1].
+    N × H × W × C, or flat rows N × D with ``image_shape=(height, width[, channels])`` or, where
+    each row is an image of height 1, ``"row"``; or an ImageSet, or a PyTorch Dataset of images or
+    of pairs (image, label), as `image_set_from_dataset` takes it. ``pixel_range``: the values of X
+    that are black and white, or "fit", from the least to the largest of fit's X; then what lies
+    outside of it later is clipped. Images that come back are float32 in [0, 1].
+
+    Of flat rows a fitted estimator knows ``n_features_in_``, and of a DataFrame
+    ``feature_names_in_``; X must keep to them.
 
     A part (``encoder``, ``posterior``, ``prior``, ``decoder``, ``likelihood``, ``objective``) is a
     name, a mapping with a ``type`` and options, or its options' dataclass.
@@ -74,6 +88,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     history_: list[dict[str, object]]
     row_shape_: tuple[int, ...]
     class_names_: tuple[str, ...]
+    pixel_range_: tuple[float, float] | None = None
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         cls.__init__ = constructor(cls.preset)  # type: ignore[method-assign]
@@ -89,10 +104,11 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """
         own = {name: options.pop(name) for name in OWN_OPTIONS if name in options}
         base = preset_config(cls.preset, "plain")
-        if isinstance(X, ImageSet):
+        if isinstance(X := image_set_of(X), ImageSet):
             images = X
         else:
-            pixels, _ = rows_to_pixels(X, declared_shape(own.get("image_shape")))
+            black_white = declared_range(own.get("pixel_range"), X)
+            pixels, _ = rows_to_pixels(X, declared_shape(own.get("image_shape"), X), black_white)
             data = dataclasses.replace(base.data, source=IN_MEMORY, test_fraction=0.0)
             images = image_set_from_arrays(pixels, None, name=cls.__name__, config=data)
         recipe = suited_recipe(base, images)
@@ -119,16 +135,24 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         that do not fit ``image_shape``, RunError when ``out`` holds something.
         """
         config = self.run_config()
+        X = image_set_of(X, config.data)
         row_shape: tuple[int, ...]
+        self.pixel_range_ = None
         if isinstance(X, ImageSet):
+            if y is not None:
+                raise DataError(
+                    "y must be omitted where X is an ImageSet or a Dataset, got both. Fix: omit y; "
+                    "labels of a Dataset are in its pairs (image, label)"
+                )
             images, row_shape = X, X.image_shape
         else:
-            _check_columns(self, X, reset=True)
-            pixels, row_shape = rows_to_pixels(X, declared_shape(self._own("image_shape")))
+            X = checked_rows(self, X, flat=self._own("image_shape") is not None, reset=True)
+            self.pixel_range_ = declared_range(self._own("pixel_range"), X)
+            pixels, row_shape = self._to_pixels(X, declared_shape(self._own("image_shape"), X))
             labels = labels_or_none(y, len(pixels))
             name = type(self).__name__
             images = image_set_from_arrays(pixels, labels, name=name, config=config.data)
-            warn_of_pixels(pixels, name, range_known=False)
+            warn_of_pixels(pixels, name, range_known=self.pixel_range_ is not None)
         out, title = folder_of(self._own("out")), type(self).__name__
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(temporary) / "run" if out is None else out
@@ -148,8 +172,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         or one for all; an ImageSet has its own. Other models ignore them. Raises DataError where a
         conditional model gets none, and for a label that fit's y does not have.
         """
-        pixels, _ = self._pixels(X)
-        return encode(self._fitted(), pixels, self._labels(labels, len(pixels), X))
+        pixels, _, known = self._read(X, labels)
+        return encode(self.model_, pixels, known)
 
     def inverse_transform(self, Z: object, labels: object = None) -> Rows:
         """The decoding of each latent, shaped as the rows of fit's X."""
@@ -167,11 +191,11 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         ``refine``: steps that move each latent from the encoder's towards the one that is decoded
         closest to X; 20 are enough for most of what there is to gain.
         """
-        model = self._fitted()
-        pixels, row_shape = self._pixels(X)
+        pixels, row_shape, known = self._read(X, labels)
         steps = whole(refine, "refine", STEPS)
-        known = self._labels(labels, len(pixels), X)
-        return self._as_rows(reconstruct_pixels(model, pixels, known, refine=steps), row_shape)
+        return self._as_rows(
+            reconstruct_pixels(self.model_, pixels, known, refine=steps), row_shape
+        )
 
     def fit_prior(
         self: Fitted, X: object, prior: str = "mixture", seed: int = 0, labels: object = None
@@ -182,9 +206,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         networks stay as they are; a run folder is not changed (`reparam fit-prior` does that).
         Raises ConfigError for another prior, DataError for too few images.
         """
-        model = self._fitted()
-        pixels, _ = self._pixels(X)
-        known, seed = self._labels(labels, len(pixels), X), whole(seed, "seed", SEEDS)
+        pixels, _, known = self._read(X, labels)
+        seed, model = whole(seed, "seed", SEEDS), self.model_
         model.prior = fit_prior(model, pixels, str(prior), seed, labels=known)
         return self
 
@@ -211,9 +234,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         For a VAE it is the evidence lower bound, with z sampled from ``seed``; for an AE, which has
         no rate, log p(x|z) at z = encode(x), which bounds nothing.
         """
-        loss = evaluation_loss(self._fitted(), self.config_)
-        pixels, _ = self._pixels(X)
-        known = self._labels(labels, len(pixels), X)
+        pixels, _, known = self._read(X, labels)
+        loss = evaluation_loss(self.model_, self.config_)
         found = scores_of(loss, pixels, known, seed=self.config_.seed)
         return -found.columns["loss_nats"]
 
@@ -232,8 +254,6 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.class_names_ = run.facts.class_names
         self.history_ = [epoch.to_mapping() for epoch in run.metrics()]
         self.row_shape_ = row_shape
-        if len(row_shape) == 1:
-            self.n_features_in_ = row_shape[0]
 
     def _fitted(self) -> Autoencoder:
         check_is_fitted(self, "model_")
@@ -243,12 +263,24 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """One of OWN_OPTIONS."""
         return self.get_params(deep=False)[name]
 
-    def _pixels(self, X: object) -> tuple[PixelArray, tuple[int, ...]]:
-        model = self._fitted()
+    def _read(
+        self, X: object, labels: object = None
+    ) -> tuple[PixelArray, tuple[int, ...], LabelArray | None]:
+        """Images as bytes, how one was laid out, and their labels, if the model reads any."""
+        model, X = self._fitted(), image_set_of(X)
         if isinstance(X, ImageSet):
-            return X.images, X.image_shape
-        _check_columns(self, X, reset=False)
-        return rows_to_pixels(X, model.image_shape)
+            pixels, row_shape = X.images, X.image_shape
+        else:
+            flat = hasattr(self, "n_features_in_")
+            X = checked_rows(self, X, flat=flat, reset=False)
+            pixels, row_shape = self._to_pixels(X, model.image_shape)
+        return pixels, row_shape, self._labels(labels, len(pixels), X)
+
+    def _to_pixels(
+        self, X: object, shape: tuple[int, int, int] | None
+    ) -> tuple[PixelArray, tuple[int, ...]]:
+        clip = self._own("pixel_range") == FIT
+        return rows_to_pixels(X, shape, self.pixel_range_, clip=clip)
 
     def _labels(self, labels: object, count: int, X: object = None) -> LabelArray | None:
         name = type(self).__name__
@@ -260,15 +292,5 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []  # latents are float32, whatever X is
         return tags
-
-
-def _check_columns(estimator: Estimator, X: object, *, reset: bool) -> None:
-    """Of a DataFrame: its columns are those of fit's X, in their order (``reset``: remembered).
-
-    Raises scikit-learn's ValueError where they are not.
-    """
-    if reset and hasattr(estimator, "feature_names_in_"):
-        del estimator.feature_names_in_
-    if hasattr(X, "columns"):
-        validate_data(estimator, X, reset=reset, skip_check_array=True)

@@ -16,11 +16,16 @@ _ROUNDING = 1e-6
 
 
 def rows_to_pixels(
-    rows: object, image_shape: tuple[int, int, int] | None
+    rows: object,
+    image_shape: tuple[int, int, int] | None,
+    pixel_range: tuple[float, float] | None = None,
+    *,
+    clip: bool = False,
 ) -> tuple[PixelArray, tuple[int, ...]]:
     """Images as bytes (N, H, W, C), and the shape in which one of them was laid out.
 
-    Flat rows (N, D) need ``image_shape`` (height, width, channels). Raises ShapeError when they do
+    Flat rows (N, D) need ``image_shape`` (height, width, channels). ``pixel_range``: as `as_pixels`
+    has it; ``clip``: what lies outside of it becomes black or white. Raises ShapeError when they do
     not fit it, and what `as_pixels` raises.
     """
     array = as_numbers(rows, "X")
@@ -38,9 +43,11 @@ def rows_to_pixels(
                 f"{array.shape[1]}. Fix: correct image_shape or X"
             )
         array = array.reshape(-1, *image_shape)
-    if array.dtype.kind == "f" and array.size:
+    if pixel_range is not None and clip and not np.isnan(array).any():
+        array = array.astype(np.float64).clip(*pixel_range)
+    elif pixel_range is None and array.dtype.kind == "f" and array.size:
         array = _without_rounding(array)
-    return as_pixels(array, "X"), row_shape
+    return as_pixels(array, "X", pixel_range=pixel_range), row_shape
 
 
 def _without_rounding(array: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ def checked_rows(estimator: BaseEstimator, X: object, *, flat: bool, reset: bool
         axes, words = 0, True
     if not words and (axes == 2 or (flat and axes < 2)):
         X = X.detach().cpu().numpy() if hasattr(X, "detach") else X
-        return validate_data(estimator, X, reset=reset)
+        return validate_data(estimator, X, reset=reset, ensure_min_samples=2 if reset else 1)
     if reset:
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(estimator, name):

@@ -1,5 +1,6 @@
 """X and y as scikit-learn passes them, as images and labels of ours."""
 
+import contextlib
 import math
 
 import numpy as np
@@ -67,6 +68,10 @@ def labels_or_none(y: object, count: int) -> np.ndarray | None:
     if y is None:
         return None
     labels = as_one_array(y, "y")
+    if labels.dtype.kind == "O":  # numbers that pandas or NumPy hold as objects
+        with contextlib.suppress(ValueError):  # lists of several lengths
+            numbers = np.array(labels.tolist())
+            labels = numbers if numbers.dtype.kind in "biuf" else labels
     if labels.ndim == 0 or len(labels) != count:
         found = type(y).__name__ if labels.ndim == 0 else f"{len(labels)} labels"
         raise ShapeError(

@@ -67,12 +67,13 @@ def _parts(item: object, name: str) -> tuple[PixelArray, object]:
     """The image (H, W, C) as bytes, and the label or None."""
     label: object = None
     if isinstance(item, tuple | list):
-        if not 1 <= len(item) <= 2:
+        parts: list[object] = list(item)
+        if not 1 <= len(parts) <= 2:
             raise DataError(
-                f"{name}: an item must be an image or a pair (image, label), got {len(item)} "
+                f"{name}: an item must be an image or a pair (image, label), got {len(parts)} "
                 "values. Fix: yield pairs"
             )
-        item, label = item[0], item[1] if len(item) == 2 else None
+        item, label = parts[0], parts[1] if len(parts) == 2 else None
         label = label.item() if isinstance(label, torch.Tensor) and label.numel() == 1 else label
     array = as_numbers(item, name)
     if isinstance(item, torch.Tensor) and array.ndim == 3:

@@ -268,6 +268,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     ) -> tuple[PixelArray, tuple[int, ...], LabelArray | None]:
         """Images as bytes, how one was laid out, and their labels, if the model reads any."""
         model, X = self._fitted(), image_set_of(X)
+        row_shape: tuple[int, ...]
         if isinstance(X, ImageSet):
             pixels, row_shape = X.images, X.image_shape
         else:

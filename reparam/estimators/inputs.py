@@ -2,8 +2,10 @@
 
 import contextlib
 import operator
+from typing import cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
@@ -35,7 +37,7 @@ def checked_rows(estimator: BaseEstimator, X: object, *, flat: bool, reset: bool
     wrong. Raises scikit-learn's ValueError, and TypeError for objects that are no numbers.
     """
     try:
-        axes = getattr(X, "ndim", None) or np.ndim(X)
+        axes = getattr(X, "ndim", None) or np.ndim(cast(ArrayLike, X))
         words = np.asarray(X).dtype.kind in "US" if isinstance(X, list | tuple) else False
     except (ValueError, TypeError, RuntimeError):  # `as_numbers` says what is wrong
         axes, words = 0, True

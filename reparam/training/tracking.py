@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
-from reparam.errors import ConfigError, reason_of
+from reparam.errors import RunError, reason_of
 from reparam.loggers import LoggedRun, Logger
 from reparam.runs import Run, TrainingConfig, options_of
 from reparam.training.events import Ended, EpochDone, Event, Listener, Sampled, Started
@@ -19,8 +19,8 @@ def check_loggers(training: TrainingConfig) -> None:
 def logging_listener(run: Run) -> Listener:
     """Passes each epoch's metrics and the sample pictures on to the run's loggers.
 
-    They begin when training does. Raises ConfigError where one cannot; one that fails later is
-    told no more, with a warning.
+    They begin when training does. Raises ConfigError where the package of one is missing, and
+    RunError, then, where one cannot begin; one that fails later is told no more, with a warning.
     """
     check_loggers(run.config.training)
     loggers: dict[str, Logger] = {}
@@ -46,7 +46,7 @@ def logging_listener(run: Run) -> Listener:
                 try:
                     logger = options.build(_described(run, options.type, done))
                 except Exception as error:
-                    raise ConfigError(
+                    raise RunError(
                         f"logger {options.type} must be able to begin, got {type(error).__name__}: "
                         f"{reason_of(error)}. Fix: correct that, then {run.resume_hint()}"
                     ) from error

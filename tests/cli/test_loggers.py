@@ -25,7 +25,7 @@ Logged = dict[int, dict[str, float]]
 """Step → the numbers of the epoch that ended there."""
 
 TINY = "--encoder mlp --decoder mlp --encoder-widths 8 --decoder-widths 8 --precision float32"
-EPOCHS = f"{TINY} --batch-size 16 --epochs 2".split()
+EPOCHS = f"{TINY} --latent-dim 2 --batch-size 16 --epochs 2".split()
 
 
 def of_folder(run: Path) -> Logged:

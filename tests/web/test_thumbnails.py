@@ -38,7 +38,8 @@ def test_a_thumbnail_is_the_image_pixel_by_pixel(
     drawn = ready(page, last + 1)
     assert drawn["count"] == last + 1  # as deep as this, all have room
     page.page.wait_for_timeout(300)
-    left, top = page.client("run", [x, y])
+    # Where the page has it: 16 bits a coordinate are pixels at this scale.
+    left, top = page.client("run", page.read("reparam.mean('run', argument)", last))
     width = drawn["size"] - 4  # without the frame
     height, across, channels = shape
     wide, tall = (width * side / max(across, height) for side in (across, height))

@@ -82,7 +82,7 @@ export class Cloud {
     const gl = this.sheet.getContext("webgl2", { alpha: true, antialias: false });
     if (!gl) throw new Error("no WebGL 2");
     this.gl = gl;
-    this.program = link(gl);
+    this.program = link(gl, VERTEX, FRAGMENT);
     gl.useProgram(this.program);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
@@ -159,11 +159,12 @@ export class Cloud {
   }
 }
 
-function link(gl: WebGL2RenderingContext): WebGLProgram {
+/** A program of two shaders. Throws where they do not link. */
+export function link(gl: WebGL2RenderingContext, vertex: string, fragment: string): WebGLProgram {
   const program = gl.createProgram();
   for (const [type, source] of [
-    [gl.VERTEX_SHADER, VERTEX],
-    [gl.FRAGMENT_SHADER, FRAGMENT],
+    [gl.VERTEX_SHADER, vertex],
+    [gl.FRAGMENT_SHADER, fragment],
   ] as const) {
     const shader = gl.createShader(type)!;
     gl.shaderSource(shader, source);

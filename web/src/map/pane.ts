@@ -8,12 +8,14 @@ import { inWords, t } from "../ui/language";
 import { reducedMotion } from "../ui/theme";
 import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
 import { Cloud, diameter } from "./cloud";
-import { drawn, paintOf } from "./colours";
+import { drawn, type Paint, paintOf } from "./colours";
 import { Manifold } from "./manifold";
 import { boxCorners, type Extras, marksOf, pointerMarksOf } from "./marks";
 import { type DrawnName, drawOverlay } from "./overlay";
 import { PointerLayer } from "./pointer";
+import { Sprites } from "./sprites";
 
+const LEAST_DOT = 2.5; // px
 const HALO = 0.8; // px around a point, in the colour of the ground
 
 type Canvas = "background" | "points" | "overlay";
@@ -33,6 +35,9 @@ export class Pane {
   private readonly cloud: Cloud | null;
   private readonly dirty = new Set<Layer>();
   private size: Size = { width: 1, height: 1 };
+  private paint: Paint | null = null;
+  /** The images on the map, once they are asked for. */
+  sprites: Sprites | null = null;
   private drawing: [number, number][] | null = null;
   private extras: Extras = { trail: [], logVar: null };
   private asking = 0;
@@ -134,9 +139,10 @@ export class Pane {
 
   /** Takes over the points' places, colours and marks. */
   refresh(): void {
-    const paint = paintOf(this.explorer, this.run);
-    this.cloud?.setPoints(this.explorer.places(this.run), paint.of);
-    this.cloud?.setColours(paint.table);
+    this.paint = paintOf(this.explorer, this.run);
+    this.cloud?.setPoints(this.explorer.places(this.run), this.paint.of);
+    this.cloud?.setColours(this.paint.table);
+    this.sprites?.refresh();
     this.markCaught();
     this.redraw("points", "overlay", "pointer");
   }
@@ -168,6 +174,7 @@ export class Pane {
       this.markCaught();
       this.redraw("points");
     });
+    store.on(["points"], () => this.redraw("points"));
     store.on(["view"], () => {
       this.redraw("points", "overlay", "background", "pointer");
       this.askBackground();
@@ -275,10 +282,16 @@ export class Pane {
 
   private drawPoints(view: View, ratio: number): void {
     const { size } = this;
-    this.pointSize = diameter(crowd(this.explorer.places(this.run), view, size));
+    const pictures = this.explorer.store.state.points === "pictures";
+    // Under pictures, the dots of those that have no room.
+    this.pointSize = pictures ? LEAST_DOT : diameter(crowd(this.explorer.places(this.run), view, size));
     const ground = drawn(this.explorer.theme.palette.paper);
     const context = this.layers.points.getContext("2d")!;
     this.cloud!.draw(context, view, size, { size: this.pointSize, halo: HALO, ground, ratio });
+    if (pictures && this.paint) {
+      this.sprites ??= new Sprites(this.explorer, this.run, () => this.redraw("points"));
+      this.sprites.draw(context, view, size, this.paint, ratio);
+    }
     this.pointsShown ??= performance.now();
   }
 }

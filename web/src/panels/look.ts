@@ -1,6 +1,6 @@
 /** What the map shows: classes as a legend, rings, names, the decoded background. */
 import type { Explorer } from "../explorer";
-import type { Background, State } from "../state/state";
+import type { Background, Points, State } from "../state/state";
 import { button, el, press } from "../ui/dom";
 import { inWords, name, say, t, type Word } from "../ui/language";
 import { colourChoice } from "./colour";
@@ -16,6 +16,8 @@ export function lookPanel(explorer: Explorer): HTMLElement {
     names,
     toggle(explorer, "rings", "rings"),
     toggle(explorer, "posterior", "posteriorEllipse"),
+    say(el("h3"), "pointsAs"),
+    pointsChoice(explorer),
     say(el("h3"), "background"),
     backgroundChoice(explorer),
   );
@@ -41,6 +43,14 @@ function toggle(explorer: Explorer, key: Flag, word: Word): HTMLElement {
   store.on(["run"], words);
   inWords(words);
   return label;
+}
+
+function pointsChoice(explorer: Explorer): HTMLElement {
+  const { store } = explorer;
+  const words: Record<Points, Word> = { dots: "asDots", pictures: "asPictures" };
+  return segmented("pointsAs", words, store.state.points, (points) => store.set({ points }), (show) =>
+    store.on(["points"], (s) => show(s.points)),
+  );
 }
 
 function backgroundChoice(explorer: Explorer): HTMLElement {

@@ -132,6 +132,7 @@ const CODECS: { [K in keyof State]: Codec<State[K]> } = {
   rings: flag("rings"),
   posterior: flag("ellipse"),
   names: flag("names"),
+  points: choice("points", ["dots", "pictures"]),
   background: choice("bg", ["off", "window", "quantiles"]),
   tool: choice("tool", ["move", "lasso", "path"]),
   panel: choice("panel", ["look", "filter", "draw", "path", "gallery", "samples", "dimensions", "direction"]),

@@ -4,6 +4,7 @@ import type { Filter } from "../bundle/columns";
 
 export type Tool = "move" | "lasso" | "path";
 export type Background = "off" | "window" | "quantiles";
+export type Points = "dots" | "pictures";
 export type FrameKind = "axes" | "principal";
 export type Theme = "auto" | "light" | "dark";
 export type Language = "en" | "ko";
@@ -46,6 +47,8 @@ export interface State {
   rings: boolean;
   posterior: boolean;
   names: boolean;
+  /** How images are drawn on the map. */
+  points: Points;
   background: Background;
   tool: Tool;
   panel: Panel;
@@ -79,6 +82,7 @@ export const INITIAL: State = {
   rings: true,
   posterior: true,
   names: true,
+  points: "dots",
   background: "off",
   tool: "move",
   panel: "look",

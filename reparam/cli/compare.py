@@ -26,6 +26,10 @@ class CompareOptions:
     the same seeds are compared seed by seed. With an AE and a VAE among them, each of the article's
     claims gets a verdict: confirmed, refuted, or undecided, corrected for the number of claims
     (Holm). What has no scorecard yet is scored. Writes a page with a chart of every measure.
+
+    Examples:
+      reparam compare runs/digits-ae runs/digits-vae
+      reparam compare runs/digits-vae --seeds 3 --out seeds.html
     """
 
     runs: tuple[Path, ...] = RUNS

@@ -38,6 +38,10 @@ class ExportOptions:
 
     With two runs the page puts them side by side. Every ONNX model is compared with PyTorch before
     it is written. The same runs give the same bytes.
+
+    Examples:
+      reparam export runs/digits-vae --onnx onnx/
+      reparam export runs/digits-ae runs/digits-vae --single-file explorer.html
     """
 
     runs: tuple[Path, ...] = RUNS

@@ -34,7 +34,7 @@ def run(args: Sequence[str]) -> int:
     own, train_words = _split(args)
     if value_of("--recipe", args) is None:
         train_words += ["--recipe", "pictures"]
-    train = PassedOn("reparam train", before_flags(train_words), train_words)
+    train = PassedOn("reparam train", lambda: before_flags(train_words), train_words)
     config = parse(FitOptions(), own, prog=PROG, passed_on=train).anomaly
     device = choose_device(value_of("--device", args) or "auto")
     found = train_run(train_words, PROG, good_pictures)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reparam.cli.existing import check_place, open_or_create_run, trained
-from reparam.cli.flags import RUNS, Compute, parse, value_words
+from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.group_table import print_groups, print_verdicts
+from reparam.cli.help_text import value_words
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import check_first, judge_with_progress, scored
 from reparam.data import ImageSet

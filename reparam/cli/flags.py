@@ -1,21 +1,30 @@
 """Flags from dataclasses, and one clear line for every mistake in them."""
 
 import argparse
-import inspect
 import re
-import textwrap
-import types
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Literal, NoReturn, TypeVar, get_args, get_origin
 
+from reparam.cli.help_text import (
+    Formatter,
+    alternatives,
+    default_text,
+    escaped,
+    group_title,
+    metavar,
+    names_text,
+    parts_text,
+    text_and_examples,
+    usage,
+    value_words,
+)
 from reparam.errors import ConfigError, UnknownOption, unknown_name
 from reparam.fields import as_size
 from reparam.fields import option as field_option
 from reparam.printable import print_lines
-from reparam.registry import Registry
 from reparam.runs import (
     Option,
     misplaced_option,
@@ -47,9 +56,6 @@ class Compute:
         return choose_device(self.device)
 
 
-HELP_COLUMN = 32
-"""Where the explanations in a help text begin."""
-
 HELP, HELP_ALL = ("-h", "--help"), "--help-all"
 """The words that ask for the common options, and for all of them."""
 
@@ -68,15 +74,15 @@ class PassedOn:
 
     name: str
     """As it is typed: reparam train."""
-    default: object
-    """Its options: a dataclass."""
+    default: Callable[[], object]
+    """Gives its options, a dataclass, when help is asked for."""
     words: Sequence[str]
     """Which choose parts."""
     without: Collection[str] = ()
     """Flags that the other command sets itself."""
 
     def options(self) -> Mapping[str, Option]:
-        found = _options_with_parts(self.default, self.words, self.name)
+        found = _options_with_parts(self.default(), self.words, self.name)
         return {n: o for n, o in found.items() if f"--{o.flag}" not in self.without}
 
 
@@ -125,19 +131,19 @@ class Parser(argparse.ArgumentParser):
         *,
         common_only: bool = False,
     ) -> None:
-        text, self.examples = _parted(command.__doc__ or "")
+        text, self.examples = text_and_examples(command.__doc__ or "")
         taken = {option.flag for option in options.values()}
         every = {} if passed_on is None else passed_on.options()
         others = {name: option for name, option in every.items() if option.flag not in taken}
         super().__init__(
             prog=prog,
             description=text,
-            epilog="\n".join(["examples:", *(f"  {line}" for line in self.examples)]),
-            formatter_class=_Formatter,
+            epilog="\n  ".join(["examples:", *self.examples]) if self.examples else None,
+            formatter_class=Formatter,
             add_help=False,
             allow_abbrev=False,
             argument_default=argparse.SUPPRESS,
-            usage=_usage(prog, [*options.values(), *others.values()]),
+            usage=usage(prog, [*options.values(), *others.values()]),
         )
         self._negative_number_matcher = re.compile(r"-\.?\d")  # also -1e-3: a value, no flag
         self.options = options
@@ -171,7 +177,7 @@ class Parser(argparse.ArgumentParser):
             # What a section has alone stands among the command's own options: --device.
             alone = self.common_only or (" " not in option.group and sizes[option.group] == 1)
             if option.positional is None and option.group and not alone:
-                title = _title(option)
+                title = group_title(option)
                 group = groups.get(title) or self.add_argument_group(title)
                 groups[title] = group
             self._add(group, option)
@@ -185,10 +191,10 @@ class Parser(argparse.ArgumentParser):
     def _add(self, group: argparse._ArgumentGroup, option: Option) -> None:
         if option.positional is None:
             if self.common_only:
-                text = option.summary + _names_text(option.registry)
+                text = option.summary + names_text(option.registry)
             else:
-                text = option.doc + _parts_text(option.registry)
-            text += _default_text(option)
+                text = option.doc + parts_text(option.registry)
+            text += default_text(option)
             self._add_flag(group, option.name, option, f"--{option.flag}", text)
             return
         self.hints[option.name] = option.hint
@@ -196,8 +202,8 @@ class Parser(argparse.ArgumentParser):
             option.name,
             nargs="*" if _is_tuple(option.hint) else "?",
             metavar=option.positional,
-            help=_escaped(
-                (option.summary if self.common_only else option.doc) + _default_text(option)
+            help=escaped(
+                (option.summary if self.common_only else option.doc) + default_text(option)
             ),
         )
 
@@ -208,18 +214,18 @@ class Parser(argparse.ArgumentParser):
         self.hints[name] = option.hint
         if option.hint is bool:
             group.add_argument(
-                *names, dest=name, action=argparse.BooleanOptionalAction, help=_escaped(text)
+                *names, dest=name, action=argparse.BooleanOptionalAction, help=escaped(text)
             )
             return
-        several = next((k for k in _alternatives(option.hint) if _is_tuple(k)), None)
+        several = next((k for k in alternatives(option.hint) if _is_tuple(k)), None)
         nargs: int | str | None = None
         if several is not None:
             nargs = "*" if Ellipsis in get_args(several) else len(get_args(several))
         if option.is_size:
-            metavar: str | tuple[str, ...] = ("HEIGHT", "[WIDTH]")
+            shown: str | tuple[str, ...] = ("HEIGHT", "[WIDTH]")
         else:  # the names of parts are in the text
-            metavar = "NAME" if option.registry else _metavar(option.hint)
-        group.add_argument(*names, dest=name, nargs=nargs, metavar=metavar, help=_escaped(text))
+            shown = "NAME" if option.registry else metavar(option.hint)
+        group.add_argument(*names, dest=name, nargs=nargs, metavar=shown, help=escaped(text))
 
     def sections(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         """What the help lists, by title: flags with the names of their values, and explanations."""
@@ -345,11 +351,6 @@ def words_for(option: Option) -> list[str]:
     return [f"--{option.flag}", *value_words(option.default)]
 
 
-def value_words(value: object) -> list[str]:
-    """A value as it is typed behind its flag."""
-    return list(map(str, value)) if isinstance(value, tuple) else [str(value)]
-
-
 def flags_of(default: object) -> set[str]:
     """Every flag that ``parse`` makes of a dataclass, without the parts that it does not have."""
     options = options_of(default)
@@ -373,17 +374,13 @@ def _is_tuple(hint: object) -> bool:
 
 def _read(given: str | list[str], hint: object, where: str) -> object:
     """Words as a value of the hint's type. Raises ConfigError where they are none."""
-    for kind in _alternatives(hint):
+    for kind in alternatives(hint):
         try:
             return _as(given, kind)
         except ValueError:
             continue
     shown = given if isinstance(given, str) else " ".join(given)
     raise ConfigError(f"{where} must be {_in_words(hint)}, got {shown!r}. Fix: change it")
-
-
-def _alternatives(hint: object) -> tuple[object, ...]:
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
 def _as(given: str | list[str], kind: object) -> object:
@@ -415,12 +412,11 @@ _WORDS: Mapping[object, str] = {
     str: "text",
     Path: "a path",
 }
-_METAVARS: Mapping[object, str] = {int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH"}
 
 
 def _in_words(hint: object) -> str:
     words = []
-    for kind in _alternatives(hint):
+    for kind in alternatives(hint):
         if get_origin(kind) is tuple:
             first, *rest = get_args(kind)
             count = "" if Ellipsis in rest else f"{len(rest) + 1} "
@@ -431,87 +427,3 @@ def _in_words(hint: object) -> str:
         elif kind is not type(None):
             words.append(_WORDS.get(kind, str(kind)))
     return " or ".join(words)
-
-
-def _metavar(hint: object) -> str | tuple[str, ...]:
-    for kind in _alternatives(hint):
-        if get_origin(kind) is tuple:
-            inner = get_args(kind)
-            if Ellipsis in inner:
-                return str(_metavar(inner[0]))
-            return tuple(str(_metavar(k)) for k in inner)
-    names = []
-    for kind in _alternatives(hint):
-        if get_origin(kind) is Literal:
-            names += [str(choice) for choice in get_args(kind)]
-        elif kind is not type(None):
-            names.append(_METAVARS.get(kind, "VALUE"))
-    names = [name for name in names if name]
-    return f"{{{','.join(names)}}}" if len(names) > 1 else "".join(names) or "NAME"
-
-
-def _parts_text(registry: Registry | None) -> str:
-    """What the members of a kind of part are, by the first line of their docstrings."""
-    if registry is None:
-        return ""
-    if not registry.names:
-        return " This package has none; a --plugin may have."
-    docs = {name: (registry.find(name).__doc__ or "").strip() for name in registry.names}
-    firsts = {name: doc.split("\n")[0].rstrip(".") for name, doc in docs.items()}
-    return " " + "; ".join(f"{name}: {text}" for name, text in firsts.items()) + "."
-
-
-def _names_text(registry: Registry | None) -> str:
-    return "" if registry is None else f" One of {', '.join(registry.names) or 'a --plugin'}."
-
-
-def _title(option: Option) -> str:
-    """Of a group: a section, or the flag that chooses the part whose options they are."""
-    *kind, name = option.group.rsplit(" ", 1)
-    return f"options of --{kind[0]} {name}" if kind else f"options of {name}"
-
-
-def _default_text(option: Option) -> str:
-    value = option.default
-    if value is None or value is False or value == () or option.required:
-        return ""
-    if value is True:
-        return f" (default: --{option.flag})"
-    shown = " ".join(value_words(value))
-    return f" (default: {shown})" if shown else ""
-
-
-def _escaped(text: str) -> str:
-    """argparse formats help texts with %."""
-    return text.replace("%", "%%")
-
-
-def _usage(prog: str, options: Sequence[Option]) -> str:
-    places = [
-        o.positional if o.required else f"[{o.positional}]"
-        for o in options
-        if o.positional is not None
-    ]
-    return " ".join([prog, *places, "[options]"]).replace("%", "%%")
-
-
-def _parted(doc: str) -> tuple[str, list[str]]:
-    """A command's docstring as its text and its examples: the lines below its last "Examples:"."""
-    text, _, examples = inspect.cleandoc(doc).partition("\n\nExamples:\n")
-    return text, [line.strip() for line in examples.splitlines() if line.strip()]
-
-
-class _Formatter(argparse.HelpFormatter):
-    """Paragraphs as wide as the terminal; indented lines as they are."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=HELP_COLUMN)
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        filled: list[str] = []
-        for paragraph in text.split("\n\n"):
-            if "\n  " in f"\n{paragraph}":
-                filled.append(paragraph)
-            else:
-                filled.append(textwrap.fill(paragraph, width))
-        return "\n\n".join(filled)

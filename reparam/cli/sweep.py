@@ -59,7 +59,7 @@ class SweepOptions:
 
 def run(args: Sequence[str]) -> int:
     own, train_words = _split(args)
-    train = PassedOn("reparam train", before_flags(train_words), train_words, OWN)
+    train = PassedOn("reparam train", lambda: before_flags(train_words), train_words, OWN)
     options = parse(SweepOptions(), own, prog="reparam sweep", passed_on=train)
     device = options.compute.chosen()
     again = command_line("sweep", args)

@@ -79,9 +79,10 @@ def taken_by(name: str, words: list[str], monkeypatch: pytest.MonkeyPatch) -> No
         parse(*args, **more)
         raise Parsed
 
-    with monkeypatch.context() as patch, pytest.raises(Parsed):
+    with monkeypatch.context() as patch:
         patch.setattr(module, "parse", stop)
-        module.run(words)
+        with pytest.raises(Parsed):
+            module.run(words)
 
 
 class Parsed(Exception):
@@ -169,7 +170,7 @@ def test_options_that_only_help_all_shows_are_known() -> None:
 
 
 def test_help_shows_what_is_passed_on_but_the_parser_does_not_take_it() -> None:
-    passed_on = PassedOn("reparam test", Options(), [])
+    passed_on = PassedOn("reparam test", Options, [])
     with pytest.raises(HelpShown) as stop:
         parse(Wrapper(), ["--help"], prog="reparam wrap", passed_on=passed_on)
     said = " ".join(stop.value.parser.format_help().split())

@@ -23,6 +23,10 @@ class ExploreOptions:
 
     Two runs are shown side by side. The models run in the browser; nothing leaves this machine, and
     nothing is written to disk. Ctrl-C ends it.
+
+    Examples:
+      reparam explore runs/digits-vae
+      reparam explore runs/digits-ae runs/digits-vae --port 9000
     """
 
     runs: tuple[Path, ...] = RUNS

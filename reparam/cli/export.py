@@ -43,8 +43,12 @@ class ExportOptions:
     """Hand finished runs on: as ONNX files, as programs of torch.export, as the explorer's web
     site, or as one web page.
 
-    With two runs the page puts them side by side. Every exported model is compared with PyTorch's
-    before it is written. The same runs give the same bytes.
+    With two runs the page puts them side by side. Every exported model is compared with
+    PyTorch's before it is written. The same runs give the same bytes.
+
+    Examples:
+      reparam export runs/digits-vae --onnx onnx/
+      reparam export runs/digits-ae runs/digits-vae --single-file explorer.html
     """
 
     runs: tuple[Path, ...] = RUNS

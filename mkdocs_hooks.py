@@ -32,6 +32,11 @@ ROOT = Path(__file__).parent
 REPOSITORY = "repository"
 """Where the site has the files of the repository that lie outside docs/."""
 
+PYTHON = (
+    "---\njupyter:\n  kernelspec: {name: python3, language: python, display_name: Python}\n---\n\n"
+)
+"""Without it, jupytext takes the language of the first cell, which may be a shell's."""
+
 LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)\s#]+)")
 FENCE = re.compile(r"(^(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
 
@@ -149,7 +154,7 @@ def _help(*command: str) -> str:
     for flag in ("--help-all", "--help"):
         said = io.StringIO()
         with (
-            mock.patch.dict(os.environ, COLUMNS="88", NO_COLOR="1"),
+            mock.patch.dict(os.environ, COLUMNS="78", NO_COLOR="1"),
             contextlib.redirect_stdout(said),
             contextlib.suppress(SystemExit, reparam.ConfigError),
         ):
@@ -174,15 +179,22 @@ def _package_page(package: str) -> str:
 
 def _package_text(package: str, names: list[str]) -> str:
     doc = importlib.import_module(f"reparam.{package}").__doc__ or ""
-    entries = [f"::: reparam.{name}\n" for name in names]
+    entries = [f"::: reparam.{name}\n{_options(getattr(reparam, name))}" for name in names]
     return "\n".join([f"# {package}\n", f"{doc.strip()}\n", *entries])
+
+
+def _options(public: object) -> str:
+    """A class shows what it has from a base that has no page of its own."""
+    bases = public.__mro__ if isinstance(public, type) else ()
+    private = any(base.__name__.startswith("_") for base in bases)
+    return "    options:\n      inherited_members: true\n" if private else ""
 
 
 # Notebooks ---------------------------------------------------------------------------------------
 
 
 def _executed(markdown: str, uri: str, config: MkDocsConfig, files: Files) -> str:
-    cells = jupytext.reads(markdown, fmt="md").cells
+    cells = jupytext.reads(PYTHON + markdown, fmt="md").cells
     code = tuple(cell.source for cell in cells if cell.cell_type == "code")
     outputs = iter(_outputs(code, uri) if code else ())
     blocks = []
@@ -195,22 +207,23 @@ def _executed(markdown: str, uri: str, config: MkDocsConfig, files: Files) -> st
             magic, source = source.split("\n", 1)
             language = magic[2:]
         blocks.append(f"```{language}\n{source}\n```")
-        for number, output in enumerate(next(outputs)):
-            picture = f"{posixpath.splitext(uri)[0]}-{len(blocks)}-{number}.png"
-            blocks.append(_shown(output, picture, config, files))
+        found = next(outputs)
+        blocks.append(_text("".join(o.text for o in found if o.get("name") == "stdout")))
+        for number, output in enumerate(o for o in found if "data" in o):
+            if "image/png" in output.data:
+                picture = f"{posixpath.splitext(uri)[0]}-{len(blocks)}-{number}.png"
+                content = b64decode(output.data["image/png"])
+                files.append(File.generated(config, picture, content=content))
+                blocks.append(f"![what the cell draws]({posixpath.basename(picture)})")
+            else:
+                blocks.append(_text(output.data.get("text/plain", "")))
     return "\n\n".join(filter(None, blocks))
 
 
-def _shown(output: nbformat.NotebookNode, picture: str, config: MkDocsConfig, files: Files) -> str:
-    if output.output_type == "stream":
-        text = output.text if output.name == "stdout" else ""
-    elif "image/png" in output.data:
-        content = b64decode(output.data["image/png"])
-        files.append(File.generated(config, picture, content=content))
-        return f"![what the cell draws]({posixpath.basename(picture)})"
-    else:
-        text = output.data.get("text/plain", "")
-    return f'```{{ .text .output title="" }}\n{text.rstrip()}\n```' if text.strip() else ""
+def _text(output: str) -> str:
+    """What a cell prints, without the colours of a terminal."""
+    plain = re.sub(r"\x1b\[[\d;]*m", "", output).rstrip()
+    return f"```{{ .text .output }}\n{plain}\n```" if plain else ""
 
 
 @functools.cache  # a translation has the cells of its original

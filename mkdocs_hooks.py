@@ -1,5 +1,6 @@
 """What `make docs` makes of the package itself: commands, names, notebooks, files outside docs/.
 
+With REPARAM_DOCS_EXECUTE=0 the cells of the tutorials are not run: seconds instead of minutes.
 MkDocs calls the functions `on_...` (https://www.mkdocs.org/user-guide/configuration/#hooks).
 """
 
@@ -13,7 +14,7 @@ import re
 import sys
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -90,7 +91,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 # Links -------------------------------------------------------------------------------------------
 
 
-def _outside_code(markdown, change):
+def _outside_code(markdown: str, change: Callable[[str], str]) -> str:
     """Changes what is not between fences."""
     parts = FENCE.split(markdown)  # text, a block and its fence, text, ...
     return "".join(
@@ -101,7 +102,7 @@ def _outside_code(markdown, change):
 def _led(text: str, place: str, uri: str) -> str:
     """The links of a page that is the file ``place`` of the repository and ``uri`` of the site."""
 
-    def lead(found: re.Match) -> str:
+    def lead(found: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(place), found[2]))
         to = target.removeprefix("docs/") if target.startswith("docs/") else None
         to = to or _repository_page(ROOT / target)

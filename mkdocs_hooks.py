@@ -59,15 +59,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     def add(uri: str, text: str) -> None:
         files.append(File.generated(config, uri, content=text))
 
-    lines = [f"- [reparam {name}]({name}.md): {text}" for name, (_, text) in COMMANDS.items()]
-    add("commands/index.md", "\n".join(["# Commands", "", *lines]))
     for name, (_, summary) in COMMANDS.items():
         add(_command_page(name), _command_text(name, summary))
-    lines = [
-        f"- [{package}]({package}.md): {', '.join(f'`{name}`' for name in names)}"
-        for package, names in _packages().items()
-    ]
-    add("python/index.md", "\n".join(["# Names of the package `reparam`", "", *lines]))
     for package, names in _packages().items():
         add(_package_page(package), _package_text(package, names))
     for file in _linked_files(ROOT / "docs"):
@@ -84,6 +77,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     uri = page.file.src_uri
     if uri.startswith("tutorials/") and os.environ.get("REPARAM_DOCS_EXECUTE") != "0":
         markdown = _executed(markdown, uri, config, files)
+    if uri == "commands/index.md":
+        entries = [f"- [reparam {name}]({name}.md): {text}" for name, (_, text) in COMMANDS.items()]
+        markdown = "\n".join([markdown, "", *entries])
+    elif uri == "python/index.md":
+        entries = [f"- [{p}]({p}.md): {', '.join(names)}" for p, names in _packages().items()]
+        markdown = "\n".join([markdown, "", *entries])
     place = str(page.meta.get("source", f"docs/{uri}"))
     return _outside_code(markdown, lambda text: _led(text, place, uri))
 

@@ -1,5 +1,6 @@
 """What `make docs` makes of the package itself: commands, names, notebooks, files outside docs/.
 
+With REPARAM_DOCS_EXECUTE=0 the cells of the tutorials are not run: seconds instead of minutes.
 MkDocs calls the functions `on_...` (https://www.mkdocs.org/user-guide/configuration/#hooks).
 """
 
@@ -13,7 +14,7 @@ import re
 import sys
 import tempfile
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -31,6 +32,11 @@ from reparam.cli.main import COMMANDS, run
 ROOT = Path(__file__).parent
 REPOSITORY = "repository"
 """Where the site has the files of the repository that lie outside docs/."""
+
+PYTHON = (
+    "---\njupyter:\n  kernelspec: {name: python3, language: python, display_name: Python}\n---\n\n"
+)
+"""Without it, jupytext takes the language of the first cell, which may be a shell's."""
 
 LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)\s#]+)")
 FENCE = re.compile(r"(^(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
@@ -53,15 +59,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     def add(uri: str, text: str) -> None:
         files.append(File.generated(config, uri, content=text))
 
-    lines = [f"- [reparam {name}]({name}.md): {text}" for name, (_, text) in COMMANDS.items()]
-    add("commands/index.md", "\n".join(["# Commands", "", *lines]))
     for name, (_, summary) in COMMANDS.items():
         add(_command_page(name), _command_text(name, summary))
-    lines = [
-        f"- [{package}]({package}.md): {', '.join(f'`{name}`' for name in names)}"
-        for package, names in _packages().items()
-    ]
-    add("python/index.md", "\n".join(["# Names of the package `reparam`", "", *lines]))
     for package, names in _packages().items():
         add(_package_page(package), _package_text(package, names))
     for file in _linked_files(ROOT / "docs"):
@@ -78,6 +77,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     uri = page.file.src_uri
     if uri.startswith("tutorials/") and os.environ.get("REPARAM_DOCS_EXECUTE") != "0":
         markdown = _executed(markdown, uri, config, files)
+    if uri == "commands/index.md":
+        entries = [f"- [reparam {name}]({name}.md): {text}" for name, (_, text) in COMMANDS.items()]
+        markdown = "\n".join([markdown, "", *entries])
+    elif uri == "python/index.md":
+        entries = [f"- [{p}]({p}.md): {', '.join(names)}" for p, names in _packages().items()]
+        markdown = "\n".join([markdown, "", *entries])
     place = str(page.meta.get("source", f"docs/{uri}"))
     return _outside_code(markdown, lambda text: _led(text, place, uri))
 
@@ -85,7 +90,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 # Links -------------------------------------------------------------------------------------------
 
 
-def _outside_code(markdown, change):
+def _outside_code(markdown: str, change: Callable[[str], str]) -> str:
     """Changes what is not between fences."""
     parts = FENCE.split(markdown)  # text, a block and its fence, text, ...
     return "".join(
@@ -96,7 +101,7 @@ def _outside_code(markdown, change):
 def _led(text: str, place: str, uri: str) -> str:
     """The links of a page that is the file ``place`` of the repository and ``uri`` of the site."""
 
-    def lead(found: re.Match) -> str:
+    def lead(found: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(place), found[2]))
         to = target.removeprefix("docs/") if target.startswith("docs/") else None
         to = to or _repository_page(ROOT / target)
@@ -149,7 +154,7 @@ def _help(*command: str) -> str:
     for flag in ("--help-all", "--help"):
         said = io.StringIO()
         with (
-            mock.patch.dict(os.environ, COLUMNS="88", NO_COLOR="1"),
+            mock.patch.dict(os.environ, COLUMNS="78", NO_COLOR="1"),
             contextlib.redirect_stdout(said),
             contextlib.suppress(SystemExit, reparam.ConfigError),
         ):
@@ -174,15 +179,22 @@ def _package_page(package: str) -> str:
 
 def _package_text(package: str, names: list[str]) -> str:
     doc = importlib.import_module(f"reparam.{package}").__doc__ or ""
-    entries = [f"::: reparam.{name}\n" for name in names]
+    entries = [f"::: reparam.{name}\n{_options(getattr(reparam, name))}" for name in names]
     return "\n".join([f"# {package}\n", f"{doc.strip()}\n", *entries])
+
+
+def _options(public: object) -> str:
+    """A class shows what it has from a base that has no page of its own."""
+    bases = public.__mro__ if isinstance(public, type) else ()
+    private = any(base.__name__.startswith("_") for base in bases)
+    return "    options:\n      inherited_members: true\n" if private else ""
 
 
 # Notebooks ---------------------------------------------------------------------------------------
 
 
 def _executed(markdown: str, uri: str, config: MkDocsConfig, files: Files) -> str:
-    cells = jupytext.reads(markdown, fmt="md").cells
+    cells = jupytext.reads(PYTHON + markdown, fmt="md").cells
     code = tuple(cell.source for cell in cells if cell.cell_type == "code")
     outputs = iter(_outputs(code, uri) if code else ())
     blocks = []
@@ -195,22 +207,23 @@ def _executed(markdown: str, uri: str, config: MkDocsConfig, files: Files) -> st
             magic, source = source.split("\n", 1)
             language = magic[2:]
         blocks.append(f"```{language}\n{source}\n```")
-        for number, output in enumerate(next(outputs)):
-            picture = f"{posixpath.splitext(uri)[0]}-{len(blocks)}-{number}.png"
-            blocks.append(_shown(output, picture, config, files))
+        found = next(outputs)
+        blocks.append(_text("".join(o.text for o in found if o.get("name") == "stdout")))
+        for number, output in enumerate(o for o in found if "data" in o):
+            if "image/png" in output.data:
+                picture = f"{posixpath.splitext(uri)[0]}-{len(blocks)}-{number}.png"
+                content = b64decode(output.data["image/png"])
+                files.append(File.generated(config, picture, content=content))
+                blocks.append(f"![what the cell draws]({posixpath.basename(picture)})")
+            else:
+                blocks.append(_text(output.data.get("text/plain", "")))
     return "\n\n".join(filter(None, blocks))
 
 
-def _shown(output: nbformat.NotebookNode, picture: str, config: MkDocsConfig, files: Files) -> str:
-    if output.output_type == "stream":
-        text = output.text if output.name == "stdout" else ""
-    elif "image/png" in output.data:
-        content = b64decode(output.data["image/png"])
-        files.append(File.generated(config, picture, content=content))
-        return f"![what the cell draws]({posixpath.basename(picture)})"
-    else:
-        text = output.data.get("text/plain", "")
-    return f'```{{ .text .output title="" }}\n{text.rstrip()}\n```' if text.strip() else ""
+def _text(output: str) -> str:
+    """What a cell prints, without the colours of a terminal."""
+    plain = re.sub(r"\x1b\[[\d;]*m", "", output).rstrip()
+    return f"```{{ .text .output }}\n{plain}\n```" if plain else ""
 
 
 @functools.cache  # a translation has the cells of its original
@@ -223,7 +236,7 @@ def _outputs(code: tuple[str, ...], uri: str) -> list[list[nbformat.NotebookNode
             notebook, timeout=1800, resources={"metadata": {"path": folder}}
         )
         try:
-            client.execute(env={**os.environ, "PATH": path, "COLUMNS": "88", "NO_COLOR": "1"})
+            client.execute(env={**os.environ, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1"})
         except nbclient.exceptions.CellExecutionError as error:
             raise PluginError(f"{uri}: {error}") from error
     return [cell.outputs for cell in notebook.cells]

@@ -3,7 +3,7 @@ VENV   ?= .venv
 BENCH  ?= .venv-bench
 BIN    := $(VENV)/bin
 
-.PHONY: install demo page test test-slow test-web lint bench clean
+.PHONY: install demo page docs test test-slow test-web lint bench clean
 
 # One stamp per environment: it is remade when the pins or the project's own metadata change.
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -20,6 +20,10 @@ demo: install  ## train the AE and the VAE, write runs/demo/report.html
 
 page:  ## the explorer's page from web/, where its sources changed
 	$(PYTHON) hatch_build.py
+
+# A warning is an error: a link that leads nowhere, a page that is in no menu, a tutorial that fails.
+docs: $(VENV)/.installed  ## site/, with every tutorial run; open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -52,4 +56,4 @@ bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md
 	$(BENCH)/bin/python benchmarks/papers.py --row burda
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build dist site .pytest_cache .mypy_cache .ruff_cache

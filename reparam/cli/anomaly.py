@@ -15,7 +15,7 @@ STEPS: Mapping[str, tuple[str, str]] = {
 
 
 def run(args: Sequence[str]) -> int:
-    if not args or args[0] in ("-h", "--help"):
+    if not args or args[0] in ("-h", "--help", "--help-all"):
         print_lines(_overview())
         return 0 if args else 2
     name, *rest = args
@@ -35,7 +35,8 @@ def _overview() -> str:
         "steps:",
         *(f"  {name:12} {summary}" for name, (_, summary) in STEPS.items()),
         "",
-        "  reparam anomaly STEP --help   every option of a step, with its default",
+        "  reparam anomaly STEP --help       the options that most people use, with examples",
+        "  reparam anomaly STEP --help-all   every option of a step",
         "",
         "start with:  reparam anomaly fit good/ --out runs/good",
         "             reparam anomaly score runs/good new/ --out verdicts",

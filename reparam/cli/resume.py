@@ -18,6 +18,10 @@ class ResumeOptions:
     The random streams continue too: a run that was stopped and resumed ends with the same weights
     as one that was not. With --epochs the schedule is planned anew for that many epochs in all,
     which changes the rest of a one-cycle run.
+
+    Examples:
+      reparam resume runs/digits-vae
+      reparam resume runs/digits-vae --epochs 60
     """
 
     run: Path = RUN

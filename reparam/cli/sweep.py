@@ -5,14 +5,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reparam.cli.existing import check_place, open_or_create_run, trained
-from reparam.cli.flags import Compute, flags_of, parse, split_words, value_of
-from reparam.cli.grid import Point, axes_of, points
+from reparam.cli.flags import Compute, PassedOn, flags_of, parse, split_words, value_of
+from reparam.cli.grid import OWN, Point, axes_of, points
 from reparam.cli.group_table import print_groups, print_trends, print_verdicts
 from reparam.cli.reading import Loader
 from reparam.cli.scoring import judge_with_progress, scored
 from reparam.cli.search_checks import check_comparable, check_figure, check_optuna
 from reparam.cli.search_space import axes_of_search
 from reparam.cli.searching import Search, best_loss
+from reparam.cli.train import before_flags
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import MEASURES, Group, Judge, Scorecard, ScoreConfig, check_features
@@ -29,14 +30,15 @@ from reparam.types import Language
 class SweepOptions:
     """Train and score a model for every value of an option, and draw each measure against it.
 
-    Takes every option of `reparam train`, and of those that have one value any number of values:
-
-      reparam sweep digits --model ae vae --latent-dim 2 8 32 128 --seeds 3
-      reparam sweep digits --recipe quick --search "latent_dim=2..64 log" --trials 20
-
-    One run folder each in --out; what exists there is not trained again, and a sweep that was
+    Takes every option of `reparam train`, and any number of values where that takes one. One run
+    folder each in --out; what exists there is not trained again, and a sweep that was
     stopped continues when the same command is given again. Writes OUT/report.html with a chart of
     every measure, and OUT/sweep.json.
+
+    Examples:
+      reparam sweep digits --model ae vae --latent-dim 2 8 32 128 --seeds 3
+      reparam sweep digits --recipe quick --weight 100 1000 10000 --out runs/weights
+      reparam sweep digits --recipe quick --search "latent_dim=2..64 log" --trials 20
     """
 
     seeds: int = 3
@@ -81,7 +83,8 @@ class SweepOptions:
 
 def run(args: Sequence[str]) -> int:
     own, train_words = _split(args)
-    options = parse(SweepOptions(), own, prog="reparam sweep")
+    train = PassedOn("reparam train", lambda: before_flags(train_words), train_words, OWN)
+    options = parse(SweepOptions(), own, prog="reparam sweep", passed_on=train)
     device = options.compute.chosen()
     again = command_line("sweep", args)
     if options.search:

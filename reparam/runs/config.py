@@ -20,17 +20,17 @@ OptimiserName = Literal["adam", "muon"]
 class TrainingConfig:
     """Optimiser, schedule, duration, and what is written on the way."""
 
-    epochs: int = 30
+    epochs: int = option(30, common=True)
     """Passes over the training images."""
 
-    batch_size: int = 32
-    """Images a step in each process; a step of all takes --devices × --num-nodes as many."""
+    batch_size: int = option(32, common=True)
+    """Images a step in each process. A step of all takes --devices × --num-nodes as many."""
 
     optimiser: OptimiserName = "adam"
     """adam, or muon: Muon for the weights of convolutions and of an MLP, Adam for the rest."""
 
-    learning_rate: float = 5e-4
-    """The optimiser's learning rate; the peak, with the one-cycle schedule."""
+    learning_rate: float = option(5e-4, common=True)
+    """The optimiser's learning rate. With the one-cycle schedule it is the peak."""
 
     schedule: Literal["step", "one-cycle"] = "step"
     """step: the rate is multiplied by --decay every --decay-every epochs (1 keeps it constant);
@@ -98,12 +98,12 @@ class TrainingConfig:
     is faster for the model, measured before training (and the kernels with it)."""
 
     kernels: Literal["auto", "native", "pytorch"] = "auto"
-    """What computes bfloat16 convolutions on a CPU: native are this package's own, which are
-    compiled on first use where the processor has AVX512-BF16 and g++ is installed. auto: what is
-    faster for the model, measured before training."""
+    """What computes convolutions on a CPU: native are this package's own, which are compiled on
+    first use where g++ is installed and the processor has AVX512-BF16 (for bfloat16) or AVX2 (for
+    float32). auto: what is faster for the model, measured before training."""
 
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    device: str = option("auto", common=True)
+    """Where to compute: auto, cpu, cuda or mps."""
 
     deterministic: bool = False
     """Take only algorithms that give the same numbers each time, at some cost of speed; one process
@@ -217,11 +217,11 @@ class TrainingConfig:
 class RunConfig:
     """Everything that determines a run."""
 
-    preset: str = option("vae", flag="model")
-    """The combination of parts to start from: ae, vae, dae (denoising AE), cvae (of a class), m2
-    (classes known in part), rae, wae, aae (AEs to draw from), info-vae, beta-tc, factor, dip
-    (independent dimensions), burda, iwae, chain, iaf, vamp, chain-vamp, exemplar, flow-prior
-    (likelihood), svae (on a sphere), ae-functional. docs/models.md says which to take."""
+    preset: str = option("vae", flag="model", common=True)
+    """The parts to start from, such as ae or vae (docs/models.md). There are ae, vae, dae
+    (denoising AE), cvae (of a class), m2 (classes known in part), rae, wae, aae (AEs to draw from),
+    info-vae, beta-tc, factor, dip (independent dimensions), burda, iwae, chain, iaf, vamp,
+    chain-vamp, exemplar, flow-prior (likelihood), svae (on a sphere), ae-functional."""
 
     data: DataConfig = field(default_factory=DataConfig)
     inputs: InputConfig = field(default_factory=InputConfig)
@@ -235,8 +235,8 @@ class RunConfig:
 
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
-    seed: int = 0
-    """Seed of the initial weights, the order of the images, the latent noise and dropout."""
+    seed: int = option(0, common=True)
+    """Seed of everything random but the split: weights, order of the images, noise, dropout."""
 
     def __post_init__(self) -> None:
         self.objective.check(self.model)

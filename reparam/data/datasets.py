@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch.utils.data import Dataset
 
 from reparam.data.arrays import image_set_from_arrays
@@ -63,7 +64,7 @@ def image_set_from_dataset(
     return image_set_from_arrays(pixels, labels or None, name=name, config=config)
 
 
-def _parts(item: object, name: str) -> tuple[PixelArray, object]:
+def _parts(item: object, name: str) -> tuple[UInt8[np.ndarray, "H W C"], object]:
     """The image (H, W, C) as bytes, and the label or None."""
     label: object = None
     if isinstance(item, tuple | list):

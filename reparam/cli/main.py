@@ -12,6 +12,7 @@ import platformdirs
 
 from reparam._version import __version__
 from reparam.errors import ConfigError, LostError, ReparamError, is_of_memory, unknown_name
+from reparam.extras import need
 from reparam.printable import note, print_lines, say
 from reparam.registry import load_plugin
 
@@ -39,6 +40,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "export": ("export", "runs as ONNX, as a web site, or as a web page in one file"),
     "cache": ("cache", "what is kept of decoded pictures: list, verify, clear"),
 }
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "demo": ("report",),
+    "compare": ("report",),
+    "sweep": ("report",),
+    "report": ("report",),
+    "neighbours": ("tables",),
+}
+"""The extras without which a command can do nothing. Others depend on its options."""
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -76,6 +86,7 @@ def run(args: Sequence[str]) -> int:
         raise ConfigError(unknown_name("command", args[0], COMMANDS, "reparam --help"))
     name, *rest = args
     module, _ = COMMANDS[name]
+    need(f"reparam {name}", *NEEDS.get(name, ()))
     command: Callable[[Sequence[str]], int]
     command = importlib.import_module(f"reparam.cli.{module}").run
     return command(rest)

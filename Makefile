@@ -1,14 +1,15 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BENCH  ?= .venv-bench
-BIN    := $(VENV)/bin
+BIN    ?= $(VENV)/bin
+CONSTRAINTS ?= --constraint constraints.txt
 
 .PHONY: install demo page docs test test-slow test-web lint bench clean
 
 # One stamp per environment: it is remade when the pins or the project's own metadata change.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) --editable '.[dev]'
 	touch $@
 
 install: $(VENV)/.installed  ## the environment, and the explorer's page where npm is there
@@ -45,7 +46,7 @@ test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Ch
 # What the benchmarks compare with (TensorFlow, Lightning, pythae, diffusers) stays out of the normal environment.
 $(BENCH)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BENCH)/bin/python -m pip install --quiet $(CONSTRAINTS) --editable '.[bench]'
 	touch $@
 
 bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md

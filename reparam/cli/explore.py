@@ -12,6 +12,7 @@ from reparam.errors import ConfigError
 from reparam.explorer import ExplorerServer, check_page, is_loopback, site_files
 from reparam.export import BUNDLE_IMAGES as IMAGES
 from reparam.export import check_table
+from reparam.extras import need
 from reparam.printable import note, say
 
 PORTS = range(1, 65536)
@@ -63,6 +64,7 @@ class ExploreOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(ExploreOptions(), args, prog="reparam explore")
+    need("reparam explore", "explore")
     check_page()
     runs = open_runs(options.runs)
     with ExplorerServer(options.host, options.port) as server:

@@ -31,6 +31,7 @@ from reparam.export import (
     write_file,
     write_folder,
 )
+from reparam.extras import need
 from reparam.printable import note, say
 from reparam.runs import Run, RunView, ready_to_view
 
@@ -179,6 +180,7 @@ def _check(options: ExportOptions) -> None:
             "reparam export must have somewhere to write to, got nothing. Fix: give --onnx DIR, "
             "--torch DIR, --site DIR or --single-file FILE"
         )
+    need("reparam export", "export" if options.site is options.single_file is None else "explore")
     overwrite = options.overwrite
     if options.onnx is not None:
         check_folder_free(options.onnx, overwrite=overwrite, own=ONNX_FOLDER, option="--onnx")

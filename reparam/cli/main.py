@@ -13,6 +13,7 @@ import platformdirs
 
 from reparam._version import __version__
 from reparam.errors import ConfigError, LostError, ReparamError, is_of_memory, unknown_name
+from reparam.extras import need
 from reparam.printable import note, print_lines, say
 from reparam.registry import load_plugin
 
@@ -46,6 +47,15 @@ COMMANDS: Mapping[str, Command] = {
     "compare": Command("compare", "several runs or seeds side by side, with verdicts", "compare"),
     "export": Command("export", "as ONNX, a web site, or a web page in one file", "hand on"),
 }
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "demo": ("report",),
+    "compare": ("report",),
+    "sweep": ("report",),
+    "report": ("report",),
+    "neighbours": ("tables",),
+}
+"""The extras without which a command can do nothing. Others depend on its options."""
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -88,6 +98,7 @@ def run(args: Sequence[str]) -> int:
     if args[0] not in COMMANDS:
         raise ConfigError(unknown_name("command", args[0], COMMANDS, "reparam --help"))
     name, *rest = args
+    need(f"reparam {name}", *NEEDS.get(name, ()))
     command: Callable[[Sequence[str]], int]
     command = importlib.import_module(f"reparam.cli.{COMMANDS[name].module}").run
     return command(rest)

@@ -9,6 +9,7 @@ import numpy as np
 from reparam.errors import ConfigError, DataError, no_file, reason_of
 from reparam.export.columns import Column
 from reparam.export.images import as_text
+from reparam.extras import need
 from reparam.runs import RunView
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ MOST_WORDS = 1000
 
 def check_table(path: Path) -> None:
     """Raises ConfigError for a table that cannot be read: looked at before any work is done."""
+    need("--columns", "tables")
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise ConfigError(
             f"--columns must be a .csv or .parquet file, got {path}. Fix: convert the table"

@@ -1,13 +1,12 @@
 """What a tracker is: it gets the metrics, pictures and options of a run while that is trained."""
 
-import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from reparam.errors import ConfigError
+from reparam.extras import check_installed
 from reparam.registry import Part, Registry
 
 
@@ -58,15 +57,8 @@ class LoggerOptions(Part):
 
     def check(self) -> None:
         """Raises ConfigError, naming the extra, where the package is not installed."""
-        if self.package is None:
-            return
-        found = importlib.util.find_spec(self.package)
-        # A folder of this name, such as the wandb/ that W&B leaves, is found without an origin.
-        if found is None or found.origin is None:
-            raise ConfigError(
-                f"logger {self.type} must have the package {self.package}, which is not installed. "
-                f"Fix: pip install 'reparam[{self.extra}]'"
-            )
+        if self.package is not None:
+            check_installed(f"logger {self.type}", (self.package,), (self.extra,))
 
     @abstractmethod
     def build(self, run: LoggedRun) -> Logger:

@@ -221,8 +221,8 @@ def _executed(markdown: str, uri: str, config: MkDocsConfig, files: Files) -> st
 
 
 def _text(output: str) -> str:
-    """What a cell prints, without the colours of a terminal."""
-    plain = re.sub(r"\x1b\[[\d;]*m", "", output).rstrip()
+    """What a cell prints, without what moves a terminal's cursor or colours it."""
+    plain = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", output).rstrip()
     return f"```{{ .text .output }}\n{plain}\n```" if plain else ""
 
 

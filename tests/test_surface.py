@@ -52,8 +52,8 @@ def _options(module: str) -> list[str]:
 def _lines() -> Iterator[str]:
     yield f"run format {FORMAT}"
     yield from map(_signature, sorted(reparam.__all__))
-    for command, (module, _) in COMMANDS.items():
-        yield f"reparam {command}: {' '.join(_options(module))}".rstrip(": ")
+    for command, found in COMMANDS.items():
+        yield f"reparam {command}: {' '.join(_options(found.module))}".rstrip(": ")
     for step, (module, _) in STEPS.items():
         yield f"reparam anomaly {step}: {' '.join(_options(module))}".rstrip(": ")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.reading import reading_progress
@@ -134,6 +134,7 @@ def check_images(images: int) -> None:
         raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
 
 
+@runtime_checkable
 class _Shown(Protocol):
     """The options of what the page shows."""
 

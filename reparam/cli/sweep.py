@@ -17,6 +17,7 @@ from reparam.cli.train import before_flags
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import MEASURES, Group, Judge, Scorecard, ScoreConfig, check_features
+from reparam.fields import option
 from reparam.model import build_autoencoder
 from reparam.objective import Loss
 from reparam.printable import note, say
@@ -37,8 +38,7 @@ class SweepOptions:
 
     Examples:
       reparam sweep digits --model ae vae --latent-dim 2 8 32 128 --seeds 3
-      reparam sweep digits --recipe quick --weight 100 1000 10000 --out runs/weights
-      reparam sweep digits --recipe quick --search "latent_dim=2..64 log" --trials 20
+      reparam sweep digits --recipe quick --search "latent_dim=2..64 log"
     """
 
     seeds: int = 3
@@ -52,10 +52,10 @@ class SweepOptions:
     trials: int = 20
     """Trials of --search, with those that OUT has already."""
 
-    prune: bool = True
+    prune: bool = option(True, common=False)
     """Stop a trial whose loss is worse than the median of earlier ones after as many epochs."""
 
-    search_for: str | None = None
+    search_for: str | None = option(None, common=False)
     """The row of the scorecard that --search compares trials by, such as mse,
     instead of the validation loss; no trial is stopped early then."""
 

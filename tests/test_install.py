@@ -95,7 +95,7 @@ def test_the_core_alone_trains_samples_and_scores(installed: Path, tmp_path: Pat
         lacks("report", command)
     lacks("tables", "neighbours", "run")
     lacks("tables", "encode", "run", "--out", "latents.parquet")
-    lacks("tables", "decode", "run", "run/export/latents.csv")
+    lacks("tables", "decode", "run", "run/export/latents.csv", "--out", "more")
     lacks("report,tables", "anomaly", "score", "run", "digits")
     lacks("export", "export", "run", "--onnx", "onnx")
     lacks("explore", "export", "run", "--site", "site")

@@ -4,10 +4,8 @@ With REPARAM_DOCS_EXECUTE=0 the cells of the tutorials are not run: seconds inst
 MkDocs calls the functions `on_...` (https://www.mkdocs.org/user-guide/configuration/#hooks).
 """
 
-import contextlib
 import functools
 import importlib
-import io
 import os
 import posixpath
 import re
@@ -16,7 +14,6 @@ import tempfile
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from unittest import mock
 
 import jupytext
 import nbclient
@@ -27,7 +24,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import reparam
-from reparam.cli.main import COMMANDS, run
+from reparam.cli.reference import reference
 
 ROOT = Path(__file__).parent
 REPOSITORY = "repository"
@@ -47,7 +44,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     for section in config.nav or []:
         for title, pages in section.items():
             if title == "Commands":
-                pages.extend({f"reparam {name}": _command_page(name)} for name in COMMANDS)
+                pages.extend({f"reparam {name}": _command_page(name)} for name in _commands())
             elif title == "Python":
                 pages.extend({package: _package_page(package)} for package in _packages())
     return config
@@ -59,8 +56,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     def add(uri: str, text: str) -> None:
         files.append(File.generated(config, uri, content=text))
 
-    for name, (_, summary) in COMMANDS.items():
-        add(_command_page(name), _command_text(name, summary))
+    for name, text in _commands().items():
+        add(_command_page(name), text)
     for package, names in _packages().items():
         add(_package_page(package), _package_text(package, names))
     for file in _linked_files(ROOT / "docs"):
@@ -78,7 +75,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if uri.startswith("tutorials/") and os.environ.get("REPARAM_DOCS_EXECUTE") != "0":
         markdown = _executed(markdown, uri, config, files)
     if uri == "commands/index.md":
-        entries = [f"- [reparam {name}]({name}.md): {text}" for name, (_, text) in COMMANDS.items()]
+        entries = [
+            f"- [reparam {name}]({posixpath.basename(_command_page(name))}): {_summary(text)}"
+            for name, text in _commands().items()
+        ]
         markdown = "\n".join([markdown, "", *entries])
     elif uri == "python/index.md":
         entries = [f"- [{p}]({p}.md): {', '.join(names)}" for p, names in _packages().items()]
@@ -135,33 +135,16 @@ def _repository_page(file: Path) -> str:
 # Commands and names ------------------------------------------------------------------------------
 
 
+_commands = functools.cache(reference)
+
+
 def _command_page(name: str) -> str:
-    return f"commands/{name}.md"
+    return f"commands/{name.replace(' ', '-')}.md"
 
 
-def _command_text(name: str, summary: str) -> str:
-    blocks = [f"# reparam {name}\n\n{summary[0].upper()}{summary[1:]}.\n"]
-    module = importlib.import_module(f"reparam.cli.{COMMANDS[name][0]}")
-    for step in ("", *getattr(module, "STEPS", ())):
-        if step:
-            blocks.append(f"## reparam {name} {step}\n")
-        blocks.append(f"```text\n{_help(name, *step.split())}\n```\n")
-    return "\n".join(blocks)
-
-
-def _help(*command: str) -> str:
-    """What the command says of itself, with all of its options."""
-    for flag in ("--help-all", "--help"):
-        said = io.StringIO()
-        with (
-            mock.patch.dict(os.environ, COLUMNS="78", NO_COLOR="1"),
-            contextlib.redirect_stdout(said),
-            contextlib.suppress(SystemExit, reparam.ConfigError),
-        ):
-            run([*command, flag])
-        if said.getvalue().strip():
-            return said.getvalue().strip()
-    raise PluginError(f"reparam {' '.join(command)} --help says nothing")
+def _summary(page: str) -> str:
+    """The first sentence below the title."""
+    return " ".join(page.split("\n\n")[1].split()).partition(". ")[0].rstrip(".")
 
 
 def _packages() -> dict[str, list[str]]:
@@ -184,10 +167,11 @@ def _package_text(package: str, names: list[str]) -> str:
 
 
 def _options(public: object) -> str:
-    """A class shows what it has from a base that has no page of its own."""
+    """A class shows what it has from a base of the package that has no entry of its own."""
     bases = public.__mro__ if isinstance(public, type) else ()
-    private = any(base.__name__.startswith("_") for base in bases)
-    return "    options:\n      inherited_members: true\n" if private else ""
+    own = [base.__name__ for base in bases if base.__module__.startswith("reparam.")]
+    unseen = not set(own) <= set(reparam.__all__)
+    return "    options:\n      inherited_members: true\n" if unseen else ""
 
 
 # Notebooks ---------------------------------------------------------------------------------------

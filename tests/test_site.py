@@ -14,7 +14,6 @@ import yaml
 
 import mkdocs_hooks
 import reparam
-from reparam.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -112,9 +111,10 @@ def test_the_site_is_built_and_loads_nothing_from_elsewhere(tmp_path: Path) -> N
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, check=True)
     pages = list(tmp_path.rglob("*.html"))
-    assert {f"commands/{name}.html" for name in COMMANDS} <= {
-        page.relative_to(tmp_path).as_posix() for page in pages
-    }
+    assert {
+        mkdocs_hooks._command_page(name).replace(".md", ".html")
+        for name in mkdocs_hooks._commands()
+    } <= {page.relative_to(tmp_path).as_posix() for page in pages}
     for page in pages:
         loads = Loads()
         loads.feed(page.read_text())

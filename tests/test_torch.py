@@ -128,3 +128,28 @@ BLACK = torch.zeros(1, 8, 8)
 def test_a_dataset_that_holds_no_images(dataset: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         rp.AE(**TINY).fit(dataset)
+
+
+def test_one_item_of_a_data_set_is_read_as_the_image_itself() -> None:
+    """A set to look at needs no splits."""
+    X = bytes_of(12, 8, 8, 1).astype(np.float32) / 255
+    model = rp.AE(**TINY).fit(X)
+    one = TensorDataset(torch.from_numpy(X[:1]).permute(0, 3, 1, 2))
+    np.testing.assert_array_equal(model.transform(one), model.transform(X[:1]))
+
+
+@pytest.mark.parametrize("pixel_range", ["fit", (0, 255), np.array([0.0, 255.0])])
+def test_a_data_set_says_its_own_range(pixel_range) -> None:
+    X = bytes_of(12, 8, 8, 1).astype(np.float32)
+    images = TensorDataset(torch.from_numpy(X / 255).permute(0, 3, 1, 2))
+    model = rp.AE(**TINY, pixel_range=pixel_range)
+    with pytest.raises(rp.ConfigError, match=r"pixel_range must be None where X is an ImageSet or"):
+        model.fit(images)
+    model.fit(X)  # an array takes it
+    with pytest.raises(rp.ConfigError, match="pixel_range must be None"):
+        model.transform(images)
+
+
+def test_loggers_need_a_folder_that_is_kept() -> None:
+    with pytest.raises(rp.ConfigError, match="logger must have out"):
+        rp.AE(**TINY, logger="tensorboard").fit(bytes_of(12, 8, 8))

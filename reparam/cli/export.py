@@ -48,7 +48,8 @@ class ExportOptions:
     site, or as one web page.
 
     With two runs the page puts them side by side. Every exported model is compared with
-    PyTorch's before it is written. The same runs give the same bytes.
+    PyTorch's before it is written. The same runs give the same bytes, but for
+    the judge's classes, which are there where the judge is kept.
 
     Examples:
       reparam export runs/digits-vae --onnx onnx/
@@ -103,15 +104,15 @@ def run(args: Sequence[str]) -> int:
         bundle = gathered(runs, options)
         _write_page(options, bundle)
         _say_differences(bundle.onnx, "onnxruntime")
-        _write_halves(options, options.onnx, bundle.onnx, ONNX_FOLDER, "onnx")
+        _write_halves(options, options.onnx, bundle.onnx, ONNX_FOLDER, "onnx", "--onnx")
     elif options.onnx is not None:
         models = _exported(views, export_onnx)
         _say_differences(models, "onnxruntime")
-        _write_halves(options, options.onnx, models, ONNX_FOLDER, "onnx")
+        _write_halves(options, options.onnx, models, ONNX_FOLDER, "onnx", "--onnx")
     if options.torch is not None:
         programs = _exported(views, export_programs)
         _say_differences(programs, "torch.export")
-        _write_halves(options, options.torch, programs, TORCH_FOLDER, "pt2")
+        _write_halves(options, options.torch, programs, TORCH_FOLDER, "pt2", "--torch")
     for out in (options.onnx, options.torch, options.site, options.single_file):
         if out is not None:
             say(out)
@@ -182,6 +183,10 @@ def _check(options: ExportOptions) -> None:
             "reparam export must have somewhere to write to, got nothing. Fix: give --onnx DIR, "
             "--torch DIR, --site DIR or --single-file FILE"
         )
+    if options.columns is not None and not options.has_page:
+        raise ConfigError(
+            "--columns must be given with --site or --single-file, which show them. Fix: omit it"
+        )
     if options.has_page:
         need("reparam export", "explore")
     elif options.onnx is not None:
@@ -225,6 +230,7 @@ def _write_halves(
     models: Mapping[str, Sequence[_Exported]],
     own: OwnFolder,
     suffix: str,
+    option: str,
 ) -> None:
     """Encoder and decoder as files, in a folder for each of two runs."""
     if folder is None:
@@ -234,7 +240,6 @@ def _write_halves(
         for name, halves in models.items()
         for half in halves
     }
-    option = "--onnx" if suffix == "onnx" else "--torch"
     write_folder(folder, files, overwrite=options.overwrite, own=own, option=option)
 
 

@@ -1,19 +1,8 @@
-"""What must hold before a search begins: its package, its figure, and losses that compare."""
-
-import importlib.util
+"""What must hold before a search begins: its measure, and losses that can be compared."""
 
 from reparam.errors import ConfigError, unknown_name
 from reparam.evaluation import MEASURES
 from reparam.runs import RunConfig
-
-
-def check_optuna() -> None:
-    """Raises ConfigError when the package is not installed."""
-    if importlib.util.find_spec("optuna") is None:
-        raise ConfigError(
-            "--search must have the package optuna, which is not installed. Fix: pip install "
-            "'reparam[search]'"
-        )
 
 
 def check_figure(name: str) -> None:
@@ -28,7 +17,7 @@ def check_figure(name: str) -> None:
 
 
 def scale_of(config: RunConfig) -> tuple[object, ...]:
-    """What validation losses follow from beside the model: those of others do not compare."""
+    """What validation losses follow from beside the model: those of others cannot be compared."""
     likelihood = config.model.likelihood
     return (config.objective, config.terms, likelihood, config.inputs, config.data)
 
@@ -45,7 +34,7 @@ def check_comparable(first: RunConfig, other: RunConfig) -> None:
         raise ConfigError(
             "search must be over options that leave the loss's scale as it is, got some that "
             "change the objective, its terms, the likelihood (its weight) or the images: losses of "
-            "different ones do not compare. Fix: omit them; or give --recipe, where it chose them "
+            "others cannot be compared. Fix: omit them; or give --recipe, where it chose them "
             "by the latent size; or name a row of the scorecard to compare by with --search-for, "
             "such as mse"
         )

@@ -1,5 +1,6 @@
 """reparam sweep: a measure against an option."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,19 +11,20 @@ from reparam.cli.grid import OWN, Point, axes_of, points
 from reparam.cli.group_table import print_groups, print_trends, print_verdicts
 from reparam.cli.reading import Loader
 from reparam.cli.scoring import judge_with_progress, scored
-from reparam.cli.search_checks import check_comparable, check_figure, check_optuna
+from reparam.cli.search_checks import check_comparable, check_figure
 from reparam.cli.search_space import axes_of_search
 from reparam.cli.searching import Search, best_loss
 from reparam.cli.train import before_flags
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import MEASURES, Group, Judge, Scorecard, ScoreConfig, check_features
+from reparam.extras import need
 from reparam.fields import option
 from reparam.model import build_autoencoder
 from reparam.objective import Loss
 from reparam.printable import note, say
 from reparam.report import check_page, write_comparison
-from reparam.runs import Run, command_line, title_of, writing
+from reparam.runs import Run, command_line, title_of, to_mapping, writing
 from reparam.training import check_loggers
 from reparam.types import Language
 
@@ -87,6 +89,7 @@ def run(args: Sequence[str]) -> int:
     options = parse(SweepOptions(), own, prog="reparam sweep", passed_on=train)
     device = options.compute.chosen()
     again = command_line("sweep", args)
+    check_features(options.score)
     if options.search:
         if value_of("--seeds", args) is not None:
             raise ConfigError(
@@ -94,9 +97,9 @@ def run(args: Sequence[str]) -> int:
             )
         _search(options, train_words, again).run()
         return 0
+    _check_no_search(own)
     report = options.out / "report.html"
     check_page(report)
-    check_features(options.score)
 
     load = Loader(quiet=options.quiet)
     planned = [_agreed(point, load) for point in points(train_words, options.seeds, load)]
@@ -133,9 +136,16 @@ def run(args: Sequence[str]) -> int:
     return 0
 
 
+def _check_no_search(own: Sequence[str]) -> None:
+    """Raises ConfigError for an option that only a search reads."""
+    for name in ("--trials", "--prune", "--no-prune", "--search-for"):
+        if name in own:
+            raise ConfigError(f"{name} must be given with --search, got it alone. Fix: omit it")
+
+
 def _search(options: SweepOptions, words: Sequence[str], again: str) -> Search:
-    """Raises ConfigError for values that cannot be, and losses that do not compare."""
-    check_optuna()
+    """Raises ConfigError for values that cannot be, and losses that cannot be compared."""
+    need("--search", "search")
     axes, several = axes_of_search(options.search), axes_of(words)[1]
     if several:
         raise ConfigError(
@@ -155,15 +165,16 @@ def _search(options: SweepOptions, words: Sequence[str], again: str) -> Search:
         return found.value
 
     first = [(axis.flag, axis.ends[0]) for axis in axes]
+    base = point([word for pair in first for word in pair])
     for axis in axes:
         for end in axis.ends:
             chosen = {**dict(first), axis.flag: end}
             other = point([word for pair in chosen.items() for word in pair])
             check_loggers(other.config.training)
             if options.search_for is None:
-                base = point([word for pair in first for word in pair])
                 check_comparable(base.config, other.config)
     name = options.search_for
+    measure = ["for", name, json.dumps(to_mapping(options.score), sort_keys=True)] if name else []
     return Search(
         axes=axes,
         trials=options.trials,
@@ -171,7 +182,7 @@ def _search(options: SweepOptions, words: Sequence[str], again: str) -> Search:
         prune=options.prune and name is None,
         maximise=name is not None and MEASURES[name].better == "higher",
         figure="validation loss, nats" if name is None else MEASURES[name].en,
-        identity=command_line("sweep", [*words, "--search", *options.search, f"for {name}"]),
+        identity=command_line("sweep", [*words, "--search", *options.search, *measure]),
         point=point,
         images=lambda config: load(config.data),
         measure=best_loss if name is None else measured,

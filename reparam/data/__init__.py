@@ -12,7 +12,7 @@ from reparam.data.cache_contents import (
 )
 from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
-from reparam.data.datasets import image_set_from_dataset
+from reparam.data.datasets import image_set_from_dataset, items_of_dataset
 from reparam.data.factors import Factors
 from reparam.data.folder import sizes_in_files
 from reparam.data.images import SPLITS, ImageSet, Split
@@ -56,6 +56,7 @@ __all__ = [
     "image_set_from_dataset",
     "in_parts",
     "is_run_record",
+    "items_of_dataset",
     "load_images",
     "read_images",
     "read_picture",

@@ -19,12 +19,22 @@ from reparam.types import PixelArray
 def image_set_from_dataset(
     dataset: Dataset[Any], name: str, config: DataConfig | None = None
 ) -> ImageSet:
+    """The items of a Dataset as an ImageSet.
+
+    ``config`` splits the set, by default as an estimator does: none for testing. Labels are as
+    `as_labels` takes them. Raises what `items_of_dataset` and `image_set_from_arrays` raise.
+    """
+    pixels, labels = items_of_dataset(dataset, name)
+    config = DataConfig(test_fraction=0.0) if config is None else config
+    return image_set_from_arrays(pixels, labels, name=name, config=config)
+
+
+def items_of_dataset(dataset: Dataset[Any], name: str) -> tuple[PixelArray, list[object] | None]:
     """The images of a map-style Dataset (with a length), and their labels where it yields pairs.
 
     An item is an image, or a pair (image, label). A tensor is (C, H, W) or (H, W), as torchvision's
     transforms make it; an array or a Pillow picture is (H, W) or (H, W, C). Pixels are uint8 or
-    floats in [0, 1]; they are held in memory as bytes. ``config`` splits the set, by default as an
-    estimator does: none for testing. Labels are as `as_labels` takes them.
+    floats in [0, 1]; they are held in memory as bytes.
 
     Raises DataError for a set without a length, items that are neither, and labels of some items
     only; ShapeError for images of different sizes; and what `as_pixels` raises, with the item's
@@ -60,8 +70,8 @@ def image_set_from_dataset(
                 "Fix: resize them"
             )
         pixels[i] = image
-    config = DataConfig(test_fraction=0.0) if config is None else config
-    return image_set_from_arrays(pixels, labels or None, name=name, config=config)
+    assert pixels is not None  # there is at least one item
+    return pixels, labels or None
 
 
 def _parts(item: object, name: str) -> tuple[UInt8[np.ndarray, "H W C"], object]:

@@ -11,17 +11,25 @@ from jaxtyping import Float
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
+from torch.utils.data import Dataset
 
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
-from reparam.data import ImageSet, as_numbers, image_set_from_arrays, warn_of_pixels
+from reparam.data import (
+    ImageSet,
+    as_numbers,
+    image_set_from_arrays,
+    items_of_dataset,
+    warn_of_pixels,
+)
 from reparam.errors import ConfigError, DataError
 from reparam.estimators.fitting import check_free, folder_of, listeners
 from reparam.estimators.inputs import (
-    FIT,
+    check_range_is_free,
     checked_rows,
     declared_range,
     declared_shape,
     image_set_of,
+    is_fit,
     labels_for,
     whole,
 )
@@ -104,7 +112,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """
         own = {name: options.pop(name) for name in OWN_OPTIONS if name in options}
         base = preset_config(cls.preset, "plain")
-        if isinstance(X := image_set_of(X), ImageSet):
+        if isinstance(X := image_set_of(X, own.get("pixel_range")), ImageSet):
             images = X
         else:
             black_white = declared_range(own.get("pixel_range"), X)
@@ -135,7 +143,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         that do not fit ``image_shape``, RunError when ``out`` holds something.
         """
         config = self.run_config()
-        X = image_set_of(X, config.data)
+        X = image_set_of(X, self._own("pixel_range"), config.data)
         row_shape: tuple[int, ...]
         self.pixel_range_ = None
         if isinstance(X, ImageSet):
@@ -154,6 +162,10 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             images = image_set_from_arrays(pixels, labels, name=name, config=config.data)
             warn_of_pixels(pixels, name, range_known=self.pixel_range_ is not None)
         out, title = folder_of(self._own("out")), type(self).__name__
+        if out is None and config.training.loggers:
+            raise ConfigError(
+                "logger must have out, the folder that is kept of a run, got None. Fix: name out"
+            )
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(temporary) / "run" if out is None else out
             check_free(path)
@@ -267,10 +279,14 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self, X: object, labels: object = None
     ) -> tuple[PixelArray, tuple[int, ...], LabelArray | None]:
         """Images as bytes, how one was laid out, and their labels, if the model reads any."""
-        model, X = self._fitted(), image_set_of(X)
+        model = self._fitted()
+        check_range_is_free(X, self._own("pixel_range"))
         row_shape: tuple[int, ...]
         if isinstance(X, ImageSet):
             pixels, row_shape = X.images, X.image_shape
+        elif isinstance(X, Dataset):
+            pixels, own = items_of_dataset(X, "X")
+            row_shape, labels = pixels.shape[1:], own if labels is None else labels
         else:
             flat = hasattr(self, "n_features_in_")
             X = checked_rows(self, X, flat=flat, reset=False)
@@ -280,7 +296,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _to_pixels(
         self, X: object, shape: tuple[int, int, int] | None
     ) -> tuple[PixelArray, tuple[int, ...]]:
-        clip = self._own("pixel_range") == FIT
+        clip = is_fit(self._own("pixel_range"))
         return rows_to_pixels(X, shape, self.pixel_range_, clip=clip)
 
     def _labels(self, labels: object, count: int, X: object = None) -> LabelArray | None:

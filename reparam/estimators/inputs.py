@@ -42,7 +42,7 @@ def checked_rows(estimator: BaseEstimator, X: object, *, flat: bool, reset: bool
     except (ValueError, TypeError, RuntimeError):  # `as_numbers` says what is wrong
         axes, words = 0, True
     if not words and (axes == 2 or (flat and axes < 2)):
-        X = X.detach().cpu().numpy() if hasattr(X, "detach") else X
+        X = as_numbers(X, "X") if hasattr(X, "detach") else X
         return validate_data(estimator, X, reset=reset, ensure_min_samples=2 if reset else 1)
     if reset:
         for name in ("n_features_in_", "feature_names_in_"):
@@ -51,9 +51,24 @@ def checked_rows(estimator: BaseEstimator, X: object, *, flat: bool, reset: bool
     return X
 
 
-def image_set_of(X: object, config: DataConfig | None = None) -> object:
+def check_range_is_free(X: object, pixel_range: object) -> None:
+    """Raises ConfigError where X says itself which values are black and white."""
+    if pixel_range is not None and isinstance(X, ImageSet | Dataset):
+        raise ConfigError(
+            f"pixel_range must be None where X is an ImageSet or a Dataset, got {pixel_range!r}. "
+            "Fix: omit it; items of a Dataset are uint8 or floats in [0, 1]"
+        )
+
+
+def image_set_of(X: object, pixel_range: object, config: DataConfig | None = None) -> object:
     """A PyTorch data set as an ImageSet, split as ``config`` says; all else as it is."""
+    check_range_is_free(X, pixel_range)
     return image_set_from_dataset(X, "X", config) if isinstance(X, Dataset) else X
+
+
+def is_fit(pixel_range: object) -> bool:
+    """Whether the option is "fit"."""
+    return isinstance(pixel_range, str) and pixel_range == FIT
 
 
 def declared_shape(shape: object, X: object = None) -> tuple[int, int, int] | None:
@@ -85,7 +100,7 @@ def declared_range(option: object, X: object) -> tuple[float, float] | None:
     """
     if option is None:
         return None
-    if isinstance(option, str) and option == FIT:
+    if is_fit(option):
         array = as_numbers(X, "X").astype(np.float64)
         low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 1.0)
         return low, high if high > low else low + 1

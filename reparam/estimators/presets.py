@@ -28,7 +28,8 @@ class DenoisingAE(Estimator):
 def load(path: str | Path) -> AE | VAE | DenoisingAE:
     """The fitted estimator of a run folder, with its fitted prior; its images are not needed.
 
-    Images that it gives back are N × H × W × C, since a run does not know how X was laid out. Parts
+    Images that it gives back are N × H × W × C, since a run does not know how X was laid out; nor
+    which values were black and white, so X must be in [0, 1] again (``pixel_range``). Parts
     from a plug-in must be registered first (`load_plugin`). Raises RunError when the run is
     missing, damaged, or from a newer version.
     """

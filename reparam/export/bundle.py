@@ -1,6 +1,7 @@
 """The explorer's bundle: everything that the page shows of one or more runs, as files.
 
-The same runs give the same bytes: nothing in it says when, where or by whom it was made.
+The same runs give the same bytes, but for the judge's classes, which are there where the judge is
+kept: nothing in it says when, where or by whom it was made.
 """
 
 import json

@@ -20,7 +20,7 @@ def logging_listener(run: Run) -> Listener:
     """Passes each epoch's metrics and the sample pictures on to the run's loggers.
 
     They begin when training does. Raises ConfigError where the package of one is missing, and
-    RunError, then, where one cannot begin; one that fails later is told no more, with a warning.
+    RunError, then, where one cannot begin; one that fails later gets nothing more, with a warning.
     """
     check_loggers(run.config.training)
     loggers: dict[str, Logger] = {}

@@ -55,7 +55,7 @@ def test_losses_of_other_scales_are_refused(refused, shapes_file, tmp_path) -> N
     words = ("sweep", shapes_file, *SHARED, "--out", tmp_path / "out", "--search")
     for space in ("weight=10..1000 log", "likelihood=gaussian,bernoulli", "free_bits=0..1"):
         said = refused(*words, space)
-        assert "losses of different ones do not compare" in said
+        assert "losses of others cannot be compared" in said
         assert "--search-for" in said
     assert "valid_fraction 0" in refused(*words, RATES, "--valid-fraction", "0")
     assert "must have one value" in refused(*words, RATES, "--latent-dim", "2", "3")
@@ -64,7 +64,7 @@ def test_losses_of_other_scales_are_refused(refused, shapes_file, tmp_path) -> N
     assert not (tmp_path / "out").exists()
 
 
-def test_a_search_finds_the_best_and_goes_on_after_a_kill(
+def test_a_search_finds_the_best_and_continues_after_a_kill(
     reparam, shapes_file, tmp_path, refused
 ) -> None:
     """The study of a process that was killed in a trial: no trial is made twice, the one that was

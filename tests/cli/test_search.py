@@ -65,10 +65,12 @@ def test_losses_of_other_scales_are_refused(refused, shapes_file, tmp_path) -> N
 
 
 def test_a_search_finds_the_best_and_continues_after_a_kill(
-    reparam, shapes_file, tmp_path, refused
+    reparam, shapes_file, tmp_path, refused, monkeypatch
 ) -> None:
     """The study of a process that was killed in a trial: no trial is made twice, the one that was
     cut short ends, and the values are those of a search that was not stopped."""
+    # This process may have run tests with plug-ins; a new one has none, and is another search.
+    monkeypatch.setattr("reparam.registry._loaded", {})
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     words = ["sweep", str(shapes_file), *SHARED, "--search", RATES, "--no-prune", "--quiet"]
     said = reparam(*words, "--trials", "6", "--out", whole)

@@ -49,13 +49,10 @@ COMMANDS: Mapping[str, Command] = {
 }
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
-    "demo": ("report",),
-    "compare": ("report",),
-    "sweep": ("report",),
-    "report": ("report",),
     "neighbours": ("tables",),
 }
-"""The extras without which a command can do nothing. Others depend on its options."""
+"""The extras without which a command can do nothing. Others are asked for once the
+options are read, so that --help works without."""
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130

@@ -18,8 +18,8 @@ from reparam.cli.scoring import judge_with_progress, scored
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError, DataError, RunError
 from reparam.evaluation import ScoreConfig
-from reparam.model import build_autoencoder
 from reparam.extras import need
+from reparam.model import build_autoencoder
 from reparam.printable import note, say
 from reparam.report import ReportChoices, check_page
 from reparam.runs import (

@@ -169,7 +169,7 @@ def write_report(
     out: Path,
     *,
     command: str,
-    choices: ReportChoices = ReportChoices(),
+    choices: ReportChoices = ReportChoices(),  # noqa: B008
     seconds: float | None = None,
     figures: Path | None = None,
     device: str = "cpu",

@@ -5,7 +5,7 @@ BIN    ?= $(VENV)/bin
 LOCK   ?= yes
 PIP     = -m pip install --quiet
 
-.PHONY: install demo page docs test test-slow test-web lint bench lock clean
+.PHONY: install demo page docs test test-slow test-web lint bench licences lock clean
 
 # What pip does in an environment, for the extra $(2): first the locked files, each of which must have a
 # hash that the lock knows, then this package, and PyTorch in the build that pip is set up for here.
@@ -30,6 +30,10 @@ demo: install  ## train the AE and the VAE, write runs/demo/report.html
 
 page:  ## the explorer's page from web/, where its sources changed
 	$(PYTHON) hatch_build.py
+
+licences:  ## sbom.cdx.json and THIRD_PARTY_LICENSES.txt, after a change in web/package.json
+	cd web && npm ci --no-audit --no-fund
+	$(PYTHON) third_party.py
 
 # A warning is an error: a link that leads nowhere, a page that is in no menu, a tutorial that fails.
 docs: $(VENV)/.installed  ## site/, with every tutorial run; open site/index.html

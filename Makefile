@@ -8,11 +8,11 @@ PIP     = -m pip install --quiet
 .PHONY: install demo page docs test test-slow test-web lint bench licences lock clean
 
 # What pip does in an environment, for the extra $(2): first the locked files, each of which must have a
-# hash that the lock knows, then this package, and PyTorch in the build that pip is set up for here.
+# hash that the lock knows, then PyTorch in the build that pip is set up for here, and this package.
 # LOCK= leaves the lock out: the newest versions.
 define install
 	$(if $(LOCK),$(1) $(PIP) --no-deps --require-hashes --requirement requirements/$(2).txt)
-	$(1) $(PIP) $(if $(LOCK),--requirement requirements/torch.txt) --editable '.[$(2)]'
+	$(1) $(PIP) $(if $(LOCK),--no-build-isolation --requirement requirements/torch.txt) --editable '.[$(2)]'
 endef
 
 # One stamp per environment: it is remade when the lock or the project's own metadata change.
@@ -73,7 +73,7 @@ bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --custom-compile-command "make lock" $(UPGRADE)
 lock: $(VENV)/.installed  ## requirements/, from pyproject.toml, for every system and Python
 	$(COMPILE) -c requirements/torch.txt --extra dev -o requirements/dev.txt
-	$(COMPILE) -c requirements/torch.txt -c requirements/dev.txt --extra bench -o requirements/bench.txt
+	$(COMPILE) -c requirements/torch.txt --extra bench -o requirements/bench.txt
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist site .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""requirements/ has what pyproject.toml asks for, with hashes, and nothing that a platform decides."""
+"""requirements/ has what pyproject.toml asks for, with hashes, and leaves PyTorch's builds out."""
 
 import re
 import tomllib
@@ -41,9 +41,7 @@ def _asked_for(extra: str) -> dict[str, Requirement]:
 
 
 @pytest.mark.parametrize("extra", ["dev", "bench"])
-@pytest.mark.parametrize(
-    "system", SYSTEMS, ids=lambda s: f"{s['sys_platform']}-{s['python_version']}"
-)
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda each: " ".join(each.values()))
 def test_lock_has_what_the_package_asks_for(extra: str, system: dict[str, str]) -> None:
     env = {**system, "python_full_version": f"{system['python_version']}.9"}
     pins: dict[str, str] = {TORCH.name: next(iter(TORCH.specifier)).version}
@@ -62,15 +60,12 @@ def test_lock_has_what_the_package_asks_for(extra: str, system: dict[str, str]) 
 def test_every_file_has_a_hash_but_those_of_pytorch(extra: str) -> None:
     for pin, hashes in _locked(extra):
         assert next(iter(pin.specifier)).operator == "=="
-        assert all(
-            re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", h) for h in hashes.replace("\\", "").split()
-        )
+        for each in hashes.replace("\\", "").split():
+            assert re.fullmatch("--hash=sha256:[0-9a-f]{64}", each)
         assert not re.match("torch$|triton|nvidia|cuda", pin.name)
 
 
 def test_tensorflow_is_in_the_benchmarks_lock_alone() -> None:
-    names = {extra: {pin.name for pin, _ in _locked(extra)} for extra in ("dev", "bench")}
-    assert "tensorflow-cpu" in names["bench"] - names["dev"]
-    common = names["dev"] & names["bench"]
-    pins = {extra: {p.name: str(p.specifier) for p, _ in _locked(extra)} for extra in names}
-    assert all(pins["dev"][name] == pins["bench"][name] for name in common - {"numpy"})
+    dev, bench = ({str(pin) for pin, _ in _locked(extra)} for extra in ("dev", "bench"))
+    assert any(pin.startswith("tensorflow-cpu==") for pin in bench)
+    assert not any(pin.startswith("tensorflow") for pin in dev)

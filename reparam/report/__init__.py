@@ -25,12 +25,4 @@ __all__ = [
     "write_report",
 ]
 
-_DRAWING = {
-    "anomalies": ("anomaly_page",),
-    "comparison": ("write_comparison",),
-    "page": ("write_report",),
-    "pictures": ("FIGURES",),
-    "search": ("search_picture",),
-}
-
-__getattr__ = late_names(__name__, _DRAWING)
+__getattr__ = late_names(__name__)

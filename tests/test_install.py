@@ -1,6 +1,7 @@
 """The wheel with the core dependencies alone: nothing else is on the path."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import reparam
 from reparam.extras import EXTRAS, is_installed
 from reparam.loggers import LOGGERS, LoggerOptions
 
@@ -106,6 +108,24 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, place in _core().items():
         (site / name).symlink_to(place)
     return site
+
+
+@pytest.mark.slow
+def test_the_wheel_says_what_it_has_from_others(installed: Path) -> None:
+    (facts,) = installed.glob("reparam-*.dist-info")
+    licences = (ROOT / "web/public/THIRD_PARTY_LICENSES.txt").read_bytes()
+    for copy in (facts / "licenses/web/public", installed / "reparam/explorer/page"):
+        assert (copy / "THIRD_PARTY_LICENSES.txt").read_bytes() == licences
+    bill = facts / "sboms/sbom.cdx.json"
+    assert bill.read_bytes() == (ROOT / "sbom.cdx.json").read_bytes()
+    single = (installed / "reparam/explorer/page/single.html").read_text(encoding="utf-8")
+    assert all(line in single for line in licences.decode().splitlines() if "Copyright" in line)
+
+
+def test_the_change_log_begins_with_this_version() -> None:
+    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert first
+    assert first[1] == reparam.__version__
 
 
 def _reparam(site: Path, folder: Path, *words: str) -> tuple[int, str]:

@@ -62,8 +62,8 @@ def _overview() -> str:
     lines = [
         "usage: reparam COMMAND ...",
         "",
-        "Train autoencoders (AE) and variational autoencoders (VAE) on images, look",
-        "into their latent space, and hand the result on.",
+        "Train autoencoders (AE) and variational autoencoders (VAE) on images, explore",
+        "their latent space, and export or share the result.",
         "",
         *_by_job(),
         "  reparam COMMAND --help       the options that most people use, with examples",

@@ -2,14 +2,23 @@ PYTHON ?= python3
 VENV   ?= .venv
 BENCH  ?= .venv-bench
 BIN    ?= $(VENV)/bin
-CONSTRAINTS ?= --constraint constraints.txt
+LOCK   ?= yes
+PIP     = -m pip install --quiet
 
-.PHONY: install demo page docs test test-slow test-web lint bench clean
+.PHONY: install demo page docs test test-slow test-web lint bench licences lock clean
 
-# One stamp per environment: it is remade when the pins or the project's own metadata change.
-$(VENV)/.installed: pyproject.toml constraints.txt
+# What pip does in an environment, for the extra $(2): first the locked files, each of which must have a
+# hash that the lock knows, then PyTorch in the build that pip is set up for here, and this package.
+# LOCK= leaves the lock out: the newest versions.
+define install
+	$(if $(LOCK),$(1) $(PIP) --no-deps --require-hashes --requirement requirements/$(2).txt)
+	$(1) $(PIP) $(if $(LOCK),--no-build-isolation --requirement requirements/torch.txt) --editable '.[$(2)]'
+endef
+
+# One stamp per environment: it is remade when the lock or the project's own metadata change.
+$(VENV)/.installed: pyproject.toml requirements/dev.txt requirements/torch.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) --editable '.[dev]'
+	$(call install,$(BIN)/python,dev)
 	touch $@
 
 install: $(VENV)/.installed  ## the environment, and the explorer's page where npm is there
@@ -21,6 +30,10 @@ demo: install  ## train the AE and the VAE, write runs/demo/report.html
 
 page:  ## the explorer's page from web/, where its sources changed
 	$(PYTHON) hatch_build.py
+
+licences:  ## sbom.cdx.json and THIRD_PARTY_LICENSES.txt, after a change in web/package.json
+	cd web && npm ci --no-audit --no-fund
+	$(PYTHON) third_party.py
 
 # A warning is an error: a link that leads nowhere, a page that is in no menu, a tutorial that fails.
 docs: $(VENV)/.installed  ## site/, with every tutorial run; open site/index.html
@@ -44,9 +57,9 @@ test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Ch
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m web
 
 # What the benchmarks compare with (TensorFlow, Lightning, pythae, diffusers) stays out of the normal environment.
-$(BENCH)/.installed: pyproject.toml constraints.txt
+$(BENCH)/.installed: pyproject.toml requirements/bench.txt requirements/torch.txt
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet $(CONSTRAINTS) --editable '.[bench]'
+	$(call install,$(BENCH)/bin/python,bench)
 	touch $@
 
 bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md
@@ -55,6 +68,12 @@ bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md
 	$(BENCH)/bin/python benchmarks/growing.py
 	$(BENCH)/bin/python benchmarks/scaling.py
 	$(BENCH)/bin/python benchmarks/papers.py --row burda
+
+# Pins that pyproject.toml still allows are kept: UPGRADE=--upgrade takes the newest ones.
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --custom-compile-command "make lock" $(UPGRADE)
+lock: $(VENV)/.installed  ## requirements/, from pyproject.toml, for every system and Python
+	$(COMPILE) -c requirements/torch.txt --extra dev -o requirements/dev.txt
+	$(COMPILE) -c requirements/torch.txt --extra bench -o requirements/bench.txt
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist site .pytest_cache .mypy_cache .ruff_cache

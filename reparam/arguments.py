@@ -14,6 +14,7 @@ from reparam.runs import (
     preset_config,
     resolve,
     shared_options,
+    warn_of_deprecated,
 )
 
 OWN_OPTIONS = {"image_shape": None, "pixel_range": None, "out": None, "quiet": True}
@@ -80,6 +81,7 @@ def config_of(preset: str, estimator: str, arguments: Mapping[str, object]) -> R
         for name in sorted(arguments, key=lambda name: name not in shared)  # one part's own wins
         if name not in OWN_OPTIONS and not _equal(arguments[name], defaults[name])
     }
+    warn_of_deprecated(given, estimator)
     return resolve(base, [(estimator, given)])
 
 

@@ -3,20 +3,18 @@
 Imports that take as long as PyTorch's would else be paid by every command.
 """
 
+import ast
 import importlib
+import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator
 
 
-def late_names(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], object]:
-    """``__getattr__`` of a package (PEP 562): ``names`` lists those of each module below it, as
-    ``name`` or ``name as other``.
+def late_names(package: str) -> Callable[[str], object]:
+    """``__getattr__`` of a package (PEP 562) for the names that its ``__init__`` imports under
+    ``if TYPE_CHECKING:``. Type checkers read them there, and so does this: they are written once.
     """
-    places = {
-        entry.rpartition(" ")[2]: (f"{package}.{module}", entry.partition(" ")[0])
-        for module, entries in names.items()
-        for entry in entries
-    }
+    places = dict(_imports_for_types(package))
 
     def find(name: str) -> object:
         if name not in places:
@@ -27,3 +25,13 @@ def late_names(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[st
         return value
 
     return find
+
+
+def _imports_for_types(package: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Each name with its module and what it is called there."""
+    for block in ast.parse(inspect.getsource(sys.modules[package])).body:
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            for line in block.body:
+                if isinstance(line, ast.ImportFrom) and line.module is not None:
+                    for name in line.names:
+                        yield name.asname or name.name, (line.module, name.name)

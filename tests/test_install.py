@@ -1,17 +1,22 @@
 """The wheel with the core dependencies alone: nothing else is on the path."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import distribution
+from collections.abc import Iterator
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from reparam.extras import EXTRAS
+import reparam
+from reparam.extras import EXTRAS, is_installed
+from reparam.loggers import LOGGERS, LoggerOptions
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -22,6 +27,53 @@ def test_extras_of_the_package_are_those_that_it_asks_for() -> None:
     assert set(EXTRAS) <= set(optional)
     in_all = Requirement(optional["all"][0]).extras
     assert in_all == set(optional) - {"all", "bench", "dev", "docs"}
+    loggers = {part.extra: (part.package,) for part in _loggers()}
+    assert in_all == {*EXTRAS, *loggers}
+    packages = packages_distributions()
+    for extra, modules in {**EXTRAS, **loggers}.items():
+        if is_installed(modules[0]):
+            providers = {canonicalize_name(packages[module][0]) for module in modules}
+            assert providers == set(_packages_of(extra)), extra
+
+
+def _loggers() -> Iterator[type[LoggerOptions]]:
+    """Those of the package itself."""
+    for name in LOGGERS.names:
+        part = LOGGERS.find(name)
+        if part.__module__.startswith("reparam."):
+            yield part
+
+
+def _packages_of(extra: str) -> Iterator[str]:
+    """The packages that the extra names, through the extras of reparam that it names."""
+    for line in PROJECT["optional-dependencies"][extra]:
+        wanted = Requirement(line)
+        if wanted.name == "reparam":
+            for other in wanted.extras:
+                yield from _packages_of(other)
+        else:
+            yield canonicalize_name(wanted.name)
+
+
+HELP_WITHOUT_EXTRAS = """
+import sys
+from reparam.cli.main import COMMANDS, NEEDS, run
+from reparam.extras import EXTRAS
+for modules in EXTRAS.values():
+    sys.modules.update(dict.fromkeys(modules))  # None: an import of it fails
+for command in COMMANDS:
+    if command not in NEEDS:
+        try:
+            status = run([command, "--help"])
+        except SystemExit as shown:
+            status = shown.code
+        assert status == 0, command
+"""
+
+
+def test_help_needs_no_extra() -> None:
+    command = [sys.executable, "-c", HELP_WITHOUT_EXTRAS]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def _core() -> dict[str, Path]:
@@ -58,6 +110,24 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
+@pytest.mark.slow
+def test_the_wheel_says_what_it_has_from_others(installed: Path) -> None:
+    (facts,) = installed.glob("reparam-*.dist-info")
+    licences = (ROOT / "web/public/THIRD_PARTY_LICENSES.txt").read_bytes()
+    for copy in (facts / "licenses/web/public", installed / "reparam/explorer/page"):
+        assert (copy / "THIRD_PARTY_LICENSES.txt").read_bytes() == licences
+    bill = facts / "sboms/sbom.cdx.json"
+    assert bill.read_bytes() == (ROOT / "sbom.cdx.json").read_bytes()
+    single = (installed / "reparam/explorer/page/single.html").read_text(encoding="utf-8")
+    assert all(line in single for line in licences.decode().splitlines() if "Copyright" in line)
+
+
+def test_the_change_log_begins_with_this_version() -> None:
+    first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert first
+    assert first[1] == reparam.__version__
+
+
 def _reparam(site: Path, folder: Path, *words: str) -> tuple[int, str]:
     """Exit status and last line. -S: without the environment's own packages."""
     said = subprocess.run(
@@ -91,8 +161,9 @@ def test_the_core_alone_trains_samples_and_scores(installed: Path, tmp_path: Pat
     works("reconstruct", "run")
     works("info", "run")
     works("score", "run", "--quiet")
-    for command in ("demo", "report", "compare", "sweep"):
-        lacks("report", command)
+    for words in (("demo",), ("report", "run"), ("compare", "run"), ("sweep", "digits")):
+        works(words[0], "--help")
+        lacks("report", *words)
     lacks("tables", "neighbours", "run")
     lacks("tables", "encode", "run", "--out", "latents.parquet")
     lacks("tables", "decode", "run", "run/export/latents.csv", "--out", "more")

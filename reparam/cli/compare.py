@@ -13,8 +13,9 @@ from reparam.cli.scoring import check_first, judge_with_progress, scored
 from reparam.data import ImageSet
 from reparam.errors import ConfigError
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
+from reparam.extras import need
 from reparam.printable import note, say
-from reparam.report import check_page, write_comparison
+from reparam.report import check_page
 from reparam.runs import Run, RunConfig, command_line, options_of, title_of, writing
 from reparam.types import Language
 
@@ -60,6 +61,9 @@ class CompareOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(CompareOptions(), args, prog="reparam compare")
+    need("reparam compare", "report")
+    from reparam.report import write_comparison  # needs the extra
+
     device = options.compute.chosen()
     again = command_line("compare", args)
     judges: dict[str, Judge] = {}

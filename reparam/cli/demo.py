@@ -18,9 +18,10 @@ from reparam.cli.scoring import judge_with_progress, scored
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError, DataError, RunError
 from reparam.evaluation import ScoreConfig
+from reparam.extras import need
 from reparam.model import build_autoencoder
 from reparam.printable import note, say
-from reparam.report import ReportChoices, check_page, write_report
+from reparam.report import ReportChoices, check_page
 from reparam.runs import (
     Run,
     RunConfig,
@@ -71,6 +72,9 @@ class DemoOptions:
 def run(args: Sequence[str]) -> int:
     began = time.monotonic()
     options = _options(args)
+    need("reparam demo", "report")
+    from reparam.report import write_report  # needs the extra
+
     out = options.out
     _check_room(options)
     load = Loader(quiet=options.quiet)

@@ -44,8 +44,8 @@ MOST_RUNS = 2
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """Hand finished runs on: as ONNX files, as programs of torch.export, as the explorer's web
-    site, or as one web page.
+    """Write finished runs as ONNX files, as programs of torch.export, as the explorer's web site,
+    or as one web page.
 
     With two runs the page puts them side by side. Every exported model is compared with
     PyTorch's before it is written. The same runs give the same bytes, but for
@@ -97,18 +97,18 @@ def run(args: Sequence[str]) -> int:
     options = parse(ExportOptions(), args, prog="reparam export")
     _check(options)
     runs = open_runs(options.runs)
-    views: Mapping[str, RunView] = {}
-    if options.torch is not None or not options.has_page:
-        views = _views(runs, options.compute.chosen())
     if options.has_page:
         bundle = gathered(runs, options)
+        views = bundle.views
         _write_page(options, bundle)
         _say_differences(bundle.onnx, "onnxruntime")
         _write_halves(options, options.onnx, bundle.onnx, ONNX_FOLDER, "onnx", "--onnx")
-    elif options.onnx is not None:
-        models = _exported(views, export_onnx)
-        _say_differences(models, "onnxruntime")
-        _write_halves(options, options.onnx, models, ONNX_FOLDER, "onnx", "--onnx")
+    else:
+        views = _views(runs, options.compute.chosen())
+        if options.onnx is not None:
+            models = _exported(views, export_onnx)
+            _say_differences(models, "onnxruntime")
+            _write_halves(options, options.onnx, models, ONNX_FOLDER, "onnx", "--onnx")
     if options.torch is not None:
         programs = _exported(views, export_programs)
         _say_differences(programs, "torch.export")

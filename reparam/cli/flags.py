@@ -31,6 +31,7 @@ from reparam.runs import (
     options_of,
     resolve,
     shared_options,
+    warn_of_deprecated,
     with_parts,
 )
 from reparam.training import choose_device
@@ -100,7 +101,9 @@ def parse(default: T, args: Sequence[str], *, prog: str, passed_on: PassedOn | N
         parser = Parser(prog, type(default), options, passed_on, common_only=not asks_for_all)
         parser.print_help()
         raise HelpShown(parser)
-    return resolve(default, [(prog, Parser(prog, type(default), options).values(args))])
+    given = Parser(prog, type(default), options).values(args)
+    warn_of_deprecated(given, prog)
+    return resolve(default, [(prog, given)])
 
 
 def _options_with_parts(default: object, args: Sequence[str], prog: str) -> dict[str, Option]:

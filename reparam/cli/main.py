@@ -49,13 +49,10 @@ COMMANDS: Mapping[str, Command] = {
 }
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
-    "demo": ("report",),
-    "compare": ("report",),
-    "sweep": ("report",),
-    "report": ("report",),
     "neighbours": ("tables",),
 }
-"""The extras without which a command can do nothing. Others depend on its options."""
+"""The extras without which a command can do nothing. Others are asked for once the
+options are read, so that --help works without."""
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -65,8 +62,8 @@ def _overview() -> str:
     lines = [
         "usage: reparam COMMAND ...",
         "",
-        "Train autoencoders (AE) and variational autoencoders (VAE) on images, look",
-        "into their latent space, and hand the result on.",
+        "Train autoencoders (AE) and variational autoencoders (VAE) on images, explore",
+        "their latent space, and export or share the result.",
         "",
         *_by_job(),
         "  reparam COMMAND --help       the options that most people use, with examples",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.progress import step_progress
+from reparam.extras import need
 from reparam.printable import say
-from reparam.report import ReportChoices, write_report
+from reparam.report import ReportChoices
 from reparam.runs import Run, command_line
 
 
@@ -41,6 +42,9 @@ class ReportOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(ReportOptions(), args, prog="reparam report")
+    need("reparam report", "report")
+    from reparam.report import write_report  # needs the extra
+
     runs = [Run.open(path) for path in options.runs]
     with step_progress("drawing the report", quiet=options.quiet) as progress:
         out = write_report(

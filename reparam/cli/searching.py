@@ -14,7 +14,6 @@ from reparam.cli.tables import new_table, print_table
 from reparam.data import ImageSet
 from reparam.errors import ConfigError, NotFiniteError, RunError, ShapeError
 from reparam.printable import note, say
-from reparam.report import search_picture
 from reparam.runs import Run, RunConfig, check_writable, write_atomically, write_mapping, writing
 from reparam.training import EpochDone, Event, Listener
 
@@ -142,6 +141,8 @@ class Search:
         print_table(
             table, f"search: {self.figure}, {'higher' if self.maximise else 'lower'} is better"
         )
+        from reparam.report import search_picture  # needs the extra
+
         write_mapping(self.out / "search.json", {"figure": self.figure, "trials": rows})
         svg = search_picture([row["value"] for row in rows], self.figure, maximise=self.maximise)
         write_atomically(self.out / "search.svg", svg)

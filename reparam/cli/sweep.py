@@ -23,7 +23,7 @@ from reparam.fields import option
 from reparam.model import build_autoencoder
 from reparam.objective import Loss
 from reparam.printable import note, say
-from reparam.report import check_page, write_comparison
+from reparam.report import check_page
 from reparam.runs import Run, command_line, title_of, to_mapping, writing
 from reparam.training import check_loggers
 from reparam.types import Language
@@ -87,6 +87,9 @@ def run(args: Sequence[str]) -> int:
     own, train_words = _split(args)
     train = PassedOn("reparam train", lambda: before_flags(train_words), train_words, OWN)
     options = parse(SweepOptions(), own, prog="reparam sweep", passed_on=train)
+    need("reparam sweep", "report")
+    from reparam.report import write_comparison  # needs the extra
+
     device = options.compute.chosen()
     again = command_line("sweep", args)
     check_features(options.score)

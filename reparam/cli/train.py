@@ -69,7 +69,7 @@ class TrainOptions:
     """Replace the run that exists in --out."""
 
     config: Path | None = option(None, common=False)
-    """A TOML or JSON file with options, any of these; a flag wins over it. The config.json of
+    """A TOML or JSON file with options, any of these; a flag overrides it. The config.json of
     another run is one."""
 
     dry_run: bool = option(False, common=False)
@@ -107,7 +107,7 @@ def before_flags(args: Sequence[str], suited: Suited | None = None) -> TrainOpti
     named = named_recipe(options.recipe)  # also where the images decide: it must exist
     recipe = suited or named
     layers = [(f"recipe {recipe.recipe}", recipe.options), (where, values)]
-    if flag is not None:  # a flag wins over the file
+    if flag is not None:  # a flag overrides the file
         layers.reverse()
     return replace(
         options, run=resolve(preset_config(model or files_model or "vae", "plain"), layers)

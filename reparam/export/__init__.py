@@ -86,17 +86,4 @@ __all__ = [
     "write_verdicts",
 ]
 
-_TABLES = {
-    "latents": (
-        "LatentTable",
-        "check_latents_target",
-        "read_files",
-        "read_labels",
-        "read_latents",
-        "write_latents",
-    ),
-    "neighbours": ("neighbour_table", "write_neighbours"),
-    "verdicts": ("VERDICTS_FOLDER", "verdict_table", "write_verdicts"),
-}
-
-__getattr__ = late_names(__name__, _TABLES)
+__getattr__ = late_names(__name__)

@@ -38,11 +38,12 @@ GENERATOR = f"reparam {__version__}"
 class Bundle:
     """``files``: name below the site, such as data/manifest.json, to content.
 
-    ``onnx``: encoder and decoder of each run, by the run's id.
+    ``onnx``: encoder and decoder of each run, by the run's id; ``views``: what they were made of.
     """
 
     files: Mapping[str, bytes]
     onnx: Mapping[str, tuple[OnnxModel, OnnxModel]]
+    views: Mapping[str, RunView]
 
 
 def make_bundle(
@@ -65,12 +66,13 @@ def make_bundle(
     entries = []
     table = None if columns is None else read_table(columns)
     with _one_thread():
-        views = held_out_views(runs, images=images, progress=progress, device=device)
-        for name, view in zip(run_ids(runs), views, strict=True):
+        found = held_out_views(runs, images=images, progress=progress, device=device)
+        views = dict(zip(run_ids(runs), found, strict=True))
+        for name, view in views.items():
             halves[name] = export_onnx(view.run, view.model, view.images, view.labels)
             given = {} if columns is None else given_columns(columns, view, table)
             entries.append(run_entry(name, view, halves[name], files, given))
-    sources = dict.fromkeys(Path(view.run.config.data.source).name for view in views)
+    sources = dict.fromkeys(Path(view.run.config.data.source).name for view in views.values())
     manifest: Manifest = {
         "schema": SCHEMA,
         "generator": GENERATOR,
@@ -78,7 +80,7 @@ def make_bundle(
         "runs": entries,
     }
     text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Bundle({MANIFEST: printable_json(text).encode(), **files}, halves)
+    return Bundle({MANIFEST: printable_json(text).encode(), **files}, halves, views)
 
 
 def held_out_views(

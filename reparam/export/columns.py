@@ -1,4 +1,4 @@
-"""What the explorer colours and filters images by: columns of numbers or of words."""
+"""What the explorer colours and filters images by: numeric and categorical columns."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from reparam.export.manifest import ClassEntry
 from reparam.runs import RunView
 
 Column = tuple[np.ndarray, Sequence[str]]
-"""Values (N,), NaN where there is none, and words: of a column of words the values are places among
-them, and one of numbers has no words."""
+"""Values (N,), NaN where there is none, and words: the values of a categorical column are places
+among them, and a numeric column has no words."""
 
 NEIGHBOURS = 10
 """Density is told by the distance to the neighbour of this rank."""

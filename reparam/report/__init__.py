@@ -1,10 +1,19 @@
-"""Numbers and latents → figures and the report. Nothing is trained here."""
+"""Numbers and latents → figures and the report. Nothing is trained here.
 
-from reparam.report.anomalies import anomaly_page
-from reparam.report.comparison import write_comparison
-from reparam.report.page import ReportChoices, check_page, write_report
-from reparam.report.pictures import FIGURES
-from reparam.report.search import search_picture
+What draws is imported when it is first used, since it needs the extra ``report``.
+"""
+
+from typing import TYPE_CHECKING
+
+from reparam.late import late_names
+from reparam.report.choices import ReportChoices, check_page
+
+if TYPE_CHECKING:
+    from reparam.report.anomalies import anomaly_page
+    from reparam.report.comparison import write_comparison
+    from reparam.report.page import write_report
+    from reparam.report.pictures import FIGURES
+    from reparam.report.search import search_picture
 
 __all__ = [
     "FIGURES",
@@ -15,3 +24,5 @@ __all__ = [
     "write_comparison",
     "write_report",
 ]
+
+__getattr__ = late_names(__name__)

@@ -4,9 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from reparam.data import DataConfig, ImageSet, Progress
@@ -24,8 +22,8 @@ from reparam.evaluation import (
     latent_facts,
     verdicts,
 )
-from reparam.fields import option
 from reparam.model import Fittable, layer_table, parameter_counts
+from reparam.report.choices import ReportChoices, check_figures, check_page
 from reparam.report.environment import environment
 from reparam.report.formulas import formulas
 from reparam.report.pictures import FIGURES, Picture, draw_all, picture_of
@@ -33,9 +31,6 @@ from reparam.report.style import language_of_files, to_png
 from reparam.runs import (
     Run,
     RunView,
-    check_umap,
-    check_writable,
-    chosen_plane,
     command_line,
     look_at,
     ready_to_view,
@@ -47,32 +42,6 @@ from reparam.types import Language
 
 SITE = "site/index.html"
 """Where the page of `reparam export --site` is, from the report's folder."""
-
-GENERATOR = b'<meta name="generator" content="reparam '
-"""How a report is recognised, near its beginning (layout.html.j2)."""
-
-
-@dataclass(frozen=True)
-class ReportChoices:
-    """How a report is drawn."""
-
-    lang: Language = option("en", common=True)
-    """Language of the page: English or Korean."""
-
-    axes: tuple[int, int] | None = None
-    """Two latent dimensions, from 1, to draw the plane of; by default the two principal axes where
-    there are more than two."""
-
-    projection: Literal["plane", "umap"] = "plane"
-    """How the scatter plots bring more than two dimensions onto paper: the plane of two axes, or
-    UMAP (needs the package umap-learn)."""
-
-    def check(self, latent_dim: int) -> None:
-        """Raises ConfigError for choices that cannot be drawn, before anything is computed."""
-        if self.axes is not None:
-            chosen_plane(np.zeros((1, latent_dim), np.float32), self.axes)
-        if self.projection == "umap":
-            check_umap()
 
 
 @dataclass(frozen=True)
@@ -200,7 +169,7 @@ def write_report(
     out: Path,
     *,
     command: str,
-    choices: ReportChoices = ReportChoices(),
+    choices: ReportChoices = ReportChoices(),  # noqa: B008
     seconds: float | None = None,
     figures: Path | None = None,
     device: str = "cpu",
@@ -243,29 +212,6 @@ def write_report(
     html = render(chapters, choices.lang, command, seconds, site)
     write_atomically(out, html.encode())
     return out
-
-
-def check_page(out: Path) -> None:
-    """Raises ConfigError where no page can be written, or must not be: over anything but an older
-    report.
-    """
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"--out must end in .html, got {out}. Fix: name a web page")
-    if out.is_dir():
-        raise ConfigError(f"--out must be a file, got the folder {out}. Fix: name a file")
-    if out.exists() and GENERATOR not in out.read_bytes()[:2000]:
-        raise ConfigError(
-            f"--out must be new or an older report, got {out}, which is no report of reparam's. "
-            "Fix: choose another name"
-        )
-    check_writable(out)
-
-
-def check_figures(folder: Path) -> None:
-    """Raises ConfigError where no figures can be written into the folder."""
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"--figures must be a folder, got the file {folder}. Fix: name a folder")
-    check_writable(folder / "figure.png", fix="choose another --figures")
 
 
 def _images_of(runs: Sequence[Run]) -> Iterator[ImageSet]:

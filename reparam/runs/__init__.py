@@ -21,6 +21,7 @@ from reparam.runs.options import (
     options_of,
     shared_options,
     to_mapping,
+    warn_of_deprecated,
 )
 from reparam.runs.presets import (
     DEFAULT_RECIPE,
@@ -118,6 +119,7 @@ __all__ = [
     "to_mapping",
     "umap_scatter",
     "unwritable",
+    "warn_of_deprecated",
     "with_distinct_titles",
     "with_parts",
     "write_atomically",

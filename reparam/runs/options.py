@@ -6,7 +6,8 @@ written with their type: ``{"type": "mlp", "widths": [200, 200]}``.
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -188,3 +189,18 @@ RENAMED: Mapping[str, str] = {
     "regulariser": "objective (--objective elbo for kl, --objective reconstruction for none)",
 }
 """Options of the first version, and what took their place."""
+
+DEPRECATED: Mapping[str, str] = {"tensorboard": "logger tensorboard (--logger tensorboard)"}
+"""Options that still work for a release, and what takes their place. Then they go to RENAMED."""
+
+
+def warn_of_deprecated(given: Iterable[str], where: str) -> None:
+    """A FutureWarning, which Python shows, for each option that will not work much longer."""
+    for name in given:
+        if name in DEPRECATED:
+            warnings.warn(
+                f"{where}: option {name} is deprecated, and the next version but one will not have "
+                f"it. Fix: give {DEPRECATED[name]}",
+                FutureWarning,
+                stacklevel=2,
+            )

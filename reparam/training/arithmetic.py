@@ -151,14 +151,16 @@ def candidates_of(config: RunConfig, shape: Shape, device: str) -> list[Arithmet
     return [other for other in found if other.kernels != "native" or has_native(model)]
 
 
-def choose(run: Run, device: str, images: int, timer: Timer | None = None) -> Arithmetic:
-    """The fastest candidate for the run's model on this machine. ``images``: so many it is shown.
+def choose(
+    run: Run, possible: Sequence[Arithmetic], images: int, timer: Timer | None = None
+) -> Arithmetic:
+    """The fastest of the candidates for the run's model on this machine. ``images``: so many it is
+    shown.
 
     It is measured once: what the run began in, or what an equal model was measured to be fastest
-    in, is taken again on the same machine. Raises ConfigError as ``candidates``.
+    in, is taken again on the same machine.
     """
     config, shape = run.config, run.facts.image_shape
-    possible = candidates_of(config, shape, device)
     if len(possible) == 1:
         return replace(possible[0], reason="the only one that options and machine leave")
     key = _key(config, shape, possible)
@@ -177,10 +179,11 @@ def choose(run: Run, device: str, images: int, timer: Timer | None = None) -> Ar
 
 
 def agreed_arithmetic(run: Run, images: int, team: Team) -> Arithmetic:
-    """The first process chooses for all, those of other machines as far as they can follow."""
-    device = team.fabric.device.type
-    possible = candidates_of(run.config, run.facts.image_shape, device)
-    chosen = choose(run, device, images) if team.leads else possible[0]
+    """The first process chooses for all, those of other machines as far as they can follow. Raises
+    ConfigError as ``candidates``.
+    """
+    possible = candidates_of(run.config, run.facts.image_shape, team.fabric.device.type)
+    chosen = choose(run, possible, images) if team.leads else possible[0]
     number = [chosen.same_as(other) for other in possible].index(True)
     of_all = int(team.agree(number))
     return chosen if team.leads else possible[min(of_all, len(possible) - 1)]

@@ -9,8 +9,8 @@ import torch
 from reparam.data import to_picture
 from reparam.model import to_bytes
 from reparam.runs import Run, write_atomically
-from reparam.training.events import Event, Listener, Sampled, StepDone
-from reparam.training.tracking import logging_listener
+from reparam.training.events import Event, Listener, StepDone
+from reparam.training.tracking import Sampled, SampleListener, logging_listener
 
 
 def writers(run: Run, *, samples: bool = True) -> list[Listener]:
@@ -19,7 +19,8 @@ def writers(run: Run, *, samples: bool = True) -> list[Listener]:
     ``samples``: sample pictures too, where nobody but its loggers wants them. Raises ConfigError
     where a logger's package is not installed.
     """
-    training, loggers = run.config.training, []
+    training = run.config.training
+    loggers: list[SampleListener] = []
     if training.loggers:
         loggers.append(logging_listener(run))
     if training.sample_every and (samples or loggers):
@@ -27,7 +28,9 @@ def writers(run: Run, *, samples: bool = True) -> list[Listener]:
     return loggers
 
 
-def sample_writer(run: Run, every: int, seed: int, listeners: Sequence[Listener] = ()) -> Listener:
+def sample_writer(
+    run: Run, every: int, seed: int, listeners: Sequence[SampleListener] = ()
+) -> Listener:
     """Decodes a latent from N(0, I) to samples/, first thing and then every ``every`` batches, and
     tells the ``listeners`` of it.
 

@@ -3,11 +3,26 @@
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 from reparam.errors import RunError, reason_of
 from reparam.loggers import LoggedRun, Logger
 from reparam.runs import Run, TrainingConfig, options_of
-from reparam.training.events import Ended, EpochDone, Event, Listener, Sampled, Started
+from reparam.training.events import Ended, EpochDone, Event, Started
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A sample picture was written to ``file``, after this batch; only loggers get it."""
+
+    epoch: int
+    batch: int
+    file: Path
+
+
+SampleListener = Callable[[Event | Sampled], None]
+"""A listener that gets the sample pictures too."""
 
 
 def check_loggers(training: TrainingConfig) -> None:
@@ -16,7 +31,7 @@ def check_loggers(training: TrainingConfig) -> None:
         logger.check()
 
 
-def logging_listener(run: Run) -> Listener:
+def logging_listener(run: Run) -> SampleListener:
     """Passes each epoch's metrics and the sample pictures on to the run's loggers.
 
     They begin when training does. Raises ConfigError where the package of one is missing, and
@@ -54,7 +69,7 @@ def logging_listener(run: Run) -> Listener:
                 loggers[options.type] = logger
             opened.pop_all()
 
-    def listen(event: Event) -> None:
+    def listen(event: Event | Sampled) -> None:
         nonlocal steps_per_epoch
         if isinstance(event, Started):
             steps_per_epoch = event.steps_per_epoch

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from reparam.arguments import config_of
 from reparam.errors import ConfigError
 from reparam.loggers import TensorBoardOptions
 from reparam.runs import Run, TrainingConfig
@@ -223,8 +224,12 @@ def test_what_loggers_wrote_is_the_runs_own(reparam, logged_run, shapes_file, tm
 def test_the_old_spelling(reparam, shapes_file, tmp_path) -> None:
     out = tmp_path / "run"
     words = ("train", shapes_file, "--out", out, *EPOCHS, "--sample-every", "0", "--tensorboard")
-    assert reparam(*words, "--quiet").status == 0
+    said = reparam(*words, "--quiet")
+    assert said.status == 0
+    assert "reparam train: option tensorboard is deprecated" in said.err
     assert list((out / "tensorboard").glob("events.*"))
+    with pytest.warns(FutureWarning, match="VAE: option tensorboard is deprecated"):
+        config_of("vae", "VAE", {"tensorboard": True})
     both = TrainingConfig(tensorboard=True, logger=(TensorBoardOptions(),))
     assert both.loggers == TrainingConfig(tensorboard=True).loggers == (TensorBoardOptions(),)
     with pytest.raises(ConfigError, match="logger must be different ones"):

@@ -1,4 +1,4 @@
-"""The recipe that `train` chooses by the images, and what wins over it."""
+"""The recipe that `train` chooses by the images, and what overrides it."""
 
 import json
 from pathlib import Path

@@ -19,13 +19,22 @@ from reparam.training.arithmetic import (
     FLOAT32,
     NATIVE,
     NATIVE_FLOAT32,
+    Arithmetic,
+    Timer,
     candidates,
+    candidates_of,
     choose,
     fastest,
     seconds_an_image,
 )
 
 ALL = [NATIVE, BFLOAT16, FLOAT32]
+
+
+def _choose(run: Run, images: int, timer: Timer | None = None) -> Arithmetic:
+    """On a CPU."""
+    possible = candidates_of(run.config, run.facts.image_shape, "cpu")
+    return choose(run, possible, images, timer)
 
 
 @pytest.fixture
@@ -81,7 +90,7 @@ def test_a_model_without_layers_for_them_is_not_asked_for_own_kernels(
     small, machine, new_run
 ) -> None:
     run = new_run(small("burda", precision="auto"))
-    assert choose(run, "cpu", 1, lambda *_: [2.0, 1.0]).same_as(FLOAT32)
+    assert _choose(run, 1, lambda *_: [2.0, 1.0]).same_as(FLOAT32)
 
 
 def test_a_short_run_is_not_measured(small, machine, new_run, tmp_path) -> None:
@@ -91,12 +100,12 @@ def test_a_short_run_is_not_measured(small, machine, new_run, tmp_path) -> None:
         raise AssertionError("measured")
 
     run = new_run(small(precision="auto"))
-    assert choose(run, "cpu", 99, never).same_as(NATIVE)
+    assert _choose(run, 99, never).same_as(NATIVE)
     assert not (tmp_path / "cache" / "reparam" / "arithmetic").exists()
     # A run keeps what it began in; another, which is long enough, is measured.
-    assert choose(run, "cpu", 1000, never).same_as(NATIVE)
+    assert _choose(run, 1000, never).same_as(NATIVE)
     long = new_run(small(precision="auto"), "long")
-    assert choose(long, "cpu", 100, lambda *_: [3.0, 1.0, 2.0]).same_as(BFLOAT16)
+    assert _choose(long, 100, lambda *_: [3.0, 1.0, 2.0]).same_as(BFLOAT16)
 
 
 @pytest.mark.parametrize("has_bfloat16", [True, False])
@@ -128,7 +137,7 @@ def test_a_slow_candidate_is_timed_and_not_taken(small, machine, new_run) -> Non
 
     machine.setattr(arithmetic, "use_native", slow)
     run = new_run(small(precision="auto"), "own-are-slow")
-    assert not choose(run, "cpu", 1).same_as(NATIVE)
+    assert not _choose(run, 1).same_as(NATIVE)
 
     build = arithmetic.build_autoencoder
     machine.setattr(
@@ -142,7 +151,7 @@ def test_a_slow_candidate_is_timed_and_not_taken(small, machine, new_run) -> Non
 
     machine.setattr(arithmetic, "build_autoencoder", built)
     run = new_run(small(precision="auto", batch_size=8), "pytorchs-are-slow")
-    assert choose(run, "cpu", 1).same_as(NATIVE)
+    assert _choose(run, 1).same_as(NATIVE)
 
 
 def test_it_is_measured_once(small, machine, new_run, tmp_path) -> None:
@@ -157,19 +166,19 @@ def test_it_is_measured_once(small, machine, new_run, tmp_path) -> None:
 
     first, second = timer((3.0, 1.0, 2.0)), timer((1.0, 2.0, 3.0))
     run, equal = (new_run(small(precision="auto"), name) for name in ("run", "equal"))
-    assert choose(run, "cpu", 1, first).same_as(BFLOAT16)
-    assert choose(equal, "cpu", 1, second).same_as(BFLOAT16)  # of the cache
+    assert _choose(run, 1, first).same_as(BFLOAT16)
+    assert _choose(equal, 1, second).same_as(BFLOAT16)  # of the cache
     (kept,) = (tmp_path / "cache" / "reparam" / "arithmetic").iterdir()
     kept.write_text("{")
-    assert choose(run, "cpu", 1, second).same_as(BFLOAT16)  # of the run
+    assert _choose(run, 1, second).same_as(BFLOAT16)  # of the run
     assert len(asked) == 1
     other = new_run(small(precision="auto", encoder_filters=[8, 8]), "other")
-    assert choose(other, "cpu", 1, second).same_as(NATIVE)
+    assert _choose(other, 1, second).same_as(NATIVE)
     damaged = new_run(small(precision="auto"), "damaged")
-    assert choose(damaged, "cpu", 1, second).same_as(NATIVE)
+    assert _choose(damaged, 1, second).same_as(NATIVE)
     # What is no longer possible is not taken.
     machine.setattr(arithmetic, "unavailable_because", lambda dtype: "there is no g++")
-    assert choose(damaged, "cpu", 1, timer((1.0, 2.0))).same_as(BFLOAT16)
+    assert _choose(damaged, 1, timer((1.0, 2.0))).same_as(BFLOAT16)
 
 
 @pytest.mark.parametrize("fault", ["a file", "a full disk"])
@@ -183,13 +192,13 @@ def test_a_choice_needs_no_cache(small, machine, new_run, tmp_path, fault) -> No
 
         machine.setattr(arithmetic, "write_mapping", full)
     run = new_run(small(precision="auto"))
-    assert choose(run, "cpu", 1, lambda *_: [3.0, 1.0, 2.0]).same_as(BFLOAT16)
-    assert choose(run, "cpu", 1, lambda *_: [1.0, 2.0, 3.0]).same_as(BFLOAT16)  # of the run
+    assert _choose(run, 1, lambda *_: [3.0, 1.0, 2.0]).same_as(BFLOAT16)
+    assert _choose(run, 1, lambda *_: [1.0, 2.0, 3.0]).same_as(BFLOAT16)  # of the run
 
 
 def test_a_run_with_its_choice_can_be_replaced(small, machine, new_run, blobs) -> None:
     run = new_run(small(precision="auto"))
-    choose(run, "cpu", 1, lambda *_: [3.0, 1.0, 2.0])
+    _choose(run, 1, lambda *_: [3.0, 1.0, 2.0])
     assert (run.path / arithmetic.FILE).exists()
     Run.create(run.path, run.config, blobs, command="test", overwrite=True)
     assert not (run.path / arithmetic.FILE).exists()

@@ -1,4 +1,4 @@
-// dist/ → dist/single.html: the same page with script, style, worker and WebAssembly inside.
+// dist/ → dist/single.html: the same page with script, style, worker, WebAssembly and licences inside.
 //
 // The exporter puts the bundle's files where <!--BUNDLE--> stands. The policy in the page's head lets
 // nothing be fetched: what is not in the file does not exist.
@@ -24,6 +24,7 @@ const script = inScript(only(/^index-.*\.js$/).toString());
 const style = only(/^index-.*\.css$/).toString();
 const worker = only(/^worker-.*\.js$/);
 const wasm = gzipSync(only(/\.wasm$/), { level: 9 });
+const licenses = inScript(readFileSync(join(dist, "THIRD_PARTY_LICENSES.txt"), "utf8"));
 const digest = createHash("sha256").update(script).digest("base64");
 const policy =
   `default-src 'none'; script-src 'sha256-${digest}' 'wasm-unsafe-eval' blob:; worker-src blob:; ` +
@@ -39,6 +40,7 @@ const page = readFileSync(join(dist, "index.html"), "utf8")
     () =>
       `  <script type="text/plain" id="worker-base64">${worker.toString("base64")}</script>\n` +
       `    <script type="text/plain" id="wasm-gzip-base64">${wasm.toString("base64")}</script>\n` +
+      `    <script type="text/plain" id="third-party-licenses">${licenses}</script>\n` +
       "    <!--BUNDLE-->\n" +
       `    <script type="module">${script}</script>\n  </body>`,
   );

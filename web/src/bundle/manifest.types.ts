@@ -49,7 +49,7 @@ export type ColumnEntry = FileEntry & {
    */
   name: string;
   /**
-   * Of a column of words: values are places in this list. Empty for numbers.
+   * The categories of a categorical column, whose values are places in this list. Empty for a numeric column.
    */
   levels: ClassEntry[];
 };

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from reparam import export
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
 from reparam.data import (
     ImageSet,
@@ -38,6 +39,7 @@ from reparam.evaluation import (
     scores_of,
 )
 from reparam.evaluation import reconstruct as reconstruct_pixels
+from reparam.handing_on import HandedOn
 from reparam.model import Autoencoder
 from reparam.printable import note
 from reparam.runs import (
@@ -78,7 +80,7 @@ SEEDS = range(-(2**63), 2**64)
 Fitted = TypeVar("Fitted", bound="_Estimator")
 
 
-class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class _Estimator(HandedOn, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What all presets share. A public estimator names its preset, and adds nothing else.
 
     X is an array of images, uint8 or floats in [0, 1] (rounded to 256 levels), N × H × W or
@@ -91,9 +93,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     preset: ClassVar[str]
 
-    model_: Autoencoder
     config_: RunConfig
-    history_: list[dict[str, object]]
     row_shape_: tuple[int, ...]
     class_names_: tuple[str, ...]
 
@@ -241,6 +241,35 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """The mean of ``score_samples``; ``y``: labels, which only conditional models read."""
         return float(self.score_samples(X, y).mean())
 
+    @classmethod
+    def from_pretrained(
+        cls: type[Fitted],
+        name: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+    ) -> Fitted:
+        """The fitted estimator of a run folder, or of a model on the Hugging Face Hub, user/name.
+
+        A folder that exists comes first. ``revision``: a branch, tag or commit of the model on the
+        Hub; ``token``: else HF_TOKEN, or the one of `hf auth login`. Its files are kept in
+        huggingface_hub's cache. Nothing in them is executed. Raises what ``load`` raises,
+        ConfigError for a run of another kind, HubError where the Hub refuses, cannot be reached, or
+        has no usable run of that name.
+        """
+        folder = Path(name)
+        if not folder.exists() and isinstance(name, str) and export.is_hub_name(name):
+            folder = export.fetch(name, None, revision=revision, token=token)
+            export.check_foreign_run(name, folder)
+        found = load(folder)
+        if not isinstance(found, cls):
+            kind = type(found).__name__
+            raise ConfigError(
+                f"{name}: must be a run of a {cls.__name__}, got one of a {kind}. Fix: take "
+                f"reparam.{kind}.from_pretrained"
+            )
+        return found
+
     @property
     def _out(self) -> Path | None:
         out = self.get_params(deep=False)["out"]
@@ -283,6 +312,9 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.config_ = run.config
         self.class_names_ = run.facts.class_names
         self.history_ = [epoch.to_mapping() for epoch in run.metrics()]
+        self.run_, self.result_ = run, run.result()
+        fitted = run.prior_file.exists()
+        self.trained_prior_ = run.load_model(own_prior=True).prior if fitted else model.prior
         self.row_shape_ = row_shape
         if len(row_shape) == 1:
             self.n_features_in_ = row_shape[0]

@@ -37,6 +37,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "explore": ("explore", "a web page in which one moves through the latent space of runs"),
     "export": ("export", "runs as ONNX, as a web site, or as a web page in one file"),
+    "push": ("push", "a run onto the Hugging Face Hub, with a model card"),
+    "pull": ("pull", "a run from the Hugging Face Hub"),
     "cache": ("cache", "what is kept of decoded pictures: list, verify, clear"),
 }
 
@@ -118,6 +120,8 @@ def main() -> int:
     # Nothing is written but where the user said and here; a report does not depend on their style.
     own = platformdirs.user_cache_path("reparam")
     os.environ.setdefault("MPLCONFIGDIR", str(own / "matplotlib"))
+    os.environ.setdefault("HF_XET_CACHE", str(own / "xet"))
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(own / "torchinductor"))
     for stream in (sys.stdout, sys.stderr):  # a terminal that has no σ shows ?
         if isinstance(stream, io.TextIOWrapper):

@@ -1,12 +1,11 @@
-"""A run's results as files: images, latents, ONNX, the explorer's bundle.
+"""A run's results as files: images, latents, ONNX, the explorer's bundle, models for the Hub.
 
-What makes tables is imported when it is first used, since it needs pandas.
+What makes tables is imported when it is first used, since it needs pandas; so is what needs ONNX,
+and what the Hub needs.
 """
 
 from typing import TYPE_CHECKING
 
-from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
-from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
 from reparam.export.images import (
     LabelledImages,
     check_target,
@@ -15,9 +14,6 @@ from reparam.export.images import (
     write_images,
     write_pictures,
 )
-from reparam.export.onnx import BATCHES as ONNX_BATCHES
-from reparam.export.onnx import TOLERANCE as ONNX_TOLERANCE
-from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.export.place import (
     NEIGHBOURS_FOLDER,
     ONNX_FOLDER,
@@ -30,6 +26,9 @@ from reparam.export.place import (
 from reparam.late import late_names
 
 if TYPE_CHECKING:
+    from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
+    from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
+    from reparam.export.hub import check_foreign_run, check_hub, fetch, is_hub_name, pull, push
     from reparam.export.latents import (
         LatentTable,
         check_latents_target,
@@ -38,7 +37,12 @@ if TYPE_CHECKING:
         read_latents,
         write_latents,
     )
+    from reparam.export.model_card import CardOptions
     from reparam.export.neighbours import neighbour_table, write_neighbours
+    from reparam.export.onnx import BATCHES as ONNX_BATCHES
+    from reparam.export.onnx import TOLERANCE as ONNX_TOLERANCE
+    from reparam.export.onnx import OnnxModel, export_onnx
+    from reparam.export.pretrained import pretrained_files, save_pretrained
     from reparam.export.verdicts import VERDICTS_FOLDER, verdict_table, write_verdicts
 
 __all__ = [
@@ -50,23 +54,32 @@ __all__ = [
     "SITE_FOLDER",
     "VERDICTS_FOLDER",
     "Bundle",
+    "CardOptions",
     "LabelledImages",
     "LatentTable",
     "OnnxModel",
     "check_file_free",
     "check_folder_free",
+    "check_foreign_run",
+    "check_hub",
     "check_latents_target",
     "check_target",
     "comparison_sheet",
     "export_onnx",
+    "fetch",
     "held_out_views",
+    "is_hub_name",
     "make_bundle",
     "neighbour_table",
     "picture_names",
+    "pretrained_files",
+    "pull",
+    "push",
     "read_files",
     "read_labels",
     "read_latents",
     "run_ids",
+    "save_pretrained",
     "verdict_table",
     "write_file",
     "write_folder",
@@ -77,7 +90,9 @@ __all__ = [
     "write_verdicts",
 ]
 
-_TABLES = {
+_LATE = {
+    "bundle": ("IMAGES as BUNDLE_IMAGES", "Bundle", "held_out_views", "make_bundle", "run_ids"),
+    "hub": ("check_foreign_run", "check_hub", "fetch", "is_hub_name", "pull", "push"),
     "latents": (
         "LatentTable",
         "check_latents_target",
@@ -86,8 +101,11 @@ _TABLES = {
         "read_latents",
         "write_latents",
     ),
+    "model_card": ("CardOptions",),
     "neighbours": ("neighbour_table", "write_neighbours"),
+    "onnx": ("BATCHES as ONNX_BATCHES", "TOLERANCE as ONNX_TOLERANCE", "OnnxModel", "export_onnx"),
+    "pretrained": ("pretrained_files", "save_pretrained"),
     "verdicts": ("VERDICTS_FOLDER", "verdict_table", "write_verdicts"),
 }
 
-__getattr__ = late_names(__name__, _TABLES)
+__getattr__ = late_names(__name__, _LATE)

@@ -1,0 +1,124 @@
+"""What estimators do with the Hub: save_pretrained and push_to_hub."""
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from reparam import export
+from reparam.data import ImageSet
+from reparam.errors import RunError
+from reparam.evaluation import SCORECARD_FILE, Rows
+from reparam.model import Autoencoder, Prior
+from reparam.runs import Epoch, Result, Run
+from reparam.types import LabelArray, PixelArray
+
+
+class HandedOn:
+    """Of a fitted estimator: its run as a folder, and on the Hugging Face Hub."""
+
+    model_: Autoencoder
+    history_: list[dict[str, object]]
+    run_: Run
+    """As it was when the estimator was fitted or loaded; its folder may be gone."""
+    result_: Result | None
+    trained_prior_: Prior
+    """The prior that the model was trained with, whatever was fitted since."""
+
+    def _fitted(self) -> Autoencoder:
+        raise NotImplementedError
+
+    def _pixels(self, X: object) -> tuple[PixelArray, tuple[int, ...]]:
+        raise NotImplementedError
+
+    def _labels(self, labels: object, count: int, X: object = None) -> LabelArray | None:
+        raise NotImplementedError
+
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        shown: "Rows | ImageSet | None" = None,
+        labels: object = None,
+        license: str | None = None,
+        dataset: str | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Writes the fitted model as a run folder with a model card (README.md) and pictures.
+
+        It has the model as it is now, with a prior that was fitted to it, the metrics, and the
+        scorecard of the run folder that the estimator is of, where that is there and valid. Names
+        of classes and of the data are in it, the images are not; ``shown`` (as X of ``transform``,
+        with ``labels`` for a conditional model) are images that the card shows with their
+        reconstructions. ``license`` and ``dataset`` are names of the Hub's, for the card.
+
+        Raises ConfigError where something exists and is no such folder, or without ``overwrite``.
+        """
+        files = self._files(shown, labels, license, dataset, None)
+        export.save_pretrained(Path(folder), files, overwrite=overwrite)
+
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        private: bool = False,
+        shown: "Rows | ImageSet | None" = None,
+        labels: object = None,
+        license: str | None = None,
+        dataset: str | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Puts what ``save_pretrained`` writes on the Hugging Face Hub as ``name``, user/name; its
+        address.
+
+        One commit has all files, or nothing changes. ``token``: else HF_TOKEN, or the one of
+        `hf auth login`. Raises ConfigError without the package huggingface_hub, HubError where the
+        Hub refuses or cannot be reached.
+        """
+        export.check_hub(name)
+        files = self._files(shown, labels, license, dataset, name)
+        return export.push(name, files, private=private, token=token)
+
+    def _files(
+        self,
+        shown: object,
+        labels: object,
+        license: str | None,
+        dataset: str | None,
+        name: str | None,
+    ) -> dict[str, bytes]:
+        self._fitted()
+        options = export.CardOptions(license=license, dataset=dataset)
+        images = None
+        if shown is not None:
+            pixels, _ = self._pixels(shown)
+            images = export.LabelledImages(pixels, self._labels(labels, len(pixels), shown))
+        with tempfile.TemporaryDirectory() as temporary:
+            run = self._written(Path(temporary))
+            return export.pretrained_files(run, options=options, shown=images, name=name)
+
+    def _written(self, folder: Path) -> Run:
+        """A run folder of the model as it is now."""
+        of, result = self.run_, self.result_
+        if result is None:
+            raise RunError(
+                f"{of.path}: what is handed on must be a finished run, got an unfinished one. Fix: "
+                f"{of.resume_hint()}"
+            )
+        run = Run(folder, of.config, of.facts, unchecked=of.unchecked)
+        run.write_record()
+        now, self.model_.prior = self.model_.prior, self.trained_prior_
+        try:
+            run.save_model(self.model_, epoch=result.best_epoch)
+        finally:
+            self.model_.prior = now
+        for line in self.history_:
+            run.add_metrics(Epoch.from_mapping(line, "history_"))
+        run.save_result(result)
+        if now is not self.trained_prior_:
+            run.save_prior(now)
+        with contextlib.suppress(RunError):  # the folder is gone, or another run's now
+            card = of.path / SCORECARD_FILE
+            if Run.open(of.path).facts == of.facts and card.exists():
+                shutil.copyfile(card, folder / SCORECARD_FILE)
+        return run

@@ -134,6 +134,9 @@ def _library() -> ModuleType:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         import huggingface_hub
+        import huggingface_hub.constants
+        import huggingface_hub.errors
+        import huggingface_hub.utils
     except ImportError as error:
         raise ConfigError(
             "the Hub must be reached through the package huggingface_hub, got none. Fix: "
@@ -147,9 +150,9 @@ def _library() -> ModuleType:
 def _talking(name: str, doing: str, token: str | None) -> Iterator[Any]:
     """The library's client, quiet; what they raise becomes a HubError of one line."""
     hub = _library()
-    had_bars, level = not hub.utils.are_progress_bars_disabled(), hub.logging.get_verbosity()
+    had_bars, level = not hub.utils.are_progress_bars_disabled(), hub.utils.logging.get_verbosity()
     hub.utils.disable_progress_bars()
-    hub.logging.set_verbosity_error()
+    hub.utils.logging.set_verbosity_error()
     try:
         yield hub.HfApi(
             endpoint=os.environ.get("HF_ENDPOINT"),
@@ -162,7 +165,7 @@ def _talking(name: str, doing: str, token: str | None) -> Iterator[Any]:
     except Exception as error:  # the library's and its client's, which have no common class
         raise HubError(_said(hub, error, name, doing, token)) from error
     finally:
-        hub.logging.set_verbosity(level)
+        hub.utils.logging.set_verbosity(level)
         if had_bars:
             hub.utils.enable_progress_bars()
 

@@ -21,7 +21,8 @@ LIBRARY = "reparam"
 BEGINNING = f'---\nlibrary_name: "{LIBRARY}"'.encode()
 """Of every card of ours."""
 
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$@:])")
+_MARKS = re.compile(r"([\\`*_\[\]|~$@:]|(?<=www)\.)", re.IGNORECASE)
+"""What Markdown, as the Hub shows it, takes for marks and addresses within a line."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,7 @@ def _usage(run: Run, model: Autoencoder, name: str | None) -> str:
 def _shown(pictures: Sequence[str]) -> Iterator[str]:
     words = {
         "samples.png": ("Samples", "Decoded draws from the prior."),
-        "reconstructions.png": (
-            "Reconstructions",
-            "Images that the model was not trained on, each above its reconstruction.",
-        ),
+        "reconstructions.png": ("Reconstructions", "Images, each above its reconstruction."),
     }
     for file in pictures:
         title, text = words[file]

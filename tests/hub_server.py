@@ -223,7 +223,8 @@ class _Handler(BaseHTTPRequestHandler):
         oid = hashlib.sha256(data).hexdigest()
         if file.endswith(".safetensors"):
             linked = {"X-Linked-Etag": f'"{oid}"', "X-Linked-Size": str(len(data))}
-            place = f"{self.server.address}/store/{oid}"
+            # Of another host, as the Hub's store is: the client must not follow when it only asks.
+            place = f"{self.server.address.replace('127.0.0.1', 'localhost')}/store/{oid}"
             self._send(b"", 302, **commit, **linked, Location=place)
         else:
             self._send(data, ETag=f'"{oid[:40]}"', **commit)

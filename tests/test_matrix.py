@@ -164,8 +164,8 @@ def assert_same_weights(first: Path, second: Path) -> None:
 
 
 def test_every_command_is_here() -> None:
-    # demo is train, score, report and export; cache is of no run
-    assert {*COMMANDS, "demo", "cache"} == set(main.COMMANDS)
+    # demo is train, score, report and export; cache is of no run; push and pull have a test file
+    assert {*COMMANDS, "demo", "cache", "push", "pull"} == set(main.COMMANDS)
 
 
 def test_train_writes_a_finished_run(preset: str, run: Path) -> None:

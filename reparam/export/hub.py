@@ -174,7 +174,8 @@ def _said(hub: ModuleType, error: Exception, name: str, doing: str, token: str |
     """What to say of a failure, without the token."""
     errors = hub.errors
     cause: BaseException = error
-    while isinstance(cause, RuntimeError) and cause.__cause__ is not None:  # of an upload
+    wrapped = RuntimeError, errors.LocalEntryNotFoundError  # of an upload; of a download
+    while isinstance(cause, wrapped) and cause.__cause__ is not None:
         cause = cause.__cause__
     status = getattr(getattr(cause, "response", None), "status_code", None)
     login = "log in with `hf auth login`, or set HF_TOKEN"

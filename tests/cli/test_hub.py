@@ -163,7 +163,7 @@ def test_an_estimator_goes_there_and_back(hub: Hub, tmp_path: Path) -> None:
         rp.VAE.from_pretrained(NAME),
     ):
         assert np.array_equal(found.transform(images), vae.transform(images))
-        assert np.array_equal(found.sample(3, seed=1), vae.sample(3, seed=1))
+        assert np.array_equal(found.sample(3, seed=1)[..., 0], vae.sample(3, seed=1))
         ours, theirs = vae.model_.state_dict(), found.model_.state_dict()
         assert ours.keys() == theirs.keys()
         assert all(np.array_equal(ours[name], theirs[name]) for name in ours)

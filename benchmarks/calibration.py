@@ -120,7 +120,7 @@ def squared_mmd(
 
 
 def squared_asymmetry(x: Points, y: Points) -> float:
-    """MMD² between {x} and {−x}, less that of the symmetric y, which is 0 but for the same noise."""
+    """MMD² between {x} and {−x}, less that of the symmetric y: 0, but for the same noise."""
     return squared_mmd(paired_kernel, x, -x) - squared_mmd(paired_kernel, y, -y)
 
 

@@ -53,10 +53,18 @@ def commit() -> str:
     return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
+def instructions() -> str:
+    """The widest that count here, of the processor."""
+    names = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16", "avx512_f": "AVX-512", "avx2": "AVX2"}
+    has = torch.cpu.get_capabilities()
+    found = [name for capability, name in names.items() if has.get(capability, False)]
+    return f" with {found[0]}" if found else ""
+
+
 def describe() -> str:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return (
-        f"{processor_name()}, {os.cpu_count()} cores, {device}; "
+        f"{processor_name()}{instructions()}, {os.cpu_count()} cores, {device}; "
         f"Python {platform.python_version()}, torch {torch.__version__}; commit {commit()}"
     )
 

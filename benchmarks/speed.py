@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[32, 128, 256, 512])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, default=2048)
+    parser.add_argument("--section", default="speed", help="of RESULTS.md, one a kind of processor")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 256 images, printed")
     options = parser.parse_args()
     if options.data_dir is None:
@@ -117,13 +118,14 @@ def main() -> None:
     if options.quick:
         print(text)
     else:
-        write_section("speed", text)
+        write_section(options.section, text)
 
 
 def shown(options: argparse.Namespace) -> list[str]:
     """The command's words, without the folder of this machine."""
     sizes = map(str, options.batch_sizes)
-    words = ["--rounds", str(options.rounds), "--images", str(options.images)]
+    words = ["--section", options.section] if options.section != "speed" else []
+    words += ["--rounds", str(options.rounds), "--images", str(options.images)]
     return [*words, "--batch-sizes", *sizes, "--peers", *options.peers]
 
 

@@ -5,9 +5,11 @@
 
 writes brick/good (with the folders train, val and test: pictures to train on, and to choose and
 calibrate with) and brick/test with the folders good, cut-and-paste, noise-blob, scratch and
-missing-part, and brick/ground_truth with the masks: the layout of MVTec AD. Good pictures are
-squares out of one half of the texture (512 × 512 pixels), those of train, val and test out of
-different strips of it; test pictures are out of the other half. --textures FOLDER reads brick.png,
+missing-part, and brick/ground_truth with the masks: the layout of MVTec AD. Pictures are squares of
+a texture of 512 × 512 pixels. Those of train and val are out of one half, those that calibrate and
+those of brick/test out of the other: of its 32 squares, which do not overlap, 20 that are drawn at
+random calibrate. So good test squares and those that calibrate are exchangeable, which the rate of
+false alarms rests on, and no pixel is in two of the parts. --textures FOLDER reads brick.png,
 grass.png and gravel.png from there instead.
 """
 
@@ -23,16 +25,23 @@ from reparam.evaluation import DEFECT_KINDS, GOOD_FOLDER, plant
 
 NAMES = ("brick", "grass", "gravel")
 SIDE = 64
-STRIPS = {"train": (0, 256, 400), "val": (256, 320, 40), "test": (320, 512, 100)}
-"""Of the half: from which row on, up to which, and how many squares at random places. Squares of
+HALF = 256
+"""Columns of a half."""
+
+STRIPS = {"train": (0, 384, 400), "val": (384, 512, 40)}
+"""Of one half: from which row on, up to which, and how many squares at random places. Squares of
 one strip overlap. Those of two do not, so that held-out ones are new to a model.
 """
 TRAIN = STRIPS["train"][2]
 
+CALIBRATE = 20
+"""Of the other half's squares: p-values can be as low as 1/21, for 5 % false alarms. The other 12
+are for the test."""
+
 
 @dataclass(frozen=True)
 class Textured:
-    """Grey squares, (n, SIDE, SIDE, 1) bytes: good ones by strip, and a test set.
+    """Grey squares, (n, SIDE, SIDE, 1) bytes: good ones by their use, and a test set.
 
     ``masks`` (m, SIDE, SIDE) mark the defects; of the m test pictures ``kinds`` says which.
     """
@@ -57,25 +66,42 @@ def texture(name: str, folder: Path | None = None) -> np.ndarray:
     return np.asarray(getattr(data, name)())
 
 
+def places(seed: int) -> dict[str, np.ndarray]:
+    """The upper left corners (n, 2), row and column, of the squares of each part of the texture.
+
+    Parts: train, val and test, of good pictures, and new, the test set. The seed says which half
+    is for training, places its squares, and draws those of the other half that calibrate.
+    """
+    rng = np.random.default_rng(seed)
+    learn, held_out = (0, HALF) if seed % 2 == 0 else (HALF, 0)
+    found = {
+        name: rng.integers((first, learn), (end - SIDE + 1, learn + HALF - SIDE + 1), (count, 2))
+        for name, (first, end, count) in STRIPS.items()
+    }
+    rows, columns = np.meshgrid(np.arange(0, 512, SIDE), np.arange(0, HALF, SIDE), indexing="ij")
+    mixed = rng.permutation(np.stack([rows.ravel(), held_out + columns.ravel()], 1))
+    return found | {"test": mixed[:CALIBRATE], "new": mixed[CALIBRATE:]}
+
+
 def textured(
     name: str, seed: int, folder: Path | None = None, *, contamination: float = 0.0
 ) -> Textured:
     """``contamination``: the share of good squares that have a planted defect, of any kind.
 
-    The seed says which half is for training, places the good squares and plants the defects.
-    The test squares do not overlap; each is there once as it is, and once with each defect.
+    The seed chooses the `places` and plants the defects. The test squares do not overlap; each is
+    there once as it is, and once with each defect.
     """
-    whole, rng = texture(name, folder), np.random.default_rng(seed)
-    halves = (whole[:, :256], whole[:, 256:])
-    learn, held_out = halves if seed % 2 == 0 else halves[::-1]
-    good = {
-        name: _good(learn[first:end], count, contamination, own)[..., None]
-        for (name, (first, end, count)), own in zip(
-            STRIPS.items(), rng.spawn(len(STRIPS)), strict=True
-        )
+    whole = texture(name, folder)
+    *own, rng = np.random.default_rng([seed, 1]).spawn(4)
+    parts = {
+        part: np.stack([whole[y : y + SIDE, x : x + SIDE] for y, x in corners])
+        for part, corners in places(seed).items()
     }
-    rows, columns = (side // SIDE for side in held_out.shape)
-    squares = held_out.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE)
+    squares = parts.pop("new")
+    good = {
+        part: _contaminated(some, contamination, each)[..., None]
+        for (part, some), each in zip(parts.items(), own, strict=True)
+    }
     tests, masks = [squares], [np.zeros(squares.shape, bool)]
     for kind in DEFECT_KINDS:
         broken, marked = _planted(squares, kind, rng)
@@ -85,14 +111,10 @@ def textured(
     return Textured(good, np.concatenate(tests)[..., None], np.concatenate(masks), kinds)
 
 
-def _good(
-    strip: np.ndarray, count: int, contamination: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Squares at random places, of which a share has a defect."""
-    places = rng.integers(0, [strip.shape[0] - SIDE + 1, strip.shape[1] - SIDE + 1], (count, 2))
-    squares = np.stack([strip[y : y + SIDE, x : x + SIDE] for y, x in places])
+def _contaminated(squares: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Of the squares a share has a defect."""
     kinds = list(DEFECT_KINDS)
-    for i, at in enumerate(rng.permutation(count)[: round(contamination * count)]):
+    for i, at in enumerate(rng.permutation(len(squares))[: round(share * len(squares))]):
         squares[at] = _planted(squares[at : at + 1], kinds[i % len(kinds)], rng)[0][0]
     return squares
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         RunError,
         ShapeError,
     )
-    from reparam.estimators import AE, VAE, DenoisingAE, load
+    from reparam.estimators import AE, VAE, DenoisingAE, from_pretrained, load
     from reparam.evaluation import (
         ANOMALY_SCORES,
         AnomalyConfig,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         scores_of,
     )
     from reparam.features import FEATURES, FeatureMaps, FeatureOptions, feature_maps, map_distance
+    from reparam.loggers import LOGGERS, LoggedRun, Logger, LoggerOptions
     from reparam.model import (
         DECODERS,
         ENCODERS,
@@ -110,6 +111,7 @@ __all__ = [
     "ENCODERS",
     "FEATURES",
     "LIKELIHOODS",
+    "LOGGERS",
     "OBJECTIVES",
     "POSTERIORS",
     "PRIORS",
@@ -152,6 +154,9 @@ __all__ = [
     "LatentSpec",
     "Likelihood",
     "LikelihoodOptions",
+    "LoggedRun",
+    "Logger",
+    "LoggerOptions",
     "Loss",
     "Losses",
     "MixturePrior",
@@ -190,6 +195,7 @@ __all__ = [
     "calibrate",
     "feature_maps",
     "fit_prior",
+    "from_pretrained",
     "good_pictures",
     "gradient_step",
     "judge_for",
@@ -228,6 +234,7 @@ _PACKAGES = {
         "AE",
         "VAE",
         "DenoisingAE",
+        "from_pretrained",
         "load",
     ),
     "evaluation": (
@@ -254,6 +261,12 @@ _PACKAGES = {
         "FeatureOptions",
         "feature_maps",
         "map_distance",
+    ),
+    "loggers": (
+        "LOGGERS",
+        "LoggedRun",
+        "Logger",
+        "LoggerOptions",
     ),
     "model": (
         "Autoencoder",

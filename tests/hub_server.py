@@ -28,8 +28,8 @@ class Repo:
     head: str = ""
 
     def commit(self, tree: Tree, message: str) -> None:
-        text = json.dumps([self.head, message, sorted(tree)]) + str(hash(tuple(tree.values())))
-        self.head = hashlib.sha1(text.encode()).hexdigest()
+        files = [(name, _sha1(data)) for name, data in sorted(tree.items())]
+        self.head = _sha1(json.dumps([self.head, message, files]).encode())
         self.commits[self.head] = tree
 
     def at(self, revision: str) -> Tree | None:
@@ -163,6 +163,20 @@ class _Handler(BaseHTTPRequestHandler):
         sha = repo.head if revision in (None, "main") else revision
         self._json({"id": name, "sha": sha, "private": repo.private, "siblings": siblings})
 
+    def tree(self, _: bytes, name: str, revision: str) -> None:
+        repo = self._readable(name)
+        tree = None if repo is None else repo.at(revision)
+        if tree is None:
+            if repo is not None:
+                self._error(404, "RevisionNotFound")
+            return
+        self._json(
+            [
+                {"type": "file", "path": file, "size": len(data), "oid": _sha1(data)}
+                for file, data in tree.items()
+            ]
+        )
+
     def validate(self, _: bytes) -> None:
         self._json({"errors": [], "warnings": []})
 
@@ -233,10 +247,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(self.server.stored[oid], ETag=f'"{oid}"')
 
 
+def _sha1(data: bytes) -> str:
+    return hashlib.sha1(data).hexdigest()
+
+
 _ID = r"([\w.-]+/[\w.-]+)"
 _ROUTES = (
     ("POST /api/repos/create", "create"),
     (rf"GET /api/models/{_ID}(?:/revision/([\w.-]+))?", "info"),
+    (rf"GET /api/models/{_ID}/tree/([\w.-]+)", "tree"),
     ("POST /api/validate-yaml", "validate"),
     (rf"POST /api/models/{_ID}/preupload/main", "preupload"),
     (rf"POST /{_ID}\.git/info/lfs/objects/batch", "batch"),

@@ -16,6 +16,10 @@ class PullOptions:
 
     Its files are checked as those of any run; nothing in them is executed. Images are not part of
     it. Needs the extra hub; for private models also a token: HF_TOKEN, or `hf auth login`.
+
+    Examples:
+      reparam pull someone/digits-vae
+      reparam pull someone/digits-vae --revision v2 --out runs/digits-v2
     """
 
     name: str = option("", positional="USER/NAME", required=True)
@@ -31,7 +35,7 @@ class PullOptions:
 def run(args: Sequence[str]) -> int:
     options = parse(PullOptions(), args, prog="reparam pull")
     check_hub(options.name)
-    out = options.out or Path("runs") / options.name.partition("/")[2]
+    out = options.out or Path("runs", options.name.partition("/")[2])
     pull(options.name, out, revision=options.revision)
     say(out)
     return 0

@@ -1,5 +1,6 @@
-"""reparam push: a run onto the Hugging Face Hub."""
+"""reparam push: a run to the Hugging Face Hub."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,16 +9,9 @@ from typing import Literal
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import RUNS_OWN, own_selection
 from reparam.data import NAMED_SOURCES
-from reparam.export import (
-    CardOptions,
-    LabelledImages,
-    check_hub,
-    pretrained_files,
-    push,
-    save_pretrained,
-)
+from reparam.export import CardOptions, LabelledImages, check_hub, push, save_pretrained
 from reparam.fields import option
-from reparam.printable import note, say, several
+from reparam.printable import note, say
 from reparam.runs import Run
 
 
@@ -26,8 +20,12 @@ class PushOptions:
     """Put a finished run on the Hugging Face Hub, as a model with a card.
 
     Weights, options, metrics and the scorecard (`reparam score`) become public with it, the names
-    of the classes and of the data too. Places of this machine do not, nor checkpoints. Needs the
+    of the classes and of the data too. Folders of this machine do not, nor checkpoints. Needs the
     extra hub, and a token: HF_TOKEN, or `hf auth login`.
+
+    Examples:
+      reparam push runs/digits-vae someone/digits-vae --license mit
+      reparam push runs/faces-vae someone/faces-vae --folder look/
     """
 
     run: Path = RUN
@@ -54,24 +52,31 @@ class PushOptions:
 def run(args: Sequence[str]) -> int:
     options = parse(PushOptions(), args, prog="reparam push")
     folder = Run.open(options.run)
-    folder.finished("what is handed on is a finished run")
-    if options.folder is None:
-        check_hub(options.name)
-    files = pretrained_files(
-        folder,
-        options=options.card,
-        shown=_shown(folder, options.reconstructions),
-        name=options.name,
-        device=options.compute.chosen(),
-    )
+    folder.finished("what is handed on must be a finished run")
     if options.folder is not None:
-        save_pretrained(options.folder, files)
+        _write(options, folder, options.folder)
         say(options.folder)
         return 0
-    size = sum(map(len, files.values()))
-    note(f"{several(len(files), 'file')} of {size:,} bytes to {options.name} ...")
-    say(push(options.name, files, private=options.private))
+    check_hub(options.name)
+    with tempfile.TemporaryDirectory() as temporary:
+        out = Path(temporary, "model")
+        _write(options, folder, out)
+        size = sum(file.stat().st_size for file in out.iterdir())
+        note(f"{size:,} bytes to {options.name} ...")
+        say(push(options.name, out, private=options.private))
     return 0
+
+
+def _write(options: PushOptions, run: Run, folder: Path) -> None:
+    save_pretrained(
+        folder,
+        run,
+        options.card,
+        shown=_shown(run, options.reconstructions),
+        name=options.name,
+        device=options.compute.chosen(),
+        option="--folder",
+    )
 
 
 def _shown(run: Run, wanted: str) -> LabelledImages | None:

@@ -1,11 +1,16 @@
-"""A run's results as files: images, latents, ONNX, the explorer's bundle, models for the Hub.
+"""A run's results as files: images, latents, ONNX, the explorer's bundle; runs on the Hub.
 
-What makes tables is imported when it is first used, since it needs pandas; so is what needs ONNX,
-and what the Hub needs.
+What makes tables is imported when it is first used, since it needs pandas, and what few commands
+need with it.
 """
 
 from typing import TYPE_CHECKING
 
+from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
+from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
+from reparam.export.given_columns import check_table
+from reparam.export.halves import BATCHES as ONNX_BATCHES
+from reparam.export.halves import TOLERANCE as ONNX_TOLERANCE
 from reparam.export.images import (
     LabelledImages,
     check_target,
@@ -14,21 +19,23 @@ from reparam.export.images import (
     write_images,
     write_pictures,
 )
+from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.export.place import (
     NEIGHBOURS_FOLDER,
     ONNX_FOLDER,
     SITE_FOLDER,
+    TORCH_FOLDER,
+    OwnFolder,
     check_file_free,
     check_folder_free,
     write_file,
     write_folder,
 )
+from reparam.export.programs import TorchProgram, export_programs
 from reparam.late import late_names
 
 if TYPE_CHECKING:
-    from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
-    from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
-    from reparam.export.hub import check_foreign_run, check_hub, fetch, is_hub_name, pull, push
+    from reparam.export.hub import check_hub, fetch, is_hub_name, pull, push
     from reparam.export.latents import (
         LatentTable,
         check_latents_target,
@@ -39,10 +46,7 @@ if TYPE_CHECKING:
     )
     from reparam.export.model_card import CardOptions
     from reparam.export.neighbours import neighbour_table, write_neighbours
-    from reparam.export.onnx import BATCHES as ONNX_BATCHES
-    from reparam.export.onnx import TOLERANCE as ONNX_TOLERANCE
-    from reparam.export.onnx import OnnxModel, export_onnx
-    from reparam.export.pretrained import pretrained_files, save_pretrained
+    from reparam.export.pretrained import save_pretrained
     from reparam.export.verdicts import VERDICTS_FOLDER, verdict_table, write_verdicts
 
 __all__ = [
@@ -52,27 +56,30 @@ __all__ = [
     "ONNX_FOLDER",
     "ONNX_TOLERANCE",
     "SITE_FOLDER",
+    "TORCH_FOLDER",
     "VERDICTS_FOLDER",
     "Bundle",
     "CardOptions",
     "LabelledImages",
     "LatentTable",
     "OnnxModel",
+    "OwnFolder",
+    "TorchProgram",
     "check_file_free",
     "check_folder_free",
-    "check_foreign_run",
     "check_hub",
     "check_latents_target",
+    "check_table",
     "check_target",
     "comparison_sheet",
     "export_onnx",
+    "export_programs",
     "fetch",
     "held_out_views",
     "is_hub_name",
     "make_bundle",
     "neighbour_table",
     "picture_names",
-    "pretrained_files",
     "pull",
     "push",
     "read_files",
@@ -91,8 +98,7 @@ __all__ = [
 ]
 
 _LATE = {
-    "bundle": ("IMAGES as BUNDLE_IMAGES", "Bundle", "held_out_views", "make_bundle", "run_ids"),
-    "hub": ("check_foreign_run", "check_hub", "fetch", "is_hub_name", "pull", "push"),
+    "hub": ("check_hub", "fetch", "is_hub_name", "pull", "push"),
     "latents": (
         "LatentTable",
         "check_latents_target",
@@ -103,8 +109,7 @@ _LATE = {
     ),
     "model_card": ("CardOptions",),
     "neighbours": ("neighbour_table", "write_neighbours"),
-    "onnx": ("BATCHES as ONNX_BATCHES", "TOLERANCE as ONNX_TOLERANCE", "OnnxModel", "export_onnx"),
-    "pretrained": ("pretrained_files", "save_pretrained"),
+    "pretrained": ("save_pretrained",),
     "verdicts": ("VERDICTS_FOLDER", "verdict_table", "write_verdicts"),
 }
 

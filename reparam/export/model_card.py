@@ -108,15 +108,12 @@ def _summary(run: Run, model: Autoencoder) -> str:
 
 
 def _usage(run: Run, model: Autoencoder, name: str | None) -> str:
-    kind = "VAE" if model.is_variational else "AE"
-    if run.config.inputs.corrupt != "none":
-        kind = "DenoisingAE"
     place = "path/to/this/folder" if name is None else name
     lines = [
         "```python",
         "import reparam",
         "",
-        f"model = reparam.{kind}.from_pretrained({json.dumps(place)})",
+        f"model = reparam.from_pretrained({json.dumps(place)})",
         "images = model.sample(16, seed=0)  # float32 in [0, 1], N × H × W × C",
         *([] if model.classes else ["latents = model.transform(images)  # N × d"]),
         "```",

@@ -1,9 +1,6 @@
-"""A finished run as a folder to hand on: its public files, a model card and its pictures."""
+"""A finished run as a folder for others: its public files, a model card and its pictures."""
 
-import io
 import re
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +10,7 @@ from reparam.data import contact_sheet, to_picture
 from reparam.evaluation import decode_bytes, even_labels, reconstruct_images, sample_latents
 from reparam.export.images import LabelledImages, comparison_sheet
 from reparam.export.model_card import BEGINNING, CardOptions, model_card
-from reparam.export.place import OwnFolder, write_folder
+from reparam.export.place import OwnFolder, new_folder
 from reparam.export.public_run import RUN_FILES, write_public_run
 from reparam.model import Autoencoder
 from reparam.runs import Run
@@ -37,42 +34,37 @@ LEAST_SIDE = 64
 """Pixels that a small image is enlarged to."""
 
 
-def pretrained_files(
+def save_pretrained(
+    path: Path,
     run: Run,
+    card: CardOptions,
     *,
-    options: CardOptions,
     shown: LabelledImages | None = None,
     name: str | None = None,
     device: str = "cpu",
-) -> dict[str, bytes]:
-    """The folder's files, by name.
+    overwrite: bool = False,
+    option: str = "folder",
+) -> None:
+    """Writes the folder ``path``, which ``option`` gave: a whole one, or none.
 
     ``shown``: images that the card may show with their reconstructions: whoever sees the card sees
     them. ``name``: of the model on the Hub. Raises RunError for a run that is unfinished or
-    damaged, ExportError where a place of this machine would be left in the files.
+    damaged, ExportError where a file would name a folder of this machine, ConfigError where others
+    exist in ``path`` or none can be written.
     """
-    run.finished("what is handed on is a finished run")
-    model = run.load_model(device=device)
-    pictures = _pictures(model, shown)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        card = write_public_run(run, model, folder)
-        public = Run.open(folder)
-        text = model_card(public, model, card, options, list(pictures), name)
-        files = {file: folder / file for file in RUN_FILES}
-        found = {file: path.read_bytes() for file, path in files.items() if path.exists()}
-    return {CARD: text.encode(), **pictures, **found}
+    run.finished("what is handed on must be a finished run")
+    own = PRETRAINED_FOLDER
+    with new_folder(path, overwrite=overwrite, own=own, option=option) as folder:
+        model = run.load_model(device=device)
+        scorecard = write_public_run(run, model, folder)
+        pictures = _pictures(model, shown)
+        for file, picture in pictures.items():
+            picture.save(folder / file)
+        text = model_card(Run.open(folder), model, scorecard, card, list(pictures), name)
+        (folder / CARD).write_text(text, encoding="utf-8", newline="\n")
 
 
-def save_pretrained(folder: Path, files: Mapping[str, bytes], *, overwrite: bool = False) -> None:
-    """Writes `pretrained_files`: all of them, or none.
-
-    Raises ConfigError where others exist or none can be written.
-    """
-    write_folder(folder, files, overwrite=overwrite, own=PRETRAINED_FOLDER, option="folder")
-
-
-def _pictures(model: Autoencoder, shown: LabelledImages | None) -> dict[str, bytes]:
+def _pictures(model: Autoencoder, shown: LabelledImages | None) -> dict[str, Image.Image]:
     z = sample_latents(model, SHOWN, 0)
     samples = decode_bytes(model, z, even_labels(model, SHOWN))
     sheets = {SAMPLES: contact_sheet(samples)}
@@ -82,12 +74,10 @@ def _pictures(model: Autoencoder, shown: LabelledImages | None) -> dict[str, byt
         found = reconstruct_images(model, images, labels).images
         sheets[RECONSTRUCTIONS] = comparison_sheet(images, found)
     factor = max(1, LEAST_SIDE // max(model.image_shape[:2]))
-    return {file: _png(sheet, factor) for file, sheet in sheets.items()}
+    return {file: _enlarged(sheet, factor) for file, sheet in sheets.items()}
 
 
-def _png(sheet: np.ndarray, factor: int) -> bytes:
+def _enlarged(sheet: np.ndarray, factor: int) -> Image.Image:
     picture = to_picture(sheet)
     size = picture.width * factor, picture.height * factor
-    buffer = io.BytesIO()
-    picture.resize(size, Image.Resampling.NEAREST).save(buffer, "png")
-    return buffer.getvalue()
+    return picture.resize(size, Image.Resampling.NEAREST)

@@ -53,6 +53,8 @@ from reparam.model.networks import (
     MlpEncoderOptions,
     ResidualDecoderOptions,
     ResidualEncoderOptions,
+    has_native,
+    twice_differentiable,
     use_native,
 )
 from reparam.model.networks.blocks import Tail
@@ -204,6 +206,7 @@ __all__ = [
     "fittable_names",
     "fittable_prior",
     "from_bytes",
+    "has_native",
     "hidden_weights",
     "in_batches",
     "labels_of",
@@ -218,6 +221,7 @@ __all__ = [
     "rows_at_once",
     "shown_terms",
     "to_bytes",
+    "twice_differentiable",
     "unavailable_because",
     "uniform",
     "use_native",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from reparam.model import Autoencoder, normal
+from reparam.model import Autoencoder, normal, twice_differentiable
 from reparam.objective.base import TERMS, Drawn, TermOptions
 from reparam.types import PerExample
 
@@ -61,8 +61,8 @@ class DecoderGradientOptions(TermOptions):
         """Estimated without bias: E ‖Jᵀ v‖² = ‖J‖² for v ~ N(0, I) (Hutchinson 1990)."""
         trains = torch.is_grad_enabled()
         z = drawn.z.detach().requires_grad_()
-        # Twice differentiable are PyTorch's own kernels, which compute in float32.
-        with torch.enable_grad(), torch.autocast(z.device.type, enabled=False):
+        in_float32 = torch.autocast(z.device.type, enabled=False)
+        with torch.enable_grad(), in_float32, twice_differentiable():
             decoded = model.decode(z, drawn.batch.labels)
             v = normal(decoded.shape, drawn.noise, decoded)
             (gradient,) = torch.autograd.grad(decoded, z, v, create_graph=trains)

@@ -20,7 +20,14 @@ import torch
 from reparam._version import __version__
 from reparam.data import Batch
 from reparam.errors import ConfigError, DiskFullError, RunError
-from reparam.model import Noise, build_autoencoder, unavailable_because, use_native
+from reparam.model import (
+    Autoencoder,
+    Noise,
+    build_autoencoder,
+    has_native,
+    unavailable_because,
+    use_native,
+)
 from reparam.objective import FULL, Loss, Losses, Phase
 from reparam.runs import Run, RunConfig, TrainingConfig, read_mapping, to_mapping, write_mapping
 from reparam.training.device import fast_bfloat16, processor_name
@@ -42,6 +49,9 @@ CLEARLY = 0.97
 """A candidate is taken before one that is listed earlier where it takes less than this share of its
 time.
 """
+
+SHORT = 10_000
+"""A run that is shown fewer images is not worth measuring for: it takes the first candidate."""
 
 KEY = "machine and model"
 """In the files: of what their choice is."""
@@ -67,6 +77,15 @@ class Arithmetic:
     def in_bfloat16(self) -> bool:
         return self.precision == "bf16-mixed"
 
+    def prepare(self, model: Autoencoder) -> None:
+        """Lets the model's layers be computed by these kernels."""
+        if self.kernels == "native":
+            use_native(model, self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.in_bfloat16 else torch.float32
+
     def same_as(self, other: "Arithmetic") -> bool:
         """Whatever the reasons."""
         return (self.precision, self.kernels) == (other.precision, other.kernels)
@@ -88,6 +107,7 @@ class Arithmetic:
 FLOAT32 = Arithmetic()
 BFLOAT16 = Arithmetic("bf16-mixed")
 NATIVE = Arithmetic("bf16-mixed", "native")
+NATIVE_FLOAT32 = Arithmetic("32-true", "native")
 
 Shape = tuple[int, int, int]
 Timer = Callable[[RunConfig, Shape, Sequence[Arithmetic]], list[float]]
@@ -98,56 +118,69 @@ def candidates(config: TrainingConfig, device: str) -> list[Arithmetic]:
 
     Raises ConfigError where ``kernels`` native cannot be.
     """
-    in_bfloat16 = config.precision != "float32"
-    why_not = (
-        unavailable_because()
-        if device == "cpu" and in_bfloat16 and config.kernels != "pytorch"
-        else "they are for bfloat16 on a CPU"
-    )
-    if config.kernels == "native":
-        if why_not is None:
-            return [NATIVE]
-        raise ConfigError(f"kernels native are not available: {why_not}. Fix: take --kernels auto")
-    if config.precision == "auto" and not fast_bfloat16(device):
-        return [FLOAT32]
-    found = [NATIVE] if why_not is None else []
-    found += [BFLOAT16] if in_bfloat16 else []
+    fast = config.precision == "auto" and fast_bfloat16(device)
+    in_bfloat16 = config.precision == "bfloat16" or fast
     # On a GPU, which has units for bfloat16, there is nothing to find out.
-    if config.precision == "float32" or (config.precision == "auto" and device == "cpu"):
-        found.append(FLOAT32)
+    in_float32 = config.precision != "bfloat16" and not (fast and device != "cpu")
+    found: list[Arithmetic] = []
+    why_not = "they are for a CPU"
+    for wanted, own, usual in (
+        (in_bfloat16, NATIVE, BFLOAT16),
+        (in_float32, NATIVE_FLOAT32, FLOAT32),
+    ):
+        if not wanted:
+            continue
+        # Where there are own kernels for bfloat16, those for float32 need not be built.
+        if device == "cpu" and config.kernels != "pytorch" and NATIVE not in found:
+            unavailable = unavailable_because(own.dtype)
+            found += [own] if unavailable is None else []
+            why_not = unavailable or why_not
+        found += [usual] if config.kernels != "native" else []
+    if not found:
+        raise ConfigError(f"kernels native are not available: {why_not}. Fix: take --kernels auto")
     return found
 
 
-def choose(run: Run, device: str, timer: Timer | None = None) -> Arithmetic:
-    """The fastest candidate for the run's model on this machine.
+def candidates_of(config: RunConfig, shape: Shape, device: str) -> list[Arithmetic]:
+    """The candidates; without own kernels where the model has no layer for them."""
+    found = candidates(config.training, device)
+    if len({other.kernels for other in found}) == 1:
+        return found
+    with torch.random.fork_rng(devices=[]):
+        model = build_autoencoder(config.model, shape)
+    return [other for other in found if other.kernels != "native" or has_native(model)]
+
+
+def choose(run: Run, device: str, images: int, timer: Timer | None = None) -> Arithmetic:
+    """The fastest candidate for the run's model on this machine. ``images``: so many it is shown.
 
     It is measured once: what the run began in, or what an equal model was measured to be fastest
     in, is taken again on the same machine. Raises ConfigError as ``candidates``.
     """
-    possible = candidates(run.config.training, device)
+    config, shape = run.config, run.facts.image_shape
+    possible = candidates_of(config, shape, device)
     if len(possible) == 1:
         return replace(possible[0], reason="the only one that options and machine leave")
-    config, shape = run.config, run.facts.image_shape
     key = _key(config, shape, possible)
     cache = platformdirs.user_cache_path("reparam") / "arithmetic" / f"{key}.json"
     found = _kept(run.path / FILE, key, possible) or _kept(cache, key, possible)
-    if found is None:
+    if found is None and images < SHORT:
+        found = replace(possible[0], reason=f"the usual one: {images:,} images need no choice")
+    elif found is None:
         found = fastest(possible, (timer or seconds_an_image)(config, shape, possible))
-    record = {KEY: key, **asdict(found)}
-    # Where the cache cannot be written to, or its disk is full, it is measured again.
-    with contextlib.suppress(OSError, DiskFullError):
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        if not cache.exists():
-            write_mapping(cache, record)
-    run.write_json(FILE, record)
+        # Where the cache cannot be written to, or its disk is full, it is measured again.
+        with contextlib.suppress(OSError, DiskFullError):
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            write_mapping(cache, {KEY: key, **asdict(found)})
+    run.write_json(FILE, {KEY: key, **asdict(found)})
     return found
 
 
-def agreed_arithmetic(run: Run, team: Team) -> Arithmetic:
+def agreed_arithmetic(run: Run, images: int, team: Team) -> Arithmetic:
     """The first process chooses for all, those of other machines as far as they can follow."""
     device = team.fabric.device.type
-    possible = candidates(run.config.training, device)
-    chosen = choose(run, device) if team.leads else possible[0]
+    possible = candidates_of(run.config, run.facts.image_shape, device)
+    chosen = choose(run, device, images) if team.leads else possible[0]
     number = [chosen.same_as(other) for other in possible].index(True)
     of_all = int(team.agree(number))
     return chosen if team.leads else possible[min(of_all, len(possible) - 1)]
@@ -170,7 +203,7 @@ def seconds_an_image(
     Batches are as large as SECONDS allow. The random streams of the caller do not move.
     """
     with torch.random.fork_rng(devices=[]):
-        steps = [_step(config, shape, arithmetic) for arithmetic in possible]
+        steps = [timed_step(config, shape, arithmetic) for arithmetic in possible]
         images = 1
         whole = config.training.batch_size
         while (took := max(step(images) for step in steps)) * ROUNDS < SECONDS and images < whole:
@@ -181,12 +214,11 @@ def seconds_an_image(
     return [min(each) / images for each in zip(*times, strict=True)]
 
 
-def _step(config: RunConfig, shape: Shape, arithmetic: Arithmetic) -> Callable[[int], float]:
+def timed_step(config: RunConfig, shape: Shape, arithmetic: Arithmetic) -> Callable[[int], float]:
     """What takes a gradient step of so many images and gives its seconds."""
     height, width, channels = shape
     model = build_autoencoder(config.model, shape)
-    if arithmetic.kernels == "native":
-        use_native(model)
+    arithmetic.prepare(model)
     loss = Loss(model, config.objective, config.terms, config.inputs)
     loss.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     loss.train()

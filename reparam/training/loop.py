@@ -77,9 +77,10 @@ class _Training:
         self.config: RunConfig = run.config
         self.fabric = team.fabric
         device = self.fabric.device
-        self.arithmetic = agreed_arithmetic(run, team)
-        self.feed = open_feed(images, images.splits["train"], device)
         self.train_count = len(images.splits["train"])
+        shown = self.train_count * self.config.training.epochs
+        self.arithmetic = agreed_arithmetic(run, shown, team)
+        self.feed = open_feed(images, images.splits["train"], device)
         self.steps_per_epoch = math.ceil(self.train_count / self.config.training.global_batch)
         self.pixel_variance = pixel_variance_of(images)
         self.state = new_state(

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from reparam.data import Batch, ImageSet, RowReader
-from reparam.model import Components, EncoderBound, build_autoencoder, use_native
+from reparam.model import Components, EncoderBound, build_autoencoder
 from reparam.objective import Augmentation, Loss
 from reparam.runs import RunConfig
 from reparam.training.arithmetic import Arithmetic
@@ -45,8 +45,7 @@ def new_state(
     training = config.training
     count = len(images.splits["train"])
     model = build_autoencoder(config.model, images.image_shape)
-    if arithmetic.kernels == "native":
-        use_native(model)
+    arithmetic.prepare(model)
     if model.components:
         small = _small_images(config, model.components[0], feed, count)
         pixel_variance = min(pixel_variance, model.init_components(small))

@@ -38,7 +38,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     # Its waits between attempts are half a minute in all.
     monkeypatch.setattr("huggingface_hub.utils._http.time", Mock(wraps=time, sleep=Mock()))
     with serving() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        monkeypatch.setattr(constants, "ENDPOINT", server.address)
         yield server
 
 
@@ -158,9 +158,9 @@ def test_an_estimator_goes_there_and_back(hub: Hub, tmp_path: Path) -> None:
     assert vae.push_to_hub(NAME, private=True) == f"{hub.address}/{NAME}"
     assert hub.repos[NAME].private
     for found in (
-        rp.VAE.from_pretrained(tmp_path / "folder"),
-        rp.VAE.from_pretrained(str(tmp_path / "folder")),
-        rp.VAE.from_pretrained(NAME),
+        rp.from_pretrained(tmp_path / "folder"),
+        rp.from_pretrained(str(tmp_path / "folder")),
+        rp.from_pretrained(NAME),
     ):
         assert np.array_equal(found.transform(images), vae.transform(images))
         assert np.array_equal(found.sample(3, seed=1)[..., 0], vae.sample(3, seed=1))
@@ -173,12 +173,6 @@ def test_an_estimator_goes_there_and_back(hub: Hub, tmp_path: Path) -> None:
     for name in ("config.json", "model.safetensors", "result.json", "metrics.jsonl"):
         first, second = (tmp_path / folder / name for folder in ("folder", "again"))
         assert first.read_bytes() == second.read_bytes(), name
-
-
-def test_an_estimator_says_of_what_kind_a_model_is(tmp_path: Path, ae_run: Path) -> None:
-    with pytest.raises(rp.ConfigError, match=r"take reparam.AE.from_pretrained$"):
-        rp.VAE.from_pretrained(ae_run)
-    assert isinstance(rp.AE.from_pretrained(ae_run), rp.AE)
 
 
 def test_a_folder_of_others_is_not_replaced(tmp_path: Path, ae_run: Path) -> None:
@@ -283,9 +277,9 @@ def test_a_pull_that_fails_says_why_and_leaves_nothing(
     assert re.search(words, line)
     assert os.listdir(work) == []
     with pytest.raises(rp.HubError, match=words):
-        rp.VAE.from_pretrained(NAME)
+        rp.from_pretrained(NAME)
     hub.faults = {}
-    assert rp.VAE.from_pretrained(NAME).latent_dim == rp.load(vae_run).latent_dim
+    assert rp.from_pretrained(NAME).latent_dim == rp.load(vae_run).latent_dim
 
 
 def test_what_the_hub_does_not_have(
@@ -307,7 +301,6 @@ def test_what_the_hub_does_not_have(
     [
         ({"config.json": None}, "must be a model of reparam, got one without config.json"),
         ({"model.safetensors": b"\x80\x04pickle"}, "damaged or not a safetensors file"),
-        ({"config.json": b" " * ((1 << 26) + 1)}, "config.json must be of at most"),
         ({"config.json": b'{"model_type": "bert"}'}, "not a reparam configuration"),
         ({"result.json": None}, "must be a finished run"),
     ],
@@ -325,7 +318,7 @@ def test_models_of_others_are_checked(
     assert ".unfinished" not in line
     assert not (tmp_path / "out").exists()
     with pytest.raises(rp.HubError, match=words):
-        rp.VAE.from_pretrained(NAME)
+        rp.from_pretrained(NAME)
 
 
 def test_files_that_are_no_run_stay_on_the_hub(hub: Hub, vae_run: Path, tmp_path: Path) -> None:
@@ -353,4 +346,4 @@ def test_files_can_be_looked_at_first(vae_run: Path, tmp_path: Path, reparam) ->
     said = reparam("push", vae_run, NAME, "--folder", tmp_path / "look")
     assert said.status == 0, said.err
     assert "README.md" in os.listdir(tmp_path / "look")
-    assert isinstance(rp.VAE.from_pretrained(tmp_path / "look"), rp.VAE)
+    assert isinstance(rp.from_pretrained(tmp_path / "look"), rp.VAE)

@@ -338,14 +338,14 @@ def test_a_spatial_latent_changes_the_pixels_around_its_place():
 
 @pytest.mark.parametrize("native", [False, True])
 def test_spatial_heads_in_bfloat16(native):
-    if native and not native_available():
+    if native and not native_available(torch.bfloat16):
         pytest.skip("no AVX512-BF16 or no g++ on this machine")
     model = spatial(encoder_filters=(8, 16, 16, 16)).eval()
     x = torch.rand(4, 2, 12, 8).to(memory_format=torch.channels_last)
     with torch.no_grad():
         expected = model.infer(x)
         if native:
-            use_native(model)
+            use_native(model, torch.bfloat16)
         with torch.autocast("cpu", torch.bfloat16):
             found = model.infer(x)
     for name, tensor in found.tensors().items():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reparam.data import Batch
-from reparam.errors import DiskFullError
+from reparam.errors import ConfigError, DiskFullError
 from reparam.model import build_autoencoder
 from reparam.objective import FULL, Loss
 from reparam.runs import Run
@@ -18,6 +18,7 @@ from reparam.training.arithmetic import (
     CLEARLY,
     FLOAT32,
     NATIVE,
+    NATIVE_FLOAT32,
     candidates,
     choose,
     fastest,
@@ -31,7 +32,8 @@ ALL = [NATIVE, BFLOAT16, FLOAT32]
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path):
     """A machine with bfloat16 and kernels of ours, as far as choosing goes; an empty cache."""
     monkeypatch.setattr(arithmetic, "fast_bfloat16", lambda device: True)
-    monkeypatch.setattr(arithmetic, "unavailable_because", lambda: None)
+    monkeypatch.setattr(arithmetic, "unavailable_because", lambda dtype: None)
+    monkeypatch.setattr(arithmetic, "SHORT", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return monkeypatch
 
@@ -44,16 +46,57 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path):
         ("auto", "native", [NATIVE]),
         ("bfloat16", "auto", [NATIVE, BFLOAT16]),
         ("bfloat16", "pytorch", [BFLOAT16]),
-        ("float32", "auto", [FLOAT32]),
+        ("float32", "auto", [NATIVE_FLOAT32, FLOAT32]),
+        ("float32", "pytorch", [FLOAT32]),
+        ("float32", "native", [NATIVE_FLOAT32]),
     ],
 )
 def test_what_the_options_leave(small, machine, precision, kernels, left) -> None:
     training = small(precision=precision, kernels=kernels).training
     assert candidates(training, "cpu") == left
-    assert NATIVE not in (candidates(training, "cuda") if kernels != "native" else [])
-    machine.setattr(arithmetic, "unavailable_because", lambda: "there is no g++")
     if kernels != "native":
-        assert candidates(training, "cpu") == [other for other in left if other != NATIVE]
+        assert all(other.kernels == "pytorch" for other in candidates(training, "cuda"))
+    machine.setattr(arithmetic, "unavailable_because", lambda dtype: "there is no g++")
+    if kernels != "native":
+        assert candidates(training, "cpu") == [
+            other for other in left if other.kernels == "pytorch"
+        ]
+
+
+def test_a_processor_without_bfloat16_has_kernels_for_float32(small, machine) -> None:
+    machine.setattr(arithmetic, "fast_bfloat16", lambda device: False)
+    training = small(precision="auto").training
+    assert candidates(training, "cpu") == [NATIVE_FLOAT32, FLOAT32]
+    machine.setattr(
+        arithmetic,
+        "unavailable_because",
+        lambda dtype: None if dtype is torch.float32 else "the processor has no AVX512-BF16",
+    )
+    assert candidates(training, "cpu") == [NATIVE_FLOAT32, FLOAT32]
+    with pytest.raises(ConfigError, match="the processor has no AVX512-BF16"):
+        candidates(small(precision="bfloat16", kernels="native").training, "cpu")
+
+
+def test_a_model_without_layers_for_them_is_not_asked_for_own_kernels(
+    small, machine, new_run
+) -> None:
+    run = new_run(small("burda", precision="auto"))
+    assert choose(run, "cpu", 1, lambda *_: [2.0, 1.0]).same_as(FLOAT32)
+
+
+def test_a_short_run_is_not_measured(small, machine, new_run, tmp_path) -> None:
+    machine.setattr(arithmetic, "SHORT", 100)
+
+    def never(*_: object) -> list[float]:
+        raise AssertionError("measured")
+
+    run = new_run(small(precision="auto"))
+    assert choose(run, "cpu", 99, never).same_as(NATIVE)
+    assert not (tmp_path / "cache" / "reparam" / "arithmetic").exists()
+    # A run keeps what it began in; another, which is long enough, is measured.
+    assert choose(run, "cpu", 1000, never).same_as(NATIVE)
+    long = new_run(small(precision="auto"), "long")
+    assert choose(long, "cpu", 100, lambda *_: [3.0, 1.0, 2.0]).same_as(BFLOAT16)
 
 
 @pytest.mark.parametrize("has_bfloat16", [True, False])
@@ -80,16 +123,16 @@ def test_a_slow_candidate_is_timed_and_not_taken(small, machine, new_run) -> Non
     def sleep(*_: object) -> None:
         time.sleep(0.5)
 
-    def slow(model: torch.nn.Module) -> None:
+    def slow(model: torch.nn.Module, *_: object) -> None:
         model.encoder.register_forward_pre_hook(sleep)
 
     machine.setattr(arithmetic, "use_native", slow)
     run = new_run(small(precision="auto"), "own-are-slow")
-    assert not choose(run, "cpu").same_as(NATIVE)
+    assert not choose(run, "cpu", 1).same_as(NATIVE)
 
     build = arithmetic.build_autoencoder
     machine.setattr(
-        arithmetic, "use_native", lambda model: model.encoder._forward_pre_hooks.clear()
+        arithmetic, "use_native", lambda model, _: model.encoder._forward_pre_hooks.clear()
     )
 
     def built(*what: object) -> torch.nn.Module:
@@ -99,7 +142,7 @@ def test_a_slow_candidate_is_timed_and_not_taken(small, machine, new_run) -> Non
 
     machine.setattr(arithmetic, "build_autoencoder", built)
     run = new_run(small(precision="auto", batch_size=8), "pytorchs-are-slow")
-    assert choose(run, "cpu").same_as(NATIVE)
+    assert choose(run, "cpu", 1).same_as(NATIVE)
 
 
 def test_it_is_measured_once(small, machine, new_run, tmp_path) -> None:
@@ -114,19 +157,19 @@ def test_it_is_measured_once(small, machine, new_run, tmp_path) -> None:
 
     first, second = timer((3.0, 1.0, 2.0)), timer((1.0, 2.0, 3.0))
     run, equal = (new_run(small(precision="auto"), name) for name in ("run", "equal"))
-    assert choose(run, "cpu", first).same_as(BFLOAT16)
-    assert choose(equal, "cpu", second).same_as(BFLOAT16)  # of the cache
+    assert choose(run, "cpu", 1, first).same_as(BFLOAT16)
+    assert choose(equal, "cpu", 1, second).same_as(BFLOAT16)  # of the cache
     (kept,) = (tmp_path / "cache" / "reparam" / "arithmetic").iterdir()
     kept.write_text("{")
-    assert choose(run, "cpu", second).same_as(BFLOAT16)  # of the run
+    assert choose(run, "cpu", 1, second).same_as(BFLOAT16)  # of the run
     assert len(asked) == 1
     other = new_run(small(precision="auto", encoder_filters=[8, 8]), "other")
-    assert choose(other, "cpu", second).same_as(NATIVE)
+    assert choose(other, "cpu", 1, second).same_as(NATIVE)
     damaged = new_run(small(precision="auto"), "damaged")
-    assert choose(damaged, "cpu", second).same_as(NATIVE)
+    assert choose(damaged, "cpu", 1, second).same_as(NATIVE)
     # What is no longer possible is not taken.
-    machine.setattr(arithmetic, "unavailable_because", lambda: "there is no g++")
-    assert choose(damaged, "cpu", timer((1.0, 2.0))).same_as(BFLOAT16)
+    machine.setattr(arithmetic, "unavailable_because", lambda dtype: "there is no g++")
+    assert choose(damaged, "cpu", 1, timer((1.0, 2.0))).same_as(BFLOAT16)
 
 
 @pytest.mark.parametrize("fault", ["a file", "a full disk"])
@@ -140,13 +183,13 @@ def test_a_choice_needs_no_cache(small, machine, new_run, tmp_path, fault) -> No
 
         machine.setattr(arithmetic, "write_mapping", full)
     run = new_run(small(precision="auto"))
-    assert choose(run, "cpu", lambda *_: [3.0, 1.0, 2.0]).same_as(BFLOAT16)
-    assert choose(run, "cpu", lambda *_: [1.0, 2.0, 3.0]).same_as(BFLOAT16)  # of the run
+    assert choose(run, "cpu", 1, lambda *_: [3.0, 1.0, 2.0]).same_as(BFLOAT16)
+    assert choose(run, "cpu", 1, lambda *_: [1.0, 2.0, 3.0]).same_as(BFLOAT16)  # of the run
 
 
 def test_a_run_with_its_choice_can_be_replaced(small, machine, new_run, blobs) -> None:
     run = new_run(small(precision="auto"))
-    choose(run, "cpu", lambda *_: [3.0, 1.0, 2.0])
+    choose(run, "cpu", 1, lambda *_: [3.0, 1.0, 2.0])
     assert (run.path / arithmetic.FILE).exists()
     Run.create(run.path, run.config, blobs, command="test", overwrite=True)
     assert not (run.path / arithmetic.FILE).exists()
@@ -182,7 +225,7 @@ def test_losses_in_bfloat16_are_autocasts(small, blobs) -> None:
 
 
 def test_a_run_says_what_it_was_trained_in_and_why(small, machine, new_run, blobs) -> None:
-    machine.setattr(arithmetic, "unavailable_because", lambda: "there is no g++")
+    machine.setattr(arithmetic, "unavailable_because", lambda dtype: "there is no g++")
     run = new_run(small(precision="auto", epochs=1))
     train(run, blobs)
     result = Run.open(run.path).finished("it is")

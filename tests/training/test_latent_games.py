@@ -73,10 +73,11 @@ def test_latents_become_like_the_prior(new_run, small, blobs) -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_gradient_penalty_makes_a_smoother_decoder(precision, new_run, small, blobs) -> None:
-    """In bfloat16 with whatever kernels there are: of this package, where they can be built."""
+    """With whatever kernels there are: of this package, where they can be built."""
     found = {}
     for weight in (1e-6, 1e5):
-        kernels = "native" if precision == "bfloat16" and native.available() else "pytorch"
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        kernels = "native" if native.available(dtype) else "pytorch"
         config = small("rae", epochs=6, precision=precision, kernels=kernels, fitted_prior=None)
         run = new_run(replace(config, terms=(DecoderGradientOptions(weight=weight),)), f"{weight}")
         train(run, blobs)

@@ -1,7 +1,9 @@
-"""Kernels of our own for training on processors with AVX512-BF16, built on first use.
+"""Kernels of our own for training on a CPU, built on first use.
 
-They compute what PyTorch computes, in bfloat16 with sums in float32, and are built from the C++
-beside this file with the machine's g++. Where that cannot be, PyTorch's own kernels do the work.
+They compute what PyTorch computes: in bfloat16 with sums in float32 on processors with AVX512-BF16,
+in float32 on those with AVX2. Both are one C++ source beside this file, but for what a register is
+(``simd.h``), built with the machine's g++. Where that cannot be, PyTorch's own kernels do the
+work.
 """
 
 from reparam.model.native.activation import Activation

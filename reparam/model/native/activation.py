@@ -42,6 +42,6 @@ def pointer(tensor: torch.Tensor | None) -> ctypes.c_void_p:
     return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
 
 
-def in_layout(x: torch.Tensor) -> torch.Tensor:
-    """x (B, C, H, W) in bfloat16 and channels-last, as the kernels take it."""
-    return x.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
+def in_layout(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """x (B, C, H, W) in ``dtype`` and channels-last, as the kernels take it."""
+    return x.to(dtype).contiguous(memory_format=torch.channels_last)

@@ -13,57 +13,79 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 import torch
 
 HERE = Path(__file__).parent
-SOURCES = ("convolution.cpp", "tail.cpp", "geometry.h", "runs.h", "simd.h", "weights.h")
-
-FLAGS = (
-    "-O3",
-    "-std=c++17",
-    "-fPIC",
-    "-fopenmp",
-    *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma"),
+SOURCES = (
+    *("convolution.cpp", "tail.cpp", "geometry.h", "runs.h", "simd.h", "weights.h"),
+    *("simd_bfloat16.h", "simd_float32.h"),
 )
+
+FLAGS = ("-O3", "-std=c++17", "-fPIC", "-fopenmp")
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """Of the processor, that kernels of one number format are for."""
+
+    name: str
+    capabilities: tuple[str, ...]
+    """As PyTorch calls them."""
+    flags: tuple[str, ...]
+    """Of the compiler."""
+
+
+INSTRUCTIONS: Mapping[torch.dtype, Instructions] = {
+    torch.bfloat16: Instructions(
+        "AVX512-BF16",
+        ("avx512_bf16",),
+        ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma"),
+    ),
+    torch.float32: Instructions("AVX2 with FMA", ("avx2", "fma3"), ("-mavx2", "-mfma")),
+}
 
 
 class _Unavailable(Exception):
     """Why there are no kernels of our own on this machine."""
 
 
-def available() -> bool:
-    """Whether this machine has the kernels; they are built if need be (seconds, once)."""
-    return unavailable_because() is None
+def available(dtype: torch.dtype) -> bool:
+    """Whether this machine has the kernels for ``dtype``, bfloat16 or float32; they are built if
+    need be (seconds, once).
+    """
+    return unavailable_because(dtype) is None
 
 
-def unavailable_because() -> str | None:
-    """Why this machine has no kernels of our own; None where it has them."""
-    found = _load()
+def unavailable_because(dtype: torch.dtype) -> str | None:
+    """Why this machine has no kernels of our own for ``dtype``; None where it has them."""
+    found = _load(dtype)
     return found if isinstance(found, str) else None
 
 
-def library() -> ctypes.CDLL:
-    """The compiled kernels, which must be available."""
-    found = _load()
+def library(dtype: torch.dtype) -> ctypes.CDLL:
+    """The compiled kernels for ``dtype``, which must be available."""
+    found = _load(dtype)
     assert isinstance(found, ctypes.CDLL), found
     return found
 
 
 @functools.cache
-def _load() -> ctypes.CDLL | str:
+def _load(dtype: torch.dtype) -> ctypes.CDLL | str:
+    instructions = INSTRUCTIONS[dtype]
     try:
-        compiler, openmp = _compiler(), _openmp()
+        compiler, openmp = _compiler(instructions), _openmp()
     except _Unavailable as reason:
         return str(reason)
     cache = platformdirs.user_cache_path("reparam") / "kernels"
     try:
         with own_folder(cache) as folder:
-            kernels = ctypes.CDLL(str(_built(folder, compiler, openmp)))
+            kernels = ctypes.CDLL(str(_built(folder, instructions, compiler, openmp)))
     except (_Unavailable, OSError) as error:
         why = f"{cache}: {getattr(error, 'strerror', None) or error}"
         warnings.warn(
@@ -76,11 +98,12 @@ def _load() -> ctypes.CDLL | str:
     return kernels
 
 
-def _compiler() -> str:
+def _compiler(instructions: Instructions) -> str:
     if not sys.platform.startswith("linux"):
         raise _Unavailable("they are for Linux")
-    if not torch.cpu.get_capabilities().get("avx512_bf16", False):
-        raise _Unavailable("the processor has no AVX512-BF16")
+    has = torch.cpu.get_capabilities()
+    if not all(has.get(capability, False) for capability in instructions.capabilities):
+        raise _Unavailable(f"the processor has no {instructions.name}")
     compiler = shutil.which("g++")
     if compiler is None:
         raise _Unavailable("g++ is not installed")
@@ -128,20 +151,20 @@ def own_folder(path: Path) -> Iterator[Path]:
         os.close(handle)
 
 
-def _name(compiler: str, openmp: str) -> str:
+def _name(instructions: Instructions, compiler: str, openmp: str) -> str:
     """What the library of these sources, flags and compiler is called."""
     version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, check=False)
     key = hashlib.sha256()
-    for part in (*FLAGS, compiler, openmp, torch.__version__):
+    for part in (*FLAGS, *instructions.flags, compiler, openmp, torch.__version__):
         key.update(part.encode() + b"\0")
     for content in (version.stdout, *((HERE / source).read_bytes() for source in SOURCES)):
         key.update(content + b"\0")
     return key.hexdigest()[:16]
 
 
-def _built(folder: Path, compiler: str, openmp: str) -> Path:
+def _built(folder: Path, instructions: Instructions, compiler: str, openmp: str) -> Path:
     """The library: built where none in ``folder`` is good."""
-    name = _name(compiler, openmp)
+    name = _name(instructions, compiler, openmp)
     kept = find_library(folder, name)
     if kept is not None:
         return kept
@@ -149,7 +172,8 @@ def _built(folder: Path, compiler: str, openmp: str) -> Path:
         objects = []
         for source in (file for file in SOURCES if file.endswith(".cpp")):
             objects.append(f"{scratch}/{source}.o")
-            _run([compiler, *FLAGS, "-c", str(HERE / source), "-o", objects[-1]])
+            flags = (*FLAGS, *instructions.flags)
+            _run([compiler, *flags, "-c", str(HERE / source), "-o", objects[-1]])
         target = Path(scratch, "kernels.so")
         _run([compiler, "-shared", *objects, openmp, "-o", str(target)])
         return keep_library(target, folder, name)

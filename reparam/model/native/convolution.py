@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from reparam.model.native.activation import Activation, in_layout, pointer
 from reparam.model.native.build import library
-
-GROUP = 32
-"""Channels along a register are handled in groups of this many."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,14 @@ def convolution(
     bias: torch.Tensor,
     how: Convolution,
     act: Activation,
+    dtype: torch.dtype,
 ) -> torch.Tensor:
-    """``how`` and then ``act`` of x (B, C, H, W): bfloat16 and channels-last; differentiable.
+    """``how`` and then ``act`` of x (B, C, H, W), in ``dtype`` and channels-last; differentiable
+    once.
 
     ``weight``: (C2, C, k, k), or (C, C2, k, k) where transposed; float32, as the bias (C2,).
     """
-    return _Convolution.apply(x, weight, bias, how, act)
+    return _Convolution.apply(x, weight, bias, how, act, dtype)
 
 
 class _Convolution(torch.autograd.Function):
@@ -60,18 +60,19 @@ class _Convolution(torch.autograd.Function):
         bias: torch.Tensor,
         how: Convolution,
         act: Activation,
+        dtype: torch.dtype,
     ) -> torch.Tensor:
-        kernels = library()
-        x = in_layout(x)
+        kernels = library(dtype)
+        x = in_layout(x, dtype)
         channels = weight.shape[1 if how.transposed else 0]
         geometry = _geometry(x, (channels, *how.out_size), how)
         ctx.how, ctx.act, ctx.geometry = how, act.structure(), geometry
-        packed = _packed(kernels, geometry, weight, how)
-        padded = torch.zeros(channels + -channels % GROUP)
+        packed = _packed(dtype, geometry, weight, how)
+        padded = torch.zeros(_rounded_up(kernels, channels))
         padded[:channels] = bias
         y = torch.empty(
             (x.shape[0], channels, *how.out_size),
-            dtype=torch.bfloat16,
+            dtype=dtype,
             memory_format=torch.channels_last,
         )
         kernels.convolve(
@@ -83,18 +84,19 @@ class _Convolution(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        kernels = library()
         x, weight, y = ctx.saved_tensors
         how, geometry = ctx.how, ctx.geometry
-        dy = in_layout(gradients[0])
+        kernels = library(x.dtype)
+        dy = in_layout(gradients[0], x.dtype)
         dx = packed = None
         if ctx.needs_input_grad[0]:
             dx = torch.empty_like(x)
-            packed = _packed(kernels, _geometry(dy, x.shape[1:], how), weight, how, adjoint=True)
+            packed = _packed(x.dtype, _geometry(dy, x.shape[1:], how), weight, how, adjoint=True)
         larger, smaller = (dy, x) if how.transposed else (x, dy)
         channels = smaller.shape[1]
-        weights = torch.zeros(how.kernel**2, larger.shape[1], channels + -channels % GROUP)
+        weights = torch.zeros(how.kernel**2, larger.shape[1], _rounded_up(kernels, channels))
         bias = torch.zeros(dy.shape[1], dtype=torch.float64)
         kernels.convolve_backward(
             ctypes.byref(geometry),
@@ -102,7 +104,7 @@ class _Convolution(torch.autograd.Function):
             *map(pointer, (x, y, dy, packed, dx, weights, bias)),
         )
         dw = weights[..., :channels].permute(2, 1, 0).unflatten(2, (how.kernel, how.kernel))
-        return dx, dw, bias.float(), None, None
+        return dx, dw, bias.float(), None, None, None
 
 
 def _geometry(x: torch.Tensor, out: tuple[int, ...] | torch.Size, how: Convolution) -> _Geometry:
@@ -111,16 +113,21 @@ def _geometry(x: torch.Tensor, out: tuple[int, ...] | torch.Size, how: Convoluti
     return _Geometry(*sizes, how.kernel, how.stride, *how.before, how.transposed)
 
 
+def _rounded_up(kernels: ctypes.CDLL, channels: int) -> int:
+    return channels + -channels % int(kernels.channels_together())
+
+
 def _packed(
-    kernels: ctypes.CDLL,
+    dtype: torch.dtype,
     geometry: _Geometry,
     weight: torch.Tensor,
     how: Convolution,
     *,
     adjoint: bool = False,
 ) -> torch.Tensor:
-    """The weights in bfloat16, in the order in which the inner loop takes them."""
-    packed = torch.empty(kernels.packed_size(ctypes.byref(geometry)), dtype=torch.bfloat16)
+    """The weights in ``dtype``, in the order in which the inner loop takes them."""
+    kernels = library(dtype)
+    packed = torch.empty(kernels.packed_size(ctypes.byref(geometry)), dtype=dtype)
     gives, takes = (1, 0) if how.transposed is not adjoint else (0, 1)
     if weight.stride(2) != how.kernel * weight.stride(3):
         weight = weight.contiguous()

@@ -20,7 +20,6 @@ struct Geometry {
 namespace {
 
 constexpr int WIDE = 2 * LANES;  // output channels of one inner loop: two registers
-constexpr int LONGEST = 7;       // pixels of a run; two runs of 7 by two registers fill 28 of 32
 
 int rounded_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
 
@@ -45,7 +44,7 @@ Plan plan_of(const Geometry& g) {
     int phases = g.scatter ? g.stride : 1;
     plan.step_in = g.scatter ? 1 : g.stride;
     plan.step_out = phases;
-    plan.channels = rounded_up(g.in_c, 2);
+    plan.channels = rounded_up(g.in_c, DEPTH);
     int low_y = 0, low_x = 0, high_y = 0, high_x = 0;
     for (int row = 0; row < phases; ++row)
         for (int column = 0; column < phases; ++column) {
@@ -74,30 +73,30 @@ Plan plan_of(const Geometry& g) {
 }
 
 // One image (in_h, in_w, in_c) into the buffer (buffer_h, buffer_w, channels), zeros around it.
-void fill_buffer(const Plan& plan, const Geometry& g, const bf16* image, bf16* buffer) {
+void fill_buffer(const Plan& plan, const Geometry& g, const Value* image, Value* buffer) {
     const size_t width = (size_t)plan.buffer_w * plan.channels;
     for (int row = 0; row < plan.buffer_h; ++row) {
-        bf16* to = buffer + row * width;
+        Value* to = buffer + row * width;
         int y = row + plan.low_y;
         if (y < 0 || y >= g.in_h) {
-            memset(to, 0, width * sizeof(bf16));
+            memset(to, 0, width * sizeof(Value));
             continue;
         }
         int before = std::min(-plan.low_x, plan.buffer_w);
         int inside = std::min(g.in_w, plan.buffer_w - before);
-        const bf16* from = image + (size_t)y * g.in_w * g.in_c;
-        memset(to, 0, (size_t)before * plan.channels * sizeof(bf16));
+        const Value* from = image + (size_t)y * g.in_w * g.in_c;
+        memset(to, 0, (size_t)before * plan.channels * sizeof(Value));
         if (plan.channels == g.in_c) {
-            memcpy(to + before * plan.channels, from, (size_t)inside * g.in_c * sizeof(bf16));
+            memcpy(to + before * plan.channels, from, (size_t)inside * g.in_c * sizeof(Value));
         } else {
             for (int x = 0; x < inside; ++x) {
-                bf16* pixel = to + (size_t)(before + x) * plan.channels;
-                for (int c = 0; c < g.in_c; ++c) pixel[c] = from[x * g.in_c + c];
-                pixel[g.in_c] = 0;
+                Value* pixel = to + (size_t)(before + x) * plan.channels;
+                for (int c = 0; c < plan.channels; ++c)
+                    pixel[c] = c < g.in_c ? from[x * g.in_c + c] : 0;
             }
         }
         size_t done = (size_t)(before + inside) * plan.channels;
-        memset(to + done, 0, (width - done) * sizeof(bf16));
+        memset(to + done, 0, (width - done) * sizeof(Value));
     }
 }
 

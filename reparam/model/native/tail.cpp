@@ -13,7 +13,7 @@ extern "C" {
 
 struct Tail {
     int64_t pixels;        // images * height * width
-    int32_t channels;      // a multiple of 16
+    int32_t channels;      // a multiple of LANES
     int32_t act_first;     // LeakyReLU before scale and shift, else after
     Activation act;
 };
@@ -22,9 +22,9 @@ struct Tail {
 
 namespace {
 
-// Calls body(pixel, channel, index) for every 16 values, all pixels of a channel's 16 in turn.
+// Calls body(pixel, channel, index) for every LANES values, in the order of memory.
 template <class Body>
-inline void each16(const Tail& t, int64_t first, int64_t last, Body body) {
+inline void each_register(const Tail& t, int64_t first, int64_t last, Body body) {
     for (int64_t p = first; p < last; ++p)
         for (int c = 0; c < t.channels; c += LANES) body(c, p * t.channels + c);
 }
@@ -39,46 +39,47 @@ void in_shares(const Tail& t, Work work) {
 }
 
 template <bool ACT_FIRST, bool DROP>
-void forward(const Tail& t, const bf16* x, const float* scale, const float* shift, bf16* y) {
-    const __m512 slope = _mm512_set1_ps(t.act.slope), keep = _mm512_set1_ps(t.act.keep_scale);
+void forward(const Tail& t, const Value* x, const float* scale, const float* shift, Value* y) {
+    const Floats slope = all(t.act.slope);
     const Mask mask(t.act);
     in_shares(t, [&](int, int64_t first, int64_t last) {
-        each16(t, first, last, [&](int c, int64_t i) {
-            const __m512 a = _mm512_loadu_ps(scale + c), b = _mm512_loadu_ps(shift + c);
-            __m512 v = load16(x + i);
-            v = ACT_FIRST ? _mm512_fmadd_ps(a, leaky(v, slope), b)
-                          : leaky(_mm512_fmadd_ps(a, v, b), slope);
-            if (DROP) v = _mm512_maskz_mul_ps(mask(i), v, keep);
-            store16(y + i, v);
+        each_register(t, first, last, [&](int c, int64_t i) {
+            const Floats a = load_floats(scale + c), b = load_floats(shift + c);
+            Floats v = load(x + i);
+            v = ACT_FIRST ? product_and_sum(a, leaky(v, slope), b)
+                          : leaky(product_and_sum(a, v, b), slope);
+            if (DROP) v = dropped(t.act, mask, i, v);
+            store(y + i, v);
         });
     });
 }
 
 // v: what the norm sees. g: the gradient of what the norm gives.
 template <bool ACT_FIRST, bool DROP>
-inline void value_and_gradient(const Tail& t, const Mask& mask, const bf16* x, const bf16* dy,
-                               int64_t i, __m512 a, __m512 b, __m512* v, __m512* g) {
-    const __m512 slope = _mm512_set1_ps(t.act.slope);
-    __m512 in = load16(x + i), d = load16(dy + i);
-    if (DROP) d = _mm512_maskz_mul_ps(mask(i), d, _mm512_set1_ps(t.act.keep_scale));
+inline void value_and_gradient(const Tail& t, const Mask& mask, const Value* x, const Value* dy,
+                               int64_t i, Floats a, Floats b, Floats* v, Floats* g) {
+    const Floats slope = all(t.act.slope);
+    Floats in = load(x + i), d = load(dy + i);
+    if (DROP) d = dropped(t.act, mask, i, d);
     *v = ACT_FIRST ? leaky(in, slope) : in;
-    *g = ACT_FIRST ? d : leaky_gradient(d, _mm512_fmadd_ps(a, in, b), slope);
+    *g = ACT_FIRST ? d : leaky_gradient(d, product_and_sum(a, in, b), slope);
 }
 
 template <bool ACT_FIRST, bool DROP>
-void backward(const Tail& t, const bf16* x, const float* scale, const float* shift, const bf16* dy,
-              const float* of_g, const float* of_one, const float* of_v, bf16* dx) {
-    const __m512 slope = _mm512_set1_ps(t.act.slope);
+void backward(const Tail& t, const Value* x, const float* scale, const float* shift, const Value* dy,
+              const float* mean, const float* of_g, const float* of_one, const float* of_v, Value* dx) {
+    const Floats slope = all(t.act.slope);
     const Mask mask(t.act);
     in_shares(t, [&](int, int64_t first, int64_t last) {
-        each16(t, first, last, [&](int c, int64_t i) {
-            __m512 v, g;
-            value_and_gradient<ACT_FIRST, DROP>(t, mask, x, dy, i, _mm512_loadu_ps(scale + c),
-                                                _mm512_loadu_ps(shift + c), &v, &g);
-            __m512 d = _mm512_fmadd_ps(_mm512_loadu_ps(of_v + c), v, _mm512_loadu_ps(of_one + c));
-            d = _mm512_fmadd_ps(_mm512_loadu_ps(of_g + c), g, d);
-            if (ACT_FIRST) d = leaky_gradient(d, load16(x + i), slope);
-            store16(dx + i, d);
+        each_register(t, first, last, [&](int c, int64_t i) {
+            Floats v, g;
+            value_and_gradient<ACT_FIRST, DROP>(t, mask, x, dy, i, load_floats(scale + c),
+                                                load_floats(shift + c), &v, &g);
+            v = difference(v, load_floats(mean + c));
+            Floats d = product_and_sum(load_floats(of_v + c), v, load_floats(of_one + c));
+            d = product_and_sum(load_floats(of_g + c), g, d);
+            if (ACT_FIRST) d = leaky_gradient(d, load(x + i), slope);
+            store(dx + i, d);
         });
     });
 }
@@ -93,14 +94,14 @@ void two_sums(const Tail& t, double* sums, Values values) {
         mine.assign(2 * t.channels, 0.0);
         for (int64_t begin = first; begin < last; begin += CHUNK)
             for (int c = 0; c < t.channels; c += LANES) {
-                __m512 one = _mm512_setzero_ps(), two = _mm512_setzero_ps();
+                Floats one = all(0.0f), two = all(0.0f);
                 for (int64_t p = begin; p < std::min(begin + CHUNK, last); ++p) {
-                    __m512 u, v;
+                    Floats u, v;
                     values(c, p * t.channels + c, &u, &v);
-                    one = _mm512_add_ps(one, u), two = _mm512_add_ps(two, v);
+                    one = sum(one, u), two = sum(two, v);
                 }
                 float buffer[2][LANES];
-                _mm512_storeu_ps(buffer[0], one), _mm512_storeu_ps(buffer[1], two);
+                store_floats(buffer[0], one), store_floats(buffer[1], two);
                 for (int j = 0; j < LANES; ++j) {
                     mine[c + j] += buffer[0][j];
                     mine[t.channels + c + j] += buffer[1][j];
@@ -124,42 +125,50 @@ void choose(const Tail& t, Call call) {  // the template's arguments, from the v
 
 extern "C" {
 
-// Sums of v and v * v, where v is what the norm sees, into (2, channels), which begins at zero.
-void tail_statistics(const Tail* t, const bf16* x, double* sums) {
-    const __m512 slope = _mm512_set1_ps(t->act.slope);
-    two_sums(*t, sums, [&](int, int64_t i, __m512* one, __m512* two) {
-        const __m512 in = load16(x + i), v = t->act_first ? leaky(in, slope) : in;
-        *one = v, *two = _mm512_mul_ps(v, v);
+// Sums of v and v * v into (2, channels), which begins at zero, where v is what the norm sees less
+// what it sees of the first pixel, `from` (channels): differences keep the digits that v * v of
+// values far from zero would lose.
+void tail_statistics(const Tail* t, const Value* x, float* from, double* sums) {
+    const Floats slope = all(t->act.slope);
+    const auto seen = [&](int64_t i) {
+        const Floats in = load(x + i);
+        return t->act_first ? leaky(in, slope) : in;
+    };
+    for (int c = 0; c < t->channels; c += LANES) store_floats(from + c, seen(c));
+    two_sums(*t, sums, [&](int c, int64_t i, Floats* one, Floats* two) {
+        const Floats v = difference(seen(i), load_floats(from + c));
+        *one = v, *two = product(v, v);
     });
 }
 
 // y = dropout of scale * LeakyReLU(x) + shift, or of LeakyReLU(scale * x + shift).
-void tail_forward(const Tail* t, const bf16* x, const float* scale, const float* shift, bf16* y) {
+void tail_forward(const Tail* t, const Value* x, const float* scale, const float* shift, Value* y) {
     choose(*t, [&](auto act_first, auto drop) {
         forward<act_first.value, drop.value>(*t, x, scale, shift, y);
     });
 }
 
-// Sums of g and g * v, where g is the gradient of what the norm gives: (2, channels).
-void tail_gradient_sums(const Tail* t, const bf16* x, const float* scale, const float* shift,
-                        const bf16* dy, double* sums) {
+// Sums of g and g * (v - mean), where g is the gradient of what the norm gives: (2, channels).
+void tail_gradient_sums(const Tail* t, const Value* x, const float* scale, const float* shift,
+                        const float* mean, const Value* dy, double* sums) {
     const Mask mask(t->act);
     choose(*t, [&](auto act_first, auto drop) {
-        two_sums(*t, sums, [&](int c, int64_t i, __m512* one, __m512* two) {
-            __m512 v;
+        two_sums(*t, sums, [&](int c, int64_t i, Floats* one, Floats* two) {
+            Floats v;
             value_and_gradient<act_first.value, drop.value>(
-                *t, mask, x, dy, i, _mm512_loadu_ps(scale + c), _mm512_loadu_ps(shift + c), &v, one);
-            *two = _mm512_mul_ps(v, *one);
+                *t, mask, x, dy, i, load_floats(scale + c), load_floats(shift + c), &v, one);
+            *two = product(difference(v, load_floats(mean + c)), *one);
         });
     });
 }
 
-// dx, where the gradient of what the norm sees is of_g * g + of_one + of_v * v for every channel.
-void tail_backward(const Tail* t, const bf16* x, const float* scale, const float* shift,
-                   const bf16* dy, const float* of_g, const float* of_one, const float* of_v,
-                   bf16* dx) {
+// dx, where the gradient of what the norm sees is of_g * g + of_one + of_v * (v - mean) for every
+// channel.
+void tail_backward(const Tail* t, const Value* x, const float* scale, const float* shift,
+                   const float* mean, const Value* dy, const float* of_g, const float* of_one,
+                   const float* of_v, Value* dx) {
     choose(*t, [&](auto act_first, auto drop) {
-        backward<act_first.value, drop.value>(*t, x, scale, shift, dy, of_g, of_one, of_v, dx);
+        backward<act_first.value, drop.value>(*t, x, scale, shift, dy, mean, of_g, of_one, of_v, dx);
     });
 }
 

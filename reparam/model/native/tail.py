@@ -4,6 +4,7 @@ import ctypes
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from reparam.model.native.activation import (
     Activation,
@@ -36,13 +37,15 @@ def normalised(
     *,
     act_first: bool,
     eps: float,
+    dtype: torch.dtype,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Batch norm in training mode, before or after LeakyReLU, and dropout, of x (B, C, H, W).
+    """Batch norm in training mode, before or after LeakyReLU, and dropout, of x (B, C, H, W), in
+    ``dtype``; differentiable once.
 
     C is a multiple of 16. Also gives the batch's mean and variance (C,); the variance is over n, as
     Keras has it, and ``eps`` is added to it.
     """
-    return _Normalised.apply(x, weight, bias, act, act_first, eps)
+    return _Normalised.apply(x, weight, bias, act, act_first, eps, dtype)
 
 
 class _Normalised(torch.autograd.Function):
@@ -55,40 +58,45 @@ class _Normalised(torch.autograd.Function):
         act: Activation,
         act_first: bool,
         eps: float,
+        dtype: torch.dtype,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        kernels = library()
-        x = in_layout(x)
+        kernels = library(dtype)
+        x = in_layout(x, dtype)
         channels = x.shape[1]
         how = _Tail(x.numel() // channels, channels, act_first, act.structure())
         sums = torch.zeros(2, channels, dtype=torch.float64)
-        kernels.tail_statistics(ctypes.byref(how), pointer(x), pointer(sums))
-        mean, square = sums / how.pixels
-        variance = (square - mean**2).clamp_(min=0)
+        origin = torch.empty(channels)
+        kernels.tail_statistics(ctypes.byref(how), *map(pointer, (x, origin, sums)))
+        distance, square = sums / how.pixels
+        mean, variance = origin + distance, (square - distance**2).clamp_(min=0)
         rstd = (variance + eps).rsqrt()
         scale = (weight * rstd).float()
         shift = (bias - mean * weight * rstd).float()
         y = torch.empty_like(x)
         kernels.tail_forward(ctypes.byref(how), *map(pointer, (x, scale, shift, y)))
-        ctx.save_for_backward(x, scale, shift, mean, rstd)
+        ctx.save_for_backward(x, scale, shift, mean.float(), rstd)
         ctx.how = how
         ctx.mark_non_differentiable(mean, variance)
         return y, mean, variance
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        kernels = library()
         x, scale, shift, mean, rstd = ctx.saved_tensors
+        kernels = library(x.dtype)
         how: _Tail = ctx.how
-        dy = in_layout(gradients[0])
+        dy = in_layout(gradients[0], x.dtype)
         # Ioffe & Szegedy 2015, section 3: the gradient through the batch's mean and variance.
         sums = torch.zeros(2, x.shape[1], dtype=torch.float64)
-        kernels.tail_gradient_sums(ctypes.byref(how), *map(pointer, (x, scale, shift, dy, sums)))
+        kernels.tail_gradient_sums(
+            ctypes.byref(how), *map(pointer, (x, scale, shift, mean, dy, sums))
+        )
         of_gradient, of_product = sums
-        of_normed = (of_product - mean * of_gradient) * rstd
+        of_normed = of_product * rstd
         per_value = scale * rstd * of_normed / how.pixels
         of_value = (-per_value).float()
-        of_one = (per_value * mean - scale * of_gradient / how.pixels).float()
+        of_one = (-scale * of_gradient / how.pixels).float()
         dx = torch.empty_like(x)
-        tensors = (x, scale, shift, dy, scale, of_one, of_value, dx)
+        tensors = (x, scale, shift, mean, dy, scale, of_one, of_value, dx)
         kernels.tail_backward(ctypes.byref(how), *map(pointer, tensors))
-        return dx, of_normed.float(), of_gradient.float(), None, None, None
+        return dx, of_normed.float(), of_gradient.float(), None, None, None, None

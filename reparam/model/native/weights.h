@@ -1,84 +1,83 @@
 // The gradient of a convolution's weights.
 #pragma once
 
+#include <array>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "geometry.h"
 
 namespace {
 
-// Two images with their values side by side: (h, w, c) of both -> (buffer_h, buffer_w, channels, 2)
-void interleave(const bf16* first, const bf16* second, int h, int w, int c, int before_h,
-                int before_w, int buffer_h, int buffer_w, int channels, bf16* buffer) {
-    const size_t width = (size_t)buffer_w * channels * 2;
+// DEPTH images with their values side by side, (h, w, c) each -> (buffer_h, buffer_w, channels,
+// DEPTH). Those from `count` on are zero.
+void interleave(const Value* images, int count, int h, int w, int c, int before_h, int before_w,
+                int buffer_h, int buffer_w, int channels, Value* buffer) {
+    const size_t width = (size_t)buffer_w * channels * DEPTH;
     for (int row = 0; row < buffer_h; ++row) {
-        bf16* to = buffer + row * width;
+        Value* to = buffer + row * width;
         int y = row - before_h;
         if (y < 0 || y >= h) {
-            memset(to, 0, width * sizeof(bf16));
+            memset(to, 0, width * sizeof(Value));
             continue;
         }
         const int inside = std::min(w, buffer_w - before_w);
-        const bf16 *a = first + (size_t)y * w * c, *b = second ? second + (size_t)y * w * c : nullptr;
-        memset(to, 0, (size_t)before_w * channels * 2 * sizeof(bf16));
-        bf16* pixel = to + (size_t)before_w * channels * 2;
+        const Value* rows[DEPTH];
+        for (int j = 0; j < DEPTH; ++j)
+            rows[j] = j < count ? images + ((size_t)j * h + y) * w * c : nullptr;
+        memset(to, 0, (size_t)before_w * channels * DEPTH * sizeof(Value));
+        Value* pixel = to + (size_t)before_w * channels * DEPTH;
         if (channels == c && c % LANES == 0) {
             for (size_t i = 0; i < (size_t)inside * c; i += LANES) {
-                const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)(a + i)));
-                const __m512i high =
-                    b ? _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)(b + i)))
-                      : _mm512_setzero_si512();
-                _mm512_storeu_si512(pixel + 2 * i,
-                                    _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+                side_by_side(rows, pixel + DEPTH * i);
+                for (const Value*& row : rows) row = row ? row + LANES : nullptr;
             }
         } else {
             for (int x = 0; x < inside; ++x)
-                for (int k = 0; k < channels; ++k) {
-                    bf16* at = pixel + ((size_t)x * channels + k) * 2;
-                    at[0] = k < c ? a[x * c + k] : 0;
-                    at[1] = k < c && b ? b[x * c + k] : 0;
-                }
+                for (int k = 0; k < channels; ++k)
+                    for (int j = 0; j < DEPTH; ++j)
+                        pixel[((size_t)x * channels + k) * DEPTH + j] =
+                            k < c && rows[j] ? rows[j][x * c + k] : 0;
         }
-        const size_t done = (size_t)(before_w + inside) * channels * 2;
-        memset(to + done, 0, (width - done) * sizeof(bf16));
+        const size_t done = (size_t)(before_w + inside) * channels * DEPTH;
+        memset(to + done, 0, (width - done) * sizeof(Value));
     }
 }
 
-// R rows (tap and channel of the padded tensor) by 32 channels of the other, over all pixels.
+// R rows (tap and channel of the padded tensor) by two registers of channels of the other, over all
+// pixels.
 template <int R, bool NEIGHBOURS>
-void weight_block(const bf16* a, const ptrdiff_t* rows, ptrdiff_t a_step, ptrdiff_t a_row,
-                  const bf16* b, ptrdiff_t b_step, int h, int w, float* sums, ptrdiff_t sums_step) {
-    __m512 sum[R][2];
+void weight_block(const Value* a, const ptrdiff_t* rows, ptrdiff_t a_step, ptrdiff_t a_row,
+                  const Value* b, ptrdiff_t b_step, int h, int w, float* sums, ptrdiff_t sums_step) {
+    Floats sum[R][2];
 #pragma GCC unroll 9
     for (int r = 0; r < R; ++r) {
-        sum[r][0] = _mm512_loadu_ps(sums + r * sums_step);
-        sum[r][1] = _mm512_loadu_ps(sums + r * sums_step + LANES);
+        sum[r][0] = load_floats(sums + r * sums_step);
+        sum[r][1] = load_floats(sums + r * sums_step + LANES);
     }
     for (int y = 0; y < h; ++y) {
-        const bf16* at = a + y * a_row;
+        const Value* at = a + y * a_row;
         for (int x = 0; x < w; ++x, at += a_step, b += b_step) {
-            const __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + WIDE);
+            const Factors b0 = load_factors(b), b1 = load_factors(b + DEPTH * LANES);
 #pragma GCC unroll 9
             for (int r = 0; r < R; ++r) {
-                int32_t pair;
-                memcpy(&pair, at + (NEIGHBOURS ? 2 * r : rows[r]), 4);
-                const __m512i v = _mm512_set1_epi32(pair);
-                sum[r][0] = multiply_pairs(sum[r][0], v, b0);
-                sum[r][1] = multiply_pairs(sum[r][1], v, b1);
+                const Factors v = in_all_lanes(at + (NEIGHBOURS ? DEPTH * r : rows[r]));
+                sum[r][0] = multiply(sum[r][0], v, b0);
+                sum[r][1] = multiply(sum[r][1], v, b1);
             }
         }
     }
 #pragma GCC unroll 9
     for (int r = 0; r < R; ++r) {
-        _mm512_storeu_ps(sums + r * sums_step, sum[r][0]);
-        _mm512_storeu_ps(sums + r * sums_step + LANES, sum[r][1]);
+        store_floats(sums + r * sums_step, sum[r][0]);
+        store_floats(sums + r * sums_step + LANES, sum[r][1]);
     }
 }
 
 // Sums over images and pixels of larger[o * stride + k - before][a] * smaller[o][b] for every tap k:
 // the gradient of the weights, with x the larger for a gather, and the smaller for a scatter. Values
-// of two images are laid side by side, so that one instruction adds both their products.
+// of DEPTH images are laid side by side, so that one instruction adds all their products.
 class WeightGradient {
   public:
     explicit WeightGradient(const Geometry& g)
@@ -89,49 +88,63 @@ class WeightGradient {
           offsets_(rows_) {
         for (int m = 0; m < rows_; ++m) {
             const int tap = m / a_.c, y = tap / g.kernel, x = tap % g.kernel;
-            offsets_[m] = (((ptrdiff_t)y * buffer_w_ + x) * a_.c + m % a_.c) * 2;
+            offsets_[m] = (((ptrdiff_t)y * buffer_w_ + x) * a_.c + m % a_.c) * DEPTH;
         }
     }
     size_t sums_size() const { return (size_t)rows_ * b_wide_; }
-    size_t scratch_size() const { return a_scratch() + (size_t)b_.h * b_.w * b_wide_ * 2; }
+    size_t scratch_size() const { return a_scratch() + (size_t)b_.h * b_.w * b_wide_ * DEPTH; }
 
-    // Adds one or two images' share to the sums (taps, a, b rounded up to 32).
-    void add(const bf16* x, const bf16* d, int count, bf16* buffer, float* sums) const {
-        const bf16 *larger = g_.scatter ? d : x, *smaller = g_.scatter ? x : d;
-        bf16 *a = buffer, *b = buffer + a_scratch();
-        interleave(larger, count == 2 ? larger + a_.size() : nullptr, a_.h, a_.w, a_.c, g_.before_h,
-                   g_.before_w, buffer_h_, buffer_w_, a_.c, a);
-        interleave(smaller, count == 2 ? smaller + b_.size() : nullptr, b_.h, b_.w, b_.c, 0, 0,
-                   b_.h, b_.w, b_wide_, b);
+    // Adds the share of DEPTH images, or the last few, to the sums (taps, a, b rounded up to WIDE).
+    void add(const Value* x, const Value* d, int count, Value* buffer, float* sums) const {
+        const Value *larger = g_.scatter ? d : x, *smaller = g_.scatter ? x : d;
+        Value *a = buffer, *b = buffer + a_scratch();
+        interleave(larger, count, a_.h, a_.w, a_.c, g_.before_h, g_.before_w, buffer_h_, buffer_w_,
+                   a_.c, a);
+        interleave(smaller, count, b_.h, b_.w, b_.c, 0, 0, b_.h, b_.w, b_wide_, b);
         for (int column = 0; column < b_wide_; column += WIDE) {
-            int m = 0;
-            if (a_.c % 8 == 0)
-                for (; m < rows_; m += 8) block<8, true>(m, column, a, b, sums);
-            for (; m + 9 <= rows_; m += 9) block<9, false>(m, column, a, b, sums);
-            for (; m < rows_; ++m) block<1, false>(m, column, a, b, sums);
+            // Rows of one tap are neighbours in memory, where it has enough of them.
+            const bool neighbours = a_.c >= MOST_ROWS;
+            const int group = neighbours ? a_.c : rows_, blocks = (group + MOST_ROWS - 1) / MOST_ROWS;
+            for (int first = 0; first < rows_; first += group)
+                for (int i = 0; i < blocks; ++i) {
+                    const int m = first + i * group / blocks, end = first + (i + 1) * group / blocks;
+                    (this->*BLOCKS[neighbours][end - m - 1])(m, column, a, b, sums);
+                }
         }
     }
 
   private:
     struct Side {
         int h, w, c;
-        size_t size() const { return (size_t)h * w * c; }
     };
 
-    size_t a_scratch() const { return ((size_t)buffer_h_ * buffer_w_ * a_.c * 2 + 31) / 32 * 32; }
+    size_t a_scratch() const {
+        return ((size_t)buffer_h_ * buffer_w_ * a_.c * DEPTH + 31) / 32 * 32;
+    }
 
     template <int R, bool NEIGHBOURS>
-    void block(int m, int column, const bf16* a, const bf16* b, float* sums) const {
-        const ptrdiff_t step = (ptrdiff_t)g_.stride * a_.c * 2;
+    void block(int m, int column, const Value* a, const Value* b, float* sums) const {
+        const ptrdiff_t step = (ptrdiff_t)g_.stride * a_.c * DEPTH;
         weight_block<R, NEIGHBOURS>(NEIGHBOURS ? a + offsets_[m] : a, &offsets_[m], step,
-                                    step * buffer_w_, b + column * 2, 2 * b_wide_, b_.h, b_.w,
+                                    step * buffer_w_, b + column * DEPTH, DEPTH * b_wide_, b_.h, b_.w,
                                     sums + (size_t)m * b_wide_ + column, b_wide_);
     }
+
+    using Block = void (WeightGradient::*)(int, int, const Value*, const Value*, float*) const;
+    template <bool NEIGHBOURS, size_t... R>
+    static constexpr std::array<Block, MOST_ROWS> of_rows(std::index_sequence<R...>) {
+        return {&WeightGradient::block<R + 1, NEIGHBOURS>...};
+    }
+    using Rows = std::make_index_sequence<MOST_ROWS>;
+    static const std::array<Block, MOST_ROWS> BLOCKS[2];
 
     const Geometry& g_;
     Side a_, b_;
     int b_wide_, buffer_h_, buffer_w_, rows_;
     std::vector<ptrdiff_t> offsets_;
 };
+
+const std::array<WeightGradient::Block, MOST_ROWS> WeightGradient::BLOCKS[2] = {
+    of_rows<false>(Rows{}), of_rows<true>(Rows{})};
 
 }  // namespace

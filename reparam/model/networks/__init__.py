@@ -11,7 +11,7 @@ from reparam.model.networks.base import (
     FeatureShape,
     ImageShape,
 )
-from reparam.model.networks.blocks import use_native
+from reparam.model.networks.blocks import has_native, twice_differentiable, use_native
 from reparam.model.networks.checks import check_positive
 from reparam.model.networks.classes import (
     Classifier,
@@ -65,9 +65,11 @@ __all__ = [
     "ResidualEncoderOptions",
     "Rows",
     "check_positive",
+    "has_native",
     "in_full_precision",
     "normal_log_probs",
     "principal_components",
+    "twice_differentiable",
     "use_native",
     "widened",
 ]

@@ -1,5 +1,8 @@
 """A convolution and what follows it, by PyTorch's kernels or by our own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import cast
 
 import torch
@@ -46,13 +49,13 @@ class Tail(nn.Module):
 class Block(nn.Module):
     """A convolution and what follows it: nothing, in the last layer.
 
-    ``native`` is set by ``use_native``: then both are computed by our own kernels where they can.
-    The parts are called 0 and 1 in saved weights.
+    ``native`` is set by ``use_native``: both are computed by our own kernels where layers compute
+    in this format. The parts are called 0 and 1 in saved weights.
     """
 
     def __init__(self, conv: SameConv2d | SameConvTranspose2d, tail: Tail | None = None) -> None:
         super().__init__()
-        self.native = False
+        self.native: torch.dtype | None = None
         self.add_module("0", conv)
         if tail is not None:
             self.add_module("1", tail)
@@ -66,19 +69,19 @@ class Block(nn.Module):
         return cast(Tail | None, self._modules.get("1"))
 
     def forward(self, x: Maps) -> NewMaps:
-        if self.native and in_bfloat16(x):
-            return self._native(x)
+        if self.native is not None and self.native is _format(x) and not _TWICE.get():
+            return self._native(x, self.native)
         y = self.conv(x)
         return y if self.tail is None else self.tail(y)
 
-    def _native(self, x: Maps) -> NewMaps:
+    def _native(self, x: Maps, dtype: torch.dtype) -> NewMaps:
         conv, tail = self.conv, self.tail
         if tail is None:
-            return convolution(x, conv.weight, conv.bias, conv.how(x), Activation())
+            return convolution(x, conv.weight, conv.bias, conv.how(x), Activation(), dtype)
         norm = tail.norm
         if not isinstance(norm, BatchNorm):
-            return convolution(x, conv.weight, conv.bias, conv.how(x), tail.activation)
-        y = convolution(x, conv.weight, conv.bias, conv.how(x), Activation())
+            return convolution(x, conv.weight, conv.bias, conv.how(x), tail.activation, dtype)
+        y = convolution(x, conv.weight, conv.bias, conv.how(x), Activation(), dtype)
         if not self.training or y.shape[1] % CHANNELS:
             return tail(y)
         y, mean, variance = normalised(
@@ -88,25 +91,42 @@ class Block(nn.Module):
             tail.activation,
             act_first=tail.order == "act-norm",
             eps=norm.eps,
+            dtype=dtype,
         )
         norm.observe(mean, variance)
         return y
 
 
-def use_native(model: nn.Module) -> None:
-    """From now on blocks compute in bfloat16 (autocast) on the CPU with our own kernels.
+def use_native(model: nn.Module, dtype: torch.dtype) -> None:
+    """From now on blocks that compute in ``dtype`` on the CPU do so with our own kernels.
 
-    The kernels must be there (``native.available``).
+    ``dtype``: bfloat16 (autocast) or float32. The kernels must be there (``native.available``).
     """
     for block in model.modules():
         if isinstance(block, Block):
-            block.native = True
+            block.native = dtype
 
 
-def in_bfloat16(x: torch.Tensor) -> bool:
-    """Whether layers compute in bfloat16 on the CPU here."""
-    return (
-        x.device.type == "cpu"
-        and torch.is_autocast_enabled("cpu")
-        and torch.get_autocast_dtype("cpu") is torch.bfloat16
-    )
+def has_native(model: nn.Module) -> bool:
+    """Whether any of the model's layers can be computed by our own kernels."""
+    return any(isinstance(block, Block) for block in model.modules())
+
+
+_TWICE = ContextVar("twice", default=False)
+
+
+@contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """What is computed within can be differentiated twice: by PyTorch's kernels alone."""
+    token = _TWICE.set(True)
+    try:
+        yield
+    finally:
+        _TWICE.reset(token)
+
+
+def _format(x: torch.Tensor) -> torch.dtype | None:
+    """That layers compute in on the CPU; None elsewhere."""
+    if x.device.type != "cpu":
+        return None
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype

@@ -1,21 +1,21 @@
-"""What estimators do with the Hub: save_pretrained and push_to_hub."""
+"""HandedOn: a fitted estimator as a folder for others, and on the Hugging Face Hub."""
 
 import contextlib
 import shutil
 import tempfile
 from pathlib import Path
 
-from reparam import export
 from reparam.data import ImageSet
 from reparam.errors import RunError
 from reparam.evaluation import SCORECARD_FILE, Rows
+from reparam.export import CardOptions, LabelledImages, check_hub, push, save_pretrained
 from reparam.model import Autoencoder, Prior
 from reparam.runs import Epoch, Result, Run
 from reparam.types import LabelArray, PixelArray
 
 
 class HandedOn:
-    """Of a fitted estimator: its run as a folder, and on the Hugging Face Hub."""
+    """What an estimator hands on, and what it must have for it."""
 
     model_: Autoencoder
     history_: list[dict[str, object]]
@@ -28,10 +28,9 @@ class HandedOn:
     def _fitted(self) -> Autoencoder:
         raise NotImplementedError
 
-    def _pixels(self, X: object) -> tuple[PixelArray, tuple[int, ...]]:
-        raise NotImplementedError
-
-    def _labels(self, labels: object, count: int, X: object = None) -> LabelArray | None:
+    def _read(
+        self, X: object, labels: object = None
+    ) -> tuple[PixelArray, tuple[int, ...], LabelArray | None]:
         raise NotImplementedError
 
     def save_pretrained(
@@ -52,10 +51,11 @@ class HandedOn:
         with ``labels`` for a conditional model) are images that the card shows with their
         reconstructions. ``license`` and ``dataset`` are names of the Hub's, for the card.
 
-        Raises ConfigError where something exists and is no such folder, or without ``overwrite``.
+        Raises ConfigError where something exists and is no such folder, or without ``overwrite``;
+        ExportError where a file would name a folder of this machine.
         """
-        files = self._files(shown, labels, license, dataset, None)
-        export.save_pretrained(Path(folder), files, overwrite=overwrite)
+        card = CardOptions(license=license, dataset=dataset)
+        self._save(Path(folder), card, shown, labels, overwrite=overwrite)
 
     def push_to_hub(
         self,
@@ -75,27 +75,31 @@ class HandedOn:
         `hf auth login`. Raises ConfigError without the package huggingface_hub, HubError where the
         Hub refuses or cannot be reached.
         """
-        export.check_hub(name)
-        files = self._files(shown, labels, license, dataset, name)
-        return export.push(name, files, private=private, token=token)
+        check_hub(name)
+        card = CardOptions(license=license, dataset=dataset)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary, "model")
+            self._save(folder, card, shown, labels, name=name)
+            return push(name, folder, private=private, token=token)
 
-    def _files(
+    def _save(
         self,
+        folder: Path,
+        card: CardOptions,
         shown: object,
         labels: object,
-        license: str | None,
-        dataset: str | None,
-        name: str | None,
-    ) -> dict[str, bytes]:
+        *,
+        name: str | None = None,
+        overwrite: bool = False,
+    ) -> None:
         self._fitted()
-        options = export.CardOptions(license=license, dataset=dataset)
         images = None
         if shown is not None:
-            pixels, _ = self._pixels(shown)
-            images = export.LabelledImages(pixels, self._labels(labels, len(pixels), shown))
+            pixels, _, known = self._read(shown, labels)
+            images = LabelledImages(pixels, known)
         with tempfile.TemporaryDirectory() as temporary:
             run = self._written(Path(temporary))
-            return export.pretrained_files(run, options=options, shown=images, name=name)
+            save_pretrained(folder, run, card, shown=images, name=name, overwrite=overwrite)
 
     def _written(self, folder: Path) -> Run:
         """A run folder of the model as it is now."""

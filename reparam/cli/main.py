@@ -56,6 +56,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "sweep": ("report",),
     "report": ("report",),
     "neighbours": ("tables",),
+    "push": ("hub",),
     "pull": ("hub",),
 }
 """The extras without which a command can do nothing. Others depend on its options."""

@@ -9,7 +9,14 @@ from typing import Literal
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import RUNS_OWN, own_selection
 from reparam.data import NAMED_SOURCES
-from reparam.export import CardOptions, LabelledImages, check_hub, push, save_pretrained
+from reparam.export import (
+    CardOptions,
+    LabelledImages,
+    check_folder_free,
+    check_hub,
+    push,
+    save_pretrained,
+)
 from reparam.fields import option
 from reparam.printable import note, say
 from reparam.runs import Run
@@ -51,19 +58,22 @@ class PushOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(PushOptions(), args, prog="reparam push")
-    folder = Run.open(options.run)
-    folder.finished("what is handed on must be a finished run")
+    check_hub(options.name)
+    found = Run.open(options.run)
+    found.finished("what is handed on must be a finished run")
     if options.folder is not None:
-        _write(options, folder, options.folder)
+        check_folder_free(options.folder, overwrite=False, option="--folder")
+    found.load_model()  # refused before the images are read
+    if options.folder is not None:
+        _write(options, found, options.folder)
         say(options.folder)
         return 0
-    check_hub(options.name)
     with tempfile.TemporaryDirectory() as temporary:
-        out = Path(temporary, "model")
-        _write(options, folder, out)
-        size = sum(file.stat().st_size for file in out.iterdir())
+        folder = Path(temporary, "model")
+        _write(options, found, folder)
+        size = sum(file.stat().st_size for file in folder.iterdir())
         note(f"{size:,} bytes to {options.name} ...")
-        say(push(options.name, out, private=options.private))
+        say(push(options.name, folder, private=options.private))
     return 0
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reparam._version import __version__
 from reparam.errors import ConfigError
 from reparam.evaluation import MEASURES, Scorecard, figure_text, ideal_text
 from reparam.model import Autoencoder
@@ -98,8 +97,8 @@ def _summary(run: Run, model: Autoencoder) -> str:
     kind = "variational autoencoder" if model.is_variational else "autoencoder"
     size = f"{height} × {width} × {channels}"
     text = (
-        f"A {kind} for images of {size}, with {model.latent_dim} latent dimensions, made with "
-        f"reparam {__version__}. Samples are drawn from {_plain(model.prior.describe())}."
+        f"A {kind} for images of {size}, with {model.latent_dim} latent dimensions. "
+        f"Samples are drawn from {_plain(model.prior.describe())}."
     )
     if model.classes:
         names = ", ".join(map(_plain, run.facts.class_names))

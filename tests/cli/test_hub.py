@@ -20,10 +20,13 @@ from huggingface_hub import constants
 from PIL import Image
 
 import reparam as rp
+from reparam.cli.main import COMMANDS
 from reparam.cli.main import run as command
 from reparam.evaluation import MEASURES, current_scorecard, figure_text
+from reparam.explorer import built
 from reparam.runs import Run
 
+ENDPOINT = constants.ENDPOINT
 NAME = "someone/small-vae"
 SCORE = ("--draws", "40", "--likelihood-images", "1", "--likelihood-samples", "10", "--quiet")
 
@@ -39,6 +42,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     monkeypatch.setattr("huggingface_hub.utils._http.time", Mock(wraps=time, sleep=Mock()))
     with serving() as server:
         monkeypatch.setattr(constants, "ENDPOINT", server.address)
+        url = server.address + constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(ENDPOINT)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
         yield server
 
 
@@ -86,10 +91,50 @@ def test_what_is_pushed_and_pulled_is_the_run_to_the_last_bit(
         "result.json",
         "scorecard.json",
     }
-    for of in ("info", "sample"):
-        assert reparam(of, out).status == 0
     before = json.loads((scored / "scorecard.json").read_text())["measures"]
     assert json.loads((out / "scorecard.json").read_text())["measures"] == before
+
+
+EVERY_COMMAND = f"""
+info run
+sample run
+reconstruct run
+denoise run
+neighbours run
+encode run --scores
+decode run run/export/latents.csv
+score run {" ".join(SCORE)}
+fit-prior run --prior gaussian --overwrite --quiet
+anomaly calibrate run --scores squared-error elbo --quiet
+anomaly score run shapes.npz --false-alarms 0.2
+compare run {" ".join(SCORE)} --out comparison.html
+report run
+export run --onnx onnx --torch torch --site site --images 8
+push run {NAME}
+"""
+
+
+def test_a_pulled_run_is_one_for_every_command(
+    hub: Hub, scored: Path, shapes_file: Path, tmp_path: Path, reparam, refused, monkeypatch
+) -> None:
+    """Where its images lie in the working folder."""
+    assert reparam("push", scored, NAME).status == 0
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page"
+    page.mkdir()
+    (page / "index.html").write_text("<!doctype html><title>page</title>")
+    monkeypatch.setattr(built, "PAGE", page)
+    assert reparam("pull", NAME, "--out", "run").status == 0
+    assert "'shapes.npz': no such file" in refused("reconstruct", "run")
+    shutil.copy(shapes_file, "shapes.npz")
+    lines = [line.split() for line in EVERY_COMMAND.split("\n") if line]
+    for words in lines:
+        said = reparam(*words)
+        assert said.status == 0, said.err
+    assert "last.safetensors: missing" in refused("resume", "run")  # no checkpoints
+    # Those that take no run; and explore, which serves what export --site writes.
+    other = {"demo", "train", "sweep", "cache", "pull", "resume", "explore"}
+    assert {name for name, *_ in lines} | other == set(COMMANDS)
 
 
 def test_the_card_says_what_was_measured(hub: Hub, scored: Path, reparam) -> None:
@@ -173,6 +218,14 @@ def test_an_estimator_goes_there_and_back(hub: Hub, tmp_path: Path) -> None:
     for name in ("config.json", "model.safetensors", "result.json", "metrics.jsonl"):
         first, second = (tmp_path / folder / name for folder in ("folder", "again"))
         assert first.read_bytes() == second.read_bytes(), name
+
+
+def test_an_unfinished_run_is_not_handed_on(tmp_path: Path, vae_run: Path) -> None:
+    run = Run.open(shutil.copytree(vae_run, tmp_path / "run"))
+    run.forget_result()
+    with pytest.raises(rp.RunError, match="must be a finished run, got an unfinished one"):
+        rp.load(run.path).save_pretrained(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_of_others_is_not_replaced(tmp_path: Path, ae_run: Path) -> None:
@@ -303,6 +356,7 @@ def test_what_the_hub_does_not_have(
         ({"model.safetensors": b"\x80\x04pickle"}, "damaged or not a safetensors file"),
         ({"config.json": b'{"model_type": "bert"}'}, "not a reparam configuration"),
         ({"result.json": None}, "must be a finished run"),
+        ({"metrics.jsonl": b"{"}, "metrics.jsonl"),
     ],
 )
 def test_models_of_others_are_checked(
@@ -319,6 +373,31 @@ def test_models_of_others_are_checked(
     assert not (tmp_path / "out").exists()
     with pytest.raises(rp.HubError, match=words):
         rp.from_pretrained(NAME)
+
+
+def test_a_damaged_file_is_named(hub: Hub, vae_run: Path, tmp_path: Path, refused) -> None:
+    """One bit, on the Hub; and one in the cache, later."""
+    rp.load(vae_run).push_to_hub(NAME)
+    whole = hub.repos[NAME].head
+    weights = bytearray(head(hub)["model.safetensors"])
+    weights[-1] ^= 1
+    hub.stored[hashlib.sha256(weights).hexdigest()] = bytes(weights)
+    hub.repos[NAME].commit({**head(hub), "model.safetensors": bytes(weights)}, "a bit")
+    said = refused("pull", NAME, "--out", tmp_path / "out")
+    assert "model.safetensors: damaged, its values are not those that were written" in said
+    assert command(["pull", NAME, "--revision", whole, "--out", str(tmp_path / "out")]) == 0
+    (cached,) = Path(constants.HF_HUB_CACHE).glob(f"*/snapshots/{whole}/config.json")
+    cached.write_bytes(cached.read_bytes()[:-9])
+    with pytest.raises(rp.HubError, match=re.escape(str(cached))):
+        rp.from_pretrained(NAME, revision=whole)
+
+
+def test_what_was_taken_before_needs_no_hub(hub: Hub, vae_run: Path) -> None:
+    rp.load(vae_run).push_to_hub(NAME)
+    first = rp.from_pretrained(NAME)
+    hub.faults = {"": 500}
+    again = rp.from_pretrained(NAME)
+    assert np.array_equal(first.sample(3, seed=1), again.sample(3, seed=1))
 
 
 def test_files_that_are_no_run_stay_on_the_hub(hub: Hub, vae_run: Path, tmp_path: Path) -> None:

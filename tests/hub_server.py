@@ -10,11 +10,17 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from unittest.mock import Mock
 from urllib.parse import unquote, urlsplit
+
+import pytest
+from huggingface_hub import constants
 
 WRITER, READER = "hf_writer_of_the_tests", "hf_reader_of_the_tests"
 
@@ -66,6 +72,22 @@ def serving() -> Iterator[Hub]:
         thread.start()
         yield hub
         hub.shutdown()
+
+
+@contextmanager
+def used_hub(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[Hub]:
+    """The one that huggingface_hub uses, with a token that may write; its cache in ``folder``."""
+    patch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # a store that is not HTTP alone
+    patch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub-cache"))
+    patch.setattr(constants, "HF_TOKEN_PATH", str(folder / "no-token"))
+    patch.setenv("HF_TOKEN", WRITER)
+    # Its waits between attempts are half a minute in all.
+    patch.setattr("huggingface_hub.utils._http.time", Mock(wraps=time, sleep=Mock()))
+    with serving() as server:
+        files = constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(constants.ENDPOINT)
+        patch.setattr(constants, "ENDPOINT", server.address)
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.address + files)
+        yield server
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -27,6 +27,7 @@ import onnx
 import onnxruntime
 import pandas as pd
 import pytest
+from hub_server import used_hub
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
@@ -64,6 +65,8 @@ COMMANDS = {
     "anomaly",
     "explore",
     "export",
+    "push",
+    "pull",
 }
 
 SMALL = ("--latent-dim", 3, "--batch-size", 16, "--precision", "float32", "--quiet")
@@ -164,8 +167,8 @@ def assert_same_weights(first: Path, second: Path) -> None:
 
 
 def test_every_command_is_here() -> None:
-    # demo is train, score, report and export; cache is of no run; push and pull have a test file
-    assert {*COMMANDS, "demo", "cache", "push", "pull"} == set(main.COMMANDS)
+    # demo is train, score, report and export; cache is of no run
+    assert {*COMMANDS, "demo", "cache"} == set(main.COMMANDS)
 
 
 def test_train_writes_a_finished_run(preset: str, run: Path) -> None:
@@ -457,6 +460,19 @@ def visit_and_stop(port: int, found: list[bytes]) -> None:
             _thread.interrupt_main()
             return
         time.sleep(0.1)
+
+
+def test_a_run_goes_to_the_hub_and_back(
+    fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes, and the same samples."""
+    pulled = tmp_path / "pulled"
+    with used_hub(monkeypatch, tmp_path):
+        reparam("push", fitted, "someone/model", "--reconstructions", "yes")
+        reparam("pull", "someone/model", "--out", pulled)
+    for name in ("model.safetensors", "prior.safetensors", "metrics.jsonl", "result.json"):
+        assert (pulled / name).read_bytes() == (fitted / name).read_bytes(), name
+    np.testing.assert_array_equal(load(pulled).sample(5, seed=1), load(fitted).sample(5, seed=1))
 
 
 def read_manifest(site: Path) -> dict[str, Any]:

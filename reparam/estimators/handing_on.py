@@ -5,10 +5,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from reparam import export  # its names are imported when they are used
 from reparam.data import ImageSet
 from reparam.errors import RunError
 from reparam.evaluation import SCORECARD_FILE, Rows
-from reparam.export import CardOptions, LabelledImages, check_hub, push, save_pretrained
 from reparam.model import Autoencoder, Prior
 from reparam.runs import Epoch, Result, Run
 from reparam.types import LabelArray, PixelArray
@@ -54,7 +54,7 @@ class HandedOn:
         Raises ConfigError where something exists and is no such folder, or without ``overwrite``;
         ExportError where a file would name a folder of this machine.
         """
-        card = CardOptions(license=license, dataset=dataset)
+        card = export.CardOptions(license=license, dataset=dataset)
         self._save(Path(folder), card, shown, labels, overwrite=overwrite)
 
     def push_to_hub(
@@ -75,17 +75,17 @@ class HandedOn:
         `hf auth login`. Raises ConfigError without the package huggingface_hub, HubError where the
         Hub refuses or cannot be reached.
         """
-        check_hub(name)
-        card = CardOptions(license=license, dataset=dataset)
+        export.check_hub(name)
+        card = export.CardOptions(license=license, dataset=dataset)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary, "model")
             self._save(folder, card, shown, labels, name=name)
-            return push(name, folder, private=private, token=token)
+            return export.push(name, folder, private=private, token=token)
 
     def _save(
         self,
         folder: Path,
-        card: CardOptions,
+        card: "export.CardOptions",
         shown: object,
         labels: object,
         *,
@@ -96,10 +96,10 @@ class HandedOn:
         images = None
         if shown is not None:
             pixels, _, known = self._read(shown, labels)
-            images = LabelledImages(pixels, known)
+            images = export.LabelledImages(pixels, known)
         with tempfile.TemporaryDirectory() as temporary:
             run = self._written(Path(temporary))
-            save_pretrained(folder, run, card, shown=images, name=name, overwrite=overwrite)
+            export.save_pretrained(folder, run, card, shown=images, name=name, overwrite=overwrite)
 
     def _written(self, folder: Path) -> Run:
         """A run folder of the model as it is now."""

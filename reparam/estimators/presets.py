@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from reparam import export
 from reparam.arguments import arguments_of
 from reparam.estimators.base import Estimator
-from reparam.export import fetch, is_hub_name
 from reparam.runs import Run
 
 
@@ -55,6 +55,6 @@ def from_pretrained(
     huggingface_hub, and nothing in them is executed. Raises what ``load`` raises, and HubError
     where the Hub refuses, cannot be reached, or has no usable run of that name.
     """
-    if Path(name).exists() or not is_hub_name(str(name)):
+    if Path(name).exists() or not export.is_hub_name(str(name)):
         return load(name)
-    return load(fetch(str(name), revision=revision, token=token))
+    return load(export.fetch(str(name), revision=revision, token=token))

@@ -1,16 +1,10 @@
 """A run's results as files: images, latents, ONNX, the explorer's bundle; runs on the Hub.
 
-What makes tables is imported when it is first used, since it needs pandas, and what few commands
-need with it.
+What only some commands need is imported when it is first used: not all others wait for it.
 """
 
 from typing import TYPE_CHECKING
 
-from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
-from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
-from reparam.export.given_columns import check_table
-from reparam.export.halves import BATCHES as ONNX_BATCHES
-from reparam.export.halves import TOLERANCE as ONNX_TOLERANCE
 from reparam.export.images import (
     LabelledImages,
     check_target,
@@ -19,7 +13,6 @@ from reparam.export.images import (
     write_images,
     write_pictures,
 )
-from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.export.place import (
     NEIGHBOURS_FOLDER,
     ONNX_FOLDER,
@@ -31,10 +24,14 @@ from reparam.export.place import (
     write_file,
     write_folder,
 )
-from reparam.export.programs import TorchProgram, export_programs
 from reparam.late import late_names
 
 if TYPE_CHECKING:
+    from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
+    from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
+    from reparam.export.given_columns import check_table
+    from reparam.export.halves import BATCHES as ONNX_BATCHES
+    from reparam.export.halves import TOLERANCE as ONNX_TOLERANCE
     from reparam.export.hub import check_hub, fetch, is_hub_name, pull, push
     from reparam.export.latents import (
         LatentTable,
@@ -46,7 +43,9 @@ if TYPE_CHECKING:
     )
     from reparam.export.model_card import CardOptions
     from reparam.export.neighbours import neighbour_table, write_neighbours
+    from reparam.export.onnx import OnnxModel, export_onnx
     from reparam.export.pretrained import save_pretrained
+    from reparam.export.programs import TorchProgram, export_programs
     from reparam.export.verdicts import VERDICTS_FOLDER, verdict_table, write_verdicts
 
 __all__ = [
@@ -98,6 +97,9 @@ __all__ = [
 ]
 
 _LATE = {
+    "bundle": ("IMAGES as BUNDLE_IMAGES", "Bundle", "held_out_views", "make_bundle", "run_ids"),
+    "given_columns": ("check_table",),
+    "halves": ("BATCHES as ONNX_BATCHES", "TOLERANCE as ONNX_TOLERANCE"),
     "hub": ("check_hub", "fetch", "is_hub_name", "pull", "push"),
     "latents": (
         "LatentTable",
@@ -109,7 +111,9 @@ _LATE = {
     ),
     "model_card": ("CardOptions",),
     "neighbours": ("neighbour_table", "write_neighbours"),
+    "onnx": ("OnnxModel", "export_onnx"),
     "pretrained": ("save_pretrained",),
+    "programs": ("TorchProgram", "export_programs"),
     "verdicts": ("VERDICTS_FOLDER", "verdict_table", "write_verdicts"),
 }
 

@@ -25,6 +25,9 @@ from reparam.evaluation import MEASURES, current_scorecard, figure_text
 from reparam.explorer import built
 from reparam.runs import Run
 
+# What huggingface_hub uploads with says so of its own call, and commands show warnings.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
 NAME = "someone/small-vae"
 SCORE = ("--draws", "40", "--likelihood-images", "1", "--likelihood-samples", "10", "--quiet")
 
@@ -102,6 +105,7 @@ push run {NAME}
 """
 
 
+@pytest.mark.slow
 def test_a_pulled_run_is_one_for_every_command(
     hub: Hub, scored: Path, shapes_file: Path, tmp_path: Path, reparam, refused, monkeypatch
 ) -> None:
@@ -110,7 +114,8 @@ def test_a_pulled_run_is_one_for_every_command(
     monkeypatch.chdir(tmp_path)
     page = tmp_path / "page"
     page.mkdir()
-    (page / "index.html").write_text("<!doctype html><title>page</title>")
+    for name in ("index.html", "single.html"):
+        (page / name).write_text("<!doctype html><title>page</title><!--BUNDLE-->")
     monkeypatch.setattr(built, "PAGE", page)
     assert reparam("pull", NAME, "--out", "run").status == 0
     assert "'shapes.npz': no such file" in refused("reconstruct", "run")

@@ -9,6 +9,7 @@ from typing import Literal
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import RUNS_OWN, own_selection
 from reparam.data import NAMED_SOURCES
+from reparam.evaluation import SCORECARD_FILE
 from reparam.export import (
     CardOptions,
     LabelledImages,
@@ -19,7 +20,7 @@ from reparam.export import (
 )
 from reparam.fields import option
 from reparam.printable import note, say
-from reparam.runs import Run
+from reparam.runs import Run, command_line
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ def _write(options: PushOptions, run: Run, folder: Path) -> None:
         device=options.compute.chosen(),
         option="--folder",
     )
+    if not (folder / SCORECARD_FILE).exists():
+        note(f"the card has no scorecard; `{command_line('score', [str(run.path)])}` makes one")
 
 
 def _shown(run: Run, wanted: str) -> LabelledImages | None:

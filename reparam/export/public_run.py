@@ -1,5 +1,6 @@
-"""A run as other people may have it: its own files, without the places of the machine."""
+"""A run as other people may have it: its own files, without folders of the machine."""
 
+import json
 import os
 import shlex
 from dataclasses import replace
@@ -27,10 +28,10 @@ for anomaly detection (they hold pictures), and what was measured for this machi
 
 def write_public_run(run: Run, model: Autoencoder, folder: Path) -> Scorecard | None:
     """The files of a finished run, into an empty ``folder``: weights, fitted prior, metrics and
-    result byte by byte; config.json and the scorecard without places of this machine.
+    result byte by byte; config.json and the scorecard without folders of this machine.
 
     ``model`` is the run's, as it is loaded. Gives back the scorecard, as far as it is valid. Raises
-    RunError for damaged files, ExportError where a place of this machine would be left in them.
+    RunError for damaged files, ExportError where a folder of this machine would be left in them.
     """
     public = Run(folder, _config(run.config), _facts(run), unchecked=run.unchecked)
     public.write_record()
@@ -96,8 +97,11 @@ def _check_places(file: Path, run: Run) -> None:
     if file.suffix == ".safetensors":  # the rest is numbers
         data = data[: 8 + int.from_bytes(data[:8], "little")]
     for folder in folders:
-        if folder != Path(folder.anchor) and f"{folder}{os.sep}".encode() in data:
+        place = f"{folder}{os.sep}"
+        as_json = json.dumps(place)[1:-1]  # \\ for \, and other letters than ASCII's escaped
+        named = place.encode() in data or as_json.encode() in data
+        if named and folder != Path(folder.anchor):
             raise ExportError(
-                f"{file.name}: must not name places of this machine, got {folder}. Fix: train with "
-                "options that are relative paths"
+                f"{file.name}: must not name folders of this machine, got {folder}. Fix: train "
+                "with options that are relative paths"
             )

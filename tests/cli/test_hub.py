@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub.utils
@@ -174,6 +175,16 @@ def test_nothing_of_the_machine_is_pushed(hub: Hub, scored: Path, reparam) -> No
     assert WRITER not in told
 
 
+def test_a_folder_of_the_machine_is_not_handed_on(tmp_path: Path, vae_run: Path, refused) -> None:
+    """In letters that JSON escapes."""
+    run = Run.open(shutil.copytree(vae_run, tmp_path / "김" / "run"))
+    names = (f"{run.path.parent}/bar", "column", "square")
+    replace(run, facts=replace(run.facts, class_names=names)).write_record()
+    said = refused("push", run.path, NAME, "--folder", tmp_path / "look")
+    assert f"config.json: must not name folders of this machine, got {run.path.parent}." in said
+    assert not (tmp_path / "look").exists()
+
+
 def test_a_newer_version_replaces_the_older_and_leaves_other_files(
     hub: Hub, scored: Path, vae_run: Path, reparam
 ) -> None:
@@ -291,10 +302,11 @@ def test_a_push_that_fails_says_why_and_changes_nothing(
 
 
 def refused_push(reparam, run: Path, *more: str) -> str:
-    """Its error, after the line that says what is sent."""
+    """Its error, after what is said of the card and of what is sent."""
     said = reparam("push", run, NAME, *more)
     assert (said.status, said.out) == (2, "")
-    note, line = said.err.splitlines()
+    hint, note, line = said.err.splitlines()
+    assert hint == f"the card has no scorecard; `reparam score {run}` makes one"
     assert note.endswith(f"to {NAME} ...")
     assert line.startswith("reparam: error: ")
     return line

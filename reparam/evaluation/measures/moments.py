@@ -113,29 +113,46 @@ def _null_kl(n: int, d: int, rng: np.random.Generator) -> Float[np.ndarray, " r"
 def radius_99(z: LatentArray, rng: np.random.Generator) -> Measured:
     """The radius about 0 that holds 99 % of the latents, over √χ²(d, 0.99): that of N(0, I) is 1.
 
-    The interval is that of order statistics, exact for any continuous distribution; where N is too
-    small for it (below about 370) it ends at the largest radius, and the note says so. The p-value
-    is exact and two-sided: the latents beyond N(0, I)'s radius are Binomial(N, 0.01).
+    The interval is that of order statistics, interpolated between them so that it holds in 95 % and
+    not more; where N is too small for it (below about 370) it ends at the largest radius, and the
+    note says so. The p-value is exact and two-sided: the latents beyond N(0, I)'s radius are
+    Binomial(N, 0.01).
     """
     x = np.asarray(z, np.float64)
     n, d = x.shape
     limit = math.sqrt(chi2.ppf(RADIUS_LEVEL, d))
     radii = np.sort(np.sqrt(np.square(x).sum(1))) / limit
     k = math.ceil(RADIUS_LEVEL * n)
-    # P(order statistic r ≤ quantile) = P(Binomial(N, 0.99) ≥ r)
-    low = int(binom.ppf(0.025, n, RADIUS_LEVEL))
-    high = int(binom.ppf(0.975, n, RADIUS_LEVEL)) + 1
-    note = "" if high <= n else "too few latents for the interval's upper end: it is the largest"
+    bounded = binom.cdf(n - 1, n, RADIUS_LEVEL) >= 0.975
+    note = "" if bounded else "too few latents for the interval's upper end: it is the largest"
     order = rng.beta(k, n - k + 1, size=NULL_REPEATS)
     reference = float(np.sqrt(chi2.ppf(order, d)).mean() / limit)
     beyond = int(np.count_nonzero(radii > 1))
     p = float(binomtest(beyond, n, 1 - RADIUS_LEVEL).pvalue)
     return Measured(
         float(radii[k - 1]),
-        float(radii[max(low, 1) - 1]),
-        float(radii[min(high, n) - 1]),
+        _quantile_bound(radii, RADIUS_LEVEL, 0.025),
+        _quantile_bound(radii, RADIUS_LEVEL, 0.975),
         reference,
         p,
         n,
         note,
     )
+
+
+def _quantile_bound(ordered: Float[np.ndarray, " N"], level: float, above: float) -> float:
+    """What lies above the distribution's quantile at ``level`` with the probability ``above``.
+
+    Between two neighbours of the ordered sample, in place of a whole rank (Nyblom 1992; at the
+    median Hettmansperger & Sheather 1986): of r values below the quantile and n − r above it, the
+    nearest on either side are about exponentially far, with the rates r / level and
+    (n − r) / (1 − level), which says where a point between them is above as often as wanted.
+    """
+    n = len(ordered)
+    below = int(binom.ppf(above, n, level))  # the rank r, from 0: P(fewer than r below) < above
+    if below >= n:
+        return float(ordered[-1])
+    wanted = (above - binom.cdf(below - 1, n, level)) / binom.pmf(below, n, level)
+    after, before = (n - below) / (1 - level), max(below, 1) / level
+    share = wanted * after / ((1 - wanted) * before + wanted * after)
+    return float((1 - share) * ordered[max(below, 1) - 1] + share * ordered[below])

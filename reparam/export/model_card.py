@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from reparam.errors import ConfigError
 from reparam.evaluation import MEASURES, Scorecard, figure_text, ideal_text
+from reparam.fields import option
 from reparam.model import Autoencoder
 from reparam.printable import printable
 from reparam.runs import IN_MEMORY, Run, title_of
@@ -28,7 +29,7 @@ _MARKS = re.compile(r"([\\`*_\[\]|~$@:]|(?<=www)\.)", re.IGNORECASE)
 class CardOptions:
     """What a model card says that the run does not know."""
 
-    license: str | None = None
+    license: str | None = option(None, common=True)
     """Licence of the model, as the Hub names it, such as mit or cc-by-4.0; by default none is
     stated."""
 

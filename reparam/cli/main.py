@@ -13,7 +13,6 @@ import platformdirs
 
 from reparam._version import __version__
 from reparam.errors import ConfigError, LostError, ReparamError, is_of_memory, unknown_name
-from reparam.extras import need
 from reparam.printable import note, print_lines, say
 from reparam.registry import load_plugin
 
@@ -45,14 +44,10 @@ COMMANDS: Mapping[str, Command] = {
     "anomaly": Command("anomaly", "train on good pictures, find what differs from them", "use"),
     "score": Command("score", "measure the latent space and the decodes of runs", "compare"),
     "compare": Command("compare", "several runs or seeds side by side, with verdicts", "compare"),
-    "export": Command("export", "as ONNX, a web site, or a web page in one file", "hand on"),
+    "export": Command("export", "as ONNX, a web site, or a web page in one file", "share"),
+    "push": Command("push", "a run to the Hugging Face Hub, with a model card", "share"),
+    "pull": Command("pull", "a run from the Hugging Face Hub", "share"),
 }
-
-NEEDS: Mapping[str, tuple[str, ...]] = {
-    "neighbours": ("tables",),
-}
-"""The extras without which a command can do nothing. Others are asked for once the
-options are read, so that --help works without."""
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -63,15 +58,13 @@ def _overview() -> str:
         "usage: reparam COMMAND ...",
         "",
         "Train autoencoders (AE) and variational autoencoders (VAE) on images, explore",
-        "their latent space, and export or share the result.",
+        "their latent space, export or share the result. Start with: reparam demo",
         "",
         *_by_job(),
         "  reparam COMMAND --help       the options that most people use, with examples",
         "  reparam COMMAND --help-all   every option of a command, by part",
         "  --plugin FILE                a Python file that registers parts (any command)",
         "  reparam --version            the version",
-        "",
-        "start with:  reparam demo",
     ]
     return "\n".join(lines)
 
@@ -95,7 +88,6 @@ def run(args: Sequence[str]) -> int:
     if args[0] not in COMMANDS:
         raise ConfigError(unknown_name("command", args[0], COMMANDS, "reparam --help"))
     name, *rest = args
-    need(f"reparam {name}", *NEEDS.get(name, ()))
     command: Callable[[Sequence[str]], int]
     command = importlib.import_module(f"reparam.cli.{COMMANDS[name].module}").run
     return command(rest)
@@ -138,6 +130,8 @@ def main() -> int:
     # Nothing is written but where the user said and here; a report does not depend on their style.
     own = platformdirs.user_cache_path("reparam")
     os.environ.setdefault("MPLCONFIGDIR", str(own / "matplotlib"))
+    os.environ.setdefault("HF_XET_CACHE", str(own / "xet"))
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(own / "torchinductor"))
     for stream in (sys.stdout, sys.stderr):  # a terminal that has no σ shows ?
         if isinstance(stream, io.TextIOWrapper):

@@ -2,6 +2,15 @@
 
 from reparam.estimators.expected import EXPECTED_FAILED_CHECKS
 from reparam.estimators.inputs import checked_rows, whole
-from reparam.estimators.presets import AE, VAE, DenoisingAE, load
+from reparam.estimators.presets import AE, VAE, DenoisingAE, from_pretrained, load
 
-__all__ = ["AE", "EXPECTED_FAILED_CHECKS", "VAE", "DenoisingAE", "checked_rows", "load", "whole"]
+__all__ = [
+    "AE",
+    "EXPECTED_FAILED_CHECKS",
+    "VAE",
+    "DenoisingAE",
+    "checked_rows",
+    "from_pretrained",
+    "load",
+    "whole",
+]

@@ -23,6 +23,7 @@ from reparam.data import (
 )
 from reparam.errors import ConfigError, DataError
 from reparam.estimators.fitting import check_free, folder_of, listeners
+from reparam.estimators.handing_on import HandedOn
 from reparam.estimators.inputs import (
     check_range_is_free,
     checked_rows,
@@ -72,7 +73,7 @@ SEEDS = range(-(2**63), 2**64)
 Fitted = TypeVar("Fitted", bound="Estimator")
 
 
-class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Estimator(HandedOn, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What all presets share. A public estimator names its preset, and adds nothing else.
 
     X is an array of images, uint8 or floats in [0, 1] (rounded to 256 levels), N × H × W or
@@ -91,9 +92,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     preset: ClassVar[str]
 
-    model_: Autoencoder
     config_: RunConfig
-    history_: list[dict[str, object]]
     row_shape_: tuple[int, ...]
     class_names_: tuple[str, ...]
     pixel_range_: tuple[float, float] | None = None
@@ -266,6 +265,9 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.class_names_ = run.facts.class_names
         self.history_ = [epoch.to_mapping() for epoch in run.metrics()]
         self.row_shape_ = row_shape
+        self.run_, self.result_ = run, run.result()
+        fitted = run.prior_file.exists()
+        self.trained_prior_ = run.load_model(own_prior=True).prior if fitted else model.prior
 
     def _fitted(self) -> Autoencoder:
         check_is_fitted(self, "model_")

@@ -1,7 +1,8 @@
-"""AE, VAE, DenoisingAE: the presets that are estimators; `load`: a run as one of them."""
+"""AE, VAE, DenoisingAE: the presets that are estimators; a run, or a model on the Hub, as one."""
 
 from pathlib import Path
 
+from reparam import export
 from reparam.arguments import arguments_of
 from reparam.estimators.base import Estimator
 from reparam.runs import Run
@@ -42,3 +43,18 @@ def load(path: str | Path) -> AE | VAE | DenoisingAE:
     estimator = kind(**arguments_of(run.config))
     estimator._take(run, model, run.facts.image_shape)
     return estimator
+
+
+def from_pretrained(
+    name: str | Path, *, revision: str | None = None, token: str | None = None
+) -> AE | VAE | DenoisingAE:
+    """The fitted estimator of a run folder, or of a model on the Hugging Face Hub, user/name.
+
+    A folder that exists comes first. ``revision``: a branch, tag or commit of the model on the Hub;
+    ``token``: else HF_TOKEN, or the one of `hf auth login`. The files are kept in the cache of
+    huggingface_hub, and nothing in them is executed. Raises what ``load`` raises, and HubError
+    where the Hub refuses, cannot be reached, or has no usable run of that name.
+    """
+    if Path(name).exists() or not export.is_hub_name(str(name)):
+        return load(name)
+    return load(export.fetch(str(name), revision=revision, token=token))

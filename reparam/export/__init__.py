@@ -1,15 +1,10 @@
-"""A run's results as files: images, latents, ONNX, the explorer's bundle.
+"""A run's results as files: images, latents, ONNX, the explorer's bundle; runs on the Hub.
 
-What makes tables is imported when it is first used, since it needs pandas.
+What only some commands need is imported when it is first used: not all others wait for it.
 """
 
 from typing import TYPE_CHECKING
 
-from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
-from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
-from reparam.export.given_columns import check_table
-from reparam.export.halves import BATCHES as ONNX_BATCHES
-from reparam.export.halves import TOLERANCE as ONNX_TOLERANCE
 from reparam.export.images import (
     LabelledImages,
     check_target,
@@ -18,7 +13,6 @@ from reparam.export.images import (
     write_images,
     write_pictures,
 )
-from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.export.place import (
     NEIGHBOURS_FOLDER,
     ONNX_FOLDER,
@@ -30,10 +24,15 @@ from reparam.export.place import (
     write_file,
     write_folder,
 )
-from reparam.export.programs import TorchProgram, export_programs
 from reparam.late import late_names
 
 if TYPE_CHECKING:
+    from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
+    from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
+    from reparam.export.given_columns import check_table
+    from reparam.export.halves import BATCHES as ONNX_BATCHES
+    from reparam.export.halves import TOLERANCE as ONNX_TOLERANCE
+    from reparam.export.hub import check_hub, fetch, is_hub_name, pull, push
     from reparam.export.latents import (
         LatentTable,
         check_latents_target,
@@ -42,7 +41,11 @@ if TYPE_CHECKING:
         read_latents,
         write_latents,
     )
+    from reparam.export.model_card import CardOptions
     from reparam.export.neighbours import neighbour_table, write_neighbours
+    from reparam.export.onnx import OnnxModel, export_onnx
+    from reparam.export.pretrained import save_pretrained
+    from reparam.export.programs import TorchProgram, export_programs
     from reparam.export.verdicts import VERDICTS_FOLDER, verdict_table, write_verdicts
 
 __all__ = [
@@ -55,6 +58,7 @@ __all__ = [
     "TORCH_FOLDER",
     "VERDICTS_FOLDER",
     "Bundle",
+    "CardOptions",
     "LabelledImages",
     "LatentTable",
     "OnnxModel",
@@ -62,20 +66,26 @@ __all__ = [
     "TorchProgram",
     "check_file_free",
     "check_folder_free",
+    "check_hub",
     "check_latents_target",
     "check_table",
     "check_target",
     "comparison_sheet",
     "export_onnx",
     "export_programs",
+    "fetch",
     "held_out_views",
+    "is_hub_name",
     "make_bundle",
     "neighbour_table",
     "picture_names",
+    "pull",
+    "push",
     "read_files",
     "read_labels",
     "read_latents",
     "run_ids",
+    "save_pretrained",
     "verdict_table",
     "write_file",
     "write_folder",

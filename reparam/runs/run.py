@@ -124,7 +124,7 @@ class Run:
         with writing(path):
             check_free(path, overwrite=overwrite)  # another process may have come first
             empty(path)
-            run._write_record()
+            run.write_record()
         return run
 
     @classmethod
@@ -154,7 +154,8 @@ class Run:
         facts = checked(Facts, record, str(file))
         return cls(path, _config_of(record, file, facts), facts, unchecked=DIGEST not in record)
 
-    def _write_record(self) -> None:
+    def write_record(self) -> None:
+        """Writes config.json."""
         record = {"format": FORMAT, **to_mapping(self.config), **asdict(self.facts)}
         write_mapping(self.path / CONFIG, record if self.unchecked else with_digest(record, ""))
 
@@ -163,7 +164,7 @@ class Run:
         self.check_can_extend(epochs)
         training = replace(self.config.training, epochs=epochs)
         run = replace(self, config=replace(self.config, training=training))
-        run._write_record()
+        run.write_record()
         return run
 
     def check_can_extend(self, epochs: int) -> None:

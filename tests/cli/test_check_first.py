@@ -38,6 +38,8 @@ TARGETS = {
     "train": ("train", "{gone}", "--out", "{place}/run"),
     "onnx": ("export", "{run}", "--onnx", "{place}/onnx"),
     "site": ("export", "{run}", "--site", "{place}/site"),
+    "push": ("push", "{run}", "a/b", "--reconstructions", "yes", "--folder", "{place}/look"),
+    "pull": ("pull", "a/b", "--out", "{place}/run"),
     "single file": ("export", "{run}", "--single-file", "{place}/page.html"),
 }
 
@@ -128,6 +130,7 @@ def test_a_folder_that_one_may_not_write_to() -> None:
         ("fit-prior", "{run}"),
         ("export", "{run}", "--onnx", "{here}/onnx"),
         ("explore", "{run}", "--no-browser"),
+        ("push", "{run}", "a/b", "--reconstructions", "yes"),
     ],
     ids=lambda words: words[0],
 )

@@ -93,7 +93,7 @@ def test_overview_groups_the_commands_by_job(reparam) -> None:
     said = reparam("--help").out
     assert len(said.splitlines()) <= LINES
     assert all(len(line) <= 80 for line in said.splitlines())
-    places = [said.index(f"\n{job}:\n") for job in ("train", "look", "use", "compare", "hand on")]
+    places = [said.index(f"\n{job}:\n") for job in ("train", "look", "use", "compare", "share")]
     assert places == sorted(places)
     for name, command in COMMANDS.items():
         lines = said[said.index(f"\n{command.job}:\n") :].strip().split("\n\n")[0].splitlines()

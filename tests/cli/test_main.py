@@ -25,6 +25,8 @@ from reparam.cli.flags import flags_of
 from reparam.cli.info import InfoOptions
 from reparam.cli.main import COMMANDS
 from reparam.cli.neighbours import NeighboursOptions
+from reparam.cli.pull import PullOptions
+from reparam.cli.push import PushOptions
 from reparam.cli.reconstruct import ReconstructOptions
 from reparam.cli.report import ReportOptions
 from reparam.cli.resume import ResumeOptions
@@ -72,6 +74,8 @@ OPTIONS = {
     "anomaly test": AnomalyTestOptions(),
     "explore": ExploreOptions(),
     "export": ExportOptions(),
+    "push": PushOptions(),
+    "pull": PullOptions(),
     "cache": CacheOptions(),
 }
 
@@ -100,7 +104,7 @@ def test_help_explains_every_option(name: str, reparam, capsys) -> None:
 
 
 # They compute nothing, or take every option of `reparam train`.
-@pytest.mark.parametrize("name", sorted(set(OPTIONS) - {"info", "cache", "anomaly fit"}))
+@pytest.mark.parametrize("name", sorted(set(OPTIONS) - {"info", "pull", "cache", "anomaly fit"}))
 def test_every_command_takes_a_device(name: str) -> None:
     assert "--device" in flags_of(OPTIONS[name])
 

@@ -1,0 +1,160 @@
+"""Models on the Hugging Face Hub, through huggingface_hub: the extra ``hub``.
+
+A token comes from the caller, from HF_TOKEN or from `hf auth login`; it is in no file, message or
+record of ours.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from reparam._version import __version__
+from reparam.errors import ConfigError, HubError, ReparamError, reason_of
+from reparam.export.place import check_folder_free, new_folder
+from reparam.export.pretrained import PRETRAINED_FILES
+from reparam.export.public_run import CONFIG, RUN_FILES
+from reparam.extras import need
+from reparam.runs import Run
+
+_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.A)
+
+_LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether this may be the name of a model on the Hub: user/name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def check_hub(name: str) -> None:
+    """Raises ConfigError for what is no name of a model, and where huggingface_hub is missing."""
+    if not is_hub_name(name):
+        raise ConfigError(f"a model on the Hub must be USER/NAME, got {name!r}. Fix: correct it")
+    need("a model on the Hub", "hub")
+
+
+def push(name: str, folder: Path, *, private: bool = False, token: str | None = None) -> str:
+    """Puts a folder of `save_pretrained` on the Hub, in one commit: all of it, or nothing; its
+    address.
+
+    The model is made where there is none. Files of ours that the new version lacks are removed, all
+    others stay. Raises HubError where the Hub refuses or cannot be reached, and where a ``private``
+    model is asked for and a public one exists; and what `check_hub` raises.
+    """
+    check_hub(name)
+    with _talking(name, "write", token) as (hub, api):
+        api.create_repo(name, private=private or None, exist_ok=True)
+        info = api.model_info(name)
+        if private and not info.private:
+            raise HubError(
+                f"{name}: must be a private model, got one that exists and is public. Fix: take "
+                "another name, or make it private on the Hub first"
+            )
+        there = {sibling.rfilename for sibling in info.siblings or ()} & set(PRETRAINED_FILES)
+        new = {file.name: file for file in sorted(folder.iterdir())}
+        changes = [hub.CommitOperationAdd(file, path) for file, path in new.items()]
+        changes += [hub.CommitOperationDelete(file) for file in sorted(there - set(new))]
+        # Not upload_folder: it may make several commits.
+        api.create_commit(name, changes, commit_message=f"Model of reparam {__version__}")
+        return f"{api.endpoint}/{name}"
+
+
+def fetch(name: str, *, revision: str | None = None, token: str | None = None) -> Path:
+    """The folder of a run on the Hub in the cache of huggingface_hub, where it is put first.
+
+    Other files of the model are not taken. Raises HubError where the Hub has no such model,
+    refuses, or cannot be reached, and for what is no usable run; and what `check_hub` raises.
+    """
+    check_hub(name)
+    with _talking(name, "read", token) as (_, api):
+        found = api.snapshot_download(name, revision=revision, allow_patterns=[*RUN_FILES])
+    folder = Path(found)
+    if not (folder / CONFIG).exists():
+        raise HubError(
+            f"{name}: must be a model of reparam, got one without {CONFIG}. Fix: name another"
+        )
+    try:
+        run = Run.open(folder)
+        run.finished("a model on the Hub must be a finished run")
+        run.load_model()
+        run.metrics()
+    except ReparamError as error:
+        raise HubError(f"{name}: {error}") from error
+    return folder
+
+
+def pull(name: str, out: Path, *, revision: str | None = None, token: str | None = None) -> None:
+    """Brings a run from the Hub into the new folder ``out``: a whole and usable one, or none.
+
+    Raises what `fetch` raises, and ConfigError where something exists in ``out``.
+    """
+    check_folder_free(out, overwrite=False)
+    found = fetch(name, revision=revision, token=token)
+    with new_folder(out, overwrite=False) as folder:
+        for file in RUN_FILES:
+            if (found / file).exists():
+                shutil.copyfile(found / file, folder / file)
+
+
+@contextmanager
+def _talking(name: str, doing: str, token: str | None) -> Iterator[tuple[ModuleType, Any]]:
+    """The library and its client, both quiet; what they raise becomes a HubError of one line."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    import huggingface_hub as hub
+    from huggingface_hub import constants
+
+    constants.HF_HUB_DISABLE_TELEMETRY = True  # also where it was imported before
+    had_bars, level = not hub.utils.are_progress_bars_disabled(), hub.utils.logging.get_verbosity()
+    hub.utils.disable_progress_bars()
+    hub.utils.logging.set_verbosity_error()
+    try:
+        yield hub, hub.HfApi(token=token, library_name="reparam", library_version=__version__)
+    except ReparamError:
+        raise
+    except Exception as error:  # the library's and its client's, which have no common class
+        raise HubError(f"{name}: {_said(hub, error, doing, token)}") from error
+    finally:
+        hub.utils.logging.set_verbosity(level)
+        if had_bars:
+            hub.utils.enable_progress_bars()
+
+
+def _said(hub: ModuleType, error: Exception, doing: str, token: str | None) -> str:
+    """What to say of a failure, without the token."""
+    errors, cause = hub.errors, _cause(hub, error)
+    status = getattr(getattr(cause, "response", None), "status_code", None)
+    if isinstance(cause, errors.RevisionNotFoundError):
+        return "the Hub has no such revision. Fix: name a branch, a tag or a commit of it"
+    if isinstance(cause, errors.GatedRepoError):
+        return f"its owner must let you read it (gated). Fix: ask on its page, and {_LOGIN}"
+    if isinstance(cause, errors.RepositoryNotFoundError) and doing == "read":
+        return f"the Hub has no such model, or it is private. Fix: correct it, or {_LOGIN}"
+    if status == 401 or isinstance(cause, errors.LocalTokenNotFoundError):
+        return f"the Hub must know who you are, to {doing} it (401). Fix: {_LOGIN}"
+    if status in (403, 404):
+        return (
+            f"your token must be allowed to {doing} it, the Hub says no ({status}). Fix: take a "
+            "token with that right, or another name"
+        )
+    if status is not None:
+        return f"the Hub answered with an error ({status}). Fix: try again later"
+    reason = reason_of(cause)
+    for secret in filter(None, (token, hub.get_token())):
+        reason = reason.replace(secret, "…")
+    return (
+        f"the Hub could not be reached, or the connection broke ({reason}). Fix: look at the "
+        "network, and try again"
+    )
+
+
+def _cause(hub: ModuleType, error: BaseException) -> BaseException:
+    """What the library wrapped: in RuntimeError where it uploads, else where it downloads."""
+    wrappers = RuntimeError, hub.errors.LocalEntryNotFoundError
+    while isinstance(error, wrappers) and error.__cause__ is not None:
+        error = error.__cause__
+    return error

@@ -1,0 +1,107 @@
+"""A run as other people may have it: its own files, without folders of the machine."""
+
+import json
+import os
+import shlex
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from reparam.errors import ExportError
+from reparam.evaluation import SCORECARD_FILE, Scorecard, check_scorecard
+from reparam.model import Autoencoder
+from reparam.runs import IN_MEMORY, Facts, Run, RunConfig, write_atomically
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+
+RUN_FILES = (
+    CONFIG,
+    WEIGHTS,
+    "prior.safetensors",
+    "metrics.jsonl",
+    "result.json",
+    SCORECARD_FILE,
+)
+"""What of a run folder is handed on. Not among them: checkpoints, samples of training, calibrations
+for anomaly detection (they hold pictures), and what was measured for this machine alone."""
+
+
+def write_public_run(run: Run, model: Autoencoder, folder: Path) -> Scorecard | None:
+    """The files of a finished run, into an empty ``folder``: weights, fitted prior, metrics and
+    result byte by byte; config.json and the scorecard without folders of this machine.
+
+    ``model`` is the run's, as it is loaded. Gives back the scorecard, as far as it is valid. Raises
+    RunError for damaged files, ExportError where a folder of this machine would be left in them.
+    """
+    public = Run(folder, _config(run.config), _facts(run), unchecked=run.unchecked)
+    public.write_record()
+    for name in (WEIGHTS, "prior.safetensors", "metrics.jsonl", "result.json"):
+        file = run.path / name
+        if file.exists():
+            write_atomically(folder / name, file.read_bytes(), durable=False)
+    card = check_scorecard(run, model=model).card
+    if card is not None:
+        features = card.options.get("features")
+        options = {**card.options, "features": None if features is None else _name(str(features))}
+        card = replace(card, source=_name(card.source), options=options)
+        public.write_json(SCORECARD_FILE, card.to_mapping())
+    for file in folder.iterdir():
+        _check_places(file, run)
+    return card
+
+
+def _config(config: RunConfig) -> RunConfig:
+    source = config.data.source
+    if source != IN_MEMORY:
+        source = _name(source)
+    return replace(config, data=replace(config.data, source=source, data_dir=None, mirrors=()))
+
+
+def _facts(run: Run) -> Facts:
+    facts = run.facts
+    # A call in Python has no words that could be told apart.
+    command = "" if run.config.data.source == IN_MEMORY else _words(facts.command)
+    plugins = {_name(path): digest for path, digest in facts.plugins.items()}
+    return replace(facts, command=command, plugins=plugins)
+
+
+def _words(command: str) -> str:
+    """A command line; of each path in it the last name."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # quotes that do not close: not a line that we wrote
+        return ""
+    named = []
+    for word in words:
+        flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        is_path = "/" in value or "\\" in value or value in (".", "..", "~")
+        named.append(flag + equals + (_name(value) if is_path else value))
+    return shlex.join(named)
+
+
+def _name(path: str) -> str:
+    """The last name of a path, which may be written as on another system."""
+    plain = PurePosixPath(path.replace("\\", "/"))
+    if plain.name in ("", "..", "~"):
+        plain = PurePosixPath(Path(path).expanduser().resolve().as_posix())
+    return plain.name or "images"
+
+
+def _check_places(file: Path, run: Run) -> None:
+    """Raises ExportError where a file names the home folder, the run's or that of its images."""
+    source = Path(run.config.data.source).expanduser()
+    folders = [Path.home(), run.path.absolute().parent]
+    if source.is_absolute():
+        folders.append(source.parent)
+    data = file.read_bytes()
+    if file.suffix == ".safetensors":  # the rest is numbers
+        data = data[: 8 + int.from_bytes(data[:8], "little")]
+    for folder in folders:
+        place = f"{folder}{os.sep}"
+        as_json = json.dumps(place)[1:-1]  # \\ for \, and other letters than ASCII's escaped
+        named = place.encode() in data or as_json.encode() in data
+        if named and folder != Path(folder.anchor):
+            raise ExportError(
+                f"{file.name}: must not name folders of this machine, got {folder}. Fix: train "
+                "with options that are relative paths"
+            )

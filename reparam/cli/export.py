@@ -52,6 +52,13 @@ class ExportOptions:
     single_file: Path | None = None
     """The explorer as one .html file, which opens with a double click."""
 
+    anomaly: Path | None = None
+    """File for the detector of a run that was calibrated, as one .onnx: pictures to scores,
+    p-values, verdicts and maps."""
+
+    false_alarms: float = 0.01
+    """The threshold of its verdicts: the share of good pictures that may be called anomalous."""
+
     images: int = BUNDLE_IMAGES
     """Held-out images in the explorer, at most."""
 
@@ -69,13 +76,17 @@ def run(args: Sequence[str]) -> int:
     _check(options)
     runs = open_runs(options.runs)
     models: Mapping[str, tuple[OnnxModel, OnnxModel]]
-    if options.site is None and options.single_file is None:
+    if options.onnx is options.site is options.single_file is None:
+        models = {}
+    elif options.site is None and options.single_file is None:
         models = _models(runs, options.compute.chosen())
     else:
         bundle = gathered(runs, options.images, options.compute.chosen())
         models = bundle.onnx
         _write_page(options, bundle)
     _say_differences(models)
+    if options.anomaly is not None:
+        _write_detector(options, runs[0])
     if options.onnx is not None:
         files = {
             f"{name}/{half.part}.onnx" if len(models) > 1 else f"{half.part}.onnx": half.data
@@ -85,7 +96,7 @@ def run(args: Sequence[str]) -> int:
         write_folder(
             options.onnx, files, overwrite=options.overwrite, own=ONNX_FOLDER, option="--onnx"
         )
-    for out in (options.onnx, options.site, options.single_file):
+    for out in (options.onnx, options.site, options.single_file, options.anomaly):
         if out is not None:
             say(out)
     return 0
@@ -132,12 +143,20 @@ def _say_differences(models: Mapping[str, Sequence[OnnxModel]]) -> None:
 
 def _check(options: ExportOptions) -> None:
     """Raises before any work is done where something cannot be written."""
-    if options.onnx is options.site is options.single_file is None:
+    if options.onnx is options.site is options.single_file is options.anomaly is None:
         raise ConfigError(
             "reparam export must have somewhere to write to, got nothing. Fix: give --onnx DIR, "
-            "--site DIR or --single-file FILE"
+            "--site DIR, --single-file FILE or --anomaly FILE"
         )
     overwrite = options.overwrite
+    if options.anomaly is not None:
+        if len(options.runs) > 1:
+            raise ConfigError(
+                f"--anomaly must have one run, got {len(options.runs)}. Fix: export each by itself"
+            )
+        if options.anomaly.suffix.lower() != ".onnx":
+            raise ConfigError(f"--anomaly must end in .onnx, got {options.anomaly}. Fix: rename it")
+        check_file_free(options.anomaly, overwrite=overwrite, option="--anomaly")
     if options.onnx is not None:
         check_folder_free(options.onnx, overwrite=overwrite, own=ONNX_FOLDER, option="--onnx")
     if options.site is not None:
@@ -161,6 +180,19 @@ def _models(runs: Sequence[Run], device: str) -> dict[str, tuple[OnnxModel, Onnx
         name: export_onnx(view.run, view.model, view.images, view.labels)
         for name, view in zip(names, views, strict=True)
     }
+
+
+def _write_detector(options: ExportOptions, run: Run) -> None:
+    from reparam.evaluation import load_detector  # not for those who export no detector
+    from reparam.export import export_detector
+
+    assert options.anomaly is not None
+    found = export_detector(run, load_detector(run), options.false_alarms)
+    note(
+        f"{run.path} detector: onnxruntime's scores and maps differ from PyTorch's by "
+        f"{found.difference:.1e} of the largest at most"
+    )
+    write_file(options.anomaly, found.data, overwrite=options.overwrite, option="--anomaly")
 
 
 def _write_page(options: ExportOptions, bundle: Bundle) -> None:

@@ -58,7 +58,9 @@ if TYPE_CHECKING:
         Seen,
         calibrate,
         check_rate,
+        conformal_p_values,
         detection,
+        gaussian_weights,
         good_pictures,
         heat_overlay,
         heat_scale,
@@ -70,10 +72,12 @@ if TYPE_CHECKING:
         read_labelled,
         save_calibration,
         score_images,
+        tail_of,
     )
     from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
     from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
     from reparam.evaluation.anomaly import KINDS as DEFECT_KINDS
+    from reparam.evaluation.anomaly import PEAK as ANOMALY_PEAK
     from reparam.evaluation.measures.measured import Measured
     from reparam.evaluation.scoring.against import (
         Difference,
@@ -124,6 +128,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_DEFECTS",
+    "ANOMALY_PEAK",
     "ANOMALY_SCORES",
     "CALIBRATION_FILE",
     "CLAIMS",
@@ -194,6 +199,7 @@ __all__ = [
     "check_steps",
     "claim_gains",
     "claim_pair",
+    "conformal_p_values",
     "current_scorecard",
     "data_facts",
     "decode",
@@ -205,6 +211,7 @@ __all__ = [
     "evaluation_loss",
     "even_labels",
     "figure_text",
+    "gaussian_weights",
     "good_pictures",
     "heat_overlay",
     "heat_scale",
@@ -244,6 +251,7 @@ __all__ = [
     "scorecard",
     "scorecard_from_mapping",
     "scores_of",
+    "tail_of",
     "tally",
     "trends",
     "value_text",
@@ -256,6 +264,7 @@ _LATER = {
         "FILE as CALIBRATION_FILE",
         "GOOD as GOOD_FOLDER",
         "KINDS as DEFECT_KINDS",
+        "PEAK as ANOMALY_PEAK",
         "ANOMALY_SCORES",
         "AnomalyConfig",
         "AnomalyScore",
@@ -272,7 +281,9 @@ _LATER = {
         "Seen",
         "calibrate",
         "check_rate",
+        "conformal_p_values",
         "detection",
+        "gaussian_weights",
         "good_pictures",
         "heat_overlay",
         "heat_scale",
@@ -284,6 +295,7 @@ _LATER = {
         "read_labelled",
         "save_calibration",
         "score_images",
+        "tail_of",
     ),
     "measures.measured": ("Measured",),
     "scoring.against": ("Difference", "check_same_images", "check_same_judge", "differences"),

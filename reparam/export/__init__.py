@@ -1,6 +1,7 @@
 """A run's results as files: images, latents, ONNX, the explorer's bundle.
 
-What makes tables is imported when it is first used, since it needs pandas.
+What makes tables is imported when it is first used, since it needs pandas; so is what needs
+detectors.
 """
 
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from reparam.export.place import (
 from reparam.late import late_names
 
 if TYPE_CHECKING:
+    from reparam.export.detector import export_detector
     from reparam.export.latents import (
         LatentTable,
         check_latents_target,
@@ -58,6 +60,7 @@ __all__ = [
     "check_latents_target",
     "check_target",
     "comparison_sheet",
+    "export_detector",
     "export_onnx",
     "held_out_views",
     "make_bundle",
@@ -77,7 +80,8 @@ __all__ = [
     "write_verdicts",
 ]
 
-_TABLES = {
+_LATER = {
+    "detector": ("export_detector",),
     "latents": (
         "LatentTable",
         "check_latents_target",
@@ -90,4 +94,4 @@ _TABLES = {
     "verdicts": ("VERDICTS_FOLDER", "verdict_table", "write_verdicts"),
 }
 
-__getattr__ = late_names(__name__, _TABLES)
+__getattr__ = late_names(__name__, _LATER)

@@ -9,7 +9,7 @@ the class as a second input: ``labels`` (B,), int64.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -100,9 +100,9 @@ class _Pairs:
 
     def first(self, size: int) -> dict[str, np.ndarray]:
         """What goes in, of so many rows."""
-        found = {self.input: _first(self.rows, size)}
+        found = {self.input: first_rows(self.rows, size)}
         if self.labels is not None:
-            found[LABELS] = _first(self.labels, size).astype(np.int64)
+            found[LABELS] = first_rows(self.labels, size).astype(np.int64)
         return found
 
 
@@ -125,8 +125,8 @@ def export_onnx(
     latents = _interleaved(mu, sample_latents(model, len(images), SEED))
     of_both = None if known is None else np.repeat(known, 2)
     decoded = decode(model, latents, of_both)
-    encoding = _Pairs("images", _channels_first(as_floats(images)), posterior, known)
-    decoding = _Pairs("latents", latents, {"images": _channels_first(decoded)}, of_both)
+    encoding = _Pairs("images", _channelsfirst_rows(as_floats(images)), posterior, known)
+    decoding = _Pairs("latents", latents, {"images": _channelsfirst_rows(decoded)}, of_both)
     return (
         _exported(run, model, "encoder", _Encoder(model), encoding),
         _exported(run, model, "decoder", _Decoder(model), decoding),
@@ -136,50 +136,70 @@ def export_onnx(
 def _exported(
     run: Run, model: Autoencoder, part: str, module: nn.Module, pairs: _Pairs
 ) -> OnnxModel:
+    def finish(graph: "ModelProto") -> OnnxModel:
+        data = serialised(
+            graph, part, facts_of(run, model, part, [*pairs.first(1), *pairs.expected])
+        )
+        difference = _compared(run, part, data, pairs)
+        labels = None if pairs.labels is None else LABELS
+        return OnnxModel(part, data, pairs.input, tuple(pairs.expected), difference, labels)
+
+    return graph_of(run, part, module, pairs.first(2), [*pairs.expected], finish)
+
+
+def graph_of(
+    run: Run,
+    part: str,
+    module: nn.Module,
+    example: Mapping[str, np.ndarray],
+    outputs: Sequence[str],
+    finish: Callable[["ModelProto"], OnnxModel],
+) -> OnnxModel:
+    """What ``finish`` makes of a module's graph: traced, or compiled where the trace does not hold.
+
+    ``finish`` compares the graph with the module, and raises where they differ. Raises ExportError
+    for a module that ONNX cannot say.
+    """
     # It takes a second, which no other command has to wait for.
     from reparam.export.exporters import compiled, traced
 
     module.eval()
     try:
-        return _checked(run, model, part, traced(module, pairs.first(2), [*pairs.expected]), pairs)
+        return finish(traced(module, example, outputs))
     except Exception:  # whatever it is, the compiler can do it or says why not
         pass
     try:
-        graph = compiled(module, pairs.first(2), [*pairs.expected])
+        graph = compiled(module, example, outputs)
     except torch.onnx.OnnxExporterError as error:  # a part from outside may do anything
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise ExportError(
             f"the {part} of {run.path} must be made of what ONNX can say, got: {reason}. Fix: "
             "write its forward without steps in Python that depend on values"
         ) from error
-    return _checked(run, model, part, graph, pairs)
+    return finish(graph)
 
 
-def _checked(
-    run: Run, model: Autoencoder, part: str, graph: "ModelProto", pairs: _Pairs
-) -> OnnxModel:
-    """What is written of an exported graph, once it is compared with what is expected."""
+def serialised(graph: "ModelProto", part: str, facts: Mapping[str, str]) -> bytes:
+    """What is written of an exported graph."""
     from reparam.export.graph import unpadded_kernels, without_notes
 
     unpadded_kernels(graph.graph)
     without_notes(graph)
     graph.ir_version = IR_VERSION
     graph.graph.name = part
-    for key, value in _facts(run, model, part, pairs).items():
+    for key, value in facts.items():
         graph.metadata_props.add(key=key, value=value)
-    data = graph.SerializeToString(deterministic=True)
-    difference = _compared(run, part, data, pairs)
-    labels = None if pairs.labels is None else LABELS
-    return OnnxModel(part, data, pairs.input, tuple(pairs.expected), difference, labels)
+    return graph.SerializeToString(deterministic=True)
 
 
-def _facts(run: Run, model: Autoencoder, part: str, pairs: _Pairs) -> Mapping[str, str]:
+def facts_of(
+    run: Run, model: Autoencoder, part: str, names: Sequence[str] = ("images",)
+) -> dict[str, str]:
     """What the file says of itself. Nothing of when or where it was made."""
     facts = run.facts
     height, width, channels = facts.image_shape
     shapes = {"images": ["B", channels, height, width], "latents": ["B", model.latent_dim]}
     shapes[LABELS] = ["B"]
-    names = [*pairs.first(1), *pairs.expected]
     shaped = {name: shapes.get(name, shapes["latents"]) for name in names}
     return {
         "reparam.part": part,
@@ -204,7 +224,7 @@ def _compared(run: Run, part: str, data: bytes, pairs: _Pairs) -> float:
     for size in BATCHES:
         found = session.run(list(pairs.expected), pairs.first(size))
         for expected, theirs in zip(pairs.expected.values(), found, strict=True):
-            ours = _first(expected, size)
+            ours = first_rows(expected, size)
             unit = max(1.0, float(np.abs(ours).max()))
             difference = float(np.abs(ours - theirs).max()) / unit if ours.size else 0.0
             if not difference <= TOLERANCE:  # also NaN
@@ -218,12 +238,12 @@ def _compared(run: Run, part: str, data: bytes, pairs: _Pairs) -> float:
     return largest
 
 
-def _first(rows: np.ndarray, size: int) -> np.ndarray:
+def first_rows(rows: np.ndarray, size: int) -> np.ndarray:
     """So many rows from the start, beginning again where there are fewer."""
     return np.resize(rows, (size, *rows.shape[1:]))
 
 
-def _channels_first(images: Float[np.ndarray, "N H W C"]) -> Float[np.ndarray, "N C H W"]:
+def _channelsfirst_rows(images: Float[np.ndarray, "N H W C"]) -> Float[np.ndarray, "N C H W"]:
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 

@@ -1,14 +1,15 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BENCH  ?= .venv-bench
-BIN    := $(VENV)/bin
+BIN    ?= $(VENV)/bin
+CONSTRAINTS ?= --constraint constraints.txt
 
-.PHONY: install demo page test test-slow test-web lint bench clean
+.PHONY: install demo page docs test test-slow test-web lint bench clean
 
 # One stamp per environment: it is remade when the pins or the project's own metadata change.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) --editable '.[dev]'
 	touch $@
 
 install: $(VENV)/.installed  ## the environment, and the explorer's page where npm is there
@@ -20,6 +21,10 @@ demo: install  ## train the AE and the VAE, write runs/demo/report.html
 
 page:  ## the explorer's page from web/, where its sources changed
 	$(PYTHON) hatch_build.py
+
+# A warning is an error: a link that leads nowhere, a page that is in no menu, a tutorial that fails.
+docs: $(VENV)/.installed  ## site/, with every tutorial run; open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -41,7 +46,7 @@ test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Ch
 # What the benchmarks compare with (TensorFlow, Lightning, pythae, diffusers) stays out of the normal environment.
 $(BENCH)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BENCH)/bin/python -m pip install --quiet $(CONSTRAINTS) --editable '.[bench]'
 	touch $@
 
 bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md
@@ -52,4 +57,4 @@ bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md
 	$(BENCH)/bin/python benchmarks/papers.py --row burda
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build dist site .pytest_cache .mypy_cache .ruff_cache

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         scores_of,
     )
     from reparam.features import FEATURES, FeatureMaps, FeatureOptions, feature_maps, map_distance
+    from reparam.loggers import LOGGERS, LoggedRun, Logger, LoggerOptions
     from reparam.model import (
         DECODERS,
         ENCODERS,
@@ -109,6 +110,7 @@ __all__ = [
     "ENCODERS",
     "FEATURES",
     "LIKELIHOODS",
+    "LOGGERS",
     "OBJECTIVES",
     "POSTERIORS",
     "PRIORS",
@@ -150,6 +152,9 @@ __all__ = [
     "LatentSpec",
     "Likelihood",
     "LikelihoodOptions",
+    "LoggedRun",
+    "Logger",
+    "LoggerOptions",
     "Loss",
     "Losses",
     "MixturePrior",
@@ -251,6 +256,12 @@ _PACKAGES = {
         "FeatureOptions",
         "feature_maps",
         "map_distance",
+    ),
+    "loggers": (
+        "LOGGERS",
+        "LoggedRun",
+        "Logger",
+        "LoggerOptions",
     ),
     "model": (
         "Autoencoder",

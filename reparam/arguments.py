@@ -16,7 +16,7 @@ from reparam.runs import (
     shared_options,
 )
 
-OWN_OPTIONS = {"image_shape": None, "out": None, "quiet": True}
+OWN_OPTIONS = {"image_shape": None, "pixel_range": None, "out": None, "quiet": True}
 """Options of the estimators beside those of the configuration."""
 
 

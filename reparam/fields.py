@@ -22,12 +22,14 @@ def option(
     positional: str | None = None,
     required: bool = False,
     is_size: bool = False,
+    common: bool | None = None,
 ) -> T:
     """A field with a flag of another name, with a short flag, or with none but a place of its own.
 
     ``positional``: the name that its place has in the help, such as DATA. ``required``: it must be
     given, whatever the default. ``is_size``: it is a height and a width, written as `as_size` takes
-    them.
+    them. ``common``: most people use it, so --help shows it, where the rest is left to --help-all;
+    None: as `reparam.runs.Option.common` says.
     """
     metadata = {
         "flag": flag,
@@ -35,6 +37,7 @@ def option(
         "positional": positional,
         "required": required,
         "is_size": is_size,
+        "common": common,
     }
     found: Any = dataclasses.field(default=default, metadata=metadata)
     return found

@@ -7,14 +7,18 @@ folder, queues an event, and looks up a host to send it to.
 import os
 from typing import TYPE_CHECKING
 
+from reparam.extras import need
+
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
 def open_session(model: bytes | str, threads: int = 0) -> "InferenceSession":
     """A session on the CPU for an ONNX file or its bytes; 0 ``threads``: as many as there are
-    cores. Raises what onnxruntime raises, whose errors have no common class.
+    cores. Raises ConfigError without onnxruntime, else what that raises, whose
+    errors have no common class.
     """
+    need("an ONNX file", "export")
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 

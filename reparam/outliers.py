@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from reparam.data import as_numbers
 from reparam.errors import ConfigError, DataError
-from reparam.estimators import AE, VAE, DenoisingAE, load
+from reparam.estimators import AE, VAE, DenoisingAE, checked_rows, load
 from reparam.evaluation import (
     AnomalyConfig,
     Detected,
@@ -66,7 +66,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             raise ConfigError(
                 f"held_out must be above 0 and below 1, got {self.held_out}. Fix: such as 0.3"
             )
-        rows = as_numbers(X, "X")
+        model: Model = VAE() if self.estimator is None else clone(self.estimator)
+        flat = model.get_params(deep=False)["image_shape"] is not None
+        rows = as_numbers(checked_rows(self, X, flat=flat, reset=True), "X")
         mixed = np.random.default_rng(self.seed).permutation(len(rows))
         count = round(self.held_out * len(rows))
         choose, hold = np.sort(mixed[: count // 3]), np.sort(mixed[count // 3 : count])
@@ -77,14 +79,15 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             )
         check_rate(self.false_alarms, len(hold))
         train = np.sort(mixed[count:])
-        model: Model = VAE.suited_to(rows) if self.estimator is None else clone(self.estimator)
+        if self.estimator is None:
+            model = VAE.suited_to(rows)
         if model.run_config().model.class_count():
             raise ConfigError(
                 "AnomalyDetector needs an estimator that reads no labels, got a conditional one. "
                 "Fix: omit classes"
             )
         model.fit(rows[train])
-        pixels, _ = model._pixels(rows)
+        pixels, *_ = model._read(rows)
         good = GoodPictures(*(Pictures(pixels, part) for part in (train, choose, hold)))
         found = calibrate(model.model_, good, self.config or AnomalyConfig())
         self._take(model, Detector(model.model_, found))
@@ -119,7 +122,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def detect(self, X: object, *, maps: bool = True) -> Detected:
         """Scores, p-values and maps of pictures."""
         check_is_fitted(self, "detector_")
-        pixels, _ = self.estimator_._pixels(X)
+        X = checked_rows(self, X, flat=hasattr(self, "n_features_in_"), reset=False)
+        pixels, *_ = self.estimator_._read(X)
         return self.detector_.detect(Pictures(pixels, np.arange(len(pixels))), maps=maps)
 
     def _take(self, model: Model, detector: Detector) -> None:

@@ -73,14 +73,21 @@ class Registry(Generic[P]):
     ``prefix`` stands before the names of its options: ``--encoder-filters``. Kinds of which a model
     has one, and whose options have names that are clear alone, have none: ``--weight``. Where a
     model may have ``several`` of a kind, the name of each stands there: ``--latent-norm-weight``.
+    ``flag`` chooses the members: by default the kind's name, or its plural.
     """
 
     def __init__(
-        self, kind: str, base: type[Any], prefix: str | None = None, several: bool = False
+        self,
+        kind: str,
+        base: type[Any],
+        prefix: str | None = None,
+        several: bool = False,
+        flag: str | None = None,
     ) -> None:
         # type[Any]: mypy takes no abstract class for type[P]
         self.kind, self.base = kind, base
         self.several = several
+        self.flag = flag or f"{kind}{'s' * several}"
         self._prefix = f"{kind}_" if prefix is None else prefix
         self._members: dict[str, type[P]] = {}
         self._names: dict[type[Part], str] = {}

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 
 from reparam.errors import ConfigError, unknown_name
+from reparam.extras import need
 from reparam.printable import print_lines
 
 STEPS: Mapping[str, tuple[str, str]] = {
@@ -13,14 +14,18 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "test": ("anomaly_test", "how well known defects are found, by their kind"),
 }
 
+NEEDS: Mapping[str, tuple[str, ...]] = {"score": ("report", "tables")}
+"""The extras without which a step can do nothing."""
+
 
 def run(args: Sequence[str]) -> int:
-    if not args or args[0] in ("-h", "--help"):
+    if not args or args[0] in ("-h", "--help", "--help-all"):
         print_lines(_overview())
         return 0 if args else 2
     name, *rest = args
     if name not in STEPS:
         raise ConfigError(unknown_name("step of reparam anomaly", name, STEPS))
+    need(f"reparam anomaly {name}", *NEEDS.get(name, ()))
     command: Callable[[Sequence[str]], int]
     command = importlib.import_module(f"reparam.cli.{STEPS[name][0]}").run
     return command(rest)
@@ -35,7 +40,8 @@ def _overview() -> str:
         "steps:",
         *(f"  {name:12} {summary}" for name, (_, summary) in STEPS.items()),
         "",
-        "  reparam anomaly STEP --help   every option of a step, with its default",
+        "  reparam anomaly STEP --help       the options that most people use, with examples",
+        "  reparam anomaly STEP --help-all   every option of a step",
         "",
         "start with:  reparam anomaly fit good/ --out runs/good",
         "             reparam anomaly score runs/good new/ --out verdicts",

@@ -32,6 +32,10 @@ class CalibrateOptions:
     By default with its own test pictures, which it has not seen. DATA names other good pictures,
     which must not be those that it was trained on: a third of them chooses what decides, with
     planted defects, the others calibrate. Writes anomaly.json into the run folder.
+
+    Examples:
+      reparam anomaly calibrate runs/good
+      reparam anomaly calibrate runs/good more-good/ --overwrite
     """
 
     run: Path = RUN

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from reparam.cli.calibrating import calibrate_run
-from reparam.cli.flags import flags_of, parse, split_words, value_of
-from reparam.cli.train import train_run
+from reparam.cli.flags import PassedOn, flags_of, parse, split_words, value_of
+from reparam.cli.train import before_flags, train_run
 from reparam.evaluation import ANOMALY_SCORES, AnomalyConfig, good_pictures
 from reparam.fields import flag_of
 from reparam.training import choose_device
@@ -17,13 +17,14 @@ PROG = "reparam anomaly fit"
 class FitOptions:
     """Train a model on good pictures, and calibrate it on those that it has not seen.
 
-    Takes every option of `reparam train`, and trains as that does with --recipe pictures:
+    Takes every option of `reparam train`, and trains as that does with --recipe pictures. The test
+    pictures (--test-fraction, 0.2) are not trained on: they calibrate, so that a rate of false
+    alarms can be asked for. Those for validation choose what decides, with defects that are planted
+    in them. Writes anomaly.json into the run folder.
 
+    Examples:
       reparam anomaly fit good/ --out runs/good --image-size 128
-
-    The test pictures (--test-fraction, 0.2) are not trained on: they calibrate, so that a rate of
-    false alarms can be asked for. Those for validation choose what decides, with defects that are
-    planted in them. Writes anomaly.json into the run folder.
+      reparam anomaly fit good/ --latent-dim 64 --epochs 50 --decide-by ssim
     """
 
     anomaly: AnomalyConfig = field(default_factory=AnomalyConfig)
@@ -31,9 +32,10 @@ class FitOptions:
 
 def run(args: Sequence[str]) -> int:
     own, train_words = _split(args)
-    config = parse(FitOptions(), own, prog=PROG).anomaly
     if value_of("--recipe", args) is None:
         train_words += ["--recipe", "pictures"]
+    train = PassedOn("reparam train", lambda: before_flags(train_words), train_words)
+    config = parse(FitOptions(), own, prog=PROG, passed_on=train).anomaly
     device = choose_device(value_of("--device", args) or "auto")
     found = train_run(train_words, PROG, good_pictures)
     if found is not None:

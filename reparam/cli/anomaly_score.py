@@ -33,6 +33,10 @@ class AnomalyScoreOptions:
     (picture, file, score, p_value, verdict), maps/ with where each differs, and report.html, the
     most anomalous first. A picture is called anomalous where its p-value is at most --false-alarms:
     of good pictures no more are, on average.
+
+    Examples:
+      reparam anomaly score runs/good new/ --out verdicts
+      reparam anomaly score runs/good new/ --false-alarms 0.05 --no-maps
     """
 
     run: Path = RUN

@@ -51,6 +51,10 @@ class AnomalyTestOptions:
     each kind of defect, and masks in ground_truth/. By kind of defect: the area under the ROC curve
     of images and of pixels, AUPRO (overlap with each region), and the best F1, each with a 95 %
     interval over pictures; and how many are called anomalous.
+
+    Examples:
+      reparam anomaly test runs/good test/
+      reparam anomaly test runs/good test/ --false-alarms 0.05 --json
     """
 
     run: Path = RUN

@@ -27,6 +27,10 @@ class CacheOptions:
 
     verify reads all of them, and removes those that are damaged; clear removes them. What is
     removed is decoded again when it is next needed: nothing else is lost.
+
+    Examples:
+      reparam cache
+      reparam cache clear photos/
     """
 
     action: Literal["list", "verify", "clear"] = option("list", positional="ACTION")

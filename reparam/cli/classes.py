@@ -40,7 +40,7 @@ def class_labels(
 class ClassChoice:
     """Which class a conditional run takes rows to be of."""
 
-    class_name: str | None = option(None, flag="class")
+    class_name: str | None = option(None, flag="class", common=True)
     """Of a conditional run: the class of all of them, by its name or number. By default each one's
     label."""
 

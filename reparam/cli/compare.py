@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reparam.cli.existing import check_place, open_or_create_run, trained
-from reparam.cli.flags import RUNS, Compute, parse, value_words
+from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.group_table import print_groups, print_verdicts
+from reparam.cli.help_text import value_words
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import check_first, judge_with_progress, scored
 from reparam.data import ImageSet
@@ -26,6 +27,10 @@ class CompareOptions:
     the same seeds are compared seed by seed. With an AE and a VAE among them, each of the article's
     claims gets a verdict: confirmed, refuted, or undecided, corrected for the number of claims
     (Holm). What has no scorecard yet is scored. Writes a page with a chart of every measure.
+
+    Examples:
+      reparam compare runs/digits-ae runs/digits-vae
+      reparam compare runs/digits-vae --seeds 3 --out seeds.html
     """
 
     runs: tuple[Path, ...] = RUNS

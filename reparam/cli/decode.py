@@ -23,7 +23,12 @@ from reparam.runs import Run
 
 @dataclass(frozen=True)
 class DecodeOptions:
-    """Decode latents to images: single ones and a contact sheet, or one array file."""
+    """Decode latents to images: single ones and a contact sheet, or one array file.
+
+    Examples:
+      reparam decode runs/digits-vae latents.csv
+      reparam decode runs/digits-vae latents.npy --out decoded/
+    """
 
     run: Path = RUN
     """The run folder."""

@@ -40,6 +40,10 @@ class DemoOptions:
 
     Writes OUT/report.html, the figures as PNG files, and one run folder for each model. A demo that
     was stopped continues when the same command is given again. --data DATA names the images too.
+
+    Examples:
+      reparam demo
+      reparam demo photos/ --image-size 64 --out runs/photos
     """
 
     images: DataConfig = field(default_factory=DataConfig)

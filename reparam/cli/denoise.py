@@ -41,6 +41,10 @@ class DenoiseOptions:
     With --corrupt noise is added first, to measure how much of it the model takes out: PSNR and
     SSIM before and after. The sheet then shows the clean images, the noisy ones, and the denoised
     ones; noisy/ and the sheet have the run's size.
+
+    Examples:
+      reparam denoise runs/photos-dae noisy/ --out clean/
+      reparam denoise runs/digits-dae --corrupt gaussian --corrupt-amount 0.3
     """
 
     run: Path = RUN

@@ -25,6 +25,10 @@ class EncodeOptions:
     size; by default it is the run's own images. The table has the columns index (of the image in
     its set), file (in a folder), label (where there is none, what the model's classifier finds),
     z1, z2, ... and log_var1, log_var2, ...; --scores adds each image's losses.
+
+    Examples:
+      reparam encode runs/digits-vae --split all --out latents.csv
+      reparam encode runs/photos-vae new/ --scores
     """
 
     run: Path = RUN

@@ -1,11 +1,13 @@
 """Runs that a command needs: made where they are missing, continued where they exist."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from reparam.cli.session import train_with_progress
 from reparam.data import ImageSet
 from reparam.errors import RunError
 from reparam.runs import Run, RunConfig, check_free, is_empty
+from reparam.training import Listener
 
 
 def check_place(path: Path, config: RunConfig, *, overwrite: bool = False) -> None:
@@ -40,8 +42,10 @@ def _other_run(path: Path) -> RunError:
     )
 
 
-def trained(run: Run, images: ImageSet, *, quiet: bool, again: str) -> Run:
+def trained(
+    run: Run, images: ImageSet, *, quiet: bool, again: str, listeners: Sequence[Listener] = ()
+) -> Run:
     """The run at its end: trained, or continued, unless it is finished already."""
     if not run.is_finished:
-        train_with_progress(run, images, quiet=quiet, again=again)
+        train_with_progress(run, images, quiet=quiet, again=again, listeners=listeners)
     return run

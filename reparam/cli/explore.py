@@ -11,6 +11,8 @@ from reparam.cli.flags import RUNS, Compute, parse
 from reparam.errors import ConfigError
 from reparam.explorer import ExplorerServer, check_page, is_loopback, site_files
 from reparam.export import BUNDLE_IMAGES as IMAGES
+from reparam.export import check_table
+from reparam.extras import need
 from reparam.printable import note, say
 
 PORTS = range(1, 65536)
@@ -22,6 +24,10 @@ class ExploreOptions:
 
     Two runs are shown side by side. The models run in the browser; nothing leaves this machine, and
     nothing is written to disk. Ctrl-C ends it.
+
+    Examples:
+      reparam explore runs/digits-vae
+      reparam explore runs/digits-ae runs/digits-vae --port 9000
     """
 
     runs: tuple[Path, ...] = RUNS
@@ -29,6 +35,10 @@ class ExploreOptions:
 
     images: int = IMAGES
     """Held-out images to show, at most."""
+
+    columns: Path | None = None
+    """A table (.csv or .parquet) with more about the images, to colour and filter by: a column file
+    (or index, from 0, for images of no files) says which image a row is of."""
 
     browser: bool = True
     """Open the page in the browser."""
@@ -43,6 +53,8 @@ class ExploreOptions:
 
     def __post_init__(self) -> None:
         check_images(self.images)
+        if self.columns is not None:
+            check_table(self.columns)
         if self.port is not None and self.port not in PORTS:
             raise ConfigError(
                 f"port must be a number from {PORTS.start} to {PORTS.stop - 1}, got {self.port}. "
@@ -52,6 +64,7 @@ class ExploreOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(ExploreOptions(), args, prog="reparam explore")
+    need("reparam explore", "explore")
     check_page()
     runs = open_runs(options.runs)
     with ExplorerServer(options.host, options.port) as server:
@@ -60,7 +73,7 @@ def run(args: Sequence[str]) -> int:
                 f"reparam: with --host {options.host} everybody who reaches this machine can see "
                 "the images and take the models"
             )
-        server.publish(site_files(gathered(runs, options.images, options.compute.chosen()).files))
+        server.publish(site_files(gathered(runs, options).files))
         say(server.address)
         note("Ctrl-C ends it")
         if options.browser:  # beside: a browser in the terminal does not return until it is left

@@ -1,8 +1,9 @@
-"""reparam export: runs as ONNX, as a web site, or as one web page."""
+"""reparam export: runs as ONNX, as programs of torch.export, as a web site or one web page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.reading import reading_progress
@@ -14,19 +15,28 @@ from reparam.export import (
     ONNX_FOLDER,
     ONNX_TOLERANCE,
     SITE_FOLDER,
+    TORCH_FOLDER,
     Bundle,
     OnnxModel,
+    OwnFolder,
+    TorchProgram,
     check_file_free,
     check_folder_free,
+    check_table,
     export_onnx,
+    export_programs,
     held_out_views,
     make_bundle,
     run_ids,
     write_file,
     write_folder,
 )
+from reparam.extras import need
 from reparam.printable import note, say
-from reparam.runs import Run, ready_to_view
+from reparam.runs import Run, RunView, ready_to_view
+
+_Exported = OnnxModel | TorchProgram
+"""One half of a model, as the bytes of a file."""
 
 MOST_RUNS = 2
 """The page puts two runs side by side."""
@@ -34,10 +44,16 @@ MOST_RUNS = 2
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """Hand finished runs on: as ONNX files, as the explorer's web site, or as one web page.
+    """Hand finished runs on: as ONNX files, as programs of torch.export, as the explorer's web
+    site, or as one web page.
 
-    With two runs the page puts them side by side. Every ONNX model is compared with PyTorch before
-    it is written. The same runs give the same bytes.
+    With two runs the page puts them side by side. Every exported model is compared with
+    PyTorch's before it is written. The same runs give the same bytes, but for
+    the judge's classes, which are there where the judge is kept.
+
+    Examples:
+      reparam export runs/digits-vae --onnx onnx/
+      reparam export runs/digits-ae runs/digits-vae --single-file explorer.html
     """
 
     runs: tuple[Path, ...] = RUNS
@@ -45,6 +61,9 @@ class ExportOptions:
 
     onnx: Path | None = None
     """Folder for encoder.onnx and decoder.onnx, with a folder for each of two runs."""
+
+    torch: Path | None = None
+    """Folder for encoder.pt2 and decoder.pt2, which torch.export.load reads without reparam."""
 
     site: Path | None = None
     """Folder for the explorer, for any web server; it needs nothing but these files."""
@@ -62,6 +81,10 @@ class ExportOptions:
     images: int = BUNDLE_IMAGES
     """Held-out images in the explorer, at most."""
 
+    columns: Path | None = None
+    """A table (.csv or .parquet) with more about the images, to colour and filter by: a column file
+    (or index, from 0, for images of no files) says which image a row is of."""
+
     overwrite: bool = False
     """Replace what exists there from an earlier export."""
 
@@ -69,34 +92,38 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         check_images(self.images)
+        if self.columns is not None:
+            check_table(self.columns)
+
+    @property
+    def has_page(self) -> bool:
+        return self.site is not None or self.single_file is not None
 
 
 def run(args: Sequence[str]) -> int:
     options = parse(ExportOptions(), args, prog="reparam export")
     _check(options)
     runs = open_runs(options.runs)
-    models: Mapping[str, tuple[OnnxModel, OnnxModel]]
-    if options.onnx is options.site is options.single_file is None:
-        models = {}
-    elif options.site is None and options.single_file is None:
-        models = _models(runs, options.compute.chosen())
-    else:
-        bundle = gathered(runs, options.images, options.compute.chosen())
-        models = bundle.onnx
+    views: Mapping[str, RunView] = {}
+    if options.torch is not None or (options.onnx is not None and not options.has_page):
+        views = _views(runs, options.compute.chosen())
+    if options.has_page:
+        bundle = gathered(runs, options)
         _write_page(options, bundle)
-    _say_differences(models)
+        _say_differences(bundle.onnx, "onnxruntime")
+        _write_halves(options, options.onnx, bundle.onnx, ONNX_FOLDER, "onnx", "--onnx")
+    elif options.onnx is not None:
+        models = _exported(views, export_onnx)
+        _say_differences(models, "onnxruntime")
+        _write_halves(options, options.onnx, models, ONNX_FOLDER, "onnx", "--onnx")
+    if options.torch is not None:
+        programs = _exported(views, export_programs)
+        _say_differences(programs, "torch.export")
+        _write_halves(options, options.torch, programs, TORCH_FOLDER, "pt2", "--torch")
     if options.anomaly is not None:
-        _write_detector(options, runs[0])
-    if options.onnx is not None:
-        files = {
-            f"{name}/{half.part}.onnx" if len(models) > 1 else f"{half.part}.onnx": half.data
-            for name, halves in models.items()
-            for half in halves
-        }
-        write_folder(
-            options.onnx, files, overwrite=options.overwrite, own=ONNX_FOLDER, option="--onnx"
-        )
-    for out in (options.onnx, options.site, options.single_file, options.anomaly):
+        _write_detector(options, options.anomaly, runs[0])
+    written = (options.onnx, options.torch, options.site, options.single_file, options.anomaly)
+    for out in written:
         if out is not None:
             say(out)
     return 0
@@ -121,20 +148,38 @@ def check_images(images: int) -> None:
         raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
 
 
-def gathered(runs: Sequence[Run], images: int, device: str) -> Bundle:
+@runtime_checkable
+class _Shown(Protocol):
+    """The options of what the page shows."""
+
+    @property
+    def images(self) -> int: ...
+    @property
+    def columns(self) -> Path | None: ...
+    @property
+    def compute(self) -> Compute: ...
+
+
+def gathered(runs: Sequence[Run], options: _Shown) -> Bundle:
     """The bundle of the runs. Says on stderr what takes its time."""
     note("encoding the images, exporting the models ...")
     with reading_progress() as progress:
-        return make_bundle(runs, images=images, progress=progress, device=device)
+        return make_bundle(
+            runs,
+            images=options.images,
+            progress=progress,
+            device=options.compute.chosen(),
+            columns=options.columns,
+        )
 
 
-def _say_differences(models: Mapping[str, Sequence[OnnxModel]]) -> None:
+def _say_differences(models: Mapping[str, Sequence[_Exported]], program: str) -> None:
     """How near to PyTorch every exported half is."""
     sizes = ", ".join(map(str, ONNX_BATCHES))
     for name, halves in models.items():
         for half in halves:
             note(
-                f"{name} {half.part}: onnxruntime's result differs from PyTorch's by "
+                f"{name} {half.part}: {program}'s result differs from PyTorch's by "
                 f"{half.difference:.1e} at most, in batches of {sizes} (allowed: "
                 f"{ONNX_TOLERANCE:g}; "
                 f"{'of pixels' if half.part == 'decoder' else 'of the largest latent, or of 1'})"
@@ -143,56 +188,78 @@ def _say_differences(models: Mapping[str, Sequence[OnnxModel]]) -> None:
 
 def _check(options: ExportOptions) -> None:
     """Raises before any work is done where something cannot be written."""
-    if options.onnx is options.site is options.single_file is options.anomaly is None:
+    single, anomaly = options.single_file, options.anomaly
+    if options.onnx is options.torch is options.site is single is anomaly is None:
         raise ConfigError(
             "reparam export must have somewhere to write to, got nothing. Fix: give --onnx DIR, "
-            "--site DIR, --single-file FILE or --anomaly FILE"
+            "--torch DIR, --site DIR, --single-file FILE or --anomaly FILE"
         )
+    if options.columns is not None and not options.has_page:
+        raise ConfigError(
+            "--columns must be given with --site or --single-file, which show them. Fix: omit it"
+        )
+    if options.has_page:
+        need("reparam export", "explore")
+    elif options.onnx is not None:
+        need("reparam export --onnx", "export")
+    elif anomaly is not None:
+        need("reparam export --anomaly", "export")
     overwrite = options.overwrite
-    if options.anomaly is not None:
+    if options.onnx is not None:
+        check_folder_free(options.onnx, overwrite=overwrite, own=ONNX_FOLDER, option="--onnx")
+    if options.torch is not None:
+        check_folder_free(options.torch, overwrite=overwrite, own=TORCH_FOLDER, option="--torch")
+    if options.site is not None:
+        check_page()
+        check_folder_free(options.site, overwrite=overwrite, own=SITE_FOLDER, option="--site")
+    if single is not None:
+        check_page()
+        if single.suffix.lower() not in (".html", ".htm"):
+            raise ConfigError(f"--single-file must end in .html, got {single}. Fix: rename it")
+        check_file_free(single, overwrite=overwrite, option="--single-file")
+    if anomaly is not None:
         if len(options.runs) > 1:
             raise ConfigError(
                 f"--anomaly must have one run, got {len(options.runs)}. Fix: export each by itself"
             )
-        if options.anomaly.suffix.lower() != ".onnx":
-            raise ConfigError(f"--anomaly must end in .onnx, got {options.anomaly}. Fix: rename it")
-        check_file_free(options.anomaly, overwrite=overwrite, option="--anomaly")
-    if options.onnx is not None:
-        check_folder_free(options.onnx, overwrite=overwrite, own=ONNX_FOLDER, option="--onnx")
-    if options.site is not None:
-        check_page()
-        check_folder_free(options.site, overwrite=overwrite, own=SITE_FOLDER, option="--site")
-    if options.single_file is not None:
-        check_page()
-        if options.single_file.suffix.lower() not in (".html", ".htm"):
-            raise ConfigError(
-                f"--single-file must end in .html, got {options.single_file}. Fix: rename it"
-            )
-        check_file_free(options.single_file, overwrite=overwrite, option="--single-file")
+        if anomaly.suffix.lower() != ".onnx":
+            raise ConfigError(f"--anomaly must end in .onnx, got {anomaly}. Fix: rename it")
+        check_file_free(anomaly, overwrite=overwrite, option="--anomaly")
 
 
-def _models(runs: Sequence[Run], device: str) -> dict[str, tuple[OnnxModel, OnnxModel]]:
+def _views(runs: Sequence[Run], device: str) -> dict[str, RunView]:
+    """By the runs' ids, with as many images as are compared."""
     note("encoding the images, exporting the models ...")
     with reading_progress() as progress:
         views = held_out_views(runs, images=max(ONNX_BATCHES), progress=progress, device=device)
-    names = run_ids(runs)
+    return dict(zip(run_ids(runs), views, strict=True))
+
+
+def _exported(
+    views: Mapping[str, RunView], export: Callable[..., Sequence[_Exported]]
+) -> dict[str, Sequence[_Exported]]:
     return {
-        name: export_onnx(view.run, view.model, view.images, view.labels)
-        for name, view in zip(names, views, strict=True)
+        name: export(view.run, view.model, view.images, view.labels) for name, view in views.items()
     }
 
 
-def _write_detector(options: ExportOptions, run: Run) -> None:
-    from reparam.evaluation import load_detector  # not for those who export no detector
-    from reparam.export import export_detector
-
-    assert options.anomaly is not None
-    found = export_detector(run, load_detector(run), options.false_alarms)
-    note(
-        f"{run.path} detector: onnxruntime's scores and maps differ from PyTorch's by "
-        f"{found.difference:.1e} of the largest at most"
-    )
-    write_file(options.anomaly, found.data, overwrite=options.overwrite, option="--anomaly")
+def _write_halves(
+    options: ExportOptions,
+    folder: Path | None,
+    models: Mapping[str, Sequence[_Exported]],
+    own: OwnFolder,
+    suffix: str,
+    option: str,
+) -> None:
+    """Encoder and decoder as files, in a folder for each of two runs."""
+    if folder is None:
+        return
+    files = {
+        f"{name}/{half.part}.{suffix}" if len(models) > 1 else f"{half.part}.{suffix}": half.data
+        for name, halves in models.items()
+        for half in halves
+    }
+    write_folder(folder, files, overwrite=options.overwrite, own=own, option=option)
 
 
 def _write_page(options: ExportOptions, bundle: Bundle) -> None:
@@ -204,3 +271,15 @@ def _write_page(options: ExportOptions, bundle: Bundle) -> None:
     if options.single_file is not None:
         page = single_file(bundle.files)
         write_file(options.single_file, page, overwrite=options.overwrite, option="--single-file")
+
+
+def _write_detector(options: ExportOptions, file: Path, run: Run) -> None:
+    from reparam.evaluation import load_detector  # not for those who export no detector
+    from reparam.export import export_detector
+
+    found = export_detector(run, load_detector(run), options.false_alarms)
+    note(
+        f"{run.path} detector: onnxruntime's scores and maps differ from PyTorch's by "
+        f"{found.difference:.1e} of the largest at most"
+    )
+    write_file(file, found.data, overwrite=options.overwrite, option="--anomaly")

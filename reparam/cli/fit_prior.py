@@ -29,6 +29,10 @@ class FitPriorOptions:
 
     From then on sample, report and all else draw from it. It lies in the run folder, as
     prior.safetensors.
+
+    Examples:
+      reparam fit-prior runs/digits-ae
+      reparam fit-prior runs/digits-vae --prior flow --overwrite
     """
 
     run: Path = RUN

@@ -2,18 +2,29 @@
 
 import argparse
 import re
-import types
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Literal, NoReturn, TypeVar, get_args, get_origin
 
+from reparam.cli.help_text import (
+    Formatter,
+    alternatives,
+    default_text,
+    escaped,
+    group_title,
+    metavar,
+    names_text,
+    parts_text,
+    text_and_examples,
+    usage,
+    value_words,
+)
 from reparam.errors import ConfigError, UnknownOption, unknown_name
 from reparam.fields import as_size
 from reparam.fields import option as field_option
 from reparam.printable import print_lines
-from reparam.registry import Registry
 from reparam.runs import (
     Option,
     misplaced_option,
@@ -37,7 +48,7 @@ RUNS: tuple[Path, ...] = field_option((), positional="RUN [RUN ...]", required=T
 class Compute:
     """Where a command computes."""
 
-    device: str = "auto"
+    device: str = field_option("auto", common=True)
     """Where to compute: auto, cpu, cuda or mps."""
 
     def chosen(self) -> str:
@@ -45,20 +56,55 @@ class Compute:
         return choose_device(self.device)
 
 
-HELP_COLUMN = 32
-"""Where the explanations in a help text begin."""
+HELP, HELP_ALL = ("-h", "--help"), "--help-all"
+"""The words that ask for the common options, and for all of them."""
 
 
-def parse(default: T, args: Sequence[str], *, prog: str) -> T:
+class HelpShown(SystemExit):
+    """A help text is on stdout, and the command is done."""
+
+    def __init__(self, parser: "Parser") -> None:
+        super().__init__(0)
+        self.parser = parser
+
+
+@dataclass(frozen=True)
+class PassedOn:
+    """A command whose options another one takes too, and passes on to it."""
+
+    name: str
+    """As it is typed: reparam train."""
+    default: Callable[[], object]
+    """Gives its options, a dataclass, when help is asked for."""
+    words: Sequence[str]
+    """Which choose parts."""
+    without: Collection[str] = ()
+    """Flags that the other command sets itself."""
+
+    def options(self) -> Mapping[str, Option]:
+        found = _options_with_parts(self.default(), self.words, self.name)
+        return {n: o for n, o in found.items() if f"--{o.flag}" not in self.without}
+
+
+def parse(default: T, args: Sequence[str], *, prog: str, passed_on: PassedOn | None = None) -> T:
     """``default``, a dataclass, with the options in ``args``; docstrings make the help.
 
     Fields of nested dataclasses are flags of their own, without prefix; parts are chosen first, and
     have the flags of the chosen ones. Raises ConfigError in one line for an unknown flag (with the
-    nearest one, or the part that has it) or a value that cannot be; SystemExit(0) after --help.
+    nearest one, or the part that has it) or a value that cannot be; HelpShown after --help, which
+    shows the common options, those of ``passed_on`` too, and after --help-all, which shows all.
     """
-    chosen = with_parts(default, dict(_chosen_parts(default, args)), prog)
-    parser = Parser(prog, type(default), options_of(chosen))
-    return resolve(default, [(prog, parser.values(args))])
+    options = _options_with_parts(default, args, prog)
+    asks_for_all = HELP_ALL in args
+    if asks_for_all or any(word in args for word in HELP):
+        parser = Parser(prog, type(default), options, passed_on, common_only=not asks_for_all)
+        parser.print_help()
+        raise HelpShown(parser)
+    return resolve(default, [(prog, Parser(prog, type(default), options).values(args))])
+
+
+def _options_with_parts(default: object, args: Sequence[str], prog: str) -> dict[str, Option]:
+    return options_of(with_parts(default, dict(_chosen_parts(default, args)), prog))
 
 
 def _chosen_parts(default: object, args: Sequence[str]) -> Iterator[tuple[str, object]]:
@@ -71,41 +117,84 @@ def _chosen_parts(default: object, args: Sequence[str]) -> Iterator[tuple[str, o
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse over a list of options, with errors as ConfigError."""
+    """argparse over a list of options, with errors as ConfigError.
 
-    def __init__(self, prog: str, command: type, options: Mapping[str, Option]) -> None:
+    ``passed_on`` and ``common_only`` (no option but the common ones, in one list) are for help.
+    """
+
+    def __init__(
+        self,
+        prog: str,
+        command: type,
+        options: Mapping[str, Option],
+        passed_on: PassedOn | None = None,
+        *,
+        common_only: bool = False,
+    ) -> None:
+        text, self.examples = text_and_examples(command.__doc__ or "")
+        taken = {option.flag for option in options.values()}
+        every = {} if passed_on is None else passed_on.options()
+        others = {name: option for name, option in every.items() if option.flag not in taken}
         super().__init__(
             prog=prog,
-            description=_unindented(command.__doc__ or ""),
-            formatter_class=_Formatter,
+            description=text,
+            epilog="\n  ".join(["examples:", *self.examples]) if self.examples else None,
+            formatter_class=Formatter,
+            add_help=False,
             allow_abbrev=False,
             argument_default=argparse.SUPPRESS,
-            usage=_usage(prog, options),
+            usage=usage(prog, [*options.values(), *others.values()]),
         )
         self._negative_number_matcher = re.compile(r"-\.?\d")  # also -1e-3: a value, no flag
         self.options = options
         self.shared = shared_options(options)
         self.hints: dict[str, object] = {}
+        self.common_only = common_only
+        self._add_all(options, self._optionals)
+        if passed_on is not None:
+            title = f"all options of {passed_on.name}"
+            own = self.add_argument_group(f"{title}, such as" if common_only else title)
+            self._add_all(others, own)
+        flags = [o for o in (*options.values(), *others.values()) if o.positional is None]
+        self._add_help(all(option.common for option in flags))
+
+    def _add_help(self, shows_all: bool) -> None:
+        add = self._optionals.add_argument
+        if self.common_only and shows_all:
+            add(*HELP, HELP_ALL, action="help", help="Show this.")
+        else:
+            add(*HELP, action="help", help="Show the options that most people use.")
+            add(HELP_ALL, action="help", help="Show all options, by the part that they belong to.")
+
+    def _add_all(self, options: Mapping[str, Option], own: argparse._ArgumentGroup) -> None:
+        """``own``: the group of what is in no section."""
         sizes = Counter(option.group for option in options.values())
         groups: dict[str, argparse._ArgumentGroup] = {}
         for option in options.values():
-            group = self._positionals if option.positional else self._optionals
+            if self.common_only and not option.common and option.positional is None:
+                continue
+            group = self._positionals if option.positional else own
             # What a section has alone stands among the command's own options: --device.
-            alone = " " not in option.group and sizes[option.group] == 1
+            alone = self.common_only or (" " not in option.group and sizes[option.group] == 1)
             if option.positional is None and option.group and not alone:
-                title = _title(option)
+                title = group_title(option)
                 group = groups.get(title) or self.add_argument_group(title)
                 groups[title] = group
             self._add(group, option)
-        if self.shared:
+        shared = {} if self.common_only else shared_options(options)
+        if shared:
             group = self.add_argument_group("short for options of parts")
-        for name, several in self.shared.items():
+        for name, several in shared.items():
             text = " and ".join(f"--{option.flag}" for option in several) + "."
             self._add_flag(group, name, several[0], f"--{name.replace('_', '-')}", text)
 
     def _add(self, group: argparse._ArgumentGroup, option: Option) -> None:
         if option.positional is None:
-            text = option.doc + _parts_text(option.registry) + _default_text(option)
+            if self.common_only:
+                text = option.summary + names_text(option.registry)
+            else:
+                text = option.doc + parts_text(option.registry)
+            text += default_text(option)
             self._add_flag(group, option.name, option, f"--{option.flag}", text)
             return
         self.hints[option.name] = option.hint
@@ -113,7 +202,9 @@ class Parser(argparse.ArgumentParser):
             option.name,
             nargs="*" if _is_tuple(option.hint) else "?",
             metavar=option.positional,
-            help=_escaped(option.doc + _default_text(option)),
+            help=escaped(
+                (option.summary if self.common_only else option.doc) + default_text(option)
+            ),
         )
 
     def _add_flag(
@@ -123,15 +214,34 @@ class Parser(argparse.ArgumentParser):
         self.hints[name] = option.hint
         if option.hint is bool:
             group.add_argument(
-                *names, dest=name, action=argparse.BooleanOptionalAction, help=_escaped(text)
+                *names, dest=name, action=argparse.BooleanOptionalAction, help=escaped(text)
             )
             return
-        several = next((k for k in _alternatives(option.hint) if _is_tuple(k)), None)
+        several = next((k for k in alternatives(option.hint) if _is_tuple(k)), None)
         nargs: int | str | None = None
         if several is not None:
             nargs = "*" if Ellipsis in get_args(several) else len(get_args(several))
-        metavar = ("HEIGHT", "[WIDTH]") if option.is_size else _metavar(option.hint)
-        group.add_argument(*names, dest=name, nargs=nargs, metavar=metavar, help=_escaped(text))
+        if option.is_size:
+            shown: str | tuple[str, ...] = ("HEIGHT", "[WIDTH]")
+        else:  # the names of parts are in the text
+            shown = "NAME" if option.registry else metavar(option.hint)
+        group.add_argument(*names, dest=name, nargs=nargs, metavar=shown, help=escaped(text))
+
+    def sections(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        """What the help lists, by title: flags with the names of their values, and explanations."""
+        formatter = self._get_formatter()
+        for group in self._action_groups:
+            if group._group_actions:
+                yield (
+                    group.title or "",
+                    [
+                        (
+                            formatter._format_action_invocation(action),
+                            formatter._expand_help(action),
+                        )
+                        for action in group._group_actions
+                    ],
+                )
 
     def values(self, args: Sequence[str]) -> dict[str, object]:
         """The options that are given, of their types, by name."""
@@ -189,7 +299,7 @@ class Parser(argparse.ArgumentParser):
         known = [self._shown(o.name) for o in self.options.values() if o.positional is None]
         known += [self._shown(name) for name in self.shared]
         misplaced = misplaced_option(flag.lstrip("-").replace("-", "_"), shown=flag)
-        unknown = unknown_name("option", flag, known, see=f"{self.prog} --help")
+        unknown = unknown_name("option", flag, known, see=f"{self.prog} {HELP_ALL}")
         raise UnknownOption(f"{self.prog}: {misplaced or unknown}")
 
     def print_help(self, file: object = None) -> None:
@@ -199,7 +309,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """``message``: argparse's, which calls flags and their values arguments."""
         message = message.removeprefix("argument ").replace("argument", "value")
-        raise ConfigError(f"{self.prog}: {message}. Fix: see {self.prog} --help")
+        raise ConfigError(f"{self.prog}: {message}. Fix: see {self.prog} {HELP_ALL}")
 
 
 def words_of(flag: str, args: Sequence[str]) -> list[str]:
@@ -241,15 +351,10 @@ def words_for(option: Option) -> list[str]:
     return [f"--{option.flag}", *value_words(option.default)]
 
 
-def value_words(value: object) -> list[str]:
-    """A value as it is typed behind its flag."""
-    return list(map(str, value)) if isinstance(value, tuple) else [str(value)]
-
-
 def flags_of(default: object) -> set[str]:
     """Every flag that ``parse`` makes of a dataclass, without the parts that it does not have."""
     options = options_of(default)
-    flags = {"-h", "--help"}
+    flags = {*HELP, HELP_ALL}
     for option in options.values():
         if option.positional is None:
             flags.add(f"--{option.flag}")
@@ -269,17 +374,13 @@ def _is_tuple(hint: object) -> bool:
 
 def _read(given: str | list[str], hint: object, where: str) -> object:
     """Words as a value of the hint's type. Raises ConfigError where they are none."""
-    for kind in _alternatives(hint):
+    for kind in alternatives(hint):
         try:
             return _as(given, kind)
         except ValueError:
             continue
     shown = given if isinstance(given, str) else " ".join(given)
     raise ConfigError(f"{where} must be {_in_words(hint)}, got {shown!r}. Fix: change it")
-
-
-def _alternatives(hint: object) -> tuple[object, ...]:
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
 def _as(given: str | list[str], kind: object) -> object:
@@ -311,12 +412,11 @@ _WORDS: Mapping[object, str] = {
     str: "text",
     Path: "a path",
 }
-_METAVARS: Mapping[object, str] = {int: "INT", float: "FLOAT", str: "TEXT", Path: "PATH"}
 
 
 def _in_words(hint: object) -> str:
     words = []
-    for kind in _alternatives(hint):
+    for kind in alternatives(hint):
         if get_origin(kind) is tuple:
             first, *rest = get_args(kind)
             count = "" if Ellipsis in rest else f"{len(rest) + 1} "
@@ -327,72 +427,3 @@ def _in_words(hint: object) -> str:
         elif kind is not type(None):
             words.append(_WORDS.get(kind, str(kind)))
     return " or ".join(words)
-
-
-def _metavar(hint: object) -> str | tuple[str, ...]:
-    for kind in _alternatives(hint):
-        if get_origin(kind) is tuple:
-            inner = get_args(kind)
-            if Ellipsis in inner:
-                return str(_metavar(inner[0]))
-            return tuple(str(_metavar(k)) for k in inner)
-    names = []
-    for kind in _alternatives(hint):
-        if get_origin(kind) is Literal:
-            names += [str(choice) for choice in get_args(kind)]
-        elif kind is not type(None):
-            names.append(_METAVARS.get(kind, "VALUE"))
-    names = [name for name in names if name]
-    return f"{{{','.join(names)}}}" if len(names) > 1 else "".join(names) or "NAME"
-
-
-def _parts_text(registry: Registry | None) -> str:
-    """What the members of a kind of part are, by the first line of their docstrings."""
-    if registry is None:
-        return ""
-    if not registry.names:
-        return " This package has none; a --plugin may have."
-    docs = {name: (registry.find(name).__doc__ or "").strip() for name in registry.names}
-    firsts = {name: doc.split("\n")[0].rstrip(".") for name, doc in docs.items()}
-    return " " + "; ".join(f"{name}: {text}" for name, text in firsts.items()) + "."
-
-
-def _title(option: Option) -> str:
-    """Of a group: a section, or the flag that chooses the part whose options they are."""
-    *kind, name = option.group.rsplit(" ", 1)
-    return f"options of --{kind[0]} {name}" if kind else f"options of {name}"
-
-
-def _default_text(option: Option) -> str:
-    value = option.default
-    if value is None or value is False or value == () or option.required:
-        return ""
-    if value is True:
-        return f" (default: --{option.flag})"
-    shown = " ".join(value_words(value))
-    return f" (default: {shown})" if shown else ""
-
-
-def _escaped(text: str) -> str:
-    """argparse formats help texts with %."""
-    return text.replace("%", "%%")
-
-
-def _usage(prog: str, options: Mapping[str, Option]) -> str:
-    places = [
-        o.positional if o.required else f"[{o.positional}]"
-        for o in options.values()
-        if o.positional is not None
-    ]
-    return " ".join([prog, *places, "[options]"]).replace("%", "%%")
-
-
-def _unindented(doc: str) -> str:
-    first, _, rest = doc.strip().partition("\n")
-    lines = rest.split("\n")
-    return "\n".join([first, *(line.removeprefix("    ") for line in lines)])
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=HELP_COLUMN)

@@ -50,6 +50,10 @@ class InfoOptions:
 
     DATA is a run folder, or images: a name, an .npz or .npy file, or a folder. The options below
     are for images.
+
+    Examples:
+      reparam info runs/digits-vae
+      reparam info photos/ --image-size 64 --json
     """
 
     data: DataConfig = DataConfig(source="")

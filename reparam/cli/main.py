@@ -2,43 +2,60 @@
 
 import importlib
 import io
+import itertools
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import TextIO
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TextIO
 
 import platformdirs
 
 from reparam._version import __version__
 from reparam.errors import ConfigError, LostError, ReparamError, is_of_memory, unknown_name
+from reparam.extras import need
 from reparam.printable import note, print_lines, say
 from reparam.registry import load_plugin
 
-COMMANDS: Mapping[str, tuple[str, str]] = {
-    "demo": ("demo", "train the AE and the VAE on the same images and put them side by side"),
-    "train": ("train", "train one model on a set of images"),
-    "resume": ("resume", "continue a run that stopped, or further than first planned"),
-    "info": ("info", "what a run or a set of images holds"),
-    "score": ("score", "measure the latent space and the decodes of trained models"),
-    "compare": ("compare", "several runs or seeds side by side, with verdicts on the claims"),
-    "sweep": ("sweep", "train and score a model for every value of an option"),
-    "report": ("report", "the figures and the report of runs that exist"),
-    "reconstruct": ("reconstruct", "images through encoder and decoder"),
-    "denoise": ("denoise", "noisy images through a model, with PSNR and SSIM before and after"),
-    "encode": ("encode", "images to latents, as CSV, Parquet, .npy or .npz"),
-    "decode": ("decode", "latents to images"),
-    "neighbours": ("neighbours", "the pictures nearest to others in latent space"),
-    "sample": ("sample", "new images from the prior"),
-    "fit-prior": ("fit_prior", "a prior fitted to what the trained encoder does"),
-    "anomaly": (
-        "anomaly",
-        "train on good pictures, and find what differs from them",
-    ),
-    "explore": ("explore", "a web page in which one moves through the latent space of runs"),
-    "export": ("export", "runs as ONNX, as a web site, or as a web page in one file"),
-    "cache": ("cache", "what is kept of decoded pictures: list, verify, clear"),
+
+class Command(NamedTuple):
+    """A command: the module with its ``run``, what it does, and the job that it is for."""
+
+    module: str
+    summary: str
+    job: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "demo": Command("demo", "train the AE and the VAE on the same images, and a report", "train"),
+    "train": Command("train", "train one model on a set of images", "train"),
+    "resume": Command("resume", "continue a run that stopped, or train it further", "train"),
+    "sweep": Command("sweep", "train and score a model for every value of an option", "train"),
+    "info": Command("info", "what a run or a set of images holds", "look"),
+    "report": Command("report", "the figures and the report of runs that exist", "look"),
+    "explore": Command("explore", "move through the latent space of runs, on a web page", "look"),
+    "neighbours": Command("neighbours", "the pictures nearest to others in latent space", "look"),
+    "cache": Command("cache", "what is kept of decoded pictures: list, verify, clear", "look"),
+    "sample": Command("sample", "new images from the prior", "use"),
+    "reconstruct": Command("reconstruct", "images through encoder and decoder", "use"),
+    "denoise": Command("denoise", "the noise out of images, with PSNR and SSIM", "use"),
+    "encode": Command("encode", "images to latents, as CSV, Parquet, .npy or .npz", "use"),
+    "decode": Command("decode", "latents to images", "use"),
+    "fit-prior": Command("fit_prior", "a prior fitted to what the trained encoder does", "use"),
+    "anomaly": Command("anomaly", "train on good pictures, find what differs from them", "use"),
+    "score": Command("score", "measure the latent space and the decodes of runs", "compare"),
+    "compare": Command("compare", "several runs or seeds side by side, with verdicts", "compare"),
+    "export": Command("export", "as ONNX, a web site, or a web page in one file", "hand on"),
 }
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "demo": ("report",),
+    "compare": ("report",),
+    "sweep": ("report",),
+    "report": ("report",),
+    "neighbours": ("tables",),
+}
+"""The extras without which a command can do nothing. Others depend on its options."""
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -48,25 +65,31 @@ def _overview() -> str:
     lines = [
         "usage: reparam COMMAND ...",
         "",
-        "Train autoencoders (AE) and variational autoencoders (VAE) on images, look into their",
-        "latent space, and hand the result on.",
+        "Train autoencoders (AE) and variational autoencoders (VAE) on images, look",
+        "into their latent space, and hand the result on.",
         "",
-        "commands:",
-        *(f"  {name:12} {summary}" for name, (_, summary) in COMMANDS.items()),
-        "",
-        "  reparam COMMAND --help   every option of a command, with its default",
-        "  --plugin FILE            with any command: a Python file that registers parts",
-        "  reparam --version        the version",
+        *_by_job(),
+        "  reparam COMMAND --help       the options that most people use, with examples",
+        "  reparam COMMAND --help-all   every option of a command, by part",
+        "  --plugin FILE                a Python file that registers parts (any command)",
+        "  reparam --version            the version",
         "",
         "start with:  reparam demo",
     ]
     return "\n".join(lines)
 
 
+def _by_job() -> Iterator[str]:
+    for job, names in itertools.groupby(COMMANDS, key=lambda name: COMMANDS[name].job):
+        yield f"{job}:"
+        yield from (f"  {name:12} {COMMANDS[name].summary}" for name in names)
+        yield ""
+
+
 def run(args: Sequence[str]) -> int:
     """Runs one command line. Raises ReparamError for what its user can fix."""
     args = _without_plugins(args)
-    if not args or args[0] in ("-h", "--help", "help"):
+    if not args or args[0] in ("-h", "--help", "--help-all", "help"):
         print_lines(_overview())
         return 0 if args else EXIT_USAGE
     if args[0] in ("--version", "-V"):
@@ -75,9 +98,9 @@ def run(args: Sequence[str]) -> int:
     if args[0] not in COMMANDS:
         raise ConfigError(unknown_name("command", args[0], COMMANDS, "reparam --help"))
     name, *rest = args
-    module, _ = COMMANDS[name]
+    need(f"reparam {name}", *NEEDS.get(name, ()))
     command: Callable[[Sequence[str]], int]
-    command = importlib.import_module(f"reparam.cli.{module}").run
+    command = importlib.import_module(f"reparam.cli.{COMMANDS[name].module}").run
     return command(rest)
 
 

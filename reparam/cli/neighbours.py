@@ -42,13 +42,13 @@ class NeighboursOptions:
 
     DATA has the pictures to find neighbours of: a name, an .npz or .npy file, or a folder of
     images, which are brought to the run's size; by default they are the run's own held-out ones.
-    --of takes some of them:
+    --of takes some of them. Nearest is by the Euclidean distance between the posteriors' means, and
+    a picture is no neighbour of itself. Writes neighbours.csv, with the files' names in a folder,
+    and sheet.png: each picture at the left, its neighbours beside it.
 
+    Examples:
       reparam neighbours runs/photos-vae --of cats/tom.jpg 17
-
-    Nearest is by the Euclidean distance between the posteriors' means, and a picture is no
-    neighbour of itself. Writes neighbours.csv, with the files' names in a folder, and sheet.png:
-    each picture at the left, its neighbours beside it.
+      reparam neighbours runs/photos-vae new/ -k 4
     """
 
     run: Path = RUN

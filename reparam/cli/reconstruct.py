@@ -23,6 +23,10 @@ class ReconstructOptions:
     DATA is a name, an .npz or .npy file, or a folder of images, which are brought to the run's
     size; by default it is the run's own images. The sheet shows the originals above the
     reconstructions; pictures.csv has the figures of each, with its file's name in a folder.
+
+    Examples:
+      reparam reconstruct runs/digits-vae
+      reparam reconstruct runs/photos-vae new/ --out reconstructed/
     """
 
     run: Path = RUN

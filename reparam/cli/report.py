@@ -16,6 +16,10 @@ class ReportOptions:
     """Draw the figures of finished runs and write one self-contained page. Trains nothing.
 
     With an AE and a VAE the page puts them side by side.
+
+    Examples:
+      reparam report runs/digits-ae runs/digits-vae
+      reparam report runs/digits-vae --out vae.html --figures figures/
     """
 
     runs: tuple[Path, ...] = RUNS

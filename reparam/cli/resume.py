@@ -8,7 +8,7 @@ from reparam.cli.flags import RUN, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.session import follow, train_with_progress
 from reparam.runs import Run, writing
-from reparam.training import assemble
+from reparam.training import assemble, check_loggers
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,10 @@ class ResumeOptions:
     The random streams continue too: a run that was stopped and resumed ends with the same weights
     as one that was not. With --epochs the schedule is planned anew for that many epochs in all,
     which changes the rest of a one-cycle run.
+
+    Examples:
+      reparam resume runs/digits-vae
+      reparam resume runs/digits-vae --epochs 60
     """
 
     run: Path = RUN
@@ -49,6 +53,7 @@ def run(args: Sequence[str]) -> int:
     if not team.leads:
         follow(options.run, team)
         return 0
+    check_loggers(own)
     with writing(folder.path):
         if not folder.checkpoint.exists():
             folder.check_untrained()

@@ -32,6 +32,10 @@ class SampleOptions:
     The prior is the one that `reparam fit-prior` fitted, or else the one that the run was trained
     with. An AE has none: it draws from the box of its training latents. A folder also gets the
     latents, as latents.csv.
+
+    Examples:
+      reparam sample runs/digits-vae -n 16 --out samples/
+      reparam sample runs/digits-cvae --class 3 --seed 1
     """
 
     run: Path = RUN

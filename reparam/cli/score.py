@@ -30,6 +30,10 @@ class ScoreOptions:
     interval and, as its reference, what an ideal model would score. An AE, which has no prior, is
     scored against N(0, I) and against the best it could be given. A scorecard that exists already
     is shown, not made again.
+
+    Examples:
+      reparam score runs/digits-vae
+      reparam score runs/digits-vae --against runs/digits-ae
     """
 
     runs: tuple[Path, ...] = RUNS

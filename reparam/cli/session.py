@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from reparam.cli.progress import bits_of, progress_listener, psnr_of
@@ -9,14 +10,7 @@ from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
 from reparam.printable import note
 from reparam.runs import SPLIT_IMAGES, Run, RunConfig
-from reparam.training import (
-    Interrupted,
-    Listener,
-    Team,
-    sample_writer,
-    tensorboard_writer,
-    train,
-)
+from reparam.training import Interrupted, Listener, Team, train, writers
 
 
 def train_with_progress(
@@ -26,21 +20,18 @@ def train_with_progress(
     quiet: bool,
     again: str | None = None,
     team: Team | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> Autoencoder:
-    """Trains, shows progress, and prints the final metrics, on stderr.
+    """Trains, shows progress, and prints the final metrics, on stderr. ``listeners``: further ones.
 
     Raises Interrupted with a message that says how to continue: ``again``, or `reparam resume`.
     """
     config = run.config
     if not quiet:
         note(_plan(config, images))
-    listeners: list[Listener] = [progress_listener(config.preset, quiet=quiet)]
-    if config.training.sample_every:
-        listeners.append(sample_writer(run, config.training.sample_every, config.seed))
-    if config.training.tensorboard:
-        listeners.append(tensorboard_writer(run))
+    progress = progress_listener(config.preset, quiet=quiet)
     try:
-        model = train(run, images, listeners, team)
+        model = train(run, images, [progress, *writers(run), *listeners], team)
     except KeyboardInterrupt:
         again = again or run.resume_command
         raise Interrupted(

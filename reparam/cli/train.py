@@ -10,6 +10,7 @@ from reparam.cli.session import follow, train_with_progress
 from reparam.cli.terminal import print_json
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError, UnknownOption
+from reparam.fields import option
 from reparam.model import build_autoencoder
 from reparam.objective import Loss
 from reparam.printable import note, several
@@ -31,7 +32,7 @@ from reparam.runs import (
     to_mapping,
     writing,
 )
-from reparam.training import assemble, check_tensorboard, choose_device, resolve_processes
+from reparam.training import assemble, check_loggers, choose_device, resolve_processes
 from reparam.types import Json
 
 PROG = "reparam train"
@@ -44,18 +45,22 @@ class TrainOptions:
     """Train a model on images and write one run folder.
 
     DATA is digits (5,000 handwritten digits, no download), mnist, fashion-mnist, an .npz or .npy
-    file, or a folder of images. Every option may also be in a --config file; flags win. The options
-    of a part are those of the chosen one: --help shows others with, for instance, --encoder mlp.
-    Options that are not given are chosen by the images (--recipe auto), and said.
+    file, or a folder of images. Options that are not given are chosen by the images (--recipe
+    auto), and said. --help-all has the options of the chosen parts: those of others with, for
+    instance, --encoder mlp.
+
+    Examples:
+      reparam train digits --model vae --latent-dim 8
+      reparam train photos/ --image-size 64 --out runs/photos
     """
 
     run: RunConfig = field(default_factory=RunConfig)
 
     recipe: str = AUTO
-    """A named set of options. auto: quick for the named sets and for two dimensions of small grey
-    images, else pictures. pictures: residual networks, latent size and epochs that suit the images,
-    --weight auto. quick: one cycle of Muon, 30 epochs. plain: constant Adam. article: 2,000 images,
-    200 epochs."""
+    """A set of options: auto, pictures, quick, plain or article. In detail, auto: quick for the
+    named sets and for two dimensions of small grey images, else pictures. pictures: residual
+    networks, latent size and epochs that suit the images, --weight auto. quick: one cycle of Muon,
+    30 epochs. plain: constant Adam. article: 2,000 images, 200 epochs."""
 
     out: Path | None = None
     """The run folder; by default runs/DATA-MODEL."""
@@ -63,10 +68,11 @@ class TrainOptions:
     overwrite: bool = False
     """Replace the run that exists in --out."""
 
-    config: Path | None = None
-    """A TOML or JSON file with options; the config.json of another run is one."""
+    config: Path | None = option(None, common=False)
+    """A TOML or JSON file with options, any of these; a flag wins over it. The config.json of
+    another run is one."""
 
-    dry_run: bool = False
+    dry_run: bool = option(False, common=False)
     """Print the resolved configuration and stop."""
 
     quiet: bool = False
@@ -81,11 +87,11 @@ def resolve_options(
     ``suited``: what a recipe that depends on the images has come to. Without it the options are
     known but for what the recipe decides; flags of the parts that it may choose are accepted.
     """
-    return parse(_before_flags(args, suited), args, prog=prog)
+    return parse(before_flags(args, suited), args, prog=prog)
 
 
-def _before_flags(args: Sequence[str], suited: Suited | None) -> TrainOptions:
-    """Preset, then recipe, then --config."""
+def before_flags(args: Sequence[str], suited: Suited | None = None) -> TrainOptions:
+    """The options of preset, then recipe, then --config; what `resolve_options` starts from."""
     file = value_of("--config", args)
     model, flag = value_of("--model", args), value_of("--recipe", args)
     values: Json = {} if file is None else read_config_file(Path(file))
@@ -200,8 +206,7 @@ def train_run(
         return None
     check_free(out, overwrite=first.overwrite)
     choose_device(first.run.training.device)
-    if first.run.training.tensorboard:
-        check_tensorboard()
+    check_loggers(first.run.training)
     options, suited = suited_options(args, known, load, prog)
     images = load(options.run.data)
     check(images)

@@ -12,6 +12,7 @@ from reparam.data.cache_contents import (
 )
 from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
+from reparam.data.datasets import image_set_from_dataset, items_of_dataset
 from reparam.data.factors import Factors
 from reparam.data.folder import sizes_in_files
 from reparam.data.images import SPLITS, ImageSet, Split
@@ -52,8 +53,10 @@ __all__ = [
     "clear_downloads",
     "contact_sheet",
     "image_set_from_arrays",
+    "image_set_from_dataset",
     "in_parts",
     "is_run_record",
+    "items_of_dataset",
     "load_images",
     "read_images",
     "read_picture",

@@ -14,7 +14,7 @@ class DataConfig:
     """Where images come from, how they are made alike, and how they are split."""
 
     source: str = option("digits", positional="DATA")
-    """A name (digits, mnist, fashion-mnist), an .npz or .npy file, or a folder of images."""
+    """digits, mnist, fashion-mnist, an .npz or .npy file, or a folder of images."""
 
     data_dir: Path | None = None
     """Folder with the four IDX files of mnist or fashion-mnist, else REPARAM_DATA or download."""
@@ -22,9 +22,9 @@ class DataConfig:
     mirrors: tuple[str, ...] = ()
     """Base addresses to download from, instead of the built-in list (else REPARAM_MIRRORS)."""
 
-    image_size: tuple[int, int] | None = option(None, is_size=True)
-    """Height and width that the images of a folder are brought to, such as 64 48 or 64x48, or 64
-    for a square; without it they must agree."""
+    image_size: tuple[int, int] | None = option(None, is_size=True, common=True)
+    """Height and width that a folder's images are brought to. Such as 64 48 or 64x48, or 64 for a
+    square; without it they must agree."""
 
     fit: Literal["resize", "crop"] = "resize"
     """How --image-size is reached: resize stretches; crop fits the short side, cuts the rest."""

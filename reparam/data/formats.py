@@ -4,6 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from reparam.extras import install_line
+
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
 """Some of Pillow's others start programs (EPS) or read other files."""
 
@@ -47,6 +49,6 @@ def _open_heic(path: Path) -> Image.Image:
     try:
         import pillow_heif  # imported late: an extra, and only these files need it
     except ImportError:
-        raise OSError("a HEIC picture. Fix: pip install reparam[heic]") from None
+        raise OSError(f"a HEIC picture. Fix: {install_line('heic')}") from None
     pillow_heif.register_heif_opener()
     return Image.open(path, formats=["HEIF"])

@@ -29,7 +29,7 @@ from reparam.evaluation.inference import (
     refined,
     sample_latents,
 )
-from reparam.evaluation.judge import Judge, judge_for
+from reparam.evaluation.judge import Judge, judge_for, kept_judge
 from reparam.evaluation.latents import LatentFacts, latent_facts
 from reparam.evaluation.likelihood import importance_weighted
 from reparam.evaluation.nearest import Nearest, nearest_images
@@ -223,6 +223,7 @@ __all__ = [
     "in_words",
     "interval_text",
     "judge_for",
+    "kept_judge",
     "labels_or_none",
     "latent_facts",
     "load_detector",

@@ -1,5 +1,6 @@
 """X and y as scikit-learn passes them, as images and labels of ours."""
 
+import contextlib
 import math
 
 import numpy as np
@@ -16,11 +17,16 @@ _ROUNDING = 1e-6
 
 
 def rows_to_pixels(
-    rows: object, image_shape: tuple[int, int, int] | None
+    rows: object,
+    image_shape: tuple[int, int, int] | None,
+    pixel_range: tuple[float, float] | None = None,
+    *,
+    clip: bool = False,
 ) -> tuple[PixelArray, tuple[int, ...]]:
     """Images as bytes (N, H, W, C), and the shape in which one of them was laid out.
 
-    Flat rows (N, D) need ``image_shape`` (height, width, channels). Raises ShapeError when they do
+    Flat rows (N, D) need ``image_shape`` (height, width, channels). ``pixel_range``: as `as_pixels`
+    has it; ``clip``: what lies outside of it becomes black or white. Raises ShapeError when they do
     not fit it, and what `as_pixels` raises.
     """
     array = as_numbers(rows, "X")
@@ -38,9 +44,11 @@ def rows_to_pixels(
                 f"{array.shape[1]}. Fix: correct image_shape or X"
             )
         array = array.reshape(-1, *image_shape)
-    if array.dtype.kind == "f" and array.size:
+    if pixel_range is not None and clip and not np.isnan(array).any():
+        array = array.astype(np.float64).clip(*pixel_range)
+    elif pixel_range is None and array.dtype.kind == "f" and array.size:
         array = _without_rounding(array)
-    return as_pixels(array, "X"), row_shape
+    return as_pixels(array, "X", pixel_range=pixel_range), row_shape
 
 
 def _without_rounding(array: np.ndarray) -> np.ndarray:
@@ -60,6 +68,10 @@ def labels_or_none(y: object, count: int) -> np.ndarray | None:
     if y is None:
         return None
     labels = as_one_array(y, "y")
+    if labels.dtype.kind == "O":  # numbers that pandas or NumPy hold as objects
+        with contextlib.suppress(ValueError):  # lists of several lengths
+            numbers = np.array(labels.tolist())
+            labels = numbers if numbers.dtype.kind in "biuf" else labels
     if labels.ndim == 0 or len(labels) != count:
         found = type(y).__name__ if labels.ndim == 0 else f"{len(labels)} labels"
         raise ShapeError(

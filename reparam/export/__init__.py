@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
 from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
+from reparam.export.given_columns import check_table
+from reparam.export.halves import BATCHES as ONNX_BATCHES
+from reparam.export.halves import TOLERANCE as ONNX_TOLERANCE
 from reparam.export.images import (
     LabelledImages,
     check_target,
@@ -16,18 +19,19 @@ from reparam.export.images import (
     write_images,
     write_pictures,
 )
-from reparam.export.onnx import BATCHES as ONNX_BATCHES
-from reparam.export.onnx import TOLERANCE as ONNX_TOLERANCE
 from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.export.place import (
     NEIGHBOURS_FOLDER,
     ONNX_FOLDER,
     SITE_FOLDER,
+    TORCH_FOLDER,
+    OwnFolder,
     check_file_free,
     check_folder_free,
     write_file,
     write_folder,
 )
+from reparam.export.programs import TorchProgram, export_programs
 from reparam.late import late_names
 
 if TYPE_CHECKING:
@@ -50,18 +54,23 @@ __all__ = [
     "ONNX_FOLDER",
     "ONNX_TOLERANCE",
     "SITE_FOLDER",
+    "TORCH_FOLDER",
     "VERDICTS_FOLDER",
     "Bundle",
     "LabelledImages",
     "LatentTable",
     "OnnxModel",
+    "OwnFolder",
+    "TorchProgram",
     "check_file_free",
     "check_folder_free",
     "check_latents_target",
+    "check_table",
     "check_target",
     "comparison_sheet",
     "export_detector",
     "export_onnx",
+    "export_programs",
     "held_out_views",
     "make_bundle",
     "neighbour_table",

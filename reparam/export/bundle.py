@@ -1,6 +1,7 @@
 """The explorer's bundle: everything that the page shows of one or more runs, as files.
 
-The same runs give the same bytes: nothing in it says when, where or by whom it was made.
+The same runs give the same bytes, but for the judge's classes, which are there where the judge is
+kept: nothing in it says when, where or by whom it was made.
 """
 
 import json
@@ -16,6 +17,7 @@ from reparam._version import __version__
 from reparam.data import ImageSet, Progress
 from reparam.errors import ConfigError
 from reparam.export.entry import run_entry
+from reparam.export.given_columns import given_columns, read_table
 from reparam.export.manifest import Manifest
 from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.printable import printable_json
@@ -49,21 +51,25 @@ def make_bundle(
     images: int = IMAGES,
     progress: Progress | None = None,
     device: str = "cpu",
+    columns: Path | None = None,
 ) -> Bundle:
     """The bundle of finished runs, with at most ``images`` held-out images of each, encoded on
-    ``device``.
+    ``device``. ``columns``: a table of further columns to colour and filter by.
 
-    Raises ConfigError without runs or images, RunError for an unfinished run or one whose images
-    cannot be found again, ParityError where a model cannot be exported faithfully.
+    Raises ConfigError without runs or images, DataError for a table that does not fit,
+    RunError for an unfinished run or one whose images cannot be found again, ParityError where a
+    model cannot be exported faithfully.
     """
     files: dict[str, bytes] = {}
     halves: dict[str, tuple[OnnxModel, OnnxModel]] = {}
     entries = []
+    table = None if columns is None else read_table(columns)
     with _one_thread():
         views = held_out_views(runs, images=images, progress=progress, device=device)
         for name, view in zip(run_ids(runs), views, strict=True):
             halves[name] = export_onnx(view.run, view.model, view.images, view.labels)
-            entries.append(run_entry(name, view, halves[name], files))
+            given = {} if columns is None else given_columns(columns, view, table)
+            entries.append(run_entry(name, view, halves[name], files, given))
     sources = dict.fromkeys(Path(view.run.config.data.source).name for view in views)
     manifest: Manifest = {
         "schema": SCHEMA,

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError, ExportError, ParityError
+from reparam.errors import ConfigError, ParityError
 from reparam.evaluation import (
     ANOMALY_PEAK,
     DEFECT_KINDS,
@@ -28,7 +28,8 @@ from reparam.evaluation import (
     plant,
     tail_of,
 )
-from reparam.export.onnx import OnnxModel, facts_of, first_rows, graph_of, serialised
+from reparam.export.halves import first_rows
+from reparam.export.onnx import OnnxModel, exported, facts_of, serialised
 from reparam.onnx_session import open_session
 from reparam.runs import Run
 from reparam.types import Images, PerExample
@@ -147,7 +148,7 @@ def export_detector(run: Run, detector: Detector, false_alarms: float) -> OnnxMo
     module = _Detector(detector, false_alarms).eval()
     example = {"images": np.ascontiguousarray(as_floats(pictures.images).transpose(0, 3, 1, 2))}
 
-    def finish(graph: "ModelProto") -> OnnxModel:
+    def checked(graph: "ModelProto") -> OnnxModel:
         facts = facts_of(run, detector.model, PART) | {
             "reparam.false_alarms": repr(false_alarms),
             "reparam.decided_by": detector.calibration.decider,
@@ -157,11 +158,10 @@ def export_detector(run: Run, detector: Detector, false_alarms: float) -> OnnxMo
         return OnnxModel(PART, data, "images", module.outputs, difference)
 
     two = {"images": example["images"][:2]}
-    try:
-        return graph_of(run, PART, module, two, module.outputs, finish)
-    except ExportError as error:
-        names = ", ".join(score.type for score in detector.calibration.scores)
-        raise ExportError(f"of the scores {names}: {error}") from error
+    names = ", ".join(score.type for score in detector.calibration.scores)
+    return exported(
+        f"the detector of {run.path} ({names})", module, two, module.outputs, checked
+    )
 
 
 def _compared_pictures(detector: Detector) -> Pictures:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from reparam.data import class_colours
 from reparam.errors import DataError
 from reparam.evaluation import moments_of
+from reparam.export.columns import Column, column_bytes, columns_of, levels_of
 from reparam.export.described import (
     decoded,
     described_prior,
@@ -18,8 +19,10 @@ from reparam.export.described import (
     principal_axes,
     prior_draws,
 )
+from reparam.export.images import as_text
 from reparam.export.manifest import (
     ClassEntry,
+    ColumnEntry,
     FiguresEntry,
     FileEntry,
     GoldenEntry,
@@ -47,9 +50,16 @@ Add = Callable[[str, bytes], FileEntry]
 
 
 def run_entry(
-    name: str, view: RunView, halves: tuple[OnnxModel, OnnxModel], files: dict[str, bytes]
+    name: str,
+    view: RunView,
+    halves: tuple[OnnxModel, OnnxModel],
+    files: dict[str, bytes],
+    given: Mapping[str, Column],
 ) -> RunEntry:
-    """The manifest's entry of a run, whose files are added to ``files``."""
+    """The manifest's entry of a run, whose files are added to ``files``.
+
+    ``given``: columns beside the model's own; one of the same name takes its place.
+    """
     from reparam.evaluation import current_scorecard  # not for those who export no page
 
     def add(file: str, data: bytes) -> FileEntry:
@@ -69,6 +79,7 @@ def run_entry(
     labels = None
     if view.labels is not None:
         labels = add(f"{name}/labels.bin", _labels(view))
+    columns = {**columns_of(view, judged=card is not None), **given}
     codes = {
         moment: add_latents(f"{name}/{moment}.bin", values)
         for moment, values in {"mu": view.mu, **moments_of(view.q)[1]}.items()
@@ -99,6 +110,8 @@ def run_entry(
             "mu": codes["mu"],
             "log_var": codes.get("log_var"),
             "labels": labels,
+            "columns": _columns(name, columns, add),
+            "files": _files(name, view, add),
             "thumbnails": _thumbnails(view.images, same, add),
             "images_sha256": same,
         },
@@ -129,6 +142,23 @@ def _labels(view: RunView) -> bytes:
             f"{len(view.class_names):,}. Fix: train on fewer"
         )
     return np.asarray(view.labels).astype("<u2").tobytes()
+
+
+def _columns(name: str, columns: Mapping[str, Column], add: Add) -> list[ColumnEntry]:
+    return [
+        {
+            **add(f"{name}/column-{k}.bin", column_bytes(column)),
+            "name": as_text(title),
+            "levels": levels_of(column),
+        }
+        for k, (title, column) in enumerate(columns.items())
+    ]
+
+
+def _files(name: str, view: RunView, add: Add) -> FileEntry | None:
+    if view.files is None:
+        return None
+    return add(f"{name}/files.json", json.dumps([as_text(file) for file in view.files]).encode())
 
 
 def _images_digest(images: PixelArray) -> str:

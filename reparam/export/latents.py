@@ -5,18 +5,23 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
 from reparam.errors import ConfigError, DataError, DataRangeError, ShapeError, no_file, reason_of
 from reparam.export.images import as_text
 from reparam.export.place import check_file_free, write_file
+from reparam.extras import need
 from reparam.types import IndexArray, LatentArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LATENT_SUFFIXES = (".csv", ".parquet", ".npy", ".npz")
 _ACCEPTED = "a .csv, .parquet, .npy or .npz file"
@@ -40,17 +45,17 @@ class LatentTable:
     scores: Mapping[str, Float[np.ndarray, " N"]] = field(default_factory=dict)
     """One figure for each image, by name."""
 
-    def frame(self) -> pd.DataFrame:
+    def columns(self) -> dict[str, Sequence[object]]:
         """Columns index, file and label (if there are any), z1..zd, ``more``, scores."""
-        columns: dict[str, object] = {"index": self.index}
+        columns: dict[str, Sequence[object]] = {"index": list(self.index)}
         if self.files is not None:
             columns["file"] = list(map(as_text, self.files))
         if self.labels is not None:
             columns["label"] = list(map(as_text, self.labels))
-        columns |= {f"z{i}": column for i, column in enumerate(self.z.T, 1)}
+        columns |= {f"z{i}": list(column) for i, column in enumerate(self.z.T, 1)}
         for name, values in self.more.items():
-            columns |= {f"{name}{i}": column for i, column in enumerate(values.T, 1)}
-        return pd.DataFrame(columns | dict(self.scores))
+            columns |= {f"{name}{i}": list(column) for i, column in enumerate(values.T, 1)}
+        return columns | {name: list(values) for name, values in self.scores.items()}
 
 
 def check_latents_target(path: Path, *, overwrite: bool) -> None:
@@ -60,7 +65,27 @@ def check_latents_target(path: Path, *, overwrite: bool) -> None:
             f"{path}: latents must go to {_ACCEPTED}, got {path.suffix or 'no suffix'}. Fix: "
             "choose another --out"
         )
+    if path.suffix.lower() == ".parquet":
+        need(f"{path}: a .parquet file", "tables")
     check_file_free(path, overwrite=overwrite)
+
+
+def _csv(columns: Mapping[str, Sequence[object]]) -> bytes:
+    """A header and a row for each image. Numbers have as many digits as tell them from others."""
+    text = io.StringIO()
+    # Names are quoted: pandas reads a carriage return outside of quotes as a new line.
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow("" if value != value else value for value in row)  # NaN: no value
+    return text.getvalue().encode()
+
+
+def _pandas() -> ModuleType:
+    """Imported where a table is read: an extra, and it takes its time."""
+    import pandas
+
+    return pandas
 
 
 def write_latents(path: Path, table: LatentTable, *, overwrite: bool = False) -> None:
@@ -73,11 +98,9 @@ def write_latents(path: Path, table: LatentTable, *, overwrite: bool = False) ->
     buffer = io.BytesIO()
     match path.suffix.lower():
         case ".csv":
-            # Names are quoted: pandas reads a carriage return outside of quotes as a new line.
-            text = table.frame().to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
-            buffer.write(text.encode())
+            buffer.write(_csv(table.columns()))
         case ".parquet":
-            table.frame().to_parquet(buffer, engine="pyarrow", index=False)
+            _pandas().DataFrame(table.columns()).to_parquet(buffer, engine="pyarrow", index=False)
         case ".npy":
             np.save(buffer, table.z, allow_pickle=False)
         case ".npz":
@@ -108,6 +131,8 @@ def read_latents(path: Path, latent_dim: int) -> LatentArray:
         )
     if not path.is_file():
         raise DataError(f"{path}: {no_file(path)}. Fix: give {_ACCEPTED}")
+    if suffix in (".csv", ".parquet"):
+        need(f"{path}: a {suffix} file", "tables")
     try:
         values, names = _READERS[suffix](path)
     except DataError:
@@ -137,9 +162,9 @@ def read_files(path: Path) -> tuple[str, ...] | None:
 def _words(path: Path, column: str) -> tuple[str, ...] | None:
     match path.suffix.lower():
         case ".csv":
-            found = pd.read_csv(path, dtype=str, keep_default_na=False).get(column)
+            found = _pandas().read_csv(path, dtype=str, keep_default_na=False).get(column)
         case ".parquet":
-            found = pd.read_parquet(path, engine="pyarrow").get(column)
+            found = _pandas().read_parquet(path, engine="pyarrow").get(column)
         case ".npz":
             with np.load(path, allow_pickle=False) as arrays:
                 found = arrays.get(f"{column}s")
@@ -175,7 +200,8 @@ def _checked(path: Path, values: np.ndarray, names: list[str], latent_dim: int) 
     return z
 
 
-def _from_table(path: Path, table: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+def _from_table(path: Path, table: "pd.DataFrame") -> tuple[np.ndarray, list[str]]:
+    pd = _pandas()
     if not len(table):
         raise DataError(f"{path}: must hold at least one latent, got none. Fix: add rows")
     names = [str(name) for name in table.columns]
@@ -204,6 +230,7 @@ def _from_table(path: Path, table: pd.DataFrame) -> tuple[np.ndarray, list[str]]
 
 
 def _read_csv(path: Path) -> tuple[np.ndarray, list[str]]:
+    pd = _pandas()
     table = pd.read_csv(path, low_memory=False)
     if all(_is_number(str(name)) for name in table.columns):
         table = pd.read_csv(path, header=None)
@@ -220,7 +247,7 @@ def _is_number(text: str) -> bool:
 
 
 def _read_parquet(path: Path) -> tuple[np.ndarray, list[str]]:
-    return _from_table(path, pd.read_parquet(path, engine="pyarrow"))
+    return _from_table(path, _pandas().read_parquet(path, engine="pyarrow"))
 
 
 def _read_npy(path: Path) -> tuple[np.ndarray, list[str]]:

@@ -49,6 +49,11 @@ class ClassEntry(TypedDict):
     colour: str
 
 
+class ColumnEntry(FileEntry):
+    name: str
+    levels: list[ClassEntry]
+
+
 class ThumbnailEntry(TypedDict):
     width: int
     height: int
@@ -63,6 +68,8 @@ class PointsEntry(TypedDict):
     mu: ScaledEntry
     log_var: ScaledEntry | None
     labels: FileEntry | None
+    columns: list[ColumnEntry]
+    files: FileEntry | None
     thumbnails: ThumbnailEntry
     images_sha256: str
 

@@ -1,11 +1,7 @@
 """Encoder and decoder as ONNX, each compared with the public functions before it is handed out.
 
-Both take a batch of any size and hold their weights; they are made from PyTorch's float32 path,
-never from our native kernels. encoder: ``images`` (B, C, H, W) in [0, 1] → ``mu`` (B, d), and
-``log_var`` (B, d) where the posterior has one, as ``evaluation.moments_of`` gives them.
-decoder: ``latents`` (B, d) → ``images`` (B, C, H, W), as ``evaluation.decode`` gives them: the
-likelihood's mean, clipped to [0, 1]. Nothing is drawn at random. Of a conditional model both take
-the class as a second input: ``labels`` (B,), int64.
+They hold their weights, and are made from PyTorch's float32 path, never from our native kernels.
+What goes in and comes out: ``halves``.
 """
 
 import json
@@ -16,17 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import nn
 
 from reparam._version import __version__
-from reparam.errors import ExportError, ParityError
-from reparam.evaluation import as_floats, decode, moments_of, sample_latents
-from reparam.model import Autoencoder, posteriors_of
+from reparam.errors import ExportError
+from reparam.export.halves import LABELS, Half, halves_of
+from reparam.model import Autoencoder
 from reparam.onnx_session import open_session
 from reparam.printable import printable_json
 from reparam.runs import Run
-from reparam.types import Images, LabelArray, Labels, LatentArray, Latents, PixelArray
+from reparam.types import LabelArray, PixelArray
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -34,27 +29,13 @@ if TYPE_CHECKING:
 IR_VERSION = 10
 """What onnxruntime 1.18 and later read."""
 
-TOLERANCE = 1e-5
-"""The largest difference from Python: of a pixel as it is; of a latent for each unit of the
-largest latent in the batch, but never less than for one unit. float32 holds 7 digits, and an AE's
-latents may be tens."""
-
-LABELS = "labels"
-"""The second input of a conditional model."""
-
-BATCHES = (1, 2, 7, 400)
-"""Sizes of the batches that are compared."""
-
-SEED = 0
-"""Of the latents that are drawn from the prior to compare decodings."""
-
 
 @dataclass(frozen=True)
 class OnnxModel:
     """One half of a model as a file: ``data``, and what goes in and comes out by name.
 
     ``difference`` is the largest difference from the public function's result that was found, in
-    units of TOLERANCE's rule.
+    units of ``halves.TOLERANCE``'s rule.
     """
 
     part: str
@@ -64,46 +45,6 @@ class OnnxModel:
     difference: float
     labels: str | None = None
     """The second input, of a conditional model."""
-
-
-class _Encoder(nn.Module):
-    """The posterior's mean, and its log-variance where it has one, as a tuple."""
-
-    def __init__(self, model: Autoencoder) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Images, labels: Labels | None = None) -> tuple[Latents, ...]:
-        return tuple(self.model.infer(images, labels).moments().values())
-
-
-class _Decoder(nn.Module):
-    """The likelihood's mean of each latent, clipped to [0, 1]: what ``evaluation.decode`` gives."""
-
-    def __init__(self, model: Autoencoder) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, latents: Latents, labels: Labels | None = None) -> tuple[Images]:
-        return (self.model.decode(latents, labels).clamp(0, 1),)
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Rows that go into a half, by the input's name, and what the public function makes of them."""
-
-    input: str
-    rows: np.ndarray
-    expected: Mapping[str, np.ndarray]
-    labels: LabelArray | None = None
-    """Of the rows, where the model reads any."""
-
-    def first(self, size: int) -> dict[str, np.ndarray]:
-        """What goes in, of so many rows."""
-        found = {self.input: first_rows(self.rows, size)}
-        if self.labels is not None:
-            found[LABELS] = first_rows(self.labels, size).astype(np.int64)
-        return found
 
 
 def export_onnx(
@@ -117,55 +58,40 @@ def export_onnx(
     gives the same bytes. Raises ParityError where onnxruntime's result differs from the public
     function's by more than TOLERANCE.
     """
-    model.eval()
-    images = images[: max(BATCHES)]
-    known = None if labels is None or not model.classes else labels[: len(images)]
-    mu, more = moments_of(posteriors_of(model, images, known))
-    posterior = {"mu": mu, **more}
-    latents = _interleaved(mu, sample_latents(model, len(images), SEED))
-    of_both = None if known is None else np.repeat(known, 2)
-    decoded = decode(model, latents, of_both)
-    encoding = _Pairs("images", _channelsfirst_rows(as_floats(images)), posterior, known)
-    decoding = _Pairs("latents", latents, {"images": _channelsfirst_rows(decoded)}, of_both)
-    return (
-        _exported(run, model, "encoder", _Encoder(model), encoding),
-        _exported(run, model, "decoder", _Decoder(model), decoding),
-    )
+    encoder, decoder = (_exported(run, model, half) for half in halves_of(model, images, labels))
+    return encoder, decoder
 
 
-def _exported(
-    run: Run, model: Autoencoder, part: str, module: nn.Module, pairs: _Pairs
-) -> OnnxModel:
-    def finish(graph: "ModelProto") -> OnnxModel:
-        data = serialised(
-            graph, part, facts_of(run, model, part, [*pairs.first(1), *pairs.expected])
-        )
-        difference = _compared(run, part, data, pairs)
-        labels = None if pairs.labels is None else LABELS
-        return OnnxModel(part, data, pairs.input, tuple(pairs.expected), difference, labels)
+def _exported(run: Run, model: Autoencoder, half: Half) -> OnnxModel:
+    def checked(graph: "ModelProto") -> OnnxModel:
+        names = [*half.first(1), *half.expected]
+        data = serialised(graph, half.part, facts_of(run, model, half.part, names))
+        difference = _compared(run, half, data)
+        labels = None if half.labels is None else LABELS
+        return OnnxModel(half.part, data, half.input, tuple(half.expected), difference, labels)
 
-    return graph_of(run, part, module, pairs.first(2), [*pairs.expected], finish)
+    what = f"the {half.part} of {run.path}"
+    return exported(what, half.module, half.first(2), [*half.expected], checked)
 
 
-def graph_of(
-    run: Run,
-    part: str,
+def exported(
+    what: str,
     module: nn.Module,
     example: Mapping[str, np.ndarray],
     outputs: Sequence[str],
-    finish: Callable[["ModelProto"], OnnxModel],
+    checked: Callable[["ModelProto"], OnnxModel],
 ) -> OnnxModel:
-    """What ``finish`` makes of a module's graph: traced, or compiled where the trace does not hold.
+    """What ``checked`` makes of a module's graph: traced, or compiled where the trace does not
+    hold.
 
-    ``finish`` compares the graph with the module, and raises where they differ. Raises ExportError
-    for a module that ONNX cannot say.
+    ``checked`` compares the graph with the module, and raises where they differ. Raises ExportError
+    for a module that ONNX cannot say; ``what`` it is.
     """
     # It takes a second, which no other command has to wait for.
     from reparam.export.exporters import compiled, traced
 
-    module.eval()
     try:
-        return finish(traced(module, example, outputs))
+        return checked(traced(module, example, outputs))
     except Exception:  # whatever it is, the compiler can do it or says why not
         pass
     try:
@@ -173,10 +99,10 @@ def graph_of(
     except torch.onnx.OnnxExporterError as error:  # a part from outside may do anything
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise ExportError(
-            f"the {part} of {run.path} must be made of what ONNX can say, got: {reason}. Fix: "
+            f"{what} must be made of what ONNX can say, got: {reason}. Fix: "
             "write its forward without steps in Python that depend on values"
         ) from error
-    return finish(graph)
+    return checked(graph)
 
 
 def serialised(graph: "ModelProto", part: str, facts: Mapping[str, str]) -> bytes:
@@ -215,38 +141,13 @@ def facts_of(
     }
 
 
-def _compared(run: Run, part: str, data: bytes, pairs: _Pairs) -> float:
-    """The largest difference from what is expected over BATCHES. Raises ParityError above
-    TOLERANCE.
-    """
+def _compared(run: Run, half: Half, data: bytes) -> float:
+    """The largest difference from what is expected. Raises ParityError above TOLERANCE."""
     session = open_session(data, torch.get_num_threads())
-    largest = 0.0
-    for size in BATCHES:
-        found = session.run(list(pairs.expected), pairs.first(size))
-        for expected, theirs in zip(pairs.expected.values(), found, strict=True):
-            ours = first_rows(expected, size)
-            unit = max(1.0, float(np.abs(ours).max()))
-            difference = float(np.abs(ours - theirs).max()) / unit if ours.size else 0.0
-            if not difference <= TOLERANCE:  # also NaN
-                raise ParityError(
-                    f"{run.path}: onnxruntime's {part} must agree with PyTorch's within "
-                    f"{TOLERANCE:g}, got a difference of {difference:.2g} in a batch of {size}. "
-                    "Fix: train with finite weights, or report this with the versions of "
-                    f"torch ({torch.__version__}) and onnxruntime ({version('onnxruntime')})"
-                )
-            largest = max(largest, difference)
-    return largest
-
-
-def first_rows(rows: np.ndarray, size: int) -> np.ndarray:
-    """So many rows from the start, beginning again where there are fewer."""
-    return np.resize(rows, (size, *rows.shape[1:]))
-
-
-def _channelsfirst_rows(images: Float[np.ndarray, "N H W C"]) -> Float[np.ndarray, "N C H W"]:
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-
-
-def _interleaved(first: LatentArray, second: LatentArray) -> Float[np.ndarray, "twice d"]:
-    """Rows of both in turns, so that small batches have of either."""
-    return np.stack([first, second], 1).reshape(-1, first.shape[1])
+    fix = (
+        "train with finite weights, or report this with the versions of "
+        f"torch ({torch.__version__}) and onnxruntime ({version('onnxruntime')})"
+    )
+    return half.difference(
+        lambda rows: session.run(list(half.expected), rows), f"{run.path}: onnxruntime's", fix
+    )

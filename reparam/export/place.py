@@ -70,6 +70,7 @@ NEIGHBOURS_FOLDER = OwnFolder(
     re.compile(r"sheet\.png|neighbours\.csv"), "neighbours.csv", b'"query"'
 )
 ONNX_FOLDER = OwnFolder(re.compile(r"([a-z0-9-]+/)?(encoder|decoder)\.onnx|[a-z0-9-]+"))
+TORCH_FOLDER = OwnFolder(re.compile(r"([a-z0-9-]+/)?(encoder|decoder)\.pt2|[a-z0-9-]+"))
 SITE_FOLDER = OwnFolder(
     re.compile(r"index\.html|favicon\.\w+|(assets|data)(/[\w.-]+)*"),
     "data/manifest.json",

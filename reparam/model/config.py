@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import GaussianLikelihoodOptions, LikelihoodOptions
 from reparam.model.networks import (
@@ -21,8 +22,8 @@ from reparam.model.priors import PriorOptions, StandardNormalOptions
 class ModelConfig:
     """x → q(z|x), z → p(x|z), and a prior p(z)."""
 
-    latent_dim: int = 2
-    """Dimensions d of the latent space, where --latent-channels is not given."""
+    latent_dim: int = option(2, common=True)
+    """Dimensions d of the latent space. Of no use where --latent-channels is given."""
 
     latent_channels: int | None = None
     """Instead of a row of numbers, latents that are maps: so many channels, each of the size of the

@@ -24,6 +24,7 @@ from reparam.evaluation import (
     latent_facts,
     verdicts,
 )
+from reparam.fields import option
 from reparam.model import Fittable, layer_table, parameter_counts
 from reparam.report.environment import environment
 from reparam.report.formulas import formulas
@@ -55,7 +56,7 @@ GENERATOR = b'<meta name="generator" content="reparam '
 class ReportChoices:
     """How a report is drawn."""
 
-    lang: Language = "en"
+    lang: Language = option("en", common=True)
     """Language of the page: English or Korean."""
 
     axes: tuple[int, int] | None = None

@@ -9,6 +9,7 @@ from typing import Literal
 from reparam.data import NAMED_SOURCES, DataConfig
 from reparam.errors import ConfigError
 from reparam.fields import option
+from reparam.loggers import LoggerOptions, TensorBoardOptions
 from reparam.model import ModelConfig, check_fittable
 from reparam.objective import Elbo, InputConfig, Objective, TermOptions
 
@@ -19,17 +20,17 @@ OptimiserName = Literal["adam", "muon"]
 class TrainingConfig:
     """Optimiser, schedule, duration, and what is written on the way."""
 
-    epochs: int = 30
+    epochs: int = option(30, common=True)
     """Passes over the training images."""
 
-    batch_size: int = 32
-    """Images a step in each process; a step of all takes --devices × --num-nodes as many."""
+    batch_size: int = option(32, common=True)
+    """Images a step in each process. A step of all takes --devices × --num-nodes as many."""
 
     optimiser: OptimiserName = "adam"
     """adam, or muon: Muon for the weights of convolutions and of an MLP, Adam for the rest."""
 
-    learning_rate: float = 5e-4
-    """The optimiser's learning rate; the peak, with the one-cycle schedule."""
+    learning_rate: float = option(5e-4, common=True)
+    """The optimiser's learning rate. With the one-cycle schedule it is the peak."""
 
     schedule: Literal["step", "one-cycle"] = "step"
     """step: the rate is multiplied by --decay every --decay-every epochs (1 keeps it constant);
@@ -101,8 +102,8 @@ class TrainingConfig:
     first use where g++ is installed and the processor has AVX512-BF16 (for bfloat16) or AVX2 (for
     float32). auto: what is faster for the model, measured before training."""
 
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    device: str = option("auto", common=True)
+    """Where to compute: auto, cpu, cuda or mps."""
 
     deterministic: bool = False
     """Take only algorithms that give the same numbers each time, at some cost of speed; one process
@@ -121,8 +122,18 @@ class TrainingConfig:
     sample_every: int = 100
     """Decode one random latent to samples/ every this many batches; 0 for none."""
 
+    logger: tuple[LoggerOptions, ...] = ()
+    """Trackers that get the metrics of each epoch, the sample pictures and the options, beside the
+    run folder."""
+
     tensorboard: bool = False
-    """Also write the metrics for TensorBoard, to tensorboard/ in the run folder."""
+    """The same as --logger tensorboard, which takes its place."""
+
+    @property
+    def loggers(self) -> tuple[LoggerOptions, ...]:
+        """The chosen ones, whichever option names them."""
+        named = any(isinstance(chosen, TensorBoardOptions) for chosen in self.logger)
+        return (*self.logger, *[TensorBoardOptions()] * (self.tensorboard and not named))
 
     @property
     def global_batch(self) -> int:
@@ -188,6 +199,11 @@ class TrainingConfig:
                 f"accumulate must be at most the batch_size, {self.batch_size}, got "
                 f"{self.accumulate}. Fix: lower it"
             )
+        names = [logger.type for logger in self.logger]
+        if len(set(names)) < len(names):
+            raise ConfigError(
+                f"logger must be different ones, got {' '.join(names)}. Fix: omit one"
+            )
         for name in ("rate_warm_up", "augment_until"):
             if not 0 <= (value := getattr(self, name)) <= 1:
                 raise ConfigError(f"{name} must be from 0 to 1, got {value}. Fix: choose a share")
@@ -201,11 +217,11 @@ class TrainingConfig:
 class RunConfig:
     """Everything that determines a run."""
 
-    preset: str = option("vae", flag="model")
-    """The combination of parts to start from: ae, vae, dae (denoising AE), cvae (of a class), m2
-    (classes known in part), rae, wae, aae (AEs to draw from), info-vae, beta-tc, factor, dip
-    (independent dimensions), burda, iwae, chain, iaf, vamp, chain-vamp, exemplar, flow-prior
-    (likelihood), svae (on a sphere), ae-functional. docs/models.md says which to take."""
+    preset: str = option("vae", flag="model", common=True)
+    """The parts to start from, such as ae or vae (docs/models.md). There are ae, vae, dae
+    (denoising AE), cvae (of a class), m2 (classes known in part), rae, wae, aae (AEs to draw from),
+    info-vae, beta-tc, factor, dip (independent dimensions), burda, iwae, chain, iaf, vamp,
+    chain-vamp, exemplar, flow-prior (likelihood), svae (on a sphere), ae-functional."""
 
     data: DataConfig = field(default_factory=DataConfig)
     inputs: InputConfig = field(default_factory=InputConfig)
@@ -219,8 +235,8 @@ class RunConfig:
 
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
-    seed: int = 0
-    """Seed of the initial weights, the order of the images, the latent noise and dropout."""
+    seed: int = option(0, common=True)
+    """Seed of everything random but the split: weights, order of the images, noise, dropout."""
 
     def __post_init__(self) -> None:
         self.objective.check(self.model)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from reparam.data import is_run_record
 from reparam.errors import RunError
+from reparam.loggers import LOGGERS
 from reparam.runs.command import command_line
 from reparam.runs.files import TEMPORARY, check_writable
 from reparam.runs.lock import LOCK
@@ -24,12 +25,12 @@ OWN_ENTRIES = frozenset(
         "report.html",
         "checkpoints",
         "samples",
-        "tensorboard",
         "figures",
         "export",
     )
 )
-"""What a run folder may hold; a folder with anything else is never replaced."""
+"""What a run folder may hold, beside the loggers' folders; one with anything else is never
+replaced."""
 
 OWN_SUFFIXES = frozenset(
     (".json", ".jsonl", ".safetensors", ".png", ".html", ".csv", ".parquet", ".npy", ".npz")
@@ -89,8 +90,6 @@ def foreign_files(path: Path) -> list[str]:
         str(file)
         for file in files
         if not (_is_passing(file) or file.name.startswith(".DS_Store"))
-        and (
-            file.parts[0] not in OWN_ENTRIES
-            or not (file.suffix in OWN_SUFFIXES or file.parts[0] == "tensorboard")
-        )
+        and file.parts[0] not in LOGGERS.names  # a folder of each, with files of all kinds
+        and not (file.parts[0] in OWN_ENTRIES and file.suffix in OWN_SUFFIXES)
     )

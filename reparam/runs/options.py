@@ -5,6 +5,7 @@ written with their type: ``{"type": "mlp", "widths": [200, 200]}``.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,14 @@ class Option:
     """Of a part: the option is its type."""
     of_several: bool = False
     """Whether it is of one of several parts of a kind, which have no option in common."""
+    common: bool = False
+    """Whether --help shows it. Unless its field says so or otherwise, an option of a command itself
+    is common, and one of a section or a part, which several commands may have, is not."""
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of its explanation."""
+        return re.split(r"(?<=\.) (?=[A-Z])", self.doc, maxsplit=1)[0]
 
     def taken(self, value: object) -> object:
         """The value that is meant by what is written."""
@@ -96,35 +105,37 @@ def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Ite
         if registry is None and dataclasses.is_dataclass(value):
             yield from _walk(value, place, prefix, field.name)
             continue
-        common = (docs.get(field.name, ""), value)
-        flag = flag_of(field, prefix)
+        said = field.metadata
+        common = said.get("common")
+        option = Option(
+            name,
+            place,
+            hint,
+            docs.get(field.name, ""),
+            value,
+            group,
+            flag_of(field, prefix),
+            said.get("alias"),
+            said.get("positional"),
+            said.get("required", False),
+            said.get("is_size", False),
+            common=not path if common is None else common,
+        )
         if registry is None:
-            yield Option(
-                name,
-                place,
-                hint,
-                *common,
-                group,
-                flag,
-                field.metadata.get("alias"),
-                field.metadata.get("positional"),
-                field.metadata.get("required", False),
-                field.metadata.get("is_size", False),
-            )
+            yield option
             continue
         names: Any = Literal[registry.names or ("",)]
         if registry.several:
-            default: object = tuple(part.type for part in value)
-            yield Option(
-                name, place, tuple[names, ...], common[0], default, group, flag, registry=registry
-            )
+            chosen = tuple(part.type for part in value)
+            hint = tuple[names, ...]
+            yield dataclasses.replace(option, hint=hint, default=chosen, registry=registry)
             for part in value:
                 prefix_of_part = registry.prefix(part.type)
                 place_of_part, group_of_part = (*place, part.type), f"{registry.kind} {part.type}"
                 for option in _walk(part, place_of_part, prefix_of_part, group_of_part):
                     yield dataclasses.replace(option, of_several=True)
         else:
-            yield Option(name, place, names, common[0], value.type, group, flag, registry=registry)
+            yield dataclasses.replace(option, hint=names, default=value.type, registry=registry)
             yield from _walk(
                 value, place, registry.prefix(value.type), f"{registry.kind} {value.type}"
             )
@@ -161,11 +172,11 @@ def misplaced_option(name: str, shown: str = "") -> str | None:
     """
     for registry in registries:
         if owners := registry.owners(name):
-            kind, flag = registry.kind, f"{registry.kind}{'s' * registry.several}"
+            kind = registry.kind
             got = f"no such {kind}" if registry.several else f"another {kind}"
             return (
                 f"option {shown or name!r} belongs to {kind} {' and '.join(owners)}, got {got}. "
-                f"Fix: omit it, or take --{flag} {owners[0]}"
+                f"Fix: omit it, or take --{registry.flag} {owners[0]}"
             )
     if name in RENAMED:
         return f"option {shown or name!r} must be given as {RENAMED[name]}. Fix: replace it"

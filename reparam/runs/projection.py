@@ -1,6 +1,5 @@
 """Latent spaces of any dimension on a plane, and back."""
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
@@ -9,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from reparam.errors import ConfigError
+from reparam.extras import need
 from reparam.types import Language, LatentArray
 
 Points = Float[np.ndarray, "N 2"]
@@ -108,11 +108,7 @@ class Scatter:
 
 def check_umap() -> None:
     """Raises ConfigError when the package is not installed."""
-    if importlib.util.find_spec("umap") is None:
-        raise ConfigError(
-            "projection umap needs the package umap-learn, which is not installed: "
-            "pip install 'reparam[umap]'"
-        )
+    need("projection umap", "umap")
 
 
 def umap_scatter(z: LatentArray) -> Scatter:

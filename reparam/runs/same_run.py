@@ -19,6 +19,7 @@ FREE = frozenset(
         "accumulate",
         "checkpoint_seconds",
         "sample_every",
+        "logger",
         "tensorboard",
         "on_nan",
         "deterministic",

@@ -18,7 +18,7 @@ from reparam.runs.projection import (
 )
 from reparam.runs.records import Epoch, Metrics, Result
 from reparam.runs.run import Run
-from reparam.types import LabelArray, LatentArray, PixelArray
+from reparam.types import IndexArray, LabelArray, LatentArray, PixelArray
 
 MAX_POINTS = 10_000
 
@@ -28,13 +28,16 @@ class RunView:
     """One trained run, seen through held-out images.
 
     ``q`` is the posterior of each image, on the CPU; ``mu`` (N, d) its mean. ``split`` says where
-    the images are from.
+    the images are from; ``index`` (N) are their positions in the set, and ``files`` their paths in
+    a folder.
     """
 
     title: str
     run: Run
     model: Autoencoder
     split: Split
+    index: IndexArray
+    files: tuple[str, ...] | None
     images: PixelArray
     labels: LabelArray | None
     class_names: tuple[str, ...]
@@ -118,6 +121,8 @@ def look_at(
         run=run,
         model=model,
         split=split,
+        index=chosen,
+        files=None if images.files is None else tuple(images.files[i] for i in chosen),
         images=pixels,
         labels=labels,
         class_names=images.class_names,

@@ -8,6 +8,7 @@ from reparam.training.events import (
     Event,
     Finishing,
     Listener,
+    Sampled,
     Started,
     StepDone,
     Warned,
@@ -19,15 +20,12 @@ from reparam.training.fitting import (
     fit_run_prior,
 )
 from reparam.training.interrupt import Interrupted
-from reparam.training.listeners import (
-    check_tensorboard,
-    sample_writer,
-    tensorboard_writer,
-)
+from reparam.training.listeners import writers
 from reparam.training.loop import train
 from reparam.training.muon import Muon
 from reparam.training.step import gradient_step
 from reparam.training.team import Team, assemble, resolve_processes
+from reparam.training.tracking import check_loggers
 
 __all__ = [
     "BackedOff",
@@ -40,19 +38,19 @@ __all__ = [
     "Listener",
     "Muon",
     "PriorFit",
+    "Sampled",
     "Started",
     "StepDone",
     "Team",
     "Warned",
     "assemble",
-    "check_tensorboard",
+    "check_loggers",
     "choose_device",
     "fit_prior",
     "fit_run_prior",
     "gradient_step",
     "processor_name",
     "resolve_processes",
-    "sample_writer",
-    "tensorboard_writer",
     "train",
+    "writers",
 ]

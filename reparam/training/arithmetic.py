@@ -141,13 +141,13 @@ def candidates(config: TrainingConfig, device: str) -> list[Arithmetic]:
     return found
 
 
-def _of_run(run: Run, device: str) -> list[Arithmetic]:
-    """Its candidates; without own kernels where its model has no layer for them."""
-    found = candidates(run.config.training, device)
+def candidates_of(config: RunConfig, shape: Shape, device: str) -> list[Arithmetic]:
+    """The candidates; without own kernels where the model has no layer for them."""
+    found = candidates(config.training, device)
     if len({other.kernels for other in found}) == 1:
         return found
     with torch.random.fork_rng(devices=[]):
-        model = build_autoencoder(run.config.model, run.facts.image_shape)
+        model = build_autoencoder(config.model, shape)
     return [other for other in found if other.kernels != "native" or has_native(model)]
 
 
@@ -157,10 +157,10 @@ def choose(run: Run, device: str, images: int, timer: Timer | None = None) -> Ar
     It is measured once: what the run began in, or what an equal model was measured to be fastest
     in, is taken again on the same machine. Raises ConfigError as ``candidates``.
     """
-    possible = _of_run(run, device)
+    config, shape = run.config, run.facts.image_shape
+    possible = candidates_of(config, shape, device)
     if len(possible) == 1:
         return replace(possible[0], reason="the only one that options and machine leave")
-    config, shape = run.config, run.facts.image_shape
     key = _key(config, shape, possible)
     cache = platformdirs.user_cache_path("reparam") / "arithmetic" / f"{key}.json"
     found = _kept(run.path / FILE, key, possible) or _kept(cache, key, possible)
@@ -179,7 +179,7 @@ def choose(run: Run, device: str, images: int, timer: Timer | None = None) -> Ar
 def agreed_arithmetic(run: Run, images: int, team: Team) -> Arithmetic:
     """The first process chooses for all, those of other machines as far as they can follow."""
     device = team.fabric.device.type
-    possible = _of_run(run, device)
+    possible = candidates_of(run.config, run.facts.image_shape, device)
     chosen = choose(run, device, images) if team.leads else possible[0]
     number = [chosen.same_as(other) for other in possible].index(True)
     of_all = int(team.agree(number))
@@ -203,7 +203,7 @@ def seconds_an_image(
     Batches are as large as SECONDS allow. The random streams of the caller do not move.
     """
     with torch.random.fork_rng(devices=[]):
-        steps = [_step(config, shape, arithmetic) for arithmetic in possible]
+        steps = [timed_step(config, shape, arithmetic) for arithmetic in possible]
         images = 1
         whole = config.training.batch_size
         while (took := max(step(images) for step in steps)) * ROUNDS < SECONDS and images < whole:
@@ -214,7 +214,7 @@ def seconds_an_image(
     return [min(each) / images for each in zip(*times, strict=True)]
 
 
-def _step(config: RunConfig, shape: Shape, arithmetic: Arithmetic) -> Callable[[int], float]:
+def timed_step(config: RunConfig, shape: Shape, arithmetic: Arithmetic) -> Callable[[int], float]:
     """What takes a gradient step of so many images and gives its seconds."""
     height, width, channels = shape
     model = build_autoencoder(config.model, shape)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from reparam.model import Autoencoder, LossUnit
 from reparam.runs import Epoch
@@ -38,6 +39,15 @@ class StepDone:
     images: int
     losses: Callable[[], Mapping[str, float]]
     model: Autoencoder
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A sample picture was written to ``file``, after this batch."""
+
+    epoch: int
+    batch: int
+    file: Path
 
 
 @dataclass(frozen=True)
@@ -103,5 +113,5 @@ class Ended:
     """After the last step of this session, also after an interrupt or an error."""
 
 
-Event = Started | StepDone | EpochDone | Warned | BackedOff | Finishing | Ended
+Event = Started | StepDone | Sampled | EpochDone | Warned | BackedOff | Finishing | Ended
 Listener = Callable[[Event], None]

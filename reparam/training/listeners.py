@@ -1,20 +1,35 @@
-"""Listeners that write into the run folder: sample pictures, TensorBoard."""
+"""Listeners that write: sample pictures into the run folder, and what its loggers get."""
 
-import importlib.util
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
 import torch
 
 from reparam.data import to_picture
-from reparam.errors import ConfigError
 from reparam.model import to_bytes
 from reparam.runs import Run, write_atomically
-from reparam.training.events import Ended, EpochDone, Event, Listener, StepDone
+from reparam.training.events import Event, Listener, Sampled, StepDone
+from reparam.training.tracking import logging_listener
 
 
-def sample_writer(run: Run, every: int, seed: int) -> Listener:
-    """Decodes a latent from N(0, I) to samples/, first thing and then every ``every`` batches.
+def writers(run: Run, *, samples: bool = True) -> list[Listener]:
+    """What a run's options say is to be written beside its metrics and weights.
+
+    ``samples``: sample pictures too, where nobody but its loggers wants them. Raises ConfigError
+    where a logger's package is not installed.
+    """
+    training, loggers = run.config.training, []
+    if training.loggers:
+        loggers.append(logging_listener(run))
+    if training.sample_every and (samples or loggers):
+        return [sample_writer(run, training.sample_every, run.config.seed, loggers), *loggers]
+    return loggers
+
+
+def sample_writer(run: Run, every: int, seed: int, listeners: Sequence[Listener] = ()) -> Listener:
+    """Decodes a latent from N(0, I) to samples/, first thing and then every ``every`` batches, and
+    tells the ``listeners`` of it.
 
     The latent is drawn from the seed and the step alone, so the run's own random streams do not
     notice.
@@ -35,36 +50,11 @@ def sample_writer(run: Run, every: int, seed: int) -> Listener:
         to_picture(to_bytes(decoded)[0]).save(png, format="png")
         # Not durable: training does not wait for the disk because of a picture.
         write_atomically(run.samples / name, png.getvalue(), durable=False)
+        for told in listeners:
+            told(Sampled(event.epoch, event.batch, run.samples / name))
 
     return listen
 
 
 def _stream(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint32)[0])
-
-
-def check_tensorboard() -> None:
-    """Raises ConfigError when the package is not installed."""
-    if importlib.util.find_spec("tensorboard") is None:
-        raise ConfigError(
-            "--tensorboard needs the package tensorboard, which is not installed: "
-            "pip install 'reparam[tensorboard]'"
-        )
-
-
-def tensorboard_writer(run: Run) -> Listener:
-    """Writes every epoch's metrics to tensorboard/. Raises ConfigError without the package."""
-    check_tensorboard()
-    from torch.utils.tensorboard import SummaryWriter
-
-    writer = SummaryWriter(run.path / "tensorboard")
-
-    def listen(event: Event) -> None:
-        if isinstance(event, EpochDone):
-            for name, value in event.metrics.to_mapping().items():
-                if name not in ("epoch", "warnings"):
-                    writer.add_scalar(name, value, event.metrics.epoch)
-        elif isinstance(event, Ended):
-            writer.close()
-
-    return listen

@@ -22,7 +22,7 @@ SMALL = "--encoder-filters 8 8 --encoder-kernels 3 3 --encoder-strides 2 2 --dec
 SMALL += "--decoder-kernels 3 3 --decoder-strides 2 2 --epochs 1 --precision float32"
 SCORE = "--draws 40 --likelihood-images 1 --likelihood-samples 10"
 CASES = (
-    *([name, "--help"] for name in main.COMMANDS),
+    *([name, "--help-all"] for name in main.COMMANDS),
     ["--help"],
     ["info", "{data}"],
     ["info", "{data}", "--json"],

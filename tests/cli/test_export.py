@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 from manifests import read_manifest
 
 from reparam.evaluation import encode
@@ -67,6 +68,26 @@ def test_two_runs_everywhere_at_once(reparam, ae_run, vae_run, page, tmp_path) -
     assert before == {p: p.read_bytes() for p in site.rglob("*") if p.is_file()}
 
 
+def test_programs_of_torch_export_compute_its_latents(reparam, vae_run, tmp_path) -> None:
+    said = reparam("export", vae_run, "--torch", tmp_path / "programs")
+    assert said.status == 0, said.err
+    assert said.out == f"{tmp_path / 'programs'}\n"
+    assert {path.name for path in (tmp_path / "programs").iterdir()} == {
+        "encoder.pt2",
+        "decoder.pt2",
+    }
+    run = Run.open(vae_run)
+    images = run.images().split_images("test")
+    encoder = torch.export.load(tmp_path / "programs" / "encoder.pt2").module()
+    x = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255))
+    with torch.no_grad():
+        mu = encoder(x)[0].numpy()
+    np.testing.assert_allclose(mu, encode(run.load_model(), images), rtol=0, atol=1e-5)
+    again = reparam("export", vae_run, "--torch", tmp_path / "programs")
+    assert "--overwrite" in again.err
+    assert reparam("export", vae_run, "--torch", tmp_path / "programs", "--overwrite").status == 0
+
+
 def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, tmp_path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -81,11 +102,12 @@ def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, 
             "other files ('letter.txt'). Fix: choose another --site",
         ),
         (("--onnx", mine, "--overwrite"), "choose another --onnx"),
+        (("--torch", mine, "--overwrite"), "choose another --torch"),
         (("--site", other, "--overwrite"), "holds other files"),
         (("--site", mine / "letter.txt"), "must be a folder, got a file"),
         (("--single-file", mine), "must end in .html"),
         (("--single-file", tmp_path / "one.txt"), "got "),
-        ((), "give --onnx DIR, --site DIR or --single-file FILE"),
+        ((), "give --onnx DIR, --torch DIR, --site DIR or --single-file FILE"),
         (("--site", tmp_path / "new", "--images", "0"), "images must be 1 or more, got 0"),
         ((vae_run, vae_run, "--site", tmp_path / "new"), "one run or two, got 3"),
     ]

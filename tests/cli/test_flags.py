@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from reparam.cli.encode import EncodeOptions
-from reparam.cli.flags import RUNS, flags_of, parse
+from reparam.cli.flags import HELP, HELP_ALL, RUNS, flags_of, parse
 from reparam.cli.grid import OWN
 from reparam.cli.sweep import SweepOptions
 from reparam.cli.train import TrainOptions, resolve_options
@@ -160,7 +160,7 @@ def test_a_mistake_says_the_rule_and_what_was_given(words: str, message: str) ->
 
 def test_help_names_flags_values_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
-        read("--help")
+        read("--help-all")
     assert not stop.value.code
     said = " ".join(capsys.readouterr().out.split())
     for words in (
@@ -256,7 +256,7 @@ def test_of_options_that_exclude_one_another_the_flag_wins(tmp_path: Path) -> No
 def test_a_sweep_shares_no_flag_with_train_but_those_that_it_sets() -> None:
     """Otherwise one of the two could not be given."""
     both = flags_of(SweepOptions()) & flags_of(TrainOptions())
-    assert both - {"-h", "--help", "--device"} <= {*OWN, "--no-quiet"}
+    assert both - {*HELP, HELP_ALL, "--device"} <= {*OWN, "--no-quiet"}
 
 
 def test_a_command_line_can_be_typed_again() -> None:

@@ -79,7 +79,7 @@ OPTIONS = {
 def help_of(reparam, capsys, *words: str) -> str:
     """The help text, without its line breaks."""
     with pytest.raises(SystemExit) as stop:
-        reparam(*words, "--help")
+        reparam(*words, "--help-all")
     assert not stop.value.code
     return " ".join(capsys.readouterr().out.split())
 

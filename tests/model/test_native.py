@@ -59,7 +59,6 @@ def computing_in(dtype: torch.dtype) -> torch.autocast:
 
 @pytest.mark.parametrize("dtype", list(build.INSTRUCTIONS))
 def test_the_kernels_are_there_wherever_they_can_be_built(dtype) -> None:
-    assert available(dtype) is (unavailable_because(dtype) is None)
     if can_be_built(dtype):
         assert unavailable_because(dtype) is None
 

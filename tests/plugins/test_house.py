@@ -151,7 +151,7 @@ def test_the_report_tells_of_them(folder: Path) -> None:
 
 
 def test_help_explains_the_new_options() -> None:
-    words = ("train", "--help", "--plugin", str(HOUSE), *PARTS)
+    words = ("train", "--help-all", "--plugin", str(HOUSE), *PARTS)
     done = python("-m", "reparam", *words)
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())

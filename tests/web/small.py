@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from reparam.data import DataConfig, load_images
 from reparam.explorer import site_files
@@ -48,15 +49,22 @@ def small_run(
     count: int = 240,
     classes: int = 5,
     labelled: bool = True,
+    files: bool = False,
     **options: Any,
 ) -> Run:
     """A run in ``folder``, trained for an epoch unless ``options`` say otherwise; half of the
-    images are held out.
+    images are held out. ``files``: its images are a folder of PNG files, c0/0000.png and so on.
     """
     pixels, labels = bars(count, classes, shape)
     source = folder.with_name(f"{folder.name}-images.npz")
+    if files:
+        source = source.with_suffix("")
+        for i, (image, label) in enumerate(zip(pixels, labels, strict=True)):
+            (source / f"c{label}").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image.squeeze()).save(source / f"c{label}" / f"{i:04d}.png")
     given = {"labels": labels, "class_names": np.array([f"c{k}" for k in range(classes)])}
-    np.savez(source, images=pixels, **(given if labelled else {}))
+    if not files:
+        np.savez(source, images=pixels, **(given if labelled else {}))
     config = preset_config(preset)
     small = NETWORKS if config.model.encoder.type == "convolutional" else {}
     short = {"epochs": 1, "batch_size": 16, "precision": "float32"}
@@ -68,6 +76,6 @@ def small_run(
     return Run.open(folder)
 
 
-def site_of(runs: Sequence[Run]) -> Files:
-    """As a web server would have it, made in this process."""
-    return site_files(make_bundle(runs).files)
+def site_of(runs: Sequence[Run], columns: Path | None = None) -> Files:
+    """As a web server would have it, made in this process; ``columns``: a table for it."""
+    return site_files(make_bundle(runs, columns=columns).files)

@@ -8,6 +8,7 @@ import { steer } from "./map/steer";
 import { DimensionsPanel } from "./panels/dimensions";
 import { DirectionPanel } from "./panels/direction";
 import { DrawPanel } from "./panels/draw";
+import { FilterPanel } from "./panels/filter";
 import { GalleryPanel } from "./panels/gallery";
 import { lookPanel } from "./panels/look";
 import { PathPanel } from "./panels/path";
@@ -18,6 +19,7 @@ import { el } from "./ui/dom";
 import { header } from "./ui/header";
 import { name, say } from "./ui/language";
 import { liveRegion } from "./ui/live";
+import { mapScale } from "./ui/scale";
 import { Tabs } from "./ui/tabs";
 import { mapButtons, toolButtons } from "./ui/tools";
 
@@ -51,6 +53,10 @@ export class App {
     this.direction = new DirectionPanel(explorer);
     const tabs = new Tabs(store, {
       look: lookPanel(explorer),
+      filter: new FilterPanel(explorer, () => {
+        this.gallery.gather("shown");
+        store.set({ panel: "gallery" });
+      }).root,
       draw: this.draw.root,
       path: this.path.root,
       gallery: this.gallery.root,
@@ -120,6 +126,7 @@ export class App {
   private async tryLoad(id: string): Promise<Run | null> {
     try {
       const run = await this.explorer.load(id);
+      void this.explorer.readColumns(run);
       void this.check(run);
       return run;
     } catch (error) {
@@ -153,6 +160,7 @@ export class App {
       steer(pane, store);
       this.panes.set(run.id, pane);
       box = el("div", { class: "map-box" }, pane.root, mapButtons(pane),
+        mapScale(this.explorer, run),
         el("span", { class: "map-title" }, run.entry.title));
       this.boxes.set(run.id, box);
     }

@@ -6,6 +6,7 @@
  */
 import type { App } from "./app";
 import type { Explorer } from "./explorer";
+import { paintOf } from "./map/colours";
 import type { State } from "./state/state";
 
 export interface Debug {
@@ -25,6 +26,11 @@ export interface Debug {
   view(run: string): { x: number; y: number; scale: number };
   drawn(): { pixels: number[]; mu: number[] } | null;
   caught(): { indices: number[]; counts: number[]; mean: number[] | null };
+  /** Indices of the points that are shown, and the colour of every point with its alpha: 255 shown. */
+  shown(run: string): number[];
+  colours(run: string): [number, number, number, number][];
+  /** A column's values; null for none. */
+  column(run: string, name: string): (number | null)[] | null;
   path(): number[][];
   samples(run: string): number[][];
   dimensions(): { index: number; weight: number; dead: boolean }[];
@@ -37,6 +43,8 @@ export interface Debug {
   background(
     run: string,
   ): { decoded: number; milliseconds: number; places: [number, number][]; side: number; tall: number } | null;
+  /** The thumbnails that were drawn last: how many, how wide (CSS pixels), and how many are in memory. */
+  thumbnails(run: string): { count: number; size: number; ready: number } | null;
   /** Diameter of the points, CSS pixels. */
   pointSize(run: string): number;
   /** The classes' names on the map: their middle and half their width, CSS pixels. */
@@ -82,6 +90,15 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       counts: app.gallery.counts(),
       mean: app.gallery.mean && Array.from(app.gallery.mean.pixels),
     }),
+    shown: (id) => explorer.shownOf(run(id)),
+    colours: (id) => {
+      const { table, of } = paintOf(explorer, run(id));
+      return Array.from(of, (k) => [...table.subarray(4 * k, 4 * k + 4)] as [number, number, number, number]);
+    },
+    column: (id, name) => {
+      const column = run(id).columns.get(name);
+      return column ? Array.from(column.values, (v) => (Number.isNaN(v) ? null : v)) : null;
+    },
     path: () => app.path.pictures.map((picture) => Array.from(picture.pixels)),
     samples: (id) => structuredClone(app.samples.latents.get(id) ?? []),
     dimensions: () =>
@@ -95,6 +112,7 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       const { decoded, milliseconds, tiles } = finished;
       return { decoded, milliseconds, places: tiles.map(({ x, y }) => [x, y]), side: tiles[0].width, tall: tiles[0].height };
     },
+    thumbnails: (id) => structuredClone(app.panes.get(id)!.sprites?.drawn ?? null),
     pointSize: (id) => app.panes.get(id)!.pointSize,
     names: (id) => structuredClone(app.panes.get(id)!.names),
     timings: () => ({

@@ -1,4 +1,5 @@
 /** The loaded runs and what follows from the state: frames, places, the nearest image, decodings. */
+import { type Column, type Filter, keeps } from "./bundle/columns";
 import { labelOf, loadRun, meanOf, type Run } from "./bundle/run";
 import type { Manifest, RunEntry } from "./bundle/manifest";
 import { asProblem } from "./bundle/problem";
@@ -9,7 +10,7 @@ import { Frame } from "./math/frame";
 import { type Among, inside, nearest, type Near } from "./math/points";
 import { heaviest } from "./math/rank";
 import { isInk, pictureOf, type Look, type Picture } from "./picture/picture";
-import type { Group } from "./state/state";
+import type { Filters, Group } from "./state/state";
 import type { Store } from "./state/store";
 import type { Banner } from "./ui/banner";
 import type { ThemeKeeper } from "./ui/theme";
@@ -27,11 +28,11 @@ export class Explorer {
   private readonly frames = new Map<string, { key: string; frame: Frame; places: Float32Array }>();
   private readonly nears = new Map<
     string,
-    { z: readonly number[]; hidden: readonly number[]; near: Near }
+    { z: readonly number[]; among: Among; near: Near }
   >();
   private readonly shownPoints = new Map<
     string,
-    { hidden: readonly number[]; points: Uint8Array }
+    { hidden: readonly number[]; filters: Filters; by: string; points: Uint8Array }
   >();
   private readonly ink = new Map<string, boolean>();
 
@@ -99,27 +100,73 @@ export class Explorer {
     this.moveTo(run, meanOf(run, index), { pinned: true });
   }
 
-  /** The points of classes that are not hidden. */
+  /** The points of classes that are not hidden, which all filters keep. */
   among(run: Run): Among {
-    const { hidden } = this.store.state;
-    if (hidden.length === 0) return null;
+    const { hidden, filters } = this.store.state;
+    // The run beside another shows the same images where it has them.
+    const by = this.linked() ? (this.runs.get(this.store.state.run) ?? run) : run;
+    const set = Object.entries(filters).flatMap(([name, filter]) => {
+      const column = by.columns.get(name);
+      return column ? [{ filter, values: column.values }] : [];
+    });
+    if (hidden.length === 0 && set.length === 0) return null;
     let known = this.shownPoints.get(run.id);
-    if (known?.hidden !== hidden) {
+    if (known?.hidden !== hidden || known.filters !== filters || known.by !== by.id) {
       const away = new Set(hidden);
-      const points = Uint8Array.from(run.labels, (label) => (away.has(label) ? 0 : 1));
-      this.shownPoints.set(run.id, (known = { hidden, points }));
+      const points = Uint8Array.from(by.labels, (label, i) =>
+        !away.has(label) && set.every(({ filter, values }) => keeps(filter, values[i])) ? 1 : 0,
+      );
+      this.shownPoints.set(run.id, (known = { hidden, filters, by: by.id, points }));
     }
     return known.points;
   }
 
-  /** The test image whose mean is nearest to the run's z, of the classes that are shown. */
+  /** Indices of the points that are shown. */
+  shownOf(run: Run): number[] {
+    const among = this.among(run);
+    const all = Array.from({ length: run.count }, (_, i) => i);
+    return among ? all.filter((i) => among[i]) : all;
+  }
+
+  /** The column that a run's points are coloured by; null: their class. */
+  colouring(run: Run): Column | null {
+    return run.columns.get(this.store.state.colour) ?? null;
+  }
+
+  /** Reads a run's columns; who depends on filters or colours is told. */
+  async readColumns(run: Run): Promise<void> {
+    if (run.entry.points.columns.length === run.columns.size) return;
+    try {
+      await run.readColumns();
+    } catch (error) {
+      this.banner.show(asProblem(error, "missing"));
+    }
+    this.store.set({ filters: { ...this.store.state.filters } });
+  }
+
+  /** Moves a map that shows a part to where the run's z is. */
+  centre(run: Run): void {
+    const { view } = this.store.state;
+    const part = view[run.id];
+    if (!part) return;
+    const [x, y] = this.frame(run).place(this.z(run));
+    this.store.set({ view: { ...view, [run.id]: { ...part, x, y } } });
+  }
+
+  /** Keeps the points of a column that the filter keeps; null: all. */
+  filter(name: string, filter: Filter | null): void {
+    const { [name]: _, ...others } = this.store.state.filters;
+    this.store.set({ filters: filter ? { ...others, [name]: filter } : others });
+  }
+
+  /** The test image whose mean is nearest to the run's z, of those that are shown. */
   near(run: Run): Near {
     const z = this.z(run);
-    const { hidden } = this.store.state;
+    const among = this.among(run);
     const known = this.nears.get(run.id);
-    if (known?.z === z && known.hidden === hidden) return known.near;
-    const near = nearest(run.mu, z, this.among(run));
-    this.nears.set(run.id, { z, hidden, near });
+    if (known?.z === z && known.among === among) return known.near;
+    const near = nearest(run.mu, z, among);
+    this.nears.set(run.id, { z, among, near });
     return near;
   }
 

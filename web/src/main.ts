@@ -52,6 +52,9 @@ async function open(): Promise<void> {
   // Read before the first picture: they tell whether grey means ink on paper.
   await goldenImages(explorer, run).catch((error) => banner.show(asProblem(error, "missing")));
 
+  const { colour, filters } = store.state;
+  if (colour !== "" || Object.keys(filters).length > 0) await explorer.readColumns(run);
+
   const app = new App(explorer);
   loading.remove();
   root.append(app.root);
@@ -65,6 +68,7 @@ async function open(): Promise<void> {
   explorer.decodeShown();
   if (second) await app.restorePair(second);
   await ready;
+  void explorer.readColumns(run);
   await app.check(run);
 }
 

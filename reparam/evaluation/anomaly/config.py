@@ -18,6 +18,7 @@ from reparam.evaluation.anomaly.scores import (
     StructuralError,
 )
 from reparam.evaluation.anomaly.table import PEAK
+from reparam.fields import option
 
 AUTO: Literal["auto"] = "auto"
 
@@ -39,10 +40,10 @@ class AnomalyConfig:
     )
     """Scores to choose from and to combine; those that the model cannot have are left out."""
 
-    decide_by: str = AUTO
-    """What decides: a score, a score with -peak behind it (the highest value of its map), or a
-    combination of the p-values of all (fisher, harmonic-mean, min, max). auto: the one that tells
-    planted defects from good pictures best."""
+    decide_by: str = option(AUTO, common=True)
+    """What decides, such as ssim. A score, a score with -peak behind it (the highest value of its
+    map), or a combination of the p-values of all (fisher, harmonic-mean, min, max). auto: the one
+    that tells planted defects from good pictures best."""
 
     contamination: float | Literal["auto"] = AUTO
     """Share of the held-out good pictures, the worst, that is not counted as good. auto: those

@@ -1,17 +1,13 @@
 """Maps of anomaly laid over their pictures."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from matplotlib import colormaps
 
 from reparam.errors import DataError
 from reparam.types import PixelArray
-
-COLOURS = colormaps["inferno"](np.linspace(0.35, 1, 256))[:, :3].astype(np.float32)
-"""From violet by red and orange to pale yellow, lighter with every step (perceptually uniform). The
-map's darkest third is left out: it would look like the picture."""
 
 DIM = 0.7
 """Of a picture's brightness, what is left below the colours, so that the lightest stands out from
@@ -55,6 +51,16 @@ def heat_overlay(
     weights = np.array([0.299, 0.587, 0.114] if seen.shape[-1] == 3 else [1.0], np.float32)
     grey = (seen.astype(np.float32) / 255 @ weights)[..., None] * DIM
     heat = ((maps - scale.low) / (scale.high - scale.low)).clip(0, 1).astype(np.float32)
-    colours = COLOURS[np.rint(heat * 255).astype(int)]
+    colours = _colours()[np.rint(heat * 255).astype(int)]
     opaque = np.where(heat > 0, OPAQUE * np.sqrt(heat), 0)[..., None]
     return np.rint(255 * (grey * (1 - opaque) + colours * opaque)).astype(np.uint8)
+
+
+@cache
+def _colours() -> Float[np.ndarray, "256 3"]:
+    """From violet by red and orange to pale yellow, lighter with every step (perceptually uniform).
+    The map's darkest third is left out: it would look like the picture.
+    """
+    from matplotlib import colormaps  # imported late: only the page of verdicts needs it
+
+    return colormaps["inferno"](np.linspace(0.35, 1, 256))[:, :3].astype(np.float32)

@@ -156,18 +156,12 @@ def judge_for(images: ImageSet, *, progress: Progress | None = None, device: str
     images.
     """
     path = cache_path(images)
-    kind = f"{KIND} {path.stem}"  # another judge's file in its place is not taken
-    with contextlib.suppress(RunError):
-        saved = load_tensors(path, kind)
+    names = None if images.labels is None else images.class_names
+    kept = kept_judge(images.fingerprint(), images.image_shape, names, device=device)
+    if kept is not None:
         if progress is not None:
             progress("the judge, from the cache", 1, 1)
-        classes = None if images.labels is None else len(images.class_names)
-        found = JudgeNetwork(images.image_shape, classes)
-        found.load_state_dict(saved.tensors)
-        found.to(device)
-        found.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        found.eval().requires_grad_(False)
-        return Judge(found, images.image_shape, images.class_names, **saved.state, from_cache=True)
+        return kept
     started = time.perf_counter()
     trained = fit.fitted(images, SEED, device, progress)
     seconds = time.perf_counter() - started
@@ -184,15 +178,43 @@ def judge_for(images: ImageSet, *, progress: Progress | None = None, device: str
         from_cache=False,
     )
     state = {name: getattr(judge, name) for name in ("accuracy", "error", "held_out", "seconds")}
+    kind = f"{KIND} {path.stem}"
     # A full or read-only disk: the judge is as good, and will be trained again the next time.
     with contextlib.suppress(OSError, ReparamError):
         save_tensors(path, trained.state_dict(), kind, state)
     return judge
 
 
+def kept_judge(
+    fingerprint: str,
+    image_shape: tuple[int, int, int],
+    class_names: tuple[str, ...] | None,
+    *,
+    device: str = "cpu",
+) -> Judge | None:
+    """The judge of the images with this `ImageSet.fingerprint` if the cache has it, undamaged.
+
+    ``class_names`` is None without labels.
+    """
+    path = _path(fingerprint)
+    with contextlib.suppress(RunError):
+        saved = load_tensors(path, f"{KIND} {path.stem}")  # another judge's file is not taken
+        found = JudgeNetwork(image_shape, None if class_names is None else len(class_names))
+        found.load_state_dict(saved.tensors)
+        found.to(device)
+        found.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        found.eval().requires_grad_(False)
+        return Judge(found, image_shape, class_names or (), **saved.state, from_cache=True)
+    return None
+
+
 def cache_path(images: ImageSet) -> Path:
     """Where the judge of these images is kept."""
-    digest = hashlib.sha256(f"{SEED} {VERSION} {images.fingerprint()}".encode())
+    return _path(images.fingerprint())
+
+
+def _path(fingerprint: str) -> Path:
+    digest = hashlib.sha256(f"{SEED} {VERSION} {fingerprint}".encode())
     name = f"{digest.hexdigest()[:32]}.safetensors"
     return platformdirs.user_cache_path("reparam") / "judges" / name
 

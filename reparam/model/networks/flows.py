@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reparam.extras import need
 from reparam.types import Latents, PerExample
 
 Context = Float[Tensor, "B c"]
@@ -73,6 +74,7 @@ class InverseAutoregressive(Step):
     """
 
     def __init__(self, d: int, context: int, hidden: int, descending: bool) -> None:
+        need("an inverse autoregressive flow", "flow")
         from zuko.flows.autoregressive import MaskedAutoregressiveTransform  # imported late
 
         super().__init__()

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reparam.extras import need
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import check_positive, in_full_precision
 from reparam.model.priors.base import (
@@ -46,6 +47,7 @@ class FlowPrior(Prior):
     def __init__(
         self, latent_dim: int, transforms: int = 3, hidden: int = 64, bins: int = 8
     ) -> None:
+        need("prior flow", "flow")
         from zuko.flows import NSF  # imported late: nobody else waits for it
 
         super().__init__()

@@ -40,6 +40,19 @@ export type ScaledEntry = FileEntry & {
    */
   high: number[];
 };
+/**
+ * A value of each point: float32, little-endian, NaN for none.
+ */
+export type ColumnEntry = FileEntry & {
+  /**
+   * Differs between columns of a run.
+   */
+  name: string;
+  /**
+   * Of a column of words: values are places in this list. Empty for numbers.
+   */
+  levels: ClassEntry[];
+};
 export type DrawsEntry = ScaledEntry & {
   /**
    * Number of rows.
@@ -149,6 +162,14 @@ export interface PointsEntry {
   mu: ScaledEntry;
   log_var: ScaledEntry | null;
   labels: FileEntry | null;
+  /**
+   * What the points can be coloured and filtered by, beside their classes.
+   */
+  columns: ColumnEntry[];
+  /**
+   * A JSON list: the path of each image in its folder; null for images of no files.
+   */
+  files: FileEntry | null;
   thumbnails: ThumbnailEntry;
   /**
    * Of the images' bytes: equal for runs that hold the same images.

@@ -1,5 +1,7 @@
 /** A run's points in memory. */
-import { latentSize, type RunEntry, type ScaledEntry } from "./manifest";
+import { type Column, readColumn } from "./columns";
+import { type FileEntry, latentSize, type RunEntry, type ScaledEntry } from "./manifest";
+import { Problem } from "./problem";
 import { checkedBytes, type Source } from "./source";
 import { Thumbnails } from "./thumbnails";
 
@@ -15,6 +17,12 @@ export interface Run {
   /** Class of each point, or NO_LABEL; all NO_LABEL without labels. */
   readonly labels: Uint16Array;
   readonly thumbnails: Thumbnails;
+  /** Those that have been read, by name. */
+  readonly columns: Map<string, Column>;
+  /** Reads all of them. */
+  readColumns(): Promise<void>;
+  /** The path of each image in its folder, or null for images of no files. Read when first asked for. */
+  files(): Promise<readonly string[] | null>;
   /** Log-variances, count × d, or null for a run without them. Read when first asked for. */
   logVar(): Promise<Float32Array | null>;
   /** Draws from the prior, n × d. Read when first asked for. */
@@ -22,7 +30,8 @@ export interface Run {
 }
 
 export async function loadRun(source: Source, entry: RunEntry): Promise<Run> {
-  const { count, labels, mu, log_var, thumbnails } = entry.points;
+  const { count, labels, mu, log_var, thumbnails, files } = entry.points;
+  const columns = new Map<string, Column>();
   const [means, classes] = await Promise.all([
     readScaled(source, mu),
     labels ? readUint16(source, labels) : new Uint16Array(count).fill(NO_LABEL),
@@ -35,6 +44,12 @@ export async function loadRun(source: Source, entry: RunEntry): Promise<Run> {
     mu: means,
     labels: classes,
     thumbnails: new Thumbnails(source, thumbnails, entry.image.channels, count),
+    columns,
+    readColumns: once(async () => {
+      const read = entry.points.columns.map((column) => readColumn(source, column, count));
+      for (const column of await Promise.all(read)) columns.set(column.name, column);
+    }),
+    files: once(async () => (files ? readNames(source, files, count) : null)),
     logVar: once(async () => (log_var ? readScaled(source, log_var) : null)),
     draws: once(() => readScaled(source, entry.prior.draws)),
   };
@@ -49,6 +64,14 @@ export function labelOf(run: Run, i: number): number | null {
 /** The latent of point i. */
 export function meanOf(run: Run, i: number): number[] {
   return Array.from(run.mu.subarray(i * run.d, (i + 1) * run.d));
+}
+
+async function readNames(source: Source, entry: FileEntry, count: number): Promise<string[]> {
+  const names: unknown = JSON.parse(new TextDecoder().decode(await checkedBytes(source, entry)));
+  if (!Array.isArray(names) || names.length !== count) {
+    throw new Problem("malformed", { what: `${entry.file}: not a list of ${count} names` });
+  }
+  return names.map(String);
 }
 
 async function readUint16(source: Source, entry: Parameters<typeof checkedBytes>[1]) {

@@ -35,12 +35,8 @@ export function panned(view: View, dx: number, dy: number): View {
   return { ...view, x: view.x - dx / view.scale, y: view.y + dy / view.scale };
 }
 
-/** The window that holds all places (n × 2, and the further ones) with a margin. */
-export function home(
-  places: Float32Array,
-  size: Size,
-  further: readonly (readonly [number, number])[] = [],
-): View {
+/** The least and the largest coordinates of all places (n × 2); infinite without any. */
+export function bounds(places: Float32Array): { x0: number; x1: number; y0: number; y1: number } {
   let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
   for (let i = 0; i < places.length; i += 2) {
     x0 = Math.min(x0, places[i]);
@@ -48,6 +44,16 @@ export function home(
     y0 = Math.min(y0, places[i + 1]);
     y1 = Math.max(y1, places[i + 1]);
   }
+  return { x0, x1, y0, y1 };
+}
+
+/** The window that holds all places (n × 2, and the further ones) with a margin. */
+export function home(
+  places: Float32Array,
+  size: Size,
+  further: readonly (readonly [number, number])[] = [],
+): View {
+  let { x0, x1, y0, y1 } = bounds(places);
   for (const [x, y] of further) {
     [x0, x1] = [Math.min(x0, x), Math.max(x1, x)];
     [y0, y1] = [Math.min(y0, y), Math.max(y1, y)];

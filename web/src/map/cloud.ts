@@ -82,13 +82,13 @@ export class Cloud {
     const gl = this.sheet.getContext("webgl2", { alpha: true, antialias: false });
     if (!gl) throw new Error("no WebGL 2");
     this.gl = gl;
-    this.program = link(gl);
+    this.program = link(gl, VERTEX, FRAGMENT);
     gl.useProgram(this.program);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.buffers = {
       place: this.attribute("place", 2, gl.FLOAT),
-      label: this.attribute("label", 1, gl.UNSIGNED_SHORT),
+      label: this.attribute("label", 1, gl.UNSIGNED_INT),
       caught: this.attribute("caught", 1, gl.UNSIGNED_BYTE),
     };
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
@@ -97,7 +97,7 @@ export class Cloud {
   }
 
   /** Places n × 2, and which colour each has. */
-  setPoints(places: Float32Array, labels: Uint16Array): void {
+  setPoints(places: Float32Array, labels: Uint32Array): void {
     this.count = labels.length;
     this.fill("place", places);
     this.fill("label", labels);
@@ -152,18 +152,19 @@ export class Cloud {
     return buffer;
   }
 
-  private fill(name: keyof Cloud["buffers"], data: Float32Array | Uint16Array | Uint8Array): void {
+  private fill(name: keyof Cloud["buffers"], data: Float32Array | Uint32Array | Uint8Array): void {
     const { gl } = this;
     gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
     gl.bufferData(gl.ARRAY_BUFFER, data as Float32Array<ArrayBuffer>, gl.DYNAMIC_DRAW);
   }
 }
 
-function link(gl: WebGL2RenderingContext): WebGLProgram {
+/** A program of two shaders. Throws where they do not link. */
+export function link(gl: WebGL2RenderingContext, vertex: string, fragment: string): WebGLProgram {
   const program = gl.createProgram();
   for (const [type, source] of [
-    [gl.VERTEX_SHADER, VERTEX],
-    [gl.FRAGMENT_SHADER, FRAGMENT],
+    [gl.VERTEX_SHADER, vertex],
+    [gl.FRAGMENT_SHADER, fragment],
   ] as const) {
     const shader = gl.createShader(type)!;
     gl.shaderSource(shader, source);

@@ -126,6 +126,6 @@ function classNames(explorer: Explorer, run: Run): Marks["names"] {
     .map(({ x, y, k }) => ({
       place: [x, y] as Place,
       text: classes[k].name,
-      colour: safeColour(classes[k].colour),
+      colour: explorer.colouring(run) ? explorer.theme.palette.muted : safeColour(classes[k].colour),
     }));
 }

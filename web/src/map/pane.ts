@@ -8,12 +8,14 @@ import { inWords, t } from "../ui/language";
 import { reducedMotion } from "../ui/theme";
 import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
 import { Cloud, diameter } from "./cloud";
-import { cloudColours, drawn } from "./colours";
+import { drawn, type Paint, paintOf } from "./colours";
 import { Manifold } from "./manifold";
 import { boxCorners, type Extras, marksOf, pointerMarksOf } from "./marks";
 import { type DrawnName, drawOverlay } from "./overlay";
 import { PointerLayer } from "./pointer";
+import { Sprites } from "./sprites";
 
+const LEAST_DOT = 2.5; // px
 const HALO = 0.8; // px around a point, in the colour of the ground
 
 type Canvas = "background" | "points" | "overlay";
@@ -33,8 +35,9 @@ export class Pane {
   private readonly cloud: Cloud | null;
   private readonly dirty = new Set<Layer>();
   private size: Size = { width: 1, height: 1 };
-  /** Of each point: its class, or the one after the last class without. */
-  private readonly colourOf: Uint16Array;
+  private paint: Paint | null = null;
+  /** The images on the map, once they are asked for. */
+  sprites: Sprites | null = null;
   private drawing: [number, number][] | null = null;
   private extras: Extras = { trail: [], logVar: null };
   private asking = 0;
@@ -54,8 +57,6 @@ export class Pane {
       this.root.setAttribute("aria-label", `${t("map", { title: run.entry.title })}. ${t("mapHelp")}`);
       this.redraw("overlay");
     });
-    const { length } = run.entry.classes;
-    this.colourOf = run.labels.map((label) => Math.min(label, length));
     this.manifold = new Manifold(explorer, () => this.redraw("background"));
     this.cloud = this.openCloud();
     void run.logVar().then((logVar) => {
@@ -138,9 +139,10 @@ export class Pane {
 
   /** Takes over the points' places, colours and marks. */
   refresh(): void {
-    const { state } = this.explorer.store;
-    this.cloud?.setPoints(this.explorer.places(this.run), this.colourOf);
-    this.cloud?.setColours(cloudColours(this.run.entry.classes, state, this.explorer.theme.palette));
+    this.paint = paintOf(this.explorer, this.run);
+    this.cloud?.setPoints(this.explorer.places(this.run), this.paint.of);
+    this.cloud?.setColours(this.paint.table);
+    this.sprites?.refresh();
     this.markCaught();
     this.redraw("points", "overlay", "pointer");
   }
@@ -165,13 +167,14 @@ export class Pane {
 
   private listen(): void {
     const { store } = this.explorer;
-    const recolour: (keyof State)[] = ["hidden", "dim", "lasso", "frame", "plane", "pair"];
+    const recolour: (keyof State)[] = ["hidden", "filters", "colour", "dim", "lasso", "frame", "plane", "pair"];
     store.on(recolour, () => this.refresh());
     store.on(["panel"], ({ lasso }) => {
       if (lasso.length === 0) return;
       this.markCaught();
       this.redraw("points");
     });
+    store.on(["points"], () => this.redraw("points"));
     store.on(["view"], () => {
       this.redraw("points", "overlay", "background", "pointer");
       this.askBackground();
@@ -279,10 +282,16 @@ export class Pane {
 
   private drawPoints(view: View, ratio: number): void {
     const { size } = this;
-    this.pointSize = diameter(crowd(this.explorer.places(this.run), view, size));
+    const pictures = this.explorer.store.state.points === "pictures";
+    // Under pictures, the dots of those that have no room.
+    this.pointSize = pictures ? LEAST_DOT : diameter(crowd(this.explorer.places(this.run), view, size));
     const ground = drawn(this.explorer.theme.palette.paper);
     const context = this.layers.points.getContext("2d")!;
     this.cloud!.draw(context, view, size, { size: this.pointSize, halo: HALO, ground, ratio });
+    if (pictures && this.paint) {
+      this.sprites ??= new Sprites(this.explorer, this.run, () => this.redraw("points"));
+      this.sprites.draw(context, view, size, this.paint, ratio);
+    }
     this.pointsShown ??= performance.now();
   }
 }

@@ -39,7 +39,7 @@ export class DirectionPanel {
       this.strip, this.length);
     name(this.amount, "amount", false);
     this.root.append(say(el("p", { class: "muted" }), "directionHint"), this.choices, this.empty, this.along);
-    store.on(["groupA", "groupB", "run", "base", "lasso", "hidden", "frame", "plane", "panel", "ofClass"], () => this.show());
+    store.on(["groupA", "groupB", "run", "base", "lasso", "hidden", "filters", "frame", "plane", "panel", "ofClass"], () => this.show());
     store.on(["amount"], () => this.showAmount());
     explorer.theme.onChange(() => this.show());
     inWords(() => this.show());

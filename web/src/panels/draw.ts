@@ -62,7 +62,7 @@ export class DrawPanel {
     };
     explorer.store.show(["run"], suits);
     explorer.store.on(["ofClass"], () => this.encoded && this.encoder.push(this.encoded.picture));
-    explorer.store.on(["hidden"], () => this.show());
+    explorer.store.on(["hidden", "filters"], () => this.show());
     theme.onChange(() => {
       this.pad.recolour();
       this.show();

@@ -5,8 +5,8 @@ import type { Explorer } from "../explorer";
 import { safeColour } from "../map/colours";
 import { paint, type Picture } from "../picture/picture";
 import type { Group } from "../state/state";
-import { button, el, image, save } from "../ui/dom";
-import { inWords, say, t, whole } from "../ui/language";
+import { button, copyText, el, image, save } from "../ui/dom";
+import { inWords, say, t, whole, type Word } from "../ui/language";
 import { countBars } from "./counts";
 import { csvOf } from "./table";
 
@@ -18,7 +18,7 @@ export class GalleryPanel {
   caught: number[] = [];
   /** The mean of their pictures, bytes, or null while it is being made. */
   mean: Picture | null = null;
-  private group: Group = null;
+  private group: Group | "shown" = null;
   private shown = PAGE;
   private readonly empty = el("div", { class: "stack" });
   private readonly full = el("div", { class: "stack" });
@@ -26,21 +26,28 @@ export class GalleryPanel {
   private readonly bars = el("div");
   private readonly meanCanvas = image("picture");
   private readonly pictures = el("div", { class: "gallery" });
+  private readonly groupButtons: HTMLElement[] = [];
+  private readonly said = el("p", { class: "muted", role: "status" });
   private readonly more = say(button("ghost", () => this.showMore()), "more");
 
   constructor(private readonly explorer: Explorer) {
     const { store } = explorer;
-    const asGroup = (key: "groupA" | "groupB") =>
-      store.set({ [key]: this.group, panel: "direction" });
+    const asGroup = (key: "groupA" | "groupB", word: Word) => {
+      const one = say(button("as-group", () => store.set({ [key]: this.group, panel: "direction" })), word);
+      this.groupButtons.push(one);
+      return one;
+    };
     this.full.append(
       el("div", { class: "row between" }, this.count,
         say(button("small", () => this.gather(null)), "letGo")),
       el("div", { class: "row top" },
         el("figure", {}, this.meanCanvas, say(el("figcaption"), "meanImage")), this.bars),
       el("div", { class: "row" },
-        say(button("", () => this.saveCsv()), "saveCsv"),
-        say(button("", () => asGroup("groupA")), "asGroupA"),
-        say(button("", () => asGroup("groupB")), "asGroupB")),
+        say(button("", () => void this.saveCsv()), "saveCsv"),
+        say(button("", () => void this.copyNames()), "copyNames"),
+        asGroup("groupA", "asGroupA"),
+        asGroup("groupB", "asGroupB")),
+      this.said,
       this.pictures,
       this.more,
     );
@@ -48,15 +55,18 @@ export class GalleryPanel {
     store.show(["lasso", "run", "frame", "plane"], ({ lasso }) =>
       this.gather(lasso.length > 2 ? { lasso } : null, false),
     );
-    store.on(["hidden"], () => this.gather(this.group, false));
+    store.on(["hidden", "filters"], () => this.gather(this.group, false));
     explorer.theme.onChange(() => this.show());
     inWords(() => this.show());
   }
 
-  /** Shows the points of a group; null lets go. */
-  gather(group: Group, clear = true): void {
+  /** Shows the points of a group, or those that the filters keep; null lets go. */
+  gather(group: Group | "shown", clear = true): void {
+    const run = this.explorer.main();
     this.group = group;
-    this.caught = this.explorer.members(this.explorer.main(), group);
+    this.caught = group === "shown" ? this.explorer.shownOf(run) : this.explorer.members(run, group);
+    this.said.textContent = "";
+    for (const one of this.groupButtons) one.hidden = group === "shown";
     this.shown = PAGE;
     this.mean = null;
     if (clear && this.explorer.store.state.lasso.length > 0) this.explorer.store.set({ lasso: [] });
@@ -147,7 +157,24 @@ export class GalleryPanel {
     paint(this.meanCanvas, this.mean, this.explorer.look(run));
   }
 
-  private saveCsv(): void {
-    save("points.csv", "text/csv", csvOf(this.explorer.main(), this.caught));
+  private async saveCsv(): Promise<void> {
+    const run = this.explorer.main();
+    try {
+      save("points.csv", "text/csv", csvOf(run, this.caught, await run.files()));
+    } catch (error) {
+      this.explorer.banner.show(asProblem(error, "missing"));
+    }
+  }
+
+  /** The files' names to the clipboard, a line each; numbers of images that are no files. */
+  private async copyNames(): Promise<void> {
+    const run = this.explorer.main();
+    try {
+      const files = await run.files();
+      const copied = await copyText(this.caught.map((i) => files?.[i] ?? String(i)).join("\n"));
+      this.said.textContent = t(copied ? "copied" : "notCopied", { count: whole(this.caught.length) });
+    } catch (error) {
+      this.explorer.banner.show(asProblem(error, "missing"));
+    }
   }
 }

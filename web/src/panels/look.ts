@@ -1,85 +1,27 @@
 /** What the map shows: classes as a legend, rings, names, the decoded background. */
 import type { Explorer } from "../explorer";
-import { safeColour } from "../map/colours";
-import type { Background, State } from "../state/state";
+import type { Background, Points, State } from "../state/state";
 import { button, el, press } from "../ui/dom";
-import { inWords, name, say, t, whole, type Word } from "../ui/language";
-
-const FILTERED = 20; // classes, beyond which the legend has a search field
+import { inWords, name, say, t, type Word } from "../ui/language";
+import { colourChoice } from "./colour";
 
 export function lookPanel(explorer: Explorer): HTMLElement {
   const { store } = explorer;
   const root = el("div", { class: "panel" });
-  const legend = el("div", { class: "legend", role: "group" });
-  name(legend, "classes", false);
-  const showLegend = () => {
-    legend.replaceChildren(...legendRows(explorer));
-    showFound();
-  };
-  store.on(["hidden"], (state) => {
-    const hidden = new Set(state.hidden);
-    legend.querySelectorAll<HTMLElement>(".legend-class").forEach((row, k) =>
-      press(row, !hidden.has(k)),
-    );
-  });
-  const filter = el("input", { type: "search", class: "filter", autocomplete: "off" });
-  inWords(() => {
-    filter.placeholder = t("filterClasses");
-    filter.setAttribute("aria-label", t("filterClasses"));
-  });
-  const showFound = () => {
-    const { classes } = explorer.main().entry;
-    filter.hidden = classes.length <= FILTERED;
-    const wanted = filter.hidden ? "" : filter.value.trim().toLowerCase();
-    legend.querySelectorAll<HTMLElement>(".legend-row").forEach((row, k) => {
-      row.hidden = !classes[k].name.toLowerCase().includes(wanted);
-    });
-  };
-  filter.addEventListener("input", showFound);
-  const everything = say(button("small", () => store.set({ hidden: [] })), "all");
-  store.on(["run"], showLegend);
-  inWords(showLegend);
-  const ofClasses = el("div", { class: "stack" },
-    el("div", { class: "row between" }, say(el("h3"), "classes"), everything),
-    filter,
-    legend,
-    toggle(explorer, "dim", "dimOthers"),
-    toggle(explorer, "names", "names"));
-  store.show(["run"], () => (ofClasses.hidden = explorer.main().entry.classes.length === 0));
+  const names = toggle(explorer, "names", "names");
+  store.show(["run"], () => (names.hidden = explorer.main().entry.classes.length === 0));
   root.append(
-    ofClasses,
+    colourChoice(explorer),
+    toggle(explorer, "dim", "dimOthers"),
+    names,
     toggle(explorer, "rings", "rings"),
     toggle(explorer, "posterior", "posteriorEllipse"),
+    say(el("h3"), "pointsAs"),
+    pointsChoice(explorer),
     say(el("h3"), "background"),
     backgroundChoice(explorer),
   );
   return root;
-}
-
-function legendRows(explorer: Explorer): HTMLElement[] {
-  const { store } = explorer;
-  const run = explorer.main();
-  const { classes } = run.entry;
-  const counts = new Array<number>(classes.length).fill(0);
-  for (const label of run.labels) if (label < counts.length) counts[label]++;
-  return classes.map(({ name: text, colour }, k) => {
-    const row = button("legend-class", () => {
-      const { hidden } = store.state;
-      store.set({ hidden: hidden.includes(k) ? hidden.filter((c) => c !== k) : [...hidden, k] });
-    });
-    const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
-    swatch.style.background = safeColour(colour);
-    row.append(swatch, el("span", { class: "legend-name" }, text));
-    row.append(el("span", { class: "muted count" }, whole(counts[k])));
-    row.setAttribute("aria-label", t("classShown", { name: text }));
-    press(row, !store.state.hidden.includes(k));
-    const only = button("small ghost", () =>
-      store.set({ hidden: classes.map((_, c) => c).filter((c) => c !== k) }),
-    );
-    only.textContent = t("onlyShort");
-    only.setAttribute("aria-label", t("onlyThis", { name: text }));
-    return el("div", { class: "legend-row" }, row, only);
-  });
 }
 
 type Flag = "dim" | "rings" | "posterior" | "names";
@@ -101,6 +43,14 @@ function toggle(explorer: Explorer, key: Flag, word: Word): HTMLElement {
   store.on(["run"], words);
   inWords(words);
   return label;
+}
+
+function pointsChoice(explorer: Explorer): HTMLElement {
+  const { store } = explorer;
+  const words: Record<Points, Word> = { dots: "asDots", pictures: "asPictures" };
+  return segmented("pointsAs", words, store.state.points, (points) => store.set({ points }), (show) =>
+    store.on(["points"], (s) => show(s.points)),
+  );
 }
 
 function backgroundChoice(explorer: Explorer): HTMLElement {

@@ -7,6 +7,7 @@ import { paint } from "../picture/picture";
 import { button, el, image, press } from "../ui/dom";
 import { figure, inWords, say, t } from "../ui/language";
 import { labelOf } from "../bundle/run";
+import { columnName, valueOf } from "./columns";
 
 export class Readout {
   readonly root: HTMLElement;
@@ -14,6 +15,7 @@ export class Readout {
   private readonly nearest = image("picture");
   private readonly z = el("p", { class: "z" });
   private readonly caption = el("span");
+  private readonly value = el("span", { class: "muted" });
   private readonly far = el("span", { class: "muted" });
   private readonly swatch = el("span", { class: "swatch", "aria-hidden": "true" });
   private readonly pin = button("chip pin", () =>
@@ -36,10 +38,10 @@ export class Readout {
         el("figure", {}, this.decoded, say(el("figcaption"), "decoded")),
         el("figure", {}, this.nearest, say(el("figcaption"), "nearest")),
       ),
-      el("div", { class: "facts" }, this.z, chip, this.far),
+      el("div", { class: "facts" }, this.z, chip, this.far, this.value),
     );
     const { store } = explorer;
-    store.on(["z", "pinned", "hidden"], () => this.show());
+    store.on(["z", "pinned", "hidden", "filters", "colour"], () => this.show());
     explorer.onDecoded((id) => id === run.id && this.showDecoded());
     explorer.theme.onChange(() => this.show());
     inWords(() => this.show());
@@ -55,6 +57,9 @@ export class Readout {
     this.swatch.hidden = label === null;
     if (label !== null) this.swatch.style.background = safeColour(run.entry.classes[label].colour);
     const words = { index: near.index, name: name ?? "" };
+    const column = explorer.colouring(run);
+    this.value.hidden = !column;
+    if (column) this.value.textContent = `${columnName(column.name)}: ${valueOf(column, near.index)}`;
     this.caption.textContent = t(name === null ? "nearestIs" : "nearestClass", words);
     this.far.textContent = t("distance", { distance: figure(near.distance, 3) });
     this.nearest.setAttribute("aria-label", this.caption.textContent);

@@ -1,4 +1,5 @@
 /** State ↔ the address bar's fragment: short, readable, and never trusted. */
+import type { Filter } from "../bundle/columns";
 import type { Group, State, View } from "./state";
 
 const round = (x: number) => Number(x.toPrecision(5));
@@ -37,7 +38,7 @@ const choice = <T extends string>(name: string, known: readonly T[]): Codec<T> =
 });
 const byRun = <T>(name: string, write: (v: T) => string, read: (s: string) => T | undefined) => ({
   name,
-  write: (v: Record<string, T>) =>
+  write: (v: Readonly<Record<string, T>>) =>
     Object.entries(v)
       .filter(([, value]) => value !== null)
       .map(([id, value]) => `${encodeURIComponent(id)}:${write(value)}`)
@@ -83,6 +84,19 @@ function readClasses(text: string): number[] {
   return [...found];
 }
 
+function writeFilter(filter: Filter): string {
+  if ("without" in filter) return `x${writeClasses(filter.without)}`;
+  return [filter.low, filter.high].map((end) => (end === null ? "" : end)).join(",");
+}
+
+function readFilter(text: string): Filter | undefined {
+  if (text.startsWith("x")) return { without: readClasses(text.slice(1)) };
+  const ends = text.split(",");
+  const [low, high] = ends.map((end) => (end === "" ? null : Number(end)));
+  const known = ends.length === 2 && [low, high].every((end) => end === null || Number.isFinite(end));
+  return known ? { low, high } : undefined;
+}
+
 const CODECS: { [K in keyof State]: Codec<State[K]> } = {
   run: text("run"),
   pair: text("pair"),
@@ -111,14 +125,17 @@ const CODECS: { [K in keyof State]: Codec<State[K]> } = {
       return axis(a) && axis(b) && a !== b ? [a, b] : undefined;
     },
   },
+  colour: text("by"),
+  filters: byRun<Filter>("filter", writeFilter, readFilter),
   hidden: { name: "hide", write: writeClasses, read: readClasses },
   dim: flag("dim"),
   rings: flag("rings"),
   posterior: flag("ellipse"),
   names: flag("names"),
+  points: choice("points", ["dots", "pictures"]),
   background: choice("bg", ["off", "window", "quantiles"]),
   tool: choice("tool", ["move", "lasso", "path"]),
-  panel: choice("panel", ["look", "draw", "path", "gallery", "samples", "dimensions", "direction"]),
+  panel: choice("panel", ["look", "filter", "draw", "path", "gallery", "samples", "dimensions", "direction"]),
   path: { name: "path", write: writePoints, read: points },
   interpolation: choice("interp", ["linear", "spherical"]),
   t: number("t"),

@@ -1,11 +1,14 @@
 /** Everything that the page shows can be told from this; most of it stands in the address bar. */
 
+import type { Filter } from "../bundle/columns";
+
 export type Tool = "move" | "lasso" | "path";
 export type Background = "off" | "window" | "quantiles";
+export type Points = "dots" | "pictures";
 export type FrameKind = "axes" | "principal";
 export type Theme = "auto" | "light" | "dark";
 export type Language = "en" | "ko";
-export type Panel = "look" | "draw" | "path" | "gallery" | "samples" | "dimensions" | "direction";
+export type Panel = "look" | "filter" | "draw" | "path" | "gallery" | "samples" | "dimensions" | "direction";
 export type Interpolation = "linear" | "spherical";
 
 export interface View {
@@ -17,6 +20,8 @@ export interface View {
 
 /** A group of points: a class, or what was caught with the lasso. */
 export type Group = { class: number } | { lasso: [number, number][] } | null;
+
+export type Filters = Readonly<Record<string, Filter>>;
 
 export interface State {
   /** The run that is shown, and the one beside it or "". */
@@ -32,12 +37,18 @@ export interface State {
   frame: FrameKind;
   /** The dimensions across and up; null: the two that matter most. */
   plane: [number, number] | null;
+  /** The column that points are coloured by; "": their class. */
+  colour: string;
+  /** Only points that all of these keep are shown, by the column's name. */
+  filters: Filters;
   hidden: number[];
   /** Hidden classes are dimmed, or not drawn. */
   dim: boolean;
   rings: boolean;
   posterior: boolean;
   names: boolean;
+  /** How images are drawn on the map. */
+  points: Points;
   background: Background;
   tool: Tool;
   panel: Panel;
@@ -64,11 +75,14 @@ export const INITIAL: State = {
   ofClass: 0,
   frame: "axes",
   plane: null,
+  colour: "",
+  filters: {},
   hidden: [],
   dim: true,
   rings: true,
   posterior: true,
   names: true,
+  points: "dots",
   background: "off",
   tool: "move",
   panel: "look",

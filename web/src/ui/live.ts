@@ -8,7 +8,7 @@ const RESTS = 600; // ms: a moving point would speak without end
 export function liveRegion(explorer: Explorer): HTMLElement {
   const root = el("p", { class: "visually-hidden", role: "status", "aria-live": "polite" });
   let waiting = 0;
-  explorer.store.on(["z", "pinned", "hidden"], () => {
+  explorer.store.on(["z", "pinned", "hidden", "filters"], () => {
     clearTimeout(waiting);
     waiting = window.setTimeout(() => {
       const run = explorer.main();

@@ -1,9 +1,6 @@
-"""AE, VAE, DenoisingAE: the models as scikit-learn estimators; `load`: a run as one of them."""
+"""Estimator: what every preset is to scikit-learn."""
 
-import contextlib
 import dataclasses
-import functools
-import operator
 import tempfile
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -13,18 +10,29 @@ import torch
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
+from torch.utils.data import Dataset
 
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
 from reparam.data import (
     ImageSet,
-    as_labels,
     as_numbers,
-    class_indices,
     image_set_from_arrays,
+    items_of_dataset,
     warn_of_pixels,
 )
-from reparam.errors import ConfigError, DataError, RunError
+from reparam.errors import ConfigError, DataError
+from reparam.estimators.fitting import check_free, folder_of, listeners
+from reparam.estimators.inputs import (
+    check_range_is_free,
+    checked_rows,
+    declared_range,
+    declared_shape,
+    image_set_of,
+    is_fit,
+    labels_for,
+    whole,
+)
 from reparam.evaluation import (
     Rows,
     check_latents,
@@ -39,31 +47,17 @@ from reparam.evaluation import (
 )
 from reparam.evaluation import reconstruct as reconstruct_pixels
 from reparam.model import Autoencoder
-from reparam.printable import note
 from reparam.runs import (
     IN_MEMORY,
-    Epoch,
     Run,
     RunConfig,
-    check_writable,
     is_articles,
-    is_empty,
     preset_config,
     resolve,
     suited_recipe,
     writing,
 )
-from reparam.training import (
-    BackedOff,
-    EpochDone,
-    Event,
-    Listener,
-    Warned,
-    fit_prior,
-    sample_writer,
-    tensorboard_writer,
-    train,
-)
+from reparam.training import fit_prior, train
 from reparam.types import LabelArray, LatentArray, PixelArray
 
 COUNTS = range(1, 2**63)
@@ -75,15 +69,21 @@ STEPS = range(2**31)
 SEEDS = range(-(2**63), 2**64)
 """Those that PyTorch takes."""
 
-Fitted = TypeVar("Fitted", bound="_Estimator")
+Fitted = TypeVar("Fitted", bound="Estimator")
 
 
-class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What all presets share. A public estimator names its preset, and adds nothing else.
 
     X is an array of images, uint8 or floats in [0, 1] (rounded to 256 levels), N × H × W or
-    N × H × W × C, or flat rows N × D with ``image_shape=(height, width[, channels])``, or an
-    ImageSet. Images that come back are float32 in [0, 1].
+    N × H × W × C, or flat rows N × D with ``image_shape=(height, width[, channels])`` or, where
+    each row is an image of height 1, ``"row"``; or an ImageSet, or a PyTorch Dataset of images or
+    of pairs (image, label), as `image_set_from_dataset` takes it. ``pixel_range``: the values of X
+    that are black and white, or "fit", from the least to the largest of fit's X; then what lies
+    outside of it later is clipped. Images that come back are float32 in [0, 1].
+
+    Of flat rows a fitted estimator knows ``n_features_in_``, and of a DataFrame
+    ``feature_names_in_``; X must keep to them.
 
     A part (``encoder``, ``posterior``, ``prior``, ``decoder``, ``likelihood``, ``objective``) is a
     name, a mapping with a ``type`` and options, or its options' dataclass.
@@ -96,6 +96,7 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     history_: list[dict[str, object]]
     row_shape_: tuple[int, ...]
     class_names_: tuple[str, ...]
+    pixel_range_: tuple[float, float] | None = None
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         cls.__init__ = constructor(cls.preset)  # type: ignore[method-assign]
@@ -111,10 +112,11 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         own = {name: options.pop(name) for name in OWN_OPTIONS if name in options}
         base = preset_config(cls.preset, "plain")
-        if isinstance(X, ImageSet):
+        if isinstance(X := image_set_of(X, own.get("pixel_range")), ImageSet):
             images = X
         else:
-            pixels, _ = rows_to_pixels(X, cls(**own)._declared_shape())
+            black_white = declared_range(own.get("pixel_range"), X)
+            pixels, _ = rows_to_pixels(X, declared_shape(own.get("image_shape"), X), black_white)
             data = dataclasses.replace(base.data, source=IN_MEMORY, test_fraction=0.0)
             images = image_set_from_arrays(pixels, None, name=cls.__name__, config=data)
         recipe = suited_recipe(base, images)
@@ -141,23 +143,37 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         that do not fit ``image_shape``, RunError when ``out`` holds something.
         """
         config = self.run_config()
+        X = image_set_of(X, self._own("pixel_range"), config.data)
         row_shape: tuple[int, ...]
+        self.pixel_range_ = None
         if isinstance(X, ImageSet):
+            if y is not None:
+                raise DataError(
+                    "y must be omitted where X is an ImageSet or a Dataset, got both. Fix: omit y; "
+                    "labels of a Dataset are in its pairs (image, label)"
+                )
             images, row_shape = X, X.image_shape
         else:
-            _check_columns(self, X, reset=True)
-            pixels, row_shape = rows_to_pixels(X, self._declared_shape())
+            X = checked_rows(self, X, flat=self._own("image_shape") is not None, reset=True)
+            self.pixel_range_ = declared_range(self._own("pixel_range"), X)
+            pixels, row_shape = self._to_pixels(X, declared_shape(self._own("image_shape"), X))
             labels = labels_or_none(y, len(pixels))
             name = type(self).__name__
             images = image_set_from_arrays(pixels, labels, name=name, config=config.data)
-            warn_of_pixels(pixels, name, range_known=False)
+            warn_of_pixels(pixels, name, range_known=self.pixel_range_ is not None)
+        out, title = folder_of(self._own("out")), type(self).__name__
+        if out is None and config.training.loggers:
+            raise ConfigError(
+                "logger must have out, the folder that is kept of a run, got None. Fix: name out"
+            )
         with tempfile.TemporaryDirectory() as temporary:
-            path = Path(temporary) / "run" if self._out is None else self._out
-            _check_out_free(path)
+            path = Path(temporary) / "run" if out is None else out
+            check_free(path)
             command = f"{' '.join(repr(self).split())}.fit(X)"
             with writing(path), torch.random.fork_rng(devices=[]):
                 run = Run.create(path, config, images, command=command, overwrite=False)
-                model = train(run, images, self._listeners(run, config))
+                quiet, kept = bool(self._own("quiet")), out is not None
+                model = train(run, images, listeners(run, config, title, quiet=quiet, kept=kept))
             self._take(run, model, row_shape)
         return self
 
@@ -168,8 +184,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         or one for all; an ImageSet has its own. Other models ignore them. Raises DataError where a
         conditional model gets none, and for a label that fit's y does not have.
         """
-        pixels, _ = self._pixels(X)
-        return encode(self._fitted(), pixels, self._labels(labels, len(pixels), X))
+        pixels, _, known = self._read(X, labels)
+        return encode(self.model_, pixels, known)
 
     def inverse_transform(self, Z: object, labels: object = None) -> Rows:
         """The decoding of each latent, shaped as the rows of fit's X."""
@@ -187,11 +203,11 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         ``refine``: steps that move each latent from the encoder's towards the one that is decoded
         closest to X; 20 are enough for most of what there is to gain.
         """
-        model = self._fitted()
-        pixels, row_shape = self._pixels(X)
+        pixels, row_shape, known = self._read(X, labels)
         steps = whole(refine, "refine", STEPS)
-        known = self._labels(labels, len(pixels), X)
-        return self._as_rows(reconstruct_pixels(model, pixels, known, refine=steps), row_shape)
+        return self._as_rows(
+            reconstruct_pixels(self.model_, pixels, known, refine=steps), row_shape
+        )
 
     def fit_prior(
         self: Fitted, X: object, prior: str = "mixture", seed: int = 0, labels: object = None
@@ -202,9 +218,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         networks stay as they are; a run folder is not changed (`reparam fit-prior` does that).
         Raises ConfigError for another prior, DataError for too few images.
         """
-        model = self._fitted()
-        pixels, _ = self._pixels(X)
-        known, seed = self._labels(labels, len(pixels), X), whole(seed, "seed", SEEDS)
+        pixels, _, known = self._read(X, labels)
+        seed, model = whole(seed, "seed", SEEDS), self.model_
         model.prior = fit_prior(model, pixels, str(prior), seed, labels=known)
         return self
 
@@ -231,9 +246,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         For a VAE it is the evidence lower bound, with z sampled from ``seed``; for an AE, which has
         no rate, log p(x|z) at z = encode(x), which bounds nothing.
         """
-        loss = evaluation_loss(self._fitted(), self.config_)
-        pixels, _ = self._pixels(X)
-        known = self._labels(labels, len(pixels), X)
+        pixels, _, known = self._read(X, labels)
+        loss = evaluation_loss(self.model_, self.config_)
         found = scores_of(loss, pixels, known, seed=self.config_.seed)
         return -found.columns["loss_nats"]
 
@@ -242,40 +256,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return float(self.score_samples(X, y).mean())
 
     @property
-    def _out(self) -> Path | None:
-        out = self.get_params(deep=False)["out"]
-        if not isinstance(out, str | Path | None):
-            raise ConfigError(f"out must be a path, got {out!r}. Fix: name a folder")
-        return None if out is None else Path(out)
-
-    @property
     def _n_features_out(self) -> int:
         return self.model_.latent_dim
-
-    def _declared_shape(self) -> tuple[int, int, int] | None:
-        shape = self.get_params(deep=False)["image_shape"]
-        if shape is None:
-            return None
-        try:
-            sizes = tuple(operator.index(size) for size in shape)
-        except TypeError:  # no sequence, or not of whole numbers
-            sizes = ()
-        if len(sizes) not in (2, 3) or min(sizes) < 1:
-            raise ConfigError(
-                f"image_shape must be (height, width) or (height, width, channels), got {shape!r}. "
-                "Fix: correct it"
-            )
-        return sizes[0], sizes[1], sizes[2] if len(sizes) == 3 else 1
-
-    def _listeners(self, run: Run, config: RunConfig) -> list[Listener]:
-        listeners: list[Listener] = []
-        if not self.get_params(deep=False)["quiet"]:
-            listeners.append(functools.partial(_say, type(self).__name__, config.training.epochs))
-        if self._out is not None and config.training.sample_every:
-            listeners.append(sample_writer(run, config.training.sample_every, config.seed))
-        if config.training.tensorboard:
-            listeners.append(tensorboard_writer(run))
-        return listeners
 
     def _take(self, run: Run, model: Autoencoder, row_shape: tuple[int, ...]) -> None:
         """The attributes of a fitted estimator."""
@@ -284,39 +266,42 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.class_names_ = run.facts.class_names
         self.history_ = [epoch.to_mapping() for epoch in run.metrics()]
         self.row_shape_ = row_shape
-        if len(row_shape) == 1:
-            self.n_features_in_ = row_shape[0]
 
     def _fitted(self) -> Autoencoder:
         check_is_fitted(self, "model_")
         return self.model_
 
-    def _pixels(self, X: object) -> tuple[PixelArray, tuple[int, ...]]:
+    def _own(self, name: str) -> object:
+        """One of OWN_OPTIONS."""
+        return self.get_params(deep=False)[name]
+
+    def _read(
+        self, X: object, labels: object = None
+    ) -> tuple[PixelArray, tuple[int, ...], LabelArray | None]:
+        """Images as bytes, how one was laid out, and their labels, if the model reads any."""
         model = self._fitted()
+        check_range_is_free(X, self._own("pixel_range"))
+        row_shape: tuple[int, ...]
         if isinstance(X, ImageSet):
-            return X.images, X.image_shape
-        _check_columns(self, X, reset=False)
-        return rows_to_pixels(X, model.image_shape)
+            pixels, row_shape = X.images, X.image_shape
+        elif isinstance(X, Dataset):
+            pixels, own = items_of_dataset(X, "X")
+            row_shape, labels = pixels.shape[1:], own if labels is None else labels
+        else:
+            flat = hasattr(self, "n_features_in_")
+            X = checked_rows(self, X, flat=flat, reset=False)
+            pixels, row_shape = self._to_pixels(X, model.image_shape)
+        return pixels, row_shape, self._labels(labels, len(pixels), X)
+
+    def _to_pixels(
+        self, X: object, shape: tuple[int, int, int] | None
+    ) -> tuple[PixelArray, tuple[int, ...]]:
+        clip = is_fit(self._own("pixel_range"))
+        return rows_to_pixels(X, shape, self.pixel_range_, clip=clip)
 
     def _labels(self, labels: object, count: int, X: object = None) -> LabelArray | None:
-        """Labels of ``count`` rows as the model reads them; None for one that reads none."""
-        if not self.model_.classes:
-            return None
-        if labels is None and isinstance(X, ImageSet) and X.labels is not None:
-            given, names = X.labels, X.class_names
-        elif labels is None and self.model_.classifier is not None:
-            return None
-        elif labels is None:
-            raise DataError(
-                f"{type(self).__name__}: labels must be given to a conditional model, got none. "
-                "Fix: pass labels, one for each row or one for all"
-            )
-        else:
-            each = np.asarray(labels)
-            each = np.full(count, each) if each.ndim == 0 else each
-            given, names = as_labels(each, count, None, "labels")
-        names = (*names, "")  # the last is that of UNKNOWN, -1
-        return class_indices([names[i] for i in given], self.class_names_, type(self).__name__)
+        name = type(self).__name__
+        return labels_for(self.model_, self.class_names_, labels, count, X, name)
 
     def _as_rows(self, images: Float[np.ndarray, "N H W C"], shape: tuple[int, ...]) -> Rows:
         return images.reshape(len(images), *shape)
@@ -324,84 +309,5 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = []  # latents are float32, whatever X is
         return tags
-
-
-def _check_columns(estimator: _Estimator, X: object, *, reset: bool) -> None:
-    """Of a DataFrame: its columns are those of fit's X, in their order (``reset``: remembered).
-
-    Raises scikit-learn's ValueError where they are not.
-    """
-    if reset and hasattr(estimator, "feature_names_in_"):
-        del estimator.feature_names_in_
-    if hasattr(X, "columns"):
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
-
-
-class AE(_Estimator):
-    """The article's autoencoder. Its options are those of the configuration: see the signature."""
-
-    preset = "ae"
-
-
-class VAE(_Estimator):
-    """The article's variational autoencoder. Its options are those of the configuration."""
-
-    preset = "vae"
-
-
-class DenoisingAE(_Estimator):
-    """An autoencoder that sees noisy images and is compared with the clean ones."""
-
-    preset = "dae"
-
-
-def load(path: str | Path) -> AE | VAE | DenoisingAE:
-    """The fitted estimator of a run folder, with its fitted prior; its images are not needed.
-
-    Images that it gives back are N × H × W × C, since a run does not know how X was laid out. Parts
-    from a plug-in must be registered first (`load_plugin`). Raises RunError when the run is
-    missing, damaged, or from a newer version.
-    """
-    run = Run.open(Path(path))
-    model = run.load_model()
-    if run.config.inputs.corrupt != "none":
-        kind: type[AE | VAE | DenoisingAE] = DenoisingAE
-    else:
-        kind = VAE if model.is_variational else AE
-    estimator = kind(**arguments_of(run.config))
-    estimator._take(run, model, run.facts.image_shape)
-    return estimator
-
-
-def whole(value: object, name: str, known: range) -> int:
-    """A whole number of NumPy's or Python's. Raises ConfigError for what is none of ``known``."""
-    with contextlib.suppress(TypeError):
-        number = operator.index(value)  # type: ignore[arg-type]
-        if number in known:
-            return number
-    raise ConfigError(
-        f"{name} must be a whole number from {known.start} to {known.stop - 1}, got {value!r}. "
-        "Fix: correct it"
-    )
-
-
-def _check_out_free(path: Path) -> None:
-    check_writable(path / "config.json", fix="choose another out")
-    if path.exists() and not (path.is_dir() and is_empty(path)):
-        raise RunError(
-            f"{path}: fit must write a new run folder, got one that holds something. Fix: choose "
-            "another out, or reparam.load what exists there"
-        )
-
-
-def _say(title: str, epochs: int, event: Event) -> None:
-    """A line an epoch on stderr, and one when something looks wrong."""
-    if isinstance(event, BackedOff | Warned):
-        note(f"{title}: {event}")
-    if isinstance(event, EpochDone):
-        metrics: Epoch = event.metrics
-        note(
-            f"{title}: epoch {metrics.epoch}/{epochs}, loss {metrics.held_out['loss_nats']:.2f} "
-            "nats"
-        )

@@ -1,0 +1,92 @@
+"""Is the arithmetic that `auto` takes the fastest? Each candidate's steps, in turns.
+
+    python benchmarks/choices.py            # into RESULTS.md, section choices
+    python benchmarks/choices.py --pairs 3  # fewer steps of each
+
+The choice is made as `reparam train` makes it, by steps of its own; then every candidate takes as
+many longer turns, one after the other, and the ratio to the chosen one is taken within each turn.
+"""
+
+import argparse
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from machine import describe
+from results import spread, write_section
+from speed_table import CONFIGURATIONS
+
+from reparam.model import ModelConfig, ResidualDecoderOptions, ResidualEncoderOptions
+from reparam.runs import RunConfig, preset_config
+from reparam.training.arithmetic import candidates_of, fastest, seconds_an_image, timed_step
+from reparam.training.memory import kept_memory
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Case:
+    config: RunConfig
+    shape: Shape
+    batch: int
+
+
+def cases() -> Mapping[str, Case]:
+    vae, burda = preset_config("vae"), preset_config("burda")
+    network: dict[str, Any] = {"filters": (32, 64, 128, 256), "attention": True}
+    residual = ModelConfig(
+        latent_dim=128,
+        encoder=ResidualEncoderOptions(**network),
+        decoder=ResidualDecoderOptions(**network, output_activation="clamp"),
+    )
+    articles = {
+        f"the article's VAE {name}": Case(replace(vae, model=model), (28, 28, 1), 128)
+        for name, model in CONFIGURATIONS.items()
+    }
+    return {
+        **articles,
+        "`burda`": Case(burda, (28, 28, 1), 100),
+        "residual networks, 64 × 64 × 3": Case(replace(vae, model=residual), (64, 64, 3), 32),
+    }
+
+
+def rows(case: Case, pairs: int) -> Sequence[str]:
+    """Of each candidate: seconds a batch, and how much longer than the chosen one takes."""
+    possible = candidates_of(case.config, case.shape, "cpu")
+    chosen = fastest(possible, seconds_an_image(case.config, case.shape, possible))
+    steps = {str(each): timed_step(case.config, case.shape, each) for each in possible}
+    with kept_memory():
+        for step in steps.values():
+            step(case.batch)
+        turns = [{name: step(case.batch) for name, step in steps.items()} for _ in range(pairs)]
+    found = []
+    for name in steps:
+        milliseconds = [1000 * turn[name] for turn in turns]
+        ratio = statistics.median(turn[name] / turn[str(chosen)] for turn in turns)
+        mark = " (taken)" if name == str(chosen) else ""
+        found.append(f"{name}{mark} | {spread(milliseconds, 1)} | {ratio:.2f}")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=10, help="turns of every candidate")
+    options = parser.parse_args()
+    where = describe()
+    lines = [
+        f"{where}. Medians of {options.pairs} steps (lowest to highest), ratios within a turn.",
+        "",
+        "| model | candidate | a batch, ms | times the taken one |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, case in cases().items():
+        for row in rows(case, options.pairs):
+            lines.append(f"| {name}, batch {case.batch} | {row} |")
+            print(lines[-1], flush=True)
+    lines += ["", f"`python benchmarks/choices.py --pairs {options.pairs}`"]
+    write_section("choices", "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""What `make docs` makes of the package itself: commands, names, notebooks, files outside docs/.
+
+With REPARAM_DOCS_EXECUTE=0 the cells of the tutorials are not run: seconds instead of minutes.
+MkDocs calls the functions `on_...` (https://www.mkdocs.org/user-guide/configuration/#hooks).
+"""
+
+import functools
+import importlib
+import os
+import posixpath
+import re
+import sys
+import tempfile
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jupytext
+import nbclient
+import nbformat
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+import reparam
+from reparam.cli.reference import reference
+
+ROOT = Path(__file__).parent
+REPOSITORY = "repository"
+"""Where the site has the files of the repository that lie outside docs/."""
+
+PYTHON = (
+    "---\njupyter:\n  kernelspec: {name: python3, language: python, display_name: Python}\n---\n\n"
+)
+"""Without it, jupytext takes the language of the first cell, which may be a shell's."""
+
+LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)\s#]+)")
+FENCE = re.compile(r"(^(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """The generated pages into the navigation."""
+    for section in config.nav or []:
+        for title, pages in section.items():
+            if title == "Commands":
+                pages.extend({f"reparam {name}": _command_page(name)} for name in _commands())
+            elif title == "Python":
+                pages.extend({package: _package_page(package)} for package in _packages())
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """The pages that no file has: one for a command, a package, and a linked file elsewhere."""
+
+    def add(uri: str, text: str) -> None:
+        files.append(File.generated(config, uri, content=text))
+
+    for name, text in _commands().items():
+        add(_command_page(name), text)
+    for package, names in _packages().items():
+        add(_package_page(package), _package_text(package, names))
+    for file in _linked_files(ROOT / "docs"):
+        text = file.read_text()
+        if file.suffix != ".md":
+            text = f"# {file.name}\n\n````{file.suffix[1:]}\n{text}````\n"
+        where = file.relative_to(ROOT).as_posix()
+        add(_repository_page(file), f"---\nsearch:\n  boost: 0.2\nsource: {where}\n---\n\n{text}")
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """A tutorial with what its cells print and draw; links that leave docs/ to where it goes."""
+    uri = page.file.src_uri
+    if uri.startswith("tutorials/") and os.environ.get("REPARAM_DOCS_EXECUTE") != "0":
+        markdown = _executed(markdown, uri, config, files)
+    if uri == "commands/index.md":
+        entries = [
+            f"- [reparam {name}]({posixpath.basename(_command_page(name))}): {_summary(text)}"
+            for name, text in _commands().items()
+        ]
+        markdown = "\n".join([markdown, "", *entries])
+    elif uri == "python/index.md":
+        entries = [f"- [{p}]({p}.md): {', '.join(names)}" for p, names in _packages().items()]
+        markdown = "\n".join([markdown, "", *entries])
+    place = str(page.meta.get("source", f"docs/{uri}"))
+    return _outside_code(markdown, lambda text: _led(text, place, uri))
+
+
+# Links -------------------------------------------------------------------------------------------
+
+
+def _outside_code(markdown: str, change: Callable[[str], str]) -> str:
+    """Changes what is not between fences."""
+    parts = FENCE.split(markdown)  # text, a block and its fence, text, ...
+    return "".join(
+        change(part) if i % 3 == 0 else part if i % 3 == 1 else "" for i, part in enumerate(parts)
+    )
+
+
+def _led(text: str, place: str, uri: str) -> str:
+    """The links of a page that is the file ``place`` of the repository and ``uri`` of the site."""
+
+    def lead(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(place), found[2]))
+        to = target.removeprefix("docs/") if target.startswith("docs/") else None
+        to = to or _repository_page(ROOT / target)
+        return found[1] + posixpath.relpath(to, posixpath.dirname(uri))
+
+    return LINK.sub(lead, text)
+
+
+def _linked_files(folder: Path) -> Iterator[Path]:
+    """Files outside docs/ that its pages link to, and those that these link to; the changelog."""
+    waiting = [*folder.rglob("*.md"), ROOT / "CHANGELOG.md"]
+    seen = set(waiting)
+    while waiting:
+        file = waiting.pop()
+        if folder not in file.parents:
+            yield file
+        if file.suffix != ".md":
+            continue
+        for _, target in LINK.findall("".join(FENCE.split(file.read_text())[::3])):
+            to = (file.parent / target).resolve()
+            if to not in seen and to.is_file() and folder not in to.parents:
+                seen.add(to)
+                waiting.append(to)
+
+
+def _repository_page(file: Path) -> str:
+    where = f"{REPOSITORY}/{file.relative_to(ROOT).as_posix()}"
+    return where if file.suffix == ".md" else f"{where}.md"
+
+
+# Commands and names ------------------------------------------------------------------------------
+
+
+_commands = functools.cache(reference)
+
+
+def _command_page(name: str) -> str:
+    return f"commands/{name.replace(' ', '-')}.md"
+
+
+def _summary(page: str) -> str:
+    """The first sentence below the title."""
+    return " ".join(page.split("\n\n")[1].split()).partition(". ")[0].rstrip(".")
+
+
+def _packages() -> dict[str, list[str]]:
+    """The public names of each package, in the order in which they are exported."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(set(reparam.__all__) - {"__version__"}):
+        package = next(p for p, names in reparam._PACKAGES.items() if name in names)
+        found.setdefault(package, []).append(name)
+    return dict(sorted(found.items()))
+
+
+def _package_page(package: str) -> str:
+    return f"python/{package}.md"
+
+
+def _package_text(package: str, names: list[str]) -> str:
+    doc = importlib.import_module(f"reparam.{package}").__doc__ or ""
+    entries = [f"::: reparam.{name}\n{_options(getattr(reparam, name))}" for name in names]
+    return "\n".join([f"# {package}\n", f"{doc.strip()}\n", *entries])
+
+
+def _options(public: object) -> str:
+    """A class shows what it has from a base of the package that has no entry of its own."""
+    bases = public.__mro__ if isinstance(public, type) else ()
+    own = [base.__name__ for base in bases if base.__module__.startswith("reparam.")]
+    unseen = not set(own) <= set(reparam.__all__)
+    return "    options:\n      inherited_members: true\n" if unseen else ""
+
+
+# Notebooks ---------------------------------------------------------------------------------------
+
+
+def _executed(markdown: str, uri: str, config: MkDocsConfig, files: Files) -> str:
+    cells = jupytext.reads(PYTHON + markdown, fmt="md").cells
+    code = tuple(cell.source for cell in cells if cell.cell_type == "code")
+    outputs = iter(_outputs(code, uri) if code else ())
+    blocks = []
+    for cell in cells:
+        if cell.cell_type != "code":
+            blocks.append(cell.source)
+            continue
+        language, source = "python", cell.source
+        if source.startswith("%%"):
+            magic, source = source.split("\n", 1)
+            language = magic[2:]
+        blocks.append(f"```{language}\n{source}\n```")
+        found = next(outputs)
+        blocks.append(_text("".join(o.text for o in found if o.get("name") == "stdout")))
+        for number, output in enumerate(o for o in found if "data" in o):
+            if "image/png" in output.data:
+                picture = f"{posixpath.splitext(uri)[0]}-{len(blocks)}-{number}.png"
+                content = b64decode(output.data["image/png"])
+                files.append(File.generated(config, picture, content=content))
+                blocks.append(f"![what the cell draws]({posixpath.basename(picture)})")
+            else:
+                blocks.append(_text(output.data.get("text/plain", "")))
+    return "\n\n".join(filter(None, blocks))
+
+
+def _text(output: str) -> str:
+    """What a cell prints, without what moves a terminal's cursor or colours it."""
+    plain = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", output).rstrip()
+    return f"```{{ .text .output }}\n{plain}\n```" if plain else ""
+
+
+@functools.cache  # a translation has the cells of its original
+def _outputs(code: tuple[str, ...], uri: str) -> list[list[nbformat.NotebookNode]]:
+    """What the cells put out, in an empty folder. Raises PluginError where one fails."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in code])
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    with tempfile.TemporaryDirectory() as folder:
+        client = nbclient.NotebookClient(
+            notebook, timeout=1800, resources={"metadata": {"path": folder}}
+        )
+        try:
+            client.execute(env={**os.environ, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1"})
+        except nbclient.exceptions.CellExecutionError as error:
+            raise PluginError(f"{uri}: {error}") from error
+    return [cell.outputs for cell in notebook.cells]

@@ -1,0 +1,7 @@
+"""The models as scikit-learn estimators, and runs as such."""
+
+from reparam.estimators.expected import EXPECTED_FAILED_CHECKS
+from reparam.estimators.inputs import checked_rows, whole
+from reparam.estimators.presets import AE, VAE, DenoisingAE, load
+
+__all__ = ["AE", "EXPECTED_FAILED_CHECKS", "VAE", "DenoisingAE", "checked_rows", "load", "whole"]

@@ -1,0 +1,68 @@
+"""What the explorer colours and filters images by: columns of numbers or of words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reparam.data import class_colours
+from reparam.evaluation import evaluation_loss, kept_judge, prior_log_prob, scores_of
+from reparam.export.manifest import ClassEntry
+from reparam.runs import RunView
+
+Column = tuple[np.ndarray, Sequence[str]]
+"""Values (N,), NaN where there is none, and words: of a column of words the values are places among
+them, and one of numbers has no words."""
+
+NEIGHBOURS = 10
+"""Density is told by the distance to the neighbour of this rank."""
+
+
+def columns_of(view: RunView, *, judged: bool) -> dict[str, Column]:
+    """The columns that a run's own model gives; one that is the same for all images is omitted.
+
+    ``position``: in the image set. The terms of the loss, as `Scores` names them, but their sum.
+    ``latent_norm``: ‖μ‖. ``log_prior_nats``: log p(z) at μ. ``neighbour_distance``: from μ to the
+    tenth nearest other one, small where images lie densely. ``judge_class``, with ``judged``: the
+    class that the scorecard's judge gives, where the judge is in the cache.
+    """
+    from sklearn.neighbors import NearestNeighbors  # takes its time, and few export a page
+
+    mu = view.mu.astype(np.float64)
+    loss = evaluation_loss(view.model, view.run.config)
+    scores = scores_of(loss, view.images, view.labels, seed=view.run.config.seed).columns
+    numbers: dict[str, np.ndarray] = {
+        **{name: values for name, values in scores.items() if name != "loss_nats"},
+        "latent_norm": np.linalg.norm(mu, axis=1),
+        "log_prior_nats": prior_log_prob(view.model, view.mu),
+    }
+    if len(mu) > NEIGHBOURS:
+        near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(mu).kneighbors()[0]
+        numbers["neighbour_distance"] = near[:, -1]
+    numbers["position"] = view.index
+    found: dict[str, Column] = {name: (values, ()) for name, values in numbers.items()}
+    if judged and view.class_names:
+        judge = kept_judge(
+            view.run.facts.fingerprint, view.model.image_shape, tuple(view.class_names)
+        )
+        if judge is not None:
+            found["judge_class"] = (judge.labels(view.images), view.class_names)
+    return {name: column for name, column in found.items() if _varies(column[0])}
+
+
+def _varies(values: np.ndarray) -> bool:
+    known = values[np.isfinite(values)]
+    return len(known) > 0 and bool(known.min() < known.max())
+
+
+def column_bytes(column: Column) -> bytes:
+    """float32, little-endian; NaN where there is no finite value."""
+    values = np.asarray(column[0], np.float64)
+    with np.errstate(over="ignore"):
+        single = values.astype("<f4")
+    return np.where(np.isfinite(single), single, np.float32(np.nan)).astype("<f4").tobytes()
+
+
+def levels_of(column: Column) -> list[ClassEntry]:
+    """The words of a column with a colour each; none of numbers."""
+    colours = class_colours(len(column[1]))
+    return [{"name": n, "colour": c} for n, c in zip(column[1], colours, strict=True)]

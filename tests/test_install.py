@@ -1,0 +1,107 @@
+"""The wheel with the core dependencies alone: nothing else is on the path."""
+
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from reparam.extras import EXTRAS
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_extras_of_the_package_are_those_that_it_asks_for() -> None:
+    optional = PROJECT["optional-dependencies"]
+    assert set(EXTRAS) <= set(optional)
+    in_all = Requirement(optional["all"][0]).extras
+    assert in_all == set(optional) - {"all", "bench", "dev", "docs"}
+
+
+def _core() -> dict[str, Path]:
+    """Top-level files and folders of the core dependencies and of theirs."""
+    places: dict[str, Path] = {}
+    seen, todo = set(), list(PROJECT["dependencies"])
+    while todo:
+        wanted = Requirement(todo.pop())
+        if wanted.name in seen or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+            continue
+        seen.add(wanted.name)
+        found = distribution(wanted.name)
+        todo += found.requires or ()
+        tops = {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}
+        places |= {top: Path(str(found.locate_file(top))) for top in tops}
+    return places
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the wheel's content and links to the core dependencies."""
+    pytest.importorskip("hatchling")
+    if not (ROOT / "reparam/explorer/page/index.html").is_file():
+        pytest.skip("the wheel has the explorer's page: run make page")
+    folder = tmp_path_factory.mktemp("installed")
+    build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder)
+    subprocess.run([*build, ROOT], check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    site = folder / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    for name, place in _core().items():
+        (site / name).symlink_to(place)
+    return site
+
+
+def _reparam(site: Path, folder: Path, *words: str) -> tuple[int, str]:
+    """Exit status and last line. -S: without the environment's own packages."""
+    said = subprocess.run(
+        [sys.executable, "-S", "-m", "reparam", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return said.returncode, (said.stdout + said.stderr).strip().rpartition("\n")[2]
+
+
+@pytest.mark.slow
+def test_the_core_alone_trains_samples_and_scores(installed: Path, tmp_path: Path) -> None:
+    def works(*words: str) -> None:
+        status, line = _reparam(installed, tmp_path, *words)
+        assert status == 0, line
+
+    def lacks(extras: str, *words: str) -> None:
+        status, line = _reparam(installed, tmp_path, *words)
+        assert status == 2
+        assert line.endswith(f"not installed. Fix: pip install 'reparam[{extras}]'"), line
+
+    train = ("train", "digits", "--train-size", "600", "--epochs", "1", "--quiet")
+    works(*train, "--out", "run")
+    works("sample", "run", "--count", "4")
+    works("encode", "run")
+    works("encode", "run", "--out", "latents.npz")
+    works("decode", "run", "latents.npz")
+    works("reconstruct", "run")
+    works("info", "run")
+    works("score", "run", "--quiet")
+    for command in ("demo", "report", "compare", "sweep"):
+        lacks("report", command)
+    lacks("tables", "neighbours", "run")
+    lacks("tables", "encode", "run", "--out", "latents.parquet")
+    lacks("tables", "decode", "run", "run/export/latents.csv", "--out", "more")
+    lacks("report,tables", "anomaly", "score", "run", "digits")
+    lacks("export", "export", "run", "--onnx", "onnx")
+    lacks("explore", "export", "run", "--site", "site")
+    lacks("explore", "explore", "run", "--no-browser")
+    lacks("flow", "train", "digits", "--prior", "flow", "--out", "flow")
+    assert not (tmp_path / "flow").exists()
+    lacks("flow", "fit-prior", "run", "--prior", "flow")
+    lacks("tensorboard", *train, "--logger", "tensorboard", "--out", "logged")
+    lacks("perceptual", *train, "--terms", "perceptual", "--out", "perceptual")

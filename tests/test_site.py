@@ -1,0 +1,129 @@
+"""The documentation's site: what its menu names, what its tutorials run, what its pages load."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jupytext
+import pytest
+import yaml
+
+import mkdocs_hooks
+import reparam
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+TUTORIALS = DOCS / "tutorials"
+
+
+def named(nav: object) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+    for part in nav if isinstance(nav, list) else nav.values() if isinstance(nav, dict) else ():
+        yield from named(part)
+
+
+def cells(page: Path) -> list[str]:
+    notebook = jupytext.read(page, fmt="md")
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_the_menu_names_every_page_once() -> None:
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    pages = [page for page in named(nav) if not page.startswith(mkdocs_hooks.REPOSITORY)]
+    written = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    assert sorted(pages) == sorted(written)
+
+
+@pytest.mark.parametrize("page", sorted(TUTORIALS.glob("*.ko.md")), ids=lambda page: page.name)
+def test_a_translation_has_the_cells_of_its_original(page: Path) -> None:
+    assert cells(page) == cells(TUTORIALS / page.name.replace(".ko", "")) != []
+
+
+def test_the_reference_has_every_public_name_once() -> None:
+    names = [name for group in mkdocs_hooks._packages().values() for name in group]
+    assert sorted(names) == sorted(set(reparam.__all__) - {"__version__"})
+
+
+def test_every_command_has_a_page_and_a_sentence() -> None:
+    pages = mkdocs_hooks._commands()
+    steps = {f"anomaly {step}" for step in ("fit", "calibrate", "score", "test")}
+    assert steps <= set(pages)
+    assert len({mkdocs_hooks._command_page(name) for name in pages}) == len(pages)
+    assert all(20 < len(mkdocs_hooks._summary(text)) < 200 for text in pages.values())
+    assert mkdocs_hooks._summary(pages["anomaly test"]) in pages["anomaly test"].replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("place", "uri", "link", "led"),
+    [
+        ("docs/models.md", "models.md", "anomaly.md", "anomaly.md"),
+        (
+            "docs/models.md",
+            "models.md",
+            "../benchmarks/RESULTS.md",
+            "repository/benchmarks/RESULTS.md",
+        ),
+        (
+            "docs/measures/fid.md",
+            "measures/fid.md",
+            "../../reparam/errors.py",
+            "../repository/reparam/errors.py.md",
+        ),
+        ("CHANGELOG.md", "repository/CHANGELOG.md", "docs/models.md", "../models.md"),
+    ],
+)
+def test_a_link_leads_to_the_same_file(place: str, uri: str, link: str, led: str) -> None:
+    text = f"[a]({link}) [b]({link}#part) [c](https://example.org/{link}) [d](#part)"
+    expected = f"[a]({led}) [b]({led}#part) [c](https://example.org/{link}) [d](#part)"
+    assert mkdocs_hooks._led(text, place, uri) == expected
+
+
+class Loads(HTMLParser):
+    """What a page makes a browser load, and no more: a link that one follows is not loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        kept = ["src", "srcset", "poster", "data"] + (["href"] if tag == "link" else [])
+        self.found += [value for name in kept if (value := given.get(name))]
+        self.found += re.findall(r"url\(([^)]+)\)", given.get("style") or "")
+
+
+def test_loads_are_found() -> None:
+    page = Loads()
+    page.feed(
+        '<a href="https://a"><img src="https://b"><link href="https://c"><i style="x:url(d)">'
+    )
+    assert page.found == ["https://b", "https://c", "d"]
+
+
+@pytest.mark.slow
+def test_the_site_is_built_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    words = ["-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, check=True)
+    pages = list(tmp_path.rglob("*.html"))
+    assert {
+        mkdocs_hooks._command_page(name).replace(".md", ".html")
+        for name in mkdocs_hooks._commands()
+    } <= {page.relative_to(tmp_path).as_posix() for page in pages}
+    for page in pages:
+        loads = Loads()
+        loads.feed(page.read_text())
+        for target in loads.found:
+            assert not re.match(r"\w+:|//", target) or target.startswith("data:"), (page, target)
+            assert (page.parent / re.split("[?#]", target)[0]).exists() or page.name == "404.html"
+    for style in tmp_path.rglob("*.css"):
+        targets = re.findall(r"url\(([^)]+)\)", style.read_text())
+        assert [t for t in targets if re.match(r"[\"']?(https?:)?//", t)] == []
+    for tutorial in TUTORIALS.glob("*.md"):
+        built = (tmp_path / "tutorials" / f"{tutorial.stem}.html").read_text()
+        assert "language-text output" in built

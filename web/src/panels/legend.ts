@@ -1,0 +1,85 @@
+/** Classes or words with their colours and counts, each to be shown or not. */
+import type { ClassEntry } from "../bundle/manifest";
+import { safeColour } from "../map/colours";
+import { button, el, press } from "../ui/dom";
+import { inWords, name, t, whole, type Word } from "../ui/language";
+
+const FILTERED = 20; // entries, beyond which the legend has a search field
+
+export interface Listed {
+  entries: readonly ClassEntry[];
+  /** How many points have each. */
+  counts: readonly number[];
+  off: readonly number[];
+}
+
+export class Legend {
+  readonly root: HTMLElement;
+  private listed: Listed = { entries: [], counts: [], off: [] };
+  private readonly rows = el("div", { class: "legend", role: "group" });
+  private readonly filter = el("input", { type: "search", class: "filter", autocomplete: "off" });
+
+  /** `choose` is told which entries are off. */
+  constructor(
+    title: Word,
+    search: Word,
+    private readonly shown: Word,
+    private readonly choose: (off: number[]) => void,
+  ) {
+    name(this.rows, title, false);
+    inWords(() => {
+      this.filter.placeholder = t(search);
+      this.filter.setAttribute("aria-label", t(search));
+    });
+    this.filter.addEventListener("input", () => this.showFound());
+    this.root = el("div", { class: "stack" }, this.filter, this.rows);
+  }
+
+  list(listed: Listed): void {
+    this.listed = listed;
+    this.rows.replaceChildren(...listed.entries.map((entry, k) => this.row(entry, k)));
+    this.filter.hidden = listed.entries.length <= FILTERED;
+    this.showFound();
+    this.showOff(listed.off);
+  }
+
+  showOff(off: readonly number[]): void {
+    this.listed = { ...this.listed, off };
+    const away = new Set(off);
+    this.rows
+      .querySelectorAll<HTMLElement>(".legend-class")
+      .forEach((row, k) => press(row, !away.has(k)));
+  }
+
+  private row({ name: text, colour }: ClassEntry, k: number): HTMLElement {
+    const row = button("legend-class", () => {
+      const { off } = this.listed;
+      this.choose(off.includes(k) ? off.filter((c) => c !== k) : [...off, k]);
+    });
+    const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
+    swatch.style.background = safeColour(colour);
+    row.append(swatch, el("span", { class: "legend-name" }, text));
+    row.append(el("span", { class: "muted count" }, whole(this.listed.counts[k])));
+    row.setAttribute("aria-label", t(this.shown, { name: text }));
+    const only = button("small ghost", () =>
+      this.choose(this.listed.entries.map((_, c) => c).filter((c) => c !== k)),
+    );
+    only.textContent = t("onlyShort");
+    only.setAttribute("aria-label", t("onlyThis", { name: text }));
+    return el("div", { class: "legend-row" }, row, only);
+  }
+
+  private showFound(): void {
+    const wanted = this.filter.hidden ? "" : this.filter.value.trim().toLowerCase();
+    this.rows.querySelectorAll<HTMLElement>(".legend-row").forEach((row, k) => {
+      row.hidden = !this.listed.entries[k].name.toLowerCase().includes(wanted);
+    });
+  }
+}
+
+/** How many points have each of `length` values. */
+export function countsOf(values: ArrayLike<number>, length: number): number[] {
+  const counts = new Array<number>(length).fill(0);
+  for (let i = 0; i < values.length; i++) if (values[i] < length) counts[values[i]]++;
+  return counts;
+}

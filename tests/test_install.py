@@ -93,6 +93,8 @@ def test_the_core_alone_trains_samples_and_scores(installed: Path, tmp_path: Pat
     works("score", "run", "--quiet")
     for command in ("demo", "report", "compare", "sweep"):
         lacks("report", command)
+    works("neighbours", "--help")
+    works("anomaly", "score", "--help")
     lacks("tables", "neighbours", "run")
     lacks("tables", "encode", "run", "--out", "latents.parquet")
     lacks("tables", "decode", "run", "run/export/latents.csv", "--out", "more")

@@ -53,7 +53,6 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "compare": ("report",),
     "sweep": ("report",),
     "report": ("report",),
-    "neighbours": ("tables",),
 }
 """The extras without which a command can do nothing. Others depend on its options."""
 

@@ -69,6 +69,7 @@ class _Detector(nn.Module):
         self.known, self.false_alarms = detector.calibration, false_alarms
         known = self.known
         self.good = torch.from_numpy(np.sort(known.statistic(known.columns)))
+        self.weights = torch.from_numpy(gaussian_weights(self.model.image_shape[:2])).float()
         self.outputs = OUTPUTS if known.map_score else OUTPUTS[:-1]
 
     def forward(self, images: Images) -> tuple[torch.Tensor, ...]:
@@ -79,7 +80,7 @@ class _Detector(nn.Module):
             image, places = score(seen, known.fitted.get(score.type, {}))
             columns[score.type] = _finite(image).double()
             if places is not None:
-                maps[score.type] = smoothed(_finite(places).float())
+                maps[score.type] = smoothed(_finite(places).float(), self.weights)
                 columns[score.type + ANOMALY_PEAK] = maps[score.type].amax((1, 2)).double()
         value = self._statistic(columns)
         at_least = (self.good >= value[:, None]).double().sum(1)
@@ -109,9 +110,10 @@ def tail_p_values(reference: Float[np.ndarray, " m"], scores: PerExample) -> Per
     return torch.where(scores > tail.start, beyond.clamp(min=LEAST), inside)
 
 
-def smoothed(maps: Float[torch.Tensor, "B H W"]) -> Float[torch.Tensor, "B H W"]:
-    """`table.smoothed`, of tensors."""
-    weights = torch.from_numpy(gaussian_weights((maps.shape[1], maps.shape[2]))).float()
+def smoothed(
+    maps: Float[torch.Tensor, "B H W"], weights: Float[torch.Tensor, " odd"]
+) -> Float[torch.Tensor, "B H W"]:
+    """`table.smoothed`, of tensors, with its weights for maps of this size."""
     reach = len(weights) // 2
     x = F.pad(maps[:, None], [reach] * 4, mode="replicate")
     x = F.conv2d(F.conv2d(x, weights[None, None, :, None]), weights[None, None, None])
@@ -159,9 +161,7 @@ def export_detector(run: Run, detector: Detector, false_alarms: float) -> OnnxMo
 
     two = {"images": example["images"][:2]}
     names = ", ".join(score.type for score in detector.calibration.scores)
-    return exported(
-        f"the detector of {run.path} ({names})", module, two, module.outputs, checked
-    )
+    return exported(f"the detector of {run.path} ({names})", module, two, module.outputs, checked)
 
 
 def _compared_pictures(detector: Detector) -> Pictures:

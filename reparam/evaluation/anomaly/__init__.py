@@ -31,7 +31,12 @@ from reparam.evaluation.anomaly.scores import (
     Scored,
     Seen,
 )
-from reparam.evaluation.anomaly.storage import FILE, load_detector, save_calibration
+from reparam.evaluation.anomaly.storage import (
+    FILE,
+    kept_detector,
+    load_detector,
+    save_calibration,
+)
 from reparam.evaluation.anomaly.table import PEAK, gaussian_weights, score_images
 
 __all__ = [
@@ -66,6 +71,7 @@ __all__ = [
     "heat_overlay",
     "heat_scale",
     "image_auroc",
+    "kept_detector",
     "load_detector",
     "other_good_pictures",
     "pictures_needed",

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import cdist
-from sklearn.covariance import EmpiricalCovariance
 from torch.nn import functional as F
 
 from reparam.errors import ConfigError, DataError
@@ -32,16 +31,16 @@ def test_padim_is_the_mahalanobis_distance_of_each_place(vae):
     (_, good), (_, new) = maps_of(train), maps_of(vae.pictures)
     slow = np.empty((len(new), *new.shape[2:]))
     for y, x in np.ndindex(*new.shape[2:]):
-        fitted = EmpiricalCovariance().fit(good[:, :, y, x])
-        away = new[:, :, y, x].numpy() - fitted.location_
-        inverse = np.linalg.inv(fitted.covariance_ + 0.01 * np.eye(8))
+        there = good[:, :, y, x].numpy()
+        away = new[:, :, y, x].numpy() - there.mean(0)
+        inverse = np.linalg.inv(np.cov(there.T) + 0.01 * np.eye(8))
         slow[:, y, x] = np.sqrt(np.einsum("ni,ij,nj->n", away, inverse, away))
     score = Padim(network="two-maps", features=8)
     found = score_images(vae.model, vae.pictures, score, score.fit(Good(vae.model, train)))
     assert found.image == pytest.approx(slow.max((1, 2)), rel=1e-4)
     size = torch.from_numpy(slow)[:, None]
     large = F.interpolate(size, (12, 10), mode="bilinear", align_corners=False)[:, 0]
-    assert found.maps == pytest.approx(large.numpy(), rel=1e-4)
+    np.testing.assert_allclose(found.maps, large.numpy(), rtol=1e-4)
 
 
 def test_padim_keeps_some_of_the_features(vae):
@@ -50,17 +49,19 @@ def test_padim_keeps_some_of_the_features(vae):
     assert len(set(fitted["kept"].tolist())) == 3
 
 
-def test_patchcore_is_the_distance_to_the_nearest_place(vae):
-    """With all places in its memory."""
+@pytest.mark.parametrize("count", [10**6, 50])
+def test_patchcore_is_the_distance_to_the_nearest_place_in_its_memory(vae, count):
     train = random_pictures(60, seed=5)
     good, new = (
         F.avg_pool2d(maps_of(of)[1], 3, 1, 1, count_include_pad=False).permute(0, 2, 3, 1)
         for of in (train, vae.pictures)
     )
-    near = cdist(new.reshape(-1, 8), good.reshape(-1, 8)).min(1).reshape(40, -1)
-    score = PatchCore(network="two-maps", memory=10**6)
+    score = PatchCore(network="two-maps", memory=count)
     fitted = score.fit(Good(vae.model, train))
-    assert fitted["memory"].shape == (60 * 5 * 4, 8)
+    memory = fitted["memory"].numpy()
+    assert memory.shape == (min(count, 60 * 5 * 4), 8)
+    assert cdist(memory, good.reshape(-1, 8)).min(1) == pytest.approx(0, abs=1e-5)
+    near = cdist(new.reshape(-1, 8), memory).min(1).reshape(40, -1)
     found = score_images(vae.model, vae.pictures, score, fitted)
     assert found.image == pytest.approx(near.max(1), rel=1e-4)
 

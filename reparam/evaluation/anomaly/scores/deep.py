@@ -42,7 +42,7 @@ Places = Float[torch.Tensor, "B K h w"]
 @ANOMALY_SCORES.register("feature-neighbours")
 @dataclass(frozen=True)
 class FeatureNeighbours(OfNetwork):
-    """The mean distance to the nearest good training pictures (Bergman et al. 2020, eq. 2), in the
+    """The mean distance to the nearest good training pictures (DN2, Bergman et al. 2020), in the
     mean over places of a network's deepest map.
     """
 
@@ -98,7 +98,8 @@ class Padim(OfSomeMaps):
             total = total + rows.sum(1, keepdim=True)
             products = products + rows.mT @ rows
         mean = total / count
-        covariance = products / count - mean.mT @ mean + 0.01 * torch.eye(len(kept))  # eq. 1
+        scatter = products - count * mean.mT @ mean
+        covariance = scatter / max(1, count - 1) + 0.01 * torch.eye(len(kept))  # eq. 1
         # Σ = L Lᵀ; with W = L⁻ᵀ, |(x − μ) W| is the distance.
         lower = torch.linalg.cholesky(covariance)
         eye = torch.eye(len(kept), dtype=torch.float64).expand_as(lower)

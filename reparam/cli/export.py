@@ -104,6 +104,8 @@ def run(args: Sequence[str]) -> int:
     options = parse(ExportOptions(), args, prog="reparam export")
     _check(options)
     runs = open_runs(options.runs)
+    if options.anomaly is not None:  # first, since a run may have none, or too few good pictures
+        _write_detector(options, options.anomaly, runs[0])
     views: Mapping[str, RunView] = {}
     if options.torch is not None or (options.onnx is not None and not options.has_page):
         views = _views(runs, options.compute.chosen())
@@ -120,8 +122,6 @@ def run(args: Sequence[str]) -> int:
         programs = _exported(views, export_programs)
         _say_differences(programs, "torch.export")
         _write_halves(options, options.torch, programs, TORCH_FOLDER, "pt2", "--torch")
-    if options.anomaly is not None:
-        _write_detector(options, options.anomaly, runs[0])
     written = (options.onnx, options.torch, options.site, options.single_file, options.anomaly)
     for out in written:
         if out is not None:

@@ -4,7 +4,6 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 
 from reparam.errors import ConfigError, unknown_name
-from reparam.extras import need
 from reparam.printable import print_lines
 
 STEPS: Mapping[str, tuple[str, str]] = {
@@ -14,9 +13,6 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "test": ("anomaly_test", "how well known defects are found, by their kind"),
 }
 
-NEEDS: Mapping[str, tuple[str, ...]] = {"score": ("report", "tables")}
-"""The extras without which a step can do nothing."""
-
 
 def run(args: Sequence[str]) -> int:
     if not args or args[0] in ("-h", "--help", "--help-all"):
@@ -25,7 +21,6 @@ def run(args: Sequence[str]) -> int:
     name, *rest = args
     if name not in STEPS:
         raise ConfigError(unknown_name("step of reparam anomaly", name, STEPS))
-    need(f"reparam anomaly {name}", *NEEDS.get(name, ()))
     command: Callable[[Sequence[str]], int]
     command = importlib.import_module(f"reparam.cli.{STEPS[name][0]}").run
     return command(rest)

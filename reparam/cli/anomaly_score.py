@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
@@ -15,11 +15,14 @@ from reparam.cli.tables import new_table, print_table
 from reparam.data import DataConfig
 from reparam.errors import ConfigError, ShapeError
 from reparam.evaluation import Pictures, heat_overlay, load_detector
-from reparam.export import VERDICTS_FOLDER, check_folder_free, verdict_table, write_verdicts
+from reparam.export import check_folder_free
+from reparam.extras import need
 from reparam.printable import say, several
-from reparam.report import anomaly_page
 from reparam.runs import Run, command_line
 from reparam.types import Language
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = 20
 """Rows of the table that are printed, at most; verdicts.csv has all."""
@@ -69,6 +72,11 @@ class AnomalyScoreOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(AnomalyScoreOptions(), args, prog="reparam anomaly score")
+    need("reparam anomaly score", "report", "tables")
+    # They import pandas and matplotlib, which --help does without.
+    from reparam.export import VERDICTS_FOLDER, verdict_table, write_verdicts
+    from reparam.report import anomaly_page
+
     if not options.data.source:
         raise ConfigError(
             "reparam anomaly score: DATA must be given, got nothing. Fix: name the new pictures"
@@ -127,7 +135,7 @@ def check_sizes(selection: Selection, run: Run, given: DataConfig) -> None:
         )
 
 
-def _print(table: pd.DataFrame, anomalous: int, rate: float) -> None:
+def _print(table: "pd.DataFrame", anomalous: int, rate: float) -> None:
     printed = new_table()
     name = "file" if "file" in table else "index"
     for title in (name, "score", "p_value", "verdict"):

@@ -37,8 +37,9 @@ def calibrate_run(
 def print_calibration(found: Calibration) -> None:
     if found.choice.image:
         _print_choice(found.choice.image, found.decider, found.choice.pictures)
-    for name, why in found.omitted.items():
-        say(f"left out: {name}, which {why}")
+    for why in dict.fromkeys(found.omitted.values()):
+        names = [name for name, reason in found.omitted.items() if reason == why]
+        say(f"left out: {', '.join(names)}: {why}")
     count = found.count
     say(
         f"decides: {found.decider}, against {several(count, 'good picture')} that were not trained "

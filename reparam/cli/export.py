@@ -71,6 +71,13 @@ class ExportOptions:
     single_file: Path | None = None
     """The explorer as one .html file, which opens with a double click."""
 
+    anomaly: Path | None = None
+    """File for the detector of a run that was calibrated, as one .onnx: pictures to scores,
+    p-values, verdicts and maps."""
+
+    false_alarms: float = 0.01
+    """The threshold of its verdicts: the share of good pictures that may be called anomalous."""
+
     images: int = BUNDLE_IMAGES
     """Held-out images in the explorer, at most."""
 
@@ -97,13 +104,16 @@ def run(args: Sequence[str]) -> int:
     options = parse(ExportOptions(), args, prog="reparam export")
     _check(options)
     runs = open_runs(options.runs)
+    if options.anomaly is not None:  # first, since a run may have none, or too few good pictures
+        _write_detector(options, options.anomaly, runs[0])
+    views: Mapping[str, RunView] = {}
     if options.has_page:
         bundle = gathered(runs, options)
         views = bundle.views
         _write_page(options, bundle)
         _say_differences(bundle.onnx, "onnxruntime")
         _write_halves(options, options.onnx, bundle.onnx, ONNX_FOLDER, "onnx", "--onnx")
-    else:
+    elif options.onnx is not None or options.torch is not None:
         views = _views(runs, options.compute.chosen())
         if options.onnx is not None:
             models = _exported(views, export_onnx)
@@ -113,7 +123,8 @@ def run(args: Sequence[str]) -> int:
         programs = _exported(views, export_programs)
         _say_differences(programs, "torch.export")
         _write_halves(options, options.torch, programs, TORCH_FOLDER, "pt2", "--torch")
-    for out in (options.onnx, options.torch, options.site, options.single_file):
+    written = (options.onnx, options.torch, options.site, options.single_file, options.anomaly)
+    for out in written:
         if out is not None:
             say(out)
     return 0
@@ -178,10 +189,11 @@ def _say_differences(models: Mapping[str, Sequence[_Exported]], program: str) ->
 
 def _check(options: ExportOptions) -> None:
     """Raises before any work is done where something cannot be written."""
-    if options.onnx is options.torch is options.site is options.single_file is None:
+    single, anomaly = options.single_file, options.anomaly
+    if options.onnx is options.torch is options.site is single is anomaly is None:
         raise ConfigError(
             "reparam export must have somewhere to write to, got nothing. Fix: give --onnx DIR, "
-            "--torch DIR, --site DIR or --single-file FILE"
+            "--torch DIR, --site DIR, --single-file FILE or --anomaly FILE"
         )
     if options.columns is not None and not options.has_page:
         raise ConfigError(
@@ -191,6 +203,8 @@ def _check(options: ExportOptions) -> None:
         need("reparam export", "explore")
     elif options.onnx is not None:
         need("reparam export --onnx", "export")
+    elif anomaly is not None:
+        need("reparam export --anomaly", "export")
     overwrite = options.overwrite
     if options.onnx is not None:
         check_folder_free(options.onnx, overwrite=overwrite, own=ONNX_FOLDER, option="--onnx")
@@ -199,13 +213,19 @@ def _check(options: ExportOptions) -> None:
     if options.site is not None:
         check_page()
         check_folder_free(options.site, overwrite=overwrite, own=SITE_FOLDER, option="--site")
-    if options.single_file is not None:
+    if single is not None:
         check_page()
-        if options.single_file.suffix.lower() not in (".html", ".htm"):
+        if single.suffix.lower() not in (".html", ".htm"):
+            raise ConfigError(f"--single-file must end in .html, got {single}. Fix: rename it")
+        check_file_free(single, overwrite=overwrite, option="--single-file")
+    if anomaly is not None:
+        if len(options.runs) > 1:
             raise ConfigError(
-                f"--single-file must end in .html, got {options.single_file}. Fix: rename it"
+                f"--anomaly must have one run, got {len(options.runs)}. Fix: export each by itself"
             )
-        check_file_free(options.single_file, overwrite=overwrite, option="--single-file")
+        if anomaly.suffix.lower() != ".onnx":
+            raise ConfigError(f"--anomaly must end in .onnx, got {anomaly}. Fix: rename it")
+        check_file_free(anomaly, overwrite=overwrite, option="--anomaly")
 
 
 def _views(runs: Sequence[Run], device: str) -> dict[str, RunView]:
@@ -252,3 +272,15 @@ def _write_page(options: ExportOptions, bundle: Bundle) -> None:
     if options.single_file is not None:
         page = single_file(bundle.files)
         write_file(options.single_file, page, overwrite=options.overwrite, option="--single-file")
+
+
+def _write_detector(options: ExportOptions, file: Path, run: Run) -> None:
+    from reparam.evaluation import load_detector  # not for those who export no detector
+    from reparam.export import export_detector
+
+    found = export_detector(run, load_detector(run), options.false_alarms)
+    note(
+        f"{run.path} detector: onnxruntime's scores and maps differ from PyTorch's by "
+        f"{found.difference:.1e} of the largest at most"
+    )
+    write_file(file, found.data, overwrite=options.overwrite, option="--anomaly")

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
@@ -22,15 +22,14 @@ from reparam.cli.tables import new_table, print_table
 from reparam.data import DataConfig, RowReader
 from reparam.errors import ConfigError, DataError, unknown_name
 from reparam.evaluation import encode, nearest_images
-from reparam.export import (
-    NEIGHBOURS_FOLDER,
-    check_folder_free,
-    neighbour_table,
-    write_neighbours,
-)
+from reparam.export import check_folder_free
+from reparam.extras import need
 from reparam.fields import option
 from reparam.printable import note, say
 from reparam.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = 20
 """Rows of the table that are printed, at most; neighbours.csv has all."""
@@ -87,6 +86,10 @@ class NeighboursOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(NeighboursOptions(), args, prog="reparam neighbours")
+    need("reparam neighbours", "tables")
+    # It imports pandas, which --help does without.
+    from reparam.export import NEIGHBOURS_FOLDER, neighbour_table, write_neighbours
+
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "neighbours")
     check_folder_free(out, overwrite=options.overwrite, own=NEIGHBOURS_FOLDER)
@@ -166,7 +169,7 @@ def _position(name: str, files: Sequence[str], selection: Selection) -> int:
     )
 
 
-def _print(table: pd.DataFrame) -> None:
+def _print(table: "pd.DataFrame") -> None:
     shown = table.head(SHOWN)
     printed = new_table()
     for name in shown.columns:

@@ -58,11 +58,14 @@ if TYPE_CHECKING:
         Seen,
         calibrate,
         check_rate,
+        conformal_p_values,
         detection,
+        gaussian_weights,
         good_pictures,
         heat_overlay,
         heat_scale,
         image_auroc,
+        kept_detector,
         load_detector,
         other_good_pictures,
         pictures_needed,
@@ -70,10 +73,12 @@ if TYPE_CHECKING:
         read_labelled,
         save_calibration,
         score_images,
+        tail_of,
     )
     from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
     from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
     from reparam.evaluation.anomaly import KINDS as DEFECT_KINDS
+    from reparam.evaluation.anomaly import PEAK as ANOMALY_PEAK
     from reparam.evaluation.measures.measured import Measured
     from reparam.evaluation.scoring.against import (
         Difference,
@@ -124,6 +129,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_DEFECTS",
+    "ANOMALY_PEAK",
     "ANOMALY_SCORES",
     "CALIBRATION_FILE",
     "CLAIMS",
@@ -194,6 +200,7 @@ __all__ = [
     "check_steps",
     "claim_gains",
     "claim_pair",
+    "conformal_p_values",
     "current_scorecard",
     "data_facts",
     "decode",
@@ -205,6 +212,7 @@ __all__ = [
     "evaluation_loss",
     "even_labels",
     "figure_text",
+    "gaussian_weights",
     "good_pictures",
     "heat_overlay",
     "heat_scale",
@@ -216,6 +224,7 @@ __all__ = [
     "in_words",
     "interval_text",
     "judge_for",
+    "kept_detector",
     "kept_judge",
     "labels_or_none",
     "latent_facts",
@@ -245,6 +254,7 @@ __all__ = [
     "scorecard",
     "scorecard_from_mapping",
     "scores_of",
+    "tail_of",
     "tally",
     "trends",
     "value_text",

@@ -29,6 +29,7 @@ from reparam.late import late_names
 if TYPE_CHECKING:
     from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
     from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
+    from reparam.export.detector import export_detector
     from reparam.export.given_columns import check_table
     from reparam.export.halves import BATCHES as ONNX_BATCHES
     from reparam.export.halves import TOLERANCE as ONNX_TOLERANCE
@@ -71,6 +72,7 @@ __all__ = [
     "check_table",
     "check_target",
     "comparison_sheet",
+    "export_detector",
     "export_onnx",
     "export_programs",
     "fetch",

@@ -22,10 +22,15 @@ def columns_of(view: RunView, *, judged: bool) -> dict[str, Column]:
 
     ``position``: in the image set. The terms of the loss, as `Scores` names them, but their sum.
     ``latent_norm``: ‖μ‖. ``log_prior_nats``: log p(z) at μ. ``neighbour_distance``: from μ to the
-    tenth nearest other one, small where images lie densely. ``judge_class``, with ``judged``: the
+    tenth nearest other one, small where images lie densely. ``anomaly_score`` and ``p_value``,
+    where the run is calibrated: what `reparam anomaly score` says of these images.
+    ``judge_class``, with ``judged``: the
     class that the scorecard's judge gives, where the judge is in the cache.
     """
-    from sklearn.neighbors import NearestNeighbors  # takes its time, and few export a page
+    # They take their time, and few export a page.
+    from sklearn.neighbors import NearestNeighbors
+
+    from reparam.evaluation import Pictures, kept_detector
 
     mu = view.mu.astype(np.float64)
     loss = evaluation_loss(view.model, view.run.config)
@@ -38,6 +43,11 @@ def columns_of(view: RunView, *, judged: bool) -> dict[str, Column]:
     if len(mu) > NEIGHBOURS:
         near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(mu).kneighbors()[0]
         numbers["neighbour_distance"] = near[:, -1]
+    detector = kept_detector(view.run)
+    if detector is not None:
+        pictures = Pictures(view.images, np.arange(len(mu)), view.labels)
+        detected = detector.detect(pictures, maps=False)
+        numbers |= {"anomaly_score": detected.score, "p_value": detected.p}
     numbers["position"] = view.index
     found: dict[str, Column] = {name: (values, ()) for name, values in numbers.items()}
     if judged and view.class_names:

@@ -78,9 +78,9 @@ class Half:
 
     def first(self, size: int) -> dict[str, np.ndarray]:
         """What goes in, of so many rows."""
-        found = {self.input: _first(self.rows, size)}
+        found = {self.input: first_rows(self.rows, size)}
         if self.labels is not None:
-            found[LABELS] = _first(self.labels, size).astype(np.int64)
+            found[LABELS] = first_rows(self.labels, size).astype(np.int64)
         return found
 
     def difference(
@@ -93,7 +93,7 @@ class Half:
         for size in BATCHES:
             found = compute(self.first(size))
             for expected, theirs in zip(self.expected.values(), found, strict=True):
-                ours = _first(expected, size)
+                ours = first_rows(expected, size)
                 unit = max(1.0, float(np.abs(ours).max()))
                 difference = float(np.abs(ours - theirs).max()) / unit if ours.size else 0.0
                 if not difference <= TOLERANCE:  # also NaN
@@ -120,20 +120,20 @@ def halves_of(
     mu, more = moments_of(posteriors_of(model, images, known))
     latents = _interleaved(mu, sample_latents(model, len(images), SEED))
     of_both = None if known is None else np.repeat(known, 2)
-    decoded = {"images": _channels_first(decode(model, latents, of_both))}
-    x, posterior = _channels_first(as_floats(images)), {"mu": mu, **more}
+    decoded = {"images": _channelsfirst_rows(decode(model, latents, of_both))}
+    x, posterior = _channelsfirst_rows(as_floats(images)), {"mu": mu, **more}
     return (
         Half("encoder", EncoderHalf(model).eval(), "images", x, posterior, known),
         Half("decoder", DecoderHalf(model).eval(), "latents", latents, decoded, of_both),
     )
 
 
-def _first(rows: np.ndarray, size: int) -> np.ndarray:
+def first_rows(rows: np.ndarray, size: int) -> np.ndarray:
     """So many rows from the start, beginning again where there are fewer."""
     return np.resize(rows, (size, *rows.shape[1:]))
 
 
-def _channels_first(images: Float[np.ndarray, "N H W C"]) -> Float[np.ndarray, "N C H W"]:
+def _channelsfirst_rows(images: Float[np.ndarray, "N H W C"]) -> Float[np.ndarray, "N C H W"]:
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 

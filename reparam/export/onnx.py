@@ -5,12 +5,14 @@ What goes in and comes out: ``halves``.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from torch import nn
 
 from reparam._version import __version__
 from reparam.errors import ExportError
@@ -61,50 +63,72 @@ def export_onnx(
 
 
 def _exported(run: Run, model: Autoencoder, half: Half) -> OnnxModel:
+    def checked(graph: "ModelProto") -> OnnxModel:
+        names = [*half.first(1), *half.expected]
+        data = serialised(graph, half.part, facts_of(run, model, half.part, names))
+        difference = _compared(run, half, data)
+        labels = None if half.labels is None else LABELS
+        return OnnxModel(half.part, data, half.input, tuple(half.expected), difference, labels)
+
+    what = f"the {half.part} of {run.path}"
+    return exported(what, half.module, half.first(2), [*half.expected], checked)
+
+
+def exported(
+    what: str,
+    module: nn.Module,
+    example: Mapping[str, np.ndarray],
+    outputs: Sequence[str],
+    checked: Callable[["ModelProto"], OnnxModel],
+) -> OnnxModel:
+    """What ``checked`` makes of a module's graph: traced, or compiled where the trace does not
+    hold.
+
+    ``checked`` compares the graph with the module, and raises where they differ. Raises ExportError
+    for a module that ONNX cannot say; ``what`` it is.
+    """
     # It takes a second, which no other command has to wait for.
     from reparam.export.exporters import compiled, traced
 
     try:
-        return _checked(run, model, half, traced(half.module, half.first(2), [*half.expected]))
+        return checked(traced(module, example, outputs))
     except Exception:  # whatever it is, the compiler can do it or says why not
         pass
     try:
-        graph = compiled(half.module, half.first(2), [*half.expected])
+        graph = compiled(module, example, outputs)
     except torch.onnx.OnnxExporterError as error:  # a part from outside may do anything
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise ExportError(
-            f"the {half.part} of {run.path} must be made of what ONNX can say, got: {reason}. Fix: "
+            f"{what} must be made of what ONNX can say, got: {reason}. Fix: "
             "write its forward without steps in Python that depend on values"
         ) from error
-    return _checked(run, model, half, graph)
+    return checked(graph)
 
 
-def _checked(run: Run, model: Autoencoder, half: Half, graph: "ModelProto") -> OnnxModel:
-    """What is written of an exported graph, once it is compared with what is expected."""
+def serialised(graph: "ModelProto", part: str, facts: Mapping[str, str]) -> bytes:
+    """What is written of an exported graph."""
     from reparam.export.graph import unpadded_kernels, without_notes
 
     unpadded_kernels(graph.graph)
     without_notes(graph)
     graph.ir_version = IR_VERSION
-    graph.graph.name = half.part
-    for key, value in _facts(run, model, half).items():
+    graph.graph.name = part
+    for key, value in facts.items():
         graph.metadata_props.add(key=key, value=value)
-    data = graph.SerializeToString(deterministic=True)
-    difference = _compared(run, half, data)
-    labels = None if half.labels is None else LABELS
-    return OnnxModel(half.part, data, half.input, tuple(half.expected), difference, labels)
+    return graph.SerializeToString(deterministic=True)
 
 
-def _facts(run: Run, model: Autoencoder, half: Half) -> Mapping[str, str]:
+def facts_of(
+    run: Run, model: Autoencoder, part: str, names: Sequence[str] = ("images",)
+) -> dict[str, str]:
     """What the file says of itself. Nothing of when or where it was made."""
     facts = run.facts
     height, width, channels = facts.image_shape
     shapes = {"images": ["B", channels, height, width], "latents": ["B", model.latent_dim]}
     shapes[LABELS] = ["B"]
-    names = [*half.first(1), *half.expected]
     shaped = {name: shapes.get(name, shapes["latents"]) for name in names}
     return {
-        "reparam.part": half.part,
+        "reparam.part": part,
         "reparam.preset": run.config.preset,
         "reparam.shapes": json.dumps(shaped),
         "reparam.image_range": "[0, 1]",

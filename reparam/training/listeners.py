@@ -25,7 +25,7 @@ def writers(run: Run, *, samples: bool = True) -> list[Listener]:
         loggers.append(logging_listener(run))
     if training.sample_every and (samples or loggers):
         return [sample_writer(run, training.sample_every, run.config.seed, loggers), *loggers]
-    return loggers
+    return [*loggers]
 
 
 def sample_writer(

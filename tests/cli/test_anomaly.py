@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from PIL import Image
 
 from reparam import registry
 from reparam.evaluation import ANOMALY_SCORES, load_detector
+from reparam.features import FEATURES as FEATURES_OF
 from reparam.runs import Run
 
 from .conftest import shapes, train_tiny
@@ -146,6 +148,103 @@ def test_a_score_from_outside_decides(reparam, run, new, plugin, tmp_path) -> No
     pixels = np.asarray(Image.open(new / "test" / table["file"][30])) / 255
     assert table["brightness"][30] == pytest.approx((pixels**2).mean(), rel=1e-5)
     assert (table["verdict"][20:] == "anomalous").mean() > 0.8
+
+
+FEATURES = """
+from dataclasses import dataclass
+
+import reparam as rp
+import torch
+
+
+@rp.FEATURES.register("edges")
+@dataclass(frozen=True)
+class EdgesOptions(rp.FeatureOptions):
+    '''Two layers with random weights.'''
+
+    def build(self):
+        return Edges()
+
+
+class Edges(rp.FeatureMaps):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = torch.nn.Conv2d(1, 8, 3, padding=1)
+        self.second = torch.nn.Conv2d(8, 16, 3, stride=2, padding=1)
+
+    def maps(self, images):
+        images = self.first(images).relu()
+        yield images
+        yield self.second(images).relu()
+"""
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Iterator[Path]:
+    """A file that registers a network, which is forgotten after the test."""
+    members, loaded = dict(FEATURES_OF._members), dict(registry._loaded)
+    file = tmp_path / "edges.py"
+    file.write_text(FEATURES)
+    yield file
+    for held, before in ((FEATURES_OF._members, members), (registry._loaded, loaded)):
+        held.clear()
+        held.update(before)
+
+
+@pytest.mark.parametrize("score", ["feature-neighbours", "padim", "patchcore"])
+def test_scores_of_deep_features_through_every_command(
+    reparam, run, new, features, tmp_path, score
+) -> None:
+    """With a network of the user's; the exported detector says what the table says."""
+    plugin = ("--plugin", features)
+    own = ("--scores", score, f"--{score}-network", "edges", "--decide-by", score)
+    said = reparam("anomaly", "calibrate", run, *plugin, *own, "--quiet")
+    assert said.status == 0, said.err
+    out = tmp_path / "out"
+    said = reparam("anomaly", "score", run, new / "test", *plugin, "--out", out, *CALM)
+    assert said.status == 0, said.err
+    assert (out / "maps").exists() == (score != "feature-neighbours")
+    table = pd.read_csv(out / "verdicts.csv")
+    assert (table["score"] == table[score]).all()
+    assert (table["verdict"][20:] == "anomalous").mean() > 0.9  # the bright squares
+    assert (table["verdict"][:20] == "anomalous").mean() < 0.4
+    said = reparam("anomaly", "test", run, new, *plugin, "--json", *CALM)
+    assert json.loads(said.out)["square"]["image_auroc"]["value"] > 0.9
+
+    file = tmp_path / "detector.onnx"
+    words = ("export", run, "--anomaly", file, "--false-alarms", "0.1", *plugin)
+    said = reparam(*words)
+    assert said.status == 0, said.err
+    assert said.out == f"{file}\n"
+    assert "exists already" in reparam(*words).err
+    x = np.stack([np.asarray(Image.open(new / "test" / name)) for name in table["file"]])
+    session = onnxruntime.InferenceSession(file)
+    value, p, bad, *_ = session.run(None, {"images": x[:, None].astype(np.float32) / 255})
+    np.testing.assert_allclose(value, table["score"], rtol=1e-4)
+    np.testing.assert_allclose(p, table["p_value"], atol=1e-6)
+    assert bad.tolist() == (table["verdict"] == "anomalous").tolist()
+
+
+def test_features_that_are_not_installed_are_named(refused, reparam, run, new, monkeypatch) -> None:
+    from reparam import extras
+    from reparam.features import base
+
+    monkeypatch.setattr(base, "_built", base._built.__wrapped__)  # none is kept from before
+    there = extras.is_installed
+    monkeypatch.setattr(
+        extras, "is_installed", lambda name: "efficientnet" not in name and there(name)
+    )
+    install = "not installed. Fix: pip install 'reparam[perceptual]'"
+    said = refused("anomaly", "calibrate", run, "--scores", "patchcore", "--quiet")
+    assert "there must be a score for this model, got none: patchcore needs the network" in said
+    assert install in said
+    words = ("--scores", "squared-error", "padim", "patchcore", "--quiet")
+    said = reparam("anomaly", "calibrate", run, *words)
+    assert said.status == 0, said.err
+    (line,) = [line for line in said.out.splitlines() if line.startswith("left out: ")]
+    assert line.startswith("left out: padim, patchcore: needs the network imagenet")
+    assert install in line
 
 
 def test_verdicts_maps_and_page(reparam, detector, new, tmp_path) -> None:

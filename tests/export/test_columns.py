@@ -1,6 +1,8 @@
 """The bundle's columns say what Python says, and a given table is matched by image."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,21 @@ from manifests import read_manifest
 
 from reparam.data import DataConfig, load_images
 from reparam.errors import ConfigError, DataError
-from reparam.evaluation import evaluation_loss, scores_of
+from reparam.evaluation import (
+    AnomalyConfig,
+    Pictures,
+    calibrate,
+    evaluation_loss,
+    good_pictures,
+    judge_for,
+    load_detector,
+    save_calibration,
+    scores_of,
+)
+from reparam.evaluation.anomaly.scores import LatentDistance, SquaredError
 from reparam.export.bundle import MANIFEST, Bundle, make_bundle
-from reparam.export.given_columns import check_table, read_table
+from reparam.export.columns import columns_of
+from reparam.export.given_columns import check_table, given_columns, read_table
 from reparam.runs import Run, look_at
 from reparam.training import train
 
@@ -77,6 +91,51 @@ def filed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run.open(work / "run")
 
 
+@pytest.fixture
+def calibrated(finished: Finished, tmp_path: Path) -> Run:
+    """A copy of a run, with a detector."""
+    run = Run.open(Path(shutil.copytree(finished("vae").path, tmp_path / "run")))
+    config = AnomalyConfig((SquaredError(), LatentDistance()), decide_by="fisher")
+    save_calibration(run, calibrate(run.load_model(), good_pictures(run.images()), config))
+    return run
+
+
+def test_a_calibrated_run_has_scores_and_p_values_of_its_images(calibrated: Run) -> None:
+    found = columns(make_bundle([calibrated]))
+    view = look_at(calibrated, calibrated.images())
+    pictures = Pictures(view.images, np.arange(len(view.images)))
+    expected = load_detector(calibrated).detect(pictures)
+    np.testing.assert_allclose(found["anomaly_score"][0], expected.score, rtol=1e-6)
+    np.testing.assert_allclose(found["p_value"][0], expected.p, rtol=1e-6)
+    assert found["p_value"][1] == []
+
+
+def test_a_run_without_a_detector_of_its_weights_has_no_anomaly_columns(
+    finished: Finished, calibrated: Run
+) -> None:
+    file = calibrated.path / "anomaly.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "weights": "other"}))
+    for run in (finished("vae"), calibrated):
+        view = look_at(run, run.images())
+        found = columns_of(view, judged=False)
+        assert "squared_error" in found
+        assert not {"anomaly_score", "p_value"} & set(found)
+
+
+def test_the_judges_class_is_that_of_the_kept_judge(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    run = finished("vae")
+    view = look_at(run, run.images())
+    assert "judge_class" not in columns_of(view, judged=True)
+    judge = judge_for(run.images())
+    values, words = columns_of(view, judged=True)["judge_class"]
+    np.testing.assert_array_equal(values, judge.labels(view.images))
+    assert list(words) == list(view.class_names)
+    assert "judge_class" not in columns_of(view, judged=False)
+
+
 def write(path: Path, **values: Any) -> Path:
     pd.DataFrame(values).to_csv(path, index=False)
     return path
@@ -105,6 +164,26 @@ def test_rows_are_matched_by_file(filed: Run, tmp_path: Path) -> None:
     assert words == ["g0", "g1", "g2"]
     np.testing.assert_array_equal(values, np.where(np.isnan(expected), np.nan, expected % 3))
     assert found["good"][1] == ["False", "True"]
+
+
+def test_rows_are_matched_by_the_files_own_name(filed: Run, tmp_path: Path) -> None:
+    """Where no row has the path in the folder; whatever folder the table has."""
+    view = look_at(filed, filed.images())
+    known = [Path(name).name for name in view.files]
+    assert len(set(known)) == len(known)
+    order = np.random.default_rng(0).permutation(len(known))
+    for folder in ("", "D:\\scans\\", "/elsewhere/"):
+        table = write(tmp_path / "t.csv", file=[folder + known[i] for i in order], dose=order)
+        found = columns(make_bundle([filed], columns=table))
+        assert found["dose"][0].tolist() == list(range(len(known)))
+
+
+def test_a_name_of_two_images_says_nothing_of_either(filed: Run, tmp_path: Path) -> None:
+    view = look_at(filed, filed.images())
+    twice = replace(view, files=("a/1.png", "b/1.png", *view.files[2:]))
+    path = write(tmp_path / "t.csv", file=["1.png"], dose=[1])
+    with pytest.raises(DataError, match=r"no images of one file name twice, got '1\.png' 2 times"):
+        given_columns(path, twice, read_table(path))
 
 
 def test_rows_are_matched_by_position(finished: Finished, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Anomaly detection: what differs from good pictures, where, and how sure that is."""
 
 from reparam.evaluation.anomaly.calibration import Calibration, calibrate
-from reparam.evaluation.anomaly.combining import COMBINATIONS
+from reparam.evaluation.anomaly.combining import COMBINATIONS, tail_of
 from reparam.evaluation.anomaly.config import AnomalyConfig
 from reparam.evaluation.anomaly.conformal import (
     check_rate,
@@ -31,8 +31,13 @@ from reparam.evaluation.anomaly.scores import (
     Scored,
     Seen,
 )
-from reparam.evaluation.anomaly.storage import FILE, load_detector, save_calibration
-from reparam.evaluation.anomaly.table import score_images
+from reparam.evaluation.anomaly.storage import (
+    FILE,
+    kept_detector,
+    load_detector,
+    save_calibration,
+)
+from reparam.evaluation.anomaly.table import PEAK, gaussian_weights, score_images
 
 __all__ = [
     "ALL",
@@ -41,6 +46,7 @@ __all__ = [
     "FILE",
     "GOOD",
     "KINDS",
+    "PEAK",
     "AnomalyConfig",
     "AnomalyScore",
     "Calibration",
@@ -60,10 +66,12 @@ __all__ = [
     "check_rate",
     "conformal_p_values",
     "detection",
+    "gaussian_weights",
     "good_pictures",
     "heat_overlay",
     "heat_scale",
     "image_auroc",
+    "kept_detector",
     "load_detector",
     "other_good_pictures",
     "pictures_needed",
@@ -72,4 +80,5 @@ __all__ = [
     "read_labelled",
     "save_calibration",
     "score_images",
+    "tail_of",
 ]

@@ -6,6 +6,7 @@ it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -23,6 +24,28 @@ LEAST = 1e-250
 """The smallest p-value, whose inverse is a number still."""
 
 
+@dataclass(frozen=True)
+class Tail:
+    """Scores of good pictures: ``known`` are the finite ones, sorted; above ``start`` their excess
+    over it is ``excess`` on average, or None where none is above.
+    """
+
+    known: Float[np.ndarray, " m"]
+    start: float = 0.0
+    excess: float | None = None
+    share: float = TAIL
+
+
+def tail_of(reference: Float[np.ndarray, " m"]) -> Tail:
+    """Of the ``reference``, the good pictures' scores."""
+    known = np.sort(reference[np.isfinite(reference)])
+    if not len(known):
+        return Tail(known)
+    start = known[int((1 - TAIL) * (len(known) - 1))]
+    above = known[known > start] - start
+    return Tail(known, float(start), float(above.mean()) if len(above) else None)
+
+
 def tail_p_values(
     reference: Float[np.ndarray, " m"], scores: Float[np.ndarray, " N"]
 ) -> Float[np.ndarray, " N"]:
@@ -32,16 +55,15 @@ def tail_p_values(
     is taken to be exponential, TAIL · exp(−(s − u) / b), where b is their mean excess over u
     (Pickands 1975, with shape 0). Else all that lies above every good picture would count alike.
     """
-    known = np.sort(reference[np.isfinite(reference)])
+    of = tail_of(reference)
+    known, u = of.known, of.start
     if not len(known):
         return np.ones(len(scores))
     share = (1 + len(known) - np.searchsorted(known, scores, side="left")) / (len(known) + 1)
-    u = known[int((1 - TAIL) * (len(known) - 1))]
-    excess = known[known > u] - u
-    if not len(excess):
+    if of.excess is None:
         return share
     with np.errstate(invalid="ignore", over="ignore"):
-        tail = TAIL * np.exp(-np.maximum(scores - u, 0) / excess.mean())
+        tail = TAIL * np.exp(-np.maximum(scores - u, 0) / of.excess)
     return np.where(scores > u, np.maximum(tail, LEAST), np.maximum(share, TAIL))
 
 

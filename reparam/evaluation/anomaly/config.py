@@ -8,9 +8,12 @@ from reparam.evaluation.anomaly.combining import COMBINATIONS
 from reparam.evaluation.anomaly.scores import (
     AnomalyScore,
     FeatureDistance,
+    FeatureNeighbours,
     LatentDistance,
     LatentNeighbours,
     NegativeElbo,
+    Padim,
+    PatchCore,
     SquaredError,
     StructuralError,
 )
@@ -31,6 +34,9 @@ class AnomalyConfig:
         NegativeElbo(),
         LatentDistance(),
         LatentNeighbours(),
+        FeatureNeighbours(),
+        Padim(),
+        PatchCore(),
     )
     """Scores to choose from and to combine; those that the model cannot have are left out."""
 

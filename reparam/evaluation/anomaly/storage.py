@@ -10,7 +10,7 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
-from reparam.errors import ConfigError, RunError, reason_of
+from reparam.errors import ConfigError, ReparamError, RunError, reason_of
 from reparam.evaluation.anomaly.calibration import Calibration
 from reparam.evaluation.anomaly.choosing import Choice
 from reparam.evaluation.anomaly.config import AnomalyConfig
@@ -98,6 +98,18 @@ def load_detector(run: Run, device: str = "cpu") -> Detector:
         raise RunError(
             f"{file}: its values do not fit together ({reason_of(error)}). Fix: {fix} --overwrite"
         ) from error
+
+
+def kept_detector(run: Run) -> Detector | None:
+    """The detector of a run, where it is calibrated and what its scores need is there."""
+    if not (run.path / FILE).exists():
+        return None
+    try:
+        found = load_detector(run)
+    except ReparamError:  # of other weights, damaged, or with a score from a plug-in
+        return None
+    lacking = any(score.lacking(found.model) for score in found.calibration.scores)
+    return None if lacking else found
 
 
 def _calibration(values: Json, tensors: Tensors, where: str) -> Calibration:

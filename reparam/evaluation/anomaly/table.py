@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from reparam.data import Progress
 from reparam.evaluation.anomaly.scores import AnomalyScore, Fitted, Pictures, Scored, Seen
@@ -98,8 +98,19 @@ def score_images(
 
 def smoothed(maps: Float[np.ndarray, "N H W"]) -> Float[np.ndarray, "N H W"]:
     """Each map without the noise of single pixels."""
-    sigma = max(0.5, SMOOTH * max(maps.shape[1:]))
+    sigma = _sigma(maps.shape[1:])
     return gaussian_filter(maps, (0, sigma, sigma), mode="nearest")
+
+
+def gaussian_weights(size: Sequence[int]) -> Float[np.ndarray, " odd"]:
+    """By which `smoothed` weighs the pixels of a line, of maps of this size; their sum is 1."""
+    reach = max(size) + 2
+    weights = gaussian_filter1d(np.eye(1, 2 * reach + 1, reach)[0], _sigma(size))
+    return weights[weights > 0]
+
+
+def _sigma(size: Sequence[int]) -> float:
+    return max(0.5, SMOOTH * max(size))
 
 
 def _known(values: torch.Tensor) -> np.ndarray:

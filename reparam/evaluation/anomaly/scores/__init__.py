@@ -11,6 +11,7 @@ from reparam.evaluation.anomaly.scores.base import (
     Scored,
     Seen,
 )
+from reparam.evaluation.anomaly.scores.deep import FeatureNeighbours, Padim, PatchCore
 from reparam.evaluation.anomaly.scores.densities import NegativeElbo, NegativeLogLikelihood
 from reparam.evaluation.anomaly.scores.features import FeatureDistance
 from reparam.evaluation.anomaly.scores.latents import LatentDistance, LatentNeighbours
@@ -20,6 +21,7 @@ __all__ = [
     "ANOMALY_SCORES",
     "AnomalyScore",
     "FeatureDistance",
+    "FeatureNeighbours",
     "Fitted",
     "Good",
     "LatentDistance",
@@ -28,6 +30,8 @@ __all__ = [
     "Maps",
     "NegativeElbo",
     "NegativeLogLikelihood",
+    "Padim",
+    "PatchCore",
     "Pictures",
     "Scored",
     "Seen",

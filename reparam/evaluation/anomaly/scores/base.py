@@ -1,16 +1,18 @@
 """What a score of anomaly is given, what it gives, and its registry."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from reparam.model import Autoencoder, Distribution, from_bytes, in_batches
+from reparam.features import FeatureMap, feature_maps
+from reparam.model import Autoencoder, Distribution, each_batch, from_bytes, in_batches
 from reparam.registry import Part, Registry
 from reparam.types import (
     Images,
@@ -85,6 +87,16 @@ class Good:
             of.labels,
         ).numpy()
 
+    def look(self, at: "Callable[[Seen], torch.Tensor]", most: int) -> Iterator[torch.Tensor]:
+        """What a function makes of each batch, of ``most`` pictures that are spread evenly."""
+        of = self.pictures
+        index = of.index[:: -(-len(of) // most)]
+
+        def seen(x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+            return at(Seen(self.model, from_bytes(x), labels))
+
+        return each_batch(self.model, of.images, seen, index, of.labels)
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -107,6 +119,20 @@ class Seen:
         """The reconstruction from the posterior's mean, in [0, 1]."""
         return self.model.decode(self.posterior.mean, self.labels).clamp(0, 1)
 
+    @cached_property
+    def _read(self) -> dict[str, tuple[list[FeatureMap], Iterator[FeatureMap]]]:
+        """By network the maps that were asked for, and what gives deeper ones."""
+        return {}
+
+    def maps(self, network: str, depth: int | None = None) -> list[FeatureMap]:
+        """The first ``depth`` of a network's maps of the images, or all; each is computed once."""
+        if network not in self._read:
+            whole = feature_maps(network, self.images.device).maps(self.images)
+            self._read[network] = [], iter(whole)
+        known, deeper = self._read[network]
+        known.extend(islice(deeper, None if depth is None else max(0, depth - len(known))))
+        return known[:depth]
+
 
 @dataclass(frozen=True)
 class AnomalyScore(Part):
@@ -116,6 +142,9 @@ class AnomalyScore(Part):
     """
 
     requires: ClassVar[tuple[ScoreNeed, ...]] = ()
+
+    no_onnx: ClassVar[str] = ""
+    """Why it cannot be part of an ONNX file, such as "draws latents"; "" where it can."""
 
     def lacking(self, model: Autoencoder) -> str:
         """Why the score is left out for this model; "" where it is not."""

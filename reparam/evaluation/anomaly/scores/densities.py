@@ -56,6 +56,8 @@ class _OfDraws(AnomalyScore):
 
     requires: ClassVar[tuple[ScoreNeed, ...]] = ("density",)
 
+    no_onnx: ClassVar[str] = "draws latents at random"
+
     draws: int = 16
     """Latents that are drawn for each image; more take as much more time, and vary less."""
 

@@ -1,9 +1,9 @@
 """How far a reconstruction is from its image in the features of a network."""
 
 from dataclasses import dataclass
-from itertools import islice
 
 import torch
+from jaxtyping import Float
 from torch.nn import functional as F
 
 from reparam.errors import ConfigError
@@ -19,27 +19,17 @@ from reparam.model import Autoencoder
 from reparam.types import PerExample
 
 
-@ANOMALY_SCORES.register("feature-distance")
 @dataclass(frozen=True)
-class FeatureDistance(AnomalyScore):
-    """The distance of image and reconstruction in several maps of a network.
-
-    `map_distance` of the first maps, LPIPS (Zhang et al. 2018) without learned weights. Its map is
-    the sum of theirs, each enlarged to the image's size.
-    """
+class OfNetwork(AnomalyScore):
+    """A score in the feature maps of a network that is not trained here."""
 
     network: str = "imagenet"
     """Whose features: imagenet (pip install reparam[perceptual]), or one that a plug-in registers.
     """
 
-    depth: int = 4
-    """How many of its maps are compared, from the first on."""
-
     def __post_init__(self) -> None:
         super().__post_init__()
         FEATURES.find(self.network)
-        if self.depth < 1:
-            raise ConfigError(f"depth must be 1 or more, got {self.depth}. Fix: raise it")
 
     def lacking(self, model: Autoencoder) -> str:
         try:
@@ -48,16 +38,39 @@ class FeatureDistance(AnomalyScore):
             return f"needs the network {self.network} ({error})"
         return super().lacking(model)
 
+
+@dataclass(frozen=True)
+class OfSomeMaps(OfNetwork):
+    """A score that needs the first maps alone."""
+
+    depth: int = 4
+    """How many of its maps are read, from the first on."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.depth < 1:
+            raise ConfigError(f"depth must be 1 or more, got {self.depth}. Fix: raise it")
+
+
+@ANOMALY_SCORES.register("feature-distance")
+@dataclass(frozen=True)
+class FeatureDistance(OfSomeMaps):
+    """The distance of image and reconstruction in several maps of a network.
+
+    `map_distance` of the first maps, LPIPS (Zhang et al. 2018) without learned weights. Its map is
+    the sum of theirs, each enlarged to the image's size.
+    """
+
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
-        network = feature_maps(self.network, seen.images.device)
-        some, others = (
-            islice(network.maps(images), self.depth) for images in (seen.images, seen.decoded)
-        )
+        decoded = Seen(seen.model, seen.decoded)
+        some, others = (of.maps(self.network, self.depth) for of in (seen, decoded))
         each = distances_by_place(some, others)
-        size = seen.images.shape[2:]
-        enlarged = [
-            F.interpolate(distance[:, None], size, mode="bilinear", align_corners=False)[:, 0]
-            for distance in each
-        ]
+        enlarged = [enlarge(distance, seen) for distance in each]
         image = torch.stack([distance.mean((1, 2)) for distance in each]).sum(0)
         return image, torch.stack(enlarged).sum(0)
+
+
+def enlarge(maps: Float[torch.Tensor, "B _ _"], seen: Seen) -> Maps:
+    """Maps (B, h, w) at the size of the images."""
+    size = seen.images.shape[2:]
+    return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]

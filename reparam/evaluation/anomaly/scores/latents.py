@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from sklearn.covariance import LedoitWolf
 
 from reparam.errors import ConfigError, DataError
@@ -69,6 +70,17 @@ class LatentNeighbours(AnomalyScore):
 
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
         z = seen.posterior.mean.cpu()
-        # The faster formula, by a matrix product, is not exact for near ones.
-        apart = torch.cdist(z, fitted["latents"], compute_mode="donot_use_mm_for_euclid_dist")
-        return apart.topk(self.count, largest=False).values.double().mean(1), None
+        return mean_of_nearest(z, fitted["latents"], self.count), None
+
+
+def mean_of_nearest(
+    x: Float[torch.Tensor, "B d"], known: Float[torch.Tensor, "N d"], count: int
+) -> Float[torch.Tensor, " B"]:
+    """The mean of the distances to the ``count`` nearest known ones; in float64, whose digits a
+    matrix product needs for near ones.
+    """
+    x, known = x.double(), known.double()
+    middle = known.mean(0)
+    x, known = x - middle, known - middle
+    squared = x.square().sum(1, keepdim=True) - 2 * x @ known.T + known.square().sum(1)
+    return squared.topk(count, largest=False).values.clamp(min=0).sqrt().mean(1)

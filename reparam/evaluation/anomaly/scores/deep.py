@@ -1,0 +1,209 @@
+"""How far the features of an image are from those of good ones; no reconstruction is looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch.nn import functional as F
+
+from reparam.errors import ConfigError, DataError
+from reparam.evaluation.anomaly.scores.base import (
+    ANOMALY_SCORES,
+    Fitted,
+    Good,
+    Maps,
+    Seen,
+)
+from reparam.evaluation.anomaly.scores.features import OfNetwork, OfSomeMaps, enlarge
+from reparam.evaluation.anomaly.scores.latents import mean_of_nearest
+from reparam.features import FeatureMap
+from reparam.types import PerExample
+
+PICTURES = 2_000
+"""Good training pictures that are learned from, at most, evenly spread over all."""
+
+SIDE = 32
+"""Places along a side of a picture, at most."""
+
+CANDIDATES = 20_000
+"""Features of places that a memory is chosen from, at most, drawn at random out of all."""
+
+PROJECTED = 64
+"""Random projections in which it is chosen."""
+
+SEED = 0
+"""Of what is drawn: the same pictures, the same score."""
+
+Places = Float[torch.Tensor, "B K h w"]
+"""K features at each of h × w places."""
+
+
+@ANOMALY_SCORES.register("feature-neighbours")
+@dataclass(frozen=True)
+class FeatureNeighbours(OfNetwork):
+    """The mean distance to the nearest good training pictures (DN2, Bergman et al. 2020), in the
+    mean over places of a network's deepest map.
+    """
+
+    count: int = 2
+    """How many of the nearest."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.count < 1:
+            raise ConfigError(f"count must be 1 or more, got {self.count}. Fix: raise it")
+
+    def fit(self, good: Good) -> dict[str, torch.Tensor]:
+        """Raises DataError for fewer pictures than neighbours."""
+        if len(good.pictures) < self.count:
+            raise DataError(
+                f"score feature-neighbours: there must be {self.count} good training pictures, got "
+                f"{len(good.pictures)}. Fix: give more, or lower --feature-neighbours-count"
+            )
+        return {"features": torch.cat([x.cpu() for x in good.look(self._pooled, PICTURES)])}
+
+    def _pooled(self, seen: Seen) -> Float[torch.Tensor, "B F"]:
+        return seen.maps(self.network)[-1].float().mean((2, 3))
+
+    def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
+        return mean_of_nearest(self._pooled(seen).cpu(), fitted["features"], self.count), None
+
+
+@ANOMALY_SCORES.register("padim")
+@dataclass(frozen=True)
+class Padim(OfSomeMaps):
+    """PaDiM (Defard et al. 2021): at each place the Mahalanobis distance to a Gaussian of the good
+    training pictures' features there, of all maps but the first. The image's is the largest.
+    """
+
+    features: int = 100
+    """How many features are taken, drawn at random (section 3.2); a run keeps the square of it for
+    each of up to 1,024 places."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.features < 1:
+            raise ConfigError(f"features must be 1 or more, got {self.features}. Fix: raise it")
+
+    def fit(self, good: Good) -> dict[str, torch.Tensor]:
+        count, kept = 0, torch.zeros(0, dtype=torch.int64)
+        total = products = torch.zeros(())
+        for x in good.look(self._places, PICTURES):
+            if not count:
+                mixed = torch.randperm(x.shape[1], generator=_generator())
+                kept = mixed[: self.features].sort().values
+            rows = self._rows(x.cpu(), kept).double()
+            count += rows.shape[1]
+            total = total + rows.sum(1, keepdim=True)
+            products = products + rows.mT @ rows
+        mean = total / count
+        scatter = products - count * mean.mT @ mean
+        covariance = scatter / max(1, count - 1) + 0.01 * torch.eye(len(kept))  # eq. 1
+        # Σ = L Lᵀ; with W = L⁻ᵀ, |(x − μ) W| is the distance.
+        lower = torch.linalg.cholesky(covariance)
+        eye = torch.eye(len(kept), dtype=torch.float64).expand_as(lower)
+        whitening = torch.linalg.solve_triangular(lower, eye, upper=False).mT.contiguous()
+        return {"kept": kept, "mean": mean.float(), "whitening": whitening.float()}
+
+    def _places(self, seen: Seen) -> Places:
+        return at_places(beyond_edges(seen.maps(self.network, self.depth)))
+
+    def _rows(self, x: Places, kept: Int[torch.Tensor, " d"]) -> Float[torch.Tensor, "places B d"]:
+        return x[:, kept].flatten(2).permute(2, 0, 1)
+
+    def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
+        x = self._places(seen)
+        known = {name: tensor.to(x.device) for name, tensor in fitted.items()}
+        apart = self._rows(x, known["kept"]) - known["mean"]
+        far = (apart @ known["whitening"]).square().sum(2).sqrt().T
+        return far.amax(1), enlarge(far.unflatten(1, x.shape[2:]), seen)
+
+
+@ANOMALY_SCORES.register("patchcore")
+@dataclass(frozen=True)
+class PatchCore(OfSomeMaps):
+    """PatchCore (Roth et al. 2022): at each place the distance of its features, averaged over 3 × 3
+    places, to the nearest of a memory of good ones, of all maps but the first. The image's is the
+    largest, without the paper's weights (eq. 7).
+    """
+
+    memory: int = 1000
+    """How many features of places are kept: those that are farthest from each other (algorithm 1).
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.memory < 1:
+            raise ConfigError(f"memory must be 1 or more, got {self.memory}. Fix: raise it")
+
+    def fit(self, good: Good) -> dict[str, torch.Tensor]:
+        generator = _generator()
+        share = -(-CANDIDATES // min(PICTURES, len(good.pictures)))
+        some = []
+        for x in good.look(self._places, PICTURES):
+            rows = x.cpu().permute(0, 2, 3, 1).flatten(0, 2)
+            mixed = torch.randperm(len(rows), generator=generator)
+            some.append(rows[mixed[: share * len(x)]])
+        return {"memory": farthest(torch.cat(some), self.memory, generator)}
+
+    def _places(self, seen: Seen) -> Places:
+        maps = beyond_edges(seen.maps(self.network, self.depth))
+        return at_places([F.avg_pool2d(m, 3, 1, 1, count_include_pad=False) for m in maps])
+
+    def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
+        x = self._places(seen)
+        memory = fitted["memory"].to(x.device)
+        middle = memory.mean(0)  # float32 has more digits for what is near 0
+        rows = x.flatten(2).transpose(1, 2) - middle
+        near = torch.stack([_squared(rows, part).amin(2) for part in (memory - middle).split(100)])
+        far = near.amin(0).clamp(min=0).sqrt()
+        return far.amax(1), enlarge(far.unflatten(1, x.shape[2:]), seen)
+
+
+def beyond_edges(maps: Sequence[FeatureMap]) -> Sequence[FeatureMap]:
+    """Without the first map, which is of edges, where there are more."""
+    return maps[1:] or maps
+
+
+def at_places(maps: Sequence[FeatureMap]) -> Places:
+    """Several maps at the places of the first, of which there are at most SIDE × SIDE."""
+    first = maps[0].float()
+    stride = -(-max(first.shape[2:]) // SIDE)
+    if stride > 1:
+        first = F.avg_pool2d(first, stride, ceil_mode=True)
+    size = first.shape[2:]
+    others = [
+        F.interpolate(m.float(), size, mode="bilinear", align_corners=False) for m in maps[1:]
+    ]
+    return torch.cat([first, *others], 1)
+
+
+def farthest(
+    rows: Float[torch.Tensor, "N K"], count: int, generator: torch.Generator
+) -> Float[torch.Tensor, "_ K"]:
+    """``count`` of the rows that cover all: each next one is the farthest from those before, in
+    random projections (greedy k-centre, algorithm 1 of Roth et al. 2022).
+    """
+    if len(rows) <= count:
+        return rows
+    if len(rows) > CANDIDATES:
+        rows = rows[torch.randperm(len(rows), generator=generator)[:CANDIDATES]]
+    seen = rows @ torch.randn(rows.shape[1], PROJECTED, generator=generator)
+    chosen = torch.zeros(count, dtype=torch.int64)
+    nearest = torch.full((len(rows),), torch.inf)
+    for i in range(1, count):
+        nearest = nearest.minimum((seen - seen[chosen[i - 1]]).square().sum(1))
+        chosen[i] = nearest.argmax()
+    return rows[chosen]
+
+
+def _squared(
+    x: Float[torch.Tensor, "B n K"], y: Float[torch.Tensor, "m K"]
+) -> Float[torch.Tensor, "B n m"]:
+    """‖x − y‖² by a matrix product, which may be a little below 0."""
+    return x.square().sum(2, keepdim=True) - 2 * x @ y.T + y.square().sum(1)
+
+
+def _generator() -> torch.Generator:
+    return torch.Generator().manual_seed(SEED)

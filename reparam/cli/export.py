@@ -1,4 +1,4 @@
-"""reparam export: runs as ONNX, as programs of torch.export, as a web site or one web page."""
+"""reparam export: runs as ONNX, torch.export, a folder of diffusers, a web site or one page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,25 @@ from reparam.errors import ConfigError
 from reparam.explorer import check_page, single_file, site_files
 from reparam.export import (
     BUNDLE_IMAGES,
+    DIFFUSERS_FOLDER,
     ONNX_BATCHES,
     ONNX_FOLDER,
     ONNX_TOLERANCE,
     SITE_FOLDER,
     TORCH_FOLDER,
     Bundle,
+    KlPart,
     OnnxModel,
     OwnFolder,
     TorchProgram,
     check_file_free,
     check_folder_free,
     check_table,
+    export_diffusers,
     export_onnx,
     export_programs,
     held_out_views,
+    kl_halves,
     make_bundle,
     run_ids,
     write_file,
@@ -44,8 +48,8 @@ MOST_RUNS = 2
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """Hand finished runs on: as ONNX files, as programs of torch.export, as the explorer's web
-    site, or as one web page.
+    """Hand finished runs on: as ONNX files, as programs of torch.export, as a folder of diffusers,
+    as the explorer's web site, or as one web page.
 
     With two runs the page puts them side by side. Every exported model is compared with
     PyTorch's before it is written. The same runs give the same bytes, but for
@@ -64,6 +68,10 @@ class ExportOptions:
 
     torch: Path | None = None
     """Folder for encoder.pt2 and decoder.pt2, which torch.export.load reads without reparam."""
+
+    diffusers: Path | None = None
+    """Folder that AutoencoderKL.from_pretrained of diffusers reads; of one run whose networks are
+    such: of --encoder kl --decoder kl --latent-channels 4."""
 
     site: Path | None = None
     """Folder for the explorer, for any web server; it needs nothing but these files."""
@@ -89,6 +97,16 @@ class ExportOptions:
             check_table(self.columns)
 
     @property
+    def folders(self) -> dict[str, Path | None]:
+        """By the options that name them."""
+        return {
+            "--onnx": self.onnx,
+            "--torch": self.torch,
+            "--diffusers": self.diffusers,
+            "--site": self.site,
+        }
+
+    @property
     def has_page(self) -> bool:
         return self.site is not None or self.single_file is not None
 
@@ -98,7 +116,10 @@ def run(args: Sequence[str]) -> int:
     _check(options)
     runs = open_runs(options.runs)
     views: Mapping[str, RunView] = {}
-    if options.torch is not None or not options.has_page:
+    if options.diffusers is not None:
+        for each in runs:
+            kl_halves(each, each.load_model())
+    if not (options.torch is options.diffusers is None and options.has_page):
         views = _views(runs, options.compute.chosen())
     if options.has_page:
         bundle = gathered(runs, options)
@@ -113,7 +134,18 @@ def run(args: Sequence[str]) -> int:
         programs = _exported(views, export_programs)
         _say_differences(programs, "torch.export")
         _write_halves(options, options.torch, programs, TORCH_FOLDER, "pt2", "--torch")
-    for out in (options.onnx, options.torch, options.site, options.single_file):
+    if options.diffusers is not None:
+        (view,) = views.values()
+        folder = export_diffusers(view.run, view.model, view.images)
+        _say_differences(dict.fromkeys(views, folder.parts), "AutoencoderKL")
+        write_folder(
+            options.diffusers,
+            folder.files,
+            overwrite=options.overwrite,
+            own=DIFFUSERS_FOLDER,
+            option="--diffusers",
+        )
+    for out in (*options.folders.values(), options.single_file):
         if out is not None:
             say(out)
     return 0
@@ -163,7 +195,7 @@ def gathered(runs: Sequence[Run], options: _Shown) -> Bundle:
         )
 
 
-def _say_differences(models: Mapping[str, Sequence[_Exported]], program: str) -> None:
+def _say_differences(models: Mapping[str, Sequence[_Exported | KlPart]], program: str) -> None:
     """How near to PyTorch every exported half is."""
     sizes = ", ".join(map(str, ONNX_BATCHES))
     for name, halves in models.items():
@@ -178,10 +210,10 @@ def _say_differences(models: Mapping[str, Sequence[_Exported]], program: str) ->
 
 def _check(options: ExportOptions) -> None:
     """Raises before any work is done where something cannot be written."""
-    if options.onnx is options.torch is options.site is options.single_file is None:
+    if options.single_file is None and not any(options.folders.values()):
         raise ConfigError(
             "reparam export must have somewhere to write to, got nothing. Fix: give --onnx DIR, "
-            "--torch DIR, --site DIR or --single-file FILE"
+            "--torch DIR, --diffusers DIR, --site DIR or --single-file FILE"
         )
     if options.columns is not None and not options.has_page:
         raise ConfigError(
@@ -191,16 +223,20 @@ def _check(options: ExportOptions) -> None:
         need("reparam export", "explore")
     elif options.onnx is not None:
         need("reparam export --onnx", "export")
+    if options.diffusers is not None:
+        need("reparam export --diffusers", "diffusers")
+        if len(options.runs) > 1:
+            raise ConfigError(
+                f"--diffusers must be of one run, got {len(options.runs)}. Fix: name one"
+            )
     overwrite = options.overwrite
-    if options.onnx is not None:
-        check_folder_free(options.onnx, overwrite=overwrite, own=ONNX_FOLDER, option="--onnx")
-    if options.torch is not None:
-        check_folder_free(options.torch, overwrite=overwrite, own=TORCH_FOLDER, option="--torch")
-    if options.site is not None:
+    owners = (ONNX_FOLDER, TORCH_FOLDER, DIFFUSERS_FOLDER, SITE_FOLDER)
+    for (option, folder), own in zip(options.folders.items(), owners, strict=True):
+        if folder is not None:
+            check_folder_free(folder, overwrite=overwrite, own=own, option=option)
+    if options.has_page:
         check_page()
-        check_folder_free(options.site, overwrite=overwrite, own=SITE_FOLDER, option="--site")
     if options.single_file is not None:
-        check_page()
         if options.single_file.suffix.lower() not in (".html", ".htm"):
             raise ConfigError(
                 f"--single-file must end in .html, got {options.single_file}. Fix: rename it"

@@ -5,6 +5,7 @@ What makes tables is imported when it is first used, since it needs pandas.
 
 from typing import TYPE_CHECKING
 
+from reparam.export.autoencoder_kl import DiffusersFolder, KlPart, export_diffusers, kl_halves
 from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
 from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
 from reparam.export.given_columns import check_table
@@ -20,6 +21,7 @@ from reparam.export.images import (
 )
 from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.export.place import (
+    DIFFUSERS_FOLDER,
     NEIGHBOURS_FOLDER,
     ONNX_FOLDER,
     SITE_FOLDER,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUNDLE_IMAGES",
+    "DIFFUSERS_FOLDER",
     "NEIGHBOURS_FOLDER",
     "ONNX_BATCHES",
     "ONNX_FOLDER",
@@ -55,6 +58,8 @@ __all__ = [
     "TORCH_FOLDER",
     "VERDICTS_FOLDER",
     "Bundle",
+    "DiffusersFolder",
+    "KlPart",
     "LabelledImages",
     "LatentTable",
     "OnnxModel",
@@ -66,9 +71,11 @@ __all__ = [
     "check_table",
     "check_target",
     "comparison_sheet",
+    "export_diffusers",
     "export_onnx",
     "export_programs",
     "held_out_views",
+    "kl_halves",
     "make_bundle",
     "neighbour_table",
     "picture_names",

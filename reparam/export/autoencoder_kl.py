@@ -124,18 +124,14 @@ def export_diffusers(run: Run, model: Autoencoder, images: PixelArray) -> Diffus
 
 def _config(model: Autoencoder, half: KlHalf, encoder: Half) -> dict[str, object]:
     """The options of AutoencoderKL."""
-    channels, levels = model.image_shape[2], len(half.config["block_out_channels"])
+    height, width, channels = model.image_shape
     left, right, top, bottom = half.borders
     return {
         **half.config,
         "in_channels": channels,
         "out_channels": channels,
         "latent_channels": model.latent.shape[0],
-        "down_block_types": ["DownEncoderBlock2D"] * levels,
-        "up_block_types": ["UpDecoderBlock2D"] * levels,
-        "sample_size": max(
-            model.image_shape[0] + top + bottom, model.image_shape[1] + left + right
-        ),
+        "sample_size": max(height + top + bottom, width + left + right),
         "use_quant_conv": False,
         "use_post_quant_conv": False,
         **_scale(encoder.expected),
@@ -154,9 +150,9 @@ def _scale(q: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 def _with_heads(weights: Mapping[str, Tensor], model: Autoencoder) -> dict[str, Tensor]:
     """The encoder's, whose last convolution is one with the heads of mean and log variance."""
-    heads = [model.posterior.heads[name] for name in ("mu", "log_var")]
-    matrix = torch.cat([head.weight.detach().flatten(1) for head in heads]).double()
-    bias = torch.cat([head.bias.detach() for head in heads]).double()
+    heads = model.posterior.heads.state_dict()
+    matrix = torch.cat([heads[f"{name}.weight"].flatten(1) for name in ("mu", "log_var")]).double()
+    bias = torch.cat([heads[f"{name}.bias"] for name in ("mu", "log_var")]).double()
     last = {name: weights[f"conv_out.{name}"].double() for name in ("weight", "bias")}
     return {
         **weights,

@@ -17,7 +17,7 @@ from reparam.export import DiffusersFolder, export_diffusers, kl_halves
 from reparam.model import Autoencoder, posteriors_of
 from reparam.runs import Run
 
-from .conftest import untrained
+from .conftest import Finished, untrained
 
 Found = tuple[Run, Autoencoder, np.ndarray]
 
@@ -132,10 +132,8 @@ BOTH = {"encoder": KL, "decoder": KL}
         ("ae", {**BOTH, "latent_channels": 2}, "posterior delta", "--posterior diagonal-normal"),
         ("vae", {**BOTH, "latent_channels": 2, "likelihood": {"type": "bernoulli"}},
          "likelihood bernoulli", "--likelihood gaussian"),
-        ("vae", {**BOTH, "latent_channels": 2, "likelihood": {"type": "learned-gaussian"}},
-         "likelihood learned-gaussian", "--likelihood gaussian"),
-        ("cvae", {**BOTH, "latent_channels": 2, "classes": 3}, "conditional on 3 classes",
-         "--classes 0"),
+        ("vae", {**BOTH, "latent_channels": 2, "likelihood": {"type": "gaussian-learned"}},
+         "likelihood gaussian-learned", "--likelihood gaussian"),
     ],
 )  # fmt: skip
 def test_another_model_is_refused_with_what_differs(
@@ -147,6 +145,14 @@ def test_another_model_is_refused_with_what_differs(
     found, _, said = str(caught.value).partition("Fix: train a run with ")
     assert found.endswith(f"got {differs}. ")
     assert fix in said
+
+
+def test_a_conditional_model_is_refused(finished: Finished) -> None:
+    run = finished("cvae", shape=(8, 8, 1), latent_channels=2, model=BOTH)
+    model = run.load_model()
+    assert model.classes == 3
+    with pytest.raises(ConfigError, match=r"conditional on 3 classes\. .*--classes 0"):
+        kl_halves(run, model)
 
 
 def test_what_diffusers_would_compute_otherwise_is_not_written(tmp_path: Path) -> None:

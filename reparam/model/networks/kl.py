@@ -86,17 +86,17 @@ class _Levels(Part):
         """The same as options of AutoencoderKL."""
         return {
             "block_out_channels": list(self.filters),
+            "down_block_types": ["DownEncoderBlock2D"] * len(self.filters),
+            "up_block_types": ["UpDecoderBlock2D"] * len(self.filters),
             "layers_per_block": self.blocks,
             "norm_num_groups": self.groups,
             "mid_block_add_attention": self.attention,
         }
 
-    def level(
-        self, channels: int, out_channels: int, blocks: int, change: nn.Module | None
-    ) -> Level:
-        widths = [channels, *[out_channels] * blocks]
-        made = [ResidualBlock(n, 0.0, out_channels, self.norm) for n in widths[:blocks]]
-        return Level(made, change)
+    def blocks_of(self, channels: int, out_channels: int, count: int) -> list[nn.Module]:
+        """What a level computes at one size."""
+        widths = [channels, *[out_channels] * (count - 1)]
+        return [ResidualBlock(width, 0.0, out_channels, self.norm) for width in widths]
 
 
 @ENCODERS.register("kl")

@@ -24,6 +24,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import reparam
+from mkdocs_layout import Layout
 from reparam.cli.reference import reference
 
 ROOT = Path(__file__).parent
@@ -40,7 +41,8 @@ FENCE = re.compile(r"(^(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The generated pages into the navigation."""
+    """The generated pages into the navigation; what a phone needs into tables and code."""
+    config.markdown_extensions.append(Layout())
     for section in config.nav or []:
         for title, pages in section.items():
             if title == "Commands":

@@ -37,6 +37,8 @@ PYTHON = (
 """Without it, jupytext takes the language of the first cell, which may be a shell's."""
 
 LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)\s#]+)")
+COMMAND = re.compile(r"(?<=commands/)index\.md#([\w-]+)")
+"""A command's place on the page of all of them, which has a page of its own on the site."""
 FENCE = re.compile(r"(^(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
 
 
@@ -109,7 +111,7 @@ def _led(text: str, place: str, uri: str) -> str:
         to = to or _repository_page(ROOT / target)
         return found[1] + posixpath.relpath(to, posixpath.dirname(uri))
 
-    return LINK.sub(lead, text)
+    return LINK.sub(lead, COMMAND.sub(r"\1.md", text))
 
 
 def _linked_files(folder: Path) -> Iterator[Path]:

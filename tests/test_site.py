@@ -85,6 +85,11 @@ def test_a_link_leads_to_the_same_file(place: str, uri: str, link: str, led: str
     assert mkdocs_hooks._led(text, place, uri) == expected
 
 
+def test_a_link_to_a_command_leads_to_its_page() -> None:
+    said = mkdocs_hooks._led("[a](../commands/index.md#anomaly-fit)", "docs/a/b.md", "a/b.md")
+    assert said == "[a](../commands/anomaly-fit.md)"
+
+
 def laid_out(text: str) -> str:
     return markdown.markdown(text, extensions=["tables", Layout()])
 

@@ -6,6 +6,7 @@ MkDocs calls the functions `on_...` (https://www.mkdocs.org/user-guide/configura
 
 import functools
 import importlib
+import itertools
 import os
 import posixpath
 import re
@@ -25,6 +26,7 @@ from mkdocs.structure.pages import Page
 
 import reparam
 from mkdocs_layout import Layout
+from reparam.cli.main import COMMANDS
 from reparam.cli.reference import reference
 
 ROOT = Path(__file__).parent
@@ -39,6 +41,8 @@ PYTHON = (
 LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)\s#]+)")
 COMMAND = re.compile(r"(?<=commands/)index\.md#([\w-]+)")
 """A command's place on the page of all of them, which has a page of its own on the site."""
+SHELL = re.compile(r'<div class="language-sh highlight">.*?</div>', re.DOTALL)
+FLAG = re.compile(r"(?<=>)--?[a-z][\w-]*")
 FENCE = re.compile(r"(^(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
 
 
@@ -48,7 +52,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     for section in config.nav or []:
         for title, pages in section.items():
             if title == "Commands":
-                pages.extend({f"reparam {name}": _command_page(name)} for name in _commands())
+                pages.extend(
+                    {job: [{f"reparam {name}": _command_page(name)} for name in names]}
+                    for job, names in _by_job()
+                )
             elif title == "Python":
                 pages.extend({package: _package_page(package)} for package in _packages())
     return config
@@ -79,16 +86,25 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if uri.startswith("tutorials/") and os.environ.get("REPARAM_DOCS_EXECUTE") != "0":
         markdown = _executed(markdown, uri, config, files)
     if uri == "commands/index.md":
-        entries = [
-            f"- [reparam {name}]({posixpath.basename(_command_page(name))}): {_summary(text)}"
-            for name, text in _commands().items()
-        ]
+        entries = []
+        for job, names in _by_job():
+            entries += [f"\n## {job.capitalize()}\n"]
+            entries += [
+                f"- [reparam {name}]({posixpath.basename(_command_page(name))}): "
+                + _summary(_commands()[name])
+                for name in names
+            ]
         markdown = "\n".join([markdown, "", *entries])
     elif uri == "python/index.md":
         entries = [f"- [{p}]({p}.md): {', '.join(names)}" for p, names in _packages().items()]
         markdown = "\n".join([markdown, "", *entries])
     place = str(page.meta.get("source", f"docs/{uri}"))
     return _outside_code(markdown, lambda text: _led(text, place, uri))
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Options in a command stay whole where a phone breaks its line (mkdocs_layout.py)."""
+    return SHELL.sub(lambda block: FLAG.sub(r'<span class="word">\g<0></span>', block[0]), html)
 
 
 # Links -------------------------------------------------------------------------------------------
@@ -140,6 +156,12 @@ def _repository_page(file: Path) -> str:
 
 
 _commands = functools.cache(reference)
+
+
+def _by_job() -> Iterator[tuple[str, list[str]]]:
+    """The commands as `reparam --help` groups them."""
+    for job, names in itertools.groupby(_commands(), lambda name: COMMANDS[name.split()[0]].job):
+        yield job, list(names)
 
 
 def _command_page(name: str) -> str:

@@ -113,6 +113,16 @@ def test_words_of_code_that_fit_a_line_stay_whole() -> None:
     assert f"<span>{'x' * 40}</span>" in page
 
 
+def test_options_in_commands_stay_whole() -> None:
+    text = "```sh\nreparam train a/ --latent-dim 2 \\\n    --out b-c  # d --e\n```\n\n--f"
+    pieces = {"pymdownx.highlight": {"pygments_lang_class": True}}
+    names = ["pymdownx.highlight", "pymdownx.superfences"]
+    before = markdown.markdown(text, extensions=names, extension_configs=pieces)
+    after = mkdocs_hooks.on_page_content(before, *[None] * 3)
+    assert re.findall(r'<span class="word">([^<]*)</span>', after) == ["--latent-dim", "--out"]
+    assert re.sub(r'<span class="word">([^<]*)</span>', r"\1", after) == before
+
+
 class Loads(HTMLParser):
     """What a page makes a browser load, and no more: a link that one follows is not loaded."""
 

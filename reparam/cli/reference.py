@@ -21,8 +21,11 @@ def reference() -> dict[str, str]:
 
 def command_modules() -> dict[str, str]:
     """The module below ``reparam.cli`` of every command that takes options, by its name."""
-    found = {name: command.module for name, command in COMMANDS.items() if name != "anomaly"}
-    return found | {f"anomaly {step}": module for step, (module, _) in STEPS.items()}
+    found: dict[str, str] = {}
+    for name, command in COMMANDS.items():
+        steps = {f"anomaly {step}": module for step, (module, _) in STEPS.items()}
+        found |= steps if name == "anomaly" else {name: command.module}
+    return found
 
 
 def parser_of(name: str, *words: str) -> Parser:

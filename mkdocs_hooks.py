@@ -246,7 +246,7 @@ def _outputs(code: tuple[str, ...], uri: str) -> list[list[nbformat.NotebookNode
             notebook, timeout=1800, resources={"metadata": {"path": folder}}
         )
         try:
-            client.execute(env={**os.environ, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1"})
+            client.execute(env={**os.environ, "PATH": path, "COLUMNS": "92", "NO_COLOR": "1"})
         except nbclient.exceptions.CellExecutionError as error:
             raise PluginError(f"{uri}: {error}") from error
     return [cell.outputs for cell in notebook.cells]

@@ -69,6 +69,17 @@ class LostError(RunError):
     """Another process of the same run is gone, and with it the connection to all."""
 
 
+def check_one_each(what: str, shape: Sequence[int], n: int) -> None:
+    """Raises ShapeError unless there is one number for each of ``n`` images or latents. Sums of
+    other shapes would broadcast, to something that is wrong and trains.
+    """
+    if tuple(shape) != (n,):
+        raise ShapeError(
+            f"{what} must be one number for each image, of shape ({n},), got {tuple(shape)}. Fix: "
+            "sum over the other axes"
+        )
+
+
 def is_of_memory(error: BaseException) -> bool:
     """Whether what failed needs more memory, or larger numbers, than there are: PyTorch's errors of
     this kind have no type of their own.

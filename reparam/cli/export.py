@@ -1,5 +1,6 @@
 """reparam export: runs as ONNX, as programs of torch.export, as a web site or one web page."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +49,9 @@ class ExportOptions:
     site, or as one web page.
 
     With two runs the page puts them side by side. Every exported model is compared with
-    PyTorch's before it is written. The same runs give the same bytes, but for
-    the judge's classes, which are there where the judge is kept.
+    PyTorch's before it is written. The page holds held-out images too, for everybody who has it
+    (--images). The same runs give the same bytes, but for the judge's classes, which are there
+    where the judge is kept.
 
     Examples:
       reparam export runs/digits-vae --onnx onnx/
@@ -66,7 +68,8 @@ class ExportOptions:
     """Folder for encoder.pt2 and decoder.pt2, which torch.export.load reads without reparam."""
 
     site: Path | None = None
-    """Folder for the explorer, for any web server; it needs nothing but these files."""
+    """Folder for the explorer, for any web server. It needs nothing but these files; a browser does
+    not open them from the disk."""
 
     single_file: Path | None = None
     """The explorer as one .html file, which opens with a double click."""
@@ -116,6 +119,9 @@ def run(args: Sequence[str]) -> int:
     for out in (options.onnx, options.torch, options.site, options.single_file):
         if out is not None:
             say(out)
+    if options.site is not None:
+        words = shlex.join(["python", "-m", "http.server", "--directory", str(options.site)])
+        note(f"look at it with `{words}`, at http://localhost:8000")
     return 0
 
 

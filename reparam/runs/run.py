@@ -135,7 +135,7 @@ class Run:
         if not path.is_dir():
             raise RunError(
                 f"{path}: no such run folder{near_paths(path, _is_run) or '.'} Fix: "
-                f"`reparam train --out {path}` makes it"
+                f"`{shlex.join(['reparam', 'train', '--out', str(path)])}` makes it"
             )
         file = path / CONFIG
         if not file.exists():

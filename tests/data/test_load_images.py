@@ -99,3 +99,9 @@ def test_errors_of_the_data_room_are_errors_of_reparam():
         load_images(DataConfig(source="absent.npz"))
     with pytest.raises(ValueError, match="no such file"):
         load_images(DataConfig(source="absent.npz"))
+
+
+def test_a_notebook_shows_a_set_in_one_line() -> None:
+    assert repr(load_images(DataConfig())) == (
+        "ImageSet('digits': 5,000 of 28 × 28 × 1; 3,600 train, 400 valid, 1,000 test; 10 classes)"
+    )

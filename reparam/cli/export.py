@@ -258,3 +258,4 @@ def _write_page(options: ExportOptions, bundle: Bundle) -> None:
     if options.single_file is not None:
         page = single_file(bundle.files)
         write_file(options.single_file, page, overwrite=options.overwrite, option="--single-file")
+        note(f"{options.single_file} has {len(page) / 1e6:,.1f} MB")

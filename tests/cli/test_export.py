@@ -51,6 +51,7 @@ def test_two_runs_everywhere_at_once(reparam, ae_run, vae_run, page, tmp_path) -
     said = reparam(*args)
     assert said.status == 0, said.err
     assert said.out.splitlines() == [str(onnx), str(site), str(one)]
+    assert f"{one} has {one.stat().st_size / 1e6:,.1f} MB" in said.err
     (serve,) = re.findall("look at it with `(.*)`, at http://localhost:8000", said.err)
     assert shlex.split(serve)[-2:] == ["--directory", str(site)]
     found = {p.relative_to(onnx).as_posix() for p in onnx.rglob("*.onnx")}

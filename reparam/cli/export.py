@@ -1,5 +1,6 @@
 """reparam export: runs as ONNX, torch.export, a folder of diffusers, a web site or one page."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +55,9 @@ class ExportOptions:
     as the explorer's web site, or as one web page.
 
     With two runs the page puts them side by side. Every exported model is compared with
-    PyTorch's before it is written. The same runs give the same bytes, but for
-    the judge's classes, which are there where the judge is kept.
+    PyTorch's before it is written. The page holds held-out images too, for everybody who has it
+    (--images). The same runs give the same bytes, but for the judge's classes, which are there
+    where the judge is kept.
 
     Examples:
       reparam export runs/digits-vae --onnx onnx/
@@ -76,7 +78,8 @@ class ExportOptions:
     such: of --encoder kl --decoder kl --latent-channels 4."""
 
     site: Path | None = None
-    """Folder for the explorer, for any web server; it needs nothing but these files."""
+    """Folder for the explorer, for any web server. It needs nothing but these files; a browser does
+    not open them from the disk."""
 
     single_file: Path | None = None
     """The explorer as one .html file, which opens with a double click."""
@@ -164,6 +167,9 @@ def run(args: Sequence[str]) -> int:
     for out in (*options.folders.values(), *options.files.values()):
         if out is not None:
             say(out)
+    if options.site is not None:
+        words = shlex.join(["python", "-m", "http.server", "--directory", str(options.site)])
+        note(f"look at it with `{words}`, at http://localhost:8000")
     return 0
 
 
@@ -308,6 +314,7 @@ def _write_page(options: ExportOptions, bundle: Bundle) -> None:
     if options.single_file is not None:
         page = single_file(bundle.files)
         write_file(options.single_file, page, overwrite=options.overwrite, option="--single-file")
+        note(f"{options.single_file} has {len(page) / 1e6:,.1f} MB")
 
 
 def _write_detector(options: ExportOptions, file: Path, run: Run) -> None:

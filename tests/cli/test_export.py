@@ -1,4 +1,6 @@
 import json
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,9 @@ def test_two_runs_everywhere_at_once(reparam, ae_run, vae_run, page, tmp_path) -
     said = reparam(*args)
     assert said.status == 0, said.err
     assert said.out.splitlines() == [str(onnx), str(site), str(one)]
+    assert f"{one} has {one.stat().st_size / 1e6:,.1f} MB" in said.err
+    (serve,) = re.findall("look at it with `(.*)`, at http://localhost:8000", said.err)
+    assert shlex.split(serve)[-2:] == ["--directory", str(site)]
     found = {p.relative_to(onnx).as_posix() for p in onnx.rglob("*.onnx")}
     assert found == {f"{run}/{half}coder.onnx" for run in ("ae", "vae") for half in ("en", "de")}
     assert (site / "assets" / "a.js").read_text() == "1"
@@ -147,7 +152,7 @@ def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, 
         ((vae_run, "--diffusers", tmp_path / "new"), "--diffusers must have one run, got 2"),
         (
             (),
-            "give --onnx DIR, --torch DIR, --diffusers DIR, --site DIR, --single-file FILE or --anomaly FILE",
+            "--diffusers DIR, --site DIR, --single-file FILE or --anomaly FILE",
         ),
         (("--anomaly", mine), "--anomaly must end in .onnx"),
         ((vae_run, "--anomaly", tmp_path / "d.onnx"), "--anomaly must have one run, got 2"),

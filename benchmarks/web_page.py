@@ -58,3 +58,23 @@ POINTER = (
     "() => latencies",
 )
 """From the pointer's own time stamp to the frame that holds the decoded image."""
+
+FRAMES = (
+    """() => {
+    window.frames = [];
+    let [last, view] = [performance.now(), ""];
+    const look = (now) => {
+        const seen = JSON.stringify(reparam.state().view);
+        // Between frames that both show another part of the map.
+        if (seen !== view && last !== null) frames.push(now - last);
+        [last, view] = [seen !== view ? now : null, seen];
+        requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+}""",
+    "() => frames.slice(1)",
+)
+
+THUMBNAILS_READY = """async ([run, count]) => {
+    while (reparam.thumbnails(run)?.ready !== count) await new Promise((go) => setTimeout(go, 20));
+}"""

@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import reparam
 from reparam._version import __version__
 from reparam.registry import loaded_plugins
 
@@ -16,6 +15,8 @@ KEPT = ("export/explorer.bundle", "export/explorer-pair.bundle")
 
 RUN_SUFFIXES = frozenset((".json", ".jsonl", ".safetensors"))
 """Of the files in a run folder that a bundle is made from: options, weights, scorecards, ..."""
+
+PACKAGE = Path(__file__).parents[1]
 
 DATA = "data/"
 """How the name of every file of a bundle begins. A kept file of another name could take the place
@@ -28,13 +29,12 @@ def bundle_key(runs: Sequence[Path], options: Mapping[str, object]) -> str:
 
     The image set is not read: a run belongs to images that do not change.
     """
-    code = Path(reparam.__file__).parent
     facts = {
         "runs": [[run.resolve().name, _run_files(run)] for run in runs],
         "options": {k: _digest(v) if isinstance(v, Path) else v for k, v in options.items()},
         "plugins": list(loaded_plugins().values()),
         # A checkout changes without its version.
-        "code": [__version__, *(f.stat().st_mtime_ns for f in sorted(code.rglob("*.py")))],
+        "code": [__version__, *(f.stat().st_mtime_ns for f in sorted(PACKAGE.rglob("*.py")))],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

@@ -96,25 +96,6 @@ def opened(page: Page, address: str) -> Page:
     return page
 
 
-def panned(page: Page) -> list[float]:
-    """Milliseconds between the frames while the map is dragged in a circle and zoomed in."""
-    box = page.locator(".map").bounding_box()
-    assert box
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.evaluate(FRAMES[0])
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for i in range(MOVES):
-        turn = 2 * np.pi * i / MOVES
-        page.mouse.move(x + 200 * np.sin(turn), y + 120 * np.sin(2 * turn))
-        page.wait_for_timeout(16)
-    page.mouse.up()
-    for _ in range(MOVES // 2):
-        page.mouse.wheel(0, -15)
-        page.wait_for_timeout(16)
-    return page.evaluate(FRAMES[1])
-
-
 def measure(
     address: str, publish: Any, few: Files, many: Files, pictures: Files, run: str
 ) -> Round:
@@ -140,12 +121,12 @@ def measure(
             page.mouse.move(x, box["y"] + box["height"] * (0.5 + 0.35 * np.sin(2 * turn)))
             page.wait_for_timeout(40)
         pointer = page.evaluate(POINTER[1])
-        frames = panned(page)
+        frames = page.evaluate(FRAMES, MOVES)
         page.close()
         publish(pictures)
         page = opened(context.new_page(), f"{address}#run={run}&panel=look&points=pictures")
         page.evaluate(THUMBNAILS_READY, [run, THUMBNAILS])
-        thumbnails = panned(page)
+        thumbnails = page.evaluate(FRAMES, MOVES)
         browser.close()
     return {
         "points": begun["points"],

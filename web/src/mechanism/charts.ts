@@ -13,6 +13,8 @@ export interface Shown {
   draws: readonly number[][];
   /** Whether the prior is N(0, I). */
   standard: boolean;
+  /** How far from 0 the images' latents reach in a plane. */
+  reach: number;
   /** The dimensions that charts of many show, in their order. */
   chosen: readonly number[];
   kl: readonly number[] | null;
@@ -60,9 +62,9 @@ export class Charts {
     return this.shown?.q.mu.length === 2 ? this.planes : this.bars;
   }
 
-  private showPlanes({ q, z, epsilon, draws, standard }: Shown): void {
+  private showPlanes({ q, z, epsilon, draws, standard, reach }: Shown): void {
     const { planes } = this;
-    drawPosterior(planes.q, q, standard);
+    drawPosterior(planes.q, q, standard, reach);
     planes.q.root.setAttribute("aria-label", t(q.logVar ? "mechOnMap" : "mechPointOnMap"));
     if (!q.logVar) return;
     const sigma = sigmaOf(q);
@@ -79,7 +81,7 @@ export class Charts {
     const ends = chosen.flatMap((j) => [q.mu[j] - sigma[j], q.mu[j] + sigma[j]]);
     const low = Math.min(point ? 0 : -1, ...ends);
     const high = Math.max(point ? 0 : 1, ...ends);
-    const label = (j: number) => String(j + 1);
+    const label = (j: number) => (chosen.length > 12 ? String(j + 1) : t("axis", { i: j + 1 }));
     const band = (j: number) => [q.mu[j] - sigma[j], q.mu[j] + sigma[j]] as const;
     const name = (chart: Bars, text: string) => chart.root.setAttribute("aria-label", text);
     const around = chosen.map((j) => ({

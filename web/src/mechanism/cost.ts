@@ -1,40 +1,67 @@
 /** Distortion and KL of one image and one draw, as lines of text, and where the images differ. */
-import { el } from "../ui/dom";
-import { figure, t } from "../ui/language";
 import type { Picture } from "../picture/picture";
+import { el } from "../ui/dom";
+import { figure, t, type Word } from "../ui/language";
 import type { Outcome, Studied } from "./study";
 
-export function costs(
-  studied: Studied,
-  { distortion }: Outcome,
-  tally: { count: number; sum: number },
-): HTMLElement[] {
-  const { entry, columns } = studied.run;
-  const { form, weight } = entry.likelihood;
-  const { mse, value } = distortion;
-  const { kl, index, q } = studied;
-  const small = mse.toPrecision(3);
-  const what =
-    value === null ? t("mechErrorMse")
-    : form === "bernoulli" ? t("mechErrorBernoulli")
-    : t("mechErrorNormal", { weight: Number(weight!.toPrecision(4)), mse: small });
-  const mean = tally.count > 1 ? `${what} · ${t("mechMean", { count: tally.count })} ${figure(tally.sum / tally.count)}` : what;
-  const lines = [line("mechError", value === null ? small : figure(value, value < 1 ? 4 : 2), mean)];
-  const prior = entry.prior.description;
-  const known = columns.get("rate_nats")?.values[index];
-  const rate = kl?.reduce((sum, v) => sum + v, 0);
-  if (q.logVar === null) lines.push(line("mechKl", "–", t("mechKlNone")));
-  else if (rate !== undefined) lines.push(line("mechKl", figure(rate), t("mechKlIs")));
-  else if (known === undefined || Number.isNaN(known)) lines.push(line("mechKl", "–", t("mechKlOther", { prior })));
-  else lines.push(line("mechKl", figure(known), t("mechKlKnown", { prior })));
-  if (rate !== undefined && value !== null) {
-    lines.push(line("mechSum", figure(rate + value), t("mechSumIs")));
-  }
-  return [el("dl", { class: "costs" }, ...lines)];
+/** The numbers as they are written; null for those that do not exist or are not known. */
+export interface Cost {
+  error: string;
+  /** How the error is computed. */
+  how: string;
+  kl: string | null;
+  klHow: string;
+  sum: string | null;
 }
 
-function line(word: "mechError" | "mechKl" | "mechSum", value: string, how: string): HTMLElement {
-  return el("div", {}, el("dt", {}, t(word)), el("dd", {}, el("strong", {}, value), el("span", {}, how)));
+export function costsOf({ run, index, q, kl }: Studied, { distortion }: Outcome): Cost {
+  const { likelihood, prior: { description: prior } } = run.entry;
+  const { mse, value } = distortion;
+  const error = value ?? mse;
+  const small = mse.toPrecision(3);
+  const weight = Number((likelihood.weight ?? 1).toPrecision(4));
+  const how =
+    value === null ? t("mechErrorMse")
+    : likelihood.form === "bernoulli" ? t("mechErrorBernoulli")
+    : weight === 1 ? t("mechErrorPlain")
+    : t("mechErrorNormal", { weight, mse: small });
+  const known = run.columns.get("rate_nats")?.values[index] ?? NaN;
+  const found = kl ? kl.reduce((sum, v) => sum + v, 0) : q.logVar ? known : NaN;
+  const klHow =
+    q.logVar === null ? t("mechKlNone")
+    : kl ? t("mechKlIs")
+    : t(Number.isNaN(known) ? "mechKlOther" : "mechKlKnown", { prior });
+  return {
+    error: error < 1 ? error.toPrecision(3) : figure(error),
+    how,
+    kl: Number.isNaN(found) ? null : figure(found),
+    klHow,
+    sum: kl && value !== null ? figure(found + value) : null,
+  };
+}
+
+export function costLines(
+  { run }: Studied,
+  cost: Cost,
+  { count, sum }: { count: number; sum: number },
+): HTMLElement {
+  const lines = [line("mechError", cost.error, cost.how)];
+  if (count > 1) lines.push(line(null, figure(sum / count), t("mechMean", { count })));
+  lines.push(line("mechKl", cost.kl ?? "–", cost.klHow));
+  const exact = run.entry.likelihood.form === "bernoulli";
+  if (cost.sum) lines.push(line("mechSum", cost.sum, t(exact ? "mechSumExact" : "mechSumIs")));
+  return el("dl", { class: "costs" }, ...lines);
+}
+
+/** The same in a line. */
+export function inBrief({ error, kl, sum }: Cost): string {
+  const parts = [`${t("mechError")} ${error}`, `${t("mechKl")} ${kl ?? "–"}`];
+  return sum ? `${parts.join(" + ")} = ${sum}` : parts.join(" · ");
+}
+
+function line(word: Word | null, value: string, how: string): HTMLElement {
+  return el("div", {}, el("dt", {}, word ? t(word) : ""),
+    el("dd", {}, el("strong", {}, value), " ", el("span", {}, how)));
 }
 
 /** |x − x̂|, 1 channel: the mean over the image's. */

@@ -6,20 +6,25 @@ import { paint } from "../picture/picture";
 import { button, el, image } from "../ui/dom";
 import { figure, inWords, say, t } from "../ui/language";
 import { Charts } from "./charts";
-import { costs, difference } from "./cost";
+import { type Cost, costLines, costsOf, difference, inBrief } from "./cost";
 import { noiseSliders } from "./sliders";
 import { Step } from "./step";
 import { isStandard, Study, type Studied } from "./study";
 
 const MOST = 24; // dimensions in a chart
+const RESTS = 700; // ms without a change before it is said
 
 type Marked = { index: number; draws: readonly number[][] } | null;
 
 export class MechanismPanel {
   readonly root = el("div", { class: "panel mechanism" });
   readonly study: Study;
+  private readonly choice = el("div", { class: "row" });
   private readonly number = el("input", { type: "number", min: 0, step: 1, class: "filter" });
   private readonly steps = el("ol", { class: "steps" });
+  /** Error and KL, in sight at every step. */
+  private readonly brief = el("p", { class: "mech-brief", "aria-hidden": "true" });
+  private readonly said = el("p", { class: "visually-hidden", role: "status" });
   private readonly why = el("p", { class: "muted" });
   private readonly again: HTMLButtonElement;
   private readonly play: HTMLButtonElement;
@@ -38,6 +43,7 @@ export class MechanismPanel {
   private readonly sliders: ReturnType<typeof noiseSliders>;
   private waiting = 0;
   private marked: Marked = null;
+  private speaking = 0;
 
   constructor(
     private readonly explorer: Explorer,
@@ -58,11 +64,13 @@ export class MechanismPanel {
       if (Number.isInteger(index) && index >= 0 && index < explorer.main().count) study.choose(index);
       this.number.value = String(explorer.store.state.image ?? "");
     });
-    const field = el("label", { class: "mech-number" }, say(el("span"), "mechImage"), this.number);
+    this.choice.append(
+      el("label", { class: "mech-number" }, say(el("span"), "mechImage"), this.number),
+      say(button("", random), "mechRandom"), say(button("", near), "mechNear"));
     this.root.append(
-      el("div", { class: "row" }, field, say(button("", random), "mechRandom"),
-        say(button("", near), "mechNear")),
-      this.why, this.steps);
+      this.said,
+      this.choice,
+      this.why, this.steps, this.brief);
     const { noise } = this.step;
     noise.below.append(this.sliders.root, el("div", { class: "row" }, this.again, this.play));
     this.steps.append(...Object.values(this.step).map((step) => step.root));
@@ -113,11 +121,20 @@ export class MechanismPanel {
       : study.unreadable ? t("mechUnreadable") : "";
     this.why.textContent = why;
     this.why.hidden = why === "";
-    this.root.firstElementChild!.toggleAttribute("hidden", other);
-    this.steps.hidden = why !== "" || !studied;
+    this.choice.hidden = other;
+    this.steps.hidden = this.brief.hidden = why !== "" || !studied;
     this.play.textContent = t(study.playing ? "pause" : "play");
     this.number.value = String(explorer.store.state.image ?? "");
     if (studied) this.showSteps(studied);
+  }
+
+  /** Says error and KL to who does not see them, once they rest. */
+  private speak({ error, kl }: Cost): void {
+    clearTimeout(this.speaking);
+    if (this.study.playing) return;
+    this.speaking = window.setTimeout(() => {
+      this.said.textContent = t("mechSaid", { error, kl: kl ?? "–" });
+    }, RESTS);
   }
 
   /** Posterior and draws on the map; drawn anew only where they have changed. */
@@ -143,8 +160,10 @@ export class MechanismPanel {
     step.x.numbers(this.x.getAttribute("aria-label")!);
 
     const chosen = ranked(run, "axes").slice(0, MOST).map(({ index }) => index);
+    const { low, high } = run.entry.points.mu;
+    const reach = Math.max(...low.map(Math.abs), ...high.map(Math.abs));
     const some = run.d > MOST ? [t("mechSome", { count: MOST, all: run.d })] : [];
-    this.charts.show({ q, z, epsilon, draws, standard: isStandard(run), chosen, kl: studied.kl });
+    this.charts.show({ q, z, epsilon, draws, standard: isStandard(run), reach, chosen, kl: studied.kl });
     step.q.formula(point ? "z = encoder(x)" : "μ, σ = encoder(x)");
     step.q.picture(this.charts.q);
     step.q.says(t(point ? "mechPoint" : "mechQSays"));
@@ -178,7 +197,10 @@ export class MechanismPanel {
     paint(this.out, outcome.picture, look);
     paint(this.apart, difference(studied, outcome), { ...look, ink: true });
     step.cost.says(t(point ? "mechCostAe" : "mechCostSays"));
-    step.cost.fill(costs(studied, outcome, study.tally));
+    const cost = costsOf(studied, outcome);
+    step.cost.fill([costLines(studied, cost, study.tally)]);
+    this.brief.textContent = inBrief(cost);
+    this.speak(cost);
     if (studied.kl && run.d !== 2) step.cost.wide(this.charts.kl);
     else step.cost.wide(null);
   }

@@ -1,6 +1,5 @@
 /** Two dimensions as a picture: circles of N(0, I), the ellipse of the posterior, and a draw in it. */
-import type { Posterior } from "../math/reparam";
-import { sigmaOf } from "../math/reparam";
+import { type Posterior, sigmaOf } from "../math/reparam";
 import { svg } from "../ui/dom";
 
 type Place = readonly [number, number];
@@ -23,12 +22,12 @@ export class Plane {
     this.line("plane-axis", [x, 0], [x, SIDE]);
   }
 
-  /** Rings at 1, 2 and 3 standard deviations around a mean. */
-  rings(kind: string, mean: Place, sigma: Place): void {
+  /** Rings at 1, 2 and 3 standard deviations around a mean, or at others. */
+  rings(kind: string, mean: Place, sigma: Place, at: readonly number[] = RINGS): void {
     const [cx, cy] = this.at(mean);
     const scale = SIDE / 2 / this.reach;
-    for (const times of [...RINGS].reverse()) {
-      const [rx, ry] = sigma.map((s) => Math.max(0.6, times * s * scale));
+    for (const times of [...at].reverse()) {
+      const [rx, ry] = sigma.map((s) => Math.max(0.8, times * s * scale));
       this.root.append(svg("ellipse", { class: kind, cx, cy, rx, ry }));
     }
   }
@@ -60,14 +59,18 @@ export class Plane {
   }
 }
 
-/** The prior's rings with the posterior at its place; a posterior of an AE is its point. */
-export function drawPosterior(plane: Plane, { mu, logVar }: Posterior, standard: boolean): void {
-  const sigma = sigmaOf({ mu, logVar }) as [number, number] & number[];
-  const far = Math.max(...mu.map((m, j) => Math.abs(m) + 3 * sigma[j]));
-  plane.clear([0, 0], 1.08 * Math.max(standard ? 3 : 0, far, 1e-6));
+/**
+ * The whole plane, as far as the images reach, with the prior's rings where it is N(0, I): the
+ * posterior at its place, two standard deviations wide, or an autoencoder's point.
+ */
+export function drawPosterior(plane: Plane, q: Posterior, standard: boolean, reach: number): void {
+  const sigma = sigmaOf(q);
+  const mean: Place = [q.mu[0], q.mu[1]];
+  const far = Math.max(...q.mu.map((m, j) => Math.abs(m) + 2 * sigma[j]));
+  plane.clear([0, 0], 1.08 * Math.max(standard ? 3 : reach, far, 1e-6));
   if (standard) plane.rings("plane-prior", [0, 0], [1, 1]);
-  if (logVar) plane.rings("plane-posterior", [mu[0], mu[1]], [sigma[0], sigma[1]]);
-  plane.dot("plane-mean", [mu[0], mu[1]], logVar ? 1.6 : 4);
+  if (q.logVar) plane.rings("plane-place", mean, [sigma[0], sigma[1]], [2]);
+  else plane.dot("plane-draw", mean, 4.5);
 }
 
 /** The rings of N(0, I) and the draw in them. */

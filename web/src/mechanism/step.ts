@@ -5,7 +5,7 @@ import { say, type Word } from "../ui/language";
 export class Step {
   readonly root = el("li", { class: "step" });
   /** What can be done at this step. */
-  readonly below = el("div", { class: "stack tight" });
+  readonly below = el("div", { class: "step-below" });
   private readonly frame = el("div", { class: "step-picture" });
   private readonly maths = el("span", { class: "formula" });
   private readonly sentence = el("p", { class: "step-says" });
@@ -16,7 +16,7 @@ export class Step {
     const head = el("h3", {}, say(el("span"), title), " ", this.maths);
     this.formula(formula);
     this.root.append(this.frame,
-      el("div", { class: "step-text" }, head, this.sentence, this.lines, this.below), this.broad);
+      el("div", { class: "step-text" }, head, this.sentence, this.lines), this.broad, this.below);
     if (picture) this.frame.append(picture);
   }
 
@@ -40,6 +40,7 @@ export class Step {
   picture(chart: SVGElement | null): void {
     const wide = chart?.classList.contains("dims") ?? false;
     this.frame.hidden = wide;
+    this.root.classList.toggle("wide", wide);
     if (chart === null) this.frame.replaceChildren();
     else if (!wide && chart.parentNode !== this.frame) this.frame.replaceChildren(chart);
     this.wide(wide ? chart : null);

@@ -3,8 +3,8 @@ import type { en } from "./words.en";
 export const ko: Record<keyof typeof en, string> = {
   mechanism: "원리",
   mechImage: "테스트 이미지",
-  mechRandom: "무작위 이미지",
-  mechNear: "점에서 가장 가까운 이미지",
+  mechRandom: "무작위",
+  mechNear: "가장 가까운 것",
   mechUnreadable:
     "채널 수가 번들의 그림에 맞지 않아, 여기서는 이 이미지를 인코더에 넣을 수 없습니다.",
   mechOther:
@@ -32,16 +32,18 @@ export const ko: Record<keyof typeof en, string> = {
   mechCostAe: "학습은 오차만 작게 만듭니다.",
   mechError: "오차",
   mechErrorNormal: "{weight} × 평균 제곱 오차 {mse}",
+  mechErrorPlain: "평균 제곱 오차",
   mechErrorBernoulli: "−ln p(x|z), 교차 엔트로피 (nat)",
   mechErrorMse: "평균 제곱 오차. 이 가능도는 x̂만으로는 계산할 수 없습니다",
   mechMean: "{count}번 뽑은 평균",
-  mechKl: "N(0, I)에 대한 KL",
-  mechKlIs: "½ Σ (μ² + σ² − 1 − ln σ²), 단위 nat",
+  mechKl: "KL",
+  mechKlIs: "N(0, I)에 대해: ½ Σ (μ² + σ² − 1 − ln σ²), 단위 nat",
   mechKlNone: "없음: 분포가 없으면 KL도 없습니다",
   mechKlOther: "사전 분포가 {prior}이므로 여기서 계산하지 않습니다",
   mechKlKnown: "reparam이 계산한 값, 사전 분포 {prior}",
   mechSum: "합",
   mechSumIs: "이 표본에서의 음의 ELBO(상수 제외)",
+  mechSumExact: "이 표본에서의 음의 ELBO",
   mechDifference: "이미지와 재구성이 다른 곳",
   mechOnMap: "사전 분포 N(0, I)(점선)와 이 이미지의 사후 분포",
   mechPointOnMap: "z 평면에서 이 이미지의 점",
@@ -54,5 +56,5 @@ export const ko: Record<keyof typeof en, string> = {
   mechBarsKl: "차원별 KL (nat)",
   mechSome: "{all}개 차원 가운데 가장 중요한 {count}개입니다.",
   mechDimension: "차원",
-  mechSaid: "ε {epsilon}; 오차 {error}",
+  mechSaid: "오차 {error}, KL {kl}",
 };

@@ -114,7 +114,7 @@ def test_the_shown_kl_is_the_scorecards_and_the_encode_tables(
         log_var = [float(row[f"log_var{j}"]) for j in range(1, 7)]
         close(values["sigma"], np.exp(np.array(log_var) / 2), 1e-3)
         assert values["kl"] == pytest.approx(float(row["rate_nats"]), rel=1e-3)
-        text = page.page.locator(".costs > div", has_text="KL to N(0, I)").inner_text()
+        text = page.page.locator(".costs > div", has_text="to N(0, I)").inner_text()
         assert f"{values['kl']:.2f}" in text
         found.append(values["kl"])
     assert found[0] != pytest.approx(found[1], rel=1e-3)
@@ -184,7 +184,10 @@ def test_one_dimension_of_many_is_dragged(small: Small, opened: Opened) -> None:
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     assert box
-    page.drag((box["x"] + 0.9 * box["width"], box["y"] + 30), (box["x"] + 0.95 * box["width"], box["y"] + 1))
+    page.drag(
+        (box["x"] + 0.9 * box["width"], box["y"] + 30),
+        (box["x"] + 0.95 * box["width"], box["y"] + 1),
+    )
     page.until("Math.max(...reparam.mechanism().epsilon) > 3.4")
     after = np.array(shown(page)["epsilon"])
     assert (np.abs(after - before) > 1e-4).sum() == 1

@@ -55,7 +55,7 @@ export function costLines(
 
 /** The same in a line. */
 export function inBrief({ error, kl, sum }: Cost): string {
-  const parts = [`${t("mechError")} ${error}`, `${t("mechKl")} ${kl ?? "–"}`];
+  const parts = [`${t("mechError")} ${error}`, kl === null ? t("mechNoKl") : `${t("mechKl")} ${kl}`];
   return sum ? `${parts.join(" + ")} = ${sum}` : parts.join(" · ");
 }
 

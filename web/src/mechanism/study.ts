@@ -3,6 +3,7 @@ import { labelOf, type Run } from "../bundle/run";
 import { asProblem } from "../bundle/problem";
 import type { Explorer } from "../explorer";
 import { klToStandard, latentOf, noise, noiseOf, type Posterior } from "../math/reparam";
+import { ranked } from "../math/rank";
 import { asInput } from "../picture/file";
 import type { Picture } from "../picture/picture";
 import { type Distortion, distortionOf } from "./distortion";
@@ -16,6 +17,8 @@ export interface Studied {
   q: Posterior;
   /** KL to the prior of each dimension, in nats; null without a posterior, or with another prior. */
   kl: number[] | null;
+  /** The dimensions that charts of many show: those that matter most, first. */
+  chosen: number[];
 }
 
 /** The decoded image of one z. */
@@ -26,6 +29,7 @@ export interface Outcome {
   distortion: Distortion;
 }
 
+const MOST = 24; // dimensions in a chart
 const KEPT = 200; // draws that stay on the map
 const BEAT = 700; // ms from one draw to the next while it plays
 
@@ -47,7 +51,8 @@ export class Study {
 
   constructor(private readonly explorer: Explorer) {
     const { store } = explorer;
-    this.named = store.state.image !== null && store.state.pinned;
+    const { image, pinned } = store.state;
+    this.named = this.shown && image !== null && pinned;
     store.on(["panel", "run", "image"], () => this.follow());
     store.on(["z", "ofClass"], () => this.studied && this.tell());
     explorer.onDecoded((id) => this.decoded(id));
@@ -154,7 +159,8 @@ export class Study {
     const [q] = await explorer.pool.first.encode(entry, input, label);
     if (this.wanted !== wanted) return;
     const kl = entry.posterior.form === "normal" && isStandard(run) ? klToStandard(q) : null;
-    this.studied = { run, index, picture, input, q, kl };
+    const chosen = ranked(run, "axes").slice(0, MOST).map((one) => one.index);
+    this.studied = { run, index, picture, input, q, kl, chosen };
     // The decoder is told what the encoder was; another class can be chosen after.
     if (label !== undefined && entry.decoder.labels !== null && !keep) {
       explorer.store.set({ ofClass: label });

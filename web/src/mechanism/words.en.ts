@@ -38,6 +38,7 @@ export const en = {
   mechKlNone: "none: without a distribution there is no KL",
   mechKlOther: "not computed here: the prior is {prior}",
   mechKlKnown: "from reparam, with the prior {prior}",
+  mechNoKl: "no KL",
   mechSum: "Sum",
   mechSumIs: "the negative ELBO at this draw, but for a constant",
   mechSumExact: "the negative ELBO at this draw",

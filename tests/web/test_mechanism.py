@@ -1,4 +1,4 @@
-"""One image through the encoder, a draw and the decoder: what is shown is what the command computes."""
+"""One image through encoder, draw and decoder: what is shown is what the command computes."""
 
 import csv
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from reparam.evaluation import as_floats, decode, moments_of
 from reparam.model import posteriors_of
 from reparam.runs import Run, RunView, look_at
 
-from .bundles import Files, command
+from .bundles import command
 from .driver import Explorer
 
 Small = Callable[..., Run]

@@ -226,7 +226,7 @@ def test_the_map_holds_the_posterior_and_its_draws(small: Small, opened: Opened)
     close(moved["z"], np.array(moved["mu"]) + moved["sigma"] * np.array(moved["epsilon"]))
     box = page.page.locator(".map").bounding_box()
     assert box
-    centre = [float(ellipse.get_attribute(name)) for name in ("cx", "cy")]
+    centre = [float(ellipse.get_attribute(name) or "nan") for name in ("cx", "cy")]
     close([box["x"] + centre[0], box["y"] + centre[1]], [x, y], 1)
     page.page.click("#tab-look")
     page.when(lambda: not ellipse.is_visible())

@@ -15,7 +15,9 @@ export interface Studied {
   picture: Picture;
   input: Float32Array<ArrayBuffer>;
   q: Posterior;
-  /** KL to the prior of each dimension, in nats; null without a posterior, or with another prior. */
+  /** Whether the prior is N(0, I). */
+  standard: boolean;
+  /** KL to that prior of each dimension, in nats; null without a posterior, or with another prior. */
   kl: number[] | null;
   /** The dimensions that charts of many show: those that matter most, first. */
   chosen: number[];
@@ -158,9 +160,10 @@ export class Study {
     const input = asInput(picture, entry.image);
     const [q] = await explorer.pool.first.encode(entry, input, label);
     if (this.wanted !== wanted) return;
-    const kl = entry.posterior.form === "normal" && isStandard(run) ? klToStandard(q) : null;
+    const standard = isStandard(run);
+    const kl = entry.posterior.form === "normal" && standard ? klToStandard(q) : null;
     const chosen = ranked(run, "axes").slice(0, MOST).map((one) => one.index);
-    this.studied = { run, index, picture, input, q, kl, chosen };
+    this.studied = { run, index, picture, input, q, standard, kl, chosen };
     // The decoder is told what the encoder was; another class can be chosen after.
     if (label !== undefined && entry.decoder.labels !== null && !keep) {
       explorer.store.set({ ofClass: label });
@@ -201,8 +204,7 @@ export class Study {
   }
 }
 
-/** Whether the run's prior is N(0, I). */
-export function isStandard({ entry }: Run): boolean {
+function isStandard({ entry }: Run): boolean {
   const { form, mean, covariance } = entry.prior;
   return (
     form === "normal" &&

@@ -35,6 +35,19 @@ export interface Debug {
   samples(run: string): number[][];
   dimensions(): { index: number; weight: number; dead: boolean }[];
   direction(): number[] | null;
+  /** The image on its way through the model, as it is shown; null before the encoder has answered. */
+  mechanism(): {
+    index: number;
+    mu: number[];
+    sigma: number[] | null;
+    epsilon: number[];
+    z: number[];
+    kl: number | null;
+    /** The newest decoded z, and its image's distortion in the run's unit. */
+    decoded: { z: number[]; distortion: number | null; mse: number } | null;
+    draws: number[][];
+    playing: boolean;
+  } | null;
   golden(run: string): number | null;
   /** Whether everything stands that large grids are decoded with. */
   warm(): boolean;
@@ -104,6 +117,7 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
     dimensions: () =>
       app.dimensions.dimensions(explorer.main()).map(({ index, weight, dead }) => ({ index, weight, dead })),
     direction: () => app.direction.direction(),
+    mechanism: () => app.mechanism.values(),
     warm: () => explorer.pool.isWarm,
     golden: (id) => app.golden.get(id) ?? null,
     background: (id) => {

@@ -6,6 +6,7 @@ MkDocs calls the functions `on_...` (https://www.mkdocs.org/user-guide/configura
 
 import functools
 import importlib
+import itertools
 import os
 import posixpath
 import re
@@ -24,6 +25,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import reparam
+from mkdocs_layout import Layout
+from reparam.cli.main import COMMANDS
 from reparam.cli.reference import reference
 
 ROOT = Path(__file__).parent
@@ -36,15 +39,23 @@ PYTHON = (
 """Without it, jupytext takes the language of the first cell, which may be a shell's."""
 
 LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)\s#]+)")
+COMMAND = re.compile(r"(?<=commands/)index\.md#([\w-]+)")
+"""A command's place on the page of all of them, which has a page of its own on the site."""
+SHELL = re.compile(r'<div class="language-sh highlight">.*?</div>', re.DOTALL)
+FLAG = re.compile(r"(?<=>)--?[a-z][\w-]*")
 FENCE = re.compile(r"(^(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """The generated pages into the navigation."""
+    """The generated pages into the navigation; what a phone needs into tables and code."""
+    config.markdown_extensions.append(Layout())
     for section in config.nav or []:
         for title, pages in section.items():
             if title == "Commands":
-                pages.extend({f"reparam {name}": _command_page(name)} for name in _commands())
+                pages.extend(
+                    {job: [{f"reparam {name}": _command_page(name)} for name in names]}
+                    for job, names in _by_job()
+                )
             elif title == "Python":
                 pages.extend({package: _package_page(package)} for package in _packages())
     return config
@@ -75,16 +86,25 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if uri.startswith("tutorials/") and os.environ.get("REPARAM_DOCS_EXECUTE") != "0":
         markdown = _executed(markdown, uri, config, files)
     if uri == "commands/index.md":
-        entries = [
-            f"- [reparam {name}]({posixpath.basename(_command_page(name))}): {_summary(text)}"
-            for name, text in _commands().items()
-        ]
+        entries = []
+        for job, names in _by_job():
+            entries += [f"\n## {job.capitalize()}\n"]
+            entries += [
+                f"- [reparam {name}]({posixpath.basename(_command_page(name))}): "
+                + _summary(_commands()[name])
+                for name in names
+            ]
         markdown = "\n".join([markdown, "", *entries])
     elif uri == "python/index.md":
         entries = [f"- [{p}]({p}.md): {', '.join(names)}" for p, names in _packages().items()]
         markdown = "\n".join([markdown, "", *entries])
     place = str(page.meta.get("source", f"docs/{uri}"))
     return _outside_code(markdown, lambda text: _led(text, place, uri))
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Options in a command stay whole where a phone breaks its line (mkdocs_layout.py)."""
+    return SHELL.sub(lambda block: FLAG.sub(r'<span class="word">\g<0></span>', block[0]), html)
 
 
 # Links -------------------------------------------------------------------------------------------
@@ -107,7 +127,7 @@ def _led(text: str, place: str, uri: str) -> str:
         to = to or _repository_page(ROOT / target)
         return found[1] + posixpath.relpath(to, posixpath.dirname(uri))
 
-    return LINK.sub(lead, text)
+    return LINK.sub(lead, COMMAND.sub(r"\1.md", text))
 
 
 def _linked_files(folder: Path) -> Iterator[Path]:
@@ -136,6 +156,12 @@ def _repository_page(file: Path) -> str:
 
 
 _commands = functools.cache(reference)
+
+
+def _by_job() -> Iterator[tuple[str, list[str]]]:
+    """The commands as `reparam --help` groups them."""
+    for job, names in itertools.groupby(_commands(), lambda name: COMMANDS[name.split()[0]].job):
+        yield job, list(names)
 
 
 def _command_page(name: str) -> str:
@@ -220,7 +246,7 @@ def _outputs(code: tuple[str, ...], uri: str) -> list[list[nbformat.NotebookNode
             notebook, timeout=1800, resources={"metadata": {"path": folder}}
         )
         try:
-            client.execute(env={**os.environ, "PATH": path, "COLUMNS": "120", "NO_COLOR": "1"})
+            client.execute(env={**os.environ, "PATH": path, "COLUMNS": "92", "NO_COLOR": "1"})
         except nbclient.exceptions.CellExecutionError as error:
             raise PluginError(f"{uri}: {error}") from error
     return [cell.outputs for cell in notebook.cells]

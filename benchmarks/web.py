@@ -1,16 +1,17 @@
-"""How quick the explorer's page is: decoding, pointer to paint, the grid, the first points.
+"""How quick the explorer's page is: decoding, pointer to paint, panning, thumbnails, first points.
 
     reparam export runs/demo/ae runs/demo/vae --site runs/site
     python benchmarks/web.py runs/site [--times 5]
 
 Opens the site in headless Chromium, from a server on this machine, a new browser each round, and
 writes the table into benchmarks/RESULTS.md. The page with 70,000 points is the same site with its
-points repeated, a little moved.
+points repeated, a little moved; so is that with 10,000 thumbnails, whose images are repeated, too.
 """
 
 import argparse
 import gzip
 import hashlib
+import io
 import json
 import math
 import os
@@ -24,13 +25,16 @@ from typing import Any
 
 import numpy as np
 from machine import describe
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from results import spread, write_section
-from web_page import DECODE, GRID, POINTER, READY
+from web_page import DECODE, FRAMES, GRID, POINTER, READY, THUMBNAILS_READY
 
 from reparam.explorer import ExplorerServer
+from reparam.export.sprites import Grid, sheets
 
 POINTS = 70_000
+THUMBNAILS = 10_000
 DECODES = 300
 MOVES = 120
 CHROMIUM = (
@@ -66,10 +70,24 @@ def with_points(files: Files, count: int) -> Files:
         codes = np.frombuffer(files[points["log_var"]["file"]], "<u2").reshape(-1, d)
         data = np.tile(codes, (times, 1))[:count].tobytes()
         put(points["log_var"], "data/many-log-var.bin", data)
+    if count <= THUMBNAILS:
+        entry = points["thumbnails"]
+        grid = Grid(*(entry[side] for side in ("width", "height", "columns", "rows")))
+        images = np.tile(_images(files, entry, grid)[: points["count"]], (times, 1, 1, 1))[:count]
+        entry["sheets"] = [{} for _ in range(-(-count // grid.places))]
+        for k, png in enumerate(sheets(images, grid)):
+            put(entry["sheets"][k], f"data/many-{k}.png", png)
     points["count"] = count
     manifest["runs"] = [run]
     changed["data/manifest.json"] = json.dumps(manifest).encode()
     return changed
+
+
+def _images(files: Files, entry: dict[str, Any], grid: Grid) -> np.ndarray:
+    """The images of the sheets, (n, height, width, channels)."""
+    read = [np.array(Image.open(io.BytesIO(files[s["file"]]))) for s in entry["sheets"]]
+    cells = np.stack(read).reshape(len(read), grid.rows, grid.height, grid.columns, grid.width, -1)
+    return cells.swapaxes(2, 3).reshape(-1, grid.height, grid.width, cells.shape[-1])
 
 
 def opened(page: Page, address: str) -> Page:
@@ -78,7 +96,9 @@ def opened(page: Page, address: str) -> Page:
     return page
 
 
-def measure(address: str, publish: Any, few: Files, many: Files, run: str) -> Round:
+def measure(
+    address: str, publish: Any, few: Files, many: Files, pictures: Files, run: str
+) -> Round:
     """One round in a new browser."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_chromium(), args=list(CHROMIUM))
@@ -101,6 +121,12 @@ def measure(address: str, publish: Any, few: Files, many: Files, run: str) -> Ro
             page.mouse.move(x, box["y"] + box["height"] * (0.5 + 0.35 * np.sin(2 * turn)))
             page.wait_for_timeout(40)
         pointer = page.evaluate(POINTER[1])
+        frames = page.evaluate(FRAMES, MOVES)
+        page.close()
+        publish(pictures)
+        page = opened(context.new_page(), f"{address}#run={run}&panel=look&points=pictures")
+        page.evaluate(THUMBNAILS_READY, [run, THUMBNAILS])
+        thumbnails = page.evaluate(FRAMES, MOVES)
         browser.close()
     return {
         "points": begun["points"],
@@ -111,6 +137,9 @@ def measure(address: str, publish: Any, few: Files, many: Files, run: str) -> Ro
         "round trip": statistics.median(decode["trip"]),
         "pointer": statistics.median(pointer),
         "pointer, p95": _p95(pointer),
+        "pan, p95": _p95(frames),
+        "thumbnails": 1000 / statistics.mean(thumbnails),
+        "thumbnails, p95": _p95(thumbnails),
         "grid": grid["milliseconds"],
         "task": grid["longest"],
     }
@@ -142,6 +171,9 @@ ROWS = (
     ("round trip", "one decode with the way to the worker and back, median, ms", "–"),
     ("pointer", f"pointer to paint with {POINTS:,} points, median, ms", "–"),
     ("pointer, p95", f"pointer to paint with {POINTS:,} points, p95, ms", "35"),
+    ("pan, p95", f"frames with {POINTS:,} points, panned and zoomed, p95, ms", "40"),
+    ("thumbnails", f"frames a second with {THUMBNAILS:,} thumbnails, panned and zoomed", "30"),
+    ("thumbnails, p95", "one such frame, p95, ms", "–"),
     ("grid", "grid of 400 images, ms", "500"),
     ("task", "longest task on the main thread meanwhile, ms", "50"),
 )
@@ -174,13 +206,13 @@ def main() -> None:
     site = options.site
     files = {f.relative_to(site).as_posix(): f.read_bytes() for f in site.rglob("*") if f.is_file()}
     run = json.loads(files["data/manifest.json"])["runs"][-1]["id"]
-    many = with_points(files, POINTS)
+    many, pictures = (with_points(files, count) for count in (POINTS, THUMBNAILS))
     server = ExplorerServer(port=0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     rounds = []
     options.loads = [os.getloadavg()[0]]
     for _ in range(options.times):
-        rounds.append(measure(server.address, server.publish, files, many, run))
+        rounds.append(measure(server.address, server.publish, files, many, pictures, run))
         options.loads.append(os.getloadavg()[0])
         print({k: round(v, 1) for k, v in rounds[-1].items()}, flush=True)
     server.shutdown()

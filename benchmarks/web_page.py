@@ -58,3 +58,30 @@ POINTER = (
     "() => latencies",
 )
 """From the pointer's own time stamp to the frame that holds the decoded image."""
+
+FRAMES = """async (count) => {
+    const map = document.querySelector(".map");
+    const arrows = ["ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"];
+    const frames = [];
+    const next = () => new Promise((go) => requestAnimationFrame(go));
+    let last = await next();
+    for (let i = 0; i < 2 * count; i++) {
+        if (i < count) {
+            const key = arrows[Math.floor((4 * i) / count)];
+            map.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey: true }));
+        } else {
+            const { left, top, width, height } = map.getBoundingClientRect();
+            const [clientX, clientY] = [left + width / 2, top + height / 2];
+            map.dispatchEvent(new WheelEvent("wheel", { deltaY: -15, clientX, clientY }));
+        }
+        const now = await next();
+        frames.push(now - last);
+        last = now;
+    }
+    return frames.slice(1);
+}"""
+"""Milliseconds between frames, each of another part of the map: it is moved, and then zoomed."""
+
+THUMBNAILS_READY = """async ([run, count]) => {
+    while (reparam.thumbnails(run)?.ready !== count) await new Promise((go) => setTimeout(go, 20));
+}"""

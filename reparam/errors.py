@@ -5,7 +5,7 @@ without a traceback and ends with status 2.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from reparam.printable import printable
@@ -73,6 +73,17 @@ class LostError(RunError):
     """Another process of the same run is gone, and with it the connection to all."""
 
 
+def check_one_each(what: str, shape: Sequence[int], n: int) -> None:
+    """Raises ShapeError unless there is one number for each of ``n`` images or latents. Sums of
+    other shapes would broadcast, to something that is wrong and trains.
+    """
+    if tuple(shape) != (n,):
+        raise ShapeError(
+            f"{what} must be one number for each image, of shape ({n},), got {tuple(shape)}. Fix: "
+            "sum over the other axes"
+        )
+
+
 def is_of_memory(error: BaseException) -> bool:
     """Whether what failed needs more memory, or larger numbers, than there are: PyTorch's errors of
     this kind have no type of their own.
@@ -104,12 +115,36 @@ def unknown_name(kind: str, found: str, known: Iterable[str], see: str = "--help
     else where to ``see`` them.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(found, names, n=3, cutoff=0.6)
-    likeness = [difflib.SequenceMatcher(None, name, found).ratio() for name in near]
-    near = [name for name, like in zip(near, likeness, strict=True) if like > likeness[0] - 0.1]
+    near = near_names(found, names)
     hint = f"; did you mean {either(near)}?" if near else ""
     listed = f" (known: {', '.join(names) or 'none'})" if len(names) <= SHORT_LIST else ""
     return f"unknown {kind} {found!r}{hint}{listed or ('' if near else f'; see {see}')}"
+
+
+def near_names(found: str, known: Iterable[str]) -> list[str]:
+    """At most three of the known names, about as near as the nearest. Dashes in front, which all
+    flags have, and capitals do not count.
+    """
+    plain = {name: name.lstrip("-").lower() for name in known}
+    wanted = found.lstrip("-").lower()
+    likeness = {
+        name: difflib.SequenceMatcher(None, word, wanted).ratio() for name, word in plain.items()
+    }
+    nearest = sorted(likeness, key=lambda name: (-likeness[name], name))[:3]
+    enough = max(0.6, likeness[nearest[0]] - 0.1) if nearest else 1.0
+    return [name for name in nearest if likeness[name] >= enough]
+
+
+def near_paths(wanted: Path, is_one: Callable[[Path], bool]) -> str:
+    """``; did you mean runs/photos-vae?``: of what lies in the same folder and is of the kind that
+    is wanted, the nearest by name. '' where nothing is near.
+    """
+    try:
+        there = {path.name: path for path in wanted.parent.iterdir() if is_one(path)}
+    except (OSError, ValueError):  # no such folder, or nothing that can be one
+        return ""
+    near = [str(there[name]) for name in near_names(wanted.name, there)]
+    return f"; did you mean {either(near)}?" if near else ""
 
 
 def either(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from reparam.errors import ConfigError
 _ONNX = ("onnx", "onnx_ir", "onnxscript", "onnxruntime")
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "diffusers": ("diffusers",),
     "explore": (*_ONNX, "matplotlib"),
     "export": _ONNX,
     "flow": ("zuko",),

@@ -1,9 +1,13 @@
 """What a message says of a name that there is not."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reparam.errors import SHORT_LIST, either, unknown_name
+from reparam.errors import SHORT_LIST, RunError, either, near_names, unknown_name
+from reparam.runs import Run
 
 MANY = tuple(f"option-number-{i}" for i in range(70))
 
@@ -25,5 +29,29 @@ def test_near_names_come_nearest_first() -> None:
     assert unknown_name("model", "vea", ["vae", "ae"]).endswith("vae? (known: ae, vae)")
 
 
+def test_dashes_make_no_flags_alike() -> None:
+    assert near_names("--out", ["--fit", "--runs"]) == []
+    assert near_names("--epoch", ["--epochs", "--fit"]) == ["--epochs"]
+    assert near_names("--outt", ["--fit", "--out"]) == ["--out"]
+
+
 def test_one_of_several() -> None:
     assert [either("abc"[:n]) for n in (1, 2, 3)] == ["a", "a or b", "a, b or c"]
+
+
+@pytest.mark.parametrize("wrong", ["runs/photos", "runs/photo-vae", "runs"])
+def test_a_folder_that_is_no_run_has_the_runs_that_may_be_meant(
+    wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs/photos-vae").mkdir(parents=True)
+    Path("runs/photos-vae/config.json").touch()
+    Path("runs/photo").mkdir()
+    with pytest.raises(RunError, match=r"; did you mean runs/photos-vae\? Fix: "):
+        Run.open(Path(wrong))
+
+
+def test_a_run_with_no_other_near_it(tmp_path: Path) -> None:
+    for place, rule in ((tmp_path, "not a run folder"), (tmp_path / "x" / "y", "no such run")):
+        with pytest.raises(RunError, match=rf"{rule}[^?]*\. Fix: "):
+            Run.open(place)

@@ -172,6 +172,7 @@ def test_the_core_alone_trains_samples_and_scores(installed: Path, tmp_path: Pat
     lacks("report,tables", "anomaly", "score", "run", "digits")
     lacks("export", "export", "run", "--onnx", "onnx")
     lacks("explore", "export", "run", "--site", "site")
+    lacks("diffusers", "export", "run", "--diffusers", "folder")
     lacks("explore", "explore", "run", "--no-browser")
     lacks("hub", "push", "run", "someone/model")
     lacks("hub", "pull", "someone/model")

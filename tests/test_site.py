@@ -9,11 +9,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import jupytext
+import markdown
 import pytest
 import yaml
 
 import mkdocs_hooks
 import reparam
+from mkdocs_layout import Layout
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -81,6 +83,44 @@ def test_a_link_leads_to_the_same_file(place: str, uri: str, link: str, led: str
     text = f"[a]({link}) [b]({link}#part) [c](https://example.org/{link}) [d](#part)"
     expected = f"[a]({led}) [b]({led}#part) [c](https://example.org/{link}) [d](#part)"
     assert mkdocs_hooks._led(text, place, uri) == expected
+
+
+def test_a_link_to_a_command_leads_to_its_page() -> None:
+    said = mkdocs_hooks._led("[a](../commands/index.md#anomaly-fit)", "docs/a/b.md", "a/b.md")
+    assert said == "[a](../commands/anomaly-fit.md)"
+
+
+def laid_out(text: str) -> str:
+    return markdown.markdown(text, extensions=["tables", Layout()])
+
+
+def test_a_table_with_sentences_is_marked_and_its_cells_have_their_titles() -> None:
+    page = laid_out(f"| a | `b` |\n| --- | --- |\n| c | {'word ' * 20} |")
+    assert '<table data-prose="">' in page
+    assert '<td data-title="a">c</td>' in page
+    assert '<td data-title="b">word' in page
+    assert "data-prose" not in laid_out("| a | b |\n| --- | --- |\n| 1 | 2 |")
+
+
+@pytest.mark.parametrize("code", ["a", "--a  --b", "a <b> &c; && &amp;", "'a' \"b\"", "x" * 40])
+def test_code_is_what_it_was_but_for_marks(code: str) -> None:
+    assert re.sub("</?span[^>]*>", "", laid_out(f"`{code}`")) == markdown.markdown(f"`{code}`")
+
+
+def test_words_of_code_that_fit_a_line_stay_whole() -> None:
+    page = laid_out(f"`--image-size {'x' * 40}`")
+    assert '<span class="word">--image-size</span>' in page
+    assert f"<span>{'x' * 40}</span>" in page
+
+
+def test_options_in_commands_stay_whole() -> None:
+    text = "```sh\nreparam train a/ --latent-dim 2 \\\n    --out b-c  # d --e\n```\n\n--f"
+    pieces = {"pymdownx.highlight": {"pygments_lang_class": True}}
+    names = ["pymdownx.highlight", "pymdownx.superfences"]
+    before = markdown.markdown(text, extensions=names, extension_configs=pieces)
+    after = mkdocs_hooks.on_page_content(before, *[None] * 3)
+    assert re.findall(r'<span class="word">([^<]*)</span>', after) == ["--latent-dim", "--out"]
+    assert re.sub(r'<span class="word">([^<]*)</span>', r"\1", after) == before
 
 
 class Loads(HTMLParser):

@@ -2,18 +2,27 @@
 
 import threading
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reparam.cli.export import check_images, gathered, open_runs
 from reparam.cli.flags import RUNS, Compute, parse
-from reparam.errors import ConfigError
-from reparam.explorer import ExplorerServer, check_page, is_loopback, site_files
+from reparam.errors import ConfigError, ReparamError
+from reparam.explorer import (
+    ExplorerServer,
+    bundle_key,
+    check_page,
+    is_loopback,
+    keep_bundle,
+    kept_bundle,
+    site_files,
+)
 from reparam.export import BUNDLE_IMAGES as IMAGES
 from reparam.export import check_table
 from reparam.extras import need
 from reparam.printable import note, say
+from reparam.runs import Run
 
 PORTS = range(1, 65536)
 
@@ -22,8 +31,9 @@ PORTS = range(1, 65536)
 class ExploreOptions:
     """Open a web page in which one moves through the latent space of finished runs.
 
-    Two runs are shown side by side. The models run in the browser; nothing leaves this machine, and
-    nothing is written to disk. Ctrl-C ends it.
+    Two runs are shown side by side. The models run in the browser; nothing leaves this machine.
+    What the page shows is kept in the first run's folder, and made again where a run or an option
+    has changed. Ctrl-C ends it.
 
     Examples:
       reparam explore runs/digits-vae
@@ -73,7 +83,7 @@ def run(args: Sequence[str]) -> int:
                 f"reparam: with --host {options.host} everybody who reaches this machine can see "
                 "the images and take the models"
             )
-        server.publish(site_files(gathered(runs, options).files))
+        server.publish(site_files(_bundle(runs, options)))
         say(server.address)
         note("Ctrl-C ends it")
         if options.browser:  # beside: a browser in the terminal does not return until it is left
@@ -83,3 +93,18 @@ def run(args: Sequence[str]) -> int:
         except KeyboardInterrupt:
             note("stopped")
     return 0
+
+
+def _bundle(runs: Sequence[Run], options: ExploreOptions) -> Mapping[str, bytes]:
+    """The kept bundle where it is of these runs and options; else a new one, which is then kept."""
+    paths = [run.path for run in runs]
+    chosen = {"images": options.images, "device": options.compute.chosen()}
+    key = bundle_key(paths, {**chosen, "columns": options.columns})
+    files = kept_bundle(paths, key)
+    if files is None:
+        files = gathered(runs, options).files
+        try:
+            keep_bundle(paths, key, files)
+        except (OSError, ReparamError) as error:  # a folder of somebody else, a full disk
+            note(f"reparam: the page's data is not kept for the next start ({error})")
+    return files

@@ -1,5 +1,6 @@
-"""reparam export: runs as ONNX, as programs of torch.export, as a web site or one web page."""
+"""reparam export: runs as ONNX, torch.export, a folder of diffusers, a web site or one page."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +12,25 @@ from reparam.errors import ConfigError
 from reparam.explorer import check_page, single_file, site_files
 from reparam.export import (
     BUNDLE_IMAGES,
+    DIFFUSERS_FOLDER,
     ONNX_BATCHES,
     ONNX_FOLDER,
     ONNX_TOLERANCE,
     SITE_FOLDER,
     TORCH_FOLDER,
     Bundle,
+    KlPart,
     OnnxModel,
     OwnFolder,
     TorchProgram,
     check_file_free,
     check_folder_free,
     check_table,
+    export_diffusers,
     export_onnx,
     export_programs,
     held_out_views,
+    kl_halves,
     make_bundle,
     run_ids,
     write_file,
@@ -38,18 +43,21 @@ from reparam.runs import Run, RunView, ready_to_view
 _Exported = OnnxModel | TorchProgram
 """One half of a model, as the bytes of a file."""
 
+HTML = (".html", ".htm")
+
 MOST_RUNS = 2
 """The page puts two runs side by side."""
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """Write finished runs as ONNX files, as programs of torch.export, as the explorer's web site,
-    or as one web page.
+    """Write finished runs as ONNX files, as programs of torch.export, as a folder of diffusers,
+    as the explorer's web site, or as one web page.
 
     With two runs the page puts them side by side. Every exported model is compared with
-    PyTorch's before it is written. The same runs give the same bytes, but for
-    the judge's classes, which are there where the judge is kept.
+    PyTorch's before it is written. The page holds held-out images too, for everybody who has it
+    (--images). The same runs give the same bytes, but for the judge's classes, which are there
+    where the judge is kept.
 
     Examples:
       reparam export runs/digits-vae --onnx onnx/
@@ -65,8 +73,13 @@ class ExportOptions:
     torch: Path | None = None
     """Folder for encoder.pt2 and decoder.pt2, which torch.export.load reads without reparam."""
 
+    diffusers: Path | None = None
+    """Folder that AutoencoderKL.from_pretrained of diffusers reads; of one run whose networks are
+    such: of --encoder kl --decoder kl --latent-channels 4."""
+
     site: Path | None = None
-    """Folder for the explorer, for any web server; it needs nothing but these files."""
+    """Folder for the explorer, for any web server. It needs nothing but these files; a browser does
+    not open them from the disk."""
 
     single_file: Path | None = None
     """The explorer as one .html file, which opens with a double click."""
@@ -96,6 +109,21 @@ class ExportOptions:
             check_table(self.columns)
 
     @property
+    def folders(self) -> dict[str, Path | None]:
+        """By the options that name them."""
+        return {
+            "--onnx": self.onnx,
+            "--torch": self.torch,
+            "--diffusers": self.diffusers,
+            "--site": self.site,
+        }
+
+    @property
+    def files(self) -> dict[str, Path | None]:
+        """By the options that name them."""
+        return {"--single-file": self.single_file, "--anomaly": self.anomaly}
+
+    @property
     def has_page(self) -> bool:
         return self.site is not None or self.single_file is not None
 
@@ -106,6 +134,8 @@ def run(args: Sequence[str]) -> int:
     runs = open_runs(options.runs)
     if options.anomaly is not None:  # first, since a run may have none, or too few good pictures
         _write_detector(options, options.anomaly, runs[0])
+    if options.diffusers is not None:  # before any image is read
+        kl_halves(runs[0], runs[0].load_model())
     views: Mapping[str, RunView] = {}
     if options.has_page:
         bundle = gathered(runs, options)
@@ -113,7 +143,7 @@ def run(args: Sequence[str]) -> int:
         _write_page(options, bundle)
         _say_differences(bundle.onnx, "onnxruntime")
         _write_halves(options, options.onnx, bundle.onnx, ONNX_FOLDER, "onnx", "--onnx")
-    elif options.onnx is not None or options.torch is not None:
+    elif any(options.folders.values()):
         views = _views(runs, options.compute.chosen())
         if options.onnx is not None:
             models = _exported(views, export_onnx)
@@ -123,10 +153,23 @@ def run(args: Sequence[str]) -> int:
         programs = _exported(views, export_programs)
         _say_differences(programs, "torch.export")
         _write_halves(options, options.torch, programs, TORCH_FOLDER, "pt2", "--torch")
-    written = (options.onnx, options.torch, options.site, options.single_file, options.anomaly)
-    for out in written:
+    if options.diffusers is not None:
+        (view,) = views.values()
+        folder = export_diffusers(view.run, view.model, view.images)
+        _say_differences(dict.fromkeys(views, folder.parts), "AutoencoderKL")
+        write_folder(
+            options.diffusers,
+            folder.files,
+            overwrite=options.overwrite,
+            own=DIFFUSERS_FOLDER,
+            option="--diffusers",
+        )
+    for out in (*options.folders.values(), *options.files.values()):
         if out is not None:
             say(out)
+    if options.site is not None:
+        words = shlex.join(["python", "-m", "http.server", "--directory", str(options.site)])
+        note(f"look at it with `{words}`, at http://localhost:8000")
     return 0
 
 
@@ -174,7 +217,7 @@ def gathered(runs: Sequence[Run], options: _Shown) -> Bundle:
         )
 
 
-def _say_differences(models: Mapping[str, Sequence[_Exported]], program: str) -> None:
+def _say_differences(models: Mapping[str, Sequence[_Exported | KlPart]], program: str) -> None:
     """How near to PyTorch every exported half is."""
     sizes = ", ".join(map(str, ONNX_BATCHES))
     for name, halves in models.items():
@@ -189,11 +232,11 @@ def _say_differences(models: Mapping[str, Sequence[_Exported]], program: str) ->
 
 def _check(options: ExportOptions) -> None:
     """Raises before any work is done where something cannot be written."""
-    single, anomaly = options.single_file, options.anomaly
-    if options.onnx is options.torch is options.site is single is anomaly is None:
+    written = options.folders | options.files
+    if not any(written.values()):
         raise ConfigError(
             "reparam export must have somewhere to write to, got nothing. Fix: give --onnx DIR, "
-            "--torch DIR, --site DIR, --single-file FILE or --anomaly FILE"
+            "--torch DIR, --diffusers DIR, --site DIR, --single-file FILE or --anomaly FILE"
         )
     if options.columns is not None and not options.has_page:
         raise ConfigError(
@@ -203,29 +246,28 @@ def _check(options: ExportOptions) -> None:
         need("reparam export", "explore")
     elif options.onnx is not None:
         need("reparam export --onnx", "export")
-    elif anomaly is not None:
+    elif options.anomaly is not None:
         need("reparam export --anomaly", "export")
-    overwrite = options.overwrite
-    if options.onnx is not None:
-        check_folder_free(options.onnx, overwrite=overwrite, own=ONNX_FOLDER, option="--onnx")
-    if options.torch is not None:
-        check_folder_free(options.torch, overwrite=overwrite, own=TORCH_FOLDER, option="--torch")
-    if options.site is not None:
-        check_page()
-        check_folder_free(options.site, overwrite=overwrite, own=SITE_FOLDER, option="--site")
-    if single is not None:
-        check_page()
-        if single.suffix.lower() not in (".html", ".htm"):
-            raise ConfigError(f"--single-file must end in .html, got {single}. Fix: rename it")
-        check_file_free(single, overwrite=overwrite, option="--single-file")
-    if anomaly is not None:
-        if len(options.runs) > 1:
+    if options.diffusers is not None:
+        need("reparam export --diffusers", "diffusers")
+    for option in ("--diffusers", "--anomaly"):
+        if written[option] is not None and len(options.runs) > 1:
+            found = len(options.runs)
             raise ConfigError(
-                f"--anomaly must have one run, got {len(options.runs)}. Fix: export each by itself"
+                f"{option} must have one run, got {found}. Fix: export each by itself"
             )
-        if anomaly.suffix.lower() != ".onnx":
-            raise ConfigError(f"--anomaly must end in .onnx, got {anomaly}. Fix: rename it")
-        check_file_free(anomaly, overwrite=overwrite, option="--anomaly")
+    overwrite = options.overwrite
+    owners = (ONNX_FOLDER, TORCH_FOLDER, DIFFUSERS_FOLDER, SITE_FOLDER)
+    for (option, folder), own in zip(options.folders.items(), owners, strict=True):
+        if folder is not None:
+            check_folder_free(folder, overwrite=overwrite, own=own, option=option)
+    if options.has_page:
+        check_page()
+    for (option, file), ends in zip(options.files.items(), (HTML, (".onnx",)), strict=True):
+        if file is not None:
+            if file.suffix.lower() not in ends:
+                raise ConfigError(f"{option} must end in {ends[0]}, got {file}. Fix: rename it")
+            check_file_free(file, overwrite=overwrite, option=option)
 
 
 def _views(runs: Sequence[Run], device: str) -> dict[str, RunView]:
@@ -272,6 +314,7 @@ def _write_page(options: ExportOptions, bundle: Bundle) -> None:
     if options.single_file is not None:
         page = single_file(bundle.files)
         write_file(options.single_file, page, overwrite=options.overwrite, option="--single-file")
+        note(f"{options.single_file} has {len(page) / 1e6:,.1f} MB")
 
 
 def _write_detector(options: ExportOptions, file: Path, run: Run) -> None:

@@ -277,9 +277,12 @@ class Parser(argparse.ArgumentParser):
                 continue
             words.append(flag)
             first = as_size(given if equals else next(iter(rest), ""))
-            if not isinstance(first, tuple):  # for argparse to refuse
-                words += [given] * bool(equals)
-                continue
+            if not isinstance(first, tuple):
+                found = repr(first) if first else "nothing"
+                raise ConfigError(
+                    f"{self.prog}: {flag} must be a height and a width, such as 64, 64x48 or 64 "
+                    f"48, got {found}. Fix: change it"
+                )
             written = given if equals else rest.pop(0)
             if written.lstrip("-").isdigit() and rest and rest[0].lstrip("-").isdigit():
                 words += [written, rest.pop(0)]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import (
@@ -193,7 +194,7 @@ def _epoch_line(event: EpochDone, pace: _Pace) -> str:
         parts.append(f"validation {_number(loss)}{f' ({psnr})' if psnr else ''}")
     if seconds > 0:
         parts.append(f"{pace.images_per_epoch / seconds:,.0f} images/s")
-    parts.append(f"{math.ceil(left)} s left")
+    parts.append(f"{timedelta(seconds=math.ceil(left))} left")
     return ", ".join(filter(None, parts))
 
 

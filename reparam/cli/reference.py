@@ -3,11 +3,15 @@
 import contextlib
 import importlib
 import io
+import re
 from collections.abc import Iterator
 
 from reparam.cli.anomaly import STEPS
 from reparam.cli.flags import HELP_ALL, HelpShown, Parser
 from reparam.cli.main import COMMANDS
+
+OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+"""An option in a sentence."""
 
 
 def reference() -> dict[str, str]:
@@ -17,8 +21,11 @@ def reference() -> dict[str, str]:
 
 def command_modules() -> dict[str, str]:
     """The module below ``reparam.cli`` of every command that takes options, by its name."""
-    found = {name: command.module for name, command in COMMANDS.items() if name != "anomaly"}
-    return found | {f"anomaly {step}": module for step, (module, _) in STEPS.items()}
+    found: dict[str, str] = {}
+    for name, command in COMMANDS.items():
+        steps = {f"anomaly {step}": module for step, (module, _) in STEPS.items()}
+        found |= steps if name == "anomaly" else {name: command.module}
+    return found
 
 
 def parser_of(name: str, *words: str) -> Parser:
@@ -52,11 +59,12 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Text whose letters are not read as Markdown, but for `code`."""
+    """Text whose letters are not read as Markdown, but for `code`; options are code."""
     parts = text.split("`")
     for i in range(0, len(parts), 2):
         for letter in "\\*_<[":
             parts[i] = parts[i].replace(letter, f"\\{letter}")
+        parts[i] = OPTION.sub(r"`\g<0>`", parts[i])
     return "`".join(parts)
 
 

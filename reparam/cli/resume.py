@@ -7,6 +7,7 @@ from pathlib import Path
 from reparam.cli.flags import RUN, parse
 from reparam.cli.reading import reading_progress
 from reparam.cli.session import follow, train_with_progress
+from reparam.printable import note, several
 from reparam.runs import Run, writing
 from reparam.training import assemble, check_loggers
 
@@ -54,6 +55,11 @@ def run(args: Sequence[str]) -> int:
         follow(options.run, team)
         return 0
     check_loggers(own)
+    if folder.is_finished and options.epochs is None and not options.quiet:
+        note(
+            f"{folder.path}: is finished, and is only measured again. For more than its "
+            f"{several(own.epochs, 'epoch')} give --epochs"
+        )
     with writing(folder.path):
         if not folder.checkpoint.exists():
             folder.check_untrained()

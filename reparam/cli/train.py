@@ -46,8 +46,8 @@ class TrainOptions:
 
     DATA is digits (5,000 handwritten digits, no download), mnist, fashion-mnist, an .npz or .npy
     file, or a folder of images. Options that are not given are chosen by the images (--recipe
-    auto), and said. --help-all has the options of the chosen parts: those of others with, for
-    instance, --encoder mlp.
+    auto), and said; the defaults below are those of digits. --help-all has the options of the
+    chosen parts: those of others with, for instance, --encoder mlp.
 
     Examples:
       reparam train digits --model vae --latent-dim 8

@@ -94,7 +94,8 @@ def agreed_shape(
     if broken:
         raise DataError(message)
     suited = replace(config, image_size=(height, width), channels=channels)
-    differing = [f"{len(set(sizes.values())):,} sizes"] if config.image_size is None else []
+    several_sizes = config.image_size is None and len(set(sizes.values())) > 1
+    differing = [f"{len(set(sizes.values())):,} sizes"] if several_sizes else []
     differing += (
         [" and ".join(dict.fromkeys(kinds.values()))] if len(set(kinds.values())) > 1 else []
     )
@@ -172,7 +173,8 @@ def pictures_of(found: Found, broken: Mapping[int, str]) -> dict[int, str]:
 def what_is_broken(found: Found, broken: Mapping[int, str]) -> str:
     pictures = found.pictures
     what = "files" if all(picture.page is None for picture in pictures) else "pictures"
-    return f"{len(broken)} of {len(pictures)} {what} that are not: {first_broken(found, broken)}"
+    which = first_broken(found, broken)
+    return f"{len(broken)} of {len(pictures)} {what} that cannot be read: {which}"
 
 
 def first_broken(found: Found, broken: Mapping[int, str]) -> str:

@@ -24,14 +24,16 @@ class DataConfig:
 
     image_size: tuple[int, int] | None = option(None, is_size=True, common=True)
     """Height and width that a folder's images are brought to. Such as 64 48 or 64x48, or 64 for a
-    square; without it they must agree."""
+    square. Without it pictures of one size stay as they are; for others the command chooses a size
+    of at most 64, and says so. In Python they must agree."""
 
     fit: Literal["resize", "crop"] = "resize"
     """How --image-size is reached: resize stretches; crop fits the short side, cuts the rest."""
 
     channels: int | None = None
-    """1 turns the images of a folder grey, 3 makes them colour; without it they must agree. Of an
-    array, how many it has, where they are more than 4."""
+    """1 turns the images of a folder grey, 3 makes them colour. Without it a folder with both
+    becomes colour; in Python they must agree. Of an array, how many it has, where they are more
+    than 4."""
 
     channels_first: bool = False
     """An array's axes are images, channels, height, width, as in PyTorch, and not channels last."""

@@ -38,6 +38,13 @@ class ImageSet:
     factors: Factors | None = None
     """What the images were made from, where that is known."""
 
+    def __repr__(self) -> str:
+        """In one line: a notebook shows it where a cell ends in it."""
+        shape = " × ".join(map(str, self.image_shape))
+        counts = ", ".join(f"{len(self.splits[split]):,} {split}" for split in SPLITS)
+        classes = "no labels" if self.labels is None else f"{len(self.class_names)} classes"
+        return f"ImageSet({self.name!r}: {len(self):,} of {shape}; {counts}; {classes})"
+
     def __len__(self) -> int:
         return len(self.images)
 

@@ -15,7 +15,7 @@ from reparam.data.pictures import Progress
 from reparam.data.pixels import warn_of_pixels
 from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
 from reparam.data.splits import with_known_labels
-from reparam.errors import ConfigError, DataError
+from reparam.errors import ConfigError, DataError, near_paths
 from reparam.fields import flag_of
 
 _ACCEPTED = f"{', '.join(NAMED_SOURCES)}, an .npz or .npy file, or a folder of images"
@@ -120,11 +120,16 @@ def _is_there(path: Path) -> bool:
 
 
 def _unknown(source: str) -> ConfigError | DataError:
+    here = near_paths(Path(source), _may_hold_images)
     if {"/", os.sep} & set(source) or Path(source).suffix.lower() in ARRAY_SUFFIXES:
-        return DataError(f"{source!r}: no such file or folder. Fix: give {_ACCEPTED}")
+        return DataError(f"{source!r}: no such file or folder{here or '.'} Fix: give {_ACCEPTED}")
     near = difflib.get_close_matches(source.lower().replace("_", "-"), NAMED_SOURCES, 1, 0.5)
-    hint = f" (did you mean {near[0]}?)" if near else ""
+    hint = here or (f"; did you mean {near[0]}?" if near else ".")
     return ConfigError(
-        f"the source {source!r} is no known name and no file or folder here{hint}. Fix: "
+        f"the source {source!r} is no known name and no file or folder here{hint} Fix: "
         f"a source is {_ACCEPTED}"
     )
+
+
+def _may_hold_images(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in ARRAY_SUFFIXES

@@ -178,10 +178,17 @@ def on_cpu(prior: Prior) -> Prior:
 def sample_latents(model: Autoencoder, n: int, seed: int = 0) -> LatentArray:
     """n draws from the model's prior: fixed, learned, or fitted; else an AE's box, (N, d).
 
-    The same seed gives the same latents on every device.
+    The same seed gives the same latents on every device. Raises ShapeError for a prior that draws
+    something else.
     """
     with torch.no_grad():
-        return on_cpu(model.prior).sample(n, torch.Generator().manual_seed(seed)).numpy()
+        z = on_cpu(model.prior).sample(n, torch.Generator().manual_seed(seed))
+    if z.shape != (n, model.latent.dim):
+        raise ShapeError(
+            f"prior {model.prior.kind}: sample must give {(n, model.latent.dim)} latents, got "
+            f"{tuple(z.shape)}. Fix: a row for each latent"
+        )
+    return z.numpy()
 
 
 def even_labels(model: Autoencoder, n: int) -> LabelArray | None:

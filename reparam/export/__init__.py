@@ -14,6 +14,7 @@ from reparam.export.images import (
     write_pictures,
 )
 from reparam.export.place import (
+    DIFFUSERS_FOLDER,
     NEIGHBOURS_FOLDER,
     ONNX_FOLDER,
     SITE_FOLDER,
@@ -27,6 +28,12 @@ from reparam.export.place import (
 from reparam.late import late_names
 
 if TYPE_CHECKING:
+    from reparam.export.autoencoder_kl import (
+        DiffusersFolder,
+        KlPart,
+        export_diffusers,
+        kl_halves,
+    )
     from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
     from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
     from reparam.export.detector import export_detector
@@ -51,6 +58,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUNDLE_IMAGES",
+    "DIFFUSERS_FOLDER",
     "NEIGHBOURS_FOLDER",
     "ONNX_BATCHES",
     "ONNX_FOLDER",
@@ -60,6 +68,8 @@ __all__ = [
     "VERDICTS_FOLDER",
     "Bundle",
     "CardOptions",
+    "DiffusersFolder",
+    "KlPart",
     "LabelledImages",
     "LatentTable",
     "OnnxModel",
@@ -73,11 +83,13 @@ __all__ = [
     "check_target",
     "comparison_sheet",
     "export_detector",
+    "export_diffusers",
     "export_onnx",
     "export_programs",
     "fetch",
     "held_out_views",
     "is_hub_name",
+    "kl_halves",
     "make_bundle",
     "neighbour_table",
     "picture_names",

@@ -80,6 +80,7 @@ def run_entry(
     if view.labels is not None:
         labels = add(f"{name}/labels.bin", _labels(view))
     columns = {**columns_of(view, judged=card is not None), **given}
+    weight = view.model.likelihood.weight
     codes = {
         moment: add_latents(f"{name}/{moment}.bin", values)
         for moment, values in {"mu": view.mu, **moments_of(view.q)[1]}.items()
@@ -114,6 +115,11 @@ def run_entry(
             "files": _files(name, view, add),
             "thumbnails": _thumbnails(view.images, same, add),
             "images_sha256": same,
+        },
+        "posterior": {"form": view.q.form, "name": view.run.config.model.posterior.type},
+        "likelihood": {
+            "form": view.model.likelihood.form,
+            "weight": None if weight is None else weight.r_loss_factor,
         },
         "prior": {
             **described_prior(view, draws),

@@ -74,6 +74,16 @@ class PointsEntry(TypedDict):
     images_sha256: str
 
 
+class PosteriorEntry(TypedDict):
+    form: str
+    name: str
+
+
+class LikelihoodEntry(TypedDict):
+    form: str
+    weight: float | None
+
+
 class PriorFacts(TypedDict):
     """What a PriorEntry says of the prior itself."""
 
@@ -127,6 +137,8 @@ class RunEntry(TypedDict):
     encoder: EncoderEntry
     decoder: DecoderEntry
     points: PointsEntry
+    posterior: PosteriorEntry
+    likelihood: LikelihoodEntry
     prior: PriorEntry
     kl_per_dimension: list[float] | None
     principal: PrincipalEntry

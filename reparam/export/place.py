@@ -71,6 +71,11 @@ NEIGHBOURS_FOLDER = OwnFolder(
 )
 ONNX_FOLDER = OwnFolder(re.compile(r"([a-z0-9-]+/)?(encoder|decoder)\.onnx|[a-z0-9-]+"))
 TORCH_FOLDER = OwnFolder(re.compile(r"([a-z0-9-]+/)?(encoder|decoder)\.pt2|[a-z0-9-]+"))
+DIFFUSERS_FOLDER = OwnFolder(
+    re.compile(r"config\.json|diffusion_pytorch_model\.safetensors|README\.md"),
+    "README.md",
+    b"---\nlibrary_name: diffusers\ntags:\n- reparam\n",
+)
 SITE_FOLDER = OwnFolder(
     re.compile(r"index\.html|favicon\.\w+|(assets|data)(/[\w.-]+)*"),
     "data/manifest.json",

@@ -141,8 +141,9 @@ class ModelConfig:
         if known == 0 or self.classes != "auto":
             raise ConfigError(
                 f"classes {self.classes} must be those of the images' labels, got "
-                f"{f'{known} classes' if known else 'images without labels'}. Fix: --classes 0 for "
-                "a model that reads no labels, --classes auto for images with labels"
+                f"{f'{known} classes' if known else 'images without labels'}. Fix: "
+                f"{'--classes auto' if known else 'put those of each class into a sub-folder'}, or "
+                "--classes 0 for a model that reads no labels"
             )
         return replace(self, classes=known)
 

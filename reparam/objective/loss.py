@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from reparam.data import Batch, RowReader
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_one_each
 from reparam.model import Autoencoder, Noise, rows_at_once
 from reparam.objective.base import (
     Added,
@@ -77,10 +77,16 @@ class Loss(nn.Module):
             )
 
     def forward(self, batch: Batch, phase: Phase = FULL, noise: Noise = None) -> Losses:
-        """The losses of each image. An extra term is recorded under its name, unweighted."""
+        """The losses of each image. An extra term is recorded under its name, unweighted.
+
+        Raises ShapeError for an objective or a term that is not one number for each image.
+        """
         if self.training:
             self.model.prior.begin_step(batch.index, noise)
         losses = self.objective(self.model, self.inputs.apply(batch, noise), phase, noise)
+        check_one_each(
+            f"objective {type(self.objective).__name__}", losses.objective.shape, len(batch)
+        )
         losses = replace(losses, drawn=replace(losses.drawn, noise=noise))
         if self.judges and "squared_error" not in losses.terms:
             drawn = losses.drawn
@@ -96,6 +102,7 @@ class Loss(nn.Module):
             added = Added.nothing(losses.objective, term.details)
         else:
             added = term.added(self.model, losses, self.weights[name], phase)
+            check_one_each(f"term {name}", added.value.shape, len(losses.objective))
         details = {f"{name}_{detail}": values for detail, values in added.details.items()}
         recorded = {name: added.value, **details}
         for own in recorded.keys() & (losses.terms.keys() | RESERVED):

@@ -218,7 +218,7 @@ class RunConfig:
     """Everything that determines a run."""
 
     preset: str = option("vae", flag="model", common=True)
-    """The parts to start from, such as ae or vae (docs/models.md). There are ae, vae, dae
+    """The parts to start from: vae, ae, dae, cvae or another of --help-all. There are ae, vae, dae
     (denoising AE), cvae (of a class), m2 (classes known in part), rae, wae, aae (AEs to draw from),
     info-vae, beta-tc, factor, dip (independent dimensions), burda, iwae, chain, iaf, vamp,
     chain-vamp, exemplar, flow-prior (likelihood), svae (on a sphere), ae-functional."""

@@ -33,7 +33,18 @@ OWN_ENTRIES = frozenset(
 replaced."""
 
 OWN_SUFFIXES = frozenset(
-    (".json", ".jsonl", ".safetensors", ".png", ".html", ".csv", ".parquet", ".npy", ".npz")
+    (
+        ".json",
+        ".jsonl",
+        ".safetensors",
+        ".png",
+        ".html",
+        ".csv",
+        ".parquet",
+        ".npy",
+        ".npz",
+        ".bundle",
+    )
 )
 """The kinds of files that a run and its exports are made of."""
 

@@ -12,7 +12,7 @@ import torch
 
 from reparam._version import __version__
 from reparam.data import ImageSet, Progress, load_images
-from reparam.errors import ConfigError, DataError, RunError
+from reparam.errors import ConfigError, DataError, RunError, either, near_paths
 from reparam.model import Autoencoder, Prior, build_autoencoder
 from reparam.registry import loaded_plugins
 from reparam.runs.command import command_line
@@ -134,12 +134,14 @@ class Run:
             raise RunError(f"{path}: must be a run folder, got a file. Fix: name a run folder")
         if not path.is_dir():
             raise RunError(
-                f"{path}: no such run folder. Fix: `reparam train --out {path}` makes it"
+                f"{path}: no such run folder{near_paths(path, _is_run) or '.'} Fix: "
+                f"`{shlex.join(['reparam', 'train', '--out', str(path)])}` makes it"
             )
         file = path / CONFIG
         if not file.exists():
             raise RunError(
-                f"{path}: not a run folder, config.json is missing. Fix: name a run folder"
+                f"{path}: not a run folder, config.json is missing{_runs_in(path)} Fix: name a "
+                "folder that `reparam train` wrote, by default runs/DATA-MODEL"
             )
         record = read_mapping(file, _RESTORE)
         if "format" not in record:
@@ -373,3 +375,13 @@ def _config_of(record: Mapping[str, object], file: Path, facts: Facts) -> RunCon
         raise RunError(
             f"{error}. The run was trained with --plugin {shlex.join(needed)}"
         ) from error
+
+
+def _is_run(path: Path) -> bool:
+    return (path / CONFIG).is_file()
+
+
+def _runs_in(path: Path) -> str:
+    """What to take in place of a folder of runs."""
+    runs = [str(inside) for inside in sorted(path.iterdir()) if _is_run(inside)]
+    return f"; did you mean {either(runs[:3])}?" if runs else "."

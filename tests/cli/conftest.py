@@ -48,6 +48,16 @@ def train_tiny(source: Path, out: Path, model: str, *more: str) -> Path:
     return out
 
 
+def train_kl(source: Path, out: Path) -> Path:
+    """The same of networks for latents that are maps, two channels of 3 × 3."""
+    networks = ["--encoder", "kl", "--decoder", "kl", "--latent-channels", "2"]
+    for half in ("encoder", "decoder"):
+        networks += [f"--{half}-filters", "8", "8", "8", f"--{half}-groups", "4"]
+    training = ["--epochs", "2", "--precision", "float32", "--sample-every", "0", "--quiet"]
+    assert run(["train", str(source), "--out", str(out), *networks, *training]) == 0
+    return out
+
+
 @pytest.fixture(scope="session")
 def shapes_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """60 labelled images of 12 × 12 in an .npz file: 12 of them become the test split."""

@@ -135,8 +135,11 @@ def test_training_needs_labels(refused, unlabelled, shapes_file, tmp_path) -> No
     out = ("--out", tmp_path / "run", "--quiet")
     found = refused("train", unlabelled, "--model", "cvae", *out)
     assert "classes auto must be those of the images' labels, got images without labels" in found
+    assert "Fix: put those of each class into a sub-folder, or --classes 0" in found
     found = refused("train", shapes_file, "--classes", 7, *out)
-    assert "classes 7 must be those of the images' labels, got 3 classes" in found
+    assert (
+        "classes 7 must be those of the images' labels, got 3 classes. Fix: --classes auto" in found
+    )
     assert not (tmp_path / "run").exists()
 
 

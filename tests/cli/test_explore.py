@@ -1,5 +1,6 @@
 """reparam explore as its own process: it says its address, serves the page, and ends on Ctrl-C."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from manifests import read_manifest
+
+from reparam.runs.folder import foreign_files
 
 WITH_PAGE = """
 import signal, sys
@@ -69,6 +72,21 @@ def test_it_serves_the_runs_and_ends_on_ctrl_c(ae_run, vae_run, page) -> None:
         assert said.endswith("stopped\n")
         assert "Traceback" not in said
         assert "reaches this machine" not in said
+
+
+@pytest.mark.slow
+def test_a_second_start_does_not_make_the_bundle_again(vae_run: Path, page, tmp_path: Path) -> None:
+    """Unless an option changed; the run stays one that may be trained anew."""
+    run = shutil.copytree(vae_run, tmp_path / "run")
+    manifests, said = [], []
+    for images in ("7", "7", "6"):
+        with explorer(page, run, "--images", images) as (process, address):
+            manifests.append(get(f"{address}data/manifest.json"))
+            process.send_signal(signal.SIGINT)
+            said.append(process.communicate(timeout=60)[1])
+    assert manifests[0] == manifests[1] != manifests[2]
+    assert ["encoding the images" in words for words in said] == [True, False, True]
+    assert foreign_files(run) == []
 
 
 def test_another_host_is_warned_of(vae_run, page) -> None:

@@ -1,4 +1,6 @@
 import json
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from reparam.evaluation import encode
 from reparam.explorer import built
 from reparam.runs import Run
 
-from .conftest import train_tiny
+from .conftest import train_kl, train_tiny
 
 
 @pytest.fixture
@@ -49,6 +51,9 @@ def test_two_runs_everywhere_at_once(reparam, ae_run, vae_run, page, tmp_path) -
     said = reparam(*args)
     assert said.status == 0, said.err
     assert said.out.splitlines() == [str(onnx), str(site), str(one)]
+    assert f"{one} has {one.stat().st_size / 1e6:,.1f} MB" in said.err
+    (serve,) = re.findall("look at it with `(.*)`, at http://localhost:8000", said.err)
+    assert shlex.split(serve)[-2:] == ["--directory", str(site)]
     found = {p.relative_to(onnx).as_posix() for p in onnx.rglob("*.onnx")}
     assert found == {f"{run}/{half}coder.onnx" for run in ("ae", "vae") for half in ("en", "de")}
     assert (site / "assets" / "a.js").read_text() == "1"
@@ -88,6 +93,37 @@ def test_programs_of_torch_export_compute_its_latents(reparam, vae_run, tmp_path
     assert reparam("export", vae_run, "--torch", tmp_path / "programs", "--overwrite").status == 0
 
 
+def test_a_folder_of_diffusers_computes_its_latents(
+    reparam, refused, shapes_file, tmp_path
+) -> None:
+    from diffusers import AutoencoderKL  # takes seconds
+
+    run, out = train_kl(shapes_file, tmp_path / "kl"), tmp_path / "folder"
+    said = reparam("export", run, "--diffusers", out)
+    assert said.status == 0, said.err
+    assert said.out == f"{out}\n"
+    assert {path.name for path in out.iterdir()} == {
+        "README.md",
+        "config.json",
+        "diffusion_pytorch_model.safetensors",
+    }
+    for half in ("encoder", "decoder"):
+        (line,) = [line for line in said.err.splitlines() if f"kl {half}:" in line]
+        assert float(line.split("PyTorch's by ")[1].split()[0]) <= 1e-5
+    images = Run.open(run).images().split_images("test")
+    x = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255))
+    with torch.no_grad():
+        q = AutoencoderKL.from_pretrained(out).encode(2 * x - 1).latent_dist
+    mu = encode(Run.open(run).load_model(), images)
+    np.testing.assert_allclose(q.mean.flatten(1).numpy(), mu, rtol=0, atol=1e-5)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert "holds results already" in refused("export", run, "--diffusers", out)
+    assert reparam("export", run, "--diffusers", out, "--overwrite").status == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    (out / "README.md").write_text("somebody else's model")
+    assert "other files" in refused("export", run, "--diffusers", out, "--overwrite")
+
+
 def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, tmp_path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
@@ -107,7 +143,17 @@ def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, 
         (("--site", mine / "letter.txt"), "must be a folder, got a file"),
         (("--single-file", mine), "must end in .html"),
         (("--single-file", tmp_path / "one.txt"), "got "),
-        ((), "give --onnx DIR, --torch DIR, --site DIR, --single-file FILE or --anomaly FILE"),
+        (("--diffusers", mine, "--overwrite"), "choose another --diffusers"),
+        (
+            ("--diffusers", tmp_path / "new"),
+            "got encoder convolutional, decoder convolutional, latents that are rows of numbers. "
+            "Fix: train a run with --encoder kl --decoder kl --latent-channels 4",
+        ),
+        ((vae_run, "--diffusers", tmp_path / "new"), "--diffusers must have one run, got 2"),
+        (
+            (),
+            "--diffusers DIR, --site DIR, --single-file FILE or --anomaly FILE",
+        ),
         (("--anomaly", mine), "--anomaly must end in .onnx"),
         ((vae_run, "--anomaly", tmp_path / "d.onnx"), "--anomaly must have one run, got 2"),
         (("--site", tmp_path / "new", "--images", "0"), "images must be 1 or more, got 0"),

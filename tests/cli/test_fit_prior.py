@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from reparam import load
 from reparam.errors import RunError
 from reparam.model import fittable_names
+from reparam.printable import several
 from reparam.report.page import chapter, render
 from reparam.runs import Run, look_at
 
@@ -179,7 +180,12 @@ def test_resuming_a_finished_run_keeps_its_prior(reparam, ae) -> None:
     said = reparam("resume", ae, "--quiet")
     assert said.status == 0
     assert "prior" not in said.err
+    assert "is finished" not in said.err
     assert Run.open(ae).load_model().prior.kind == "gaussian"
+    epochs = Run.open(ae).config.training.epochs
+    first = reparam("resume", ae).err.splitlines()[0]
+    assert "is finished" in first
+    assert f"its {several(epochs, 'epoch')} give --epochs" in first
 
 
 def test_the_report_shows_the_prior(reparam, ae, vae) -> None:

@@ -43,6 +43,7 @@ def test_lines_of_two_weights_compare(reparam, shapes_file, tmp_path) -> None:
             assert f"per pixel, PSNR {train:.2f} dB, rate" in line
             assert f"{epoch.train['loss_bits_per_dim']:.3f} bits/dim" in line
             assert len(line) < 190
+            assert re.search(r" images/s, 0:0\d:\d\d left$", line)
         test = result.splits["test"]
         assert f"(PSNR {-10 * math.log10(test['mse']):.2f} dB)" in said[-1]
         assert f"({test['loss_bits_per_dim']:.3f} bits/dim)" in said[-1]

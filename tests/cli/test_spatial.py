@@ -11,15 +11,19 @@ from reparam import load
 from reparam.evaluation import as_bytes
 from reparam.runs import Run
 
-from .conftest import train_tiny
+from .conftest import train_kl, train_tiny
 
 D = 2 * 3 * 3
 """Two channels, of the size of the encoder's last maps: 12 / 2 / 2 = 3."""
 
 
-@pytest.fixture(scope="module")
-def spatial_run(shapes_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "spatial"
+@pytest.fixture(scope="module", params=["convolutional", "kl"])
+def spatial_run(
+    request: pytest.FixtureRequest, shapes_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    out = tmp_path_factory.mktemp("runs") / request.param
+    if request.param == "kl":
+        return train_kl(shapes_file, out)
     return train_tiny(shapes_file, out, "vae", "--latent-channels", "2")
 
 

@@ -85,7 +85,7 @@ def test_options_that_only_the_pictures_networks_have_do_not_choose_them_for_dig
 ) -> None:
     refused = reparam("train", *words, "--encoder-blocks", "2", "--dry-run")
     assert refused.status == 2
-    assert "belongs to encoder residual" in refused.err
+    assert "belongs to encoder kl and residual" in refused.err
 
 
 def test_what_is_wrong_with_options_of_the_pictures_networks_is_said(reparam, colour) -> None:

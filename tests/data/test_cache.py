@@ -127,7 +127,7 @@ def test_broken_files_are_left_out_and_named_each_time(pictures) -> None:
     whole = (pictures / "a" / "00.png").read_bytes()
     (pictures / "a" / "00.png").write_bytes(whole[:-40])
     (pictures / "b" / "notes.txt").write_text("hello")
-    with pytest.raises(DataError, match=r"1 of 41 files that are not: 'a/00.png'"):
+    with pytest.raises(DataError, match=r"1 of 41 files that cannot be read: 'a/00.png'"):
         load(pictures)
     assert entries() == []
     for _ in range(2):

@@ -372,7 +372,7 @@ def _broken_files(folder: Path) -> None:
 
 def test_broken_files_are_all_counted(tmp_path: Path):
     _broken_files(tmp_path)
-    message = _refused(tmp_path, "got 3 of 10 files that are not: 'good/cut.png'")
+    message = _refused(tmp_path, "got 3 of 10 files that cannot be read: 'good/cut.png'")
     assert "'good/gone.png' (not a regular file)" in message
     assert "notes.txt" not in message
     assert "pass --skip-broken" in message
@@ -385,14 +385,16 @@ def test_files_of_other_kinds_are_left_out_and_said(tmp_path: Path):
     for name in ("notes.txt", "sound.ogg", "README", "drawing.svg"):
         (tmp_path / name).write_text("<svg/>")
     _save(tmp_path / "d.picture", COLOUR, format="PNG")
-    with pytest.warns(UserWarning, match=r"left out 4 of 8 files that are not: 'README'"):
+    with pytest.warns(UserWarning, match=r"left out 4 of 8 files that cannot be read: 'README'"):
         images = _load(tmp_path)
     np.testing.assert_array_equal(images.images, [COLOUR] * 4)
 
 
 def test_broken_files_are_left_out_when_asked(tmp_path: Path):
     _broken_files(tmp_path)
-    with pytest.warns(UserWarning, match=r"left out 4 of 10 files that are not: 'good/cut.png'"):
+    with pytest.warns(
+        UserWarning, match=r"left out 4 of 10 files that cannot be read: 'good/cut.png'"
+    ):
         images = _load(tmp_path, skip_broken=True)
     np.testing.assert_array_equal(images.images, [COLOUR] * 6)
     assert images.labels.tolist() == [0] * 6
@@ -417,7 +419,9 @@ def test_a_decompression_bomb_is_a_broken_file(tmp_path: Path):
     for name in "abc":
         _save(tmp_path / f"{name}.png")
     (tmp_path / "bomb.png").write_bytes(bomb + chunk(b"IEND", b""))
-    _refused(tmp_path, r"got 1 of 4 files that are not: 'bomb.png' \(Image size \(3600000000")
+    _refused(
+        tmp_path, r"got 1 of 4 files that cannot be read: 'bomb.png' \(Image size \(3600000000"
+    )
 
 
 def test_files_are_known_by_content_and_only_plain_formats_are_read(tmp_path: Path):

@@ -28,7 +28,7 @@ def test_the_public_names():
     ],
 )
 def test_a_misspelt_name(source, nearest):
-    with pytest.raises(ConfigError, match=rf"'{source}' .*\(did you mean {nearest}\?\)") as caught:
+    with pytest.raises(ConfigError, match=rf"'{source}' .*; did you mean {nearest}\?") as caught:
         load_images(DataConfig(source=source))
     for accepted in (*NAMED_SOURCES, ".npz", ".npy", "folder"):
         assert accepted in str(caught.value)
@@ -45,6 +45,15 @@ def test_an_unknown_name(source):
 def test_a_missing_path(source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=rf"'{source}': no such file or folder. Fix: give digits"):
+        load_images(DataConfig(source=source))
+
+
+@pytest.mark.parametrize("source", ["photoz", "./photoz", "photoz/", "Photo"])
+def test_a_misspelt_folder(source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    Path("photo.txt").touch()
+    with pytest.raises((ConfigError, DataError), match=r"; did you mean photos\? Fix: "):
         load_images(DataConfig(source=source))
 
 
@@ -90,3 +99,9 @@ def test_errors_of_the_data_room_are_errors_of_reparam():
         load_images(DataConfig(source="absent.npz"))
     with pytest.raises(ValueError, match="no such file"):
         load_images(DataConfig(source="absent.npz"))
+
+
+def test_a_notebook_shows_a_set_in_one_line() -> None:
+    assert repr(load_images(DataConfig())) == (
+        "ImageSet('digits': 5,000 of 28 × 28 × 1; 3,600 train, 400 valid, 1,000 test; 10 classes)"
+    )

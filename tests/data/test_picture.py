@@ -253,7 +253,7 @@ def test_a_broken_page_is_named_and_left_out_when_asked(tmp_path: Path) -> None:
     save_pages(tmp_path / "a.gif", list(noise))
     whole = (tmp_path / "a.gif").read_bytes()
     (tmp_path / "a.gif").write_bytes(whole[: whole.rindex(b"\x2c") + 20])  # of the last page
-    with pytest.raises(DataError, match=r"got 1 of 3 pictures that are not: 'a.gif#3'"):
+    with pytest.raises(DataError, match=r"got 1 of 3 pictures that cannot be read: 'a.gif#3'"):
         load(tmp_path, pages="all", channels=1)
     with pytest.warns(UserWarning, match=r"left out 1 of 3 pictures"):
         images = load(tmp_path, pages="all", channels=1, skip_broken=True)
@@ -308,5 +308,5 @@ def test_a_damaged_heic_is_a_broken_file(tmp_path: Path) -> None:
     pytest.importorskip("pillow_heif")
     Image.fromarray(PAGES[0]).save(tmp_path / "a.png")
     (tmp_path / "b.heic").write_bytes(HEIC)
-    with pytest.raises(DataError, match=r"got 1 of 2 files that are not: 'b.heic'"):
+    with pytest.raises(DataError, match=r"got 1 of 2 files that cannot be read: 'b.heic'"):
         load(tmp_path)

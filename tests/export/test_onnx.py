@@ -70,6 +70,12 @@ def test_networks_that_begin_with_components_agree(shape: tuple[int, int, int]) 
     )
 
 
+@pytest.mark.parametrize("shape", [(12, 10, 3), (7, 9, 1)])
+def test_kl_networks_agree(shape: tuple[int, int, int]) -> None:
+    network = {"type": "kl", "filters": [8, 16], "groups": 4}
+    check_parity("vae", shape, latent_channels=3, model={"encoder": network, "decoder": network})
+
+
 @pytest.mark.parametrize("preset", ["ae", "vae", "ae-functional", "burda"])
 def test_presets_agree_with_pytorch(preset: str) -> None:
     sizes = {

@@ -12,6 +12,7 @@ from reparam.errors import ConfigError, ReparamError, ShapeError
 from reparam.model import ModelConfig, build_autoencoder, layer_table, memory_of_step
 from reparam.model.networks import (
     ConvolutionalEncoderOptions,
+    KlEncoderOptions,
     ResidualDecoderOptions,
     ResidualEncoderOptions,
 )
@@ -161,6 +162,8 @@ def _seen(encoder: torch.nn.Module, shape: tuple[int, int, int]) -> int:
         ResidualEncoderOptions(filters=(16,)),
         ResidualEncoderOptions(filters=(16, 32)),
         ResidualEncoderOptions(filters=(16, 16), blocks=0),
+        KlEncoderOptions(filters=(8,), blocks=2, attention=False),
+        KlEncoderOptions(filters=(8, 16), attention=False),
         ConvolutionalEncoderOptions(),
         ConvolutionalEncoderOptions(filters=(4, 4), kernels=(5, 3), strides=(2, 1)),
     ],

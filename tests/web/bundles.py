@@ -40,18 +40,15 @@ def wide_run(work: Path) -> Path:
     return out
 
 
-def exported(work: Path, *runs: Path) -> Files:
-    """The site of these runs, as the server and any other web server would have it."""
-    site = work / "site"
-    command("export", *runs, "--site", site)
+def export(*runs: Path, site: Path, single_file: Path | None = None) -> None:
+    """Writes the site of these runs, and the page as one file."""
+    one = () if single_file is None else ("--single-file", single_file)
+    command("export", *runs, "--site", site, *one)
+
+
+def files_of(site: Path) -> Files:
+    """A folder's files, as the server and any other web server would have them."""
     return {f.relative_to(site).as_posix(): f.read_bytes() for f in site.rglob("*") if f.is_file()}
-
-
-def exported_file(work: Path, *runs: Path) -> Path:
-    """The one-file page of these runs."""
-    file = work / "explorer.html"
-    command("export", *runs, "--single-file", file)
-    return file
 
 
 def manifest(files: Files) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from reparam.explorer import ExplorerServer
 from reparam.model import Autoencoder
 from reparam.runs import Run
 
-from .bundles import Files, demo_runs, exported, exported_file, manifest, wide_run
+from .bundles import Files, demo_runs, export, files_of, manifest, wide_run
 from .driver import Explorer
 from .small import site_of, small_run
 
@@ -45,22 +45,30 @@ def vae(runs: tuple[Path, Path]) -> Autoencoder:
 
 
 @pytest.fixture(scope="session")
-def files(runs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Files:
+def exports(runs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the demo's site and its single file, by one command."""
+    work = tmp_path_factory.mktemp("exports")
+    export(*runs, site=work / "site", single_file=work / "explorer.html")
+    return work
+
+
+@pytest.fixture(scope="session")
+def files(exports: Path) -> Files:
     """The demo's site."""
-    return exported(tmp_path_factory.mktemp("site"), *runs)
+    return files_of(exports / "site")
 
 
 @pytest.fixture(scope="session")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The site of a VAE of six dimensions."""
     work = tmp_path_factory.mktemp("wide")
-    return exported(work, wide_run(work))
+    return site_of([Run.open(wide_run(work))])
 
 
 @pytest.fixture(scope="session")
-def single(runs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def single(exports: Path) -> Path:
     """The demo as one file."""
-    return exported_file(tmp_path_factory.mktemp("single"), *runs)
+    return exports / "explorer.html"
 
 
 Small = Callable[..., Run]

@@ -1,14 +1,16 @@
 """The page computes what PyTorch does."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from reparam.model import Autoencoder
+from reparam.runs import Run
 
-from .bundles import Files, command, exported, manifest
+from .bundles import Files, manifest
 from .driver import Explorer, ink
+from .small import site_of
 
 
 def test_five_latents_decode_as_in_pytorch(demo: Explorer, vae: Autoencoder) -> None:
@@ -28,15 +30,14 @@ def test_golden_images_of_both_runs_are_met(demo: Explorer, files: Files) -> Non
     assert demo.page.locator(".banner").count() == 0
 
 
-def test_a_model_whose_images_no_thumbnail_holds(explorer: Explorer, serve, tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (60, 12, 8, 2))
-    np.save(tmp_path / "two.npy", pixels.astype(np.uint8))
-    command("train", tmp_path / "two.npy", "--out", tmp_path / "two", "--quiet", "--epochs", "1")
-    site = exported(tmp_path, tmp_path / "two")
+def test_a_model_whose_images_no_thumbnail_holds(
+    explorer: Explorer, serve, small: Callable[..., Run]
+) -> None:
+    site = site_of([small(shape=(12, 8, 2))])
     (entry,) = manifest(site)["runs"]
     assert entry["golden"]["encoded"] is None
     page = explorer.open(serve(site))
-    page.until("Number.isFinite(reparam.golden('two'))")
+    page.until("Number.isFinite(reparam.golden('run'))")
     assert page.page.locator(".banner").count() == 0
 
 

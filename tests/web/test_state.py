@@ -92,7 +92,17 @@ def test_two_languages(demo: Explorer) -> None:
 
 @pytest.mark.parametrize(
     "panel",
-    ["look", "filter", "draw", "path", "gallery", "samples", "dimensions", "direction"],
+    [
+        "look",
+        "mechanism",
+        "filter",
+        "draw",
+        "path",
+        "gallery",
+        "samples",
+        "dimensions",
+        "direction",
+    ],
 )
 def test_nothing_is_wider_than_a_small_screen(context, serve, files: Files, panel: str) -> None:
     page = Explorer(context.new_page())

@@ -5,6 +5,7 @@ import type { Explorer } from "./explorer";
 import { checkGolden } from "./golden";
 import { Pane } from "./map/pane";
 import { steer } from "./map/steer";
+import { MechanismPanel } from "./mechanism/panel";
 import { DimensionsPanel } from "./panels/dimensions";
 import { DirectionPanel } from "./panels/direction";
 import { DrawPanel } from "./panels/draw";
@@ -32,6 +33,7 @@ export class App {
   readonly samples: SamplesPanel;
   readonly dimensions: DimensionsPanel;
   readonly direction: DirectionPanel;
+  readonly mechanism: MechanismPanel;
   /** The largest difference to PyTorch's images of each run that was checked. */
   readonly golden = new Map<string, number>();
   private readonly maps = el("div", { class: "maps" });
@@ -51,8 +53,12 @@ export class App {
     this.samples = new SamplesPanel(explorer);
     this.dimensions = new DimensionsPanel(explorer);
     this.direction = new DirectionPanel(explorer);
+    this.mechanism = new MechanismPanel(explorer, (studied) => {
+      for (const [id, pane] of this.panes) pane.setStudied(id === store.state.run ? studied : null);
+    });
     const tabs = new Tabs(store, {
       look: lookPanel(explorer),
+      mechanism: this.mechanism.root,
       filter: new FilterPanel(explorer, () => {
         this.gallery.gather("shown");
         store.set({ panel: "gallery" });
@@ -77,8 +83,10 @@ export class App {
       event.preventDefault(); // the fragment holds the state
       this.maps.querySelector<HTMLElement>(".map")?.focus();
     });
+    store.show(["panel"], ({ panel }) => (this.readouts.hidden = panel === "mechanism"));
     store.on(["run", "pair"], () => this.arrange());
     this.arrange();
+    this.mechanism.study.follow();
   }
 
   /** Shows another run as it was left; its path, selection and groups are none of the run before. */

@@ -35,6 +35,19 @@ export interface Debug {
   samples(run: string): number[][];
   dimensions(): { index: number; weight: number; dead: boolean }[];
   direction(): number[] | null;
+  /** The image on its way through the model, as it is shown; null before the encoder has answered. */
+  mechanism(): {
+    index: number;
+    mu: number[];
+    sigma: number[] | null;
+    epsilon: number[];
+    z: number[];
+    kl: number | null;
+    /** The newest decoded z, and its image's distortion in the run's unit. */
+    decoded: { z: number[]; distortion: number | null; mse: number } | null;
+    draws: number[][];
+    playing: boolean;
+  } | null;
   golden(run: string): number | null;
   /** Whether everything stands that large grids are decoded with. */
   warm(): boolean;
@@ -43,8 +56,8 @@ export interface Debug {
   background(
     run: string,
   ): { decoded: number; milliseconds: number; places: [number, number][]; side: number; tall: number } | null;
-  /** The thumbnails that were drawn last: how many, how wide (CSS pixels), and how many are in memory. */
-  thumbnails(run: string): { count: number; size: number; ready: number } | null;
+  /** The thumbnails drawn last: of which points, how wide (CSS pixels), and how many are in memory. */
+  thumbnails(run: string): { indices: number[]; size: number; ready: number } | null;
   /** Diameter of the points, CSS pixels. */
   pointSize(run: string): number;
   /** The classes' names on the map: their middle and half their width, CSS pixels. */
@@ -104,6 +117,7 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
     dimensions: () =>
       app.dimensions.dimensions(explorer.main()).map(({ index, weight, dead }) => ({ index, weight, dead })),
     direction: () => app.direction.direction(),
+    mechanism: () => app.mechanism.values(),
     warm: () => explorer.pool.isWarm,
     golden: (id) => app.golden.get(id) ?? null,
     background: (id) => {
@@ -112,7 +126,10 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       const { decoded, milliseconds, tiles } = finished;
       return { decoded, milliseconds, places: tiles.map(({ x, y }) => [x, y]), side: tiles[0].width, tall: tiles[0].height };
     },
-    thumbnails: (id) => structuredClone(app.panes.get(id)!.sprites?.drawn ?? null),
+    thumbnails: (id) => {
+      const drawn = app.panes.get(id)!.sprites?.drawn;
+      return drawn ? { ...drawn, indices: [...drawn.indices] } : null;
+    },
     pointSize: (id) => app.panes.get(id)!.pointSize,
     names: (id) => structuredClone(app.panes.get(id)!.names),
     timings: () => ({

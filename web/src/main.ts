@@ -4,6 +4,7 @@ import "./style/charts.css";
 import "./style/layout.css";
 import "./style/panels.css";
 import "./style/parts.css";
+import "./style/mechanism.css";
 import { App } from "./app";
 import { latentSize, readManifest } from "./bundle/manifest";
 import { asProblem } from "./bundle/problem";

@@ -21,6 +21,8 @@ from reparam.types import Images, PerExample
 
 LossUnit = Literal["article", "nats"]
 
+LikelihoodForm = Literal["normal", "bernoulli", "other"]
+
 _SHOWN: Mapping[LossUnit, tuple[str, str, str]] = {
     "article": ("r_loss_article", "rate_nats", "loss_article"),
     "nats": ("distortion_nats", "rate_nats", "loss_nats"),
@@ -61,6 +63,9 @@ class Likelihood(nn.Module, ABC):
 
     is_density: ClassVar[bool] = True
     """Whether ``log_prob`` is of a density of pixels in [0, 1], and not of a probability."""
+
+    form: ClassVar[LikelihoodForm] = "other"
+    """Normal with the one variance of ``weight``, Bernoulli, or one that the mean does not tell."""
 
     def __init__(self, dimensions: int) -> None:
         super().__init__()

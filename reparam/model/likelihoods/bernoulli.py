@@ -7,7 +7,13 @@ from typing import ClassVar
 import torch
 from torch.nn import functional as F
 
-from reparam.model.likelihoods.base import LIKELIHOODS, Likelihood, LikelihoodOptions, Pixels
+from reparam.model.likelihoods.base import (
+    LIKELIHOODS,
+    Likelihood,
+    LikelihoodForm,
+    LikelihoodOptions,
+    Pixels,
+)
 from reparam.model.likelihoods.levels import check_range
 from reparam.model.networks import ImageShape
 from reparam.types import Images, PerExample
@@ -40,6 +46,7 @@ class BernoulliLikelihood(Likelihood):
 
     is_binary: ClassVar[bool] = True
     is_density: ClassVar[bool] = False
+    form: ClassVar[LikelihoodForm] = "bernoulli"
 
     def forward(self, decoded: Images) -> BernoulliPixels:
         return BernoulliPixels(decoded)

@@ -11,6 +11,7 @@ from reparam.errors import ConfigError
 from reparam.model.likelihoods.base import (
     LIKELIHOODS,
     Likelihood,
+    LikelihoodForm,
     LikelihoodOptions,
     LossUnit,
     Pixels,
@@ -69,6 +70,8 @@ class GaussianLikelihood(Likelihood):
     With a ``search`` the variance moves after each step: to the mean squared error (auto), or until
     the error or the rate is at ``target``.
     """
+
+    form: ClassVar[LikelihoodForm] = "normal"
 
     variance: torch.Tensor
     average: torch.Tensor

@@ -10,6 +10,7 @@ from reparam.model.networks.base import (
     Features,
     FeatureShape,
     ImageShape,
+    KlHalf,
 )
 from reparam.model.networks.blocks import has_native, twice_differentiable, use_native
 from reparam.model.networks.checks import check_positive
@@ -27,6 +28,7 @@ from reparam.model.networks.convolutional import (
 )
 from reparam.model.networks.flows import Flow, InverseAutoregressive, Planar, in_full_precision
 from reparam.model.networks.heads import Heads, Rows
+from reparam.model.networks.kl import KlDecoderOptions, KlEncoderOptions
 from reparam.model.networks.mlp import (
     HiddenActivation,
     MlpDecoderOptions,
@@ -58,6 +60,9 @@ __all__ = [
     "HiddenActivation",
     "ImageShape",
     "InverseAutoregressive",
+    "KlDecoderOptions",
+    "KlEncoderOptions",
+    "KlHalf",
     "MlpDecoderOptions",
     "MlpEncoderOptions",
     "Planar",

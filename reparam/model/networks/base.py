@@ -1,6 +1,7 @@
 """Encoder and decoder as the rest of the package knows them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,19 @@ FeatureShape = tuple[int, ...]
 """Of what an encoder gives for one image: (n,), or maps (C, h, w)."""
 
 Features = Float[Tensor, "B ..."]
+
+
+@dataclass(frozen=True)
+class KlHalf:
+    """A network as one half of diffusers' AutoencoderKL, whose images are in [−1, 1]."""
+
+    config: Mapping[str, object]
+    """The options of AutoencoderKL that say what its layers are."""
+    weights: Mapping[str, Tensor]
+    """By the names that its encoder or decoder has for them. The last convolution of an encoder
+    gives the features, which the posterior's heads read."""
+    borders: tuple[int, int, int, int]
+    """Pixels at the left, right, top and bottom by which an image is continued."""
 
 
 class Encoder(nn.Module, ABC):
@@ -44,6 +58,11 @@ class Encoder(nn.Module, ABC):
     @property
     def components(self) -> Components | None:
         """The linear code that is the last of its features, where it has one."""
+        return None
+
+    @property
+    def kl_half(self) -> KlHalf | None:
+        """What it is in an AutoencoderKL, where its layers are those of one."""
         return None
 
     @property
@@ -74,6 +93,11 @@ class Decoder(nn.Module, ABC):
         """The linear code that the latent's first numbers are, where it has one. At first it gives
         that code's image, whatever the bias, and not its mean alone.
         """
+        return None
+
+    @property
+    def kl_half(self) -> KlHalf | None:
+        """What it is in an AutoencoderKL, where its layers are those of one."""
         return None
 
     @property

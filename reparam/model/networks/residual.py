@@ -6,7 +6,7 @@ is decoded is cut.
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError, ShapeError
+from reparam.errors import ConfigError
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
     DECODERS,
@@ -49,6 +49,7 @@ from reparam.model.networks.residual_blocks import (
     ResidualBlock,
     SelfAttention,
     borders_to,
+    check_sides,
     smallest_sides,
 )
 from reparam.registry import Part
@@ -225,7 +226,7 @@ class ResidualDecoder(Decoder):
         sides = smallest_sides(image_shape, len(options.filters))
         self.start_shape = (*sides, first)
         if latent.is_spatial:
-            _check_sides(latent, sides)
+            check_sides(latent, sides)
             self.start: nn.Module = SameConv2d(latent.shape[0], first, 3, 1)
         else:
             self.start = Dense(latent.dim, math.prod(self.start_shape))
@@ -298,11 +299,3 @@ def _components(
 ) -> Components | None:
     count = options.components if most is None else min(options.components, most)
     return Components(image_shape, count) if count else None
-
-
-def _check_sides(latent: LatentSpec, sides: Sequence[int]) -> None:
-    if latent.shape[1:] != tuple(sides):
-        raise ShapeError(
-            f"spatial latents must be {sides[0]} × {sides[1]} for this decoder's levels, got "
-            f"{latent.shape[1]} × {latent.shape[2]}. Fix: give encoder and decoder as many levels"
-        )

@@ -7,10 +7,13 @@ section 3.2). A block is normalisation, SiLU and convolution, twice, beside the 
 """
 
 import math
+from collections.abc import Callable, Sequence
 
 from torch import nn
 from torch.nn import functional as F
 
+from reparam.errors import ShapeError
+from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import ImageShape
 from reparam.model.networks.layers import Dropout, Maps, NewMaps, SameConv2d
 
@@ -19,10 +22,12 @@ GROUP = 16
 
 
 class GroupNorm(nn.GroupNorm):
-    """Normalisation of GROUP channels at a time, over all positions of an image."""
+    """Normalisation of GROUP channels at a time, or of so many groups, over all positions of an
+    image.
+    """
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels // GROUP, channels)
+    def __init__(self, channels: int, groups: int | None = None, eps: float = 1e-5) -> None:
+        super().__init__(groups or channels // GROUP, channels, eps)
         self.label = "group normalisation"
 
     def forward(self, x: Maps) -> Maps:
@@ -30,28 +35,39 @@ class GroupNorm(nn.GroupNorm):
         return super().forward(x if self.training else x.contiguous())
 
 
-class ResidualBlock(nn.Module):
-    """x + what two convolutions make of it; at first the identity."""
+Norm = Callable[[int], nn.Module]
+"""Makes the normalisation of so many channels."""
 
-    def __init__(self, channels: int, dropout: float) -> None:
+
+class ResidualBlock(nn.Module):
+    """x + what two convolutions make of it; at first the identity.
+
+    To another number of channels x is carried by a 1 × 1 convolution.
+    """
+
+    def __init__(
+        self, channels: int, dropout: float, out_channels: int | None = None, norm: Norm = GroupNorm
+    ) -> None:
         super().__init__()
-        self.norm1, self.conv1 = GroupNorm(channels), SameConv2d(channels, channels, 3, 1)
-        self.norm2, self.conv2 = GroupNorm(channels), SameConv2d(channels, channels, 3, 1)
+        out = out_channels or channels
+        self.norm1, self.conv1 = norm(channels), SameConv2d(channels, out, 3, 1)
+        self.norm2, self.conv2 = norm(out), SameConv2d(out, out, 3, 1)
         self.dropout = Dropout(dropout) if dropout else nn.Identity()
+        self.shortcut = SameConv2d(channels, out, 1, 1) if out != channels else nn.Identity()
         nn.init.zeros_(self.conv2.weight)
 
-    def forward(self, x: Maps) -> Maps:
+    def forward(self, x: Maps) -> NewMaps:
         y = self.conv1(F.silu(self.norm1(x)))
         y = self.conv2(self.dropout(F.silu(self.norm2(y))))
-        return x + y
+        return self.shortcut(x) + y
 
 
 class SelfAttention(nn.Module):
     """x + what every position takes from all of them; at first the identity."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm: Norm = GroupNorm) -> None:
         super().__init__()
-        self.norm = GroupNorm(channels)
+        self.norm = norm(channels)
         self.read = SameConv2d(channels, 3 * channels, 1, 1)
         self.write = SameConv2d(channels, channels, 1, 1)
         nn.init.zeros_(self.write.weight)
@@ -103,3 +119,12 @@ def borders_to(image_shape: ImageShape, levels: int) -> tuple[int, int, int, int
         for i, side in enumerate(smallest_sides(image_shape, levels))
     )
     return width // 2, width - width // 2, height // 2, height - height // 2
+
+
+def check_sides(latent: LatentSpec, sides: Sequence[int]) -> None:
+    """Raises ShapeError for spatial latents of other sides than a decoder's smallest maps."""
+    if latent.shape[1:] != tuple(sides):
+        raise ShapeError(
+            f"spatial latents must be {sides[0]} × {sides[1]} for this decoder's levels, got "
+            f"{latent.shape[1]} × {latent.shape[2]}. Fix: give encoder and decoder as many levels"
+        )

@@ -5,7 +5,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,8 @@ from reparam.registry import Part, Registry
 from reparam.types import Latents, PerExample
 
 D = TypeVar("D", bound="Distribution")
+
+PosteriorForm = Literal["point", "normal", "other"]
 
 PAIRS = 65_536
 """Densities of a mixture, of a point and a component each, that are computed at a time."""
@@ -41,6 +43,9 @@ class Distribution(ABC):
 
     on_sphere: ClassVar[bool] = False
     """Whether all its latents have length 1: densities are then by area of the unit sphere."""
+
+    form: ClassVar[PosteriorForm] = "other"
+    """A point; normal with independent dimensions, so that z = mean + σ ⊙ ε; or neither."""
 
     has_densities_of_pairs: ClassVar[bool] = True
     """Whether the density of every latent under every image's distribution is quick to compute."""

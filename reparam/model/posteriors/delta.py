@@ -5,7 +5,12 @@ from typing import ClassVar
 
 from reparam.errors import ConfigError
 from reparam.model.noise import Noise
-from reparam.model.posteriors.base import POSTERIORS, Distribution, PosteriorOptions
+from reparam.model.posteriors.base import (
+    POSTERIORS,
+    Distribution,
+    PosteriorForm,
+    PosteriorOptions,
+)
 from reparam.types import Latents, PerExample
 
 
@@ -14,6 +19,7 @@ class Delta(Distribution):
     """All mass at ``mu``."""
 
     is_point: ClassVar[bool] = True
+    form: ClassVar[PosteriorForm] = "point"
 
     mu: Latents
 

@@ -8,7 +8,13 @@ import torch
 
 from reparam.model.networks import normal_log_probs
 from reparam.model.noise import Noise, normal
-from reparam.model.posteriors.base import PAIRS, POSTERIORS, Distribution, PosteriorOptions
+from reparam.model.posteriors.base import (
+    PAIRS,
+    POSTERIORS,
+    Distribution,
+    PosteriorForm,
+    PosteriorOptions,
+)
 from reparam.types import Latents, PerExample
 
 LN_2PI = math.log(2 * math.pi)
@@ -40,6 +46,8 @@ class NormalMoments(Distribution):
 @dataclass(frozen=True)
 class DiagonalNormal(NormalMoments):
     """N(mu, diag(exp(log_var))) (Kingma & Welling 2014, eq. 9)."""
+
+    form: ClassVar[PosteriorForm] = "normal"
 
     def at(self, epsilon: Latents) -> Latents:
         """mu + σ · ε: where standard normal noise is carried to (ibid., section 2.4)."""

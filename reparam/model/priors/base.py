@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reparam.errors import ConfigError, DataError
+from reparam.errors import ConfigError, DataError, check_one_each
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import Encoder
 from reparam.model.noise import Noise
@@ -34,7 +34,7 @@ class Prior(nn.Module, ABC):
     """
 
     kind: ClassVar[str]
-    """Its name, in scorecards and files."""
+    """Its name, in scorecards and files; without one, that of the class."""
 
     is_standard_normal: ClassVar[bool] = False
     """Whether it is N(0, I), against which measures and figures compare."""
@@ -48,6 +48,11 @@ class Prior(nn.Module, ABC):
 
     between: ClassVar[Literal["slerp", "lerp"]] = "slerp"
     """The path between two draws that stays where its mass is: on spheres, or straight."""
+
+    def __init_subclass__(cls, **more: object) -> None:
+        super().__init_subclass__(**more)
+        if not hasattr(cls, "kind"):
+            cls.kind = cls.__name__
 
     @property
     def title(self) -> str:
@@ -161,7 +166,8 @@ def rate(prior: Prior, q: Distribution, z: Latents, log_q: PerExample | None = N
     """KL(q ‖ p) of each image in nats: in closed form, else estimated at one z ~ q without bias.
 
     The estimate is −H(q) − log p(z) where the entropy is known, else log q(z) − log p(z), with
-    ``log_q`` for log q(z) if it is known.
+    ``log_q`` for log q(z) if it is known. Raises ShapeError for a density that is not one number
+    for each latent.
     """
     exact = prior.kl(q)
     if exact is not None:
@@ -171,7 +177,9 @@ def rate(prior: Prior, q: Distribution, z: Latents, log_q: PerExample | None = N
         log_q = -entropy
     elif log_q is None:
         log_q = q.log_prob(z)
-    return log_q - prior.log_prob(z)
+    log_p = prior.log_prob(z)
+    check_one_each(f"log_prob of prior {prior.kind}", log_p.shape, len(z))
+    return log_q - log_p
 
 
 FEWEST = 20

@@ -104,6 +104,8 @@ export interface RunEntry {
   encoder: EncoderEntry;
   decoder: DecoderEntry;
   points: PointsEntry;
+  posterior: PosteriorEntry;
+  likelihood: LikelihoodEntry;
   prior: PriorEntry;
   /**
    * Mean KL of each dimension, in nats; null where it has no such sum.
@@ -185,6 +187,23 @@ export interface ThumbnailEntry {
   columns: number;
   rows: number;
   sheets: FileEntry[];
+}
+export interface PosteriorEntry {
+  /**
+   * normal: with independent dimensions, so that z = mean + sigma * epsilon.
+   */
+  form: "point" | "normal" | "other";
+  name: string;
+}
+export interface LikelihoodEntry {
+  /**
+   * other: the decoded image alone does not tell the distortion.
+   */
+  form: "normal" | "bernoulli" | "other";
+  /**
+   * Of the mean squared error in the distortion; null where it is not normal.
+   */
+  weight: number | null;
 }
 /**
  * The prior of the samples, with its exact moments or those of the draws.

@@ -12,6 +12,8 @@ import type { PointerMarks } from "./pointer";
 export interface Extras {
   trail: number[][];
   logVar: Float32Array | null;
+  /** An image with latents drawn of its posterior, in place of the nearest image. */
+  studied: { index: number; draws: readonly number[][] } | null;
 }
 
 type Place = [number, number];
@@ -39,6 +41,7 @@ export function marksOf(
     stops: path.map((stop) => frame.place(stop)),
     on: path.length > 1 ? frame.place(onPath(path, state.t, state.interpolation)) : null,
     trail: main && state.panel === "draw" ? extras.trail.map((latent) => frame.place(latent)) : [],
+    draws: main ? (extras.studied?.draws ?? []).map((latent) => frame.place(latent)) : [],
     lasso: drawing ?? (selecting ? state.lasso : []),
     open: drawing !== null,
   };
@@ -71,7 +74,8 @@ export function pointerMarksOf(
   const { state } = explorer.store;
   const { palette } = explorer.theme;
   const frame = explorer.frame(run);
-  const { index } = explorer.near(run);
+  const { studied } = extras;
+  const { index } = studied ?? explorer.near(run);
   const label = labelOf(run, index);
   const name = label === null ? "" : run.entry.classes[label].name;
   const known = !state.names || named.some(({ text }) => text === name);
@@ -82,7 +86,7 @@ export function pointerMarksOf(
     pinned: state.pinned,
     nearest: { place: frame.place(meanOf(run, index)), colour },
     name: known ? "" : name,
-    posterior: state.posterior ? posteriorOf(explorer, run, extras.logVar, index) : null,
+    posterior: state.posterior || studied ? posteriorOf(explorer, run, extras.logVar, index) : null,
   };
 }
 

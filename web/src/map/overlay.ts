@@ -20,6 +20,8 @@ export interface Marks {
   on: Place | null;
   /** Encodings of the drawing, oldest first. */
   trail: Place[];
+  /** Draws from one image's posterior. */
+  draws: Place[];
   lasso: Place[];
   /** Whether the lasso is still being drawn. */
   open: boolean;
@@ -59,6 +61,7 @@ export function drawOverlay(
   marks.stops.forEach((stop, i) => numbered(at(stop), String(i + 1)));
   if (marks.on) disc(at(marks.on), 6, palette.second, palette.paper);
   drawTrail();
+  for (const draw of marks.draws) disc(at(draw), 2.5, palette.second, palette.paper);
   return names;
 
   function ring(g: Gaussian2, times: number): void {

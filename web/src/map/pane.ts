@@ -39,7 +39,7 @@ export class Pane {
   /** The images on the map, once they are asked for. */
   sprites: Sprites | null = null;
   private drawing: [number, number][] | null = null;
-  private extras: Extras = { trail: [], logVar: null };
+  private extras: Extras = { trail: [], logVar: null, studied: null };
   private asking = 0;
   private flight = 0;
 
@@ -94,6 +94,12 @@ export class Pane {
   setTrail(latents: number[][]): void {
     this.extras.trail = latents;
     this.redraw("overlay");
+  }
+
+  /** Marks an image's posterior and draws from it; null: the nearest image's again. */
+  setStudied(studied: Extras["studied"]): void {
+    this.extras.studied = studied;
+    this.redraw("overlay", "pointer");
   }
 
   /** The window changed, or what it shows. */

@@ -6,6 +6,7 @@
  */
 import { type Gaussian2, ellipseOf } from "../math/frame";
 import type { View } from "../state/state";
+import { svg } from "../ui/dom";
 import { type Size, toScreen } from "./camera";
 
 export interface PointerMarks {
@@ -19,17 +20,6 @@ export interface PointerMarks {
 
 const RADIUS_95 = 2.4477; // √χ²(2, 0.95)
 const CROSS = "M4 0H11M-4 0H-11M0 4V11M0-4V-11";
-
-function svg<K extends keyof SVGElementTagNameMap>(
-  tag: K,
-  attributes: Record<string, string | number>,
-  ...children: SVGElement[]
-): SVGElementTagNameMap[K] {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  element.append(...children);
-  return element;
-}
 
 export class PointerLayer {
   private readonly posterior = svg("ellipse", { class: "mark-posterior" });

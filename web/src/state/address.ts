@@ -31,6 +31,11 @@ const number = (name: string): Codec<number> => ({
   write: (v) => String(round(v)),
   read: (s) => (s !== "" && Number.isFinite(Number(s)) ? Number(s) : undefined),
 });
+const index = (name: string): Codec<number | null> => ({
+  name,
+  write: (v) => (v === null ? "" : String(v)),
+  read: (s) => (/^\d+$/.test(s) ? Number(s) : undefined),
+});
 const choice = <T extends string>(name: string, known: readonly T[]): Codec<T> => ({
   name,
   write: (v) => v,
@@ -135,7 +140,10 @@ const CODECS: { [K in keyof State]: Codec<State[K]> } = {
   points: choice("points", ["dots", "pictures"]),
   background: choice("bg", ["off", "window", "quantiles"]),
   tool: choice("tool", ["move", "lasso", "path"]),
-  panel: choice("panel", ["look", "filter", "draw", "path", "gallery", "samples", "dimensions", "direction"]),
+  panel: choice("panel", [
+    "look", "mechanism", "filter", "draw", "path", "gallery", "samples", "dimensions", "direction",
+  ]),
+  image: index("image"),
   path: { name: "path", write: writePoints, read: points },
   interpolation: choice("interp", ["linear", "spherical"]),
   t: number("t"),
@@ -143,11 +151,7 @@ const CODECS: { [K in keyof State]: Codec<State[K]> } = {
   groupA: group("a"),
   groupB: group("b"),
   amount: number("amount"),
-  base: {
-    name: "base",
-    write: (v) => (v === null ? "" : String(v)),
-    read: (s) => (/^\d+$/.test(s) ? Number(s) : undefined),
-  },
+  base: index("base"),
   language: choice("lang", ["en", "ko"]),
   theme: choice("theme", ["auto", "light", "dark"]),
 };

@@ -8,7 +8,7 @@ export type Points = "dots" | "pictures";
 export type FrameKind = "axes" | "principal";
 export type Theme = "auto" | "light" | "dark";
 export type Language = "en" | "ko";
-export type Panel = "look" | "filter" | "draw" | "path" | "gallery" | "samples" | "dimensions" | "direction";
+export type Panel = "look" | "mechanism" | "filter" | "draw" | "path" | "gallery" | "samples" | "dimensions" | "direction";
 export type Interpolation = "linear" | "spherical";
 
 export interface View {
@@ -52,6 +52,8 @@ export interface State {
   background: Background;
   tool: Tool;
   panel: Panel;
+  /** The image whose way through the model is shown. */
+  image: number | null;
   path: number[][];
   interpolation: Interpolation;
   /** Place on the path, 0 to 1. */
@@ -86,6 +88,7 @@ export const INITIAL: State = {
   background: "off",
   tool: "move",
   panel: "look",
+  image: null,
   path: [],
   interpolation: "linear",
   t: 0,

@@ -1,4 +1,7 @@
+import { en as mechanism } from "../mechanism/words.en";
+
 export const en = {
+  ...mechanism,
   title: "Latent space explorer",
   skip: "Skip to the map",
   runs: "Run",

@@ -1,6 +1,8 @@
+import { ko as mechanism } from "../mechanism/words.ko";
 import type { Words } from "./words.en";
 
 export const ko: Words = {
+  ...mechanism,
   title: "잠재 공간 탐색기",
   skip: "지도로 건너뛰기",
   runs: "학습 결과",

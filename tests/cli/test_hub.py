@@ -264,7 +264,7 @@ def test_names_in_the_data_are_text(hub: Hub, tmp_path: Path, reparam) -> None:
     assert not [block for block in blocks if block.type.startswith("html")]
     texts = [piece.content for piece in pieces]
     assert f"It is conditional. Its classes: {', '.join(nasty)}." in texts
-    assert f"CVAE of {source.name}" in texts
+    assert f"conditional VAE of {source.name}" in texts
     # GitHub's Markdown would also make links of addresses.
     assert r"http\://b" in card
     assert r"www\.example.org" in card

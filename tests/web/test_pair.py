@@ -33,12 +33,12 @@ def test_samples_of_both_priors_stand_below_each_other(demo: Explorer, vae: Auto
     demo.when(lambda: boxes.count() == 2)
     demo.until("reparam.samples('vae').length === 32 && reparam.samples('ae').length === 32")
     latents = demo.read("reparam.samples('vae')")
-    demo.until("document.querySelector('.samples[data-run=vae] canvas').width === 16 * 28")
+    demo.until("document.querySelector('.samples[data-run=vae] canvas').width === 8 * 28")
     demo.until("document.querySelectorAll('.samples .columns').length === 2")
     sheet = ink(demo.pixels(".samples[data-run=vae] canvas"))
     with torch.no_grad():
         images = vae.decode(torch.tensor(latents))[:, 0].numpy()
-    expected = images.reshape(2, 16, 28, 28).transpose(0, 2, 1, 3).reshape(56, 448)
+    expected = images.reshape(4, 8, 28, 28).transpose(0, 2, 1, 3).reshape(112, 224)
     assert np.abs(sheet - expected).max() <= 1.5 / 255
     tops = [box.bounding_box()["y"] for box in boxes.all()]
     assert tops[0] < tops[1]

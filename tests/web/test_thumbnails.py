@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from .driver import Explorer
 QUIET = {"lang": "en", "names": "0", "rings": "0", "ellipse": "0", "pin": "1", "points": "pictures"}
 
 
-def ready(page: Explorer, count: int) -> dict[str, float]:
+def ready(page: Explorer, count: int) -> dict[str, Any]:
     """What was drawn, once all images are in memory and on the screen."""
     return page.until(
         "((d) => d && d.ready === argument && d)(reparam.thumbnails('run'))",
@@ -36,7 +37,7 @@ def test_a_thumbnail_is_the_image_pixel_by_pixel(
     x, y = view.mu[last].tolist()
     page = opened(run, z=f"run:{x + 1e3},{y}", view=at(x, y, 1e6), **QUIET)
     drawn = ready(page, last + 1)
-    assert drawn["count"] == last + 1  # as deep as this, all have room
+    assert drawn["indices"] == list(range(last + 1))  # as deep as this, all have room
     page.page.wait_for_timeout(300)
     # Where the page has it: 16 bits a coordinate are pixels at this scale.
     left, top = page.client("run", page.read("reparam.mean('run', argument)", last))
@@ -56,25 +57,53 @@ def test_a_thumbnail_is_the_image_pixel_by_pixel(
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.95
 
 
+def drawn_now(page: Explorer) -> dict[str, Any]:
+    page.page.wait_for_timeout(400)
+    return page.read("reparam.thumbnails('run')")
+
+
 def test_nearer_more_images_have_room(
     small: Callable[..., Run], opened: Callable[..., Explorer]
 ) -> None:
+    """Those that are there stay, and none covers another."""
     page = opened(small(count=2000, batch_size=200), **QUIET)
-    first = ready(page, 1000)
-    assert 20 < first["count"] < 1000
-    assert 22 <= first["size"] <= 48
-    counts = [first["count"]]
-    for _ in range(3):
+    drawn = ready(page, 1000)
+    for _ in range(4):
+        assert 22 <= drawn["size"] <= 48
+        places = np.array(
+            page.read(
+                "argument.map((i) => reparam.client('run', reparam.mean('run', i)))",
+                drawn["indices"],
+            )
+        )
+        apart = np.abs(places[:, None] - places[None]).max(-1)
+        np.fill_diagonal(apart, np.inf)
+        assert apart.min() >= drawn["size"]
         page.page.get_by_role("button", name="Zoom in").click()
         page.page.get_by_role("button", name="Zoom in").click()
-        page.page.wait_for_timeout(400)
-        counts.append(page.read("reparam.thumbnails('run').count"))
-    assert counts == sorted(set(counts))  # each more than the one before
+        nearer = drawn_now(page)
+        assert set(nearer["indices"]) > set(drawn["indices"])
+        drawn = nearer
     # The map moves, and the same images stay.
     page.page.locator(".map").focus()
     page.page.keyboard.press("Shift+ArrowLeft")
-    page.page.wait_for_timeout(400)
-    assert page.read("reparam.thumbnails('run').count") == counts[-1]
+    assert drawn_now(page)["indices"] == drawn["indices"]
+
+
+def test_the_first_images_fill_the_map(
+    small: Callable[..., Run], opened: Callable[..., Explorer]
+) -> None:
+    """No further one has room."""
+    page = opened(small(count=2000, batch_size=200), **QUIET)
+    drawn = ready(page, 1000)
+    places = np.array(
+        page.read(
+            "Array.from({ length: 1000 }, (_, i) => reparam.client('run', reparam.mean('run', i)))"
+        )
+    )
+    apart = np.abs(places[:, None] - places[None, drawn["indices"]]).max(-1)
+    assert apart.min(1).max() < drawn["size"] / 0.92
+    assert 10 < len(drawn["indices"]) < 1000
 
 
 def test_filters_leave_images_out(
@@ -84,7 +113,7 @@ def test_filters_leave_images_out(
     ready(page, 120)
     kept = page.read("reparam.shown('run').length")
     assert 0 < kept < 60
-    assert page.read("reparam.thumbnails('run').count") == kept
+    assert len(page.read("reparam.thumbnails('run').indices")) == kept
     page.page.get_by_role("button", name="dots", exact=True).click()
     assert page.state["points"] == "dots"
     page.until("!location.hash.includes('points=')")

@@ -43,8 +43,8 @@ export interface Debug {
   background(
     run: string,
   ): { decoded: number; milliseconds: number; places: [number, number][]; side: number; tall: number } | null;
-  /** The thumbnails that were drawn last: how many, how wide (CSS pixels), and how many are in memory. */
-  thumbnails(run: string): { count: number; size: number; ready: number } | null;
+  /** The thumbnails drawn last: of which points, how wide (CSS pixels), and how many are in memory. */
+  thumbnails(run: string): { indices: number[]; size: number; ready: number } | null;
   /** Diameter of the points, CSS pixels. */
   pointSize(run: string): number;
   /** The classes' names on the map: their middle and half their width, CSS pixels. */
@@ -112,7 +112,10 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       const { decoded, milliseconds, tiles } = finished;
       return { decoded, milliseconds, places: tiles.map(({ x, y }) => [x, y]), side: tiles[0].width, tall: tiles[0].height };
     },
-    thumbnails: (id) => structuredClone(app.panes.get(id)!.sprites?.drawn ?? null),
+    thumbnails: (id) => {
+      const drawn = app.panes.get(id)!.sprites?.drawn;
+      return drawn ? { ...drawn, indices: [...drawn.indices] } : null;
+    },
     pointSize: (id) => app.panes.get(id)!.pointSize,
     names: (id) => structuredClone(app.panes.get(id)!.names),
     timings: () => ({

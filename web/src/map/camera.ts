@@ -79,7 +79,9 @@ export function between(a: View, b: View, t: number): View {
 export function ticks(low: number, high: number, count: number): number[] {
   const rough = (high - low) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? 10 * power;
+  // The nearest in ratio: the next larger one may leave a single number on a narrow map.
+  const off = (s: number) => Math.abs(Math.log(s / rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).reduce((a, b) => (off(b) < off(a) ? b : a));
   const found: number[] = [];
   for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(k * step);
   return found;

@@ -54,19 +54,20 @@ void main() {
   pixel = vec4(invert ? 1.0 - seen : seen, 1.0);
 }`;
 
+const UNIFORMS = ["centre", "factor", "size", "rim", "inner", "side", "layer", "across", "invert"];
 const RIM = 2; // px of the frame
 
 export class Sprites {
-  /** What was drawn last: how many images, how wide, and how many of all are in memory. */
-  drawn = { count: 0, size: 0, ready: 0 };
+  /** What was drawn last: of which points, how wide, and how many of all images are in memory. */
+  readonly drawn = { indices: new Uint32Array(), size: 0, ready: 0 };
   private readonly sheet = document.createElement("canvas");
   private readonly gl: WebGL2RenderingContext;
   private readonly program: WebGLProgram;
+  private readonly uniforms = new Map<string, WebGLUniformLocation | null>();
   private readonly atlas: Atlas;
   private levels: Levels | null = null;
   private filled: Chosen | null = null;
   private ready = -1;
-  private count = 0;
 
   /** Throws where the browser has no WebGL 2. `more` is called as images come. */
   constructor(
@@ -79,6 +80,7 @@ export class Sprites {
     this.gl = gl;
     this.program = link(gl, VERTEX, FRAGMENT);
     gl.useProgram(this.program);
+    for (const name of UNIFORMS) this.uniforms.set(name, gl.getUniformLocation(this.program, name));
     this.atlas = new Atlas(gl, run);
     this.atlas.fill(more).catch((error) => explorer.banner.show(asProblem(error, "missing")));
   }
@@ -96,7 +98,7 @@ export class Sprites {
     const { width, height } = context.canvas;
     if (sheet.width !== width) sheet.width = width;
     if (sheet.height !== height) sheet.height = height;
-    const uniform = (name: string) => gl.getUniformLocation(this.program, name);
+    const uniform = (name: string) => this.uniforms.get(name)!;
     const look = explorer.look(run);
     gl.viewport(0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight);
     gl.clearColor(0, 0, 0, 0);
@@ -110,9 +112,10 @@ export class Sprites {
     gl.uniform1f(uniform("layer"), LAYER);
     gl.uniform1f(uniform("across"), LAYER / atlas.cell);
     gl.uniform1i(uniform("invert"), run.entry.image.channels < 3 && look.ink && !look.dark ? 1 : 0);
-    gl.drawArrays(gl.POINTS, 0, this.count);
+    gl.drawArrays(gl.POINTS, 0, this.drawn.indices.length);
     context.drawImage(sheet, 0, 0);
-    this.drawn = { count: this.count, size: side, ready: atlas.ready };
+    this.drawn.size = side;
+    this.drawn.ready = atlas.ready;
   }
 
   private begin(): Levels {
@@ -124,16 +127,17 @@ export class Sprites {
     const { atlas, explorer, run } = this;
     const places = explorer.places(run);
     const shown = chosen.indices.filter((i) => i < atlas.ready);
-    this.count = shown.length;
     const place = new Float32Array(2 * shown.length);
     const frame = new Uint8Array(4 * shown.length);
-    shown.forEach((i, k) => {
-      place.set([places[2 * i], places[2 * i + 1]], 2 * k);
-      frame.set(paint.table.subarray(4 * paint.of[i], 4 * paint.of[i] + 3), 4 * k);
-    });
+    for (let k = 0; k < shown.length; k++) {
+      const i = shown[k];
+      for (let c = 0; c < 2; c++) place[2 * k + c] = places[2 * i + c];
+      for (let c = 0; c < 3; c++) frame[4 * k + c] = paint.table[4 * paint.of[i] + c];
+    }
     this.attribute("place", place, 2, this.gl.FLOAT, false, 0);
     this.attribute("image", Float32Array.from(shown), 1, this.gl.FLOAT, false, 0);
     this.attribute("frame", frame, 3, this.gl.UNSIGNED_BYTE, true, 4);
+    this.drawn.indices = shown;
     this.filled = chosen;
     this.ready = atlas.ready;
   }

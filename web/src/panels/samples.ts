@@ -9,7 +9,7 @@ import { inWords, say, t, whole } from "../ui/language";
 import { countBars, countColumns } from "./counts";
 
 const SHOWN = 32;
-const COLUMNS = 16;
+const COLUMNS = 8;
 const MOST_COLUMNS = 16; // beyond, names no longer fit below
 
 export class SamplesPanel {

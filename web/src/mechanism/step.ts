@@ -13,7 +13,7 @@ export class Step {
   private readonly broad = el("div", { class: "step-wide" });
 
   constructor(title: Word, formula: string, picture?: HTMLElement) {
-    const head = el("h3", {}, say(el("span"), title), " ", this.maths);
+    const head = el("h2", {}, say(el("span"), title), " ", this.maths);
     this.formula(formula);
     this.root.append(this.frame,
       el("div", { class: "step-text" }, head, this.sentence, this.lines), this.broad, this.below);

@@ -68,7 +68,8 @@ class _Convolution(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.stride > 1:
-            x = F.pad(x, [*self._border(x.shape[3]), *self._border(x.shape[2])])
+            height, width = map(int, x.shape[2:])  # a trace has tensors here
+            x = F.pad(x, [*self._border(width), *self._border(height)])
         x = self.convolution(x)
         return F.relu6(x, inplace=True) if self.active else x
 
@@ -149,7 +150,7 @@ class EfficientNetLite0(FeatureMaps):
 def _prepared(images: Images) -> Float[torch.Tensor, "B 3 h w"]:
     """Three channels, no side below SMALLEST pixels, mean 127 and deviation 128 in bytes."""
     x = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
-    height, width = x.shape[2:]
+    height, width = map(int, x.shape[2:])
     if min(height, width) < SMALLEST:
         scale = SMALLEST / min(height, width)
         size = (round(height * scale), round(width * scale))

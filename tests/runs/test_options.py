@@ -401,7 +401,7 @@ def test_values_of_a_wrong_type(layer: Mapping[str, Any], message: str) -> None:
         ({"encoder": {"widths": [3]}}, "encoder convolutional: option 'widths' belongs to encoder"),
         (
             {"encoder": "mlp", "encoder_filters": [3]},
-            "belongs to encoder convolutional and residual, got",
+            "belongs to encoder convolutional and kl and residual, got",
         ),
         ({"prior_components": 3}, "belongs to prior vamp and chain and exemplar and mixture, got"),
         ({"prior_covariance": "full"}, "belongs to prior gaussian and mixture.*--prior gaussian"),

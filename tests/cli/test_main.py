@@ -162,7 +162,7 @@ def test_help_shows_the_defaults_of_preset_and_recipe(reparam, capsys) -> None:
         (["demo", "--axes", "1", "3"], "axes are two different dimensions from 1 to 2"),
         (
             ["train", "--image-size", "big"],
-            "--image-size must be a height and a width, such as 64, 64x48 or 64 48, got 'big'",
+            "64, 64x48 or 64 48, got 'big'",
         ),
         (["train", "--image-size", "64"], "got it ((64, 64)) with the source 'digits'"),
     ],

@@ -405,8 +405,8 @@ def test_only_broken_files_behind_good_headers(tmp_path: Path):
     for name in ("a", "b"):
         path = _save(tmp_path / f"{name}.png", noise)
         path.write_bytes(path.read_bytes()[:-40])
-    _refused(tmp_path, "got 2 of 2 files that are not", skip_broken=True)
-    _refused(tmp_path, "got 2 of 2 files that are not")
+    _refused(tmp_path, "got 2 of 2 files that cannot be read", skip_broken=True)
+    _refused(tmp_path, "got 2 of 2 files that cannot be read")
 
 
 def test_a_decompression_bomb_is_a_broken_file(tmp_path: Path):

@@ -69,10 +69,13 @@ def load_detector(run: Run, device: str = "cpu") -> Detector:
     Raises RunError where there is none, where it is damaged, and where it is of other weights (the
     run was trained further since).
     """
-    fix = f"calibrate again with `reparam anomaly calibrate {shlex.quote(str(run.path))}`"
+    command = f"with `reparam anomaly calibrate {shlex.quote(str(run.path))}`"
+    fix = f"calibrate again {command}"
     values = run.read_json(FILE, fix)
     if values is None:
-        raise RunError(f"{run.path}: has no calibration on good pictures. Fix: {fix}")
+        raise RunError(
+            f"{run.path}: has no calibration on good pictures. Fix: calibrate it {command}"
+        )
     file = run.path / FILE
     if values.get("schema") != SCHEMA:
         raise RunError(

@@ -15,7 +15,7 @@ from reparam.evaluation import (
     save_calibration,
 )
 from reparam.printable import note, say, several
-from reparam.runs import Run, writing
+from reparam.runs import Run, command_line, writing
 
 SHOWN = 5
 """Pictures that are named, at most; the run's file has more."""
@@ -32,6 +32,8 @@ def calibrate_run(
         save_calibration(run, found)
     print_calibration(found)
     say(run.path / CALIBRATION_FILE)
+    if not quiet:
+        note(f"next: {command_line('anomaly score', [str(run.path)])} NEW_PICTURES/")
 
 
 def print_calibration(found: Calibration) -> None:

@@ -94,7 +94,7 @@ def test_each_step_is_what_pytorch_computes(small: Small, opened: Opened, kind: 
         assert values["decoded"]["distortion"] == pytest.approx(error, rel=2e-3)
 
 
-def test_the_shown_kl_is_the_scorecards_and_the_encode_tables(
+def test_the_shown_kl_is_the_encode_tables_and_the_runs(
     small: Small, opened: Opened, tmp_path: Path
 ) -> None:
     """And μ and σ are that table's; its mean over images is the rate of result.json."""

@@ -260,7 +260,7 @@ def test_another_prior_has_no_closed_form(small: Small, opened: Opened, tmp_path
     page = opened(run, panel="mechanism", image="5", lang="en")
     assert shown(page)["kl"] is None
     kl = page.page.locator(".costs > div", has_text="KL")
-    page.when(lambda: f"{rate:.2f}" in kl.inner_text())
+    page.when(lambda: f"{rate:.2f}".replace("-", "−") in kl.inner_text())
     assert "from reparam" in kl.inner_text()
 
 

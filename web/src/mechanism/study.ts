@@ -56,7 +56,8 @@ export class Study {
     const { image, pinned } = store.state;
     this.named = this.shown && image !== null && pinned;
     store.on(["panel", "run", "image"], () => this.follow());
-    store.on(["z", "ofClass"], () => this.studied && this.tell());
+    // Filters are set anew once columns are read, which may hold the KL.
+    store.on(["z", "ofClass", "filters"], () => this.studied && this.tell());
     explorer.onDecoded((id) => this.decoded(id));
     document.addEventListener("visibilitychange", () => document.hidden && this.pause());
   }

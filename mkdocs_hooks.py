@@ -28,6 +28,7 @@ import reparam
 from mkdocs_layout import Layout
 from reparam.cli.main import COMMANDS
 from reparam.cli.reference import reference
+from reparam.late import imports_for_types
 
 ROOT = Path(__file__).parent
 REPOSITORY = "repository"
@@ -176,9 +177,8 @@ def _summary(page: str) -> str:
 def _packages() -> dict[str, list[str]]:
     """The public names of each package, in the order in which they are exported."""
     found: dict[str, list[str]] = {}
-    for name in sorted(set(reparam.__all__) - {"__version__"}):
-        package = next(p for p, names in reparam._PACKAGES.items() if name in names)
-        found.setdefault(package, []).append(name)
+    for name, (module, _) in sorted(imports_for_types("reparam")):
+        found.setdefault(module.removeprefix("reparam."), []).append(name)
     return dict(sorted(found.items()))
 
 

@@ -135,14 +135,17 @@ def near_names(found: str, known: Iterable[str]) -> list[str]:
     return [name for name in nearest if likeness[name] >= enough]
 
 
-def near_paths(wanted: Path, is_one: Callable[[Path], bool]) -> str:
+def near_paths(wanted: Path, is_one: Callable[[Path], bool], also: Iterable[str] = ()) -> str:
     """``; did you mean runs/photos-vae?``: of what lies in the same folder and is of the kind that
-    is wanted, the nearest by name. '' where nothing is near.
+    is wanted, and of the names ``also``, the nearest by name. '' where nothing is near.
     """
+    there = {name: Path(name) for name in also}
     try:
-        there = {path.name: path for path in wanted.parent.iterdir() if is_one(path)}
+        paths = [path for path in wanted.parent.iterdir() if is_one(path)]
     except (OSError, ValueError):  # no such folder, or nothing that can be one
-        return ""
+        paths = []
+    hidden = wanted.name.startswith(".")
+    there |= {path.name: path for path in paths if path.name.startswith(".") == hidden}
     near = [str(there[name]) for name in near_names(wanted.name, there)]
     return f"; did you mean {either(near)}?" if near else ""
 

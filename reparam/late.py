@@ -14,7 +14,7 @@ def late_names(package: str) -> Callable[[str], object]:
     """``__getattr__`` of a package (PEP 562) for the names that its ``__init__`` imports under
     ``if TYPE_CHECKING:``. Type checkers read them there, and so does this: they are written once.
     """
-    places = dict(_imports_for_types(package))
+    places = dict(imports_for_types(package))
 
     def find(name: str) -> object:
         if name not in places:
@@ -27,8 +27,8 @@ def late_names(package: str) -> Callable[[str], object]:
     return find
 
 
-def _imports_for_types(package: str) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Each name with its module and what it is called there."""
+def imports_for_types(package: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Each name under ``if TYPE_CHECKING:`` with its module and what it is called there."""
     for block in ast.parse(inspect.getsource(sys.modules[package])).body:
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
             for line in block.body:

@@ -120,9 +120,11 @@ def _is_there(path: Path) -> bool:
 
 
 def _unknown(source: str) -> ConfigError | DataError:
-    here = near_paths(Path(source), _may_hold_images)
-    if {"/", os.sep} & set(source) or Path(source).suffix.lower() in ARRAY_SUFFIXES:
+    path = Path(source)
+    if {"/", os.sep} & set(source) or path.suffix.lower() in ARRAY_SUFFIXES:
+        here = near_paths(path, _may_hold_images)
         return DataError(f"{source!r}: no such file or folder{here or '.'} Fix: give {_ACCEPTED}")
+    here = near_paths(path, _may_hold_images, NAMED_SOURCES)
     near = difflib.get_close_matches(source.lower().replace("_", "-"), NAMED_SOURCES, 1, 0.5)
     hint = here or (f"; did you mean {near[0]}?" if near else ".")
     return ConfigError(

@@ -101,7 +101,9 @@ def test_a_limit_ends_the_command_in_one_line(small, blobs, tmp_path) -> None:
         text=True,
     )
     assert done.returncode == 2, done.stderr
-    (line,) = done.stderr.splitlines()
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    line = lines[0]
     assert line.startswith("reparam: error: ")
     assert "last.safetensors: the disk is full" in line
     found = re.search(r"([\d,]+) bytes are needed", line)

@@ -8,6 +8,7 @@ in, and equal models of one machine train in the same.
 import contextlib
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -52,6 +53,9 @@ time.
 
 SHORT = 10_000
 """A run that is shown fewer images is not worth measuring for: it takes the first candidate."""
+
+BUSY = 1.5
+"""Processes that want a processor, for each processor, above which a measurement is not kept."""
 
 KEY = "machine and model"
 """In the files: of what their choice is."""
@@ -158,7 +162,8 @@ def choose(
     shown.
 
     It is measured once: what the run began in, or what an equal model was measured to be fastest
-    in, is taken again on the same machine.
+    in, is taken again on the same machine. What was measured while that was busy is for this run
+    alone.
     """
     config, shape = run.config, run.facts.image_shape
     if len(possible) == 1:
@@ -169,13 +174,25 @@ def choose(
     if found is None and images < SHORT:
         found = replace(possible[0], reason=f"the usual one: {images:,} images need no choice")
     elif found is None:
+        disturbed = is_busy()
         found = fastest(possible, (timer or seconds_an_image)(config, shape, possible))
         # Where the cache cannot be written to, or its disk is full, it is measured again.
         with contextlib.suppress(OSError, DiskFullError):
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            write_mapping(cache, {KEY: key, **asdict(found)})
+            if not disturbed:
+                cache.parent.mkdir(parents=True, exist_ok=True)
+                write_mapping(cache, {KEY: key, **asdict(found)})
     run.write_json(FILE, {KEY: key, **asdict(found)})
     return found
+
+
+def is_busy() -> bool:
+    """Whether other work wants this machine's processors, by the load of the last minute: times say
+    little then, the less the more processors a candidate keeps busy. False where no load is known.
+    """
+    try:
+        return os.getloadavg()[0] > BUSY * (os.cpu_count() or 1)
+    except (AttributeError, OSError):  # Windows
+        return False
 
 
 def agreed_arithmetic(run: Run, images: int, team: Team) -> Arithmetic:

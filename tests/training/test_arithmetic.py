@@ -1,5 +1,6 @@
 """The arithmetic that is chosen: the fastest that is possible, and then always the same."""
 
+import os
 import time
 
 import pytest
@@ -43,6 +44,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path):
     monkeypatch.setattr(arithmetic, "fast_bfloat16", lambda device: True)
     monkeypatch.setattr(arithmetic, "unavailable_because", lambda dtype: None)
     monkeypatch.setattr(arithmetic, "SHORT", 0)
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.1, 0.1), raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return monkeypatch
 
@@ -179,6 +181,15 @@ def test_it_is_measured_once(small, machine, new_run, tmp_path) -> None:
     # What is no longer possible is not taken.
     machine.setattr(arithmetic, "unavailable_because", lambda dtype: "there is no g++")
     assert _choose(damaged, 1, timer((1.0, 2.0))).same_as(BFLOAT16)
+
+
+def test_what_a_busy_machine_measures_is_for_one_run(small, machine, new_run) -> None:
+    """Own kernels lose under a load, and win without."""
+    machine.setattr(os, "getloadavg", lambda: (100.0 * (os.cpu_count() or 1), 1.0, 1.0))
+    first, second = (new_run(small(precision="auto"), name) for name in ("first", "second"))
+    assert _choose(first, 1, lambda *_: [3.0, 1.0, 2.0]).same_as(BFLOAT16)
+    assert _choose(second, 1, lambda *_: [1.0, 2.0, 3.0]).same_as(NATIVE)
+    assert _choose(first, 1, lambda *_: [1.0, 2.0, 3.0]).same_as(BFLOAT16)  # as it began
 
 
 @pytest.mark.parametrize("fault", ["a file", "a full disk"])

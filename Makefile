@@ -1,7 +1,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BENCH  ?= .venv-bench
-BIN    ?= $(VENV)/bin
+SUB     = $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN    ?= $(VENV)/$(SUB)
 LOCK   ?= yes
 PIP     = -m pip install --quiet
 
@@ -59,21 +60,22 @@ test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Ch
 # What the benchmarks compare with (TensorFlow, Lightning, pythae, diffusers) stays out of the normal environment.
 $(BENCH)/.installed: pyproject.toml requirements/bench.txt requirements/torch.txt
 	$(PYTHON) -m venv $(BENCH)
-	$(call install,$(BENCH)/bin/python,bench)
+	$(call install,$(BENCH)/$(SUB)/python,bench)
 	touch $@
 
 bench: $(BENCH)/.installed  ## remake the figures of benchmarks/RESULTS.md
-	$(BENCH)/bin/python benchmarks/speed.py
-	$(BENCH)/bin/python benchmarks/article.py
-	$(BENCH)/bin/python benchmarks/growing.py
-	$(BENCH)/bin/python benchmarks/scaling.py
-	$(BENCH)/bin/python benchmarks/papers.py --row burda
+	$(BENCH)/$(SUB)/python benchmarks/speed.py
+	$(BENCH)/$(SUB)/python benchmarks/article.py
+	$(BENCH)/$(SUB)/python benchmarks/growing.py
+	$(BENCH)/$(SUB)/python benchmarks/scaling.py
+	$(BENCH)/$(SUB)/python benchmarks/papers.py --row burda
 
 # Pins that pyproject.toml still allows are kept: UPGRADE=--upgrade takes the newest ones.
-COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --custom-compile-command "make lock" $(UPGRADE)
+COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet --custom-compile-command "make lock" \
+  -c requirements/torch.txt $(UPGRADE)
 lock: $(VENV)/.installed  ## requirements/, from pyproject.toml, for every system and Python
-	$(COMPILE) -c requirements/torch.txt --extra dev -o requirements/dev.txt
-	$(COMPILE) -c requirements/torch.txt --extra bench -o requirements/bench.txt
+	$(COMPILE) --extra dev -o requirements/dev.txt
+	$(COMPILE) --extra bench -o requirements/bench.txt
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist site .pytest_cache .mypy_cache .ruff_cache

@@ -57,13 +57,14 @@ def _packages_of(extra: str) -> Iterator[str]:
 
 HELP_WITHOUT_EXTRAS = """
 import sys
-from reparam.cli.main import COMMANDS, run
+from reparam.cli.main import run
+from reparam.cli.reference import command_modules
 from reparam.extras import EXTRAS
 for modules in EXTRAS.values():
     sys.modules.update(dict.fromkeys(modules))  # None: an import of it fails
-for command in COMMANDS:
+for command in command_modules():
     try:
-        status = run([command, "--help"])
+        status = run([*command.split(), "--help"])
     except SystemExit as shown:
         status = shown.code
     assert status == 0, command
@@ -125,6 +126,8 @@ def test_the_change_log_begins_with_this_version() -> None:
     first = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
     assert first
     assert first[1] == reparam.__version__
+    start = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert f"reparam-{reparam.__version__}-py3" in start
 
 
 def _reparam(site: Path, folder: Path, *words: str) -> tuple[int, str]:

@@ -132,10 +132,10 @@ def run(args: Sequence[str]) -> int:
     options = parse(ExportOptions(), args, prog="reparam export")
     _check(options)
     runs = open_runs(options.runs)
+    if options.diffusers is not None:  # refused before anything is written
+        kl_halves(runs[0], runs[0].load_model())
     if options.anomaly is not None:  # first, since a run may have none, or too few good pictures
         _write_detector(options, options.anomaly, runs[0])
-    if options.diffusers is not None:  # before any image is read
-        kl_halves(runs[0], runs[0].load_model())
     views: Mapping[str, RunView] = {}
     if options.has_page:
         bundle = gathered(runs, options)

@@ -57,8 +57,8 @@ def run(args: Sequence[str]) -> int:
     check_loggers(own)
     if folder.is_finished and options.epochs is None and not options.quiet:
         note(
-            f"{folder.path}: is finished, and is only measured again. For more than its "
-            f"{several(own.epochs, 'epoch')} give --epochs"
+            f"{folder.path} is finished: it is only measured again. To train beyond its "
+            f"{several(own.epochs, 'epoch')}, give --epochs"
         )
     with writing(folder.path):
         if not folder.checkpoint.exists():

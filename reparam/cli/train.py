@@ -46,7 +46,7 @@ class TrainOptions:
 
     DATA is digits (5,000 handwritten digits, no download), mnist, fashion-mnist, an .npz or .npy
     file, or a folder of images. Options that are not given are chosen by the images (--recipe
-    auto), and said; the defaults below are those of digits. --help-all has the options of the
+    auto), and printed; the defaults below are those of digits. --help-all has the options of the
     chosen parts: those of others with, for instance, --encoder mlp.
 
     Examples:

@@ -1,6 +1,5 @@
 """Whatever a DataConfig names, as an ImageSet."""
 
-import difflib
 import os
 from dataclasses import fields, replace
 from pathlib import Path
@@ -125,10 +124,8 @@ def _unknown(source: str) -> ConfigError | DataError:
         here = near_paths(path, _may_hold_images)
         return DataError(f"{source!r}: no such file or folder{here or '.'} Fix: give {_ACCEPTED}")
     here = near_paths(path, _may_hold_images, NAMED_SOURCES)
-    near = difflib.get_close_matches(source.lower().replace("_", "-"), NAMED_SOURCES, 1, 0.5)
-    hint = here or (f"; did you mean {near[0]}?" if near else ".")
     return ConfigError(
-        f"the source {source!r} is no known name and no file or folder here{hint} Fix: "
+        f"the source {source!r} is no known name and no file or folder here{here or '.'} Fix: "
         f"a source is {_ACCEPTED}"
     )
 

@@ -83,7 +83,7 @@ def _differences(run: Run, model: Autoencoder) -> Iterator[tuple[str, str]]:
         )
     if not model.latent.is_spatial:
         yield "latents that are rows of numbers", "--latent-channels 4"
-    if model.posterior.distribution.names() != ("mu", "log_var"):
+    if model.posterior.distribution.form != "normal":
         yield f"posterior {options.posterior.type}", "--posterior diagonal-normal"
     if options.likelihood.logits or options.likelihood.decoder_channels(channels) != channels:
         yield f"likelihood {options.likelihood.type}", "--likelihood gaussian"
@@ -114,12 +114,12 @@ def export_diffusers(run: Run, model: Autoencoder, images: PixelArray) -> Diffus
         )
     fix = "train with finite weights, or report this with the version of diffusers"
     what = f"{run.path}: AutoencoderKL's"
-    found = (
+    encoder_part, decoder_part = (
         KlPart(half.part, half.difference(compute, what, fix))
         for half, compute in zip(ours, _halves(theirs, model, encoder.borders), strict=True)
     )
     readme = _readme(run, model, encoder.borders, min(len(images), len(ours[0].rows)))
-    return DiffusersFolder({**files, "README.md": readme}, (next(found), next(found)))
+    return DiffusersFolder({**files, "README.md": readme}, (encoder_part, decoder_part))
 
 
 def _config(model: Autoencoder, half: KlHalf, encoder: Half) -> dict[str, object]:

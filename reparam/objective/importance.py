@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reparam.data import Batch
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_one_each
 from reparam.model import Autoencoder, Distribution, Noise
 from reparam.objective.base import OBJECTIVES, Drawn, Losses, Objective, Phase
 from reparam.types import PerExample
@@ -88,7 +88,9 @@ class ImportanceWeighted(Objective):
         x = batch.images.repeat_interleave(count, 0)
         each = model.likelihood.terms(model.likelihood(decoded), x)
         terms = {name: values.unflatten(0, (-1, count)) for name, values in each.items()}
-        log_prior = model.prior.log_prob(read.flatten(0, 1)).unflatten(0, (-1, count))
+        log_prior = model.prior.log_prob(read.flatten(0, 1))
+        check_one_each(f"log_prob of prior {model.prior.kind}", log_prior.shape, len(x))
+        log_prior = log_prior.unflatten(0, (-1, count))
         if self.estimator == "dreg":
             log_q = log_probs(q.detached(), z)
         elif known[0] is None:

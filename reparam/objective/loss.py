@@ -84,9 +84,9 @@ class Loss(nn.Module):
         if self.training:
             self.model.prior.begin_step(batch.index, noise)
         losses = self.objective(self.model, self.inputs.apply(batch, noise), phase, noise)
-        check_one_each(
-            f"objective {type(self.objective).__name__}", losses.objective.shape, len(batch)
-        )
+        objective = type(self.objective).__name__
+        for name, values in {"what is minimised": losses.objective, **losses.terms}.items():
+            check_one_each(f"{name} of objective {objective}", values.shape, len(batch))
         losses = replace(losses, drawn=replace(losses.drawn, noise=noise))
         if self.judges and "squared_error" not in losses.terms:
             drawn = losses.drawn

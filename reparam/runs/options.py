@@ -199,8 +199,8 @@ def warn_of_deprecated(given: Iterable[str], where: str) -> None:
     for name in given:
         if name in DEPRECATED:
             warnings.warn(
-                f"{where}: option {name} is deprecated, and the next version but one will not have "
-                f"it. Fix: give {DEPRECATED[name]}",
+                f"{where}: option {name} is deprecated, and the next version will not have it. "
+                f"Fix: give {DEPRECATED[name]}",
                 FutureWarning,
                 stacklevel=2,
             )

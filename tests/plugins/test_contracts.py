@@ -95,7 +95,9 @@ def test_objectives_and_terms_are_one_number_for_each_image() -> None:
     )
     term, objective = said.stdout.splitlines()
     assert term.startswith("term size must be one number for each image, of shape (5,), got (5, 2)")
-    assert objective.startswith("objective Mean must be one number for each image, of shape (5,)")
+    assert objective.startswith(
+        "what is minimised of objective Mean must be one number for each image, of shape (5,)"
+    )
 
 
 def test_a_prior_without_a_name_has_its_classes() -> None:

@@ -4,10 +4,15 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
+import platformdirs
+
 from reparam._version import __version__
+from reparam.extras import EXTRAS
 from reparam.registry import loaded_plugins
 
 KEPT = ("export/explorer.bundle", "export/explorer-pair.bundle")
@@ -17,6 +22,9 @@ RUN_SUFFIXES = frozenset((".json", ".jsonl", ".safetensors"))
 """Of the files in a run folder that a bundle is made from: options, weights, scorecards, ..."""
 
 PACKAGE = Path(__file__).parents[1]
+
+JUDGES = "judges"
+"""Their folder in the user's cache, as in `cache_path` of the judge, which brings PyTorch."""
 
 DATA = "data/"
 """How the name of every file of a bundle begins. A kept file of another name could take the place
@@ -29,10 +37,14 @@ def bundle_key(runs: Sequence[Path], options: Mapping[str, object]) -> str:
 
     The image set is not read: a run belongs to images that do not change.
     """
+    judges = platformdirs.user_cache_path("reparam") / JUDGES
     facts = {
         "runs": [[run.resolve().name, _run_files(run)] for run in runs],
         "options": {k: _digest(v) if isinstance(v, Path) else v for k, v in options.items()},
         "plugins": list(loaded_plugins().values()),
+        # What gives columns where it is there: the judges, and the networks of anomaly scores.
+        "judges": sorted(file.name for file in judges.glob("*")),
+        "extras": [module for module in EXTRAS["perceptual"] if find_spec(module)],
         # A checkout changes without its version.
         "code": [__version__, *(f.stat().st_mtime_ns for f in sorted(PACKAGE.rglob("*.py")))],
     }
@@ -48,7 +60,7 @@ def kept_bundle(runs: Sequence[Path], key: str) -> Mapping[str, bytes] | None:
             if kept.comment.decode("ascii") != key or not all(n.startswith(DATA) for n in names):
                 return None
             return {name: kept.read(name) for name in names}
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
 
 

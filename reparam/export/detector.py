@@ -143,7 +143,7 @@ def export_detector(run: Run, detector: Detector, false_alarms: float) -> OnnxMo
     if lacks:
         reasons = "; ".join(f"{name} {why}" for name, why in lacks.items())
         raise ConfigError(
-            f"{run.path}: its scores must be such that ONNX can say, got: {reasons}. Fix: "
+            f"{run.path}: its scores must be exportable to ONNX, got: {reasons}. Fix: "
             "calibrate again without, by --scores or --decide-by, and --overwrite"
         )
     pictures = _compared_pictures(detector)

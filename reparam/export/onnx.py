@@ -99,7 +99,7 @@ def exported(
     except torch.onnx.OnnxExporterError as error:  # a part from outside may do anything
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise ExportError(
-            f"{what} must be made of what ONNX can say, got: {reason}. Fix: "
+            f"{what} must be exportable to ONNX, got: {reason}. Fix: "
             "write its forward without steps in Python that depend on values"
         ) from error
     return checked(graph)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reparam.evaluation.judge.judge import _path
 from reparam.explorer import bundle_key, keep_bundle, kept_bundle
 from reparam.explorer.kept import KEPT
 
@@ -73,6 +74,29 @@ def test_a_damaged_one_is_none(runs: list[Path], cut: int) -> None:
     file.write_bytes(data if cut else data[: len(data) // 2])
     found = kept_bundle(runs, key)
     assert found is None or found == FILES
+
+
+def test_a_flag_or_a_kind_that_cannot_be_read_is_none(runs: list[Path]) -> None:
+    """Encrypted, and packed in a way that there is not, as far as the archive says."""
+    key = bundle_key(runs, {})
+    keep_bundle(runs, key, FILES)
+    whole = (runs[0] / KEPT[1]).read_bytes()
+    entry = whole.index(b"PK\x01\x02")
+    for byte, value in ((entry + 8, 1), (entry + 10, 99), (entry + 10, 8)):
+        data = bytearray(whole)
+        data[byte] = value
+        (runs[0] / KEPT[1]).write_bytes(data)
+        assert kept_bundle(runs, key) is None
+
+
+def test_a_judge_makes_another_bundle(runs: list[Path], tmp_path: Path, monkeypatch) -> None:
+    """Its classes are a column."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    before = bundle_key(runs, {})
+    cache = _path("of some images")
+    cache.parent.mkdir(parents=True)
+    cache.touch()
+    assert bundle_key(runs, {}) != before
 
 
 def test_a_file_of_the_page_is_never_taken_from_it(runs: list[Path]) -> None:

@@ -100,9 +100,11 @@ def test_what_is_kept_is_bounded_whatever_the_number_of_pictures(vae, monkeypatc
     monkeypatch.setattr(deep, "CANDIDATES", 100)
     good = Good(vae.model, random_pictures(300))
     looked = list(good.look(lambda seen: torch.zeros(len(seen.images)), 16))
-    assert 8 < sum(map(len, looked)) <= 16
+    assert sum(map(len, looked)) == 16
     assert len(PatchCore(network="two-maps", memory=40).fit(good)["memory"]) == 40
-    assert len(FeatureNeighbours(network="two-maps").fit(good)["features"]) <= 16
+    assert len(FeatureNeighbours(network="two-maps").fit(good)["features"]) == 16
+    with pytest.raises(DataError, match="must be 17 good training pictures, got 16"):
+        FeatureNeighbours(network="two-maps", count=17).fit(good)
     large = at_places([torch.rand(2, 3, 130, 70), torch.rand(2, 4, 65, 35)])
     assert large.shape[1] == 7
     assert max(large.shape[2:]) <= deep.SIDE

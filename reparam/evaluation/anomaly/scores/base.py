@@ -90,7 +90,7 @@ class Good:
     def look(self, at: "Callable[[Seen], torch.Tensor]", most: int) -> Iterator[torch.Tensor]:
         """What a function makes of each batch, of ``most`` pictures that are spread evenly."""
         of = self.pictures
-        index = of.index[:: -(-len(of) // most)]
+        index = of.index[np.linspace(0, len(of) - 1, min(len(of), most)).astype(np.int64)]
 
         def seen(x: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
             return at(Seen(self.model, from_bytes(x), labels))

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError, DataError
+from reparam.errors import ConfigError
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     Fitted,
@@ -16,7 +16,7 @@ from reparam.evaluation.anomaly.scores.base import (
     Seen,
 )
 from reparam.evaluation.anomaly.scores.features import OfNetwork, OfSomeMaps, enlarge
-from reparam.evaluation.anomaly.scores.latents import mean_of_nearest
+from reparam.evaluation.anomaly.scores.latents import enough, mean_of_nearest
 from reparam.features import FeatureMap
 from reparam.types import PerExample
 
@@ -56,12 +56,8 @@ class FeatureNeighbours(OfNetwork):
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         """Raises DataError for fewer pictures than neighbours."""
-        if len(good.pictures) < self.count:
-            raise DataError(
-                f"score feature-neighbours: there must be {self.count} good training pictures, got "
-                f"{len(good.pictures)}. Fix: give more, or lower --feature-neighbours-count"
-            )
-        return {"features": torch.cat([x.cpu() for x in good.look(self._pooled, PICTURES)])}
+        rows = torch.cat([x.cpu() for x in good.look(self._pooled, PICTURES)])
+        return {"features": enough(rows, self.count, self.type)}
 
     def _pooled(self, seen: Seen) -> Float[torch.Tensor, "B F"]:
         return seen.maps(self.network)[-1].float().mean((2, 3))

@@ -61,16 +61,21 @@ class LatentNeighbours(AnomalyScore):
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         """Raises DataError for fewer pictures than neighbours."""
-        if len(good.pictures) < self.count:
-            raise DataError(
-                f"score latent-neighbours: there must be {self.count} good training pictures, got "
-                f"{len(good.pictures)}. Fix: give more, or lower --latent-neighbours-count"
-            )
-        return {"latents": torch.from_numpy(good.latents)}
+        return {"latents": enough(torch.from_numpy(good.latents), self.count, self.type)}
 
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
         z = seen.posterior.mean.cpu()
         return mean_of_nearest(z, fitted["latents"], self.count), None
+
+
+def enough(rows: Float[torch.Tensor, "N d"], count: int, score: str) -> Float[torch.Tensor, "N d"]:
+    """The rows of good pictures. Raises DataError where they are fewer than the neighbours."""
+    if len(rows) < count:
+        raise DataError(
+            f"score {score}: there must be {count} good training pictures, got {len(rows)}. Fix: "
+            f"give more, or lower --{score}-count"
+        )
+    return rows
 
 
 def mean_of_nearest(

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         score_images,
         tail_of,
     )
+    from reparam.evaluation.anomaly import COMBINATIONS as ANOMALY_COMBINATIONS
     from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
     from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
     from reparam.evaluation.anomaly import KINDS as DEFECT_KINDS
@@ -129,6 +130,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_DEFECTS",
+    "ANOMALY_COMBINATIONS",
     "ANOMALY_PEAK",
     "ANOMALY_SCORES",
     "CALIBRATION_FILE",

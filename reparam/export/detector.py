@@ -5,7 +5,7 @@ a score has one, ``map`` (B, H, W): what `Detector.detect` gives. The good pictu
 rate of false alarms are in the file.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from reparam.errors import ConfigError, ParityError
 from reparam.evaluation import (
+    ANOMALY_COMBINATIONS,
     ANOMALY_PEAK,
     DEFECT_KINDS,
     Detector,
@@ -48,17 +49,6 @@ score that whitens features is of differences that float32 holds to fewer digits
 BATCHES = (1, 2, 7, 24)
 """Sizes of the batches that are compared."""
 
-LEAST = 1e-250
-"""The smallest p-value of a tail, as in `combining`."""
-
-COMBINED: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "fisher": lambda p: -2 * p.log().sum(1),
-    "harmonic-mean": lambda p: (1 / p).mean(1).log(),
-    "min": lambda p: -p.amin(1).log(),
-    "max": lambda p: -p.amax(1).log(),
-}
-"""`combining.COMBINATIONS`, of tensors."""
-
 
 class _Detector(nn.Module):
     """`Detector.detect` of tensors; all that decides is in float64."""
@@ -68,7 +58,7 @@ class _Detector(nn.Module):
         self.model = detector.model
         self.known, self.false_alarms = detector.calibration, false_alarms
         known = self.known
-        self.good = torch.from_numpy(np.sort(known.statistic(known.columns)))
+        self.good = torch.from_numpy(known.statistic(known.columns))
         self.weights = torch.from_numpy(gaussian_weights(self.model.image_shape[:2])).float()
         self.outputs = OUTPUTS if known.map_score else OUTPUTS[:-1]
 
@@ -90,10 +80,10 @@ class _Detector(nn.Module):
 
     def _statistic(self, columns: Mapping[str, PerExample]) -> PerExample:
         known = self.known
-        if known.decider not in COMBINED:
+        if known.decider not in ANOMALY_COMBINATIONS:
             return columns[known.decider]
         each = [tail_p_values(good, columns[name]) for name, good in known.reference.items()]
-        return COMBINED[known.decider](torch.stack(each, 1))
+        return ANOMALY_COMBINATIONS[known.decider](torch.stack(each, 1))
 
 
 def tail_p_values(reference: Float[np.ndarray, " m"], scores: PerExample) -> PerExample:
@@ -103,11 +93,7 @@ def tail_p_values(reference: Float[np.ndarray, " m"], scores: PerExample) -> Per
         return torch.ones_like(scores)
     known = torch.from_numpy(tail.known)
     share = (1 + (known >= scores[:, None]).double().sum(1)) / (len(known) + 1)
-    if tail.excess is None:
-        return share
-    beyond = tail.share * torch.exp(-(scores - tail.start).clamp(min=0) / tail.excess)
-    inside = share.clamp(min=tail.share)
-    return torch.where(scores > tail.start, beyond.clamp(min=LEAST), inside)
+    return tail.extended(share, scores)
 
 
 def smoothed(

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
-PValues = Float[np.ndarray, "N k"]
+PValues = Float[torch.Tensor, "N k"]
 """The p-values of k scores, for each of N pictures."""
 
-Combine = Callable[[PValues], Float[np.ndarray, " N"]]
+Combine = Callable[[PValues], Float[torch.Tensor, " N"]]
 """p-values → one statistic of each picture; higher is more anomalous."""
 
 TAIL = 0.1
@@ -33,7 +34,17 @@ class Tail:
     known: Float[np.ndarray, " m"]
     start: float = 0.0
     excess: float | None = None
-    share: float = TAIL
+
+    def extended(
+        self, share: Float[torch.Tensor, " N"], scores: Float[torch.Tensor, " N"]
+    ) -> Float[torch.Tensor, " N"]:
+        """p-values of scores, of which ``share`` of the known ones are as high: these, but of an
+        exponential tail above ``start``.
+        """
+        if self.excess is None:
+            return share
+        beyond = TAIL * torch.exp(-(scores - self.start).clamp(min=0) / self.excess)
+        return torch.where(scores > self.start, beyond.clamp(min=LEAST), share.clamp(min=TAIL))
 
 
 def tail_of(reference: Float[np.ndarray, " m"]) -> Tail:
@@ -56,42 +67,22 @@ def tail_p_values(
     (Pickands 1975, with shape 0). Else all that lies above every good picture would count alike.
     """
     of = tail_of(reference)
-    known, u = of.known, of.start
+    known = of.known
     if not len(known):
         return np.ones(len(scores))
     share = (1 + len(known) - np.searchsorted(known, scores, side="left")) / (len(known) + 1)
-    if of.excess is None:
-        return share
-    with np.errstate(invalid="ignore", over="ignore"):
-        tail = TAIL * np.exp(-np.maximum(scores - u, 0) / of.excess)
-    return np.where(scores > u, np.maximum(tail, LEAST), np.maximum(share, TAIL))
-
-
-def fisher(p: PValues) -> np.ndarray:
-    """−2 Σ log p (Fisher 1925): many that are rather small."""
-    return -2 * np.log(p).sum(1)
-
-
-def harmonic(p: PValues) -> np.ndarray:
-    """−log of their harmonic mean (Wilson 2019): some that are very small."""
-    return np.log((1 / p).mean(1))
-
-
-def smallest(p: PValues) -> np.ndarray:
-    """−log min p (Tippett 1931): one is enough."""
-    return -np.log(p.min(1))
-
-
-def largest(p: PValues) -> np.ndarray:
-    """−log max p: all must agree."""
-    return -np.log(p.max(1))
+    return of.extended(torch.from_numpy(share), torch.from_numpy(scores)).numpy()
 
 
 COMBINATIONS: Mapping[str, Combine] = {
-    "fisher": fisher,
-    "harmonic-mean": harmonic,
-    "min": smallest,
-    "max": largest,
+    # Many that are rather small (Fisher 1925).
+    "fisher": lambda p: -2 * p.log().sum(1),
+    # Their harmonic mean: some that are very small (Wilson 2019).
+    "harmonic-mean": lambda p: (1 / p).mean(1).log(),
+    # One is enough (Tippett 1931).
+    "min": lambda p: -p.amin(1).log(),
+    # All must agree.
+    "max": lambda p: -p.amax(1).log(),
 }
 """By the name of what is taken of the p-values."""
 
@@ -106,7 +97,7 @@ def statistic(decider: str, reference: Columns, columns: Columns) -> Float[np.nd
     if decider not in COMBINATIONS:
         return columns[decider]
     each = [tail_p_values(good, columns[name]) for name, good in reference.items()]
-    return COMBINATIONS[decider](np.stack(each, 1))
+    return COMBINATIONS[decider](torch.from_numpy(np.stack(each, 1))).numpy()
 
 
 def names_of(columns: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import combine_pvalues, expon
@@ -21,11 +22,12 @@ NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30)
 
 def test_formulas():
     p = np.random.default_rng(3).uniform(0.01, 1, (5, 4))
-    for row, fisher in zip(p, COMBINATIONS["fisher"](p), strict=True):
+    found = {name: combine(torch.from_numpy(p)).numpy() for name, combine in COMBINATIONS.items()}
+    for row, fisher in zip(p, found["fisher"], strict=True):
         assert fisher == pytest.approx(combine_pvalues(row, "fisher").statistic)
-    assert COMBINATIONS["harmonic-mean"](p) == pytest.approx(-np.log(4 / (1 / p).sum(1)))
-    assert COMBINATIONS["min"](p) == pytest.approx(-np.log(p.min(1)))
-    assert COMBINATIONS["max"](p) == pytest.approx(-np.log(p.max(1)))
+    assert found["harmonic-mean"] == pytest.approx(-np.log(4 / (1 / p).sum(1)))
+    assert found["min"] == pytest.approx(-np.log(p.min(1)))
+    assert found["max"] == pytest.approx(-np.log(p.max(1)))
 
 
 @pytest.mark.parametrize("name", COMBINATIONS)
@@ -33,7 +35,7 @@ def test_formulas():
 def test_a_smaller_p_value_is_no_less_anomalous(name, p, which, share):
     less = list(p)
     less[which] = max(LEAST, p[which] * share)
-    before, after = COMBINATIONS[name](np.array([p, less]))
+    before, after = COMBINATIONS[name](torch.tensor([p, less], dtype=torch.float64))
     assert after >= before - 1e-9 * abs(before)
 
 
@@ -66,7 +68,8 @@ def test_what_decides_is_a_column_or_a_combination_of_all():
     new = {"a": np.array([3.0, 90.0]), "b": np.array([7.0, 2.0]), "c": np.array([1.0, 2.0])}
     assert statistic("c", {}, new) is new["c"]
     p = np.stack([tail_p_values(few[name], new[name]) for name in few], 1)
-    assert statistic("fisher", few, new).tolist() == COMBINATIONS["fisher"](p).tolist()
+    expected = [combine_pvalues(row, "fisher").statistic for row in p]
+    assert statistic("fisher", few, new) == pytest.approx(expected)
     assert names_of(["a"]) == ("a",)
     assert names_of(["a", "b"]) == ("a", "b", *COMBINATIONS)
     assert members_of("fisher", ["a", "b"]) == ("a", "b")

@@ -66,7 +66,8 @@ def _facts(run: Run) -> Facts:
 
 
 def _words(command: str) -> str:
-    """A command line; of each path in it the last name."""
+    """A command line; of each path in it the last name, and of an address nothing: it may have a
+    password in it."""
     try:
         words = shlex.split(command)
     except ValueError:  # quotes that do not close: not a line that we wrote
@@ -75,7 +76,11 @@ def _words(command: str) -> str:
     for word in words:
         flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
         is_path = "/" in value or "\\" in value or value in (".", "..", "~")
-        named.append(flag + equals + (_name(value) if is_path else value))
+        if "://" in value:
+            value = "URL"
+        elif is_path:
+            value = _name(value)
+        named.append(flag + equals + value)
     return shlex.join(named)
 
 

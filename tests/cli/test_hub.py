@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -152,9 +153,15 @@ def test_the_card_says_what_was_measured(hub: Hub, scored: Path, reparam) -> Non
     assert np.array_equal(kept["images"], rp.load(scored).sample(16, seed=0))
 
 
-def test_nothing_of_the_machine_is_pushed(hub: Hub, scored: Path, reparam) -> None:
+def test_nothing_of_the_machine_is_pushed(
+    hub: Hub, scored: Path, tmp_path: Path, reparam
+) -> None:
     assert "checkpoints" in os.listdir(scored)
-    assert reparam("push", scored, NAME).status == 0
+    run = Run.open(shutil.copytree(scored, tmp_path / "run"))
+    mirrors = ("https://me:secret-1@host/a/?token=secret-2", "--x=https://secret-3@host")
+    command = f"{run.facts.command} --mirrors {' '.join(map(shlex.quote, mirrors))}"
+    replace(run, facts=replace(run.facts, command=command)).write_record()
+    assert reparam("push", run.path, NAME).status == 0
     tree = head(hub)
     assert tree.keys() == {
         ".gitattributes",
@@ -172,6 +179,8 @@ def test_nothing_of_the_machine_is_pushed(hub: Hub, scored: Path, reparam) -> No
     for place in (scored.parent, source.parent, Path.home(), Path(sys.prefix)):
         assert str(place) not in told
     assert source.name in told
+    assert "--mirrors URL --x=URL" in told
+    assert "secret" not in told
     assert WRITER not in told
 
 

@@ -6,7 +6,6 @@ record of ours.
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +14,12 @@ from typing import Any
 
 from reparam._version import __version__
 from reparam.errors import ConfigError, HubError, ReparamError, reason_of
+from reparam.evaluation import check_scorecard
 from reparam.export.place import check_folder_free, new_folder
 from reparam.export.pretrained import PRETRAINED_FILES
-from reparam.export.public_run import CONFIG, RUN_FILES
+from reparam.export.public_run import CONFIG, RUN_FILES, write_public_run
 from reparam.extras import need
+from reparam.model import Autoencoder
 from reparam.runs import Run
 
 _NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.A)
@@ -70,6 +71,25 @@ def fetch(name: str, *, revision: str | None = None, token: str | None = None) -
     Other files of the model are not taken. Raises HubError where the Hub has no such model,
     refuses, or cannot be reached, and for what is no usable run; and what `check_hub` raises.
     """
+    run, _ = _fetched(name, revision, token)
+    return run.path
+
+
+def pull(name: str, out: Path, *, revision: str | None = None, token: str | None = None) -> None:
+    """Brings a run from the Hub into the new folder ``out``: a whole and usable one, or none.
+
+    Of each path in it the last name is left, as `push` does it: whoever made it must not choose
+    which files and addresses our commands open. Raises what `fetch` raises, and ConfigError where
+    something exists in ``out``.
+    """
+    check_folder_free(out, overwrite=False)
+    run, model = _fetched(name, revision, token)
+    with new_folder(out, overwrite=False) as folder:
+        write_public_run(run, model, folder)
+
+
+def _fetched(name: str, revision: str | None, token: str | None) -> tuple[Run, Autoencoder]:
+    """A whole run in the cache, and its model."""
     check_hub(name)
     with _talking(name, "read", token) as (_, api):
         found = api.snapshot_download(name, revision=revision, allow_patterns=[*RUN_FILES])
@@ -81,24 +101,12 @@ def fetch(name: str, *, revision: str | None = None, token: str | None = None) -
     try:
         run = Run.open(folder)
         run.finished("a model on the Hub must be a finished run")
-        run.load_model()
+        model = run.load_model()
         run.metrics()
+        check_scorecard(run, model=model)
     except ReparamError as error:
         raise HubError(f"{name}: {error}") from error
-    return folder
-
-
-def pull(name: str, out: Path, *, revision: str | None = None, token: str | None = None) -> None:
-    """Brings a run from the Hub into the new folder ``out``: a whole and usable one, or none.
-
-    Raises what `fetch` raises, and ConfigError where something exists in ``out``.
-    """
-    check_folder_free(out, overwrite=False)
-    found = fetch(name, revision=revision, token=token)
-    with new_folder(out, overwrite=False) as folder:
-        for file in RUN_FILES:
-            if (found / file).exists():
-                shutil.copyfile(found / file, folder / file)
+    return run, model
 
 
 @contextmanager

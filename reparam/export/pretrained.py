@@ -11,7 +11,7 @@ from reparam.evaluation import decode_bytes, even_labels, reconstruct_images, sa
 from reparam.export.images import LabelledImages, comparison_sheet
 from reparam.export.model_card import BEGINNING, CardOptions, model_card
 from reparam.export.place import OwnFolder, new_folder
-from reparam.export.public_run import RUN_FILES, write_public_run
+from reparam.export.public_run import RUN_FILES, check_places, write_public_run
 from reparam.model import Autoencoder
 from reparam.runs import Run
 
@@ -57,6 +57,7 @@ def save_pretrained(
     with new_folder(path, overwrite=overwrite, own=own, option=option) as folder:
         model = run.load_model(device=device)
         scorecard = write_public_run(run, model, folder)
+        check_places(folder, run)
         pictures = _pictures(model, shown)
         for file, picture in pictures.items():
             picture.save(folder / file)

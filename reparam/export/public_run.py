@@ -30,8 +30,8 @@ def write_public_run(run: Run, model: Autoencoder, folder: Path) -> Scorecard | 
     """The files of a finished run, into an empty ``folder``: weights, fitted prior, metrics and
     result byte by byte; config.json and the scorecard without folders of this machine.
 
-    ``model`` is the run's, as it is loaded. Gives back the scorecard, as far as it is valid. Raises
-    RunError for damaged files, ExportError where a folder of this machine would be left in them.
+    ``model`` is the run's, as it is loaded. Gives back the scorecard, as far as it is valid. A run
+    that is public already stays as it is. Raises RunError for damaged files.
     """
     public = Run(folder, _config(run.config), _facts(run), unchecked=run.unchecked)
     public.write_record()
@@ -45,9 +45,15 @@ def write_public_run(run: Run, model: Autoencoder, folder: Path) -> Scorecard | 
         options = {**card.options, "features": None if features is None else _name(str(features))}
         card = replace(card, source=_name(card.source), options=options)
         public.write_json(SCORECARD_FILE, card.to_mapping())
+    return card
+
+
+def check_places(folder: Path, run: Run) -> None:
+    """Raises ExportError where a file of the public ``folder`` names the home folder, that of the
+    run, or that of its images.
+    """
     for file in folder.iterdir():
         _check_places(file, run)
-    return card
 
 
 def _config(config: RunConfig) -> RunConfig:
@@ -85,16 +91,15 @@ def _words(command: str) -> str:
 
 
 def _name(path: str) -> str:
-    """The last name of a path, which may be written as on another system."""
+    """The last name of a path, which may be written as on another system; never a home folder."""
     plain = PurePosixPath(path.replace("\\", "/"))
-    if plain.name in ("", "..", "~"):
-        plain = PurePosixPath(Path(path).expanduser().resolve().as_posix())
-    return plain.name or "images"
+    if plain.name in ("", ".."):
+        plain = PurePosixPath(Path(os.path.expanduser(path)).resolve().as_posix())
+    return plain.name.lstrip("~") or "images"
 
 
 def _check_places(file: Path, run: Run) -> None:
-    """Raises ExportError where a file names the home folder, the run's or that of its images."""
-    source = Path(run.config.data.source).expanduser()
+    source = Path(os.path.expanduser(run.config.data.source))
     folders = [Path.home(), run.path.absolute().parent]
     if source.is_absolute():
         folders.append(source.parent)

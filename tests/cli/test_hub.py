@@ -153,9 +153,7 @@ def test_the_card_says_what_was_measured(hub: Hub, scored: Path, reparam) -> Non
     assert np.array_equal(kept["images"], rp.load(scored).sample(16, seed=0))
 
 
-def test_nothing_of_the_machine_is_pushed(
-    hub: Hub, scored: Path, tmp_path: Path, reparam
-) -> None:
+def test_nothing_of_the_machine_is_pushed(hub: Hub, scored: Path, tmp_path: Path, reparam) -> None:
     assert "checkpoints" in os.listdir(scored)
     run = Run.open(shutil.copytree(scored, tmp_path / "run"))
     mirrors = ("https://me:secret-1@host/a/?token=secret-2", "--x=https://secret-3@host")
@@ -377,6 +375,7 @@ def test_what_the_hub_does_not_have(
         ({"config.json": b'{"model_type": "bert"}'}, "not a reparam configuration"),
         ({"result.json": None}, "must be a finished run"),
         ({"metrics.jsonl": b"{"}, "metrics.jsonl"),
+        ({"scorecard.json": b"{"}, "scorecard.json"),
     ],
 )
 def test_models_of_others_are_checked(
@@ -393,6 +392,46 @@ def test_models_of_others_are_checked(
     assert not (tmp_path / "out").exists()
     with pytest.raises(rp.HubError, match=words):
         rp.from_pretrained(NAME)
+
+
+@pytest.mark.parametrize(
+    ("source", "left"),
+    [
+        ("/etc/shapes.npz", "shapes.npz"),
+        ("../../shapes.npz", "shapes.npz"),
+        (r"\\host\share\shapes.npz", "shapes.npz"),
+        ("https://host/shapes.npz", "shapes.npz"),
+        ("~root", "root"),
+        ("~nobody-of-this-name", "nobody-of-this-name"),
+        ("~", "images"),
+        ("/", "images"),
+    ],
+)
+def test_a_model_of_others_names_no_place_that_commands_would_open(
+    source: str, left: str, hub: Hub, vae_run: Path, tmp_path: Path
+) -> None:
+    rp.load(vae_run).push_to_hub(NAME)
+    run = Run.open(shutil.copytree(vae_run, tmp_path / "forged"))
+    data = replace(
+        run.config.data, source=source, data_dir=Path("/etc"), mirrors=("https://me:secret@host/",)
+    )
+    facts = replace(run.facts, plugins={"/etc/parts.py": "0" * 64}, command="reparam /etc/x")
+    replace(run, config=replace(run.config, data=data), facts=facts).write_record()
+    config = (run.path / "config.json").read_bytes()
+    hub.repos[NAME].commit({**head(hub), "config.json": config}, "forged")
+    assert command(["pull", NAME, "--out", str(tmp_path / "out")]) == 0
+    found = Run.open(tmp_path / "out")
+    assert (found.config.data.source, found.config.data.data_dir) == (left, None)
+    assert found.config.data.mirrors == ()
+    assert (found.facts.command, found.facts.plugins) == ("reparam x", {"parts.py": "0" * 64})
+    assert found.load_model() is not None
+
+
+def test_what_is_public_stays_as_it_is(hub: Hub, scored: Path, tmp_path: Path) -> None:
+    assert command(["push", str(scored), NAME]) == 0
+    assert command(["pull", NAME, "--out", str(tmp_path / "out")]) == 0
+    for file in (tmp_path / "out").iterdir():
+        assert file.read_bytes() == head(hub)[file.name], file.name
 
 
 def test_a_damaged_file_is_named(hub: Hub, vae_run: Path, tmp_path: Path, refused) -> None:

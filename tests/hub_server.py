@@ -16,13 +16,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import ModelCard, constants
 
 WRITER, READER = "hf_writer_of_the_tests", "hf_reader_of_the_tests"
+
+LICENSES = ["mit", "cc-by-4.0"]
+"""Those that it knows."""
 
 Tree = dict[str, bytes]
 
@@ -44,7 +48,7 @@ class Repo:
 
 class Hub(ThreadingHTTPServer):
     """``faults``: a pattern of "METHOD /path" → a status to answer with, or "cut": the connection
-    ends in the middle.
+    ends in the middle, or "page": a page that is not the Hub's.
     """
 
     daemon_threads = True
@@ -117,6 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
                     self.wfile.flush()
                     self.connection.shutdown(socket.SHUT_RDWR)
                     self.close_connection = True
+                elif fault == "page":
+                    self._send(b"<title>Please log in</title>", **{"Content-Type": "text/html"})
                 else:
                     self._json({"error": "a fault"}, int(fault))
                 return
@@ -199,8 +205,10 @@ class _Handler(BaseHTTPRequestHandler):
             ]
         )
 
-    def validate(self, _: bytes) -> None:
-        self._json({"errors": [], "warnings": []})
+    def validate(self, body: bytes) -> None:
+        license = _front_matter(json.loads(body)["content"]).get("license", "mit")
+        wrong = [] if license in LICENSES else [{"message": f'"license" must be one of {LICENSES}'}]
+        self._json({"errors": wrong, "warnings": []}, 400 if wrong else 200)
 
     def preupload(self, body: bytes, name: str) -> None:
         if self._writable():
@@ -267,6 +275,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def stored(self, _: bytes, oid: str) -> None:
         self._send(self.server.stored[oid], ETag=f'"{oid}"')
+
+
+def _front_matter(card: str) -> dict[str, Any]:
+    """The YAML of a model card."""
+    return ModelCard(card, ignore_metadata_errors=True).data.to_dict()
 
 
 def _sha1(data: bytes) -> str:

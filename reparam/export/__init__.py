@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from reparam.export.given_columns import check_table
     from reparam.export.halves import BATCHES as ONNX_BATCHES
     from reparam.export.halves import TOLERANCE as ONNX_TOLERANCE
-    from reparam.export.hub import check_hub, fetch, is_hub_name, pull, push
+    from reparam.export.hub import check_hub, check_hub_name, fetch, is_hub_name, pull, push
     from reparam.export.latents import (
         LatentTable,
         check_latents_target,
@@ -78,6 +78,7 @@ __all__ = [
     "check_file_free",
     "check_folder_free",
     "check_hub",
+    "check_hub_name",
     "check_latents_target",
     "check_table",
     "check_target",

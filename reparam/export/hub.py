@@ -4,10 +4,12 @@ A token comes from the caller, from HF_TOKEN or from `hf auth login`; it is in n
 record of ours.
 """
 
+import errno
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +18,7 @@ from reparam._version import __version__
 from reparam.errors import ConfigError, HubError, ReparamError, reason_of
 from reparam.evaluation import check_scorecard
 from reparam.export.place import check_folder_free, new_folder
-from reparam.export.pretrained import PRETRAINED_FILES
+from reparam.export.pretrained import CARD, PRETRAINED_FILES
 from reparam.export.public_run import CONFIG, RUN_FILES, write_public_run
 from reparam.extras import need
 from reparam.model import Autoencoder
@@ -26,6 +28,16 @@ _NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.A)
 
 _LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
 
+_OF_DISK = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+
 
 def is_hub_name(name: str) -> bool:
     """Whether this may be the name of a model on the Hub: user/name."""
@@ -34,9 +46,23 @@ def is_hub_name(name: str) -> bool:
 
 def check_hub(name: str) -> None:
     """Raises ConfigError for what is no name of a model, and where huggingface_hub is missing."""
+    check_hub_name(name)
+    need("a model on the Hub", "hub")
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise ConfigError(
+            f"a model on the Hub must have a name that the Hub takes, got {name!r} "
+            f"({reason_of(error)}). Fix: correct it"
+        ) from error
+
+
+def check_hub_name(name: str) -> None:
+    """Raises ConfigError for what is not USER/NAME. Of `check_hub`, what needs no package."""
     if not is_hub_name(name):
         raise ConfigError(f"a model on the Hub must be USER/NAME, got {name!r}. Fix: correct it")
-    need("a model on the Hub", "hub")
 
 
 def push(name: str, folder: Path, *, private: bool = False, token: str | None = None) -> str:
@@ -49,6 +75,8 @@ def push(name: str, folder: Path, *, private: bool = False, token: str | None = 
     """
     check_hub(name)
     with _talking(name, "write", token) as (hub, api):
+        # Before anything is made: the Hub may not know the licence.
+        hub.ModelCard((folder / CARD).read_text(encoding="utf-8")).validate()
         api.create_repo(name, private=private or None, exist_ok=True)
         info = api.model_info(name)
         if private and not info.private:
@@ -149,11 +177,19 @@ def _said(hub: ModuleType, error: Exception, doing: str, token: str | None) -> s
             f"your token must be allowed to {doing} it, the Hub says no ({status}). Fix: take a "
             "token with that right, or another name"
         )
-    if status is not None:
-        return f"the Hub answered with an error ({status}). Fix: try again later"
-    reason = reason_of(cause)
+    reason = getattr(cause, "server_message", None) or reason_of(cause)
     for secret in filter(None, (token, hub.get_token())):
         reason = reason.replace(secret, "…")
+    if status == 400 or (isinstance(cause, ValueError) and not isinstance(cause, JSONDecodeError)):
+        what = "card" if doing == "write" else "revision"
+        return (
+            f"the Hub must accept the name and the {what}, got: {' '.join(reason.split())}. Fix: "
+            "correct what it names"
+        )
+    if status is not None:
+        return f"the Hub answered with an error ({status}). Fix: try again later"
+    if isinstance(cause, OSError) and cause.errno in _OF_DISK:
+        return f"its cache must be writable ({reason}). Fix: make room, or set HF_HOME"
     return (
         f"the Hub could not be reached, or the connection broke ({reason}). Fix: look at the "
         "network, and try again"
@@ -161,8 +197,13 @@ def _said(hub: ModuleType, error: Exception, doing: str, token: str | None) -> s
 
 
 def _cause(hub: ModuleType, error: BaseException) -> BaseException:
-    """What the library wrapped: in RuntimeError where it uploads, else where it downloads."""
+    """What the library wrapped: in RuntimeError where it uploads, in the next where it downloads,
+    in ValueError where the Hub refused a card.
+    """
     wrappers = RuntimeError, hub.errors.LocalEntryNotFoundError
     while isinstance(error, wrappers) and error.__cause__ is not None:
         error = error.__cause__
+    refused = error.__context__
+    if isinstance(error, ValueError) and isinstance(refused, hub.errors.BadRequestError):
+        return refused
     return error

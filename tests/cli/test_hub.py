@@ -1,5 +1,6 @@
 """Runs to and from the Hub, with huggingface_hub's own client and a Hub on this machine."""
 
+import errno
 import hashlib
 import io
 import json
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import huggingface_hub.utils
 import numpy as np
@@ -306,6 +308,54 @@ def test_a_push_that_fails_says_why_and_changes_nothing(
     assert token is None or token not in line
     assert sorted(vae_run.rglob("*")) == before
     assert NAME not in hub.repos or head(hub).keys() == {".gitattributes"}
+
+
+def test_a_card_that_the_hub_refuses_makes_no_model(hub: Hub, vae_run: Path, reparam) -> None:
+    line = refused_push(reparam, vae_run, "--license", "no-such")
+    assert f"{NAME}: the Hub must accept the name and the card, got: " in line
+    assert "\"license\" must be one of ['mit', " in line
+    assert "Fix: correct what it names" in line
+    assert NAME not in hub.repos
+    with pytest.raises(rp.HubError, match="must accept the name and the card"):
+        rp.load(vae_run).push_to_hub(NAME, license="no-such")
+
+
+@pytest.mark.parametrize("name", ["a/b--c", "a/b..c", "a/x.git", "a/b-", f"a/{'b' * 97}"])
+def test_a_name_that_the_hub_cannot_have(name: str, vae_run: Path, tmp_path: Path, refused) -> None:
+    for words in (("push", vae_run, name), ("pull", name, "--out", tmp_path / "out")):
+        line = refused(*words)
+        assert f"must have a name that the Hub takes, got '{name}' (" in line
+        assert "Fix: correct it" in line
+    with pytest.raises(rp.ConfigError, match="name that the Hub takes"):
+        rp.from_pretrained(name)
+
+
+def test_a_cache_that_cannot_be_written(
+    hub: Hub, vae_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    """Neither where a file is in its place, nor where the disk is full."""
+    rp.load(vae_run).push_to_hub(NAME)
+    words = "its cache must be writable .*Fix: make room, or set HF_HOME"
+    (tmp_path / "file").write_bytes(b"")
+    with monkeypatch.context() as patch:
+        patch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "cache"))
+        assert re.search(words, refused("pull", NAME, "--out", tmp_path / "out"))
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "huggingface_hub.file_download._download_to_tmp_and_move", Mock(side_effect=full)
+        )
+        assert re.search(words, refused("pull", NAME, "--out", tmp_path / "out"))
+
+
+def test_what_is_no_answer_of_the_hub(hub: Hub, vae_run: Path, tmp_path: Path, refused) -> None:
+    """A page of the network that asks for a login, say."""
+    rp.load(vae_run).push_to_hub(NAME)
+    hub.faults = {"GET /api/models": "page"}
+    assert "could not be reached" in refused("pull", NAME, "--out", tmp_path / "out")
+    hub.faults = {"GET /api/models": 400}
+    line = refused("pull", NAME, "--revision", "v1", "--out", tmp_path / "out")
+    assert "must accept the name and the revision, got: a fault. Fix: " in line
 
 
 def refused_push(reparam, run: Path, *more: str) -> str:

@@ -189,7 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         siblings = [{"rfilename": file, "size": len(data)} for file, data in tree.items()]
         sha = repo.head if revision in (None, "main") else revision
-        self._json({"id": name, "sha": sha, "private": repo.private, "siblings": siblings})
+        card = _front_matter(tree.get("README.md", b"").decode())
+        found = {"id": name, "sha": sha, "private": repo.private, "siblings": siblings}
+        self._json({**found, "library_name": card.get("library_name")})
 
     def tree(self, _: bytes, name: str, revision: str) -> None:
         repo = self._readable(name)

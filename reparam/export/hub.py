@@ -17,6 +17,7 @@ from typing import Any
 from reparam._version import __version__
 from reparam.errors import ConfigError, HubError, ReparamError, reason_of
 from reparam.evaluation import check_scorecard
+from reparam.export.model_card import LIBRARY
 from reparam.export.place import check_folder_free, new_folder
 from reparam.export.pretrained import CARD, PRETRAINED_FILES
 from reparam.export.public_run import CONFIG, RUN_FILES, write_public_run
@@ -71,7 +72,8 @@ def push(name: str, folder: Path, *, private: bool = False, token: str | None = 
 
     The model is made where there is none. Files of ours that the new version lacks are removed, all
     others stay. Raises HubError where the Hub refuses or cannot be reached, and where a ``private``
-    model is asked for and a public one exists; and what `check_hub` raises.
+    model is asked for and a public one exists, or one of another library; and what `check_hub`
+    raises.
     """
     check_hub(name)
     with _talking(name, "write", token) as (hub, api):
@@ -85,6 +87,12 @@ def push(name: str, folder: Path, *, private: bool = False, token: str | None = 
                 "another name, or make it private on the Hub first"
             )
         there = {sibling.rfilename for sibling in info.siblings or ()} & set(PRETRAINED_FILES)
+        if there & set(RUN_FILES) and info.library_name != LIBRARY:
+            found = "an unnamed library" if info.library_name is None else info.library_name
+            raise HubError(
+                f"{name}: must be a new model or one of {LIBRARY}, got one of {found} with "
+                f"{', '.join(sorted(there & set(RUN_FILES)))}. Fix: take another name"
+            )
         new = {file.name: file for file in sorted(folder.iterdir())}
         changes = [hub.CommitOperationAdd(file, path) for file, path in new.items()]
         changes += [hub.CommitOperationDelete(file) for file in sorted(there - set(new))]

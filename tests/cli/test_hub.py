@@ -208,6 +208,30 @@ def test_a_newer_version_replaces_the_older_and_leaves_other_files(
     assert "prior.safetensors" not in head(hub)
 
 
+@pytest.mark.parametrize(
+    ("card", "of"),
+    [
+        (b"---\nlibrary_name: transformers\n---\n# BERT", "transformers"),
+        (b"# BERT", "an unnamed library"),
+    ],
+)
+def test_a_model_of_another_library_is_not_replaced(
+    card: bytes, of: str, hub: Hub, vae_run: Path, reparam
+) -> None:
+    assert reparam("push", vae_run, NAME).status == 0
+    repo = hub.repos[NAME]
+    repo.commit({"README.md": card, "config.json": b"{}", "model.safetensors": b"0"}, "others")
+    before = repo.head
+    line = refused_push(reparam, vae_run)
+    assert (
+        f"{NAME}: must be a new model or one of reparam, got one of {of} with config.json, "
+        "model.safetensors. Fix: take another name"
+    ) in line
+    assert repo.head == before
+    repo.commit({"README.md": card}, "a model that was only named")
+    assert reparam("push", vae_run, NAME).status == 0
+
+
 def test_an_estimator_goes_there_and_back(hub: Hub, tmp_path: Path) -> None:
     images = np.random.default_rng(1).random((40, 12, 12))
     vae = rp.VAE(latent_dim=2, epochs=1, precision="float32").fit(images)

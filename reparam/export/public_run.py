@@ -9,20 +9,23 @@ from pathlib import Path, PurePosixPath
 from reparam.errors import ExportError
 from reparam.evaluation import SCORECARD_FILE, Scorecard, check_scorecard
 from reparam.model import Autoencoder
-from reparam.runs import IN_MEMORY, Facts, Run, RunConfig, write_atomically
-
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-
-RUN_FILES = (
+from reparam.runs import (
     CONFIG,
+    IN_MEMORY,
+    METRICS,
+    PRIOR_FILE,
+    RESULT,
     WEIGHTS,
-    "prior.safetensors",
-    "metrics.jsonl",
-    "result.json",
-    SCORECARD_FILE,
+    Facts,
+    Run,
+    RunConfig,
+    write_atomically,
 )
-"""What of a run folder is handed on. Not among them: checkpoints, samples of training, calibrations
+
+_AS_THEY_ARE = (WEIGHTS, PRIOR_FILE, METRICS, RESULT)
+
+RUN_FILES = (CONFIG, *_AS_THEY_ARE, SCORECARD_FILE)
+"""What of a run folder is shared. Not among them: checkpoints, samples of training, calibrations
 for anomaly detection (they hold pictures), and what was measured for this machine alone."""
 
 
@@ -35,7 +38,7 @@ def write_public_run(run: Run, model: Autoencoder, folder: Path) -> Scorecard | 
     """
     public = Run(folder, _config(run.config), _facts(run), unchecked=run.unchecked)
     public.write_record()
-    for name in (WEIGHTS, "prior.safetensors", "metrics.jsonl", "result.json"):
+    for name in _AS_THEY_ARE:
         file = run.path / name
         if file.exists():
             write_atomically(folder / name, file.read_bytes(), durable=False)

@@ -11,7 +11,7 @@ from reparam.runs.files import (
     unwritable,
     write_atomically,
 )
-from reparam.runs.folder import check_free, is_empty
+from reparam.runs.folder import CONFIG, METRICS, PRIOR_FILE, RESULT, WEIGHTS, check_free, is_empty
 from reparam.runs.json_file import read_mapping, write_mapping
 from reparam.runs.lock import writing
 from reparam.runs.migrations import migrate_checkpoint, migrate_config
@@ -60,14 +60,19 @@ from reparam.runs.weights import Saved, Tensors, load_tensors, load_weights, sav
 
 __all__ = [
     "AUTO",
+    "CONFIG",
     "DEFAULT_RECIPE",
     "IN_MEMORY",
+    "METRICS",
     "PICTURES",
     "PRESETS",
+    "PRIOR_FILE",
     "RECIPES",
+    "RESULT",
     "SOME_PICTURES",
     "SPLIT_IMAGES",
     "TEMPORARY",
+    "WEIGHTS",
     "Epoch",
     "Facts",
     "Metrics",

@@ -8,12 +8,11 @@ import torch
 
 from reparam.errors import ConfigError, RunError, reason_of
 from reparam.model import PRIORS, Fittable, LatentSpec, Prior
+from reparam.runs.folder import PRIOR_FILE
 from reparam.runs.migrations import migrate_prior
 from reparam.runs.options import to_mapping
 from reparam.runs.resolving import part_from_mapping
 from reparam.runs.weights import load_tensors, save_tensors
-
-FILE = "prior.safetensors"
 
 
 def save_prior(folder: Path, prior: Prior, model_digest: str, facts: Mapping[str, object]) -> None:
@@ -23,7 +22,7 @@ def save_prior(folder: Path, prior: Prior, model_digest: str, facts: Mapping[str
     """
     assert isinstance(prior, Fittable)
     state = {"prior": to_mapping(prior.options()), "of": model_digest, "fit": facts}
-    save_tensors(folder / FILE, prior.state_dict(), "prior", state)
+    save_tensors(folder / PRIOR_FILE, prior.state_dict(), "prior", state)
 
 
 def load_prior(folder: Path, model_digest: str, latent: LatentSpec) -> Prior | None:
@@ -32,7 +31,7 @@ def load_prior(folder: Path, model_digest: str, latent: LatentSpec) -> Prior | N
     Raises RunError when the file is damaged, foreign, from a newer version, or when the prior was
     fitted to other weights (the run was trained further since).
     """
-    file = folder / FILE
+    file = folder / PRIOR_FILE
     if not file.exists():
         return None
     fix = (

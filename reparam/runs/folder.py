@@ -10,13 +10,19 @@ from reparam.runs.command import command_line
 from reparam.runs.files import TEMPORARY, check_writable
 from reparam.runs.lock import LOCK
 
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+PRIOR_FILE = "prior.safetensors"
+METRICS = "metrics.jsonl"
+RESULT = "result.json"
+
 OWN_ENTRIES = frozenset(
     (
-        "config.json",
-        "model.safetensors",
-        "prior.safetensors",
-        "metrics.jsonl",
-        "result.json",
+        CONFIG,
+        WEIGHTS,
+        PRIOR_FILE,
+        METRICS,
+        RESULT,
         "scorecard.json",
         "scorecard.safetensors",
         "arithmetic.json",
@@ -53,11 +59,11 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     """Raises RunError when a new run must not be written to ``path``, ConfigError when none can."""
     if path.exists() and not path.is_dir():
         raise RunError(f"{path}: must be a folder, got a file. Fix: choose another --out")
-    check_writable(path / "config.json", fix="choose a folder that you may write to")
+    check_writable(path / CONFIG, fix="choose a folder that you may write to")
     if not path.is_dir() or is_empty(path):
         return
     foreign = foreign_files(path)
-    if foreign or path.is_symlink() or not is_run_record(path / "config.json"):
+    if foreign or path.is_symlink() or not is_run_record(path / CONFIG):
         what = repr(foreign[0]) if foreign else "no config.json of a run"
         raise RunError(f"{path}: holds other files ({what}). Fix: choose another --out")
     if not overwrite:
@@ -81,7 +87,7 @@ def empty(path: Path) -> None:
     check_free(path, overwrite=True)
     for entry in path.iterdir():
         # With config.json what is left is a run still, should the process be killed on the way.
-        if entry.name in (LOCK, "config.json"):
+        if entry.name in (LOCK, CONFIG):
             continue
         if entry.is_dir():
             shutil.rmtree(entry)

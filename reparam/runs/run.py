@@ -17,9 +17,8 @@ from reparam.model import Autoencoder, Prior, build_autoencoder
 from reparam.registry import loaded_plugins
 from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig
-from reparam.runs.fitted_prior import FILE as PRIOR_FILE
 from reparam.runs.fitted_prior import load_prior, save_prior
-from reparam.runs.folder import check_free, empty
+from reparam.runs.folder import CONFIG, METRICS, PRIOR_FILE, RESULT, WEIGHTS, check_free, empty
 from reparam.runs.json_file import (
     DIGEST,
     is_intact,
@@ -48,9 +47,6 @@ from reparam.types import Json
 IN_MEMORY = "<arrays>"
 """Source of a run that was trained on arrays: it cannot read its images again."""
 
-CONFIG = "config.json"
-RESULT = "result.json"
-
 _RESTORE = "restore the file, or train the run again"
 
 
@@ -71,7 +67,7 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        return self.path / "model.safetensors"
+        return self.path / WEIGHTS
 
     @property
     def prior_file(self) -> Path:
@@ -80,7 +76,7 @@ class Run:
 
     @property
     def metrics_file(self) -> Path:
-        return self.path / "metrics.jsonl"
+        return self.path / METRICS
 
     @property
     def samples(self) -> Path:

@@ -20,10 +20,10 @@ from reparam.evaluation import check_scorecard
 from reparam.export.model_card import LIBRARY
 from reparam.export.place import check_folder_free, new_folder
 from reparam.export.pretrained import CARD, PRETRAINED_FILES
-from reparam.export.public_run import CONFIG, RUN_FILES, write_public_run
+from reparam.export.public_run import RUN_FILES, write_public_run
 from reparam.extras import need
 from reparam.model import Autoencoder
-from reparam.runs import Run
+from reparam.runs import CONFIG, RESULT, WEIGHTS, Run
 
 _NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.A)
 
@@ -130,18 +130,23 @@ def _fetched(name: str, revision: str | None, token: str | None) -> tuple[Run, A
     with _talking(name, "read", token) as (_, api):
         found = api.snapshot_download(name, revision=revision, allow_patterns=[*RUN_FILES])
     folder = Path(found)
-    if not (folder / CONFIG).exists():
+    missing = [file for file in (CONFIG, WEIGHTS, RESULT) if not (folder / file).exists()]
+    if missing:
         raise HubError(
-            f"{name}: must be a model of reparam, got one without {CONFIG}. Fix: name another"
+            f"{name}: must be a finished model of {LIBRARY}, got one without "
+            f"{', '.join(missing)}. Fix: name another"
         )
     try:
         run = Run.open(folder)
-        run.finished("a model on the Hub must be a finished run")
         model = run.load_model()
         run.metrics()
         check_scorecard(run, model=model)
     except ReparamError as error:
-        raise HubError(f"{name}: {error}") from error
+        # The folder of all its revisions: that of one has only links.
+        raise HubError(
+            f"{name}: cannot be used ({error}). Fix: take another revision, or delete "
+            f"{folder.parent.parent} and download it again"
+        ) from error
     return run, model
 
 

@@ -444,10 +444,11 @@ def test_what_the_hub_does_not_have(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"config.json": None}, "must be a model of reparam, got one without config.json"),
+        ({"config.json": None}, "must be a finished model of reparam, got one without config.json"),
         ({"model.safetensors": b"\x80\x04pickle"}, "damaged or not a safetensors file"),
         ({"config.json": b'{"model_type": "bert"}'}, "not a reparam configuration"),
-        ({"result.json": None}, "must be a finished run"),
+        ({"result.json": None}, "must be a finished model of reparam, got one without result.json"),
+        ({"model.safetensors": None}, "got one without model.safetensors. Fix: name another"),
         ({"metrics.jsonl": b"{"}, "metrics.jsonl"),
         ({"scorecard.json": b"{"}, "scorecard.json"),
     ],
@@ -463,6 +464,7 @@ def test_models_of_others_are_checked(
     line = refused("pull", NAME, "--out", tmp_path / "out")
     assert re.search(words, line), line
     assert ".unfinished" not in line
+    assert "reparam resume" not in line
     assert not (tmp_path / "out").exists()
     with pytest.raises(rp.HubError, match=words):
         rp.from_pretrained(NAME)
@@ -521,8 +523,11 @@ def test_a_damaged_file_is_named(hub: Hub, vae_run: Path, tmp_path: Path, refuse
     assert command(["pull", NAME, "--revision", whole, "--out", str(tmp_path / "out")]) == 0
     (cached,) = Path(constants.HF_HUB_CACHE).glob(f"*/snapshots/{whole}/config.json")
     cached.write_bytes(cached.read_bytes()[:-9])
-    with pytest.raises(rp.HubError, match=re.escape(str(cached))):
+    with pytest.raises(rp.HubError, match=re.escape(str(cached))) as raised:
         rp.from_pretrained(NAME, revision=whole)
+    folder = re.search(r"or delete (\S+) and download it again", str(raised.value))[1]
+    shutil.rmtree(folder)  # as it says
+    assert rp.from_pretrained(NAME, revision=whole).history_ == rp.load(vae_run).history_
 
 
 def test_what_was_taken_before_needs_no_hub(hub: Hub, vae_run: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from reparam.cli.flags import parse
 from reparam.export import check_hub, pull
-from reparam.extras import need
 from reparam.fields import option
 from reparam.printable import say
 
@@ -35,7 +34,6 @@ class PullOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(PullOptions(), args, prog="reparam pull")
-    need("reparam pull", "hub")
     check_hub(options.name)
     out = options.out or Path("runs", options.name.partition("/")[2])
     pull(options.name, out, revision=options.revision)

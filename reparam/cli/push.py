@@ -11,14 +11,15 @@ from reparam.cli.selection import RUNS_OWN, own_selection
 from reparam.data import NAMED_SOURCES
 from reparam.evaluation import SCORECARD_FILE
 from reparam.export import (
+    PRETRAINED_FOLDER,
     CardOptions,
     LabelledImages,
     check_folder_free,
     check_hub,
+    check_hub_name,
     push,
     save_pretrained,
 )
-from reparam.extras import need
 from reparam.fields import option
 from reparam.printable import note, say
 from reparam.runs import Run, command_line
@@ -53,6 +54,9 @@ class PushOptions:
     folder: Path | None = None
     """Write the files to this folder, to be looked at, and send nothing."""
 
+    overwrite: bool = False
+    """Replace the files that exist in --folder."""
+
     card: CardOptions = field(default=CardOptions())
 
     compute: Compute = Compute("cpu")
@@ -60,12 +64,19 @@ class PushOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(PushOptions(), args, prog="reparam push")
-    need("reparam push", "hub")
-    check_hub(options.name)
+    if options.folder is None:
+        check_hub(options.name)
+    else:
+        check_hub_name(options.name)
     found = Run.open(options.run)
     found.finished("what is handed on must be a finished run")
     if options.folder is not None:
-        check_folder_free(options.folder, overwrite=False, option="--folder")
+        check_folder_free(
+            options.folder,
+            overwrite=options.overwrite,
+            own=PRETRAINED_FOLDER,
+            option="--folder",
+        )
     found.load_model()  # refused before the images are read
     if options.folder is not None:
         _write(options, found, options.folder)
@@ -88,6 +99,7 @@ def _write(options: PushOptions, run: Run, folder: Path) -> None:
         shown=_shown(run, options.reconstructions),
         name=options.name,
         device=options.compute.chosen(),
+        overwrite=options.overwrite,
         option="--folder",
     )
     if not (folder / SCORECARD_FILE).exists():

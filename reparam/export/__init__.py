@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from reparam.export.model_card import CardOptions
     from reparam.export.neighbours import neighbour_table, write_neighbours
     from reparam.export.onnx import OnnxModel, export_onnx
-    from reparam.export.pretrained import save_pretrained
+    from reparam.export.pretrained import PRETRAINED_FOLDER, save_pretrained
     from reparam.export.programs import TorchProgram, export_programs
     from reparam.export.verdicts import VERDICTS_FOLDER, verdict_table, write_verdicts
 
@@ -63,6 +63,7 @@ __all__ = [
     "ONNX_BATCHES",
     "ONNX_FOLDER",
     "ONNX_TOLERANCE",
+    "PRETRAINED_FOLDER",
     "SITE_FOLDER",
     "TORCH_FOLDER",
     "VERDICTS_FOLDER",

@@ -553,14 +553,31 @@ def test_no_telemetry(hub: Hub, vae_run: Path, tmp_path: Path) -> None:
     assert all("torch" not in agent for _, agent in hub.seen)
 
 
-def test_without_the_package(vae_run: Path, monkeypatch: pytest.MonkeyPatch, refused) -> None:
+def test_without_the_package(
+    vae_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reparam, refused
+) -> None:
+    """What sends nothing needs none."""
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     for words in (("push", vae_run, NAME), ("pull", NAME)):
         assert refused(*words).endswith("Fix: pip install 'reparam[hub]'")
+    assert reparam("push", vae_run, NAME, "--folder", tmp_path / "look").status == 0
+    assert "must be USER/NAME" in refused("push", vae_run, "a", "--folder", tmp_path / "more")
 
 
-def test_files_can_be_looked_at_first(vae_run: Path, tmp_path: Path, reparam) -> None:
-    said = reparam("push", vae_run, NAME, "--folder", tmp_path / "look")
+def test_files_can_be_looked_at_first(
+    vae_run: Path, scored: Path, tmp_path: Path, reparam, refused
+) -> None:
+    look = ("--folder", tmp_path / "look")
+    said = reparam("push", vae_run, NAME, *look)
     assert said.status == 0, said.err
     assert "README.md" in os.listdir(tmp_path / "look")
     assert isinstance(rp.from_pretrained(tmp_path / "look"), rp.VAE)
+    line = refused("push", scored, NAME, *look)
+    assert "must be a new folder, got one that holds results already" in line
+    assert "choose another --folder, or replace them with --overwrite" in line
+    assert "scorecard.json" not in os.listdir(tmp_path / "look")
+    assert reparam("push", scored, NAME, *look, "--overwrite").status == 0
+    assert "scorecard.json" in os.listdir(tmp_path / "look")
+    (tmp_path / "look" / "notes.txt").write_text("mine")
+    line = refused("push", scored, NAME, *look, "--overwrite")
+    assert "holds other files ('notes.txt')" in line

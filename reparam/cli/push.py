@@ -11,6 +11,7 @@ from reparam.cli.selection import RUNS_OWN, own_selection
 from reparam.data import NAMED_SOURCES
 from reparam.evaluation import SCORECARD_FILE
 from reparam.export import (
+    FINISHED_ONLY,
     PRETRAINED_FOLDER,
     CardOptions,
     LabelledImages,
@@ -69,7 +70,7 @@ def run(args: Sequence[str]) -> int:
     else:
         check_hub_name(options.name)
     found = Run.open(options.run)
-    found.finished("what is handed on must be a finished run")
+    found.finished(FINISHED_ONLY)
     if options.folder is not None:
         check_folder_free(
             options.folder,

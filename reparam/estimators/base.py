@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch.utils.data import Dataset
 
+from reparam import export  # its names are imported when they are used
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
 from reparam.data import (
     ImageSet,
@@ -23,7 +24,6 @@ from reparam.data import (
 )
 from reparam.errors import ConfigError, DataError
 from reparam.estimators.fitting import check_free, folder_of, listeners
-from reparam.estimators.handing_on import HandedOn
 from reparam.estimators.inputs import (
     check_range_is_free,
     checked_rows,
@@ -34,6 +34,7 @@ from reparam.estimators.inputs import (
     labels_for,
     whole,
 )
+from reparam.estimators.sharing import push, save
 from reparam.evaluation import (
     Rows,
     check_latents,
@@ -47,9 +48,10 @@ from reparam.evaluation import (
     scores_of,
 )
 from reparam.evaluation import reconstruct as reconstruct_pixels
-from reparam.model import Autoencoder
+from reparam.model import Autoencoder, Prior
 from reparam.runs import (
     IN_MEMORY,
+    Result,
     Run,
     RunConfig,
     is_articles,
@@ -73,7 +75,7 @@ SEEDS = range(-(2**63), 2**64)
 Fitted = TypeVar("Fitted", bound="Estimator")
 
 
-class Estimator(HandedOn, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What all presets share. A public estimator names its preset, and adds nothing else.
 
     X is an array of images, uint8 or floats in [0, 1] (rounded to 256 levels), N × H × W or
@@ -92,7 +94,14 @@ class Estimator(HandedOn, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     preset: ClassVar[str]
 
+    model_: Autoencoder
     config_: RunConfig
+    history_: list[dict[str, object]]
+    run_: Run
+    """As it was when the estimator was fitted or loaded; its folder may be gone."""
+    result_: Result | None
+    trained_prior_: Prior
+    """The prior that the model was trained with, whatever was fitted since."""
     row_shape_: tuple[int, ...]
     class_names_: tuple[str, ...]
     pixel_range_: tuple[float, float] | None = None
@@ -254,6 +263,54 @@ class Estimator(HandedOn, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """The mean of ``score_samples``; ``y``: labels, which only conditional models read."""
         return float(self.score_samples(X, y).mean())
 
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        shown: Rows | ImageSet | None = None,
+        labels: object = None,
+        license: str | None = None,
+        dataset: str | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Writes the fitted model as a run folder with a model card (README.md) and pictures.
+
+        It has the model as it is now, with a prior that was fitted to it, the metrics, and the
+        scorecard of the run folder that the estimator is of, where that is there and valid. Names
+        of classes and of the data are in it, the images are not; ``shown`` (as X of ``transform``,
+        with ``labels`` for a conditional model) are images that the card shows with their
+        reconstructions. ``license`` and ``dataset`` are names of the Hub's, for the card.
+
+        Raises ConfigError where something exists and is no such folder, or without ``overwrite``;
+        ExportError where a file would name a folder of this machine.
+        """
+        card = export.CardOptions(license=license, dataset=dataset)
+        images = self._images_of_card(shown, labels)
+        save(self, Path(folder), card, images, overwrite=overwrite)
+
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        private: bool = False,
+        shown: Rows | ImageSet | None = None,
+        labels: object = None,
+        license: str | None = None,
+        dataset: str | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Puts what ``save_pretrained`` writes on the Hugging Face Hub as ``name``, user/name; its
+        address.
+
+        One commit has all files, or nothing changes. ``token``: else HF_TOKEN, or the one of
+        `hf auth login`. Raises ConfigError without the package huggingface_hub, HubError where the
+        Hub refuses or cannot be reached.
+        """
+        export.check_hub(name)
+        card = export.CardOptions(license=license, dataset=dataset)
+        images = self._images_of_card(shown, labels)
+        return push(self, name, card, images, private=private, token=token)
+
     @property
     def _n_features_out(self) -> int:
         return self.model_.latent_dim
@@ -294,6 +351,13 @@ class Estimator(HandedOn, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             X = checked_rows(self, X, flat=flat, reset=False)
             pixels, row_shape = self._to_pixels(X, model.image_shape)
         return pixels, row_shape, self._labels(labels, len(pixels), X)
+
+    def _images_of_card(self, shown: object, labels: object) -> "export.LabelledImages | None":
+        self._fitted()
+        if shown is None:
+            return None
+        pixels, _, known = self._read(shown, labels)
+        return export.LabelledImages(pixels, known)
 
     def _to_pixels(
         self, X: object, shape: tuple[int, int, int] | None

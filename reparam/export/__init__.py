@@ -52,13 +52,14 @@ if TYPE_CHECKING:
     from reparam.export.model_card import CardOptions
     from reparam.export.neighbours import neighbour_table, write_neighbours
     from reparam.export.onnx import OnnxModel, export_onnx
-    from reparam.export.pretrained import PRETRAINED_FOLDER, save_pretrained
+    from reparam.export.pretrained import FINISHED_ONLY, PRETRAINED_FOLDER, save_pretrained
     from reparam.export.programs import TorchProgram, export_programs
     from reparam.export.verdicts import VERDICTS_FOLDER, verdict_table, write_verdicts
 
 __all__ = [
     "BUNDLE_IMAGES",
     "DIFFUSERS_FOLDER",
+    "FINISHED_ONLY",
     "NEIGHBOURS_FOLDER",
     "ONNX_BATCHES",
     "ONNX_FOLDER",

@@ -18,7 +18,7 @@ DATASETS = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_
 
 LIBRARY = "reparam"
 
-BEGINNING = f'---\nlibrary_name: "{LIBRARY}"'.encode()
+FRONT_MATTER_START = f'---\nlibrary_name: "{LIBRARY}"'.encode()
 """Of every card of ours."""
 
 _MARKS = re.compile(r"([\\`*_\[\]|~$@:]|(?<=www)\.)", re.IGNORECASE)
@@ -166,7 +166,7 @@ def _scores(card: Scorecard | None) -> Iterator[str]:
 
 def _training(run: Run) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in run.facts.versions.items())
-    text = f"## Training\n\nBegun {_plain(run.facts.created)}, with {_plain(versions)}."
+    text = f"## Training\n\nStarted {_plain(run.facts.created)}, with {_plain(versions)}."
     if run.facts.command:  # four spaces: a block that no mark can end
         text += f"\n\n    {printable(run.facts.command)}"
     return text

@@ -9,7 +9,7 @@ from PIL import Image
 from reparam.data import contact_sheet, to_picture
 from reparam.evaluation import decode_bytes, even_labels, reconstruct_images, sample_latents
 from reparam.export.images import LabelledImages, comparison_sheet
-from reparam.export.model_card import BEGINNING, CardOptions, model_card
+from reparam.export.model_card import FRONT_MATTER_START, CardOptions, model_card
 from reparam.export.place import OwnFolder, new_folder
 from reparam.export.public_run import RUN_FILES, check_places, write_public_run
 from reparam.model import Autoencoder
@@ -21,8 +21,11 @@ PRETRAINED_FILES = (*RUN_FILES, CARD, SAMPLES, RECONSTRUCTIONS)
 """Every name that such a folder may have."""
 
 PRETRAINED_FOLDER = OwnFolder(
-    re.compile("|".join(map(re.escape, PRETRAINED_FILES))), CARD, BEGINNING
+    re.compile("|".join(map(re.escape, PRETRAINED_FILES))), CARD, FRONT_MATTER_START
 )
+
+FINISHED_ONLY = "only a finished run can be shared"
+"""The rule that an unfinished run is refused with."""
 
 SHOWN = 64
 """Samples in the card's picture."""
@@ -52,7 +55,7 @@ def save_pretrained(
     damaged, ExportError where a file would name a folder of this machine, ConfigError where others
     exist in ``path`` or none can be written.
     """
-    run.finished("what is handed on must be a finished run")
+    run.finished(FINISHED_ONLY)
     own = PRETRAINED_FOLDER
     with new_folder(path, overwrite=overwrite, own=own, option=option) as folder:
         model = run.load_model(device=device)

@@ -334,8 +334,12 @@ class Run:
         """The final metrics. Raises RunError for an unfinished run, saying the ``rule``."""
         result = self.result()
         if result is None:
-            raise RunError(f"{self.path}: {rule}, got an unfinished one. Fix: {self.resume_hint()}")
+            raise self.unfinished(rule)
         return result
+
+    def unfinished(self, rule: str) -> RunError:
+        """What is raised of an unfinished run, saying the ``rule``."""
+        return RunError(f"{self.path}: {rule}, got an unfinished one. Fix: {self.resume_hint()}")
 
     def forget_result(self) -> None:
         """Training continues: the final metrics are no longer true."""

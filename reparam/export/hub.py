@@ -5,7 +5,6 @@ record of ours.
 """
 
 import errno
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +75,7 @@ def push(name: str, folder: Path, *, private: bool = False, token: str | None = 
     raises.
     """
     check_hub(name)
-    with _talking(name, "write", token) as (hub, api):
+    with _client(name, "write", token) as (hub, api):
         # Before anything is made: the Hub may not know the licence.
         hub.ModelCard((folder / CARD).read_text(encoding="utf-8")).validate()
         api.create_repo(name, private=private or None, exist_ok=True)
@@ -127,7 +126,7 @@ def pull(name: str, out: Path, *, revision: str | None = None, token: str | None
 def _fetched(name: str, revision: str | None, token: str | None) -> tuple[Run, Autoencoder]:
     """A whole run in the cache, and its model."""
     check_hub(name)
-    with _talking(name, "read", token) as (_, api):
+    with _client(name, "read", token) as (_, api):
         found = api.snapshot_download(name, revision=revision, allow_patterns=[*RUN_FILES])
     folder = Path(found)
     missing = [file for file in (CONFIG, WEIGHTS, RESULT) if not (folder / file).exists()]
@@ -151,13 +150,12 @@ def _fetched(name: str, revision: str | None, token: str | None) -> tuple[Run, A
 
 
 @contextmanager
-def _talking(name: str, doing: str, token: str | None) -> Iterator[tuple[ModuleType, Any]]:
+def _client(name: str, doing: str, token: str | None) -> Iterator[tuple[ModuleType, Any]]:
     """The library and its client, both quiet; what they raise becomes a HubError of one line."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import huggingface_hub as hub
     from huggingface_hub import constants
 
-    constants.HF_HUB_DISABLE_TELEMETRY = True  # also where it was imported before
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     had_bars, level = not hub.utils.are_progress_bars_disabled(), hub.utils.logging.get_verbosity()
     hub.utils.disable_progress_bars()
     hub.utils.logging.set_verbosity_error()
@@ -166,14 +164,14 @@ def _talking(name: str, doing: str, token: str | None) -> Iterator[tuple[ModuleT
     except ReparamError:
         raise
     except Exception as error:  # the library's and its client's, which have no common class
-        raise HubError(f"{name}: {_said(hub, error, doing, token)}") from error
+        raise HubError(f"{name}: {_message_of(hub, error, doing, token)}") from error
     finally:
         hub.utils.logging.set_verbosity(level)
         if had_bars:
             hub.utils.enable_progress_bars()
 
 
-def _said(hub: ModuleType, error: Exception, doing: str, token: str | None) -> str:
+def _message_of(hub: ModuleType, error: Exception, doing: str, token: str | None) -> str:
     """What to say of a failure, without the token."""
     errors, cause = hub.errors, _cause(hub, error)
     status = getattr(getattr(cause, "response", None), "status_code", None)
@@ -204,8 +202,8 @@ def _said(hub: ModuleType, error: Exception, doing: str, token: str | None) -> s
     if isinstance(cause, OSError) and cause.errno in _OF_DISK:
         return f"its cache must be writable ({reason}). Fix: make room, or set HF_HOME"
     return (
-        f"the Hub could not be reached, or the connection broke ({reason}). Fix: look at the "
-        "network, and try again"
+        f"the Hub could not be reached, or the connection broke ({reason}). Fix: check the "
+        "network connection, and try again"
     )
 
 

@@ -55,14 +55,14 @@ def run(args: Sequence[str]) -> int:
         follow(options.run, team)
         return 0
     check_loggers(own)
-    if folder.is_finished and options.epochs is None and not options.quiet:
-        note(
-            f"{folder.path} is finished: it is only measured again. To train beyond its "
-            f"{several(own.epochs, 'epoch')}, give --epochs"
-        )
     with writing(folder.path):
         if not folder.checkpoint.exists():
             folder.check_untrained()
+        if folder.is_finished and options.epochs is None and not options.quiet:
+            note(
+                f"{folder.path} is finished: it is only measured again. To train beyond its "
+                f"{several(own.epochs, 'epoch')}, give --epochs"
+            )
         if options.epochs is not None:
             folder.check_can_extend(options.epochs)  # written when the images are there
         with reading_progress(quiet=options.quiet) as progress:

@@ -24,7 +24,7 @@ PRETRAINED_FOLDER = OwnFolder(
     re.compile("|".join(map(re.escape, PRETRAINED_FILES))), CARD, FRONT_MATTER_START
 )
 
-FINISHED_ONLY = "only a finished run can be shared"
+FINISHED_ONLY = "what is shared must be a finished run"
 """The rule that an unfinished run is refused with."""
 
 SHOWN = 64

@@ -261,11 +261,11 @@ def test_an_unfinished_run_is_not_shared(tmp_path: Path, vae_run: Path, refused)
     run = Run.open(shutil.copytree(vae_run, tmp_path / "run"))
     run.forget_result()
     with pytest.raises(
-        rp.RunError, match="only a finished run can be shared, got an unfinished one"
+        rp.RunError, match="what is shared must be a finished run, got an unfinished one"
     ):
         rp.load(run.path).save_pretrained(tmp_path / "out")
     line = refused("push", run.path, NAME, "--folder", tmp_path / "out")
-    assert "only a finished run can be shared, got an unfinished one" in line
+    assert "what is shared must be a finished run, got an unfinished one" in line
     assert not (tmp_path / "out").exists()
 
 

@@ -1,5 +1,6 @@
 """Runs of other kinds than the demo's: many classes, images that are not square, 50 dimensions."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_every_class_has_its_own_colour_and_switch(explorer: Explorer, serve, ma
     """A class is more than a byte."""
     page = explorer.open(serve(many), **PLAIN)
     assert min(shares(page)) > 0
-    page.page.get_by_role("button", name=f"class c{CLASSES - 2}", exact=True).click()
+    page.page.get_by_role("button", name=re.compile(rf"^class c{CLASSES - 2} \d+$")).click()
     red, blue, green = shares(page)
     assert blue == 0
     assert red > 0

@@ -264,6 +264,57 @@ def test_another_prior_has_no_closed_form(small: Small, opened: Opened, tmp_path
     assert "from reparam" in kl.inner_text()
 
 
+def mean_of_draws(page: Explorer) -> tuple[str, str]:
+    """The line of the mean: its number, and of how many draws it is."""
+    line = page.page.locator(".costs > div", has_text="mean of")
+    return line.locator("strong").inner_text(), line.locator("span").inner_text()
+
+
+def test_a_mean_is_of_one_class(small: Small, opened: Opened) -> None:
+    """A draw that waits for its image while the class changes counts with the new one alone."""
+    page = opened(small(**KINDS["conditional"]), panel="mechanism", image="7", lang="en")
+    shown(page)
+    again(page)
+    page.when(lambda: mean_of_draws(page)[1] == "mean of 2 draws")
+    classes = page.page.locator(".of-class")
+    other = str((int(classes.input_value()) + 1) % 5)
+    page.read(
+        "{ [...document.querySelectorAll('.mechanism button')]"
+        ".find((b) => b.innerText === 'Draw again').click();"
+        " const c = document.querySelector('.of-class'); c.value = argument;"
+        " c.dispatchEvent(new Event('change')); }",
+        other,
+    )
+    page.until("reparam.decoded('run').ofClass === Number(argument)", other)
+    errors = [shown(page)["decoded"]["distortion"]]
+    errors.append(again(page)["decoded"]["distortion"])
+    page.when(lambda: mean_of_draws(page)[1] == "mean of 2 draws")
+    assert float(mean_of_draws(page)[0]) == pytest.approx(np.mean(errors), rel=1e-3, abs=0.006)
+    assert classes.input_value() == other
+
+
+def test_a_small_error_and_its_mean_have_the_same_digits(small: Small, opened: Opened) -> None:
+    page = opened(small(weight=1), panel="mechanism", image="7", lang="en")
+    errors = [shown(page)["decoded"]["distortion"], again(page)["decoded"]["distortion"]]
+    page.when(lambda: mean_of_draws(page)[1] == "mean of 2 draws")
+    line = page.page.locator(".costs > div", has_text="Reconstruction error")
+    assert line.locator("span").inner_text() == "mean squared error"
+    found = (line.locator("strong").inner_text(), mean_of_draws(page)[0])
+    for text, value in zip(found, (errors[-1], np.mean(errors)), strict=True):
+        assert value < 1
+        assert len(text.lstrip("0.")) == 3
+        assert float(text) == pytest.approx(value, rel=6e-3)
+
+
+def test_another_language_renames_the_choice_of_a_dimension(small: Small, opened: Opened) -> None:
+    page = opened(small(latent_dim=6), panel="mechanism", image="5", lang="en")
+    shown(page)
+    choice = page.page.locator(".noise-slider select")
+    assert choice.get_attribute("aria-label") == "Dimension"
+    page.page.click('[data-action="language"]')
+    assert choice.get_attribute("aria-label") == "차원"
+
+
 def test_an_address_holds_image_and_draw(small: Small, opened: Opened) -> None:
     page = opened(small(), panel="mechanism", image="5", lang="en")
     values = again(page)
@@ -276,12 +327,19 @@ def test_an_address_holds_image_and_draw(small: Small, opened: Opened) -> None:
     close(after["epsilon"], values["epsilon"], 1e-2)
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("size", [(1280, 860), (390, 844)])
-def test_it_fits_its_column(small: Small, opened: Opened, context, size: tuple[int, int]) -> None:
+def test_it_fits_its_column(
+    small: Small, opened: Opened, size: tuple[int, int], language: str
+) -> None:
+    """No element reaches out of the panel, and no text out of its element."""
+    draw = {"en": "Draw again", "ko": "다시 뽑기"}[language]
     for options in ({}, {"latent_dim": 6}):
-        page = opened(small(**options), panel="mechanism", image="5", lang="ko")
+        page = opened(small(**options), panel="mechanism", image="5", lang=language)
         page.page.set_viewport_size({"width": size[0], "height": size[1]})
         shown(page)
+        page.page.locator(".mechanism").get_by_role("button", name=draw).click()
+        page.until("document.querySelectorAll('.costs > div').length === 4")
         assert page.read("document.documentElement.scrollWidth") <= size[0]
         wide = page.read(
             "[...document.querySelectorAll('.mechanism *')].filter((e) => e.offsetParent"
@@ -290,3 +348,9 @@ def test_it_fits_its_column(small: Small, opened: Opened, context, size: tuple[i
             ".map((e) => e.outerHTML.slice(0, 80))"
         )
         assert wide == []
+        long = page.read(
+            "[...document.querySelectorAll('.costs :is(dt, dd), .step :is(p, h2), .mech-brief,"
+            " .tab, .mechanism button')].filter((e) => e.scrollWidth > e.clientWidth + 1)"
+            ".map((e) => e.outerHTML.slice(0, 80))"
+        )
+        assert long == []

@@ -1,6 +1,11 @@
 """10: the address bar, day and night, two languages, small screens, screen readers."""
 
+import re
+from collections.abc import Callable
+
 import pytest
+
+from reparam.runs import Run
 
 from .bundles import Files
 from .driver import Explorer
@@ -75,6 +80,25 @@ def test_day_and_night(context, serve, files: Files) -> None:
     assert page.state["theme"] == "light"
     page.page.wait_for_timeout(200)
     assert page.screen("vae").mean() > 180
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_names_contain_what_is_seen(
+    small: Callable[..., Run], opened: Callable[..., Explorer], language: str
+) -> None:
+    """Speech input finds a button by the text on it (WCAG 2.1, 2.5.3)."""
+    page = opened(small(), lang=language)
+    named = page.read(
+        "[...document.querySelectorAll('button, [role=button], summary')]"
+        ".filter((e) => e.offsetParent && e.innerText.trim())"
+        ".map((e) => [e.innerText, e.getAttribute('aria-label') ?? e.innerText.trim()])"
+    )
+    assert len(named) > 5
+    for text, name in named:
+        seen, said = (" ".join(re.findall(r"\w+", one.lower())) for one in (text, name))
+        assert f" {seen} " in f" {said} "
+    other = page.page.locator('[data-action="language"]')
+    assert other.get_attribute("lang") == {"en": "ko", "ko": "en"}[language]
 
 
 def test_two_languages(demo: Explorer) -> None:

@@ -14,8 +14,8 @@ export interface Debug {
   ready: Promise<void>;
   state(): State;
   runs(): string[];
-  /** The latent that is decoded, and the image that is shown for it: C × H × W in [0, 1]. */
-  decoded(run: string): { z: number[]; image: number[] } | null;
+  /** The latent that is decoded, as which class, and the image that is shown: C × H × W in [0, 1]. */
+  decoded(run: string): { z: number[]; ofClass: number; image: number[] } | null;
   nearest(run: string): { index: number; distance: number; name: string | null };
   /** Any latents through the run's decoder, any image through its encoder. */
   decode(run: string, latents: number[][]): Promise<number[]>;
@@ -81,7 +81,7 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
     runs: () => [...explorer.runs.keys()],
     decoded: (id) => {
       const newest = explorer.decoded.get(id);
-      return newest ? { z: [...newest.z], image: Array.from(newest.image) } : null;
+      return newest ? { z: [...newest.z], ofClass: newest.ofClass, image: Array.from(newest.image) } : null;
     },
     nearest: (id) => {
       const near = explorer.near(run(id));

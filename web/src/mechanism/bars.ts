@@ -15,6 +15,7 @@ const [WIDTH, HEIGHT, LEFT, BELOW, ABOVE] = [380, 96, 30, 14, 5];
 
 export class Bars {
   readonly root = svg("svg", { class: "dims", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  readonly wide = true;
   private low = 0;
   private high = 1;
   private count = 1;

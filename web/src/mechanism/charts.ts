@@ -1,10 +1,14 @@
 /** The pictures of posterior, noise and draw: planes of two dimensions, else a column for each. */
-import { type Posterior, sigmaOf } from "../math/reparam";
+import { noiseOf, type Posterior, sigmaOf } from "../math/reparam";
 import { t } from "../ui/language";
 import { Bars } from "./bars";
-import { drawLatent, drawNoise, drawPosterior, Plane } from "./plane";
+import { drawLatent, drawNoise, drawPosterior, Plane, REACH } from "./plane";
 
-const REACH = 3.5; // of ε in a picture
+/** A picture, and whether it needs the whole width of a step. */
+export interface Chart {
+  readonly root: SVGElement;
+  readonly wide: boolean;
+}
 
 export interface Shown {
   q: Posterior;
@@ -36,30 +40,35 @@ export class Charts {
     });
   }
 
-  get q(): SVGElement {
-    return this.kind.q.root;
+  get q(): Chart {
+    return this.kind.q;
   }
 
-  get noise(): SVGElement {
-    return this.kind.noise.root;
+  get noise(): Chart {
+    return this.kind.noise;
   }
 
-  get z(): SVGElement {
-    return this.kind.z.root;
+  get z(): Chart {
+    return this.kind.z;
   }
 
-  get kl(): SVGElement {
-    return this.bars.kl.root;
+  /** null: of a plane, or where the KL of each dimension is not known. */
+  get kl(): Chart | null {
+    return !this.flat && this.shown?.kl ? this.bars.kl : null;
   }
 
   show(shown: Shown): void {
     this.shown = shown;
-    if (shown.q.mu.length === 2) this.showPlanes(shown);
+    if (this.flat) this.showPlanes(shown);
     else this.showBars(shown);
   }
 
+  private get flat(): boolean {
+    return this.shown?.q.mu.length === 2;
+  }
+
   private get kind() {
-    return this.shown?.q.mu.length === 2 ? this.planes : this.bars;
+    return this.flat ? this.planes : this.bars;
   }
 
   private showPlanes({ q, z, epsilon, draws, standard, reach }: Shown): void {
@@ -67,8 +76,7 @@ export class Charts {
     drawPosterior(planes.q, q, standard, reach);
     planes.q.root.setAttribute("aria-label", t(q.logVar ? "mechOnMap" : "mechPointOnMap"));
     if (!q.logVar) return;
-    const sigma = sigmaOf(q);
-    drawNoise(planes.noise, epsilon, draws.map((one) => one.map((v, j) => (v - q.mu[j]) / sigma[j])));
+    drawNoise(planes.noise, epsilon, draws.map((one) => noiseOf(q, one)));
     planes.noise.root.setAttribute("aria-label", t("mechNoise"));
     drawLatent(planes.z, q, z, draws);
     planes.z.root.setAttribute("aria-label", t("mechDraw"));

@@ -12,19 +12,13 @@ export interface Cost {
   kl: string | null;
   klHow: string;
   sum: string | null;
+  sumHow: string;
 }
 
 export function costsOf({ run, index, q, kl }: Studied, { distortion }: Outcome): Cost {
   const { likelihood, prior: { description: prior } } = run.entry;
-  const { mse, value } = distortion;
-  const error = value ?? mse;
-  const small = mse.toPrecision(3);
+  const { mse, value, exact, how } = distortion;
   const weight = Number((likelihood.weight ?? 1).toPrecision(4));
-  const how =
-    value === null ? t("mechErrorMse")
-    : likelihood.form === "bernoulli" ? t("mechErrorBernoulli")
-    : weight === 1 ? t("mechErrorPlain")
-    : t("mechErrorNormal", { weight, mse: small });
   const known = run.columns.get("rate_nats")?.values[index] ?? NaN;
   const found = kl ? kl.reduce((sum, v) => sum + v, 0) : q.logVar ? known : NaN;
   const klHow =
@@ -32,24 +26,25 @@ export function costsOf({ run, index, q, kl }: Studied, { distortion }: Outcome)
     : kl ? t("mechKlIs")
     : t(Number.isNaN(known) ? "mechKlOther" : "mechKlKnown", { prior });
   return {
-    error: error < 1 ? error.toPrecision(3) : figure(error),
-    how,
+    error: written(value ?? mse),
+    how: t(how, { weight, mse: mse.toPrecision(3) }),
     kl: Number.isNaN(found) ? null : figure(found),
     klHow,
     sum: kl && value !== null ? figure(found + value) : null,
+    sumHow: t(exact ? "mechSumExact" : "mechSumIs"),
   };
 }
 
-export function costLines(
-  { run }: Studied,
-  cost: Cost,
-  { count, sum }: { count: number; sum: number },
-): HTMLElement {
+/** An error, or a mean of them: below 1 by its first three digits. */
+function written(error: number): string {
+  return error < 1 ? error.toPrecision(3) : figure(error);
+}
+
+export function costLines(cost: Cost, { count, sum }: { count: number; sum: number }): HTMLElement {
   const lines = [line("mechError", cost.error, cost.how)];
-  if (count > 1) lines.push(line(null, figure(sum / count), t("mechMean", { count })));
+  if (count > 1) lines.push(line(null, written(sum / count), t("mechMean", { count })));
   lines.push(line("mechKl", cost.kl ?? "–", cost.klHow));
-  const exact = run.entry.likelihood.form === "bernoulli";
-  if (cost.sum) lines.push(line("mechSum", cost.sum, t(exact ? "mechSumExact" : "mechSumIs")));
+  if (cost.sum) lines.push(line("mechSum", cost.sum, cost.sumHow));
   return el("dl", { class: "costs" }, ...lines);
 }
 

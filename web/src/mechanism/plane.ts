@@ -4,12 +4,17 @@ import { svg } from "../ui/dom";
 
 type Place = readonly [number, number];
 
+/** How far ε goes in a picture and by a slider; a window is a little wider. */
+export const REACH = 3.5;
+const WINDOW = REACH + 0.1;
+
 const SIDE = 120;
 const RINGS = [1, 2, 3];
 
 /** A square window of the plane, and what is drawn in it, each at its place in latent units. */
 export class Plane {
   readonly root = svg("svg", { class: "plane", viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img" });
+  readonly wide = false;
   private middle: Place = [0, 0];
   private reach = 1;
 
@@ -75,10 +80,10 @@ export function drawPosterior(plane: Plane, q: Posterior, standard: boolean, rea
 
 /** The rings of N(0, I) and the draw in them. */
 export function drawNoise(plane: Plane, epsilon: readonly number[], past: readonly number[][]): void {
-  plane.clear([0, 0], 3.6);
+  plane.clear([0, 0], WINDOW);
   plane.rings("plane-posterior", [0, 0], [1, 1]);
   for (const one of past) plane.dot("plane-past", [one[0], one[1]], 1.3);
-  const [x, y] = epsilon.map((e) => Math.max(-3.4, Math.min(3.4, e)));
+  const [x, y] = epsilon.map((e) => Math.max(-REACH, Math.min(REACH, e)));
   plane.arrow("plane-step", [0, 0], [x, y]);
   plane.dot("plane-draw", [x, y], 5);
 }
@@ -92,7 +97,7 @@ export function drawLatent(
 ): void {
   const sigma = sigmaOf(q);
   const mean: Place = [q.mu[0], q.mu[1]];
-  plane.clear(mean, 3.6 * Math.max(sigma[0], sigma[1]));
+  plane.clear(mean, WINDOW * Math.max(sigma[0], sigma[1]));
   plane.rings("plane-posterior", mean, [sigma[0], sigma[1]]);
   for (const one of past) plane.dot("plane-past", [one[0], one[1]], 1.3);
   plane.arrow("plane-step", mean, [z[0], z[1]]);

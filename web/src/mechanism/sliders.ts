@@ -1,18 +1,22 @@
-/** ε by keyboard: a slider for each of two dimensions, or for one that is chosen among many. */
+/** ε by keyboard: a slider for each of few dimensions, or for one that is chosen among many. */
 import { el } from "../ui/dom";
-import { t } from "../ui/language";
+import { name } from "../ui/language";
+import { REACH } from "./plane";
 
-const REACH = 3.5;
+const FEW = 2; // dimensions that have a slider each
 
 export function noiseSliders(set: (epsilon: number[]) => void) {
   const root = el("div", { class: "noise-sliders" });
-  const choice = el("select");
+  const choice = name(el("select"), "mechDimension", false);
   let epsilon: number[] = [];
   let key = "";
   let inputs = new Map<number, HTMLInputElement>();
 
+  const nameOf = (index: number) => `ε${index + 1}`;
   const slider = (index: number): HTMLInputElement => {
-    const input = el("input", { type: "range", min: -REACH, max: REACH, step: 0.01 });
+    const input = el("input", {
+      type: "range", min: -REACH, max: REACH, step: 0.01, "aria-label": nameOf(index),
+    });
     input.addEventListener("input", () => {
       const next = [...epsilon];
       next[index] = Number(input.value);
@@ -21,17 +25,15 @@ export function noiseSliders(set: (epsilon: number[]) => void) {
     inputs.set(index, input);
     return input;
   };
-  const nameOf = (index: number) => `ε${index + 1}`;
 
   const build = (chosen: readonly number[]): void => {
     inputs = new Map();
-    if (epsilon.length < 3) {
+    if (epsilon.length <= FEW) {
       root.replaceChildren(...epsilon.map((_, i) =>
         el("label", { class: "noise-slider" }, el("span", {}, nameOf(i)), slider(i))));
       return;
     }
     choice.replaceChildren(...chosen.map((i) => el("option", { value: i }, nameOf(i))));
-    choice.setAttribute("aria-label", t("mechDimension"));
     const line = el("div", { class: "noise-slider" }, choice);
     const follow = () => {
       inputs = new Map();
@@ -45,12 +47,7 @@ export function noiseSliders(set: (epsilon: number[]) => void) {
   };
 
   const place = (): void => {
-    for (const [index, input] of inputs) {
-      input.setAttribute("aria-label", nameOf(index));
-      if (document.activeElement !== input || Number(input.value) !== epsilon[index]) {
-        input.value = String(epsilon[index]);
-      }
-    }
+    for (const [index, input] of inputs) input.value = String(epsilon[index]);
   };
 
   const show = (now: readonly number[], chosen: readonly number[]): void => {

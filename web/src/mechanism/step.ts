@@ -1,6 +1,7 @@
 /** One step on the way: a picture, a formula, a sentence, and its numbers. */
 import { el } from "../ui/dom";
 import { say, type Word } from "../ui/language";
+import type { Chart } from "./charts";
 
 export class Step {
   readonly root = el("li", { class: "step" });
@@ -36,23 +37,27 @@ export class Step {
     this.lines.replaceChildren(...lines);
   }
 
-  /** A square beside the words, or, of many dimensions, a chart below them. */
-  picture(chart: SVGElement | null): void {
-    const wide = chart?.classList.contains("dims") ?? false;
+  /** Beside the words, or, where it is wide, below them. */
+  picture(chart: Chart | null): void {
+    const wide = chart?.wide ?? false;
     this.frame.hidden = wide;
     this.root.classList.toggle("wide", wide);
-    if (chart === null) this.frame.replaceChildren();
-    else if (!wide && chart.parentNode !== this.frame) this.frame.replaceChildren(chart);
+    if (!wide) hold(this.frame, chart);
     this.wide(wide ? chart : null);
   }
 
-  wide(chart: SVGElement | null): void {
-    if (chart === null) this.broad.replaceChildren();
-    else if (chart.parentNode !== this.broad) this.broad.replaceChildren(chart);
+  wide(chart: Chart | null): void {
+    hold(this.broad, chart);
   }
 
   /** Says that the model does not have this step. */
   absent(absent: boolean): void {
     this.root.classList.toggle("absent", absent);
   }
+}
+
+/** Puts the chart in its place, unless it is there: a pointer that drags in it keeps it. */
+function hold(place: HTMLElement, chart: Chart | null): void {
+  if (chart === null) place.replaceChildren();
+  else if (chart.root.parentNode !== place) place.replaceChildren(chart.root);
 }

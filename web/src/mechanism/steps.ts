@@ -130,8 +130,8 @@ export class Steps {
     paint(this.apart, difference(studied, outcome), look);
     this.apart.setAttribute("aria-label", t("mechDifference"));
     step.says(t(studied.q.logVar ? "mechCostSays" : "mechCostAe"));
-    step.fill([costLines(studied, cost, tally)]);
-    step.wide(studied.kl && studied.run.d !== 2 ? this.charts.kl : null);
+    step.fill([costLines(cost, tally)]);
+    step.wide(this.charts.kl);
     return cost;
   }
 }

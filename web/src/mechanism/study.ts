@@ -56,6 +56,8 @@ export class Study {
     const { image, pinned } = store.state;
     this.named = this.shown && image !== null && pinned;
     store.on(["panel", "run", "image"], () => this.follow());
+    // A mean is of one class's images.
+    store.on(["ofClass"], () => (this.tally = { count: 0, sum: 0 }));
     // Filters are set anew once columns are read, which may hold the KL.
     store.on(["z", "ofClass", "filters"], () => this.studied && this.tell());
     explorer.onDecoded((id) => this.decoded(id));
@@ -186,10 +188,11 @@ export class Study {
     const { studied, explorer } = this;
     const newest = explorer.decoded.get(id);
     if (!studied || studied.run.id !== id || !newest) return;
-    const { z, image, picture } = newest;
+    const { z, ofClass, image, picture } = newest;
     const distortion = distortionOf(studied.input, image, studied.run.entry.likelihood);
     this.outcome = { z, image, picture, distortion };
-    if (z === this.drawn && distortion.value !== null) {
+    const current = z === this.drawn && ofClass === explorer.store.state.ofClass;
+    if (current && distortion.value !== null) {
       this.tally = { count: this.tally.count + 1, sum: this.tally.sum + distortion.value };
       this.drawn = null;
     }

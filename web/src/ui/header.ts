@@ -111,7 +111,12 @@ function languageButton(explorer: Explorer): HTMLElement {
     store.set({ language: store.state.language === "en" ? "ko" : "en" }),
   );
   one.dataset["action"] = "language";
-  return name(say(one, "language"), "languageName");
+  // Its text is its name, which speech input needs; the tooltip says more.
+  inWords(() => {
+    one.title = t("languageName");
+    one.lang = store.state.language === "en" ? "ko" : "en";
+  });
+  return say(one, "language");
 }
 
 const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };

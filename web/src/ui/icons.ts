@@ -1,4 +1,6 @@
 /** Line icons, drawn here: nothing is fetched. */
+import { svg } from "./dom";
+
 const PATHS = {
   move: "M12 3v18M3 12h18M12 3l-2.5 2.5M12 3l2.5 2.5M12 21l-2.5-2.5M12 21l2.5-2.5M3 12l2.5-2.5M3 12l2.5 2.5M21 12l-2.5-2.5M21 12l-2.5 2.5",
   lasso: "M12 4c5 0 9 2.5 9 6s-4 6-9 6-9-2.500-9-6 4-6 9-6zM7 15c-2 .5-2.500 2.500-1 3.500 1.500 1 1 2.500-1 2.500",
@@ -16,13 +18,6 @@ const PATHS = {
 export type Icon = keyof typeof PATHS;
 
 export function icon(which: Icon): SVGSVGElement {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(space, "path");
-  path.setAttribute("d", PATHS[which]);
-  svg.append(path);
-  return svg;
+  const path = svg("path", { d: PATHS[which] });
+  return svg("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" }, path);
 }

@@ -27,7 +27,7 @@ export const ko: Words = {
   mapHint: "움직이면 디코딩 · 클릭하면 고정 · 휠로 확대·축소 · 끌어서 이동 · 더블클릭하면 전체 보기",
   mapHintTouch: "한 손가락으로 디코딩 · 두 손가락으로 이동과 확대·축소 · 누르면 고정 · 두 번 누르면 전체 보기",
   moveShort: "이동",
-  toolMove: "움직이며 디코딩하기",
+  toolMove: "이동: 움직이며 디코딩",
   toolLasso: "올가미: 점 둘레를 그려 선택",
   toolPath: "경로: 눌러서 점 추가",
   zoomIn: "확대",
@@ -61,7 +61,7 @@ export const ko: Words = {
 
   classes: "클래스",
   filterClasses: "클래스 찾기",
-  onlyThis: "{name}만 보기",
+  onlyThis: "이것만 보기: {name}",
   onlyShort: "이것만",
   all: "모두",
   classShown: "클래스 {name}",

@@ -185,7 +185,7 @@ def test_resuming_a_finished_run_keeps_its_prior(reparam, ae) -> None:
     epochs = Run.open(ae).config.training.epochs
     first = reparam("resume", ae).err.splitlines()[0]
     assert "is finished" in first
-    assert f"its {several(epochs, 'epoch')} give --epochs" in first
+    assert f"its {several(epochs, 'epoch')}, give --epochs" in first
 
 
 def test_the_report_shows_the_prior(reparam, ae, vae) -> None:

@@ -272,9 +272,10 @@ def mean_of_draws(page: Explorer) -> tuple[str, str]:
 
 def test_a_mean_is_of_one_class(small: Small, opened: Opened) -> None:
     """A draw that waits for its image while the class changes counts with the new one alone."""
-    page = opened(small(**KINDS["conditional"]), panel="mechanism", image="7", lang="en")
+    run = small(**KINDS["conditional"], epochs=20)
+    page = opened(run, panel="mechanism", image="7", lang="en")
     shown(page)
-    again(page)
+    before = again(page)["decoded"]["distortion"]
     page.when(lambda: mean_of_draws(page)[1] == "mean of 2 draws")
     classes = page.page.locator(".of-class")
     other = str((int(classes.input_value()) + 1) % 5)
@@ -287,6 +288,7 @@ def test_a_mean_is_of_one_class(small: Small, opened: Opened) -> None:
     )
     page.until("reparam.decoded('run').ofClass === Number(argument)", other)
     errors = [shown(page)["decoded"]["distortion"]]
+    assert abs(errors[0] - before) > 1
     errors.append(again(page)["decoded"]["distortion"])
     page.when(lambda: mean_of_draws(page)[1] == "mean of 2 draws")
     assert float(mean_of_draws(page)[0]) == pytest.approx(np.mean(errors), rel=1e-3, abs=0.006)

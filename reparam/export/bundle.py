@@ -66,12 +66,14 @@ def make_bundle(
     entries = []
     table = None if columns is None else read_table(columns)
     with _one_thread():
-        found = held_out_views(runs, images=images, progress=progress, device=device)
+        sets = _image_sets(runs, images, progress)
+        found = _views(runs, sets, images, device)
         views = dict(zip(run_ids(runs), found, strict=True))
         for name, view in views.items():
             halves[name] = export_onnx(view.run, view.model, view.images, view.labels)
             given = {} if columns is None else given_columns(columns, view, table)
-            entries.append(run_entry(name, view, halves[name], files, given))
+            source = sets[view.run.facts.fingerprint]
+            entries.append(run_entry(name, view, halves[name], files, given, source))
     sources = dict.fromkeys(Path(view.run.config.data.source).name for view in views.values())
     manifest: Manifest = {
         "schema": SCHEMA,
@@ -90,17 +92,31 @@ def held_out_views(
 
     Runs of equal data share what is read.
     """
+    return _views(runs, _image_sets(runs, images, progress), images, device)
+
+
+def _image_sets(
+    runs: Sequence[Run], images: int, progress: Progress | None
+) -> Mapping[str, ImageSet]:
+    """The runs' images by their fingerprint."""
     if not runs:
         raise ConfigError("an export must have at least one run folder, got none. Fix: name one")
     if images < 1:
         raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
     sets: dict[str, ImageSet] = {}
-    views = []
     for run in runs:
         fingerprint = run.facts.fingerprint
         if fingerprint not in sets:
             sets[fingerprint] = run.images(progress)
-        view = look_at(run, sets[fingerprint], points=images, device=device)
+    return sets
+
+
+def _views(
+    runs: Sequence[Run], sets: Mapping[str, ImageSet], images: int, device: str
+) -> list[RunView]:
+    views = []
+    for run in runs:
+        view = look_at(run, sets[run.facts.fingerprint], points=images, device=device)
         view.model.cpu()
         views.append(view)
     return with_distinct_titles(views)

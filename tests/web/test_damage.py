@@ -59,7 +59,6 @@ def test_a_broken_manifest(explorer: Explorer, serve, files: Files, broken: byte
         ("latent", {"shape": []}, "runs/1/latent/shape "),
         ("latent", {"shape": [3]}, "runs/1/points/mu: a list of 2 elements, latents have 3"),
         ("principal/axes", [[1, 0], [0]], "runs/1/principal: a list of 1 elements"),
-        ("prior/class_counts", [1, 2], "runs/1/prior/class_counts: 2 numbers for 10 classes"),
     ],
 )
 def test_a_value_that_the_schema_does_not_allow_is_named(

@@ -39,7 +39,7 @@ export class Pane {
   /** The images on the map, once they are asked for. */
   sprites: Sprites | null = null;
   private drawing: [number, number][] | null = null;
-  private extras: Extras = { trail: [], logVar: null, studied: null };
+  private extras: Extras = { samples: { latents: [], chosen: -1 }, trail: [], logVar: null, studied: null };
   private asking = 0;
   private flight = 0;
 
@@ -93,6 +93,12 @@ export class Pane {
 
   setTrail(latents: number[][]): void {
     this.extras.trail = latents;
+    this.redraw("overlay");
+  }
+
+  /** Marks draws from the prior while the samples are shown. */
+  setSamples(samples: Extras["samples"]): void {
+    this.extras.samples = samples;
     this.redraw("overlay");
   }
 

@@ -25,8 +25,8 @@ AT_ONCE = 2**24
 @dataclass(frozen=True)
 class NearestTraining:
     """``data``: a JSON object of lists. Of each image found: ``index``, its position in the set,
-    and ``label``, null for none. Of each draw: ``latent`` and ``pixels``, places among these images,
-    of the one with the nearest latent mean and of the one whose pixels are nearest to the decoded
+    and ``label``, null for none. Of each draw: ``latent`` and ``pixels``, places among these
+    images, of the one with the nearest latent mean and of the one whose pixels are nearest to the decoded
     draw's; ``latent_distance``, and ``pixel_distance``: the root of the mean squared difference of
     pixels in [0, 1]. Both lists of pixels are null for a conditional model: what it decodes depends
     on the class.

@@ -26,10 +26,10 @@ AT_ONCE = 2**24
 class NearestTraining:
     """``data``: a JSON object of lists. Of each image found: ``index``, its position in the set,
     and ``label``, null for none. Of each draw: ``latent`` and ``pixels``, places among these
-    images, of the one with the nearest latent mean and of the one whose pixels are nearest to the decoded
-    draw's; ``latent_distance``, and ``pixel_distance``: the root of the mean squared difference of
-    pixels in [0, 1]. Both lists of pixels are null for a conditional model: what it decodes depends
-    on the class.
+    images, of the one with the nearest latent mean and of the one whose pixels are nearest to the
+    decoded draw's; ``latent_distance``, and ``pixel_distance``: the root of the mean squared
+    difference of pixels in [0, 1]. Both lists of pixels are null for a conditional model: what it
+    decodes depends on the class.
 
     ``images``: those found (N, H, W, C). ``draws``: how many are looked up, from the first.
     ``searched``: how many training images were looked at.

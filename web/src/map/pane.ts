@@ -9,6 +9,7 @@ import { reducedMotion } from "../ui/theme";
 import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
 import { Cloud, diameter } from "./cloud";
 import { drawn, type Paint, paintOf } from "./colours";
+import { Lasso } from "./lasso";
 import { Manifold } from "./manifold";
 import { boxCorners, type Extras, marksOf, pointerMarksOf } from "./marks";
 import { type DrawnName, drawOverlay } from "./overlay";
@@ -24,6 +25,7 @@ type Layer = Canvas | "pointer";
 export class Pane {
   readonly root: HTMLElement;
   readonly manifold: Manifold;
+  readonly lasso: Lasso;
   /** When the points were first on the screen, milliseconds after the page began. */
   pointsShown: number | null = null;
   /** Diameter of the points, CSS pixels. */
@@ -38,7 +40,6 @@ export class Pane {
   private paint: Paint | null = null;
   /** The images on the map, once they are asked for. */
   sprites: Sprites | null = null;
-  private drawing: [number, number][] | null = null;
   private extras: Extras = { trail: [], logVar: null, studied: null };
   private asking = 0;
   private flight = 0;
@@ -46,7 +47,7 @@ export class Pane {
   constructor(
     private readonly explorer: Explorer,
     readonly run: Run,
-    private readonly onCatch: (polygon: [number, number][]) => void,
+    onCatch: (polygon: [number, number][]) => void,
     private readonly onStop: (z: number[]) => void,
   ) {
     const canvas = () => el("canvas", { "aria-hidden": "true" });
@@ -58,6 +59,7 @@ export class Pane {
       this.redraw("overlay");
     });
     this.manifold = new Manifold(explorer, () => this.redraw("background"));
+    this.lasso = new Lasso(onCatch);
     this.cloud = this.openCloud();
     void run.logVar().then((logVar) => {
       this.extras.logVar = logVar;
@@ -87,8 +89,7 @@ export class Pane {
 
   /** Where the run's z is, CSS pixels from the map's corner. */
   cursor(): [number, number] {
-    const place = this.explorer.frame(this.run).place(this.explorer.z(this.run));
-    return toScreen(this.view, this.size, ...place);
+    return toScreen(this.view, this.size, ...this.here());
   }
 
   setTrail(latents: number[][]): void {
@@ -186,6 +187,8 @@ export class Pane {
       this.askBackground();
     });
     store.on(["z", "pinned", "posterior", "names"], () => this.redraw("pointer"));
+    store.on(["z"], () => this.lasso.keyed > 0 && this.redraw("overlay"));
+    store.on(["tool", "frame", "plane"], () => this.lasso.drop());
     store.on(["names", "path", "interpolation", "t", "panel", "tool"], () =>
       this.redraw("overlay"),
     );
@@ -233,14 +236,13 @@ export class Pane {
 
   /** A part of the lasso's line; its end catches what lies inside. */
   stroke(x: number, y: number, part: "start" | "move" | "end"): void {
-    if (part === "start") this.drawing = [];
-    this.drawing!.push(this.place(x, y));
-    if (part === "end") {
-      const polygon = this.drawing!;
-      this.drawing = null;
-      this.onCatch(polygon);
-    }
+    this.lasso.stroke(this.place(x, y), part);
     this.redraw("overlay");
+  }
+
+  /** Where the run's z lies on the plane. */
+  here(): [number, number] {
+    return this.explorer.frame(this.run).place(this.explorer.z(this.run));
   }
 
   private place(x: number, y: number): [number, number] {
@@ -278,7 +280,7 @@ export class Pane {
     }
     if (layers.has("points") && this.cloud) this.drawPoints(view, ratio);
     if (layers.has("overlay")) {
-      const marks = marksOf(this.explorer, this.run, this.extras, this.drawing);
+      const marks = marksOf(this.explorer, this.run, this.extras, this.lasso.line(this.here()));
       this.names = drawOverlay(plain("overlay"), view, size, palette, marks);
     }
     if (layers.has("pointer")) {

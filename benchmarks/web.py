@@ -1,13 +1,13 @@
-"""How quick the explorer is: its start, decoding, pointer to paint, panning, thumbnails, first points.
+"""How quick the explorer is: start, first points, decoding, pointer to paint, panning, thumbnails.
 
     python benchmarks/web.py [runs/demo/ae runs/demo/vae] [--times 5]
 
-Starts `reparam explore` on copies of the runs (those of `reparam demo` unless others are named), and
-opens their site in headless Chromium, from a server on this machine, a new browser each round. Writes
-the table into benchmarks/RESULTS.md. The page with 70,000 points is the same site with its points
-repeated, a little moved; so is that with 10,000 thumbnails, whose images are repeated, too. A frame is
-the time between the stamps of two requestAnimationFrame callbacks, with another part of the map in
-each; WebGL is what Chromium has without a graphics card (SwiftShader, on the processor).
+Starts `reparam explore` on copies of the runs (those of `reparam demo` unless others are named),
+and opens their site in headless Chromium, from a server on this machine, a new browser each round.
+Writes the table into benchmarks/RESULTS.md. The page with 70,000 points is the same site with its
+points repeated, a little moved; so is that with 10,000 thumbnails, whose images are repeated, too.
+A frame is the time between the stamps of two requestAnimationFrame callbacks, with another part of
+the map in each; WebGL is what Chromium has without a graphics card (SwiftShader, on the processor).
 """
 
 import argparse
@@ -155,6 +155,8 @@ def measure(
             page.wait_for_timeout(40)
         pointer = page.evaluate(POINTER[1])
         frames = page.evaluate(FRAMES, MOVES)
+        page.wait_for_timeout(500)
+        drawing = page.evaluate("(run) => reparam.drawing(run)", run)
         page.close()
         publish(pictures)
         page = opened(context.new_page(), f"{address}#run={run}&panel=look&points=pictures")
@@ -172,6 +174,7 @@ def measure(
         "pointer": statistics.median(pointer),
         "pointer, p95": _p95(pointer),
         "pan, p95": _p95(frames),
+        "drawing": drawing,
         "thumbnails": 1000 / statistics.mean(thumbnails),
         "thumbnails, p95": _p95(thumbnails),
         "grid": grid["milliseconds"],
@@ -208,6 +211,7 @@ ROWS = (
     ("pointer", f"pointer to paint with {POINTS:,} points, median, ms", "–"),
     ("pointer, p95", f"pointer to paint with {POINTS:,} points, p95, ms", "35"),
     ("pan, p95", f"frames with {POINTS:,} points, panned and zoomed, p95, ms", "40"),
+    ("drawing", f"{POINTS:,} points drawn anew once the map rests, ms", "–"),
     ("thumbnails", f"frames a second with {THUMBNAILS:,} thumbnails, panned and zoomed", "30"),
     ("thumbnails, p95", "one such frame, p95, ms", "–"),
     ("grid", "grid of 400 images, ms", "500"),

@@ -82,8 +82,8 @@ FRAMES = """async (count) => {
     }
     return frames.slice(1);
 }"""
-"""Milliseconds between the stamps of frames, each of another part of the map: it is moved around, and
-then zoomed in and out again.
+"""Milliseconds between the stamps of frames, each of another part of the map: it is moved around,
+and then zoomed in and out again.
 """
 
 RENDERER = """() => {

@@ -18,9 +18,16 @@ import { Sprites } from "./sprites";
 
 const LEAST_DOT = 2.5; // px
 const HALO = 0.8; // px around a point, in the colour of the ground
+/**
+ * Where drawing the points takes longer than a frame (ms), as it does for tens of thousands without a
+ * graphics card, their last picture is moved with the map until the map rests, or moves for long.
+ */
+const SLOW = 16;
+const RESTS = 90;
+const LONG = 20; // times what a drawing takes
 
 type Canvas = "background" | "points" | "overlay";
-type Layer = Canvas | "pointer";
+type Layer = Canvas | "pointer" | "moved";
 
 export class Pane {
   readonly root: HTMLElement;
@@ -41,7 +48,10 @@ export class Pane {
   /** The images on the map, once they are asked for. */
   sprites: Sprites | null = null;
   private extras: Extras = { trail: [], logVar: null, studied: null };
+  /** The points' last drawing: of which window, when, and how many milliseconds it took. */
+  private last: { view: View; time: number; took: number } | null = null;
   private asking = 0;
+  private resting = 0;
   private flight = 0;
 
   constructor(
@@ -148,7 +158,7 @@ export class Pane {
   refresh(): void {
     this.paint = paintOf(this.explorer, this.run);
     this.cloud?.setPoints(this.explorer.places(this.run), this.paint.of);
-    this.cloud?.setColours(this.paint.table);
+    this.cloud?.setColours(this.paint.table, this.paint.behind);
     this.sprites?.refresh();
     this.markCaught();
     this.redraw("points", "overlay", "pointer");
@@ -183,7 +193,7 @@ export class Pane {
     });
     store.on(["points"], () => this.redraw("points"));
     store.on(["view"], () => {
-      this.redraw("points", "overlay", "background", "pointer");
+      this.redraw("moved", "overlay", "background", "pointer");
       this.askBackground();
     });
     store.on(["z", "pinned", "posterior", "names"], () => this.redraw("pointer"));
@@ -278,7 +288,9 @@ export class Pane {
     if (layers.has("background")) {
       this.manifold.paint(plain("background"), view, size, state.background);
     }
-    if (layers.has("points") && this.cloud) this.drawPoints(view, ratio);
+    if (layers.has("points") || (layers.has("moved") && !this.movePoints(view))) {
+      this.drawPoints(view, ratio);
+    }
     if (layers.has("overlay")) {
       const marks = marksOf(this.explorer, this.run, this.extras, this.lasso.line(this.here()));
       this.names = drawOverlay(plain("overlay"), view, size, palette, marks);
@@ -288,18 +300,41 @@ export class Pane {
     }
   }
 
+  /** Moves the points' last picture to where they are in this window; false: they are to be drawn. */
+  private movePoints(view: View): boolean {
+    const { last } = this;
+    if (!last || last.took < SLOW || performance.now() - last.time > LONG * last.took) return false;
+    const [dx, dy] = [last.view.x - view.x, view.y - last.view.y].map((d) => d * view.scale);
+    const scale = view.scale / last.view.scale;
+    this.layers.points.style.transform = `translate(${dx}px, ${dy}px) scale(${scale})`;
+    clearTimeout(this.resting);
+    this.resting = window.setTimeout(() => this.redraw("points"), RESTS);
+    return true;
+  }
+
+  /** Milliseconds that the points' last drawing took. */
+  get took(): number {
+    return this.last?.took ?? 0;
+  }
+
   private drawPoints(view: View, ratio: number): void {
+    if (!this.cloud) return;
     const { size } = this;
+    const began = performance.now();
+    clearTimeout(this.resting);
     const pictures = this.explorer.store.state.points === "pictures";
     // Under pictures, the dots of those that have no room.
     this.pointSize = pictures ? LEAST_DOT : diameter(crowd(this.explorer.places(this.run), view, size));
     const ground = drawn(this.explorer.theme.palette.paper);
     const context = this.layers.points.getContext("2d")!;
-    this.cloud!.draw(context, view, size, { size: this.pointSize, halo: HALO, ground, ratio });
+    this.cloud.draw(context, view, size, { size: this.pointSize, halo: HALO, ground, ratio });
     if (pictures && this.paint) {
       this.sprites ??= new Sprites(this.explorer, this.run, () => this.redraw("points"));
       this.sprites.draw(context, view, size, this.paint, ratio);
     }
-    this.pointsShown ??= performance.now();
+    this.layers.points.style.transform = "";
+    const time = performance.now();
+    this.last = { view, time, took: time - began };
+    this.pointsShown ??= time;
   }
 }

@@ -121,7 +121,7 @@ export interface Keys {
   step(dx: number, dy: number): void;
   pan(dx: number, dy: number): void;
   zoom(factor: number): void;
-  /** Enter, and Space: what the tool does at the point. */
+  /** Enter: what the tool does at the point; Space: the end of a line, or the same. */
   set(): void;
   finish(): void;
   back(): void;

@@ -18,8 +18,8 @@ import { SamplesPanel } from "./panels/samples";
 import { INITIAL, type State } from "./state/state";
 import { el } from "./ui/dom";
 import { header } from "./ui/header";
-import { name, say } from "./ui/language";
-import { liveRegion } from "./ui/live";
+import { name, say, t } from "./ui/language";
+import { announce, liveRegion } from "./ui/live";
 import { mapScale } from "./ui/scale";
 import { Tabs } from "./ui/tabs";
 import { mapButtons, toolButtons } from "./ui/tools";
@@ -162,6 +162,7 @@ export class App {
         (polygon) => {
           if (run.id !== store.state.run) return;
           store.set({ lasso: thinned(polygon), panel: "gallery" });
+          announce(t("caught", { count: this.gallery.caught.length }));
         },
         (z) => run.id === store.state.run && this.path.add(z),
       );

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from reparam.cli.flags import RUNS, Compute, parse
-from reparam.cli.reading import reading_progress
+from reparam.cli.reading import counted_progress, reading_progress
 from reparam.errors import ConfigError
 from reparam.explorer import check_page, single_file, site_files
 from reparam.export import (
@@ -207,11 +207,13 @@ class _Shown(Protocol):
 def gathered(runs: Sequence[Run], options: _Shown) -> Bundle:
     """The bundle of the runs. Says on stderr what takes its time."""
     note("encoding the images, exporting the models ...")
-    with reading_progress() as progress:
+    scoring = counted_progress("scoring", "images")
+    with reading_progress() as progress, scoring as score_progress:
         return make_bundle(
             runs,
             images=options.images,
             progress=progress,
+            score_progress=score_progress,
             device=options.compute.chosen(),
             columns=options.columns,
         )

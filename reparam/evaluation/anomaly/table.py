@@ -43,7 +43,7 @@ def score_table(
     fitted: Mapping[str, Fitted],
     *,
     maps_of: Set[str] = frozenset(),
-    what: str = "scoring",
+    what: str = "anomalies",
     progress: Progress | None = None,
 ) -> ScoreTable:
     """Every score of the pictures, batch by batch; ``maps_of``: the scores whose maps are kept.

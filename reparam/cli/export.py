@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.reading import counted_progress, reading_progress
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.explorer import check_page, single_file, site_files
 from reparam.export import (
     BUNDLE_IMAGES,
@@ -104,7 +104,7 @@ class ExportOptions:
     compute: Compute = Compute("cpu")
 
     def __post_init__(self) -> None:
-        check_images(self.images)
+        check_positive(images=self.images)
         if self.columns is not None:
             check_table(self.columns)
 
@@ -184,12 +184,6 @@ def open_runs(paths: Sequence[Path]) -> list[Run]:
     for run in runs:
         ready_to_view(run)
     return runs
-
-
-def check_images(images: int) -> None:
-    """Raises ConfigError for fewer than one."""
-    if images < 1:
-        raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
 
 
 @runtime_checkable

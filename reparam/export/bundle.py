@@ -15,7 +15,7 @@ import torch
 
 from reparam._version import __version__
 from reparam.data import ImageSet, Progress
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.export.entry import run_entry
 from reparam.export.given_columns import given_columns, read_table
 from reparam.export.manifest import Manifest
@@ -99,8 +99,7 @@ def held_out_views(
     """
     if not runs:
         raise ConfigError("an export must have at least one run folder, got none. Fix: name one")
-    if images < 1:
-        raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
+    check_positive(images=images)
     sets: dict[str, ImageSet] = {}
     views = []
     for run in runs:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
     DECODERS,
@@ -32,7 +32,6 @@ from reparam.model.networks.base import (
     check_size,
     init_pixels,
 )
-from reparam.model.networks.checks import check_positive
 from reparam.model.networks.kl_blocks import Enlarge, Level, Middle, Shrink, diffusers_weights
 from reparam.model.networks.layers import Dense, SameConv2d, output_activation
 from reparam.model.networks.residual_blocks import (

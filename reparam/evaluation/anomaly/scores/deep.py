@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError
+from reparam.errors import check_positive
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     Fitted,
@@ -51,8 +51,7 @@ class FeatureNeighbours(OfNetwork):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.count < 1:
-            raise ConfigError(f"count must be 1 or more, got {self.count}. Fix: raise it")
+        check_positive(count=self.count)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         """Raises DataError for fewer pictures than neighbours."""
@@ -79,8 +78,7 @@ class Padim(OfSomeMaps):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.features < 1:
-            raise ConfigError(f"features must be 1 or more, got {self.features}. Fix: raise it")
+        check_positive(features=self.features)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         count, kept = 0, torch.zeros(0, dtype=torch.int64)
@@ -130,8 +128,7 @@ class PatchCore(OfSomeMaps):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.memory < 1:
-            raise ConfigError(f"memory must be 1 or more, got {self.memory}. Fix: raise it")
+        check_positive(memory=self.memory)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         generator = _generator()

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from sklearn.covariance import LedoitWolf
 
-from reparam.errors import ConfigError, DataError
+from reparam.errors import DataError, check_positive
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     AnomalyScore,
@@ -56,8 +56,7 @@ class LatentNeighbours(AnomalyScore):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.count < 1:
-            raise ConfigError(f"count must be 1 or more, got {self.count}. Fix: raise it")
+        check_positive(count=self.count)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         """Raises DataError for fewer pictures than neighbours."""

@@ -1,7 +1,7 @@
 """Anomaly detection: what differs from good pictures, where, and how sure that is."""
 
 from reparam.evaluation.anomaly.calibration import Calibration, calibrate
-from reparam.evaluation.anomaly.combining import COMBINATIONS, tail_of
+from reparam.evaluation.anomaly.combining import COMBINATIONS
 from reparam.evaluation.anomaly.config import AnomalyConfig
 from reparam.evaluation.anomaly.conformal import (
     check_rate,
@@ -37,7 +37,7 @@ from reparam.evaluation.anomaly.storage import (
     load_detector,
     save_calibration,
 )
-from reparam.evaluation.anomaly.table import PEAK, gaussian_weights, score_images
+from reparam.evaluation.anomaly.table import PEAK, score_images
 
 __all__ = [
     "ALL",
@@ -66,7 +66,6 @@ __all__ = [
     "check_rate",
     "conformal_p_values",
     "detection",
-    "gaussian_weights",
     "good_pictures",
     "heat_overlay",
     "heat_scale",
@@ -80,5 +79,4 @@ __all__ = [
     "read_labelled",
     "save_calibration",
     "score_images",
-    "tail_of",
 ]

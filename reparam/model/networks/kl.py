@@ -8,7 +8,6 @@ Images whose sides are no multiple of what the levels halve are continued at the
 is decoded is cut.
 """
 
-import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,14 +32,16 @@ from reparam.model.networks.base import (
     init_pixels,
 )
 from reparam.model.networks.kl_blocks import Enlarge, Level, Middle, Shrink, diffusers_weights
-from reparam.model.networks.layers import Dense, SameConv2d, output_activation
+from reparam.model.networks.layers import SameConv2d, output_activation
 from reparam.model.networks.residual_blocks import (
     GroupNorm,
     Norm,
     ResidualBlock,
     borders_to,
-    check_sides,
     smallest_sides,
+    start_layer,
+    start_maps,
+    without_borders,
 )
 from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
@@ -194,13 +195,8 @@ class KlDecoder(Decoder):
         self.borders = borders_to(image_shape, options.halvings)
         self.logits = logits
         channels = options.filters[-1]
-        sides = smallest_sides(image_shape, options.halvings)
-        self.start_shape = (*sides, channels)
-        if latent.is_spatial:
-            check_sides(latent, sides)
-            self.conv_in: nn.Module = SameConv2d(latent.shape[0], channels, 3, 1)
-        else:
-            self.conv_in = Dense(latent.dim, math.prod(self.start_shape))
+        self.start_shape = (*smallest_sides(image_shape, options.halvings), channels)
+        self.conv_in = start_layer(latent, self.start_shape)
         self.mid_block = Middle(channels, options.norm, attention=options.attention)
         self.levels = nn.ModuleList()
         for i, filters in enumerate(reversed(options.filters)):
@@ -222,15 +218,9 @@ class KlDecoder(Decoder):
         return KlHalf(self.options.of_diffusers, weights, self.borders)
 
     def forward(self, z: Latents, labels: Labels | None = None) -> Images:
-        if self.latent.is_spatial:
-            x = self.conv_in(self.latent.shaped(z))
-        else:
-            x = self.conv_in(z).unflatten(1, self.start_shape).permute(0, 3, 1, 2)
-        x = self.mid_block(x)
+        x = self.mid_block(start_maps(self.conv_in, z, self.latent, self.start_shape))
         for level in self.levels:
             x = level(x)
         x = self.conv_out(F.silu(self.conv_norm_out(x)))
-        left, _, top, _ = self.borders
-        height, width, _ = self.image_shape
-        x = x[:, :, top : top + height, left : left + width].float()
+        x = without_borders(x, self.borders, self.image_shape)
         return output_activation("linear" if self.logits else "clamp", x, training=self.training)

@@ -59,6 +59,9 @@ class ModelConfig:
     def __post_init__(self) -> None:
         check_positive(latent_dim=self.latent_dim, latent_channels=self.latent_channels)
         self._check_layers()
+        if self.latent_channels is not None:
+            read = len(self.posterior.distribution.names())
+            self.encoder.check_channels(read * self.latent_channels)
         if self.classes != "auto" and self.classes < 0:
             raise ConfigError(
                 f"classes must be 0 or more, got {self.classes}. Fix: auto for those of the images"

@@ -112,6 +112,14 @@ class KlEncoderOptions(_Levels, EncoderOptions):
         super().__post_init__()
         check_positive(moments=self.moments)
 
+    def check_channels(self, needed: int) -> None:
+        if self.moments < needed:
+            raise ConfigError(
+                f"encoder_moments must be at least the {needed} numbers that the posterior reads "
+                f"at each position of these latents, got {self.moments}. Fix: --encoder-moments "
+                f"{needed}, or fewer --latent-channels"
+            )
+
     def build(self, image_shape: ImageShape) -> "KlEncoder":
         return KlEncoder(self, image_shape)
 

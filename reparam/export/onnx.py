@@ -104,9 +104,10 @@ def exported(
         graph = compiled(module, example, outputs)
     except torch.onnx.OnnxExporterError as error:  # a part from outside may do anything
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        reason = reason.removesuffix("See the stack trace for more information.").rstrip(" .")
         raise ExportError(
-            f"{what} must be exportable to ONNX, got: {reason}. Fix: "
-            "write its forward without steps in Python that depend on values"
+            f"{what} must be exportable to ONNX, got: {reason}. Fix: write its forward with "
+            "operators that ONNX has, and without steps in Python that depend on values"
         ) from error
     return checked(graph)
 

@@ -88,8 +88,9 @@ class ExportOptions:
     """File for the detector of a run that was calibrated, as one .onnx: pictures to scores,
     p-values, verdicts and maps."""
 
-    false_alarms: float = 0.01
-    """The threshold of its verdicts: the share of good pictures that may be called anomalous."""
+    false_alarms: float | None = None
+    """The threshold of its verdicts: the share of good pictures that may be called anomalous. By
+    default 0.01, or the lowest that the calibration can tell where it has fewer than 99 of them."""
 
     images: int = BUNDLE_IMAGES
     """Held-out images in the explorer, at most."""
@@ -314,10 +315,13 @@ def _write_page(options: ExportOptions, bundle: Bundle) -> None:
 
 
 def _write_detector(options: ExportOptions, file: Path, run: Run) -> None:
-    from reparam.evaluation import load_detector  # not for those who export no detector
+    from reparam.cli.calibrating import asked_rate  # not for those who export no detector
+    from reparam.evaluation import load_detector
     from reparam.export import export_detector
 
-    found = export_detector(run, load_detector(run), options.false_alarms)
+    detector = load_detector(run)
+    rate = asked_rate(run, detector, options.false_alarms)
+    found = export_detector(run, detector, rate)
     note(
         f"{run.path} detector: onnxruntime's scores and maps differ from PyTorch's by "
         f"{found.difference:.1e} of the largest at most"

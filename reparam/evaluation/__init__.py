@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
     from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
     from reparam.evaluation.anomaly import KINDS as DEFECT_KINDS
+    from reparam.evaluation.anomaly import USUAL as USUAL_FALSE_ALARMS
     from reparam.evaluation.measures.measured import Measured
     from reparam.evaluation.scoring.against import (
         Difference,
@@ -134,6 +135,7 @@ __all__ = [
     "MEASURES",
     "SCORECARD_FILE",
     "TOPICS",
+    "USUAL_FALSE_ALARMS",
     "AnomalyConfig",
     "AnomalyScore",
     "Calibration",

@@ -72,11 +72,11 @@ def export_detector(run: Run, detector: Detector, false_alarms: float) -> OnnxMo
     """The detector of a run on the CPU, compared with `Detector.detect` on good pictures that the
     calibration keeps, and on these with planted defects.
 
-    Raises what `Detector.check_rate` raises, ConfigError for a model that reads labels and, by
+    Raises what `Detector.rate` raises, ConfigError for a model that reads labels and, by
     name, for scores that an ONNX file cannot have, ParityError where onnxruntime's result differs
     by more than TOLERANCE.
     """
-    detector.check_rate(false_alarms)
+    detector.rate(false_alarms)
     if detector.model.classes:
         raise ConfigError(
             f"{run.path}: a detector must be of a model that reads no labels, got a conditional "

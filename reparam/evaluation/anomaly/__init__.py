@@ -4,9 +4,11 @@ from reparam.evaluation.anomaly.calibration import Calibration, calibrate
 from reparam.evaluation.anomaly.combining import COMBINATIONS
 from reparam.evaluation.anomaly.config import AnomalyConfig
 from reparam.evaluation.anomaly.conformal import (
+    USUAL,
     check_rate,
     conformal_p_values,
     pictures_needed,
+    usual_rate,
 )
 from reparam.evaluation.anomaly.detector import Detected, Detector
 from reparam.evaluation.anomaly.good import GoodPictures, good_pictures, other_good_pictures
@@ -47,6 +49,7 @@ __all__ = [
     "GOOD",
     "KINDS",
     "PEAK",
+    "USUAL",
     "AnomalyConfig",
     "AnomalyScore",
     "Calibration",
@@ -79,4 +82,5 @@ __all__ = [
     "read_labelled",
     "save_calibration",
     "score_images",
+    "usual_rate",
 ]

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from reparam.data import Progress
 from reparam.evaluation.anomaly.calibration import Calibration
 from reparam.evaluation.anomaly.combining import statistic_of
-from reparam.evaluation.anomaly.conformal import check_rate
+from reparam.evaluation.anomaly.conformal import check_rate, usual_rate
 from reparam.evaluation.anomaly.scores import Maps, Pictures, Seen
 from reparam.evaluation.anomaly.table import batch_scores, score_table
 from reparam.evaluation.inference import check_images
@@ -46,9 +46,15 @@ class Detector:
     model: Autoencoder
     calibration: Calibration
 
-    def check_rate(self, false_alarms: float) -> None:
-        """Raises what `conformal.check_rate` raises."""
-        check_rate(false_alarms, self.calibration.count)
+    def rate(self, false_alarms: float | None) -> float:
+        """A rate of false alarms that it can tell; None: the usual one (`usual_rate`).
+
+        Raises what `conformal.check_rate` raises.
+        """
+        count = self.calibration.count
+        found = usual_rate(count) if false_alarms is None else false_alarms
+        check_rate(found, count)
+        return found
 
     def detect(
         self, pictures: Pictures, *, maps: bool = True, progress: Progress | None = None

@@ -15,7 +15,7 @@ import torch
 
 from reparam._version import __version__
 from reparam.data import ImageSet, Progress
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.export.entry import run_entry
 from reparam.export.given_columns import given_columns, read_table
 from reparam.export.manifest import Manifest
@@ -51,15 +51,18 @@ def make_bundle(
     *,
     images: int = IMAGES,
     progress: Progress | None = None,
+    score_progress: Progress | None = None,
     device: str = "cpu",
     columns: Path | None = None,
 ) -> Bundle:
-    """The bundle of finished runs, with at most ``images`` held-out images of each, encoded on
-    ``device``. ``columns``: a table of further columns to colour and filter by.
+    """The bundle of finished runs, with at most ``images`` held-out images of each, encoded and
+    scored on ``device``. ``progress``: of reading images; ``score_progress``: of scoring them by
+    the detector of a run that is calibrated. ``columns``: a table of further columns to colour and
+    filter by.
 
-    Raises ConfigError without runs or images, DataError for a table that does not fit,
-    RunError for an unfinished run or one whose images cannot be found again, ParityError where a
-    model cannot be exported faithfully.
+    Warns of a calibration that cannot be used. Raises ConfigError without runs or images, DataError
+    for a table that does not fit, RunError for an unfinished run or one whose images cannot be
+    found again, ParityError where a model cannot be exported faithfully.
     """
     files: dict[str, bytes] = {}
     halves: dict[str, tuple[OnnxModel, OnnxModel]] = {}
@@ -71,7 +74,11 @@ def make_bundle(
         for name, view in views.items():
             halves[name] = export_onnx(view.run, view.model, view.images, view.labels)
             given = {} if columns is None else given_columns(columns, view, table)
-            entries.append(run_entry(name, view, halves[name], files, given))
+            entries.append(
+                run_entry(
+                    name, view, halves[name], files, given, device=device, progress=score_progress
+                )
+            )
     sources = dict.fromkeys(Path(view.run.config.data.source).name for view in views.values())
     manifest: Manifest = {
         "schema": SCHEMA,
@@ -92,8 +99,7 @@ def held_out_views(
     """
     if not runs:
         raise ConfigError("an export must have at least one run folder, got none. Fix: name one")
-    if images < 1:
-        raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
+    check_positive(images=images)
     sets: dict[str, ImageSet] = {}
     views = []
     for run in runs:

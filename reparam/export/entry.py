@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reparam.data import class_colours
+from reparam.data import Progress, class_colours
 from reparam.errors import DataError
 from reparam.evaluation import moments_of
 from reparam.export.columns import Column, column_bytes, columns_of, levels_of
@@ -55,10 +55,14 @@ def run_entry(
     halves: tuple[OnnxModel, OnnxModel],
     files: dict[str, bytes],
     given: Mapping[str, Column],
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
 ) -> RunEntry:
     """The manifest's entry of a run, whose files are added to ``files``.
 
-    ``given``: columns beside the model's own; one of the same name takes its place.
+    ``given``: columns beside the model's own; one of the same name takes its place. ``device``,
+    ``progress``: as `columns_of` takes them.
     """
     from reparam.evaluation import current_scorecard  # not for those who export no page
 
@@ -79,7 +83,8 @@ def run_entry(
     labels = None
     if view.labels is not None:
         labels = add(f"{name}/labels.bin", _labels(view))
-    columns = {**columns_of(view, judged=card is not None), **given}
+    own = columns_of(view, judged=card is not None, device=device, progress=progress)
+    columns = {**own, **given}
     weight = view.model.likelihood.weight
     codes = {
         moment: add_latents(f"{name}/{moment}.bin", values)

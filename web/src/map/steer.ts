@@ -36,6 +36,6 @@ export function steer(pane: Pane, store: Store): void {
       store.set({ pinned: true });
     },
     home: () => pane.flyHome(),
-    release: () => store.set({ pinned: false, lasso: [] }),
+    release: () => store.set({ pinned: false, lasso: [], picked: [] }),
   });
 }

@@ -12,8 +12,7 @@ function render({ model, el }) {
   frame.allow = "clipboard-write";
   frame.title = "reparam explorer";
   Object.assign(frame.style, { width: "100%", height: `${model.get("height")}px`, border: "0" });
-  const page = URL.createObjectURL(new Blob([model.get("_page")], { type: "text/html" }));
-  frame.src = `${page}#theme=${isDark() ? "dark" : "light"}`;
+  frame.srcdoc = new TextDecoder().decode(model.get("_page"));
 
   let port = null;
   const fromPage = ({ data }) => {
@@ -26,6 +25,7 @@ function render({ model, el }) {
     port = channel.port1;
     port.onmessage = fromPage;
     frame.contentWindow.postMessage(HELLO, "*", [channel.port2]); // "*": a sandbox has no name
+    port.postMessage({ theme: isDark() ? "dark" : "light" });
     for (const name of SYNCED) if (model.get(name).length) tell(name);
   });
   const tell = (name) => port?.postMessage({ [name]: model.get(name) });
@@ -35,7 +35,6 @@ function render({ model, el }) {
   return () => {
     for (const [event, teller] of tellers) model.off(event, teller);
     port?.close();
-    URL.revokeObjectURL(page);
   };
 }
 

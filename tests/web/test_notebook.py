@@ -85,7 +85,7 @@ def notebook(path: Path, *cells: str) -> None:
 def page_of(lab: Page) -> Frame | None:
     """The frame of the explorer, once its first image is decoded."""
     for frame in lab.frames:
-        if frame.url.startswith("blob:") and frame.evaluate(
+        if frame.url == "about:srcdoc" and frame.evaluate(
             "'reparam' in window && reparam.timings().first !== null"
         ):
             return frame
@@ -128,6 +128,8 @@ def test_the_widget_in_jupyterlab(
     np.testing.assert_allclose(shown["image"], expected.flatten().numpy(), atol=1 / 255)
     told = wait(lambda: kept(work, "z"), "z in Python")
     np.testing.assert_allclose(told, frame.evaluate("name => reparam.state().z[name]", name))
+
+    assert not frame.evaluate("reparam.state().pinned")  # as it would be by what Python set
 
     # A lasso reaches Python.
     element = frame.frame_element()

@@ -17,6 +17,8 @@ interface Message {
   z?: number[];
   /** Numbers of the points that are selected. */
   selection?: number[];
+  /** Whether the notebook is dark. */
+  theme?: "light" | "dark";
 }
 
 const ports: MessagePort[] = [];
@@ -36,12 +38,12 @@ export function joinHost(explorer: Explorer, app: App): void {
 
 function join(explorer: Explorer, app: App, port: MessagePort): void {
   const { store } = explorer;
-  const known: { z: string; selection: string } = { z: "", selection: "" };
-  const say = (name: keyof Message, value: readonly number[]) => {
+  const known = { z: "", selection: "" };
+  const say = (name: keyof typeof known, value: readonly number[]) => {
     const text = value.join();
     if (text === known[name]) return; // what the widget said itself
     known[name] = text;
-    port.postMessage({ [name]: [...value] } satisfies Message);
+    port.postMessage({ [name]: [...value] });
   };
   let waiting = 0;
   const sayZ = () => {
@@ -52,13 +54,15 @@ function join(explorer: Explorer, app: App, port: MessagePort): void {
   };
 
   port.addEventListener("message", ({ data }) => {
-    const { z, selection } = checked(data);
+    const { z, selection, theme } = checked(data);
     const run = explorer.main();
-    if (selection) {
+    if (theme) store.set({ theme });
+    // What the page said itself comes back.
+    if (selection && selection.join() !== known.selection) {
       known.selection = selection.join();
       store.set({ picked: selection, lasso: [], ...(selection.length ? { panel: "gallery" } : {}) });
     }
-    if (z?.length === run.d) {
+    if (z?.length === run.d && z.join() !== known.z) {
       known.z = z.join();
       explorer.moveTo(run, z, { pinned: true });
     }
@@ -71,10 +75,14 @@ function join(explorer: Explorer, app: App, port: MessagePort): void {
 
 /** What of a message is as it must be. */
 function checked(data: unknown): Message {
-  const { z, selection } = (data ?? {}) as Record<string, unknown>;
+  const { z, selection, theme } = (data ?? {}) as Record<string, unknown>;
   const numbers = (value: unknown, is: (x: unknown) => boolean) =>
     Array.isArray(value) && value.every(is) ? (value as number[]) : undefined;
   const latent = numbers(z, Number.isFinite);
   const chosen = numbers(selection, (x) => Number.isInteger(x) && (x as number) >= 0);
-  return { ...(latent && { z: latent }), ...(chosen && { selection: chosen }) };
+  return {
+    ...(latent && { z: latent }),
+    ...(chosen && { selection: chosen }),
+    ...((theme === "light" || theme === "dark") && { theme }),
+  };
 }

@@ -85,6 +85,7 @@ function fitting(state: Store["state"], d: number) {
 }
 
 function keepAddress(store: Store): void {
+  if (location.protocol === "about:") return; // a notebook's frame has no address of its own
   let waiting = 0;
   store.on(ADDRESSED, () => {
     clearTimeout(waiting);

@@ -40,11 +40,9 @@ if TYPE_CHECKING:
 
 HEIGHTS = range(200, 4001)
 
-Explored = AE | VAE | DenoisingAE | Autoencoder | Run | str | Path
-
 
 def explore(
-    vae: Explored, images: object = None, labels: object = None, *, height: int = 720
+    vae: object, images: object = None, labels: object = None, *, height: int = 720
 ) -> "ExplorerWidget":
     """The explorer's page as a widget: the last line of a notebook's cell shows it.
 
@@ -82,7 +80,7 @@ def explore(
     return ExplorerWidget(page, images=len(view.images), latent_dim=model.latent_dim, height=height)
 
 
-def _parts(vae: Explored) -> tuple[Run, Autoencoder, Result, list[Epoch]]:
+def _parts(vae: object) -> tuple[Run, Autoencoder, Result, list[Epoch]]:
     """The run, its model on the CPU, and what is known of the training."""
     if isinstance(vae, str | Path):
         vae = Run.open(Path(vae))
@@ -128,7 +126,7 @@ def _unknown_result() -> Result:
 
 
 def _shown(
-    vae: Explored, model: Autoencoder, class_names: tuple[str, ...], images: object, labels: object
+    vae: object, model: Autoencoder, class_names: tuple[str, ...], images: object, labels: object
 ) -> ImageSet:
     """All of the images in their order, as a split that is held out."""
     if isinstance(images, ImageSet):

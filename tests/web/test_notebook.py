@@ -84,6 +84,9 @@ def notebook(path: Path, *cells: str) -> None:
 
 def page_of(lab: Page) -> Frame | None:
     """The frame of the explorer, once its first image is decoded."""
+    lab.wait_for_timeout(100)  # new frames are heard of in Playwright's own waiting alone
+    failed = lab.locator('.jp-OutputArea [data-mime-type="application/vnd.jupyter.stderr"]')
+    assert "Error" not in "".join(failed.all_inner_texts()), failed.all_inner_texts()
     for frame in lab.frames:
         if frame.url == "about:srcdoc" and frame.evaluate(
             "'reparam' in window && reparam.timings().first !== null"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,6 +23,9 @@ from reparam.export.manifest import Manifest
 from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.printable import printable_json
 from reparam.runs import Run, RunView, look_at, with_distinct_titles
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = 1
 """Of manifest.json: the number in web/src/bundle/manifest.schema.json."""
@@ -64,13 +68,24 @@ def make_bundle(
     for a table that does not fit, RunError for an unfinished run or one whose images cannot be
     found again, ParityError where a model cannot be exported faithfully.
     """
+    table = None if columns is None else read_table(columns)
+    with _one_thread():
+        views = held_out_views(runs, images=images, progress=progress, device=device)
+    return bundle_of(views, columns, table)
+
+
+def bundle_of(
+    shown: Sequence[RunView], columns: Path | None = None, table: "pd.DataFrame | None" = None
+) -> Bundle:
+    """The bundle of views, whose models are on the CPU; ``table``: what ``columns`` holds.
+
+    Raises as `make_bundle` does.
+    """
     files: dict[str, bytes] = {}
     halves: dict[str, tuple[OnnxModel, OnnxModel]] = {}
     entries = []
-    table = None if columns is None else read_table(columns)
+    views = dict(zip(run_ids([view.run for view in shown]), shown, strict=True))
     with _one_thread():
-        found = held_out_views(runs, images=images, progress=progress, device=device)
-        views = dict(zip(run_ids(runs), found, strict=True))
         for name, view in views.items():
             halves[name] = export_onnx(view.run, view.model, view.images, view.labels)
             given = {} if columns is None else given_columns(columns, view, table)

@@ -110,6 +110,20 @@ def look_at(
     unfinished or has no usable weights, ConfigError for axes that it does not have.
     """
     result, metrics, model = ready_to_view(run, device)
+    return view_of(run, model, result, metrics, images, axes, projection, points)
+
+
+def view_of(
+    run: Run,
+    model: Autoencoder,
+    result: Result,
+    metrics: list[Epoch],
+    images: ImageSet,
+    axes: tuple[int, int] | None = None,
+    projection: str = "plane",
+    points: int = MAX_POINTS,
+) -> RunView:
+    """The same of a ``model`` that is in memory; nothing is read from the run's folder."""
     split = images.held_out()
     chosen = images.splits[split][:points]
     pixels = RowReader(images.images).take(chosen)

@@ -165,12 +165,13 @@ export class Pane {
   }
 
   private markCaught(): void {
-    const { lasso, run, pair, panel } = this.explorer.store.state;
+    const { lasso, picked, run, pair, panel } = this.explorer.store.state;
     const main = this.explorer.main();
     const shared = this.run.id === run || (this.run.id === pair && this.explorer.linked());
     // Only where the selection is shown, so that no other tool works on points that are dimmed.
-    const caught = shared && panel === "gallery" && lasso.length > 2 ? this.explorer.members(main, { lasso }) : null;
-    this.cloud?.setCaught(caught);
+    const marked = shared && panel === "gallery";
+    const inLasso = () => (lasso.length > 2 ? this.explorer.members(main, { lasso }) : null);
+    this.cloud?.setCaught(!marked ? null : picked.length > 0 ? picked : inLasso());
   }
 
   private openCloud(): Cloud | null {
@@ -184,10 +185,10 @@ export class Pane {
 
   private listen(): void {
     const { store } = this.explorer;
-    const recolour: (keyof State)[] = ["hidden", "filters", "colour", "dim", "lasso", "frame", "plane", "pair"];
+    const recolour: (keyof State)[] = ["hidden", "filters", "colour", "dim", "lasso", "picked", "frame", "plane", "pair"];
     store.on(recolour, () => this.refresh());
-    store.on(["panel"], ({ lasso }) => {
-      if (lasso.length === 0) return;
+    store.on(["panel"], ({ lasso, picked }) => {
+      if (lasso.length + picked.length === 0) return;
       this.markCaught();
       this.redraw("points");
     });

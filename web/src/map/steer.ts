@@ -58,7 +58,7 @@ export function steer(pane: Pane, store: Store): void {
     },
     home: () => pane.flyHome(),
     release: () => {
-      if (pane.lasso.keyed === 0) return store.set({ pinned: false, lasso: [] });
+      if (pane.lasso.keyed === 0) return store.set({ pinned: false, lasso: [], picked: [] });
       pane.lasso.drop();
       pane.redraw("overlay");
     },

@@ -100,6 +100,22 @@ def test_mistakes_in_config_files_name_file_and_fix(refused, tmp_path, text, exp
     assert "options.toml" in line
 
 
+def test_without_data_the_first_line_says_which_images(reparam, shapes_file, tmp_path) -> None:
+    words = ("train", *SMALL, "--epochs", "1", "--train-size", "40", "--sample-every", "0")
+    said = reparam(*words, "--out", tmp_path / "digits")
+    assert said.status == 0
+    assert said.err.splitlines()[0] == (
+        "reparam train: no DATA is named, so this trains on digits. Fix: for your own pictures, "
+        "`reparam train FOLDER`"
+    )
+    file = tmp_path / "options.toml"
+    file.write_text(f"source = {json.dumps(str(shapes_file))}\n")
+    for number, named in enumerate(([shapes_file], ["--config", file])):
+        said = reparam("train", *named, *words[1:], "--out", tmp_path / str(number))
+        assert said.status == 0
+        assert "no DATA" not in said.err
+
+
 def test_a_run_is_not_overwritten_unless_asked(refused, reparam, shapes_file, tmp_path) -> None:
     out = train_tiny(shapes_file, tmp_path / "run", "ae")
     first = (out / "config.json").read_text()

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from reparam.cli.demo import _program
-from reparam.runs import Run, to_mapping
+from reparam.errors import RunError
+from reparam.runs import Run, check_free, to_mapping
 
 from .conftest import train_tiny
 
@@ -432,3 +433,44 @@ def test_a_mistyped_demo_keeps_the_old_one(refused, tmp_path) -> None:
     old.write_text("yesterday's")
     refused("demo", "--data", "digitz", "--out", old.parent, "--overwrite")
     assert old.read_text() == "yesterday's"
+
+
+STUMBLING = """
+from dataclasses import dataclass
+
+import torch
+
+import reparam as rp
+
+
+@rp.ENCODERS.register("stumbling")
+@dataclass(frozen=True)
+class StumblingOptions(rp.EncoderOptions):
+    \"\"\"Fails in its first step.\"\"\"
+
+    def build(self, image_shape):
+        return Stumbling(image_shape)
+
+
+class Stumbling(rp.Encoder):
+    def __init__(self, image_shape):
+        super().__init__()
+        self.image_shape, self.feature_shape = image_shape, (4,)
+
+    def forward(self, x, labels=None):
+        raise RuntimeError("not written yet")
+"""
+
+
+def test_a_run_whose_first_step_failed_is_in_nobodys_way(shapes_file, vae_run, tmp_path) -> None:
+    """One writes a plug-in by running it again and again. A run that has trained is kept."""
+    plugin, out = tmp_path / "mine.py", tmp_path / "run"
+    plugin.write_text(STUMBLING)
+    words = ["train", shapes_file, "--plugin", plugin, "--encoder", "stumbling", "--out", out]
+    command = [sys.executable, "-m", "reparam", *map(str, words), "--quiet"]
+    said = subprocess.run(command, capture_output=True, text=True)
+    assert "RuntimeError: not written yet" in said.stderr
+    assert (out / "checkpoints" / "last.safetensors").exists()
+    check_free(out, overwrite=False)
+    with pytest.raises(RunError, match="holds a run already"):
+        check_free(vae_run, overwrite=False)

@@ -71,15 +71,20 @@ def make_bundle(
     table = None if columns is None else read_table(columns)
     with _one_thread():
         views = held_out_views(runs, images=images, progress=progress, device=device)
-    return bundle_of(views, columns, table)
+    return bundle_of(views, columns, table, score_progress=score_progress, device=device)
 
 
 def bundle_of(
-    shown: Sequence[RunView], columns: Path | None = None, table: "pd.DataFrame | None" = None
+    shown: Sequence[RunView],
+    columns: Path | None = None,
+    table: "pd.DataFrame | None" = None,
+    *,
+    score_progress: Progress | None = None,
+    device: str = "cpu",
 ) -> Bundle:
     """The bundle of views, whose models are on the CPU; ``table``: what ``columns`` holds.
 
-    Raises as `make_bundle` does.
+    Warns and raises as `make_bundle` does.
     """
     files: dict[str, bytes] = {}
     halves: dict[str, tuple[OnnxModel, OnnxModel]] = {}

@@ -16,7 +16,7 @@ COMPONENTS = json.loads((ROOT / "sbom.cdx.json").read_text(encoding="utf-8"))["c
 LICENSES = (WEB / "public/THIRD_PARTY_LICENSES.txt").read_text(encoding="utf-8")
 STALE = "Fix: make licences"
 
-OWN_SUFFIXES = {".cpp", ".css", ".h", ".j2", ".py", ".typed", ""}
+OWN_SUFFIXES = {".cpp", ".css", ".js", ".h", ".j2", ".py", ".typed", ""}
 """Of files of the package that are our own; "" is that of LICENSE."""
 
 

@@ -2,15 +2,16 @@
 
 sbom.cdx.json is a bill of materials (CycloneDX 1.5). THIRD_PARTY_LICENSES.txt has the licence of
 each of its components; it lies in web/public, so that the page, and each site and file that is made
-of it, has it too. Both are part of the wheel. Needs npm and web/node_modules (``npm ci`` in web/).
+of it, has it too. Both are part of the wheel. Needs web/node_modules (``npm ci`` in web/).
 """
 
+import base64
 import hashlib
 import json
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 ROOT = Path(__file__).parent
 WEB = ROOT / "web"
@@ -20,10 +21,11 @@ LICENSES = WEB / "public" / "THIRD_PARTY_LICENSES.txt"
 DATA = (ROOT / "reparam" / "data" / "digits" / "digits.npz",)
 """Files of the package that others made; a file LICENSE beside each says from where it is."""
 
-LISTED = ("npm", "sbom", "--package-lock-only", "--omit", "dev", "--sbom-format", "cyclonedx")
-"""All that may be in the page: the ``dependencies`` of web/package.json, and theirs. Some of these
-may not be in it: onnxruntime-web is bundled before it is published, and does not say with which.
-"""
+Packages = Mapping[str, Mapping[str, Any]]
+"""``packages`` of package-lock.json: what is known of each, by its folder; "" is the page's own."""
+
+READS = ("dependencies", "optionalDependencies", "peerDependencies")
+"""What a package may bring into the page."""
 
 COPYRIGHT = {
     "@cfworker/json-schema": "Jeremy Danyow",
@@ -52,12 +54,58 @@ OF THIS SOFTWARE.
 """
 
 
-def npm_components() -> list[dict[str, Any]]:
-    """As npm's own list has them, each of the same fields in the same order."""
-    done = subprocess.run(LISTED, cwd=WEB, check=True, capture_output=True, text=True)
-    fields = ("bom-ref", "type", "name", "version", "purl", "hashes", "licenses")
-    found = json.loads(done.stdout)["components"]
-    return [{field: each[field] for field in fields} for each in found]
+def page_folders(packages: Packages) -> list[str]:
+    """Where all that may be in the page is installed: the ``dependencies`` of web/package.json, and
+    theirs, but for types, which are no code.
+
+    `npm sbom --omit dev` does not say it: it omits what the build needs too. Some of these may not
+    be in the page: onnxruntime-web is bundled before it is published, and does not say with which.
+    """
+    found: set[str] = set()
+    todo = [("", name) for name in packages[""]["dependencies"]]
+    while todo:
+        reader, name = todo.pop()
+        folder = _folder_of(name, reader, packages)
+        if folder is not None and folder not in found and not name.startswith("@types/"):
+            found.add(folder)
+            todo += [(folder, each) for kind in READS for each in packages[folder].get(kind, {})]
+    return sorted(found, key=name_of)
+
+
+def _folder_of(name: str, reader: str, packages: Packages) -> str | None:
+    """The package that one in the folder ``reader`` finds under a name, as Node.js looks for it;
+    None for one that is optional and not installed.
+    """
+    while (folder := f"{reader}/node_modules/{name}".lstrip("/")) not in packages:
+        if not reader:
+            return None
+        reader = reader.rpartition("node_modules/")[0].rstrip("/")
+    return folder
+
+
+def name_of(folder: str) -> str:
+    """The name of the package that is installed in a folder."""
+    return folder.rpartition("node_modules/")[2]
+
+
+def npm_component(folder: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """A package as npm's own lists have it."""
+    name, version = name_of(folder), known["version"]
+    algorithm, _, digest = known["integrity"].partition("-")
+    return {
+        "bom-ref": f"{name}@{version}",
+        "type": "library",
+        "name": name,
+        "version": version,
+        "purl": f"pkg:npm/{quote(name)}@{version}",
+        "hashes": [
+            {
+                "alg": algorithm.upper().replace("SHA", "SHA-"),
+                "content": base64.b64decode(digest).hex(),
+            }
+        ],
+        "licenses": [{"license": {"id": known["license"]}}],
+    }
 
 
 def data_component(file: Path) -> dict[str, Any]:
@@ -73,27 +121,26 @@ def data_component(file: Path) -> dict[str, Any]:
     }
 
 
-def license_text(name: str, licence: str) -> str:
+def license_text(folder: str, licence: str) -> str:
     """That of an npm package: its own file, or the standard text with the holder's name."""
-    folder = WEB / "node_modules" / name
-    for file in sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn][Ss][Ee]*")):
+    for file in sorted((WEB / folder).glob("[Ll][Ii][Cc][Ee][Nn][Ss][Ee]*")):
         return file.read_text(encoding="utf-8")
     standard = {
         "ISC": ISC,
         "MIT": (ROOT / "LICENSE").read_text(encoding="utf-8").split("\n\n", 2)[2],
     }
-    return f"Copyright (c) {COPYRIGHT[name]}\n\n{standard[licence]}"
+    return f"Copyright (c) {COPYRIGHT[name_of(folder)]}\n\n{standard[licence]}"
 
 
-def sections(components: list[dict[str, Any]]) -> Iterator[str]:
-    """A text for each component: its name, and its licence."""
-    for each in components:
+def sections(components: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A text for each component, by its place: its name, and its licence."""
+    for place, each in components.items():
         name, version = each["name"], each.get("version", "")
         licence = each["licenses"][0]["license"]["id"]
         if each["type"] == "data":
-            text = (ROOT / name).with_name("LICENSE").read_text(encoding="utf-8")
+            text = (ROOT / place).with_name("LICENSE").read_text(encoding="utf-8")
         else:
-            text = license_text(name, licence)
+            text = license_text(place, licence)
             if name in NOTES:
                 text += f"\n{NOTES[name].format(version=version)}\n"
         title = f"{name} {version}".rstrip()
@@ -101,7 +148,11 @@ def sections(components: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def main() -> None:
-    components = [*npm_components(), *map(data_component, DATA)]
+    packages = json.loads((WEB / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    components = {
+        **{folder: npm_component(folder, packages[folder]) for folder in page_folders(packages)},
+        **{file.relative_to(ROOT).as_posix(): data_component(file) for file in DATA},
+    }
     bill = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -115,7 +166,7 @@ def main() -> None:
                 "licenses": [{"license": {"id": "MIT"}}],
             }
         },
-        "components": components,
+        "components": [*components.values()],
     }
     SBOM.write_text(json.dumps(bill, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     head = (

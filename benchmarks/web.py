@@ -1,11 +1,13 @@
-"""How quick the explorer's page is: decoding, pointer to paint, panning, thumbnails, first points.
+"""How quick the explorer is: start, first points, decoding, pointer to paint, panning, thumbnails.
 
-    reparam export runs/demo/ae runs/demo/vae --site runs/site
-    python benchmarks/web.py runs/site [--times 5]
+    python benchmarks/web.py [runs/demo/ae runs/demo/vae] [--times 5]
 
-Opens the site in headless Chromium, from a server on this machine, a new browser each round, and
-writes the table into benchmarks/RESULTS.md. The page with 70,000 points is the same site with its
+Starts `reparam explore` on copies of the runs (those of `reparam demo` unless others are named),
+and opens their site in headless Chromium, from a server on this machine, a new browser each round.
+Writes the table into benchmarks/RESULTS.md. The page with 70,000 points is the same site with its
 points repeated, a little moved; so is that with 10,000 thumbnails, whose images are repeated, too.
+A frame is the time between the stamps of two requestAnimationFrame callbacks, with another part of
+the map in each; WebGL is what Chromium has without a graphics card (SwiftShader, on the processor).
 """
 
 import argparse
@@ -18,8 +20,13 @@ import os
 import shlex
 import shutil
 import statistics
+import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Mapping
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +35,12 @@ from machine import describe
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from results import spread, write_section
-from web_page import DECODE, FRAMES, GRID, POINTER, READY, THUMBNAILS_READY
+from web_page import DECODE, FRAMES, GRID, POINTER, READY, RENDERER, THUMBNAILS_READY
 
-from reparam.explorer import ExplorerServer
+from reparam.explorer import ExplorerServer, site_files
+from reparam.export import make_bundle
 from reparam.export.sprites import Grid, sheets
+from reparam.runs import Run
 
 POINTS = 70_000
 THUMBNAILS = 10_000
@@ -90,6 +99,29 @@ def _images(files: Files, entry: dict[str, Any], grid: Grid) -> np.ndarray:
     return cells.swapaxes(2, 3).reshape(-1, grid.height, grid.width, cells.shape[-1])
 
 
+def start(runs: Sequence[Path]) -> float:
+    """Seconds from the command to the page from its server."""
+    line = [sys.executable, "-P", "-m", "reparam", "explore", *map(str, runs), "--no-browser"]
+    begun = time.perf_counter()
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        address = process.stdout.readline().strip()
+        with urllib.request.urlopen(address) as page:
+            page.read()
+        seconds = time.perf_counter() - begun
+        process.terminate()
+    return seconds
+
+
+def starts(runs: Sequence[Path], times: int) -> tuple[float, list[float]]:
+    """Of copies of the runs: the first start, and each of the next ``times``."""
+    with tempfile.TemporaryDirectory() as folder:
+        copies = [Path(folder) / run.name for run in runs]
+        for run, copy in zip(runs, copies, strict=True):
+            shutil.copytree(run, copy, ignore=shutil.ignore_patterns("*.bundle"))
+        return start(copies), [start(copies) for _ in range(times)]
+
+
 def opened(page: Page, address: str) -> Page:
     page.goto(address)
     page.evaluate(READY)
@@ -106,6 +138,7 @@ def measure(
         publish(few)
         page = opened(context.new_page(), f"{address}#run={run}&panel=look")
         begun = page.evaluate("reparam.timings()")
+        renderer = page.evaluate(RENDERER)
         decode = page.evaluate(DECODE, [run, DECODES])
         grid = page.evaluate(GRID, run)
         page.close()
@@ -122,12 +155,15 @@ def measure(
             page.wait_for_timeout(40)
         pointer = page.evaluate(POINTER[1])
         frames = page.evaluate(FRAMES, MOVES)
+        page.wait_for_timeout(500)
+        drawing = page.evaluate("(run) => reparam.drawing(run)", run)
         page.close()
         publish(pictures)
         page = opened(context.new_page(), f"{address}#run={run}&panel=look&points=pictures")
         page.evaluate(THUMBNAILS_READY, [run, THUMBNAILS])
         thumbnails = page.evaluate(FRAMES, MOVES)
         browser.close()
+    assert "SwiftShader" in renderer, f"WebGL must be SwiftShader's, got {renderer}"
     return {
         "points": begun["points"],
         "first": begun["first"],
@@ -138,6 +174,7 @@ def measure(
         "pointer": statistics.median(pointer),
         "pointer, p95": _p95(pointer),
         "pan, p95": _p95(frames),
+        "drawing": drawing,
         "thumbnails": 1000 / statistics.mean(thumbnails),
         "thumbnails, p95": _p95(thumbnails),
         "grid": grid["milliseconds"],
@@ -163,6 +200,8 @@ def scripts(files: Mapping[str, bytes]) -> float:
 
 
 ROWS = (
+    ("start", "`reparam explore`, first start of two runs, s", "–"),
+    ("start, again", "the same, each further start, s", "3"),
     ("points", "points on the screen after the page began, ms", "1000"),
     ("points, many", f"the same with {POINTS:,} points, ms", "–"),
     ("first", "first decoded image after the page began, ms", "2000"),
@@ -172,6 +211,7 @@ ROWS = (
     ("pointer", f"pointer to paint with {POINTS:,} points, median, ms", "–"),
     ("pointer, p95", f"pointer to paint with {POINTS:,} points, p95, ms", "35"),
     ("pan, p95", f"frames with {POINTS:,} points, panned and zoomed, p95, ms", "40"),
+    ("drawing", f"{POINTS:,} points drawn anew once the map rests, ms", "–"),
     ("thumbnails", f"frames a second with {THUMBNAILS:,} thumbnails, panned and zoomed", "30"),
     ("thumbnails, p95", "one such frame, p95, ms", "–"),
     ("grid", "grid of 400 images, ms", "500"),
@@ -190,29 +230,35 @@ def table(rounds: list[Round], files: Files, where: str, options: argparse.Names
         f"| scripts and styles without the runtime, gzipped, KB | {scripts(files):.1f} | 200 |",
     ]
     for key, name, allowed in ROWS:
-        digits = 1 if key.startswith(("decode", "round")) else 0
-        lines.append(f"| {name} | {spread([r[key] for r in rounds], digits)} | {allowed} |")
-    words = ["python", "benchmarks/web.py", "SITE", "--times", str(options.times)]
+        digits = 1 if key.startswith(("decode", "round", "start")) else 0
+        lines.append(
+            f"| {name} | {spread([r[key] for r in rounds if key in r], digits)} | {allowed} |"
+        )
+    words = ["python", "benchmarks/web.py", "--times", str(options.times)]
     return "\n".join([*lines, "", f"`{shlex.join(words)}`"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("site", type=Path, help="a folder made by reparam export --site")
+    demo = [Path("runs/demo/ae"), Path("runs/demo/vae")]
+    parser.add_argument("runs", type=Path, nargs="*", default=demo, help="run folders, one or two")
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--print", action="store_true", help="print the table only")
     options = parser.parse_args()
     where = describe()
-    site = options.site
-    files = {f.relative_to(site).as_posix(): f.read_bytes() for f in site.rglob("*") if f.is_file()}
+    files = dict(site_files(make_bundle([Run.open(run) for run in options.runs]).files))
     run = json.loads(files["data/manifest.json"])["runs"][-1]["id"]
     many, pictures = (with_points(files, count) for count in (POINTS, THUMBNAILS))
     server = ExplorerServer(port=0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     rounds = []
     options.loads = [os.getloadavg()[0]]
-    for _ in range(options.times):
+    first, again = starts(options.runs, options.times)
+    for seconds in again:
         rounds.append(measure(server.address, server.publish, files, many, pictures, run))
+        rounds[-1]["start, again"] = seconds
+        if len(rounds) == 1:
+            rounds[0]["start"] = first
         options.loads.append(os.getloadavg()[0])
         print({k: round(v, 1) for k, v in rounds[-1].items()}, flush=True)
     server.shutdown()

@@ -67,12 +67,14 @@ FRAMES = """async (count) => {
     let last = await next();
     for (let i = 0; i < 2 * count; i++) {
         if (i < count) {
-            const key = arrows[Math.floor((4 * i) / count)];
+            // A square, small enough that the points stay in sight.
+            const key = arrows[Math.floor(i / 4) % 4];
             map.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey: true }));
         } else {
             const { left, top, width, height } = map.getBoundingClientRect();
+            const deltaY = i < 1.5 * count ? -15 : 15;
             const [clientX, clientY] = [left + width / 2, top + height / 2];
-            map.dispatchEvent(new WheelEvent("wheel", { deltaY: -15, clientX, clientY }));
+            map.dispatchEvent(new WheelEvent("wheel", { deltaY, clientX, clientY }));
         }
         const now = await next();
         frames.push(now - last);
@@ -80,7 +82,16 @@ FRAMES = """async (count) => {
     }
     return frames.slice(1);
 }"""
-"""Milliseconds between frames, each of another part of the map: it is moved, and then zoomed."""
+"""Milliseconds between the stamps of frames, each of another part of the map: it is moved around,
+and then zoomed in and out again.
+"""
+
+RENDERER = """() => {
+    const gl = document.createElement("canvas").getContext("webgl2");
+    const info = gl.getExtension("WEBGL_debug_renderer_info");
+    return gl.getParameter(info.UNMASKED_RENDERER_WEBGL);
+}"""
+"""What draws WebGL."""
 
 THUMBNAILS_READY = """async ([run, count]) => {
     while (reparam.thumbnails(run)?.ready !== count) await new Promise((go) => setTimeout(go, 20));

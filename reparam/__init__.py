@@ -76,6 +76,7 @@ if TYPE_CHECKING:
         rate,
         uniform,
     )
+    from reparam.notebook import explore
     from reparam.objective import (
         OBJECTIVES,
         TERMS,
@@ -193,6 +194,7 @@ __all__ = [
     "__version__",
     "build_autoencoder",
     "calibrate",
+    "explore",
     "feature_maps",
     "fit_prior",
     "from_pretrained",

@@ -60,7 +60,7 @@ def constructor(preset: str) -> Callable[..., None]:
 def _unknown(estimator: str, name: str, known: Iterable[str]) -> str:
     """What to say of an argument that there is not: a part that has it, or the nearest name."""
     names = list(known)
-    misplaced = misplaced_option(name)
+    misplaced = misplaced_option(name, chosen={})
     if misplaced is None or any(other.endswith(f"_{name}") for other in names):
         return unknown_name(f"option of {estimator}", name, names, f"help({estimator})")
     return (

@@ -84,6 +84,15 @@ def check_one_each(what: str, shape: Sequence[int], n: int) -> None:
         )
 
 
+def check_positive(**options: int | tuple[int, ...] | None) -> None:
+    """Raises ConfigError for an option below 1, or with an entry below 1; None is not given."""
+    for name, value in options.items():
+        values = value if isinstance(value, tuple) else (value,)
+        least = min((entry for entry in values if entry is not None), default=1)
+        if least < 1:
+            raise ConfigError(f"{name} must be 1 or more, got {least}. Fix: raise it")
+
+
 def is_of_memory(error: BaseException) -> bool:
     """Whether what failed needs more memory, or larger numbers, than there are: PyTorch's errors of
     this kind have no type of their own.

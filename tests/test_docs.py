@@ -50,7 +50,9 @@ def answer(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def card() -> Scorecard:
-    """Of images with labels and factors, all of which a model and a judge that know nothing see."""
+    """Of images with labels and factors, all of which a conditional model and a judge that know
+    nothing see.
+    """
     shape, factors = (4, 4, 1), np.random.default_rng(0).random((400, 2))
     images = image_set_from_arrays(
         np.repeat(np.repeat(factors[:, None, :], 4, 1), 2, 2),
@@ -62,7 +64,7 @@ def card() -> Scorecard:
     torch.manual_seed(0)
     network = JudgeNetwork(shape, 2).eval().requires_grad_(False)
     judge = Judge(network, shape, images.class_names, 0.5, None, "none", 0.0, from_cache=False)
-    parts = ModelConfig(encoder=MlpEncoderOptions(), decoder=MlpDecoderOptions())
+    parts = ModelConfig(classes=2, encoder=MlpEncoderOptions(), decoder=MlpDecoderOptions())
     few = ScoreConfig(draws=200, likelihood_images=4, likelihood_samples=10, diffusability=True)
     return scorecard(build_autoencoder(parts, shape), images, few, judge=judge)
 

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reparam.errors import SHORT_LIST, RunError, either, near_names, unknown_name
+from reparam.errors import (
+    SHORT_LIST,
+    ConfigError,
+    RunError,
+    check_positive,
+    either,
+    near_names,
+    unknown_name,
+)
 from reparam.runs import Run
 
 MANY = tuple(f"option-number-{i}" for i in range(70))
@@ -55,3 +63,20 @@ def test_a_run_with_no_other_near_it(tmp_path: Path) -> None:
     for place, rule in ((tmp_path, "not a run folder"), (tmp_path / "x" / "y", "no such run")):
         with pytest.raises(RunError, match=rf"{rule}[^?]*\. Fix: "):
             Run.open(place)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"count": 0}, "count must be 1 or more, got 0. Fix: raise it"),
+        ({"fine": 1, "widths": (3, -2, 0)}, "widths must be 1 or more, got -2. Fix: raise it"),
+        ({"count": 1, "none": None, "widths": (), "more": (1, 2)}, None),
+    ],
+)
+def test_options_of_one_or_more(options: dict, says: str | None) -> None:
+    if says is None:
+        check_positive(**options)
+        return
+    with pytest.raises(ConfigError) as error:
+        check_positive(**options)
+    assert str(error.value) == says

@@ -326,9 +326,11 @@ def check_score(run: Path) -> None:
     (card,) = json.loads(reparam("score", run, *SCORE, "--json"))
     assert card["priors"][0]["kind"] == load(run).model_.prior.kind
     for name, entry in MEASURES.items():
-        if entry.on_request:  # of --features, or of images with known factors
-            continue
         places = [s["measures"] for s in card["priors"]] if entry.by_prior else [card["measures"]]
+        if entry.on_request:  # of --features, of images with known factors, of a conditional model
+            is_there = name == "class_accuracy" and bool(load(run).model_.classes)
+            assert [name in place for place in places] == [is_there] * len(places)
+            continue
         for place in places:
             assert place[name]["value"] is not None or place[name]["note"], name
     written = (run / "scorecard.json").read_bytes()

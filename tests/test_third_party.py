@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from third_party import npm_component, page_folders
+
 ROOT = Path(__file__).parents[1]
 WEB = ROOT / "web"
 COMPONENTS = json.loads((ROOT / "sbom.cdx.json").read_text(encoding="utf-8"))["components"]
 LICENSES = (WEB / "public/THIRD_PARTY_LICENSES.txt").read_text(encoding="utf-8")
 STALE = "Fix: make licences"
 
-OWN_SUFFIXES = {".cpp", ".css", ".h", ".j2", ".py", ".typed", ""}
+OWN_SUFFIXES = {".cpp", ".css", ".js", ".h", ".j2", ".py", ".typed", ""}
 """Of files of the package that are our own; "" is that of LICENSE."""
 
 
@@ -24,18 +26,38 @@ def _named(name: str) -> dict:
 
 
 def test_every_npm_package_that_may_be_in_the_page_is_listed() -> None:
-    """Those that the page needs, and what these need, but for types, which are no code."""
     packages = json.loads((WEB / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    wanted: dict[str, str] = {}
-    todo = list(packages[""]["dependencies"])
-    while todo:
-        name = todo.pop()
-        if name not in wanted and not name.startswith("@types/"):
-            found = packages[f"node_modules/{name}"]
-            wanted[name] = found["version"]
-            todo += found.get("dependencies", {})
+    wanted = [npm_component(folder, packages[folder]) for folder in page_folders(packages)]
+    needed = json.loads((WEB / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    assert set(needed) <= {each["name"] for each in wanted}
     npm = [each for each in COMPONENTS if each.get("purl", "").startswith("pkg:npm/")]
-    assert {each["name"]: each["version"] for each in npm} == wanted, STALE
+    assert npm == wanted, STALE
+
+
+def test_what_the_page_and_its_build_both_need_is_listed() -> None:
+    """npm's own list without the build's packages leaves such a one out."""
+    packages = {
+        "": {"dependencies": {"a": "1"}, "devDependencies": {"build": "1"}},
+        "node_modules/a": {
+            "dependencies": {"both": "1", "@types/a": "1"},
+            "optionalDependencies": {"c": "1"},
+            "peerDependencies": {"peer": "1", "not-there": "1"},
+        },
+        "node_modules/@types/a": {"dependencies": {"of-types": "1"}},
+        "node_modules/a/node_modules/both": {"dependencies": {"c": "1"}},
+        "node_modules/a/node_modules/c": {"optional": True, "dependencies": {"a": "1"}},
+        "node_modules/both": {"dev": True},
+        "node_modules/build": {"dev": True, "dependencies": {"both": "2", "peer": "1"}},
+        "node_modules/c": {"dev": True},
+        "node_modules/of-types": {},
+        "node_modules/peer": {"peer": True},
+    }
+    assert page_folders(packages) == [
+        "node_modules/a",
+        "node_modules/a/node_modules/both",
+        "node_modules/a/node_modules/c",
+        "node_modules/peer",
+    ]
 
 
 def test_what_the_page_imports_is_what_it_needs() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reparam.cli.calibrating import asked_rate
 from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.progress import step_progress
@@ -47,8 +48,9 @@ class AnomalyScoreOptions:
 
     data: DataConfig = RUNS_OWN
 
-    false_alarms: float = 0.01
-    """Share of good pictures that may be called anomalous."""
+    false_alarms: float | None = None
+    """Share of good pictures that may be called anomalous. By default 0.01, or the lowest that the
+    calibration can tell where it has fewer than 99 good pictures."""
 
     out: Path | None = None
     """A folder; by default RUN/export/verdicts."""
@@ -85,8 +87,7 @@ def run(args: Sequence[str]) -> int:
     out = options.out or default_out(folder, "verdicts")
     check_folder_free(out, overwrite=options.overwrite, own=VERDICTS_FOLDER)
     detector = load_detector(folder, options.compute.chosen())
-    rate = options.false_alarms
-    detector.check_rate(rate)
+    rate = asked_rate(folder, detector, options.false_alarms)
     selection = select_images(folder, detector.model, options.data, "all", options.choice)
     check_sizes(selection, folder, options.data)
     images, labelled = selection.images, selection.labelled

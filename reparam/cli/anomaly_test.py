@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reparam.cli.calibrating import asked_rate
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.progress import step_progress
 from reparam.cli.reading import reading_progress
@@ -63,8 +64,9 @@ class AnomalyTestOptions:
     test: Path = option(Path(), positional="TEST", required=True)
     """The folder of test pictures."""
 
-    false_alarms: float = 0.01
-    """Share of good pictures that may be called anomalous."""
+    false_alarms: float | None = None
+    """Share of good pictures that may be called anomalous. By default 0.01, or the lowest that the
+    calibration can tell where it has fewer than 99 good pictures."""
 
     image_size: tuple[int, int] | None = option(None, is_size=True)
     """Height and width that the pictures are brought to, where they are not the good ones'."""
@@ -91,8 +93,7 @@ def run(args: Sequence[str]) -> int:
     options = parse(AnomalyTestOptions(), args, prog="reparam anomaly test")
     folder = Run.open(options.run)
     detector = load_detector(folder, options.compute.chosen())
-    rate = options.false_alarms
-    detector.check_rate(rate)
+    rate = asked_rate(folder, detector, options.false_alarms)
     labelled = _read(folder, detector, options)
     pictures = Pictures(labelled.images, np.arange(len(labelled.images)))
     with step_progress(f"testing {folder.path}", quiet=options.quiet) as progress:

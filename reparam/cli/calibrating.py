@@ -8,10 +8,13 @@ from reparam.cli.progress import step_progress
 from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import (
     CALIBRATION_FILE,
+    USUAL_FALSE_ALARMS,
     AnomalyConfig,
     Calibration,
+    Detector,
     GoodPictures,
     calibrate,
+    pictures_needed,
     save_calibration,
 )
 from reparam.printable import note, say, several
@@ -33,7 +36,30 @@ def calibrate_run(
     print_calibration(found)
     say(run.path / CALIBRATION_FILE)
     if not quiet:
-        note(f"next: {command_line('anomaly score', [str(run.path)])} NEW_PICTURES/")
+        note(f"next: {command_line('anomaly', ['score', str(run.path)])} NEW_PICTURES/")
+
+
+def asked_rate(run: Run, detector: Detector, asked: float | None) -> float:
+    """The rate of false alarms that is asked for, or the usual one; says where that is higher than
+    elsewhere, since good pictures are few. Raises what `Detector.rate` raises.
+    """
+    rate = detector.rate(asked)
+    if asked is None and rate > USUAL_FALSE_ALARMS:
+        count = detector.calibration.count
+        again = command_line("anomaly", ["calibrate", str(run.path)])
+        note(
+            f"false alarms: {rate:.2g} of the good pictures, as rare as "
+            f"{several(count, 'held-out good picture')} can tell{_more_for_usual(count)}. For "
+            f"fewer: {again} MORE_GOOD_PICTURES/ --overwrite, or hold out more when training "
+            "(--test-fraction); --false-alarms chooses another rate"
+        )
+    return rate
+
+
+def _more_for_usual(count: int) -> str:
+    """How many good pictures the usual rate needs, where there are fewer."""
+    needed = pictures_needed(USUAL_FALSE_ALARMS)
+    return f" ({USUAL_FALSE_ALARMS:g} needs {needed})" if count < needed else ""
 
 
 def print_calibration(found: Calibration) -> None:
@@ -45,10 +71,10 @@ def print_calibration(found: Calibration) -> None:
     count = found.count
     say(
         f"decides: {found.decider}, against {several(count, 'good picture')} that were not trained "
-        f"on; false alarms can be as rare as {1 / (count + 1):.2g}"
+        f"on; false alarms can be as rare as {1 / (count + 1):.2g}{_more_for_usual(count)}"
     )
     if found.trimmed:
-        share = found.most_false_alarms(0.01)
+        share = found.most_false_alarms(USUAL_FALSE_ALARMS)
         say(
             f"not counted as good: {_few(found.trimmed)}. Are they? If so, --contamination 0: 1 % "
             f"false alarms may otherwise be up to {share:.1%}"

@@ -11,7 +11,7 @@ from reparam.cli.help_text import value_words
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import check_first, judge_with_progress, scored
 from reparam.data import ImageSet
-from reparam.errors import ConfigError
+from reparam.errors import check_positive
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
 from reparam.extras import need
 from reparam.printable import note, say
@@ -55,8 +55,7 @@ class CompareOptions:
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ConfigError(f"seeds must be 1 or more, got {self.seeds}. Fix: raise it")
+        check_positive(seeds=self.seeds)
 
 
 def run(args: Sequence[str]) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reparam.cli.export import check_images, gathered, open_runs
+from reparam.cli.export import gathered, open_runs
 from reparam.cli.flags import RUNS, Compute, parse
-from reparam.errors import ConfigError, ReparamError
+from reparam.errors import ConfigError, ReparamError, check_positive
 from reparam.explorer import (
     ExplorerServer,
     bundle_key,
@@ -62,7 +62,7 @@ class ExploreOptions:
     compute: Compute = Compute("cpu")
 
     def __post_init__(self) -> None:
-        check_images(self.images)
+        check_positive(images=self.images)
         if self.columns is not None:
             check_table(self.columns)
         if self.port is not None and self.port not in PORTS:

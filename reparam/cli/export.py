@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from reparam.cli.flags import RUNS, Compute, parse
-from reparam.cli.reading import reading_progress
-from reparam.errors import ConfigError
+from reparam.cli.reading import counted_progress, reading_progress
+from reparam.errors import ConfigError, check_positive
 from reparam.explorer import check_page, single_file, site_files
 from reparam.export import (
     BUNDLE_IMAGES,
@@ -88,8 +88,9 @@ class ExportOptions:
     """File for the detector of a run that was calibrated, as one .onnx: pictures to scores,
     p-values, verdicts and maps."""
 
-    false_alarms: float = 0.01
-    """The threshold of its verdicts: the share of good pictures that may be called anomalous."""
+    false_alarms: float | None = None
+    """The threshold of its verdicts: the share of good pictures that may be called anomalous. By
+    default 0.01, or the lowest that the calibration can tell where it has fewer than 99 of them."""
 
     images: int = BUNDLE_IMAGES
     """Held-out images in the explorer, at most."""
@@ -104,7 +105,7 @@ class ExportOptions:
     compute: Compute = Compute("cpu")
 
     def __post_init__(self) -> None:
-        check_images(self.images)
+        check_positive(images=self.images)
         if self.columns is not None:
             check_table(self.columns)
 
@@ -186,12 +187,6 @@ def open_runs(paths: Sequence[Path]) -> list[Run]:
     return runs
 
 
-def check_images(images: int) -> None:
-    """Raises ConfigError for fewer than one."""
-    if images < 1:
-        raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
-
-
 @runtime_checkable
 class _Shown(Protocol):
     """The options of what the page shows."""
@@ -207,11 +202,13 @@ class _Shown(Protocol):
 def gathered(runs: Sequence[Run], options: _Shown) -> Bundle:
     """The bundle of the runs. Says on stderr what takes its time."""
     note("encoding the images, exporting the models ...")
-    with reading_progress() as progress:
+    scoring = counted_progress("scoring", "images")
+    with reading_progress() as progress, scoring as score_progress:
         return make_bundle(
             runs,
             images=options.images,
             progress=progress,
+            score_progress=score_progress,
             device=options.compute.chosen(),
             columns=options.columns,
         )
@@ -318,10 +315,13 @@ def _write_page(options: ExportOptions, bundle: Bundle) -> None:
 
 
 def _write_detector(options: ExportOptions, file: Path, run: Run) -> None:
-    from reparam.evaluation import load_detector  # not for those who export no detector
+    from reparam.cli.calibrating import asked_rate  # not for those who export no detector
+    from reparam.evaluation import load_detector
     from reparam.export import export_detector
 
-    found = export_detector(run, load_detector(run), options.false_alarms)
+    detector = load_detector(run)
+    rate = asked_rate(run, detector, options.false_alarms)
+    found = export_detector(run, detector, rate)
     note(
         f"{run.path} detector: onnxruntime's scores and maps differ from PyTorch's by "
         f"{found.difference:.1e} of the largest at most"

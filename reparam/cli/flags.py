@@ -304,7 +304,8 @@ class Parser(argparse.ArgumentParser):
             )
         known = [self._shown(o.name) for o in self.options.values() if o.positional is None]
         known += [self._shown(name) for name in self.shared]
-        misplaced = misplaced_option(flag.lstrip("-").replace("-", "_"), shown=flag)
+        name = flag.lstrip("-").replace("-", "_")
+        misplaced = misplaced_option(name, chosen=self.options, shown=flag)
         unknown = unknown_name("option", flag, known, see=f"{self.prog} {HELP_ALL}")
         raise UnknownOption(f"{self.prog}: {misplaced or unknown}")
 

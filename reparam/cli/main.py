@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import platformdirs
 
@@ -109,16 +109,19 @@ def _without_plugins(args: Sequence[str]) -> list[str]:
     return rest
 
 
-def _say_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """A warning as a line for the person at the keyboard, without the place in our code."""
-    note(f"reparam: {' '.join(str(message).split())}")  # libraries' are of several lines
+def _warning_lines() -> Callable[..., None]:
+    """What shows a warning: a line for the person at the keyboard, without the place in our code,
+    and once, however often the command comes by there.
+    """
+    said: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        text = " ".join(str(message).split())  # libraries' are of several lines
+        if text not in said:
+            said.add(text)
+            note(f"reparam: {text}")
+
+    return show
 
 
 def main() -> int:
@@ -136,7 +139,7 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):  # a terminal that has no σ shows ?
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    warnings.showwarning = _say_warning
+    warnings.showwarning = _warning_lines()
     try:
         return run(sys.argv[1:])
     except ReparamError as error:

@@ -20,7 +20,7 @@ from reparam.cli.selection import (
 )
 from reparam.cli.tables import new_table, print_table
 from reparam.data import DataConfig, RowReader
-from reparam.errors import ConfigError, DataError, unknown_name
+from reparam.errors import DataError, check_positive, unknown_name
 from reparam.evaluation import encode, nearest_images
 from reparam.export import check_folder_free
 from reparam.extras import need
@@ -80,8 +80,7 @@ class NeighboursOptions:
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
-        if self.neighbours < 1:
-            raise ConfigError(f"neighbours must be 1 or more, got {self.neighbours}. Fix: raise it")
+        check_positive(neighbours=self.neighbours)
 
 
 def run(args: Sequence[str]) -> int:

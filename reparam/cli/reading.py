@@ -1,7 +1,7 @@
 """Reading images: how far it is (a bar on a terminal, one line elsewhere), and what was chosen."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -12,15 +12,22 @@ from reparam.data import Progress as ReadProgress
 from reparam.printable import note, printable
 
 
-@contextmanager
-def reading_progress(*, quiet: bool = False) -> Iterator[ReadProgress | None]:
+def reading_progress(*, quiet: bool = False) -> AbstractContextManager[ReadProgress | None]:
     """What ``load_images`` takes to tell how far it is; what is done in one go shows nothing."""
+    return counted_progress("reading", "files", quiet=quiet)
+
+
+@contextmanager
+def counted_progress(doing: str, of: str, *, quiet: bool = False) -> Iterator[ReadProgress | None]:
+    """What tells how many ``of`` something are done. It shows nothing before that is begun and when
+    all are done, so that several may be open at once, one within the other.
+    """
     if quiet:
         yield None
         return
     console = Terminal(stderr=True)
     bar = Progress(
-        title_column("reading "),
+        title_column(f"{doing} "),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
@@ -37,14 +44,19 @@ def reading_progress(*, quiet: bool = False) -> Iterator[ReadProgress | None]:
             if console.is_terminal:
                 bar.start()
             else:
-                note(f"reading {what} of {total:,} files ...")
+                note(f"{doing} {what} of {total:,} {of} ...")
         bar.update(tasks[what], completed=done)
+        if bar.finished:
+            stop()
+
+    def stop() -> None:
+        if tasks and console.is_terminal:
+            bar.stop()
 
     try:
         yield progress
     finally:
-        if tasks and console.is_terminal:
-            bar.stop()
+        stop()
 
 
 class Loader:

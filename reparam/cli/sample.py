@@ -9,7 +9,7 @@ import numpy as np
 from reparam.cli.classes import class_labels
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import default_out
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.evaluation import decode_bytes, even_labels, sample_latents
 from reparam.export import (
     LabelledImages,
@@ -64,15 +64,9 @@ class SampleOptions:
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise ConfigError(f"count must be 1 or more, got {self.count}. Fix: raise it")
-        if self.per_class is not None:
-            if self.class_name is not None:
-                raise ConfigError("per_class must come alone, got a class too. Fix: omit one")
-            if self.per_class < 1:
-                raise ConfigError(
-                    f"per_class must be 1 or more, got {self.per_class}. Fix: raise it"
-                )
+        check_positive(count=self.count, per_class=self.per_class)
+        if self.per_class is not None and self.class_name is not None:
+            raise ConfigError("per_class must come alone, got a class too. Fix: omit one")
         if self.seed < 0:
             raise ConfigError(
                 f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0"

@@ -16,7 +16,7 @@ from reparam.cli.search_space import axes_of_search
 from reparam.cli.searching import Search, best_loss
 from reparam.cli.train import before_flags
 from reparam.data import DataConfig, ImageSet
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.evaluation import MEASURES, Group, Judge, Scorecard, ScoreConfig, check_features
 from reparam.extras import need
 from reparam.fields import option
@@ -75,10 +75,7 @@ class SweepOptions:
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ConfigError(f"seeds must be 1 or more, got {self.seeds}. Fix: raise it")
-        if self.trials < 1:
-            raise ConfigError(f"trials must be 1 or more, got {self.trials}. Fix: raise it")
+        check_positive(seeds=self.seeds, trials=self.trials)
         if self.search_for is not None:
             check_figure(self.search_for)
 

@@ -208,6 +208,11 @@ def train_run(
     choose_device(first.run.training.device)
     check_loggers(first.run.training)
     options, suited = suited_options(args, known, load, prog)
+    if not options.quiet and not _names_data(args, suited, prog):
+        note(
+            f"{prog}: no DATA is named, so this trains on {options.run.data.source}. Fix: for your "
+            f"own pictures, `{prog} FOLDER`"
+        )
     images = load(options.run.data)
     check(images)
     config = _complete(options.run, load).for_classes(images.class_names)
@@ -221,6 +226,14 @@ def train_run(
         folder = Run.create(out, config, images, command=command, overwrite=options.overwrite)
         train_with_progress(folder, images, quiet=options.quiet, team=team)
     return folder, images
+
+
+def _names_data(args: Sequence[str], suited: Suited | None, prog: str) -> bool:
+    """Whether the words or a --config file say which images; else they are those of the default."""
+    defaults = before_flags(args, suited)
+    nothing = replace(defaults.run, data=replace(defaults.run.data, source=""))
+    found = parse(replace(defaults, run=nothing), args, prog=prog)
+    return found.config is not None or bool(found.run.data.source)
 
 
 def _complete(config: RunConfig, load: Loader) -> RunConfig:

@@ -24,6 +24,7 @@ from reparam.data import (
 )
 from reparam.errors import ConfigError, DataError
 from reparam.estimators.fitting import check_free, folder_of, listeners
+from reparam.estimators.html import fitted_html, shown_of
 from reparam.estimators.inputs import (
     check_range_is_free,
     checked_rows,
@@ -105,6 +106,8 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     row_shape_: tuple[int, ...]
     class_names_: tuple[str, ...]
     pixel_range_: tuple[float, float] | None = None
+    _shown: "export.LabelledImages | None" = None
+    """Images that a notebook shows; no copy or file of an estimator has them."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         cls.__init__ = constructor(cls.preset)  # type: ignore[method-assign]
@@ -183,6 +186,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 quiet, kept = bool(self._own("quiet")), out is not None
                 model = train(run, images, listeners(run, config, title, quiet=quiet, kept=kept))
             self._take(run, model, row_shape)
+            self._shown = shown_of(images)
         return self
 
     def transform(self, X: object, labels: object = None) -> LatentArray:
@@ -325,6 +329,23 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.run_, self.result_ = run, run.result()
         fitted = run.prior_file.exists()
         self.trained_prior_ = run.load_model(own_prior=True).prior if fitted else model.prior
+
+    def _repr_html_inner(self) -> str:
+        """scikit-learn's own, which has the options, and under it what was fitted."""
+        return str(super()._repr_html_inner()) + self._fitted_html()
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, str]:
+        found: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in found:
+            found["text/html"] += self._fitted_html()
+        return found
+
+    def _fitted_html(self) -> str:
+        return fitted_html(self) if hasattr(self, "model_") else ""
+
+    def __getstate__(self) -> dict[str, object]:
+        state: dict[str, object] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_shown"}
 
     def _fitted(self) -> Autoencoder:
         check_is_fitted(self, "model_")

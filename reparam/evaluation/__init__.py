@@ -60,7 +60,6 @@ if TYPE_CHECKING:
         check_rate,
         conformal_p_values,
         detection,
-        gaussian_weights,
         good_pictures,
         heat_overlay,
         heat_scale,
@@ -73,13 +72,11 @@ if TYPE_CHECKING:
         read_labelled,
         save_calibration,
         score_images,
-        tail_of,
     )
-    from reparam.evaluation.anomaly import COMBINATIONS as ANOMALY_COMBINATIONS
     from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
     from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
     from reparam.evaluation.anomaly import KINDS as DEFECT_KINDS
-    from reparam.evaluation.anomaly import PEAK as ANOMALY_PEAK
+    from reparam.evaluation.anomaly import USUAL as USUAL_FALSE_ALARMS
     from reparam.evaluation.measures.measured import Measured
     from reparam.evaluation.scoring.against import (
         Difference,
@@ -130,8 +127,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_DEFECTS",
-    "ANOMALY_COMBINATIONS",
-    "ANOMALY_PEAK",
     "ANOMALY_SCORES",
     "CALIBRATION_FILE",
     "CLAIMS",
@@ -140,6 +135,7 @@ __all__ = [
     "MEASURES",
     "SCORECARD_FILE",
     "TOPICS",
+    "USUAL_FALSE_ALARMS",
     "AnomalyConfig",
     "AnomalyScore",
     "Calibration",
@@ -214,7 +210,6 @@ __all__ = [
     "evaluation_loss",
     "even_labels",
     "figure_text",
-    "gaussian_weights",
     "good_pictures",
     "heat_overlay",
     "heat_scale",
@@ -256,7 +251,6 @@ __all__ = [
     "scorecard",
     "scorecard_from_mapping",
     "scores_of",
-    "tail_of",
     "tally",
     "trends",
     "value_text",

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         kl_halves,
     )
     from reparam.export.bundle import IMAGES as BUNDLE_IMAGES
-    from reparam.export.bundle import Bundle, held_out_views, make_bundle, run_ids
+    from reparam.export.bundle import Bundle, bundle_of, held_out_views, make_bundle, run_ids
     from reparam.export.detector import export_detector
     from reparam.export.given_columns import check_table
     from reparam.export.halves import BATCHES as ONNX_BATCHES
@@ -77,6 +77,7 @@ __all__ = [
     "OnnxModel",
     "OwnFolder",
     "TorchProgram",
+    "bundle_of",
     "check_file_free",
     "check_folder_free",
     "check_hub",

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from reparam._version import __version__
 from reparam.errors import ConfigError
 from reparam.export.halves import Half, Part, halves_of
+from reparam.export.model_card import as_markdown
 from reparam.export.place import DIFFUSERS_FOLDER
 from reparam.model import Autoencoder, KlHalf
 from reparam.runs import Run, title_of
@@ -49,6 +50,17 @@ class DiffusersFolder:
     parts: tuple[KlPart, KlPart]
 
 
+_OWN_NAMES = {
+    "block_out_channels": "filters",
+    "down_block_types": "filters",
+    "up_block_types": "filters",
+    "layers_per_block": "blocks",
+    "norm_num_groups": "groups",
+    "mid_block_add_attention": "attention",
+}
+"""Options of the networks ``kl`` by what AutoencoderKL calls them."""
+
+
 def kl_halves(run: Run, model: Autoencoder) -> tuple[KlHalf, KlHalf]:
     """Encoder and decoder of a run's model as those of an AutoencoderKL.
 
@@ -76,11 +88,11 @@ def _differences(run: Run, model: Autoencoder) -> Iterator[tuple[str, str]]:
     if decoder is None:
         yield f"decoder {options.decoder.type}", "--decoder kl"
     if encoder is not None and decoder is not None and encoder.config != decoder.config:
-        theirs = [each for each in encoder.config if encoder.config[each] != decoder.config[each]]
-        yield (
-            f"halves of unequal {', '.join(theirs)}",
-            "the same options of its levels (--encoder-filters, --decoder-filters, ...)",
-        )
+        names = encoder.config.keys() | decoder.config.keys()
+        other = {name for name in names if encoder.config.get(name) != decoder.config.get(name)}
+        ours = sorted({_OWN_NAMES.get(name, name) for name in other})
+        flags = (f"--encoder-{name} and --decoder-{name}" for name in ours)
+        yield f"halves of unequal {', '.join(ours)}", f"the same values of {', '.join(flags)}"
     if not model.latent.is_spatial:
         yield "latents that are rows of numbers", "--latent-channels 4"
     if model.posterior.distribution.form != "normal":
@@ -198,7 +210,7 @@ def _readme(run: Run, model: Autoencoder, borders: tuple[int, int, int, int], im
         cut = [f"images = images[:, :, {top} : {top + height}, {left} : {left + width}]"]
     lines = [
         f"{DIFFUSERS_FOLDER.begins.decode()}---",
-        f"# {title_of(run.config)}, as an AutoencoderKL",
+        f"# {as_markdown(title_of(run.config))}, as an AutoencoderKL",
         "",
         f"Written by reparam {__version__}. It reads and gives pixels in [-1, 1]; images are "
         f"{height} × {width} pixels (height × width) of {channels} "

@@ -10,18 +10,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from reparam._version import __version__
 from reparam.data import ImageSet, Progress
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.export.entry import run_entry
 from reparam.export.given_columns import given_columns, read_table
 from reparam.export.manifest import Manifest
 from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.printable import printable_json
 from reparam.runs import Run, RunView, look_at, with_distinct_titles
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA = 1
 """Of manifest.json: the number in web/src/bundle/manifest.schema.json."""
@@ -51,29 +55,50 @@ def make_bundle(
     *,
     images: int = IMAGES,
     progress: Progress | None = None,
+    score_progress: Progress | None = None,
     device: str = "cpu",
     columns: Path | None = None,
 ) -> Bundle:
-    """The bundle of finished runs, with at most ``images`` held-out images of each, encoded on
-    ``device``. ``columns``: a table of further columns to colour and filter by.
+    """The bundle of finished runs, with at most ``images`` held-out images of each, encoded and
+    scored on ``device``. ``progress``: of reading images; ``score_progress``: of scoring them by
+    the detector of a run that is calibrated. ``columns``: a table of further columns to colour and
+    filter by.
 
-    Raises ConfigError without runs or images, DataError for a table that does not fit,
-    RunError for an unfinished run or one whose images cannot be found again, ParityError where a
-    model cannot be exported faithfully.
+    Warns of a calibration that cannot be used. Raises ConfigError without runs or images, DataError
+    for a table that does not fit, RunError for an unfinished run or one whose images cannot be
+    found again, ParityError where a model cannot be exported faithfully.
+    """
+    table = None if columns is None else read_table(columns)
+    with _one_thread():
+        views = held_out_views(runs, images=images, progress=progress, device=device)
+    return bundle_of(views, columns, table, score_progress=score_progress, device=device)
+
+
+def bundle_of(
+    shown: Sequence[RunView],
+    columns: Path | None = None,
+    table: "pd.DataFrame | None" = None,
+    *,
+    score_progress: Progress | None = None,
+    device: str = "cpu",
+) -> Bundle:
+    """The bundle of views, whose models are on the CPU; ``table``: what ``columns`` holds.
+
+    Warns and raises as `make_bundle` does.
     """
     files: dict[str, bytes] = {}
     halves: dict[str, tuple[OnnxModel, OnnxModel]] = {}
     entries = []
-    table = None if columns is None else read_table(columns)
+    views = dict(zip(run_ids([view.run for view in shown]), shown, strict=True))
     with _one_thread():
-        sets = _image_sets(runs, images, progress)
-        found = _views(runs, sets, images, device)
-        views = dict(zip(run_ids(runs), found, strict=True))
         for name, view in views.items():
             halves[name] = export_onnx(view.run, view.model, view.images, view.labels)
             given = {} if columns is None else given_columns(columns, view, table)
-            source = sets[view.run.facts.fingerprint]
-            entries.append(run_entry(name, view, halves[name], files, given, source))
+            entries.append(
+                run_entry(
+                    name, view, halves[name], files, given, device=device, progress=score_progress
+                )
+            )
     sources = dict.fromkeys(Path(view.run.config.data.source).name for view in views.values())
     manifest: Manifest = {
         "schema": SCHEMA,
@@ -92,31 +117,16 @@ def held_out_views(
 
     Runs of equal data share what is read.
     """
-    return _views(runs, _image_sets(runs, images, progress), images, device)
-
-
-def _image_sets(
-    runs: Sequence[Run], images: int, progress: Progress | None
-) -> Mapping[str, ImageSet]:
-    """The runs' images by their fingerprint."""
     if not runs:
         raise ConfigError("an export must have at least one run folder, got none. Fix: name one")
-    if images < 1:
-        raise ConfigError(f"images must be 1 or more, got {images}. Fix: raise it")
+    check_positive(images=images)
     sets: dict[str, ImageSet] = {}
+    views = []
     for run in runs:
         fingerprint = run.facts.fingerprint
         if fingerprint not in sets:
             sets[fingerprint] = run.images(progress)
-    return sets
-
-
-def _views(
-    runs: Sequence[Run], sets: Mapping[str, ImageSet], images: int, device: str
-) -> list[RunView]:
-    views = []
-    for run in runs:
-        view = look_at(run, sets[run.facts.fingerprint], points=images, device=device)
+        view = look_at(run, sets[fingerprint], points=images, device=device)
         view.model.cpu()
         views.append(view)
     return with_distinct_titles(views)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reparam.data import class_colours
+from reparam.data import Progress, class_colours
 from reparam.evaluation import evaluation_loss, prior_log_prob, scores_of
 from reparam.export.judge_onnx import judge_of
 from reparam.export.manifest import ClassEntry
@@ -18,15 +18,17 @@ NEIGHBOURS = 10
 """Density is told by the distance to the neighbour of this rank."""
 
 
-def columns_of(view: RunView, *, judged: bool) -> dict[str, Column]:
+def columns_of(
+    view: RunView, *, judged: bool, device: str = "cpu", progress: Progress | None = None
+) -> dict[str, Column]:
     """The columns that a run's own model gives; one that is the same for all images is omitted.
 
     ``position``: in the image set. The terms of the loss, as `Scores` names them, but their sum.
     ``latent_norm``: ‖μ‖. ``log_prior_nats``: log p(z) at μ. ``neighbour_distance``: from μ to the
     tenth nearest other one, small where images lie densely. ``anomaly_score`` and ``p_value``,
-    where the run is calibrated: what `reparam anomaly score` says of these images.
-    ``judge_class``, with ``judged``: the
-    class that the scorecard's judge gives, where the judge is in the cache.
+    where the run is calibrated: what `reparam anomaly score` says of these images, computed on
+    ``device`` with ``progress``; warns of a calibration that cannot be used. ``judge_class``, with
+    ``judged``: the class that the scorecard's judge gives, where the judge is in the cache.
     """
     # They take their time, and few export a page.
     from sklearn.neighbors import NearestNeighbors
@@ -44,10 +46,10 @@ def columns_of(view: RunView, *, judged: bool) -> dict[str, Column]:
     if len(mu) > NEIGHBOURS:
         near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(mu).kneighbors()[0]
         numbers["neighbour_distance"] = near[:, -1]
-    detector = kept_detector(view.run)
+    detector = kept_detector(view.run, device)
     if detector is not None:
         pictures = Pictures(view.images, np.arange(len(mu)), view.labels)
-        detected = detector.detect(pictures, maps=False)
+        detected = detector.detect(pictures, maps=False, progress=progress)
         numbers |= {"anomaly_score": detected.score, "p_value": detected.p}
     numbers["position"] = view.index
     found: dict[str, Column] = {name: (values, ()) for name, values in numbers.items()}

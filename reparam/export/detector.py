@@ -5,35 +5,27 @@ a score has one, ``map`` (B, H, W): what `Detector.detect` gives. The good pictu
 rate of false alarms are in the file.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import nn
-from torch.nn import functional as F
 
 from reparam.errors import ConfigError, ParityError
 from reparam.evaluation import (
-    ANOMALY_COMBINATIONS,
-    ANOMALY_PEAK,
     DEFECT_KINDS,
     Detector,
     Pictures,
-    Seen,
     as_bytes,
     as_floats,
     conformal_p_values,
-    gaussian_weights,
     plant,
-    tail_of,
 )
 from reparam.export.halves import first_rows
-from reparam.export.onnx import OnnxModel, exported, facts_of, serialised
+from reparam.export.onnx import OnnxModel, Shape, exported, facts_of, images_shape, serialised
 from reparam.onnx_session import open_session
 from reparam.runs import Run
-from reparam.types import Images, PerExample
+from reparam.types import Images
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -56,70 +48,35 @@ class _Detector(nn.Module):
     def __init__(self, detector: Detector, false_alarms: float) -> None:
         super().__init__()
         self.model = detector.model
-        self.known, self.false_alarms = detector.calibration, false_alarms
-        known = self.known
+        self.detector, self.false_alarms = detector, false_alarms
+        known = detector.calibration
         self.good = torch.from_numpy(known.statistic(known.columns))
-        self.weights = torch.from_numpy(gaussian_weights(self.model.image_shape[:2])).float()
         self.outputs = OUTPUTS if known.map_score else OUTPUTS[:-1]
 
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """Of all that goes in and comes out."""
+        images = images_shape(self.model)
+        of_maps: Shape = ["B", *images[2:]]
+        found = {name: of_maps if name == "map" else ["B"] for name in self.outputs}
+        return {"images": images, **found}
+
     def forward(self, images: Images) -> tuple[torch.Tensor, ...]:
-        known, seen = self.known, Seen(self.model, images)
-        columns: dict[str, torch.Tensor] = {}
-        maps: dict[str, torch.Tensor] = {}
-        for score in known.scores:
-            image, places = score(seen, known.fitted.get(score.type, {}))
-            columns[score.type] = _finite(image).double()
-            if places is not None:
-                maps[score.type] = smoothed(_finite(places).float(), self.weights)
-                columns[score.type + ANOMALY_PEAK] = maps[score.type].amax((1, 2)).double()
-        value = self._statistic(columns)
+        value, *maps = self.detector.of_batch(images)
         at_least = (self.good >= value[:, None]).double().sum(1)
         p = (1 + at_least) / (len(self.good) + 1)
-        found = (value.float(), p.float(), p <= self.false_alarms)
-        return (*found, maps[known.map_score]) if known.map_score else found
-
-    def _statistic(self, columns: Mapping[str, PerExample]) -> PerExample:
-        known = self.known
-        if known.decider not in ANOMALY_COMBINATIONS:
-            return columns[known.decider]
-        each = [tail_p_values(good, columns[name]) for name, good in known.reference.items()]
-        return ANOMALY_COMBINATIONS[known.decider](torch.stack(each, 1))
-
-
-def tail_p_values(reference: Float[np.ndarray, " m"], scores: PerExample) -> PerExample:
-    """`combining.tail_p_values`, of tensors."""
-    tail = tail_of(reference)
-    if not len(tail.known):
-        return torch.ones_like(scores)
-    known = torch.from_numpy(tail.known)
-    share = (1 + (known >= scores[:, None]).double().sum(1)) / (len(known) + 1)
-    return tail.extended(share, scores)
-
-
-def smoothed(
-    maps: Float[torch.Tensor, "B H W"], weights: Float[torch.Tensor, " odd"]
-) -> Float[torch.Tensor, "B H W"]:
-    """`table.smoothed`, of tensors, with its weights for maps of this size."""
-    reach = len(weights) // 2
-    x = F.pad(maps[:, None], [reach] * 4, mode="replicate")
-    x = F.conv2d(F.conv2d(x, weights[None, None, :, None]), weights[None, None, None])
-    return x[:, 0]
-
-
-def _finite(values: torch.Tensor) -> torch.Tensor:
-    """What is NaN is as anomalous as can be."""
-    return torch.where(values.isnan(), torch.inf, values)
+        return (value.float(), p.float(), p <= self.false_alarms, *maps)
 
 
 def export_detector(run: Run, detector: Detector, false_alarms: float) -> OnnxModel:
     """The detector of a run on the CPU, compared with `Detector.detect` on good pictures that the
     calibration keeps, and on these with planted defects.
 
-    Raises what `Detector.check_rate` raises, ConfigError for a model that reads labels and, by
+    Raises what `Detector.rate` raises, ConfigError for a model that reads labels and, by
     name, for scores that an ONNX file cannot have, ParityError where onnxruntime's result differs
     by more than TOLERANCE.
     """
-    detector.check_rate(false_alarms)
+    detector.rate(false_alarms)
     if detector.model.classes:
         raise ConfigError(
             f"{run.path}: a detector must be of a model that reads no labels, got a conditional "
@@ -137,7 +94,7 @@ def export_detector(run: Run, detector: Detector, false_alarms: float) -> OnnxMo
     example = {"images": np.ascontiguousarray(as_floats(pictures.images).transpose(0, 3, 1, 2))}
 
     def checked(graph: "ModelProto") -> OnnxModel:
-        facts = facts_of(run, detector.model, PART) | {
+        facts = facts_of(run, detector.model, PART, module.shapes) | {
             "reparam.false_alarms": repr(false_alarms),
             "reparam.decided_by": detector.calibration.decider,
         }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reparam.data import ImageSet, class_colours
+from reparam.data import Progress, class_colours
 from reparam.errors import DataError
 from reparam.evaluation import moments_of
 from reparam.export.columns import Column, column_bytes, columns_of, levels_of
@@ -59,12 +59,14 @@ def run_entry(
     halves: tuple[OnnxModel, OnnxModel],
     files: dict[str, bytes],
     given: Mapping[str, Column],
-    images: ImageSet,
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
 ) -> RunEntry:
     """The manifest's entry of a run, whose files are added to ``files``.
 
-    ``given``: columns beside the model's own; one of the same name takes its place. ``images``: the
-    set that the view's are of.
+    ``given``: columns beside the model's own; one of the same name takes its place. ``device``,
+    ``progress``: as `columns_of` takes them.
     """
     from reparam.evaluation import current_scorecard  # not for those who export no page
 
@@ -85,7 +87,8 @@ def run_entry(
     labels = None
     if view.labels is not None:
         labels = add(f"{name}/labels.bin", _labels(view))
-    columns = {**columns_of(view, judged=card is not None), **given}
+    own = columns_of(view, judged=card is not None, device=device, progress=progress)
+    columns = {**own, **given}
     weight = view.model.likelihood.weight
     codes = {
         moment: add_latents(f"{name}/{moment}.bin", values)
@@ -134,7 +137,7 @@ def run_entry(
         "prior": {
             **described_prior(view, draws),
             "draws": {**add_latents(f"{name}/prior.bin", draws), "count": len(draws)},
-            "nearest": _nearest(name, view, draws, images, add),
+            "nearest": _nearest(name, view, draws, add),
         },
         "kl_per_dimension": kl_per_dimension(view),
         "principal": principal_axes(view.mu),
@@ -198,10 +201,8 @@ def _judge(view: RunView, add: Add) -> JudgeEntry | None:
     }
 
 
-def _nearest(
-    name: str, view: RunView, draws: LatentArray, images: ImageSet, add: Add
-) -> NearestEntry | None:
-    found = nearest_training(view, draws, images)
+def _nearest(name: str, view: RunView, draws: LatentArray, add: Add) -> NearestEntry | None:
+    found = nearest_training(view, draws)
     if found is None:
         return None
     return {

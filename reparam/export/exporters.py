@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import onnx
@@ -127,13 +128,16 @@ def compiled(
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Without the exporters' talk of packages that they could also use, of their own old names, and
-    of Python numbers in a trace.
+    of Python numbers in a trace; and without the graph of a trace that failed, on stdout.
     """
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)
+    # setup_onnx_logging of PyTorch 2.13 and before turns the log on where it was off: it takes the
+    # function that says whether it is on for what that says.
+    off = mock.patch.object(torch._C, "_jit_set_onnx_log_enabled", create=True)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), off:
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -64,7 +64,7 @@ def model_card(
     """
     parts = [
         _metadata(run, model, options),
-        f"# {_plain(title_of(run.config))} of {_plain(_source(run))}",
+        f"# {as_markdown(title_of(run.config))} of {as_markdown(_source(run))}",
         _summary(run, model),
         _usage(run, model, name),
         *_shown(pictures),
@@ -99,10 +99,10 @@ def _summary(run: Run, model: Autoencoder) -> str:
     size = f"{height} × {width} × {channels}"
     text = (
         f"A {kind} for images of {size}, with {model.latent_dim} latent dimensions. "
-        f"Samples are drawn from {_plain(model.prior.describe())}."
+        f"Samples are drawn from {as_markdown(model.prior.describe())}."
     )
     if model.classes:
-        names = ", ".join(map(_plain, run.facts.class_names))
+        names = ", ".join(map(as_markdown, run.facts.class_names))
         text += f"\n\nIt is conditional. Its classes: {names}."
     return text
 
@@ -138,7 +138,7 @@ def _losses(run: Run) -> Iterator[str]:
         return
     names = dict.fromkeys(name for losses in result.splits.values() for name in losses)
     rows = [
-        [_plain(name), *(_number(losses.get(name)) for losses in result.splits.values())]
+        [as_markdown(name), *(_number(losses.get(name)) for losses in result.splits.values())]
         for name in names
     ]
     yield "## Final metrics\n\n" + _table(["metric", *result.splits], rows)
@@ -149,24 +149,24 @@ def _scores(card: Scorecard | None) -> Iterator[str]:
         return
     rows = [
         [
-            _plain(f"{entry.en} ({entry.unit})" if entry.unit else entry.en),
-            _plain(figure_text(card.find(name), entry)),
-            _plain(ideal_text([card.find(name)], entry)),
+            as_markdown(f"{entry.en} ({entry.unit})" if entry.unit else entry.en),
+            as_markdown(figure_text(card.find(name), entry)),
+            as_markdown(ideal_text([card.find(name)], entry)),
         ]
         for name, entry in MEASURES.items()
         if card.has(name)
     ]
     yield (
-        f"## Scorecard\n\nMeasured on {card.images:,} {_plain(card.split)} images of "
-        f"{_plain(card.source)}, with 95 % intervals; {card.draws:,} draws from "
-        f"{_plain(card.own.name)}. A dash: this model does not have the measure.\n\n"
+        f"## Scorecard\n\nMeasured on {card.images:,} {as_markdown(card.split)} images of "
+        f"{as_markdown(card.source)}, with 95 % intervals; {card.draws:,} draws from "
+        f"{as_markdown(card.own.name)}. A dash: this model does not have the measure.\n\n"
         + _table(["measure", "value", "ideal"], rows)
     )
 
 
 def _training(run: Run) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in run.facts.versions.items())
-    text = f"## Training\n\nStarted {_plain(run.facts.created)}, with {_plain(versions)}."
+    text = f"## Training\n\nStarted {as_markdown(run.facts.created)}, with {as_markdown(versions)}."
     if run.facts.command:  # four spaces: a block that no mark can end
         text += f"\n\n    {printable(run.facts.command)}"
     return text
@@ -181,6 +181,6 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.6g}"
 
 
-def _plain(text: str) -> str:
+def as_markdown(text: str) -> str:
     """Text as it is, whatever marks of Markdown or HTML are in it; one line."""
     return _MARKS.sub(r"\\\1", html.escape(printable(text), quote=False))

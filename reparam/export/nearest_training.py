@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from reparam.data import ImageSet, RowReader
+from reparam.data import RowReader
 from reparam.evaluation import decode, nearest_images
 from reparam.export.quantise import floats
 from reparam.runs import RunView
@@ -41,8 +41,9 @@ class NearestTraining:
     searched: int
 
 
-def nearest_training(view: RunView, draws: LatentArray, images: ImageSet) -> NearestTraining | None:
+def nearest_training(view: RunView, draws: LatentArray) -> NearestTraining | None:
     """Of the first MATCHED draws (N, d); None for a set without training images."""
+    images = view.source
     train = images.splits["train"]
     if not len(train):
         return None

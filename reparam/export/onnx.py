@@ -30,6 +30,10 @@ IR_VERSION = 10
 """What onnxruntime 1.18 and later read."""
 
 
+Shape = Sequence[int | str]
+"""Sizes, "B" for that of a batch."""
+
+
 @dataclass(frozen=True)
 class OnnxModel:
     """One half of a model as a file: ``data``, and what goes in and comes out by name.
@@ -64,8 +68,10 @@ def export_onnx(
 
 def _exported(run: Run, model: Autoencoder, half: Half) -> OnnxModel:
     def checked(graph: "ModelProto") -> OnnxModel:
-        names = [*half.first(1), *half.expected]
-        data = serialised(graph, half.part, facts_of(run, model, half.part, names))
+        known: dict[str, Shape] = {"images": images_shape(model), LABELS: ["B"]}
+        latents: Shape = ["B", model.latent_dim]
+        shapes = {name: known.get(name, latents) for name in (*half.first(1), *half.expected)}
+        data = serialised(graph, half.part, facts_of(run, model, half.part, shapes))
         difference = _compared(run, half, data)
         labels = None if half.labels is None else LABELS
         return OnnxModel(half.part, data, half.input, tuple(half.expected), difference, labels)
@@ -98,9 +104,10 @@ def exported(
         graph = compiled(module, example, outputs)
     except torch.onnx.OnnxExporterError as error:  # a part from outside may do anything
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        reason = reason.removesuffix("See the stack trace for more information.").rstrip(" .")
         raise ExportError(
-            f"{what} must be exportable to ONNX, got: {reason}. Fix: "
-            "write its forward without steps in Python that depend on values"
+            f"{what} must be exportable to ONNX, got: {reason}. Fix: write its forward with "
+            "operators that ONNX has, and without steps in Python that depend on values"
         ) from error
     return checked(graph)
 
@@ -118,19 +125,24 @@ def serialised(graph: "ModelProto", part: str, facts: Mapping[str, str]) -> byte
     return graph.SerializeToString(deterministic=True)
 
 
+def images_shape(model: Autoencoder) -> Shape:
+    """What a model's images are in an ONNX file."""
+    height, width, channels = model.image_shape
+    return ["B", channels, height, width]
+
+
 def facts_of(
-    run: Run, model: Autoencoder, part: str, names: Sequence[str] = ("images",)
+    run: Run, model: Autoencoder, part: str, shapes: Mapping[str, Shape]
 ) -> dict[str, str]:
-    """What the file says of itself. Nothing of when or where it was made."""
+    """What the file says of itself. Nothing of when or where it was made.
+
+    ``shapes``: of all that goes in and comes out, by name.
+    """
     facts = run.facts
-    height, width, channels = facts.image_shape
-    shapes = {"images": ["B", channels, height, width], "latents": ["B", model.latent_dim]}
-    shapes[LABELS] = ["B"]
-    shaped = {name: shapes.get(name, shapes["latents"]) for name in names}
     return {
         "reparam.part": part,
         "reparam.preset": run.config.preset,
-        "reparam.shapes": json.dumps(shaped),
+        "reparam.shapes": json.dumps(dict(shapes)),
         "reparam.image_range": "[0, 1]",
         "reparam.latent_dim": str(model.latent_dim),
         "reparam.prior": model.prior.kind,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import GaussianLikelihoodOptions, LikelihoodOptions
@@ -57,11 +57,11 @@ class ModelConfig:
     """p(x|z): how an image may differ from its decoding, pixel by pixel."""
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "latent_channels"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be 1 or more, got {value}. Fix: raise it")
+        check_positive(latent_dim=self.latent_dim, latent_channels=self.latent_channels)
         self._check_layers()
+        if self.latent_channels is not None:
+            read = len(self.posterior.distribution.names())
+            self.encoder.check_channels(read * self.latent_channels)
         if self.classes != "auto" and self.classes < 0:
             raise ConfigError(
                 f"classes must be 0 or more, got {self.classes}. Fix: auto for those of the images"

@@ -6,7 +6,7 @@ from itertools import islice
 
 import torch
 
-from reparam.errors import ConfigError
+from reparam.errors import check_positive
 from reparam.features import FEATURES, feature_maps, map_distance
 from reparam.model import Autoencoder
 from reparam.objective.base import TERMS, Drawn, Term, TermOptions
@@ -36,8 +36,7 @@ class PerceptualOptions(TermOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         FEATURES.find(self.network)
-        if self.depth < 1:
-            raise ConfigError(f"depth must be 1 or more, got {self.depth}. Fix: raise it")
+        check_positive(depth=self.depth)
 
     def build(self, model: Autoencoder) -> Term:
         """Raises what `feature_maps` raises."""

@@ -55,7 +55,7 @@ from reparam.runs.suited import (
     named_recipe,
     suited_recipe,
 )
-from reparam.runs.view import RunView, look_at, ready_to_view, with_distinct_titles
+from reparam.runs.view import RunView, look_at, ready_to_view, view_of, with_distinct_titles
 from reparam.runs.weights import Saved, Tensors, load_tensors, load_weights, save_tensors
 
 __all__ = [
@@ -124,6 +124,7 @@ __all__ = [
     "to_mapping",
     "umap_scatter",
     "unwritable",
+    "view_of",
     "warn_of_deprecated",
     "with_distinct_titles",
     "with_parts",

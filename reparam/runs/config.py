@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from reparam.data import NAMED_SOURCES, DataConfig
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.fields import option
 from reparam.loggers import LoggerOptions, TensorBoardOptions
 from reparam.model import ModelConfig, check_fittable
@@ -148,18 +148,15 @@ class TrainingConfig:
         return max(1, math.ceil(warm_up * self.epochs)) / self.epochs
 
     def __post_init__(self) -> None:
-        at_least_one = {
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-            "accumulate": self.accumulate,
-            "decay_every": self.decay_every,
-            "devices": self.devices,
-            "num_nodes": self.num_nodes,
-            "early_stop": 1 if self.early_stop is None else self.early_stop,
-        }
-        for name, value in at_least_one.items():
-            if value < 1:
-                raise ConfigError(f"{name} must be 1 or more, got {value}. Fix: raise it")
+        check_positive(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            accumulate=self.accumulate,
+            decay_every=self.decay_every,
+            devices=self.devices,
+            num_nodes=self.num_nodes,
+            early_stop=self.early_stop,
+        )
         if self.fitted_prior is not None:
             check_fittable(self.fitted_prior)
         if not 0 < self.learning_rate < float("inf"):

@@ -9,11 +9,13 @@ from reparam.loggers import LOGGERS
 from reparam.runs.command import command_line
 from reparam.runs.files import TEMPORARY, check_writable
 from reparam.runs.lock import LOCK
+from reparam.runs.weights import load_tensors
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 PRIOR_FILE = "prior.safetensors"
 METRICS = "metrics.jsonl"
+CHECKPOINT = "checkpoints/last.safetensors"
 RESULT = "result.json"
 
 OWN_ENTRIES = frozenset(
@@ -56,7 +58,9 @@ OWN_SUFFIXES = frozenset(
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
-    """Raises RunError when a new run must not be written to ``path``, ConfigError when none can."""
+    """Raises RunError when a new run must not be written to ``path``, ConfigError when none can.
+    A run that ended before its first step was done may be replaced.
+    """
     if path.exists() and not path.is_dir():
         raise RunError(f"{path}: must be a folder, got a file. Fix: choose another --out")
     check_writable(path / CONFIG, fix="choose a folder that you may write to")
@@ -66,12 +70,26 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     if foreign or path.is_symlink() or not is_run_record(path / CONFIG):
         what = repr(foreign[0]) if foreign else "no config.json of a run"
         raise RunError(f"{path}: holds other files ({what}). Fix: choose another --out")
-    if not overwrite:
+    if not overwrite and not _is_untrained(path):
         resume = command_line("resume", [str(path)])
         raise RunError(
             f"{path}: holds a run already. Fix: continue it with `{resume}`, choose another --out, "
             "or replace it with --overwrite"
         )
+
+
+def _is_untrained(path: Path) -> bool:
+    """Whether a run ended before its first step was done, as one does whose part fails there: there
+    is nothing to lose, and nothing in its way.
+    """
+    checkpoint = path / CHECKPOINT
+    known = {CONFIG, checkpoint.parent.name}
+    if {entry.name for entry in path.iterdir() if not _is_passing(entry)} != known:
+        return False
+    try:
+        return load_tensors(checkpoint, "checkpoint").state.get("images") == 0
+    except RunError:  # damaged, or of a later version
+        return False
 
 
 def is_empty(path: Path) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from reparam.errors import unknown_name
+from reparam.errors import either, unknown_name
 from reparam.fields import as_size, field_docs, flag_of
 from reparam.registry import Part, Registry, registries
 from reparam.types import Json
@@ -164,24 +164,34 @@ def unknown_option(
         group = everywhere[name].group
         place = f"is one of {group}" if group else "belongs outside of sections"
         return f"option {name!r} {place}, got it elsewhere. Fix: move it"
-    return misplaced_option(name) or unknown_name("option", name, known)
+    chosen = everywhere or {}
+    return misplaced_option(name, chosen=chosen) or unknown_name("option", name, known)
 
 
-def misplaced_option(name: str, shown: str = "") -> str | None:
+def misplaced_option(name: str, *, chosen: Mapping[str, Option], shown: str = "") -> str | None:
     """What to say of an option of a part that is not chosen, or of one that is no more; None for
-    others. ``shown``: how it was written.
+    others. ``chosen``: the options with the parts that are. ``shown``: how it was written.
     """
     for registry in registries:
         if owners := registry.owners(name):
             kind = registry.kind
-            got = f"no such {kind}" if registry.several else f"another {kind}"
             return (
-                f"option {shown or name!r} belongs to {kind} {' and '.join(owners)}, got {got}. "
-                f"Fix: omit it, or take --{registry.flag} {owners[0]}"
+                f"option {shown or name!r} belongs to {kind} {' and '.join(owners)}, got "
+                f"{_chosen_of(registry, chosen)}. Fix: omit it, or take --{registry.flag} "
+                f"{either(owners)}"
             )
     if name in RENAMED:
         return f"option {shown or name!r} must be given as {RENAMED[name]}. Fix: replace it"
     return None
+
+
+def _chosen_of(registry: Registry, chosen: Mapping[str, Option]) -> str:
+    """The parts of a kind that are chosen, in words."""
+    for option in chosen.values():
+        if option.registry is registry and option.default:
+            names = option.default if registry.several else (option.default,)
+            return f"{registry.kind} {' and '.join(names)}"
+    return f"no {registry.kind}" if registry.several else f"another {registry.kind}"
 
 
 RENAMED: Mapping[str, str] = {

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar, get_args, get_origin, get_type_hints
 
@@ -19,6 +20,7 @@ from reparam.runs.options import (
     registry_of,
     shared_options,
     unknown_option,
+    warn_of_deprecated,
 )
 from reparam.runs.weights import check_format
 from reparam.types import Json, check_value
@@ -305,7 +307,8 @@ def _coerce(value: object, hint: object, where: str) -> object:
 
 def read_config_file(path: Path) -> Json:
     """A TOML or JSON file as a mapping, with its options in sections as in config.json, or outside
-    of them. Raises ConfigError for a file that cannot be read.
+    of them. Warns of deprecated ones, but in the config.json of a run, which is migrated. Raises
+    ConfigError for a file that cannot be read.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -331,6 +334,8 @@ def read_config_file(path: Path) -> Json:
         loaded = migrate_config(loaded, check_format(path, loaded["format"]))
         options = {name: value for name, value in loaded.items() if name in _SECTIONS}
         return {"recipe": "plain", **options}  # nothing is left to a recipe
+    in_sections = [section for section in loaded.values() if isinstance(section, dict)]
+    warn_of_deprecated(dict.fromkeys(chain(loaded, *in_sections)), f"config file {path}")
     if isinstance(loaded.get("model"), str):  # as the flag is called
         loaded["preset"] = loaded.pop("model")
     if isinstance(loaded.get("data"), str):

@@ -18,7 +18,16 @@ from reparam.registry import loaded_plugins
 from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig
 from reparam.runs.fitted_prior import load_prior, save_prior
-from reparam.runs.folder import CONFIG, METRICS, PRIOR_FILE, RESULT, WEIGHTS, check_free, empty
+from reparam.runs.folder import (
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    PRIOR_FILE,
+    RESULT,
+    WEIGHTS,
+    check_free,
+    empty,
+)
 from reparam.runs.json_file import (
     DIGEST,
     is_intact,
@@ -63,7 +72,7 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        return self.path / "checkpoints" / "last.safetensors"
+        return self.path / CHECKPOINT
 
     @property
     def weights(self) -> Path:

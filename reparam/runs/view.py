@@ -28,13 +28,14 @@ class RunView:
     """One trained run, seen through held-out images.
 
     ``q`` is the posterior of each image, on the CPU; ``mu`` (N, d) its mean. ``split`` says where
-    the images are from; ``index`` (N) are their positions in the set, and ``files`` their paths in
-    a folder.
+    the images are from; ``index`` (N) are their positions in ``source``, and ``files`` their paths
+    in a folder.
     """
 
     title: str
     run: Run
     model: Autoencoder
+    source: ImageSet
     split: Split
     index: IndexArray
     files: tuple[str, ...] | None
@@ -110,6 +111,20 @@ def look_at(
     unfinished or has no usable weights, ConfigError for axes that it does not have.
     """
     result, metrics, model = ready_to_view(run, device)
+    return view_of(run, model, result, metrics, images, axes, projection, points)
+
+
+def view_of(
+    run: Run,
+    model: Autoencoder,
+    result: Result,
+    metrics: list[Epoch],
+    images: ImageSet,
+    axes: tuple[int, int] | None = None,
+    projection: str = "plane",
+    points: int = MAX_POINTS,
+) -> RunView:
+    """The same of a ``model`` that is in memory; nothing is read from the run's folder."""
     split = images.held_out()
     chosen = images.splits[split][:points]
     pixels = RowReader(images.images).take(chosen)
@@ -120,6 +135,7 @@ def look_at(
         title=title_of(run.config),
         run=run,
         model=model,
+        source=images,
         split=split,
         index=chosen,
         files=None if images.files is None else tuple(images.files[i] for i in chosen),

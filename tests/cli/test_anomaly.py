@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -327,6 +328,27 @@ def test_other_good_pictures_calibrate(reparam, run, good, new, tmp_path) -> Non
     assert load_detector(Run.open(run)).calibration.count <= 150 - seen
 
 
+def test_few_good_pictures_have_a_rate_that_they_can_tell(reparam, detector, new, tmp_path) -> None:
+    """The default is no error: it says which rate it is, and what a lower one needs."""
+    count = load_detector(Run.open(detector)).calibration.count
+    assert count < 99
+    said = reparam("anomaly", "score", detector, new / "test", "--out", tmp_path / "out", "--quiet")
+    assert said.status == 0, said.err
+    assert f"false alarms: {1 / (count + 1):.2g} of the good pictures" in said.err
+    assert "(0.01 needs 99)" in said.err
+    assert "--test-fraction" in said.err
+    assert shlex.split(said.err.partition("For fewer: ")[2])[:4] == [
+        "reparam",
+        "anomaly",
+        "calibrate",
+        str(detector),
+    ]
+    table = pd.read_csv(tmp_path / "out" / "verdicts.csv")
+    called = table["verdict"] == "anomalous"
+    assert called.equals(table["p_value"] <= 1 / (count + 1) + 1e-9)
+    assert called.any()
+
+
 def test_what_cannot_be(refused, reparam, detector, run, good, new, shapes_file, tmp_path) -> None:
     score = ("anomaly", "score", detector)
     assert "unknown step of reparam anomaly 'scor'; did you mean score?" in refused(
@@ -334,7 +356,7 @@ def test_what_cannot_be(refused, reparam, detector, run, good, new, shapes_file,
     )
     assert "DATA must be given" in refused(*score)
     assert "a rate of 0.01 false alarms needs 99 held-out good pictures" in refused(
-        *score, new / "test"
+        *score, new / "test", "--false-alarms", "0.01"
     )
     assert "false_alarms must be above 0 and below 1" in refused(
         *score, new / "test", "--false-alarms", "2"

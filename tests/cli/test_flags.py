@@ -224,6 +224,13 @@ def test_a_part_decides_on_its_options() -> None:
         ("--encoder mpl", "unknown encoder 'mpl'; did you mean mlp?"),
         ("--encoder-widths 3", "option '--encoder-widths' belongs to encoder mlp"),
         ("--encoder mlp --encoder-filters 3", "belongs to encoder convolutional"),
+        (
+            "--encoder mlp --attention",
+            "'--attention' belongs to encoder kl and residual, got encoder mlp. Fix: omit it, or "
+            "take --encoder kl or residual",
+        ),
+        ("--dip-diagonal 3", "belongs to term dip, got no term. Fix: omit it, or take --terms dip"),
+        ("--terms mmd capacity --dip-diagonal 3", "belongs to term dip, got term mmd and capacity"),
         ("--objective reconstruction --free-bits 1", "belongs to objective elbo"),
         ("--architecture mlp", "must be given as encoder and decoder (--encoder mlp"),
         ("--regulariser kl", "must be given as objective (--objective elbo for kl"),

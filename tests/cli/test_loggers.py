@@ -226,6 +226,7 @@ def test_the_old_spelling(reparam, shapes_file, tmp_path) -> None:
     words = ("train", shapes_file, "--out", out, *EPOCHS, "--sample-every", "0", "--tensorboard")
     said = reparam(*words, "--quiet")
     assert said.status == 0
+    assert said.err.count("option tensorboard is deprecated") == 1
     assert "reparam train: option tensorboard is deprecated" in said.err
     assert list((out / "tensorboard").glob("events.*"))
     with pytest.warns(FutureWarning, match="VAE: option tensorboard is deprecated"):
@@ -234,6 +235,22 @@ def test_the_old_spelling(reparam, shapes_file, tmp_path) -> None:
     assert both.loggers == TrainingConfig(tensorboard=True).loggers == (TensorBoardOptions(),)
     with pytest.raises(ConfigError, match="logger must be different ones"):
         TrainingConfig(logger=(TensorBoardOptions(), TensorBoardOptions()))
+
+
+@pytest.mark.parametrize("section", ["", "[training]\n"])
+def test_the_old_spelling_in_a_file(section, reparam, shapes_file, tmp_path) -> None:
+    """It is said once; the config.json of a run, which lists every option, says nothing."""
+    file, out = tmp_path / "options.toml", tmp_path / "run"
+    file.write_text(f"{section}tensorboard = true\n")
+    words = ("train", shapes_file, *EPOCHS, "--sample-every", "0", "--quiet")
+    said = reparam(*words, "--out", out, "--config", file)
+    assert said.status == 0
+    assert said.err.count("option tensorboard is deprecated") == 1
+    assert f"config file {file}: option tensorboard is deprecated" in said.err
+    assert list((out / "tensorboard").glob("events.*"))
+    again = reparam("train", "--config", out / "config.json", "--dry-run")
+    assert again.status == 0
+    assert "deprecated" not in again.err
 
 
 PLUGIN = '''

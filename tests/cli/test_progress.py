@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reparam.cli import progress
 from reparam.cli.progress import psnr_of, step_progress
+from reparam.cli.reading import counted_progress
 from reparam.runs import Run
 
 from .test_train import SMALL
@@ -70,3 +71,37 @@ def test_steps_are_said_now_and_then(capsys, monkeypatch) -> None:
     with step_progress("drawing", quiet=True) as tell:
         assert tell is None
     assert capsys.readouterr().err == ""
+
+
+def test_counts_are_said_once_each(capsys) -> None:
+    scoring = counted_progress("scoring", "images")
+    with counted_progress("reading", "files") as outer, scoring as own:
+        assert outer is not None
+        assert own is not None
+        for what in ("headers", "pictures", "headers"):
+            for done in (0, 1000, 2000):
+                outer(what, done, 2000)
+        outer("in one go", 5, 5)
+        own("anomalies", 0, 2000)
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "reading headers of 2,000 files ...",
+        "reading pictures of 2,000 files ...",
+        "scoring anomalies of 2,000 images ...",
+    ]
+
+
+def test_a_bar_that_is_done_makes_way_for_another(capsys, monkeypatch) -> None:
+    """A terminal has one at a time: the first gives the cursor back before the second takes it."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    scoring = counted_progress("scoring", "images")
+    with counted_progress("reading", "files") as outer, scoring as own:
+        assert outer is not None
+        assert own is not None
+        outer("pictures", 0, 2)
+        outer("pictures", 2, 2)
+        own("anomalies", 0, 2)
+    said = capsys.readouterr().err
+    cursor = re.findall(r"\x1b\[\?25([lh])", said)
+    assert cursor == ["l", "h", "l", "h"]
+    assert "scoring anomalies" in said

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from reparam.cli.demo import _program
-from reparam.runs import Run, to_mapping
+from reparam.errors import RunError
+from reparam.runs import Run, check_free, to_mapping
 
 from .conftest import train_tiny
 
@@ -98,6 +99,22 @@ def test_mistakes_in_config_files_name_file_and_fix(refused, tmp_path, text, exp
     line = refused("train", "--config", file, "--dry-run")
     assert expected in line
     assert "options.toml" in line
+
+
+def test_without_data_the_first_line_says_which_images(reparam, shapes_file, tmp_path) -> None:
+    words = ("train", *SMALL, "--epochs", "1", "--train-size", "40", "--sample-every", "0")
+    said = reparam(*words, "--out", tmp_path / "digits")
+    assert said.status == 0
+    assert said.err.splitlines()[0] == (
+        "reparam train: no DATA is named, so this trains on digits. Fix: for your own pictures, "
+        "`reparam train FOLDER`"
+    )
+    file = tmp_path / "options.toml"
+    file.write_text(f"source = {json.dumps(str(shapes_file))}\n")
+    for number, named in enumerate(([shapes_file], ["--config", file])):
+        said = reparam("train", *named, *words[1:], "--out", tmp_path / str(number))
+        assert said.status == 0
+        assert "no DATA" not in said.err
 
 
 def test_a_run_is_not_overwritten_unless_asked(refused, reparam, shapes_file, tmp_path) -> None:
@@ -416,3 +433,44 @@ def test_a_mistyped_demo_keeps_the_old_one(refused, tmp_path) -> None:
     old.write_text("yesterday's")
     refused("demo", "--data", "digitz", "--out", old.parent, "--overwrite")
     assert old.read_text() == "yesterday's"
+
+
+STUMBLING = """
+from dataclasses import dataclass
+
+import torch
+
+import reparam as rp
+
+
+@rp.ENCODERS.register("stumbling")
+@dataclass(frozen=True)
+class StumblingOptions(rp.EncoderOptions):
+    \"\"\"Fails in its first step.\"\"\"
+
+    def build(self, image_shape):
+        return Stumbling(image_shape)
+
+
+class Stumbling(rp.Encoder):
+    def __init__(self, image_shape):
+        super().__init__()
+        self.image_shape, self.feature_shape = image_shape, (4,)
+
+    def forward(self, x, labels=None):
+        raise RuntimeError("not written yet")
+"""
+
+
+def test_a_run_whose_first_step_failed_is_in_nobodys_way(shapes_file, vae_run, tmp_path) -> None:
+    """One writes a plug-in by running it again and again. A run that has trained is kept."""
+    plugin, out = tmp_path / "mine.py", tmp_path / "run"
+    plugin.write_text(STUMBLING)
+    words = ["train", shapes_file, "--plugin", plugin, "--encoder", "stumbling", "--out", out]
+    command = [sys.executable, "-m", "reparam", *map(str, words), "--quiet"]
+    said = subprocess.run(command, capture_output=True, text=True)
+    assert "RuntimeError: not written yet" in said.stderr
+    assert (out / "checkpoints" / "last.safetensors").exists()
+    check_free(out, overwrite=False)
+    with pytest.raises(RunError, match="holds a run already"):
+        check_free(vae_run, overwrite=False)

@@ -9,7 +9,7 @@ import torch
 
 from reparam.data import DataConfig, ImageSet, image_set_from_arrays
 from reparam.errors import DataError
-from reparam.evaluation.judge import Judge
+from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.judge.network import JudgeNetwork
 from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.config import ScoreConfig
@@ -34,6 +34,7 @@ from reparam.model import (
     StandardNormalOptions,
     build_autoencoder,
 )
+from reparam.model.networks import ConditionalDecoder
 
 SHAPE = (8, 8, 1)
 D = math.prod(SHAPE)
@@ -169,3 +170,39 @@ def test_a_small_generator_is_fitted_on_request() -> None:
     assert found.high is not None
     assert found.low < 0.5 < found.high, "these latents are draws of N(0, I)"
     assert card.versions["diffusability"] == 1
+
+
+def quadrants(shift: int) -> ImageSet:
+    """Each image has one bright quadrant, and a label that is its number and ``shift`` more."""
+    rng = np.random.default_rng(0)
+    bright = rng.integers(0, 4, 600)
+    pixels = rng.integers(0, 60, (600, 8, 8), dtype=np.uint8)
+    for image, k in zip(pixels, bright, strict=True):
+        image[4 * (k // 2) :, 4 * (k % 2) :][:4, :4] += 190
+    config = DataConfig(test_fraction=0.5, valid_fraction=0.0)
+    return image_set_from_arrays(pixels, (bright + shift) % 4, name="quadrants", config=config)
+
+
+@pytest.mark.parametrize(("shift", "share"), [(0, 1.0), (1, 0.0)])
+def test_a_model_that_draws_the_class_asked_for_is_told_from_one_that_draws_the_next(
+    shift: int, share: float
+) -> None:
+    """Asked for class k, it draws the images whose bright quadrant is the k-th."""
+    config = ModelConfig(
+        classes=4, encoder=MlpEncoderOptions(widths=()), decoder=MlpDecoderOptions(widths=())
+    )
+    model = build_autoencoder(config, SHAPE)
+    assert isinstance(model.decoder, ConditionalDecoder)
+    with torch.no_grad():
+        weight = model.decoder.network.pixels.weight  # a row for each pixel, of (z, class)
+        weight[:, :-4] = 0
+        weight[:, -4:] = -4
+        halves = np.arange(D).reshape(2, 4, 2, 4).transpose(0, 2, 1, 3)
+        for k, row in enumerate(halves.reshape(4, -1)):
+            weight[row, k - 4] = 4
+    images = quadrants(shift)
+    few = ScoreConfig(draws=200, likelihood_images=0)
+    card = scorecard(model, images, few, judge=judge_for(images))
+    found = card.find("class_accuracy")
+    assert (found.value, found.reference, found.samples) == (share, 1.0, 200)
+    assert card.versions["class_accuracy"] == 1

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from manifests import read_manifest
 
 from reparam.data import DataConfig, load_images
@@ -20,11 +21,12 @@ from reparam.evaluation import (
     evaluation_loss,
     good_pictures,
     judge_for,
+    kept_detector,
     load_detector,
     save_calibration,
     scores_of,
 )
-from reparam.evaluation.anomaly.scores import LatentDistance, SquaredError
+from reparam.evaluation.anomaly.scores import LatentDistance, LikelihoodRatio, SquaredError
 from reparam.export.bundle import MANIFEST, Bundle, make_bundle
 from reparam.export.columns import columns_of
 from reparam.export.given_columns import check_table, given_columns, read_table
@@ -110,16 +112,60 @@ def test_a_calibrated_run_has_scores_and_p_values_of_its_images(calibrated: Run)
     assert found["p_value"][1] == []
 
 
-def test_a_run_without_a_detector_of_its_weights_has_no_anomaly_columns(
-    finished: Finished, calibrated: Run
-) -> None:
+def test_how_far_the_scoring_is_and_where_it_runs(calibrated: Run) -> None:
+    """Also on a second device where there is one."""
+    devices = ["cpu", *["cuda"] * torch.cuda.is_available()]
+    for device in devices:
+        seen: list[tuple[int, int]] = []
+
+        def progress(_: str, done: int, total: int, seen: list[tuple[int, int]] = seen) -> None:
+            seen.append((done, total))
+
+        view = look_at(calibrated, calibrated.images())
+        before = columns_of(view, judged=False)["anomaly_score"][0]
+        found = columns_of(view, judged=False, device=device, progress=progress)
+        np.testing.assert_allclose(found["anomaly_score"][0], before, rtol=1e-3)
+        assert seen[0] == (0, len(view.mu))
+        detector = kept_detector(calibrated, device)
+        assert detector is not None
+        assert detector.model.device.type == device
+
+
+def left_out(run: Run) -> str:
+    """The warning without which the columns of a calibrated run lack its scores."""
+    with pytest.warns(UserWarning, match="anomalies are left out") as warned:
+        found = columns_of(look_at(run, run.images()), judged=False)
+    assert "squared_error" in found
+    assert not {"anomaly_score", "p_value"} & set(found)
+    (only,) = warned
+    return str(only.message)
+
+
+def test_a_run_without_a_detector_has_no_anomaly_columns(finished: Finished) -> None:
+    run = finished("vae")
+    found = columns_of(look_at(run, run.images()), judged=False)
+    assert not {"anomaly_score", "p_value"} & set(found)
+
+
+def test_a_calibration_of_other_weights_is_told_of(calibrated: Run) -> None:
     file = calibrated.path / "anomaly.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "weights": "other"}))
-    for run in (finished("vae"), calibrated):
-        view = look_at(run, run.images())
-        found = columns_of(view, judged=False)
-        assert "squared_error" in found
-        assert not {"anomaly_score", "p_value"} & set(found)
+    message = left_out(calibrated)
+    assert str(calibrated.path) in message
+    assert "Fix: calibrate again" in message
+
+
+def test_a_calibration_whose_background_model_is_gone_is_told_of(
+    calibrated: Run, finished: Finished, tmp_path: Path
+) -> None:
+    background = Path(shutil.copytree(finished("vae").path, tmp_path / "background"))
+    score = LikelihoodRatio(background=background)
+    config = AnomalyConfig((score,), decide_by=score.type)
+    save_calibration(
+        calibrated, calibrate(calibrated.load_model(), good_pictures(calibrated.images()), config)
+    )
+    shutil.rmtree(background)
+    assert str(background) in left_out(calibrated)
 
 
 def test_the_judges_class_is_that_of_the_kept_judge(

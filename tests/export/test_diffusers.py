@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,17 @@ def test_the_readme_is_code_that_gives_the_reconstruction(tmp_path: Path) -> Non
     assert str(tmp_path) not in text
 
 
+def test_a_strangers_title_is_text_in_the_readme(tmp_path: Path) -> None:
+    run, model, pixels = with_any_weights(tmp_path / "run", (8, 8, 1), 2)
+    title = "[press](https://example.org) <b>`x`\n# other"
+    run = replace(run, config=replace(run.config, preset=title))
+    readme = export_diffusers(run, model, pixels).files["README.md"].decode()
+    titles = re.findall(r"^# .*$", readme, re.MULTILINE)
+    assert titles == [
+        r"# \[press\](https\://example.org) &lt;b&gt;\`x\`\\n# other, as an AutoencoderKL"
+    ]
+
+
 def test_the_scale_makes_latents_standard(tmp_path: Path) -> None:
     """By a second computation, from samples of diffusers' own posterior; and the same bytes."""
     run, model, pixels = with_any_weights(tmp_path / "run", (12, 12, 1), 3)
@@ -128,7 +140,10 @@ BOTH = {"encoder": KL, "decoder": KL}
          "numbers", "--encoder kl --decoder kl --latent-channels 4"),
         ("vae", BOTH, "latents that are rows of numbers", "--latent-channels 4"),
         ("vae", {**BOTH, "latent_channels": 2, "encoder": {**KL, "groups": 2}},
-         "halves of unequal norm_num_groups", "--encoder-filters"),
+         "halves of unequal groups", "the same values of --encoder-groups and --decoder-groups"),
+        ("vae", {**BOTH, "latent_channels": 2, "decoder": {**KL, "filters": [4, 8], "blocks": 2,
+         "attention": False}}, "halves of unequal attention, blocks, filters",
+         "--encoder-filters and --decoder-filters"),
         ("ae", {**BOTH, "latent_channels": 2}, "posterior delta", "--posterior diagonal-normal"),
         ("vae", {**BOTH, "latent_channels": 2, "likelihood": {"type": "bernoulli"}},
          "likelihood bernoulli", "--likelihood gaussian"),

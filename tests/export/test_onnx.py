@@ -211,6 +211,17 @@ def test_a_part_that_onnx_cannot_say_is_one_error(tmp_path) -> None:
         export_onnx(run, model, pixels)
 
 
+def test_an_operator_that_onnx_does_not_have_is_one_error(tmp_path, capfd) -> None:
+    """And neither PyTorch's trace nor its compiler writes anything, also below Python."""
+    run, model, pixels = untrained(tmp_path / "run", "vae", (12, 12, 1))
+    decode_latents = model.decoder.forward
+    model.decoder.forward = lambda z, *more: decode_latents(torch.special.bessel_j0(z), *more)
+    with pytest.raises(ExportError, match=r"got: .*bessel_j0.*[^.]\. Fix: .* operators") as error:
+        export_onnx(run, model, pixels)
+    assert "\n" not in str(error.value)
+    assert capfd.readouterr() == ("", "")
+
+
 class Computed(nn.Module):
     """A function as a module."""
 

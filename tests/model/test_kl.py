@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reparam.errors import ConfigError, ShapeError
-from reparam.model import Autoencoder, ModelConfig, build_autoencoder
+from reparam.model import (
+    Autoencoder,
+    DeltaOptions,
+    DiagonalNormalOptions,
+    ModelConfig,
+    build_autoencoder,
+)
 from reparam.model.networks import KlDecoderOptions, KlEncoderOptions
 
 
@@ -47,6 +53,23 @@ def test_images_of_any_size_come_back_in_their_size(
     y = model(x)
     assert y.shape == x.shape
     assert ((y >= 0) & (y <= 1)).all()
+
+
+def test_as_many_moments_as_the_posterior_reads() -> None:
+    """Mean and variance of each channel; of an AE the point alone; of rows any number of maps."""
+    for channels, posterior, needed in ((3, DiagonalNormalOptions(), 6), (3, DeltaOptions(), 3)):
+        for moments in (needed - 1, needed):
+            config = {
+                "latent_channels": channels,
+                "encoder": KlEncoderOptions(moments=moments),
+                "posterior": posterior,
+            }
+            if moments == needed:
+                ModelConfig(**config)
+                ModelConfig(**{**config, "latent_channels": None, "latent_dim": 100})
+                continue
+            with pytest.raises(ConfigError, match=f"Fix: --encoder-moments {needed}, or fewer"):
+                ModelConfig(**config)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -201,7 +201,7 @@ def test_images_of_another_size_are_an_error():
     [
         (
             {"batch_norm": True},
-            "option 'batch_norm' belongs to encoder convolutional, got another encoder",
+            "option 'batch_norm' belongs to encoder convolutional, got encoder mlp",
         ),
         ({"dropout": 0.25}, "option 'dropout' belongs to encoder convolutional"),
         ({"encoder_widths": (200, 0)}, "encoder_widths must be 1 or more, got 0"),

@@ -397,7 +397,10 @@ def test_values_of_a_wrong_type(layer: Mapping[str, Any], message: str) -> None:
     ("layer", "message"),
     [
         ({"latnt_dim": 3}, "unknown option 'latnt_dim'; did you mean latent_dim"),
-        ({"encoder_widths": [3]}, "'encoder_widths' belongs to encoder mlp, got another encoder"),
+        (
+            {"encoder_widths": [3]},
+            "'encoder_widths' belongs to encoder mlp, got encoder convolutional",
+        ),
         ({"encoder": {"widths": [3]}}, "encoder convolutional: option 'widths' belongs to encoder"),
         (
             {"encoder": "mlp", "encoder_filters": [3]},

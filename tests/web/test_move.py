@@ -1,7 +1,9 @@
 """1: moving over the plane."""
 
 import numpy as np
+import pytest
 
+from .bundles import Files
 from .driver import Explorer
 
 
@@ -100,3 +102,47 @@ def test_fingers_do_the_same(chromium, serve, files) -> None:
     touch.page.touchscreen.tap(x, y)
     assert touch.state["pinned"]
     context.close()
+
+
+SLOW = """{
+  const draw = WebGL2RenderingContext.prototype.drawArrays;
+  WebGL2RenderingContext.prototype.drawArrays = function (...words) {
+    for (const end = performance.now() + 25; performance.now() < end; );
+    draw.apply(this, words);
+  };
+}"""
+"""Drawing takes longer than a frame, as of many points without a graphics card."""
+
+MOVE = """async ([key, shiftKey]) => {
+  const map = document.querySelector(".map"), points = map.querySelectorAll("canvas")[1];
+  const frame = () => new Promise((go) => requestAnimationFrame(go));
+  const places = () => [[0, 0], [1, -0.5]].map((z) => reparam.client("vae", z));
+  const box = map.getBoundingClientRect();
+  const before = places();
+  map.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey }));
+  await frame();
+  const moved = new DOMMatrix(points.style.transform);
+  const [cx, cy] = [box.left + box.width / 2, box.top + box.height / 2];
+  const carried = before.map(([x, y]) => {
+    const place = moved.transformPoint({ x: x - cx, y: y - cy });
+    return [place.x + cx, place.y + cy];
+  });
+  return { identity: moved.isIdentity, carried, wanted: places() };
+}"""
+
+
+@pytest.mark.parametrize(
+    "key", [["ArrowRight", True], ["ArrowUp", True], ["+", False], ["-", False]]
+)
+def test_where_drawing_is_slow_the_picture_of_the_points_is_moved(
+    explorer: Explorer, serve, files: Files, key: list
+) -> None:
+    """To the places that the points have in the new window; at rest they are drawn anew."""
+    explorer.page.add_init_script(SLOW)
+    page = explorer.open(serve(files), run="vae", lang="en", pin="1")
+    page.until("reparam.drawing('vae') > 16")
+    page.page.wait_for_timeout(300)
+    found = page.page.evaluate(MOVE, key)
+    assert not found["identity"]
+    np.testing.assert_allclose(found["carried"], found["wanted"], atol=0.2)
+    page.until("document.querySelectorAll('.map canvas')[1].style.transform === ''")

@@ -11,6 +11,8 @@ from reparam.report import ReportChoices, write_report
 from reparam.runs import Run
 from reparam.types import Language
 
+from .axe import violations
+
 CUT = """() => [...document.querySelectorAll("main *:not(pre, pre *, svg *, .spoken, .spoken *)")]
   .filter((e) => {
     const scrolls = getComputedStyle(e).overflowX !== "visible";
@@ -80,6 +82,13 @@ def test_every_figure_and_formula_is_drawn(page: Page) -> None:
     assert all(formulas)
     shown = "[...document.querySelectorAll('.spoken')].every((m) => m.offsetWidth <= 1)"
     assert page.evaluate(shown), "MathML is for screen readers"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    assert violations(page) == []
 
 
 def test_panels_of_both_runs_align(page: Page) -> None:

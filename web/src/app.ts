@@ -18,8 +18,8 @@ import { SamplesPanel } from "./panels/samples";
 import { INITIAL, type State } from "./state/state";
 import { el } from "./ui/dom";
 import { header } from "./ui/header";
-import { name, say } from "./ui/language";
-import { liveRegion } from "./ui/live";
+import { name, say, t } from "./ui/language";
+import { announce, liveRegion } from "./ui/live";
 import { mapScale } from "./ui/scale";
 import { Tabs } from "./ui/tabs";
 import { mapButtons, toolButtons } from "./ui/tools";
@@ -161,7 +161,8 @@ export class App {
         run,
         (polygon) => {
           if (run.id !== store.state.run) return;
-          store.set({ lasso: thinned(polygon), panel: "gallery" });
+          store.set({ lasso: thinned(polygon), picked: [], panel: "gallery" });
+          announce(t("caught", { count: this.gallery.caught.length }));
         },
         (z) => run.id === store.state.run && this.path.add(z),
       );
@@ -185,8 +186,8 @@ export class App {
 
 /** What belongs to the latents of the run that is shown, and not to those of another. */
 function ofRun(state: State): Partial<State> {
-  const { path, t, lasso, groupA, groupB, base, amount, frame, plane } = state;
-  return { path, t, lasso, groupA, groupB, base, amount, frame, plane };
+  const { path, t, lasso, picked, groupA, groupB, base, amount, frame, plane } = state;
+  return { path, t, lasso, picked, groupA, groupB, base, amount, frame, plane };
 }
 
 /** At most 60 corners: the lasso stands in the address bar. */

@@ -62,6 +62,8 @@ export interface Debug {
   thumbnails(run: string): { indices: number[]; size: number; ready: number } | null;
   /** Diameter of the points, CSS pixels. */
   pointSize(run: string): number;
+  /** Milliseconds that drawing the points took the last time. */
+  drawing(run: string): number;
   /** The classes' names on the map: their middle and half their width, CSS pixels. */
   names(run: string): { text: string; x: number; y: number; half: number }[];
   /** Milliseconds: of each run of a network, and since the start of the page. */
@@ -133,6 +135,7 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       const drawn = app.panes.get(id)!.sprites?.drawn;
       return drawn ? { ...drawn, indices: [...drawn.indices] } : null;
     },
+    drawing: (id) => app.panes.get(id)!.took,
     pointSize: (id) => app.panes.get(id)!.pointSize,
     names: (id) => structuredClone(app.panes.get(id)!.names),
     timings: () => ({

@@ -13,6 +13,7 @@ import { expose } from "./debug";
 import { Pool } from "./engine/pool";
 import { Explorer } from "./explorer";
 import { goldenImages } from "./golden";
+import { joinHost } from "./host";
 import { ADDRESSED, readAddress, writeAddress } from "./state/address";
 import { INITIAL, type State } from "./state/state";
 import { Store } from "./state/store";
@@ -65,6 +66,7 @@ async function open(): Promise<void> {
     explorer.onDecoded(() => resolve(performance.now()));
   });
   expose(explorer, app, ready);
+  joinHost(explorer, app);
   keepAddress(store);
   explorer.decodeShown();
   if (second) await app.restorePair(second);
@@ -83,6 +85,7 @@ function fitting(state: Store["state"], d: number) {
 }
 
 function keepAddress(store: Store): void {
+  if (location.protocol === "about:") return; // a notebook's frame has no address of its own
   let waiting = 0;
   store.on(ADDRESSED, () => {
     clearTimeout(waiting);

@@ -1,12 +1,14 @@
 """Anomaly detection: what differs from good pictures, where, and how sure that is."""
 
 from reparam.evaluation.anomaly.calibration import Calibration, calibrate
-from reparam.evaluation.anomaly.combining import COMBINATIONS, tail_of
+from reparam.evaluation.anomaly.combining import COMBINATIONS
 from reparam.evaluation.anomaly.config import AnomalyConfig
 from reparam.evaluation.anomaly.conformal import (
+    USUAL,
     check_rate,
     conformal_p_values,
     pictures_needed,
+    usual_rate,
 )
 from reparam.evaluation.anomaly.detector import Detected, Detector
 from reparam.evaluation.anomaly.good import GoodPictures, good_pictures, other_good_pictures
@@ -37,7 +39,7 @@ from reparam.evaluation.anomaly.storage import (
     load_detector,
     save_calibration,
 )
-from reparam.evaluation.anomaly.table import PEAK, gaussian_weights, score_images
+from reparam.evaluation.anomaly.table import PEAK, score_images
 
 __all__ = [
     "ALL",
@@ -47,6 +49,7 @@ __all__ = [
     "GOOD",
     "KINDS",
     "PEAK",
+    "USUAL",
     "AnomalyConfig",
     "AnomalyScore",
     "Calibration",
@@ -66,7 +69,6 @@ __all__ = [
     "check_rate",
     "conformal_p_values",
     "detection",
-    "gaussian_weights",
     "good_pictures",
     "heat_overlay",
     "heat_scale",
@@ -80,5 +82,5 @@ __all__ = [
     "read_labelled",
     "save_calibration",
     "score_images",
-    "tail_of",
+    "usual_rate",
 ]

@@ -6,7 +6,6 @@ it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,53 +24,27 @@ LEAST = 1e-250
 """The smallest p-value, whose inverse is a number still."""
 
 
-@dataclass(frozen=True)
-class Tail:
-    """Scores of good pictures: ``known`` are the finite ones, sorted; above ``start`` their excess
-    over it is ``excess`` on average, or None where none is above.
-    """
-
-    known: Float[np.ndarray, " m"]
-    start: float = 0.0
-    excess: float | None = None
-
-    def extended(
-        self, share: Float[torch.Tensor, " N"], scores: Float[torch.Tensor, " N"]
-    ) -> Float[torch.Tensor, " N"]:
-        """p-values of scores, of which ``share`` of the known ones are as high: these, but of an
-        exponential tail above ``start``.
-        """
-        if self.excess is None:
-            return share
-        beyond = TAIL * torch.exp(-(scores - self.start).clamp(min=0) / self.excess)
-        return torch.where(scores > self.start, beyond.clamp(min=LEAST), share.clamp(min=TAIL))
-
-
-def tail_of(reference: Float[np.ndarray, " m"]) -> Tail:
-    """Of the ``reference``, the good pictures' scores."""
-    known = np.sort(reference[np.isfinite(reference)])
-    if not len(known):
-        return Tail(known)
-    start = known[int((1 - TAIL) * (len(known) - 1))]
-    above = known[known > start] - start
-    return Tail(known, float(start), float(above.mean()) if len(above) else None)
-
-
 def tail_p_values(
-    reference: Float[np.ndarray, " m"], scores: Float[np.ndarray, " N"]
-) -> Float[np.ndarray, " N"]:
+    reference: Float[np.ndarray, " m"], scores: Float[torch.Tensor, " N"]
+) -> Float[torch.Tensor, " N"]:
     """About how many good pictures are as anomalous, also where none of the ``reference`` is.
 
-    The share among these pictures and the one itself; above their (1 − TAIL) quantile u the tail
-    is taken to be exponential, TAIL · exp(−(s − u) / b), where b is their mean excess over u
-    (Pickands 1975, with shape 0). Else all that lies above every good picture would count alike.
+    The share among these pictures and the one itself; above their (1 − TAIL) quantile, the
+    threshold u, the tail is taken to be exponential, TAIL · exp(−(s − u) / b), where b is the mean
+    of their excesses over u (peaks over threshold: Pickands 1975, with shape 0). Else all that lies
+    above every good picture would count alike.
     """
-    of = tail_of(reference)
-    known = of.known
+    known = np.sort(reference[np.isfinite(reference)])
     if not len(known):
-        return np.ones(len(scores))
-    share = (1 + len(known) - np.searchsorted(known, scores, side="left")) / (len(known) + 1)
-    return of.extended(torch.from_numpy(share), torch.from_numpy(scores)).numpy()
+        return torch.ones_like(scores)
+    at_least = (torch.from_numpy(known) >= scores[:, None]).double().sum(1)
+    share = (1 + at_least) / (len(known) + 1)
+    threshold = float(known[int((1 - TAIL) * (len(known) - 1))])
+    excesses = known[known > threshold] - threshold
+    if not len(excesses):
+        return share
+    beyond = TAIL * torch.exp(-(scores - threshold).clamp(min=0) / float(excesses.mean()))
+    return torch.where(scores > threshold, beyond.clamp(min=LEAST), share.clamp(min=TAIL))
 
 
 COMBINATIONS: Mapping[str, Combine] = {
@@ -91,13 +64,23 @@ Columns = Mapping[str, Float[np.ndarray, " _"]]
 
 
 def statistic(decider: str, reference: Columns, columns: Columns) -> Float[np.ndarray, " N"]:
+    """`statistic_of`, of arrays."""
+    if decider not in COMBINATIONS:
+        return columns[decider]
+    tensors = {name: torch.from_numpy(columns[name]) for name in reference}
+    return statistic_of(decider, reference, tensors).numpy()
+
+
+def statistic_of(
+    decider: str, reference: Columns, columns: Mapping[str, Float[torch.Tensor, " N"]]
+) -> Float[torch.Tensor, " N"]:
     """What decides, of each picture: the column of this name, or a combination of all columns of
-    the ``reference``, whose pictures are good.
+    the ``reference``, whose pictures are good. Columns are float64 on the CPU.
     """
     if decider not in COMBINATIONS:
         return columns[decider]
     each = [tail_p_values(good, columns[name]) for name, good in reference.items()]
-    return COMBINATIONS[decider](torch.from_numpy(np.stack(each, 1))).numpy()
+    return COMBINATIONS[decider](torch.stack(each, 1))
 
 
 def names_of(columns: Sequence[str]) -> tuple[str, ...]:

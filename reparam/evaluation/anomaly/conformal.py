@@ -13,6 +13,9 @@ from jaxtyping import Float
 from reparam.errors import ConfigError, DataError
 from reparam.printable import several
 
+USUAL = 0.01
+"""A rate of false alarms."""
+
 
 def conformal_p_values(
     good: Float[np.ndarray, " n"], scores: Float[np.ndarray, " N"]
@@ -38,6 +41,13 @@ def check_rate(rate: float, count: int) -> None:
     if count < (needed := pictures_needed(rate)):
         raise DataError(
             f"a rate of {rate:g} false alarms needs {needed:,} held-out good pictures, got "
-            f"{several(count, 'picture')}. Fix: calibrate with more, or raise --false-alarms to "
-            f"{math.ceil(1e4 / (count + 1)) / 1e4:g}"
+            f"{several(count, 'picture')}. Fix: calibrate with more, or raise false_alarms "
+            f"(--false-alarms) to {math.ceil(1e4 / (count + 1)) / 1e4:g}"
         )
+
+
+def usual_rate(count: int) -> float:
+    """The rate of false alarms where none is asked for: USUAL, or the lowest that so few held-out
+    good pictures can tell.
+    """
+    return max(USUAL, 1 / (count + 1))

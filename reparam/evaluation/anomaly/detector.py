@@ -8,11 +8,13 @@ from jaxtyping import Bool, Float
 
 from reparam.data import Progress
 from reparam.evaluation.anomaly.calibration import Calibration
-from reparam.evaluation.anomaly.conformal import check_rate
-from reparam.evaluation.anomaly.scores import Pictures
-from reparam.evaluation.anomaly.table import score_table
+from reparam.evaluation.anomaly.combining import statistic_of
+from reparam.evaluation.anomaly.conformal import check_rate, usual_rate
+from reparam.evaluation.anomaly.scores import Maps, Pictures, Seen
+from reparam.evaluation.anomaly.table import batch_scores, score_table
 from reparam.evaluation.inference import check_images
 from reparam.model import Autoencoder
+from reparam.types import Images, PerExample
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,15 @@ class Detector:
     model: Autoencoder
     calibration: Calibration
 
-    def check_rate(self, false_alarms: float) -> None:
-        """Raises what `conformal.check_rate` raises."""
-        check_rate(false_alarms, self.calibration.count)
+    def rate(self, false_alarms: float | None) -> float:
+        """A rate of false alarms that it can tell; None: the usual one (`usual_rate`).
+
+        Raises what `conformal.check_rate` raises.
+        """
+        count = self.calibration.count
+        found = usual_rate(count) if false_alarms is None else false_alarms
+        check_rate(found, count)
+        return found
 
     def detect(
         self, pictures: Pictures, *, maps: bool = True, progress: Progress | None = None
@@ -68,3 +76,12 @@ class Detector:
         columns = {name: table.columns[name] for name in known.columns}
         maps_of_all = table.maps.get(str(known.map_score))
         return Detected(known.statistic(columns), known.p_values(columns), columns, maps_of_all)
+
+    def of_batch(self, images: Images) -> tuple[PerExample] | tuple[PerExample, Maps]:
+        """What decides of a batch (B, C, H, W) in [0, 1], float64 on the CPU, and where a score has
+        one, the map (B, H, W): what `detect` gives, as tensors. It can be traced.
+        """
+        known = self.calibration
+        columns, maps = batch_scores(Seen(self.model, images), known.scores, known.fitted)
+        value = statistic_of(known.decider, known.reference, columns)
+        return (value, maps[known.map_score]) if known.map_score else (value,)

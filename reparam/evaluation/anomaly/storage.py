@@ -5,6 +5,7 @@ Both belong to the run's weights, and to each other: a calibration of other weig
 
 import hashlib
 import shlex
+import warnings
 from dataclasses import asdict
 
 import numpy as np
@@ -103,16 +104,24 @@ def load_detector(run: Run, device: str = "cpu") -> Detector:
         ) from error
 
 
-def kept_detector(run: Run) -> Detector | None:
-    """The detector of a run, where it is calibrated and what its scores need is there."""
+def kept_detector(run: Run, device: str = "cpu") -> Detector | None:
+    """The detector of a run that is calibrated, as `load_detector` gives it; None, with a warning
+    that says why, where the calibration cannot be used.
+    """
     if not (run.path / FILE).exists():
         return None
     try:
-        found = load_detector(run)
-    except ReparamError:  # of other weights, damaged, or with a score from a plug-in
-        return None
-    lacking = any(score.lacking(found.model) for score in found.calibration.scores)
-    return None if lacking else found
+        found = load_detector(run, device)
+        lacking = {score.type: score.lacking(found.model) for score in found.calibration.scores}
+    except ReparamError as error:  # of other weights, damaged, or with a score from a plug-in
+        why = str(error)
+    else:
+        reasons = [f"{name} {reason}" for name, reason in lacking.items() if reason]
+        if not reasons:
+            return found
+        why = f"{run.path}: {'; '.join(reasons)}"
+    warnings.warn(f"scores and p-values of anomalies are left out: {why}", stacklevel=2)
+    return None
 
 
 def _calibration(values: Json, tensors: Tensors, where: str) -> Calibration:

@@ -2,15 +2,25 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d
+from torch.nn import functional as F
 
 from reparam.data import Progress
-from reparam.evaluation.anomaly.scores import AnomalyScore, Fitted, Pictures, Scored, Seen
+from reparam.evaluation.anomaly.scores import (
+    AnomalyScore,
+    Fitted,
+    Maps,
+    Pictures,
+    Scored,
+    Seen,
+)
 from reparam.model import Autoencoder, each_batch, from_bytes
+from reparam.types import PerExample
 
 PEAK = "-peak"
 """Behind a score's name: the highest value of its smoothed map, in place of the image's score."""
@@ -43,7 +53,7 @@ def score_table(
     fitted: Mapping[str, Fitted],
     *,
     maps_of: Set[str] = frozenset(),
-    what: str = "scoring",
+    what: str = "anomalies",
     progress: Progress | None = None,
 ) -> ScoreTable:
     """Every score of the pictures, batch by batch; ``maps_of``: the scores whose maps are kept.
@@ -54,19 +64,9 @@ def score_table(
     kept: list[dict[str, np.ndarray]] = []
 
     def columns(x: torch.Tensor, labels: torch.Tensor | None) -> int:
-        seen = Seen(model, from_bytes(x), labels)
-        found: dict[str, np.ndarray] = {}
-        maps: dict[str, np.ndarray] = {}
-        for score in scores:
-            image, places = score(seen, fitted.get(score.type, {}))
-            found[score.type] = _known(image)
-            if places is not None:
-                smooth = smoothed(_known(places).astype(np.float32))
-                found[score.type + PEAK] = smooth.max((1, 2)).astype(np.float64)
-                if score.type in maps_of:
-                    maps[score.type] = smooth
-        parts.append(found)
-        kept.append(maps)
+        found, maps = batch_scores(Seen(model, from_bytes(x), labels), scores, fitted)
+        parts.append({name: column.numpy() for name, column in found.items()})
+        kept.append({name: maps[name].cpu().numpy() for name in maps_of & maps.keys()})
         return len(x)
 
     done = 0
@@ -79,6 +79,24 @@ def score_table(
     return ScoreTable(_joined(parts), _joined(kept))
 
 
+def batch_scores(
+    seen: Seen, scores: Sequence[AnomalyScore], fitted: Mapping[str, Fitted]
+) -> tuple[dict[str, PerExample], dict[str, Maps]]:
+    """Columns and smoothed maps of a batch, as `ScoreTable` has them: columns float64 on the CPU,
+    maps float32 on the model's device. It can be traced: an exported detector is made of it.
+    """
+    weights = gaussian_weights(seen.model.image_shape[:2])
+    columns: dict[str, PerExample] = {}
+    maps: dict[str, Maps] = {}
+    for score in scores:
+        image, places = score(seen, fitted.get(score.type, {}))
+        columns[score.type] = _known(image).cpu().double()
+        if places is not None:
+            maps[score.type] = smoothed(_known(places).float(), weights)
+            columns[score.type + PEAK] = maps[score.type].amax((1, 2)).cpu().double()
+    return columns, maps
+
+
 def score_images(
     model: Autoencoder, pictures: Pictures, score: AnomalyScore, fitted: Fitted | None = None
 ) -> Scored:
@@ -87,8 +105,8 @@ def score_images(
 
     def both(x: torch.Tensor, labels: torch.Tensor | None) -> None:
         image, places = score(Seen(model, from_bytes(x), labels), fitted or {})
-        found = None if places is None else _known(places).astype(np.float32)
-        parts.append((_known(image), found))
+        found = None if places is None else _known(places).float().cpu().numpy()
+        parts.append((_known(image).cpu().double().numpy(), found))
 
     for _ in each_batch(model, pictures.images, both, pictures.index, pictures.labels):
         pass
@@ -96,26 +114,25 @@ def score_images(
     return Scored(np.concatenate(images), None if maps[0] is None else np.concatenate(maps))
 
 
-def smoothed(maps: Float[np.ndarray, "N H W"]) -> Float[np.ndarray, "N H W"]:
-    """Each map without the noise of single pixels."""
-    sigma = _sigma(maps.shape[1:])
-    return gaussian_filter(maps, (0, sigma, sigma), mode="nearest")
+def smoothed(maps: Maps, weights: Float[np.ndarray, " odd"]) -> Maps:
+    """Each map without the noise of single pixels; ``weights``: of a line of them."""
+    line, reach = torch.from_numpy(weights).to(maps), len(weights) // 2
+    x = F.pad(maps[:, None], [reach] * 4, mode="replicate")
+    return F.conv2d(F.conv2d(x, line[None, None, :, None]), line[None, None, None])[:, 0]
 
 
-def gaussian_weights(size: Sequence[int]) -> Float[np.ndarray, " odd"]:
+@cache
+def gaussian_weights(size: tuple[int, int]) -> Float[np.ndarray, " odd"]:
     """By which `smoothed` weighs the pixels of a line, of maps of this size; their sum is 1."""
-    reach = max(size) + 2
-    weights = gaussian_filter1d(np.eye(1, 2 * reach + 1, reach)[0], _sigma(size))
+    sigma, reach = max(0.5, SMOOTH * max(size)), max(size) + 2
+    weights = gaussian_filter1d(np.eye(1, 2 * reach + 1, reach)[0], sigma)
     return weights[weights > 0]
 
 
-def _sigma(size: Sequence[int]) -> float:
-    return max(0.5, SMOOTH * max(size))
-
-
-def _known(values: torch.Tensor) -> np.ndarray:
-    found = values.detach().cpu().double()
-    return found.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-torch.inf).numpy()
+def _known(values: torch.Tensor) -> torch.Tensor:
+    """What is NaN is as anomalous as can be."""
+    values = values.detach()
+    return torch.where(values.isnan(), torch.inf, values)
 
 
 def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ from reparam.evaluation.measures.measured import (
     REPEATS,
     Measured,
     percentile_interval,
+    share_of,
 )
 
 MISSING_BELOW = 0.1
@@ -83,6 +84,23 @@ def class_balance(
         samples=n,
     )
     return found
+
+
+def class_accuracy(
+    judged: Labels,
+    asked: Labels,
+    *,
+    reference_judged: Int[np.ndarray, " M"],
+    reference_labels: Int[np.ndarray, " M"],
+) -> Measured:
+    """How many of the images of a class that was asked for the judge takes for that class.
+
+    The reference is how many real images it takes for what they are, of those whose label is known
+    (``reference_labels`` of 0 or more).
+    """
+    known = reference_labels >= 0
+    right = (reference_judged == reference_labels)[known]
+    return share_of(judged == asked, reference=float(right.mean()) if len(right) else None)
 
 
 Rows = Float[np.ndarray, "*rows K"]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from reparam.evaluation.inference import decoded_batches
-from reparam.evaluation.measures.classes import class_balance
+from reparam.evaluation.measures.classes import class_accuracy, class_balance
 from reparam.evaluation.measures.decoding import BATCH, cycle_error, path_length
 from reparam.evaluation.measures.fidelity import frechet_distance, kernel_distance
 from reparam.evaluation.measures.measured import Measured
@@ -32,11 +32,13 @@ class Decoded:
     """What is kept of decoded latents (M, d); the images themselves are not.
 
     ``features`` (M, 64) and ``labels`` (M) are the judge's, ``own`` (M, F) those of a network of
-    the user's, and ``again`` the posterior means of the first CYCLES images.
+    the user's, and ``again`` the posterior means of the first CYCLES images. ``asked`` (M) are the
+    classes that a conditional model was to draw.
     """
 
     features: np.ndarray
     labels: np.ndarray | None
+    asked: LabelArray | None
     own: np.ndarray | None
     again: LatentArray
 
@@ -78,6 +80,7 @@ def _look(
     return Decoded(
         features=np.concatenate(features),
         labels=np.concatenate(judged) if judged else None,
+        asked=labels if of.model.classes else None,
         own=np.concatenate(own) if own else None,
         again=np.concatenate(again),
     )
@@ -121,6 +124,15 @@ def _classes(
     found = class_balance(
         decoded.labels, of.shares, rng=of.rng(f"classes {prior.kind}"), reference_labels=real.labels
     )
+    if decoded.asked is not None:
+        assert real.labels is not None
+        assert of.held_out.labels is not None
+        found["class_accuracy"] = class_accuracy(
+            decoded.labels,
+            decoded.asked,
+            reference_judged=real.labels,
+            reference_labels=of.held_out.labels,
+        )
     counts = np.bincount(decoded.labels, minlength=len(of.class_names)).tolist()
     return found, dict(zip(of.class_names, counts, strict=True))
 

@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional as F
 
+from reparam.errors import check_positive
 from reparam.model.likelihoods.base import LIKELIHOODS, Likelihood, LikelihoodOptions, Pixels
 from reparam.model.likelihoods.levels import LAST, STEP, bounded, check_range
-from reparam.model.networks import ImageShape, check_positive
+from reparam.model.networks import ImageShape
 from reparam.types import Images, PerExample
 
 LOWEST, HIGHEST = math.log(STEP / 4), 0.0

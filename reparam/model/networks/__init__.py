@@ -13,7 +13,6 @@ from reparam.model.networks.base import (
     KlHalf,
 )
 from reparam.model.networks.blocks import has_native, twice_differentiable, use_native
-from reparam.model.networks.checks import check_positive
 from reparam.model.networks.classes import (
     Classifier,
     ConditionalDecoder,
@@ -69,7 +68,6 @@ __all__ = [
     "ResidualDecoderOptions",
     "ResidualEncoderOptions",
     "Rows",
-    "check_positive",
     "has_native",
     "in_full_precision",
     "normal_log_probs",

@@ -117,6 +117,11 @@ class EncoderOptions(Part):
         """Whether it begins with principal components of the training images."""
         return False
 
+    def check_channels(self, needed: int) -> None:
+        """Raises ConfigError where its maps must have so many channels and have fewer: as many as
+        a posterior of spatial latents reads numbers at each position. By default all will do.
+        """
+
     @abstractmethod
     def build(self, image_shape: ImageShape) -> Encoder: ...
 

@@ -3,14 +3,6 @@
 from reparam.errors import ConfigError
 
 
-def check_positive(**options: int | tuple[int, ...]) -> None:
-    """Raises ConfigError for an option below 1, or with an entry below 1."""
-    for name, value in options.items():
-        values = value if isinstance(value, tuple) else (value,)
-        if any(entry < 1 for entry in values):
-            raise ConfigError(f"{name} must be 1 or more, got {min(values)}. Fix: raise it")
-
-
 def check_same_length(half: str, *lists: tuple[int, ...]) -> None:
     """Raises ConfigError unless there is one filter count, kernel and stride for each layer."""
     filters, kernels, strides = (len(values) for values in lists)

@@ -8,7 +8,7 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reparam.errors import ConfigError, ShapeError
+from reparam.errors import ConfigError, ShapeError, check_positive
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
     DECODERS,
@@ -26,7 +26,6 @@ from reparam.model.networks.base import (
 from reparam.model.networks.blocks import Block, Tail
 from reparam.model.networks.checks import (
     check_output,
-    check_positive,
     check_same_length,
     check_share,
     check_slope,

@@ -8,7 +8,6 @@ Images whose sides are no multiple of what the levels halve are continued at the
 is decoded is cut.
 """
 
-import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
     DECODERS,
@@ -32,16 +31,17 @@ from reparam.model.networks.base import (
     check_size,
     init_pixels,
 )
-from reparam.model.networks.checks import check_positive
 from reparam.model.networks.kl_blocks import Enlarge, Level, Middle, Shrink, diffusers_weights
-from reparam.model.networks.layers import Dense, SameConv2d, output_activation
+from reparam.model.networks.layers import SameConv2d, output_activation
 from reparam.model.networks.residual_blocks import (
     GroupNorm,
     Norm,
     ResidualBlock,
     borders_to,
-    check_sides,
     smallest_sides,
+    start_layer,
+    start_maps,
+    without_borders,
 )
 from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
@@ -111,6 +111,14 @@ class KlEncoderOptions(_Levels, EncoderOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive(moments=self.moments)
+
+    def check_channels(self, needed: int) -> None:
+        if self.moments < needed:
+            raise ConfigError(
+                f"encoder_moments must be at least the {needed} numbers that the posterior reads "
+                f"at each position of these latents, got {self.moments}. Fix: --encoder-moments "
+                f"{needed}, or fewer --latent-channels"
+            )
 
     def build(self, image_shape: ImageShape) -> "KlEncoder":
         return KlEncoder(self, image_shape)
@@ -195,13 +203,8 @@ class KlDecoder(Decoder):
         self.borders = borders_to(image_shape, options.halvings)
         self.logits = logits
         channels = options.filters[-1]
-        sides = smallest_sides(image_shape, options.halvings)
-        self.start_shape = (*sides, channels)
-        if latent.is_spatial:
-            check_sides(latent, sides)
-            self.conv_in: nn.Module = SameConv2d(latent.shape[0], channels, 3, 1)
-        else:
-            self.conv_in = Dense(latent.dim, math.prod(self.start_shape))
+        self.start_shape = (*smallest_sides(image_shape, options.halvings), channels)
+        self.conv_in = start_layer(latent, self.start_shape)
         self.mid_block = Middle(channels, options.norm, attention=options.attention)
         self.levels = nn.ModuleList()
         for i, filters in enumerate(reversed(options.filters)):
@@ -223,15 +226,9 @@ class KlDecoder(Decoder):
         return KlHalf(self.options.of_diffusers, weights, self.borders)
 
     def forward(self, z: Latents, labels: Labels | None = None) -> Images:
-        if self.latent.is_spatial:
-            x = self.conv_in(self.latent.shaped(z))
-        else:
-            x = self.conv_in(z).unflatten(1, self.start_shape).permute(0, 3, 1, 2)
-        x = self.mid_block(x)
+        x = self.mid_block(start_maps(self.conv_in, z, self.latent, self.start_shape))
         for level in self.levels:
             x = level(x)
         x = self.conv_out(F.silu(self.conv_norm_out(x)))
-        left, _, top, _ = self.borders
-        height, width, _ = self.image_shape
-        x = x[:, :, top : top + height, left : left + width].float()
+        x = without_borders(x, self.borders, self.image_shape)
         return output_activation("linear" if self.logits else "clamp", x, training=self.training)

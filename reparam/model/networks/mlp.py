@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reparam.errors import check_positive
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
     DECODERS,
@@ -26,7 +27,7 @@ from reparam.model.networks.base import (
     check_size,
     init_pixels,
 )
-from reparam.model.networks.checks import check_output, check_positive, check_slope
+from reparam.model.networks.checks import check_output, check_slope
 from reparam.model.networks.layers import (
     Dense,
     OutputActivation,

@@ -32,7 +32,6 @@ from reparam.model.networks.base import (
 from reparam.model.networks.checks import check_output, check_share
 from reparam.model.networks.components import Components
 from reparam.model.networks.layers import (
-    Dense,
     Maps,
     NewMaps,
     OutputActivation,
@@ -49,8 +48,10 @@ from reparam.model.networks.residual_blocks import (
     ResidualBlock,
     SelfAttention,
     borders_to,
-    check_sides,
     smallest_sides,
+    start_layer,
+    start_maps,
+    without_borders,
 )
 from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
@@ -223,13 +224,8 @@ class ResidualDecoder(Decoder):
         *others, first = options.filters
         self.latent, self.image_shape = latent, image_shape
         self.borders = borders_to(image_shape, len(options.filters))
-        sides = smallest_sides(image_shape, len(options.filters))
-        self.start_shape = (*sides, first)
-        if latent.is_spatial:
-            check_sides(latent, sides)
-            self.start: nn.Module = SameConv2d(latent.shape[0], first, 3, 1)
-        else:
-            self.start = Dense(latent.dim, math.prod(self.start_shape))
+        self.start_shape = (*smallest_sides(image_shape, len(options.filters)), first)
+        self.start = start_layer(latent, self.start_shape)
         self.linear = _components(options, image_shape, most=latent.dim - latent.classes)
         layers: list[nn.Module] = [*options.last_of(first), *options.blocks_of(first)]
         channels = first
@@ -260,17 +256,11 @@ class ResidualDecoder(Decoder):
         return self.linear
 
     def forward(self, z: Latents, labels: Labels | None = None) -> Images:
-        if self.latent.is_spatial:
-            x = self.start(self.latent.shaped(z))
-        else:
-            x = self.start(z).unflatten(1, self.start_shape).permute(0, 3, 1, 2)
+        x = start_maps(self.start, z, self.latent, self.start_shape)
         linear = None
         if self.linear is not None:
             linear = self.linear.decode(z[:, : len(self.linear)])
-        x = self._pixels(x, linear)
-        left, _, top, _ = self.borders
-        height, width, _ = self.image_shape
-        x = x[:, :, top : top + height, left : left + width].float()
+        x = without_borders(self._pixels(x, linear), self.borders, self.image_shape)
         if linear is not None:
             x = x + before_activation("sigmoid" if self.logits else self.output, linear)
         return output_activation(self.output, x, training=self.training)

@@ -7,7 +7,7 @@ section 3.2). A block is normalisation, SiLU and convolution, twice, beside the 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from torch import nn
 from torch.nn import functional as F
@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from reparam.errors import ShapeError
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import ImageShape
-from reparam.model.networks.layers import Dropout, Maps, NewMaps, SameConv2d
+from reparam.model.networks.layers import Dense, Dropout, Maps, NewMaps, SameConv2d
+from reparam.types import Latents
 
 GROUP = 16
 """Channels that are normalised together (Wu & He 2018, table 3)."""
@@ -121,10 +122,35 @@ def borders_to(image_shape: ImageShape, levels: int) -> tuple[int, int, int, int
     return width // 2, width - width // 2, height // 2, height - height // 2
 
 
-def check_sides(latent: LatentSpec, sides: Sequence[int]) -> None:
-    """Raises ShapeError for spatial latents of other sides than a decoder's smallest maps."""
-    if latent.shape[1:] != tuple(sides):
+def start_layer(latent: LatentSpec, shape: tuple[int, int, int]) -> nn.Module:
+    """What a decoder's smallest maps (height, width, channels) are made by: a convolution of
+    latents that are maps, else a dense layer.
+
+    Raises ShapeError for spatial latents of other sides.
+    """
+    if not latent.is_spatial:
+        return Dense(latent.dim, math.prod(shape))
+    if latent.shape[1:] != shape[:2]:
         raise ShapeError(
-            f"spatial latents must be {sides[0]} × {sides[1]} for this decoder's levels, got "
+            f"spatial latents must be {shape[0]} × {shape[1]} for this decoder's levels, got "
             f"{latent.shape[1]} × {latent.shape[2]}. Fix: give encoder and decoder as many levels"
         )
+    return SameConv2d(latent.shape[0], shape[2], 3, 1)
+
+
+def start_maps(
+    layer: nn.Module, z: Latents, latent: LatentSpec, shape: tuple[int, int, int]
+) -> NewMaps:
+    """The smallest maps, by the layer of `start_layer`."""
+    if latent.is_spatial:
+        return layer(latent.shaped(z))
+    return layer(z).unflatten(1, shape).permute(0, 3, 1, 2)
+
+
+def without_borders(
+    x: Maps, borders: tuple[int, int, int, int], image_shape: ImageShape
+) -> NewMaps:
+    """Images as large as they were before `borders_to` continued them, in float32."""
+    left, _, top, _ = borders
+    height, width, _ = image_shape
+    return x[:, :, top : top + height, left : left + width].float()

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 import torch
 
+from reparam.errors import check_positive
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import (
     ConditionalNormal,
     Features,
     FeatureShape,
     HiddenActivation,
-    check_positive,
 )
 from reparam.model.noise import Noise, normal
 from reparam.model.posteriors.base import POSTERIORS, Distribution, Posterior, PosteriorOptions

@@ -6,14 +6,13 @@ from typing import ClassVar, Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import (
     FeatureShape,
     Flow,
     InverseAutoregressive,
     Planar,
-    check_positive,
 )
 from reparam.model.noise import Noise
 from reparam.model.posteriors.base import POSTERIORS, Distribution, Posterior, PosteriorOptions

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import torch
 
+from reparam.errors import check_positive
 from reparam.model.latent import LatentSpec
-from reparam.model.networks import ConditionalNormal, HiddenActivation, check_positive
+from reparam.model.networks import ConditionalNormal, HiddenActivation
 from reparam.model.priors.base import PRIORS, NoiseMap, Prior, PriorOptions
 from reparam.model.priors.standard_normal import StandardNormal
 from reparam.model.priors.vamp import VampPrior

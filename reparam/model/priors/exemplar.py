@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from reparam.errors import check_positive
 from reparam.model.latent import LatentSpec
-from reparam.model.networks import check_positive
 from reparam.model.noise import Noise, draw_rows
 from reparam.model.posteriors import DiagonalNormal
 from reparam.model.priors.base import PRIORS, PriorOptions

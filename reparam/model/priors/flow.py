@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reparam.errors import check_positive
 from reparam.extras import need
 from reparam.model.latent import LatentSpec
-from reparam.model.networks import check_positive, in_full_precision
+from reparam.model.networks import in_full_precision
 from reparam.model.priors.base import (
     PRIORS,
     FitProgress,

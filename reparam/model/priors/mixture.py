@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reparam.errors import check_positive
 from reparam.model.latent import LatentSpec
-from reparam.model.networks import check_positive
 from reparam.model.priors.base import (
     PRIORS,
     FitProgress,

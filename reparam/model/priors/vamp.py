@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.model.latent import LatentSpec
-from reparam.model.networks import Encoder, check_positive
+from reparam.model.networks import Encoder
 from reparam.model.posteriors import DiagonalNormal, Distribution, Posterior
 from reparam.model.priors.base import PRIORS, Prior, PriorOptions
 from reparam.types import Images, Index, Language, Latents, PerExample

@@ -12,6 +12,7 @@ from reparam.evaluation.anomaly import (
     check_rate,
     conformal_p_values,
     pictures_needed,
+    usual_rate,
 )
 from reparam.evaluation.anomaly.combining import statistic
 
@@ -100,6 +101,15 @@ def test_how_many_pictures_a_rate_needs(rate, needed):
         with pytest.raises(DataError, match=rf"needs {needed} held-out good pictures, got .* Fix:"):
             check_rate(rate, needed - 1)
     check_rate(rate, needed)
+
+
+@given(st.integers(1, 3000))
+def test_the_usual_rate_is_one_that_so_many_pictures_can_tell(count):
+    """And no higher than it must be: 1 % from 99 pictures on."""
+    rate = usual_rate(count)
+    check_rate(rate, count)
+    assert conformal_p_values(np.zeros(count), np.ones(1))[0] <= rate
+    assert rate == (0.01 if count >= 99 else 1 / (count + 1))
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, float("nan")])

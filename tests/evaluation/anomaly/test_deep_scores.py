@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from reparam.errors import ConfigError, DataError
 from reparam.evaluation.anomaly import Good, Pictures, Seen, score_images
 from reparam.evaluation.anomaly.scores import FeatureNeighbours, Padim, PatchCore, deep
-from reparam.evaluation.anomaly.scores.deep import at_places, farthest
+from reparam.evaluation.anomaly.scores.deep import at_places, greedy_coreset
 
 from .conftest import random_pictures
 from .test_scores import TwoMaps
@@ -90,9 +90,9 @@ def test_a_memory_covers_what_it_is_chosen_from():
     generator = torch.Generator().manual_seed(0)
     group = torch.arange(5).repeat_interleave(200)[torch.randperm(1000, generator=generator)]
     rows = 100 * torch.eye(5, 30)[group] + torch.randn(1000, 30, generator=generator)
-    chosen = farthest(rows, 5, generator)
+    chosen = greedy_coreset(rows, 5, generator)
     assert sorted(chosen.argmax(1).tolist()) == [0, 1, 2, 3, 4]
-    assert farthest(rows, 2000, generator) is rows
+    assert greedy_coreset(rows, 2000, generator) is rows
 
 
 def test_what_is_kept_is_bounded_whatever_the_number_of_pictures(vae, monkeypatch):

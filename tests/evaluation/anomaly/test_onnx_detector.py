@@ -1,10 +1,10 @@
 """A detector as ONNX gives what it gives in Python, for every score that it can have."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from reparam.data import DataConfig, image_set_from_arrays
 from reparam.errors import ConfigError, DataError
@@ -16,13 +16,9 @@ from reparam.evaluation.anomaly import (
     GoodPictures,
     calibrate,
     conformal_p_values,
-    gaussian_weights,
     plant,
 )
-from reparam.evaluation.anomaly.combining import tail_p_values
 from reparam.evaluation.anomaly.scores import Padim
-from reparam.evaluation.anomaly.table import smoothed
-from reparam.export import detector as of_tensors
 from reparam.export import export_detector, exporters
 from reparam.onnx_session import open_session
 from reparam.runs import Run, preset_config
@@ -112,20 +108,21 @@ def test_too_few_good_pictures_for_the_rate_are_refused(run):
         export_detector(run, detector(("squared-error",), "squared-error"), 0.01)
 
 
-def test_p_values_of_tensors_are_those_of_arrays():
-    rng = np.random.default_rng(0)
-    for good in (rng.exponential(size=50), np.ones(5), np.array([np.inf]), np.r_[0, 1, np.inf]):
-        scores = np.r_[rng.normal(1, 3, 30), good, 1e6, np.inf]
-        theirs = of_tensors.tail_p_values(good, torch.from_numpy(scores)).numpy()
-        assert theirs == pytest.approx(tail_p_values(good, scores), rel=1e-12)
-
-
-@pytest.mark.parametrize("size", [(7, 9), (16, 16), (200, 130)])
-def test_smoothing_of_tensors_is_that_of_arrays(size):
-    maps = np.random.default_rng(0).random((2, *size)).astype(np.float32)
-    weights = torch.from_numpy(gaussian_weights(size)).float()
-    theirs = of_tensors.smoothed(torch.from_numpy(maps), weights).numpy()
-    np.testing.assert_allclose(theirs, smoothed(maps), rtol=0, atol=1e-6)
+@pytest.mark.parametrize(
+    ("names", "outputs"),
+    [
+        (("latent-distance",), {"score": ["B"], "p_value": ["B"], "anomalous": ["B"]}),
+        (
+            ("squared-error",),
+            {"score": ["B"], "p_value": ["B"], "anomalous": ["B"], "map": ["B", 16, 16]},
+        ),
+    ],
+)
+def test_the_file_says_what_goes_in_and_comes_out(run, names, outputs):
+    session = open_session(export_detector(run, detector(names, names[0]), RATE).data)
+    said = json.loads(session.get_modelmeta().custom_metadata_map["reparam.shapes"])
+    assert said == {"images": ["B", 1, 16, 16], **outputs}
+    assert [*said] == [each.name for each in (*session.get_inputs(), *session.get_outputs())]
 
 
 def test_a_good_picture_of_the_calibration_has_its_rank(run):

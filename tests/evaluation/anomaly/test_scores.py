@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist, mahalanobis
 from sklearn.covariance import LedoitWolf
 
@@ -20,6 +21,7 @@ from reparam.evaluation.anomaly.scores import (
     SquaredError,
     StructuralError,
 )
+from reparam.evaluation.anomaly.table import gaussian_weights, smoothed
 from reparam.evaluation.likelihood import importance_sampled
 from reparam.features import FEATURES, FeatureMaps, FeatureOptions, map_distance
 
@@ -186,3 +188,13 @@ def test_nll_of_a_known_model():
     found = scored(case, NegativeLogLikelihood(draws=7)).image
     assert found == pytest.approx(expected, rel=1e-5)
     assert scored(case, NegativeElbo(draws=7)).image == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [(7, 9), (16, 16), (200, 130)])
+def test_smoothing_is_scipys(size):
+    """In the standard deviation that the module names, with borders that are continued."""
+    maps = np.random.default_rng(0).random((2, *size)).astype(np.float32)
+    sigma = max(0.5, max(size) / 64)
+    expected = gaussian_filter(maps.astype(np.float64), (0, sigma, sigma), mode="nearest")
+    found = smoothed(torch.from_numpy(maps), gaussian_weights(size))
+    np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=1e-6)

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from reparam.evaluation.measures.classes import (
     UNEVENNESS,
+    class_accuracy,
     class_balance,
     gini,
     relative_entropy,
@@ -50,6 +51,24 @@ def test_gini_and_entropy_are_relative_to_the_datas_shares() -> None:
     rarest = np.array([0.0, 0.0, 0.0, 1.0])
     assert relative_entropy(rarest, shares) == pytest.approx(0)
     assert gini(rarest, shares) == pytest.approx(0.9)
+
+
+def test_draws_of_their_class_are_counted_and_real_images_of_a_known_one() -> None:
+    found = class_accuracy(
+        np.array([0, 1, 2, 2]),
+        np.array([0, 1, 2, 0]),
+        reference_judged=np.array([0, 1, 1, 2]),
+        reference_labels=np.array([0, 1, 2, -1]),
+    )
+    assert (found.value, found.reference, found.samples) == (3 / 4, 2 / 3, 4)
+    none = class_accuracy(
+        np.array([0]),
+        np.array([0]),
+        reference_judged=np.array([1, 2]),
+        reference_labels=np.array([-1, -1]),
+    )
+    assert none.value == 1
+    assert none.reference is None
 
 
 def test_two_of_four_classes() -> None:

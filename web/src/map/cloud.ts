@@ -54,6 +54,8 @@ void main() {
   pixel = vec4(colour.rgb * disc + ground * (whole - disc), whole);
 }`;
 
+const UNIFORMS = ["centre", "factor", "size", "halo", "ground", "selecting", "front"];
+
 /** Width of the table of colours: colour k is in column k % COLUMNS of row k / COLUMNS. */
 export const COLUMNS = 256;
 
@@ -73,9 +75,11 @@ export class Cloud {
   private readonly sheet = document.createElement("canvas");
   private readonly gl: WebGL2RenderingContext;
   private readonly program: WebGLProgram;
+  private readonly uniforms = new Map<string, WebGLUniformLocation | null>();
   private readonly buffers: Record<"place" | "label" | "caught", WebGLBuffer>;
   private count = 0;
   private selecting = false;
+  private behind = false;
 
   /** Throws where the browser has no WebGL 2. */
   constructor() {
@@ -84,6 +88,7 @@ export class Cloud {
     this.gl = gl;
     this.program = link(gl, VERTEX, FRAGMENT);
     gl.useProgram(this.program);
+    for (const name of UNIFORMS) this.uniforms.set(name, gl.getUniformLocation(this.program, name));
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     this.buffers = {
@@ -112,8 +117,10 @@ export class Cloud {
     this.fill("caught", flags);
   }
 
-  /** Whole rows of COLUMNS × RGBA: alpha 255 in front, 0 hidden, else in the background. */
-  setColours(rgba: Uint8Array): void {
+  /** Whole rows of COLUMNS × RGBA: alpha 255 in front, 0 hidden, else in the background, where
+   * points are if `behind`. */
+  setColours(rgba: Uint8Array, behind: boolean): void {
+    this.behind = behind;
     const { gl } = this;
     const rows = rgba.length / 4 / COLUMNS;
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, COLUMNS, rows, 0, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
@@ -124,7 +131,7 @@ export class Cloud {
     const { width, height } = context.canvas;
     if (sheet.width !== width) sheet.width = width;
     if (sheet.height !== height) sheet.height = height;
-    const uniform = (name: string) => gl.getUniformLocation(this.program, name);
+    const uniform = (name: string) => this.uniforms.get(name)!;
     gl.viewport(0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
@@ -134,7 +141,8 @@ export class Cloud {
     gl.uniform1f(uniform("halo"), look.halo * look.ratio);
     gl.uniform3f(uniform("ground"), ...(look.ground.map((v) => v / 255) as [number, number, number]));
     gl.uniform1i(uniform("selecting"), this.selecting ? 1 : 0);
-    for (const front of [0, 1]) {
+    // Nothing in the background is the usual case: the points are drawn once.
+    for (const front of this.selecting || this.behind ? [0, 1] : [1]) {
       gl.uniform1i(uniform("front"), front);
       gl.drawArrays(gl.POINTS, 0, this.count);
     }

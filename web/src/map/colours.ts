@@ -50,6 +50,8 @@ const STEPS = 256;
 export interface Paint {
   table: Uint8Array;
   of: Uint32Array;
+  /** Whether points are in the background. */
+  behind: boolean;
 }
 
 /**
@@ -86,5 +88,5 @@ export function paintOf(explorer: Explorer, run: Run): Paint {
     table.set([...colour, 255], 4 * k);
     table.set([...colour, away], 4 * (colours.length + k));
   });
-  return { table, of };
+  return { table, of, behind: among !== null && away > 0 };
 }

@@ -121,7 +121,10 @@ export interface Keys {
   step(dx: number, dy: number): void;
   pan(dx: number, dy: number): void;
   zoom(factor: number): void;
-  pin(): void;
+  /** Enter: what the tool does at the point; Space: the end of a line, or the same. */
+  set(): void;
+  finish(): void;
+  back(): void;
   home(): void;
   release(): void;
 }
@@ -142,7 +145,9 @@ export function listenKeys(element: HTMLElement, meant: Keys): void {
     else if (arrow) meant.step((event.altKey ? 1 : 8) * arrow[0], (event.altKey ? 1 : 8) * arrow[1]);
     else if (event.key === "+" || event.key === "=") meant.zoom(1.25);
     else if (event.key === "-") meant.zoom(0.8);
-    else if (event.key === "Enter" || event.key === " ") meant.pin();
+    else if (event.key === "Enter") meant.set();
+    else if (event.key === " ") meant.finish();
+    else if (event.key === "Backspace" || event.key === "Delete") meant.back();
     else if (event.key === "Home" || event.key === "0") meant.home();
     else if (event.key === "Escape") meant.release();
     else return;

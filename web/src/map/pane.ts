@@ -9,6 +9,7 @@ import { reducedMotion } from "../ui/theme";
 import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
 import { Cloud, diameter } from "./cloud";
 import { drawn, type Paint, paintOf } from "./colours";
+import { Lasso } from "./lasso";
 import { Manifold } from "./manifold";
 import { boxCorners, type Extras, marksOf, pointerMarksOf } from "./marks";
 import { type DrawnName, drawOverlay } from "./overlay";
@@ -17,13 +18,21 @@ import { Sprites } from "./sprites";
 
 const LEAST_DOT = 2.5; // px
 const HALO = 0.8; // px around a point, in the colour of the ground
+/**
+ * Where drawing the points takes longer than a frame (ms), as it does for tens of thousands without a
+ * graphics card, their last picture is moved with the map until the map rests, or moves for long.
+ */
+const SLOW = 16;
+const RESTS = 90;
+const LONG = 20; // times what a drawing takes
 
 type Canvas = "background" | "points" | "overlay";
-type Layer = Canvas | "pointer";
+type Layer = Canvas | "pointer" | "moved";
 
 export class Pane {
   readonly root: HTMLElement;
   readonly manifold: Manifold;
+  readonly lasso: Lasso;
   /** When the points were first on the screen, milliseconds after the page began. */
   pointsShown: number | null = null;
   /** Diameter of the points, CSS pixels. */
@@ -38,15 +47,17 @@ export class Pane {
   private paint: Paint | null = null;
   /** The images on the map, once they are asked for. */
   sprites: Sprites | null = null;
-  private drawing: [number, number][] | null = null;
   private extras: Extras = { samples: { latents: [], chosen: -1 }, trail: [], logVar: null, studied: null };
+  /** The points' last drawing: of which window, when, and how many milliseconds it took. */
+  private last: { view: View; time: number; took: number } | null = null;
   private asking = 0;
+  private resting = 0;
   private flight = 0;
 
   constructor(
     private readonly explorer: Explorer,
     readonly run: Run,
-    private readonly onCatch: (polygon: [number, number][]) => void,
+    onCatch: (polygon: [number, number][]) => void,
     private readonly onStop: (z: number[]) => void,
   ) {
     const canvas = () => el("canvas", { "aria-hidden": "true" });
@@ -58,6 +69,7 @@ export class Pane {
       this.redraw("overlay");
     });
     this.manifold = new Manifold(explorer, () => this.redraw("background"));
+    this.lasso = new Lasso(onCatch);
     this.cloud = this.openCloud();
     void run.logVar().then((logVar) => {
       this.extras.logVar = logVar;
@@ -87,8 +99,7 @@ export class Pane {
 
   /** Where the run's z is, CSS pixels from the map's corner. */
   cursor(): [number, number] {
-    const place = this.explorer.frame(this.run).place(this.explorer.z(this.run));
-    return toScreen(this.view, this.size, ...place);
+    return toScreen(this.view, this.size, ...this.here());
   }
 
   setTrail(latents: number[][]): void {
@@ -153,19 +164,20 @@ export class Pane {
   refresh(): void {
     this.paint = paintOf(this.explorer, this.run);
     this.cloud?.setPoints(this.explorer.places(this.run), this.paint.of);
-    this.cloud?.setColours(this.paint.table);
+    this.cloud?.setColours(this.paint.table, this.paint.behind);
     this.sprites?.refresh();
     this.markCaught();
     this.redraw("points", "overlay", "pointer");
   }
 
   private markCaught(): void {
-    const { lasso, run, pair, panel } = this.explorer.store.state;
+    const { lasso, picked, run, pair, panel } = this.explorer.store.state;
     const main = this.explorer.main();
     const shared = this.run.id === run || (this.run.id === pair && this.explorer.linked());
     // Only where the selection is shown, so that no other tool works on points that are dimmed.
-    const caught = shared && panel === "gallery" && lasso.length > 2 ? this.explorer.members(main, { lasso }) : null;
-    this.cloud?.setCaught(caught);
+    const marked = shared && panel === "gallery";
+    const inLasso = () => (lasso.length > 2 ? this.explorer.members(main, { lasso }) : null);
+    this.cloud?.setCaught(!marked ? null : picked.length > 0 ? picked : inLasso());
   }
 
   private openCloud(): Cloud | null {
@@ -179,19 +191,21 @@ export class Pane {
 
   private listen(): void {
     const { store } = this.explorer;
-    const recolour: (keyof State)[] = ["hidden", "filters", "colour", "dim", "lasso", "frame", "plane", "pair"];
+    const recolour: (keyof State)[] = ["hidden", "filters", "colour", "dim", "lasso", "picked", "frame", "plane", "pair"];
     store.on(recolour, () => this.refresh());
-    store.on(["panel"], ({ lasso }) => {
-      if (lasso.length === 0) return;
+    store.on(["panel"], ({ lasso, picked }) => {
+      if (lasso.length + picked.length === 0) return;
       this.markCaught();
       this.redraw("points");
     });
     store.on(["points"], () => this.redraw("points"));
     store.on(["view"], () => {
-      this.redraw("points", "overlay", "background", "pointer");
+      this.redraw("moved", "overlay", "background", "pointer");
       this.askBackground();
     });
     store.on(["z", "pinned", "posterior", "names"], () => this.redraw("pointer"));
+    store.on(["z"], () => this.lasso.keyed > 0 && this.redraw("overlay"));
+    store.on(["tool", "frame", "plane"], () => this.lasso.drop());
     store.on(["names", "path", "interpolation", "t", "panel", "tool"], () =>
       this.redraw("overlay"),
     );
@@ -239,14 +253,13 @@ export class Pane {
 
   /** A part of the lasso's line; its end catches what lies inside. */
   stroke(x: number, y: number, part: "start" | "move" | "end"): void {
-    if (part === "start") this.drawing = [];
-    this.drawing!.push(this.place(x, y));
-    if (part === "end") {
-      const polygon = this.drawing!;
-      this.drawing = null;
-      this.onCatch(polygon);
-    }
+    this.lasso.stroke(this.place(x, y), part);
     this.redraw("overlay");
+  }
+
+  /** Where the run's z lies on the plane. */
+  here(): [number, number] {
+    return this.explorer.frame(this.run).place(this.explorer.z(this.run));
   }
 
   private place(x: number, y: number): [number, number] {
@@ -282,9 +295,11 @@ export class Pane {
     if (layers.has("background")) {
       this.manifold.paint(plain("background"), view, size, state.background);
     }
-    if (layers.has("points") && this.cloud) this.drawPoints(view, ratio);
+    if (layers.has("points") || (layers.has("moved") && !this.movePoints(view))) {
+      this.drawPoints(view, ratio);
+    }
     if (layers.has("overlay")) {
-      const marks = marksOf(this.explorer, this.run, this.extras, this.drawing);
+      const marks = marksOf(this.explorer, this.run, this.extras, this.lasso.line(this.here()));
       this.names = drawOverlay(plain("overlay"), view, size, palette, marks);
     }
     if (layers.has("pointer")) {
@@ -292,18 +307,41 @@ export class Pane {
     }
   }
 
+  /** Moves the points' last picture to where they are in this window; false: they are to be drawn. */
+  private movePoints(view: View): boolean {
+    const { last } = this;
+    if (!last || last.took < SLOW || performance.now() - last.time > LONG * last.took) return false;
+    const [dx, dy] = [last.view.x - view.x, view.y - last.view.y].map((d) => d * view.scale);
+    const scale = view.scale / last.view.scale;
+    this.layers.points.style.transform = `translate(${dx}px, ${dy}px) scale(${scale})`;
+    clearTimeout(this.resting);
+    this.resting = window.setTimeout(() => this.redraw("points"), RESTS);
+    return true;
+  }
+
+  /** Milliseconds that the points' last drawing took. */
+  get took(): number {
+    return this.last?.took ?? 0;
+  }
+
   private drawPoints(view: View, ratio: number): void {
+    if (!this.cloud) return;
     const { size } = this;
+    const began = performance.now();
+    clearTimeout(this.resting);
     const pictures = this.explorer.store.state.points === "pictures";
     // Under pictures, the dots of those that have no room.
     this.pointSize = pictures ? LEAST_DOT : diameter(crowd(this.explorer.places(this.run), view, size));
     const ground = drawn(this.explorer.theme.palette.paper);
     const context = this.layers.points.getContext("2d")!;
-    this.cloud!.draw(context, view, size, { size: this.pointSize, halo: HALO, ground, ratio });
+    this.cloud.draw(context, view, size, { size: this.pointSize, halo: HALO, ground, ratio });
     if (pictures && this.paint) {
       this.sprites ??= new Sprites(this.explorer, this.run, () => this.redraw("points"));
       this.sprites.draw(context, view, size, this.paint, ratio);
     }
-    this.pointsShown ??= performance.now();
+    this.layers.points.style.transform = "";
+    const time = performance.now();
+    this.last = { view, time, took: time - began };
+    this.pointsShown ??= time;
   }
 }

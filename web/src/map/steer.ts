@@ -1,5 +1,7 @@
 /** What mouse, fingers and keys do to a map. */
 import type { Store } from "../state/store";
+import { t } from "../ui/language";
+import { announce } from "../ui/live";
 import { listenGestures, listenKeys } from "./gestures";
 import type { Pane } from "./pane";
 
@@ -24,6 +26,15 @@ export function steer(pane: Pane, store: Store): void {
     },
     stroke: (x, y, part) => pane.stroke(x, y, part),
   });
+  const set = () => {
+    if (store.state.tool === "lasso") {
+      pane.lasso.corner(pane.here());
+      announce(t("lassoCorners", { count: pane.lasso.keyed }));
+      return pane.redraw("overlay");
+    }
+    if (store.state.tool === "path") pane.addStop();
+    store.set({ pinned: true });
+  };
   listenKeys(pane.root, {
     step: (dx, dy) => {
       const [x, y] = pane.cursor();
@@ -31,11 +42,25 @@ export function steer(pane: Pane, store: Store): void {
     },
     pan: (dx, dy) => pane.pan(dx, dy),
     zoom: (factor) => pane.zoom(factor),
-    pin: () => {
-      if (store.state.tool === "path") pane.addStop();
-      store.set({ pinned: true });
+    set,
+    finish: () => {
+      if (store.state.tool !== "lasso") set();
+      else if (!pane.lasso.close()) announce(t("lassoFew"));
+      pane.redraw("overlay");
+    },
+    back: () => {
+      const { tool, path } = store.state;
+      if (tool === "path") store.set({ path: path.slice(0, -1) });
+      if (tool !== "lasso" || pane.lasso.keyed === 0) return;
+      pane.lasso.back();
+      announce(t("lassoCorners", { count: pane.lasso.keyed }));
+      pane.redraw("overlay");
     },
     home: () => pane.flyHome(),
-    release: () => store.set({ pinned: false, lasso: [] }),
+    release: () => {
+      if (pane.lasso.keyed === 0) return store.set({ pinned: false, lasso: [], picked: [] });
+      pane.lasso.drop();
+      pane.redraw("overlay");
+    },
   });
 }

@@ -124,11 +124,11 @@ export class Steps {
   private showCost(studied: Studied): Cost | null {
     const { outcome, tally } = this.study;
     const { cost: step } = this.step;
+    this.apart.setAttribute("aria-label", t("mechDifference"));
     if (!outcome) return null;
     const cost = costsOf(studied, outcome);
     const look = { ink: true, dark: this.explorer.theme.palette.dark };
     paint(this.apart, difference(studied, outcome), look);
-    this.apart.setAttribute("aria-label", t("mechDifference"));
     step.says(t(studied.q.logVar ? "mechCostSays" : "mechCostAe"));
     step.fill([costLines(cost, tally)]);
     step.wide(this.charts.kl);

@@ -9,6 +9,7 @@ import { Pad } from "../picture/pad";
 import { paint, pictureOf, type Picture } from "../picture/picture";
 import { button, el, image } from "../ui/dom";
 import { inWords, name, say, t } from "../ui/language";
+import { announce } from "../ui/live";
 import { vector } from "./readout";
 
 const NEIGHBOURS = 6;
@@ -34,9 +35,15 @@ export class DrawPanel {
     private readonly onTrail: (latents: number[][]) => void,
   ) {
     const { theme } = explorer;
-    this.pad = new Pad(() => this.drawn(), () => theme.palette.ink);
-    name(this.pad.canvas, "drawHere", false);
-    const sheet = el("div", { class: "stack" }, this.pad.canvas);
+    const said = (down: boolean) => announce(t(down ? "penDown" : "penUp"));
+    this.pad = new Pad(() => this.drawn(), () => theme.palette.ink, said);
+    inWords(() => {
+      this.pad.canvas.setAttribute("aria-label", `${t("drawHere")}. ${t("drawKeys")}`);
+      this.pad.canvas.title = t("drawKeys");
+    });
+    name(this.seen, "asSeen", false);
+    name(this.again, "reconstruction", false);
+    const sheet = el("div", { class: "stack" }, this.pad.root);
     const hint = say(el("p", { class: "muted" }), "drawHint");
     const file = el("input", { type: "file", accept: "image/*", class: "visually-hidden" });
     file.addEventListener("change", () => void this.open(file.files?.[0]));
@@ -149,8 +156,6 @@ export class DrawPanel {
     const { picture, mu } = this.encoded;
     this.result.hidden = false;
     paint(this.seen, picture, look);
-    this.seen.setAttribute("aria-label", t("asSeen"));
-    this.again.setAttribute("aria-label", t("reconstruction"));
     this.where.textContent = t("encodedTo", { z: vector(mu) });
     const near = nearestFew(run.mu, mu, NEIGHBOURS, explorer.among(run));
     this.neighbours.replaceChildren(

@@ -18,7 +18,8 @@ export class GalleryPanel {
   caught: number[] = [];
   /** The mean of their pictures, bytes, or null while it is being made. */
   mean: Picture | null = null;
-  private group: Group | "shown" = null;
+  private group: Group | "shown" | readonly number[] = null;
+  private readonly catchListeners: (() => void)[] = [];
   private shown = PAGE;
   private readonly empty = el("div", { class: "stack" });
   private readonly full = el("div", { class: "stack" });
@@ -52,26 +53,40 @@ export class GalleryPanel {
       this.more,
     );
     this.root.append(this.empty, this.full);
-    store.show(["lasso", "run", "frame", "plane"], ({ lasso }) =>
-      this.gather(lasso.length > 2 ? { lasso } : null, false),
+    store.show(["lasso", "picked", "run", "frame", "plane"], ({ lasso, picked }) =>
+      this.gather(picked.length > 0 ? picked : lasso.length > 2 ? { lasso } : null, false),
     );
     store.on(["hidden", "filters"], () => this.gather(this.group, false));
     explorer.theme.onChange(() => this.show());
     inWords(() => this.show());
   }
 
-  /** Shows the points of a group, or those that the filters keep; null lets go. */
-  gather(group: Group | "shown", clear = true): void {
+  /** Calls the listener each time that points are caught, or let go. */
+  onCatch(listener: () => void): void {
+    this.catchListeners.push(listener);
+  }
+
+  /** Shows the points of a group, those that the filters keep, or those of these numbers; null lets
+   * go. */
+  gather(group: Group | "shown" | readonly number[], clear = true): void {
     const run = this.explorer.main();
+    const { lasso, picked } = this.explorer.store.state;
+    // Before the points are taken over: who listens to these lets go of all.
+    if (clear && lasso.length + picked.length > 0) this.explorer.store.set({ lasso: [], picked: [] });
     this.group = group;
-    this.caught = group === "shown" ? this.explorer.shownOf(run) : this.explorer.members(run, group);
+    this.caught = this.pointsOf(run, group);
     this.said.textContent = "";
-    for (const one of this.groupButtons) one.hidden = group === "shown";
+    for (const one of this.groupButtons) one.hidden = group === "shown" || isPoints(group);
     this.shown = PAGE;
     this.mean = null;
-    if (clear && this.explorer.store.state.lasso.length > 0) this.explorer.store.set({ lasso: [] });
     this.show();
     void this.makeMean(this.caught);
+    for (const listener of this.catchListeners) listener();
+  }
+
+  private pointsOf(run: Run, group: Group | "shown" | readonly number[]): number[] {
+    if (group === "shown") return this.explorer.shownOf(run);
+    return isPoints(group) ? group.filter((i) => i < run.count) : this.explorer.members(run, group);
   }
 
   private show(): void {
@@ -178,3 +193,6 @@ export class GalleryPanel {
     }
   }
 }
+
+const isPoints = (group: Group | "shown" | readonly number[]): group is readonly number[] =>
+  Array.isArray(group);

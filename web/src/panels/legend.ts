@@ -58,9 +58,9 @@ export class Legend {
     });
     const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
     swatch.style.background = safeColour(colour);
-    row.append(swatch, el("span", { class: "legend-name" }, text));
     const count = whole(this.listed.counts[k]);
-    row.append(el("span", { class: "muted count" }, count));
+    // The space keeps name and number apart for who compares what is seen with the label.
+    row.append(swatch, el("span", { class: "legend-name" }, text), " ", el("span", { class: "muted count" }, count));
     row.setAttribute("aria-label", `${t(this.shown, { name: text })} ${count}`);
     const only = button("small ghost", () =>
       this.choose(this.listed.entries.map((_, c) => c).filter((c) => c !== k)),

@@ -31,6 +31,8 @@ export class PathPanel {
     inWords(() => (count.textContent = t("pathPoints", { count: store.state.path.length })));
     store.on(["path"], ({ path }) => (count.textContent = t("pathPoints", { count: path.length })));
     this.scrub.addEventListener("input", () => this.go(Number(this.scrub.value)));
+    name(this.strip, "pathStrip", false);
+    name(this.current, "pathImage", false);
     const gif = say(button("", () => void this.saveGif()), "saveGif");
     const strip = say(button("", () => void this.saveStrip()), "saveStrip");
     const along = el(

@@ -87,9 +87,9 @@ export class Readout {
 
   private showDecoded(): void {
     const newest = this.explorer.decoded.get(this.run.id);
-    if (!newest) return;
-    paint(this.decoded, newest.picture, this.explorer.look(this.run));
-    this.decoded.setAttribute("aria-label", t("decodedAt", { z: vector(newest.z) }));
+    const label = newest ? t("decodedAt", { z: vector(newest.z) }) : t("decoded");
+    this.decoded.setAttribute("aria-label", label);
+    if (newest) paint(this.decoded, newest.picture, this.explorer.look(this.run));
   }
 }
 

@@ -148,6 +148,7 @@ const CODECS: { [K in keyof State]: Codec<State[K]> } = {
   interpolation: choice("interp", ["linear", "spherical"]),
   t: number("t"),
   lasso: { name: "lasso", write: writePoints, read: (s) => points(s) as [number, number][] },
+  picked: { name: "pick", write: writeClasses, read: readClasses },
   groupA: group("a"),
   groupB: group("b"),
   amount: number("amount"),

@@ -59,6 +59,8 @@ export interface State {
   /** Place on the path, 0 to 1. */
   t: number;
   lasso: [number, number][];
+  /** Points selected by their numbers, in place of a lasso. */
+  picked: number[];
   groupA: Group;
   groupB: Group;
   /** How much of the direction is added to z of the base image. */
@@ -93,6 +95,7 @@ export const INITIAL: State = {
   interpolation: "linear",
   t: 0,
   lasso: [],
+  picked: [],
   groupA: null,
   groupB: null,
   amount: 0,

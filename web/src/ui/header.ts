@@ -24,6 +24,8 @@ export function header(
   };
   store.on(["run"], showFacts);
   inWords(showFacts);
+  store.on(["run", "pair"], () => titleDocument(explorer));
+  inWords(() => titleDocument(explorer));
   const title = el("div", { class: "title" },
     el("h1", {}, el("span", { class: "brand" }, "reparam"), " ", el("span", {}, manifest.source)),
     facts);
@@ -32,6 +34,14 @@ export function header(
   if (manifest.runs.some(isConditional)) root.append(classChoice(explorer));
   root.append(el("div", { class: "row settings" }, languageButton(explorer), themeButton(explorer)));
   return root;
+}
+
+/** The tab of the browser names the runs that are shown. */
+function titleDocument(explorer: Explorer): void {
+  const { store, manifest } = explorer;
+  const { run, pair } = store.state;
+  const runs = [run, pair].filter((id) => id !== "").map((id) => explorer.entry(id)?.title ?? id);
+  document.title = `${runs.join(", ")} · ${manifest.source} · ${t("title")}`;
 }
 
 function splitName(split: string): string {

@@ -4,13 +4,15 @@ import type { Tool } from "../state/state";
 import type { Store } from "../state/store";
 import { button, el, press } from "./dom";
 import { type Icon, icon } from "./icons";
-import { name, say, type Word } from "./language";
+import { inWords, name, say, t, type Word } from "./language";
 
 const TOOLS: Record<Tool, [Icon, Word, Word]> = {
   move: ["move", "toolMove", "look"],
   lasso: ["lasso", "toolLasso", "gallery"],
   path: ["path", "toolPath", "path"],
 };
+
+const HINTS: Record<Tool, Word> = { move: "mapHint", lasso: "lassoHint", path: "pathHint" };
 
 export function toolButtons(store: Store): HTMLElement {
   const group = name(el("div", { class: "segmented", role: "group" }), "tabs", false);
@@ -25,7 +27,13 @@ export function toolButtons(store: Store): HTMLElement {
     group.append(name(one, word));
   }
   const touch = matchMedia("(pointer: coarse)").matches;
-  const hint = say(el("p", { class: "muted hint" }), touch ? "mapHintTouch" : "mapHint");
+  const hint = el("p", { class: "muted hint" });
+  const showHint = () => {
+    const { tool } = store.state;
+    hint.textContent = t(touch && tool === "move" ? "mapHintTouch" : HINTS[tool]);
+  };
+  store.on(["tool"], showHint);
+  inWords(showHint);
   return el("div", { class: "stage-head" }, group, hint);
 }
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError
+from reparam.errors import check_positive
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     Fitted,
@@ -16,7 +16,7 @@ from reparam.evaluation.anomaly.scores.base import (
     Seen,
 )
 from reparam.evaluation.anomaly.scores.features import OfNetwork, OfSomeMaps, enlarge
-from reparam.evaluation.anomaly.scores.latents import enough, mean_of_nearest
+from reparam.evaluation.anomaly.scores.latents import enough, mean_of_nearest, squared_distances
 from reparam.features import FeatureMap
 from reparam.types import PerExample
 
@@ -51,8 +51,7 @@ class FeatureNeighbours(OfNetwork):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.count < 1:
-            raise ConfigError(f"count must be 1 or more, got {self.count}. Fix: raise it")
+        check_positive(count=self.count)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         """Raises DataError for fewer pictures than neighbours."""
@@ -79,8 +78,7 @@ class Padim(OfSomeMaps):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.features < 1:
-            raise ConfigError(f"features must be 1 or more, got {self.features}. Fix: raise it")
+        check_positive(features=self.features)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         count, kept = 0, torch.zeros(0, dtype=torch.int64)
@@ -130,8 +128,7 @@ class PatchCore(OfSomeMaps):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.memory < 1:
-            raise ConfigError(f"memory must be 1 or more, got {self.memory}. Fix: raise it")
+        check_positive(memory=self.memory)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         generator = _generator()
@@ -141,7 +138,7 @@ class PatchCore(OfSomeMaps):
             rows = x.cpu().permute(0, 2, 3, 1).flatten(0, 2)
             mixed = torch.randperm(len(rows), generator=generator)
             some.append(rows[mixed[: share * len(x)]])
-        return {"memory": farthest(torch.cat(some), self.memory, generator)}
+        return {"memory": greedy_coreset(torch.cat(some), self.memory, generator)}
 
     def _places(self, seen: Seen) -> Places:
         maps = beyond_edges(seen.maps(self.network, self.depth))
@@ -152,7 +149,8 @@ class PatchCore(OfSomeMaps):
         memory = fitted["memory"].to(x.device)
         middle = memory.mean(0)  # float32 has more digits for what is near 0
         rows = x.flatten(2).transpose(1, 2) - middle
-        near = torch.stack([_squared(rows, part).amin(2) for part in (memory - middle).split(100)])
+        parts = (memory - middle).split(100)
+        near = torch.stack([squared_distances(rows, part).amin(2) for part in parts])
         far = near.amin(0).clamp(min=0).sqrt()
         return far.amax(1), enlarge(far.unflatten(1, x.shape[2:]), seen)
 
@@ -175,7 +173,7 @@ def at_places(maps: Sequence[FeatureMap]) -> Places:
     return torch.cat([first, *others], 1)
 
 
-def farthest(
+def greedy_coreset(
     rows: Float[torch.Tensor, "N K"], count: int, generator: torch.Generator
 ) -> Float[torch.Tensor, "_ K"]:
     """``count`` of the rows that cover all: each next one is the farthest from those before, in
@@ -192,13 +190,6 @@ def farthest(
         nearest = nearest.minimum((seen - seen[chosen[i - 1]]).square().sum(1))
         chosen[i] = nearest.argmax()
     return rows[chosen]
-
-
-def _squared(
-    x: Float[torch.Tensor, "B n K"], y: Float[torch.Tensor, "m K"]
-) -> Float[torch.Tensor, "B n m"]:
-    """‖x − y‖² by a matrix product, which may be a little below 0."""
-    return x.square().sum(2, keepdim=True) - 2 * x @ y.T + y.square().sum(1)
 
 
 def _generator() -> torch.Generator:

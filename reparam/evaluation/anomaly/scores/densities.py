@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from reparam.errors import ConfigError
+from reparam.errors import check_positive
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     AnomalyScore,
@@ -63,8 +63,7 @@ class _OfDraws(AnomalyScore):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.draws < 1:
-            raise ConfigError(f"draws must be 1 or more, got {self.draws}. Fix: raise it")
+        check_positive(draws=self.draws)
 
 
 @ANOMALY_SCORES.register("elbo")

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_positive
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     AnomalyScore,
@@ -48,8 +48,7 @@ class OfSomeMaps(OfNetwork):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.depth < 1:
-            raise ConfigError(f"depth must be 1 or more, got {self.depth}. Fix: raise it")
+        check_positive(depth=self.depth)
 
 
 @ANOMALY_SCORES.register("feature-distance")

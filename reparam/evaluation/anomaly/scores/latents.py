@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from sklearn.covariance import LedoitWolf
 
-from reparam.errors import ConfigError, DataError
+from reparam.errors import DataError, check_positive
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     AnomalyScore,
@@ -56,8 +56,7 @@ class LatentNeighbours(AnomalyScore):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.count < 1:
-            raise ConfigError(f"count must be 1 or more, got {self.count}. Fix: raise it")
+        check_positive(count=self.count)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         """Raises DataError for fewer pictures than neighbours."""
@@ -86,6 +85,12 @@ def mean_of_nearest(
     """
     x, known = x.double(), known.double()
     middle = known.mean(0)
-    x, known = x - middle, known - middle
-    squared = x.square().sum(1, keepdim=True) - 2 * x @ known.T + known.square().sum(1)
+    squared = squared_distances(x - middle, known - middle)
     return squared.topk(count, largest=False).values.clamp(min=0).sqrt().mean(1)
+
+
+def squared_distances(
+    x: Float[torch.Tensor, "*B d"], y: Float[torch.Tensor, "N d"]
+) -> Float[torch.Tensor, "*B N"]:
+    """‖x − y‖² by a matrix product, which may be a little below 0."""
+    return x.square().sum(-1, keepdim=True) - 2 * x @ y.T + y.square().sum(1)

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from reparam.data import RowReader
 from reparam.evaluation import decode, nearest_images
@@ -72,7 +72,7 @@ def nearest_training(view: RunView, draws: LatentArray) -> NearestTraining | Non
 
 def _by_pixels(
     decoded: Float[np.ndarray, "Q H W C"], images: PixelArray, among: IndexArray
-) -> tuple[IndexArray, np.ndarray]:
+) -> tuple[Int[np.ndarray, " Q"], Float[np.ndarray, " Q"]]:
     """Of each decoded image (Q, H, W, C) the position of the nearest image, and how far it is."""
     rows = decoded.reshape(len(decoded), -1)
     reader = RowReader(images)

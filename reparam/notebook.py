@@ -17,7 +17,7 @@ from reparam.data import (
     items_of_dataset,
 )
 from reparam.errors import ConfigError
-from reparam.estimators import AE, VAE, DenoisingAE, whole
+from reparam.estimators import Estimator, whole
 from reparam.evaluation import check_images, labels_or_none, rows_to_pixels
 from reparam.explorer import check_page, single_file
 from reparam.export import BUNDLE_IMAGES, bundle_of, held_out_views
@@ -89,7 +89,7 @@ def _parts(vae: object) -> tuple[Run, Autoencoder, Result, list[Epoch]]:
         return vae, model, result, metrics
     if isinstance(vae, Autoencoder):
         return _unknown_run(vae), _on_cpu(vae), _unknown_result(), []
-    if isinstance(vae, AE | VAE | DenoisingAE):
+    if isinstance(vae, Estimator):
         model = _on_cpu(vae._fitted())
         history = [Epoch.from_mapping(line, "history_") for line in vae.history_]
         return vae.run_, model, vae.result_ or _unknown_result(), history
@@ -135,7 +135,7 @@ def _shown(
         own = None
         if isinstance(images, Dataset):
             pixels, own = items_of_dataset(images, "images")
-        elif isinstance(vae, AE | VAE | DenoisingAE):
+        elif isinstance(vae, Estimator):
             pixels, _ = vae._to_pixels(images, model.image_shape)
         else:
             pixels, _ = rows_to_pixels(images, model.image_shape)

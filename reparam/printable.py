@@ -3,6 +3,7 @@
 Below everything else, since error messages quote names and files too.
 """
 
+import html
 import re
 import sys
 
@@ -14,6 +15,8 @@ _SEEN = (
 )
 _IN_LINE = re.compile(f"[{_SEEN}]")
 _IN_LINES = re.compile(rf"(?![\n\t])[{_SEEN}]")
+_MARKS = re.compile(r"([\\`*_\[\]|~$@:]|(?<=www)\.)", re.IGNORECASE)
+"""What Markdown, as the Hub shows it, takes for marks and addresses within a line."""
 
 
 def printable(text: str) -> str:
@@ -31,6 +34,11 @@ def printable_lines(text: str) -> str:
 def printable_json(text: str) -> str:
     r"""The same of JSON, whose value does not change: ``\u001b``, ``\u202e``."""
     return _IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def as_markdown(text: str) -> str:
+    """Text as it is, whatever marks of Markdown or HTML are in it; one line."""
+    return _MARKS.sub(r"\\\1", html.escape(printable(text), quote=False))
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -208,16 +208,16 @@ def train_run(
     choose_device(first.run.training.device)
     check_loggers(first.run.training)
     options, suited = suited_options(args, known, load, prog)
-    if not options.quiet and not _names_data(args, suited, prog):
-        note(
-            f"{prog}: no DATA is named, so this trains on {options.run.data.source}. Fix: for your "
-            f"own pictures, `{prog} FOLDER`"
-        )
     images = load(options.run.data)
     check(images)
     config = _complete(options.run, load).for_classes(images.class_names)
     model = build_autoencoder(config.model, images.image_shape)
     Loss(model, config.objective, config.terms)  # refused before anything is written
+    if not options.quiet and not _names_data(args, suited, prog):
+        note(
+            f"{prog}: no DATA is named, so this trains on {options.run.data.source}. Fix: for your "
+            f"own pictures, `{prog} FOLDER`"
+        )
     if suited is not None and not options.quiet:
         for line in describe(suited, config):
             note(line)

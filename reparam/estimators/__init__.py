@@ -1,5 +1,6 @@
 """The models as scikit-learn estimators, and runs as such."""
 
+from reparam.estimators.base import Estimator
 from reparam.estimators.expected import EXPECTED_FAILED_CHECKS
 from reparam.estimators.inputs import checked_rows, whole
 from reparam.estimators.presets import AE, VAE, DenoisingAE, from_pretrained, load
@@ -9,6 +10,7 @@ __all__ = [
     "EXPECTED_FAILED_CHECKS",
     "VAE",
     "DenoisingAE",
+    "Estimator",
     "checked_rows",
     "from_pretrained",
     "load",

@@ -15,6 +15,7 @@ from reparam.errors import ReparamError
 from reparam.evaluation import decode_bytes, even_labels, reconstruct_images, sample_latents
 from reparam.export import LabelledImages
 from reparam.model import Autoencoder
+from reparam.printable import several
 from reparam.runs import Run
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def fitted_html(fitted: "Estimator") -> str:
     """HTML in the colours of the page around it; text of the run is escaped."""
     model = fitted.model_
     height, width, channels = model.image_shape
-    size = f"{height} × {width} × {channels} → {model.latent_dim}"
+    dimensions = several(model.latent_dim, "latent dimension")
+    size = f"{height} × {width} × {channels} → {dimensions}"
     parts = [
-        f"<p>{_count(model):,} parameters, images {size} dimensions</p>",
+        f"<p>{_count(model):,} parameters, images {size}</p>",
         _layers(model),
         _losses(fitted.history_),
         _scores(fitted.run_, model),
@@ -95,7 +97,10 @@ def _losses(history: Sequence[dict[str, object]]) -> str:
         )
     last = {split: f"{points[-1][1]:,.2f}" for split, points in curves.items() if points}
     said = ", ".join(f"{split} {value}" for split, value in last.items())
-    label = f"loss after {len(history)} epochs: {said} nats (train dashed)"
+    label = f"loss after {several(len(history), 'epoch')}: {said} nats"
+    if len(history) < 2:  # a point is no curve
+        return f"<p>{label}</p>"
+    label += " (train dashed)"
     return (
         f'<figure style="margin: 0.5em 0"><svg width="{WIDTH}" height="{HEIGHT}" role="img" '
         f'aria-label="{label}">{lines}</svg><figcaption>{label}</figcaption></figure>'

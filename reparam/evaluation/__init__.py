@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from reparam.evaluation.anomaly import ALL as ALL_DEFECTS
     from reparam.evaluation.anomaly import (
         ANOMALY_SCORES,
+        USUAL_FALSE_ALARMS,
         AnomalyConfig,
         AnomalyScore,
         Calibration,
@@ -76,7 +77,6 @@ if TYPE_CHECKING:
     from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
     from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
     from reparam.evaluation.anomaly import KINDS as DEFECT_KINDS
-    from reparam.evaluation.anomaly import USUAL as USUAL_FALSE_ALARMS
     from reparam.evaluation.measures.measured import Measured
     from reparam.evaluation.scoring.against import (
         Difference,

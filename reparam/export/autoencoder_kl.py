@@ -19,9 +19,9 @@ from torch.nn import functional as F
 from reparam._version import __version__
 from reparam.errors import ConfigError
 from reparam.export.halves import Half, Part, halves_of
-from reparam.export.model_card import as_markdown
 from reparam.export.place import DIFFUSERS_FOLDER
 from reparam.model import Autoencoder, KlHalf
+from reparam.printable import as_markdown
 from reparam.runs import Run, title_of
 from reparam.types import PixelArray
 

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import onnx
@@ -135,10 +134,17 @@ def _quietly() -> Iterator[None]:
     log.setLevel(logging.ERROR)
     # setup_onnx_logging of PyTorch 2.13 and before turns the log on where it was off: it takes the
     # function that says whether it is on for what that says.
-    off = mock.patch.object(torch._C, "_jit_set_onnx_log_enabled", create=True)
+    inner: Any = torch._C
+    switch = "_jit_set_onnx_log_enabled"
+    before = getattr(inner, switch, None)
+    setattr(inner, switch, lambda enabled: None)
     try:
-        with warnings.catch_warnings(), off:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         log.setLevel(level)
+        if before is None:
+            delattr(inner, switch)
+        else:
+            setattr(inner, switch, before)

@@ -1,6 +1,5 @@
 """README.md of a model on the Hub: what it is, how it is used, what was measured."""
 
-import html
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +9,7 @@ from reparam.errors import ConfigError
 from reparam.evaluation import MEASURES, Scorecard, figure_text, ideal_text
 from reparam.fields import option
 from reparam.model import Autoencoder
-from reparam.printable import printable
+from reparam.printable import as_markdown, printable
 from reparam.runs import IN_MEMORY, Run, title_of
 
 DATASETS = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
@@ -20,9 +19,6 @@ LIBRARY = "reparam"
 
 FRONT_MATTER_START = f'---\nlibrary_name: "{LIBRARY}"'.encode()
 """Of every card of ours."""
-
-_MARKS = re.compile(r"([\\`*_\[\]|~$@:]|(?<=www)\.)", re.IGNORECASE)
-"""What Markdown, as the Hub shows it, takes for marks and addresses within a line."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +175,3 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.6g}"
-
-
-def as_markdown(text: str) -> str:
-    """Text as it is, whatever marks of Markdown or HTML are in it; one line."""
-    return _MARKS.sub(r"\\\1", html.escape(printable(text), quote=False))

@@ -132,15 +132,15 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
       return { decoded, milliseconds, places: tiles.map(({ x, y }) => [x, y]), side: tiles[0].width, tall: tiles[0].height };
     },
     thumbnails: (id) => {
-      const drawn = app.panes.get(id)!.sprites?.drawn;
+      const drawn = app.panes.get(id)!.dots.sprites?.drawn;
       return drawn ? { ...drawn, indices: [...drawn.indices] } : null;
     },
-    drawing: (id) => app.panes.get(id)!.took,
-    pointSize: (id) => app.panes.get(id)!.pointSize,
+    drawing: (id) => app.panes.get(id)!.dots.took,
+    pointSize: (id) => app.panes.get(id)!.dots.diameter,
     names: (id) => structuredClone(app.panes.get(id)!.names),
     timings: () => ({
       runs: structuredClone(explorer.pool.first.timings),
-      points: app.panes.get(explorer.store.state.run)?.pointsShown ?? null,
+      points: app.panes.get(explorer.store.state.run)?.dots.shown ?? null,
       first,
     }),
   };

@@ -4,7 +4,7 @@ from reparam.evaluation.anomaly.calibration import Calibration, calibrate
 from reparam.evaluation.anomaly.combining import COMBINATIONS
 from reparam.evaluation.anomaly.config import AnomalyConfig
 from reparam.evaluation.anomaly.conformal import (
-    USUAL,
+    USUAL_FALSE_ALARMS,
     check_rate,
     conformal_p_values,
     pictures_needed,
@@ -49,7 +49,7 @@ __all__ = [
     "GOOD",
     "KINDS",
     "PEAK",
-    "USUAL",
+    "USUAL_FALSE_ALARMS",
     "AnomalyConfig",
     "AnomalyScore",
     "Calibration",

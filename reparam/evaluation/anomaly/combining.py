@@ -23,6 +23,9 @@ TAIL = 0.1
 LEAST = 1e-250
 """The smallest p-value, whose inverse is a number still."""
 
+AT_ONCE = 1024
+"""Pictures at a time that are compared with all good ones."""
+
 
 def tail_p_values(
     reference: Float[np.ndarray, " m"], scores: Float[torch.Tensor, " N"]
@@ -37,7 +40,7 @@ def tail_p_values(
     known = np.sort(reference[np.isfinite(reference)])
     if not len(known):
         return torch.ones_like(scores)
-    at_least = (torch.from_numpy(known) >= scores[:, None]).double().sum(1)
+    at_least = (torch.from_numpy(known) >= scores[:, None]).sum(1, dtype=torch.float64)
     share = (1 + at_least) / (len(known) + 1)
     threshold = float(known[int((1 - TAIL) * (len(known) - 1))])
     excesses = known[known > threshold] - threshold
@@ -67,8 +70,9 @@ def statistic(decider: str, reference: Columns, columns: Columns) -> Float[np.nd
     """`statistic_of`, of arrays."""
     if decider not in COMBINATIONS:
         return columns[decider]
-    tensors = {name: torch.from_numpy(columns[name]) for name in reference}
-    return statistic_of(decider, reference, tensors).numpy()
+    parts = zip(*(torch.from_numpy(columns[n]).split(AT_ONCE) for n in reference), strict=True)
+    found = [statistic_of(decider, reference, dict(zip(reference, p, strict=True))) for p in parts]
+    return torch.cat(found).numpy()
 
 
 def statistic_of(

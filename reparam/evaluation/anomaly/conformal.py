@@ -13,8 +13,8 @@ from jaxtyping import Float
 from reparam.errors import ConfigError, DataError
 from reparam.printable import several
 
-USUAL = 0.01
-"""A rate of false alarms."""
+USUAL_FALSE_ALARMS = 0.01
+"""The rate of false alarms where none is asked for, if so many good pictures were held out."""
 
 
 def conformal_p_values(
@@ -47,7 +47,7 @@ def check_rate(rate: float, count: int) -> None:
 
 
 def usual_rate(count: int) -> float:
-    """The rate of false alarms where none is asked for: USUAL, or the lowest that so few held-out
-    good pictures can tell.
+    """The rate of false alarms where none is asked for: USUAL_FALSE_ALARMS, or the lowest that so
+    few held-out good pictures can tell.
     """
-    return max(USUAL, 1 / (count + 1))
+    return max(USUAL_FALSE_ALARMS, 1 / (count + 1))

@@ -37,9 +37,9 @@ class Entry:
     it is as good as nothing, however certain. ``least`` and ``most`` bound the values that the
     measure can have, None where nothing does; an unbiased estimate may still be below ``least``.
     ``by_prior``: measured anew for each prior that latents are drawn from. ``digits`` are
-    significant ones. ``on_request``: only where an option or something that seldom comes with
-    images asks for it; there is no row elsewhere. ``requires``: where one of these is missing, the
-    measure is omitted, with the reason.
+    significant ones. ``on_request``: only where an option, something that seldom comes with images,
+    or a model that draws a named class asks for it; there is no row elsewhere. ``requires``: where
+    one of these is missing, the measure is omitted, with the reason.
 
     ``version`` is raised whenever the same model and images give another figure than before,
     wherever in the code the reason lies: figures of other versions are measured anew. Words,

@@ -9,11 +9,13 @@ from scipy.stats import combine_pvalues, expon
 
 from reparam.evaluation.anomaly import COMBINATIONS
 from reparam.evaluation.anomaly.combining import (
+    AT_ONCE,
     LEAST,
     TAIL,
     members_of,
     names_of,
     statistic,
+    statistic_of,
     tail_p_values,
 )
 
@@ -87,3 +89,13 @@ def test_what_decides_is_a_column_or_a_combination_of_all():
     assert names_of(["a", "b"]) == ("a", "b", *COMBINATIONS)
     assert members_of("fisher", ["a", "b"]) == ("a", "b")
     assert members_of("a", ["a", "b"]) == ("a",)
+
+
+def test_many_pictures_are_combined_in_parts_as_at_once() -> None:
+    rng = np.random.default_rng(0)
+    few = {name: rng.standard_normal(50) for name in "ab"}
+    new = {name: torch.from_numpy(rng.standard_normal(2 * AT_ONCE + 1)) for name in "ab"}
+    for name in COMBINATIONS:
+        at_once = statistic_of(name, few, new).numpy()
+        parts = statistic(name, few, {column: x.numpy() for column, x in new.items()})
+        np.testing.assert_array_equal(parts, at_once)

@@ -1,30 +1,17 @@
 /** One run's map: its layers, its window, and what can be done to it; steer.ts listens. */
-import { Problem } from "../bundle/problem";
 import type { Run } from "../bundle/run";
 import type { Explorer } from "../explorer";
 import type { State, View } from "../state/state";
 import { el } from "../ui/dom";
 import { inWords, t } from "../ui/language";
 import { reducedMotion } from "../ui/theme";
-import { between, crowd, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
-import { Cloud, diameter } from "./cloud";
-import { drawn, type Paint, paintOf } from "./colours";
+import { between, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
+import { Dots } from "./dots";
 import { Lasso } from "./lasso";
 import { Manifold } from "./manifold";
 import { boxCorners, type Extras, marksOf, pointerMarksOf } from "./marks";
 import { type DrawnName, drawOverlay } from "./overlay";
 import { PointerLayer } from "./pointer";
-import { Sprites } from "./sprites";
-
-const LEAST_DOT = 2.5; // px
-const HALO = 0.8; // px around a point, in the colour of the ground
-/**
- * Where drawing the points takes longer than a frame (ms), as it does for tens of thousands without a
- * graphics card, their last picture is moved with the map until the map rests, or moves for long.
- */
-const SLOW = 16;
-const RESTS = 90;
-const LONG = 20; // times what a drawing takes
 
 type Canvas = "background" | "points" | "overlay";
 type Layer = Canvas | "pointer" | "moved";
@@ -33,25 +20,15 @@ export class Pane {
   readonly root: HTMLElement;
   readonly manifold: Manifold;
   readonly lasso: Lasso;
-  /** When the points were first on the screen, milliseconds after the page began. */
-  pointsShown: number | null = null;
-  /** Diameter of the points, CSS pixels. */
-  pointSize = 1;
+  readonly dots: Dots;
   /** The classes' names that had room. */
   names: DrawnName[] = [];
   private readonly layers: Record<Canvas, HTMLCanvasElement>;
   private readonly pointer = new PointerLayer();
-  private readonly cloud: Cloud | null;
   private readonly dirty = new Set<Layer>();
   private size: Size = { width: 1, height: 1 };
-  private paint: Paint | null = null;
-  /** The images on the map, once they are asked for. */
-  sprites: Sprites | null = null;
   private extras: Extras = { samples: { latents: [], chosen: -1 }, trail: [], logVar: null, studied: null };
-  /** The points' last drawing: of which window, when, and how many milliseconds it took. */
-  private last: { view: View; time: number; took: number } | null = null;
   private asking = 0;
-  private resting = 0;
   private flight = 0;
 
   constructor(
@@ -61,7 +38,8 @@ export class Pane {
     private readonly onStop: (z: number[]) => void,
   ) {
     const canvas = () => el("canvas", { "aria-hidden": "true" });
-    this.layers = { background: canvas(), points: canvas(), overlay: canvas() };
+    this.dots = new Dots(explorer, run, () => this.redraw("points"));
+    this.layers = { background: canvas(), points: this.dots.canvas, overlay: canvas() };
     this.root = el("div", { class: "map", tabindex: 0, role: "application", "data-run": run.id });
     this.root.append(this.layers.background, this.layers.points, this.layers.overlay, this.pointer.root);
     inWords(() => {
@@ -70,7 +48,6 @@ export class Pane {
     });
     this.manifold = new Manifold(explorer, () => this.redraw("background"));
     this.lasso = new Lasso(onCatch);
-    this.cloud = this.openCloud();
     void run.logVar().then((logVar) => {
       this.extras.logVar = logVar;
       this.redraw("pointer");
@@ -162,31 +139,8 @@ export class Pane {
 
   /** Takes over the points' places, colours and marks. */
   refresh(): void {
-    this.paint = paintOf(this.explorer, this.run);
-    this.cloud?.setPoints(this.explorer.places(this.run), this.paint.of);
-    this.cloud?.setColours(this.paint.table, this.paint.behind);
-    this.sprites?.refresh();
-    this.markCaught();
+    this.dots.refresh();
     this.redraw("points", "overlay", "pointer");
-  }
-
-  private markCaught(): void {
-    const { lasso, picked, run, pair, panel } = this.explorer.store.state;
-    const main = this.explorer.main();
-    const shared = this.run.id === run || (this.run.id === pair && this.explorer.linked());
-    // Only where the selection is shown, so that no other tool works on points that are dimmed.
-    const marked = shared && panel === "gallery";
-    const inLasso = () => (lasso.length > 2 ? this.explorer.members(main, { lasso }) : null);
-    this.cloud?.setCaught(!marked ? null : picked.length > 0 ? picked : inLasso());
-  }
-
-  private openCloud(): Cloud | null {
-    try {
-      return new Cloud();
-    } catch {
-      this.explorer.banner.show(new Problem("webgl"));
-      return null;
-    }
   }
 
   private listen(): void {
@@ -195,7 +149,7 @@ export class Pane {
     store.on(recolour, () => this.refresh());
     store.on(["panel"], ({ lasso, picked }) => {
       if (lasso.length + picked.length === 0) return;
-      this.markCaught();
+      this.dots.markCaught();
       this.redraw("points");
     });
     store.on(["points"], () => this.redraw("points"));
@@ -295,9 +249,8 @@ export class Pane {
     if (layers.has("background")) {
       this.manifold.paint(plain("background"), view, size, state.background);
     }
-    if (layers.has("points") || (layers.has("moved") && !this.movePoints(view))) {
-      this.drawPoints(view, ratio);
-    }
+    if (layers.has("points")) this.dots.draw(view, size, ratio);
+    else if (layers.has("moved")) this.dots.move(view, size, ratio);
     if (layers.has("overlay")) {
       const marks = marksOf(this.explorer, this.run, this.extras, this.lasso.line(this.here()));
       this.names = drawOverlay(plain("overlay"), view, size, palette, marks);
@@ -305,43 +258,5 @@ export class Pane {
     if (layers.has("pointer")) {
       this.pointer.show(view, size, pointerMarksOf(this.explorer, this.run, this.extras, this.names));
     }
-  }
-
-  /** Moves the points' last picture to where they are in this window; false: they are to be drawn. */
-  private movePoints(view: View): boolean {
-    const { last } = this;
-    if (!last || last.took < SLOW || performance.now() - last.time > LONG * last.took) return false;
-    const [dx, dy] = [last.view.x - view.x, view.y - last.view.y].map((d) => d * view.scale);
-    const scale = view.scale / last.view.scale;
-    this.layers.points.style.transform = `translate(${dx}px, ${dy}px) scale(${scale})`;
-    clearTimeout(this.resting);
-    this.resting = window.setTimeout(() => this.redraw("points"), RESTS);
-    return true;
-  }
-
-  /** Milliseconds that the points' last drawing took. */
-  get took(): number {
-    return this.last?.took ?? 0;
-  }
-
-  private drawPoints(view: View, ratio: number): void {
-    if (!this.cloud) return;
-    const { size } = this;
-    const began = performance.now();
-    clearTimeout(this.resting);
-    const pictures = this.explorer.store.state.points === "pictures";
-    // Under pictures, the dots of those that have no room.
-    this.pointSize = pictures ? LEAST_DOT : diameter(crowd(this.explorer.places(this.run), view, size));
-    const ground = drawn(this.explorer.theme.palette.paper);
-    const context = this.layers.points.getContext("2d")!;
-    this.cloud.draw(context, view, size, { size: this.pointSize, halo: HALO, ground, ratio });
-    if (pictures && this.paint) {
-      this.sprites ??= new Sprites(this.explorer, this.run, () => this.redraw("points"));
-      this.sprites.draw(context, view, size, this.paint, ratio);
-    }
-    this.layers.points.style.transform = "";
-    const time = performance.now();
-    this.last = { view, time, took: time - began };
-    this.pointsShown ??= time;
   }
 }

@@ -25,7 +25,7 @@ export class Pad {
   private at: [number, number] = [SIDE / 2, SIDE / 2];
   private down = false;
 
-  /** `changed` is called while a stroke goes on, `moved` once keys put the pen down or lift it. */
+  /** `changed` is called after each part of a stroke, `moved` after keys put the pen down or lift it. */
   constructor(
     private readonly changed: () => void,
     private readonly colour: () => string,

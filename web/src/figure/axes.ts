@@ -9,29 +9,32 @@ const NUMBERS = "12px";
 const TITLES = "italic 13px";
 const LONG = 5; // units: a tick
 
-/** The ticks in the plot's window, and how much room those of the vertical axis need beside it. */
-export function axesOf({ view, size }: Plot, pen: Pen): Axes {
+/** The ticks in the plot's window, and how much room the vertical axis needs beside it. `names`: of the
+ * axis across and of the one up, "" for none. */
+export function axesOf({ view, size }: Plot, pen: Pen, names: readonly [string, string]): Axes {
   const [x0, y1] = toPlane(view, size, 0, 0);
   const [x1, y0] = toPlane(view, size, size.width, size.height);
   const across = ticks(x0, x1, Math.max(3, size.width / APART.across));
   const up = ticks(y0, y1, Math.max(3, size.height / APART.up));
   pen.font = `${NUMBERS} sans-serif`;
-  const wide = Math.max(0, ...up.map((value) => pen.measureText(tick(value)).width));
-  return { across, up, wide };
+  const wide = names[1] ? Math.max(0, ...up.map((value) => pen.measureText(tick(value)).width)) : 0;
+  pen.font = `${TITLES} sans-serif`;
+  return { across, up: names[1] ? up : [], names, wide, title: pen.measureText(names[1]).width };
 }
 
 export interface Axes {
   across: number[];
   up: number[];
-  /** Units: the longest number of the vertical axis. */
+  names: readonly [string, string];
+  /** Units: the longest number of the vertical axis, and its name. */
   wide: number;
+  title: number;
 }
 
 /** Units that axes take at the left and below. */
-export const marginOf = ({ wide }: Axes) => ({ left: wide + 32, below: 40 });
+export const marginOf = ({ wide, title }: Axes) => ({ left: wide + title + 22, below: 40 });
 
-/** `names`: of the axis across and of the one up, "" for none. */
-export function drawFrame(pen: Pen, { view, size }: Plot, axes: Axes, names: readonly [string, string]): void {
+export function drawFrame(pen: Pen, { view, size }: Plot, axes: Axes): void {
   const { width, height } = size;
   pen.strokeStyle = pen.fillStyle = PRINT.ink;
   pen.lineWidth = 1;
@@ -43,7 +46,7 @@ export function drawFrame(pen: Pen, { view, size }: Plot, axes: Axes, names: rea
     pen.moveTo(sx, height);
     pen.lineTo(sx, height + LONG);
   }
-  for (const y of names[1] ? axes.up : []) {
+  for (const y of axes.up) {
     const [, sy] = toScreen(view, size, 0, y);
     pen.moveTo(0, sy);
     pen.lineTo(-LONG, sy);
@@ -55,9 +58,10 @@ export function drawFrame(pen: Pen, { view, size }: Plot, axes: Axes, names: rea
   for (const x of axes.across) pen.fillText(tick(x), toScreen(view, size, x, 0)[0], height + 18);
   pen.textAlign = "right";
   pen.textBaseline = "middle";
-  for (const y of names[1] ? axes.up : []) pen.fillText(tick(y), -LONG - 4, toScreen(view, size, 0, y)[1]);
+  for (const y of axes.up) pen.fillText(tick(y), -LONG - 4, toScreen(view, size, 0, y)[1]);
   pen.font = `${TITLES} sans-serif`;
   pen.textAlign = "center";
-  pen.fillText(names[0], width / 2, height + 31);
-  pen.fillText(names[1], -axes.wide - 21, height / 2);
+  pen.fillText(axes.names[0], width / 2, height + 31);
+  pen.textAlign = "right";
+  pen.fillText(axes.names[1], -axes.wide - 17, height / 2);
 }

@@ -25,11 +25,11 @@ export function figureOf(explorer: Explorer, pane: Pane, mm: number): SVGSVGElem
   // The left margin depends on the ticks' numbers, and these on the plot.
   let margin = { left: 60, below: 40 };
   let plot = plotOf(pane, whole - margin.left - EDGE);
-  let axes = axesOf(plot, pen);
+  let axes = axesOf(plot, pen, marks.axes);
   for (let turn = 0; turn < 2; turn++) {
     margin = marginOf(axes);
     plot = plotOf(pane, whole - margin.left - EDGE);
-    axes = axesOf(plot, pen);
+    axes = axesOf(plot, pen, marks.axes);
   }
   const scale = plot.view.scale / pane.view.scale;
   const dots = dotsOf(explorer, pane, plot);
@@ -43,7 +43,7 @@ export function figureOf(explorer: Explorer, pane: Pane, mm: number): SVGSVGElem
   const { pinned, panel } = explorer.store.state;
   if (pinned || panel === "mechanism") drawPointer(pen, plot, pane.pointerMarks(PRINT));
   const frame = svg("g", { id: "axes" });
-  drawFrame(new SvgPen(frame), plot, axes, marks.axes);
+  drawFrame(new SvgPen(frame), plot, axes);
   const { width, height } = plot.size;
   const legend = svg("g", { id: "legend", transform: `translate(0 ${short(height + margin.below + GAP)})` });
   const high = drawLegend(new SvgPen(legend), legend, explorer, run, dots, width);

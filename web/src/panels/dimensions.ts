@@ -7,10 +7,12 @@ import { type Ranked, ranked } from "../math/rank";
 import { paintSheet, pictureOf } from "../picture/picture";
 import type { FrameKind } from "../state/state";
 import { el, image } from "../ui/dom";
-import { figure, inWords, say, t } from "../ui/language";
+import { figure, inWords, name, say, t } from "../ui/language";
 import { segmented } from "./look";
+import { type StripSaver, stripSaver } from "./strip";
 
 const STEPS = 9;
+
 export interface Dimension extends Ranked {
   low: number;
   high: number;
@@ -25,17 +27,24 @@ export class DimensionsPanel {
   private readonly inputs = new Map<number, HTMLInputElement>();
   private readonly traversals: Latest<number>;
   private turn = 0;
+  /** The dimension whose strip is saved; "": all, a row each. */
+  private readonly saved = el("select");
+  private readonly saver: StripSaver;
 
   constructor(private readonly explorer: Explorer) {
     const { store } = explorer;
     this.traversals = new Latest(() => this.decode());
+    this.saver = stripSaver(explorer, "traversal", STEPS,
+      (count) => this.chosen().map((dimension) => this.along(dimension, count)), this.saved);
     const kinds = { axes: "axes", principal: "principal" } as const;
     this.root.append(
       say(el("h3"), "planeAxes"),
       segmented<FrameKind>("planeAxes", kinds, store.state.frame,
         (frame) => store.set({ frame, plane: null, view: {}, lasso: [] }),
         (show) => store.on(["frame"], (s) => show(s.frame))),
-      this.plane, say(el("h3"), "others"), this.order, this.sliders);
+      this.plane, say(el("h3"), "others"), this.order, this.sliders, this.saver.root);
+    name(this.saved, "stripOf", false);
+    this.saved.addEventListener("change", () => this.saver.describe());
     store.on(["run", "frame", "plane"], () => this.build());
     store.on(["z", "panel", "ofClass"], () => this.follow());
     explorer.theme.onChange(() => this.follow());
@@ -62,10 +71,29 @@ export class DimensionsPanel {
       this.axisChoice(all, "vertical", frame.b, (b) => this.setPlane(b === frame.a ? frame.b : frame.a, b)),
     );
     this.plane.hidden = run.d < 3;
+    this.saved.replaceChildren(el("option", { value: "" }, t("stripAll")),
+      ...all.map(({ index }) => el("option", { value: index }, this.nameOf(index))));
+    this.saver.describe();
     this.strips.clear();
     this.inputs.clear();
     this.sliders.replaceChildren(...all.map((dimension) => this.slider(run, dimension, byKl)));
     this.follow();
+  }
+
+  private chosen(): Dimension[] {
+    const { value } = this.saved;
+    return this.dimensions(this.explorer.main()).filter(({ index }) => value === "" || index === Number(value));
+  }
+
+  /** Latents from one end of a dimension to the other, with the other coordinates of z. */
+  private along({ index, low, high }: Dimension, count: number): number[][] {
+    const run = this.explorer.main();
+    const frame = this.explorer.frame(run);
+    const c = frame.coordinates(this.explorer.z(run));
+    return Array.from({ length: count }, (_, k) => {
+      c[index] = low + ((high - low) * k) / (count - 1);
+      return frame.latent(c);
+    });
   }
 
   private setPlane(a: number, b: number): void {
@@ -141,21 +169,15 @@ export class DimensionsPanel {
   private async decode(): Promise<void> {
     const { explorer } = this;
     const run = explorer.main();
-    const frame = explorer.frame(run);
     const turn = this.turn;
-    const c = frame.coordinates(explorer.z(run));
-    for (const { index, low, high } of this.dimensions(run)) {
+    for (const dimension of this.dimensions(run)) {
       // A newer z makes this one's strips old.
       if (turn !== this.turn) return;
-      const latents = Array.from({ length: STEPS }, (_, k) => {
-        const at = [...c];
-        at[index] = low + ((high - low) * k) / (STEPS - 1);
-        return frame.latent(at);
-      });
+      const latents = this.along(dimension, STEPS);
       try {
         const images = await explorer.pool.decodeAll(run.entry, latents);
         const pictures = latents.map((_, i) => pictureOf(images, i, run.entry.image));
-        const strip = this.strips.get(index);
+        const strip = this.strips.get(dimension.index);
         if (strip) paintSheet(strip, pictures, STEPS, explorer.look(run));
       } catch (error) {
         explorer.banner.show(asProblem(error, "engine"));

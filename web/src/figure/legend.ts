@@ -1,10 +1,11 @@
 /** What a figure's colours are: words in rows, or a scale of numbers. */
-import { type Column, extentOf } from "../bundle/columns";
+import type { Column } from "../bundle/columns";
 import type { Run } from "../bundle/run";
 import type { Explorer } from "../explorer";
 import { drawn, scaleColour } from "../map/colours";
 import type { Pen } from "../map/overlay";
-import { columnName, compact } from "../panels/columns";
+import { columnName } from "../panels/columns";
+import { scaleMarks } from "../panels/histogram";
 import { svg } from "../ui/dom";
 import { t, whole } from "../ui/language";
 import type { Dot } from "./points";
@@ -67,7 +68,6 @@ function rows(
 }
 
 function scale(pen: Pen, parent: SVGElement, column: Column, width: number): number {
-  const { low, high, below, above } = extentOf(column);
   const wide = Math.min(BAR.width, width);
   const gradient = svg("linearGradient", { id: "scale" });
   for (let i = 0; i <= BAR.stops; i++) {
@@ -79,8 +79,9 @@ function scale(pen: Pen, parent: SVGElement, column: Column, width: number): num
   pen.textAlign = "left";
   pen.fillText(columnName(column.name), 0, LINE / 2);
   const y = LINE + height + 10;
-  pen.fillText(`${below ? "≤ " : ""}${compact(low)}`, 0, y);
-  pen.textAlign = "right";
-  if (high > low) pen.fillText(`${above ? "≥ " : ""}${compact(high)}`, wide, y);
+  for (const { share, text, end } of scaleMarks(column)) {
+    pen.textAlign = end === "first" ? "left" : end === "last" ? "right" : "center";
+    pen.fillText(text, share * wide, y);
+  }
   return y + LINE / 2;
 }

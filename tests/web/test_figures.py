@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reparam.explorer import site_files
+from reparam.export import make_bundle
 from reparam.runs import Run
 
 from .bundles import Files, manifest, with_manifest
@@ -226,9 +228,11 @@ def test_a_column_has_its_scale(demo: Explorer) -> None:
 
 
 def test_many_points_become_a_picture_and_it_is_said(
-    small: Callable[..., Run], opened: Callable[..., Explorer]
+    small: Callable[..., Run], explorer: Explorer, serve: Callable[[Files], str]
 ) -> None:
-    page = opened(small(count=40_200, shape=(8, 8, 1), batch_size=512), **BARE)
+    run = small(count=40_200, shape=(8, 8, 1), batch_size=512)
+    bundle = make_bundle([run], images=20_100)
+    page = explorer.open(serve(site_files(bundle.files)), **BARE)
     menu(page)
     said = page.page.locator(".figure-menu").inner_text()
     assert "20,100 points" in said

@@ -1,6 +1,7 @@
 """Figures out: the map as SVG and PNG at print size."""
 
 import base64
+import hashlib
 import io
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reparam.explorer import site_files
-from reparam.export import make_bundle
 from reparam.runs import Run
 
 from .bundles import Files, manifest, with_manifest
@@ -227,15 +226,26 @@ def test_a_column_has_its_scale(demo: Explorer) -> None:
     assert len(set(fills(root))) > 50
 
 
+def repeated(files: Files, times: int) -> Files:
+    """The site with each point so many times."""
+    changed, entry = dict(files), manifest(files)
+    points = entry["runs"][0]["points"]
+    for part in (points["mu"], points["log_var"], points["labels"]):
+        data = files[part["file"]] * times
+        name = f"data/repeated-{part['file'].split('/')[-1]}"
+        changed[name] = data
+        part.update(file=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    points.update(count=times * points["count"], columns=[])
+    return with_manifest(changed, entry)
+
+
 def test_many_points_become_a_picture_and_it_is_said(
     small: Callable[..., Run], explorer: Explorer, serve: Callable[[Files], str]
 ) -> None:
-    run = small(count=40_200, shape=(8, 8, 1), batch_size=512)
-    bundle = make_bundle([run], images=20_100)
-    page = explorer.open(serve(site_files(bundle.files)), **BARE)
+    page = explorer.open(serve(repeated(site_of([small()]), 200)), **BARE)
     menu(page)
     said = page.page.locator(".figure-menu").inner_text()
-    assert "20,100 points" in said
+    assert "24,000 points" in said
     assert "More than 20,000 are embedded as a picture" in said
     text = save(page, "Save SVG")
     root = ElementTree.fromstring(text)

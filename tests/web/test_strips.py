@@ -137,9 +137,7 @@ def test_traversals_are_rows(small: Callable[..., Run], opened: Callable[..., Ex
         assert np.abs(alone[::2, -56::2] - last).max() <= 1
 
 
-def test_a_direction_is_a_strip(
-    small: Callable[..., Run], opened: Callable[..., Explorer]
-) -> None:
+def test_a_direction_is_a_strip(small: Callable[..., Run], opened: Callable[..., Explorer]) -> None:
     page = opened(small(), lang="en", panel="direction", base="3")
     page.page.locator("[name=groupA]").select_option("c1")
     page.page.locator("[name=groupB]").select_option("c2")

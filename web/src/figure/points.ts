@@ -12,7 +12,7 @@ import { hex, layer, type Plot, PRINT } from "./plot";
 export const MOST_CIRCLES = 20_000;
 
 const BEHIND = 0.16; // opacity, as on the screen
-const LEAST = 1; // units: the diameter
+const LEAST = 1.6; // units, 0.32 mm: the diameter
 
 export interface Dot {
   index: number;

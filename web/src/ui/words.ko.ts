@@ -227,11 +227,11 @@ export const ko: Words = {
   figureCircles: "SVG: 점 {count}개를 원으로 그립니다.",
   figureTooMany:
     "SVG: 점이 {count}개입니다. {most}개를 넘으면 점만 {dpi} dpi 이미지로 넣고, 글자와 축, 선은 벡터로 그립니다.",
-  saveSvg: "SVG 저장",
-  savePng: "PNG 저장",
+  saveSvg: "SVG로 저장",
+  savePng: "PNG로 저장",
   figureFailed: "그림을 만들지 못했습니다: {message}",
   legendMore: "외 {count}개",
-  saveVideo: "동영상 저장",
+  saveVideo: "동영상으로 저장",
   savingVideo: "녹화 중 … {percent}%",
   noVideo: "이 브라우저에서는 동영상을 녹화할 수 없습니다. 대신 GIF로 저장하세요.",
   videoFailed: "동영상을 녹화하지 못했습니다: {message}",
@@ -242,5 +242,5 @@ export const ko: Words = {
   stripTooLarge: "{width} × {height}픽셀: 브라우저가 그릴 수 있는 {most}픽셀을 넘습니다.",
   stripOf: "차원",
   stripAll: "전체(한 줄에 한 차원씩)",
-  saveStrip: "PNG 저장",
+  saveStrip: "PNG로 저장",
 };

@@ -9,7 +9,7 @@ import type { FrameKind } from "../state/state";
 import { el, image } from "../ui/dom";
 import { figure, inWords, name, say, t } from "../ui/language";
 import { segmented } from "./look";
-import { type StripSaver, stripSaver } from "./strip";
+import { type StripSaver, stripSaver } from "./save";
 
 const STEPS = 9;
 

@@ -8,7 +8,7 @@ import { paint, paintSheet, pictureOf } from "../picture/picture";
 import type { Group } from "../state/state";
 import { button, el, image } from "../ui/dom";
 import { figure, inWords, name, say, t, whole } from "../ui/language";
-import { stripSaver } from "./strip";
+import { stripSaver } from "./save";
 
 const STEPS = 10;
 const [LOW, HIGH] = [-1, 2];

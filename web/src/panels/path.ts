@@ -9,8 +9,8 @@ import { inWords, say, t, name } from "../ui/language";
 import { reducedMotion } from "../ui/theme";
 import { Latest } from "../engine/latest";
 import { segmented } from "./look";
-import { stripSaver } from "./strip";
-import { videoSaver } from "./video";
+import { stripSaver } from "./save";
+import { videoSaver } from "./record";
 
 const FRAMES_A_PART = 12;
 const SHOWN = 12;

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from reparam.data import Progress, class_colours
-from reparam.evaluation import evaluation_loss, kept_judge, prior_log_prob, scores_of
+from reparam.evaluation import evaluation_loss, prior_log_prob, scores_of
+from reparam.export.judge_onnx import judge_of
 from reparam.export.manifest import ClassEntry
 from reparam.runs import RunView
 
@@ -52,12 +53,9 @@ def columns_of(
         numbers |= {"anomaly_score": detected.score, "p_value": detected.p}
     numbers["position"] = view.index
     found: dict[str, Column] = {name: (values, ()) for name, values in numbers.items()}
-    if judged and view.class_names:
-        judge = kept_judge(
-            view.run.facts.fingerprint, view.model.image_shape, tuple(view.class_names)
-        )
-        if judge is not None:
-            found["judge_class"] = (judge.labels(view.images), view.class_names)
+    judge = judge_of(view) if judged else None
+    if judge is not None:
+        found["judge_class"] = (judge.labels(view.images), view.class_names)
     return {name: column for name, column in found.items() if _varies(column[0])}
 
 

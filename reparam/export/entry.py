@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,16 +20,20 @@ from reparam.export.described import (
     prior_draws,
 )
 from reparam.export.images import as_text
+from reparam.export.judge_onnx import export_judge, judge_of
 from reparam.export.manifest import (
     ClassEntry,
     ColumnEntry,
     FiguresEntry,
     FileEntry,
     GoldenEntry,
+    JudgeEntry,
+    NearestEntry,
     RunEntry,
     ScaledEntry,
     ThumbnailEntry,
 )
+from reparam.export.nearest_training import nearest_training
 from reparam.export.onnx import OnnxModel
 from reparam.export.quantise import floats, quantised
 from reparam.export.sprites import grid_for, sheets
@@ -95,7 +99,10 @@ def run_entry(
         "title": view.title,
         "preset": view.run.config.preset,
         "variational": view.is_variational,
-        "latent": {"shape": [view.latent_dim]},
+        "latent": {
+            "shape": [view.latent_dim],
+            "map": list(view.model.latent.shape) if view.model.latent.is_spatial else None,
+        },
         "image": {"height": height, "width": width, "channels": channels},
         "classes": _classes(view),
         "encoder": {
@@ -110,6 +117,7 @@ def run_entry(
             "output": decoder.outputs[0],
             "labels": decoder.labels,
         },
+        "judge": _judge(view, add),
         "points": {
             "count": len(view.mu),
             "split": view.split,
@@ -128,8 +136,8 @@ def run_entry(
         },
         "prior": {
             **described_prior(view, draws),
-            "class_counts": _class_counts(card, view.class_names),
             "draws": {**add_latents(f"{name}/prior.bin", draws), "count": len(draws)},
+            "nearest": _nearest(name, view, draws, add),
         },
         "kl_per_dimension": kl_per_dimension(view),
         "principal": principal_axes(view.mu),
@@ -178,6 +186,34 @@ def _images_digest(images: PixelArray) -> str:
     return digest.hexdigest()
 
 
+def _judge(view: RunView, add: Add) -> JudgeEntry | None:
+    judge = judge_of(view)
+    if judge is None:
+        return None
+    exported = export_judge(judge, view.images)
+    digest = hashlib.sha256(exported.data).hexdigest()  # runs of the same images share it
+    return {
+        **add(f"shared/judge-{digest[:12]}.onnx", exported.data),
+        "input": exported.input,
+        "output": exported.outputs[0],
+        "accuracy": judge.accuracy,
+        "images": judge.held_out,
+    }
+
+
+def _nearest(name: str, view: RunView, draws: LatentArray, add: Add) -> NearestEntry | None:
+    found = nearest_training(view, draws)
+    if found is None:
+        return None
+    return {
+        **add(f"{name}/nearest.json", found.data),
+        "draws": found.draws,
+        "searched": found.searched,
+        "count": len(found.images),
+        "thumbnails": _thumbnails(found.images, _images_digest(found.images), add),
+    }
+
+
 def _thumbnails(images: PixelArray, digest: str, add: Add) -> ThumbnailEntry:
     grid = grid_for(images.shape[1:])
     return {
@@ -217,14 +253,6 @@ def _figures(view: RunView) -> FiguresEntry:
         "seconds": result.seconds,
         "loss": {name: value for name, value in view.losses.items() if name != SPLIT_IMAGES},
     }
-
-
-def _class_counts(card: "Scorecard | None", names: Sequence[str]) -> list[int] | None:
-    """How many draws of the model's own prior the judge gave to each class; None where unknown."""
-    counts = {} if card is None else card.own.class_counts
-    if not counts or len(counts) != len(names):  # two classes of one name
-        return None
-    return [counts[name] for name in names]
 
 
 def _scorecard(card: "Scorecard | None") -> dict[str, object] | None:

@@ -36,7 +36,7 @@ BATCHES = (1, 2, 7, 400)
 SEED = 0
 """Of the latents that are drawn from the prior to compare decodings."""
 
-Part = Literal["encoder", "decoder"]
+Part = Literal["encoder", "decoder", "judge"]
 
 
 class EncoderHalf(nn.Module):

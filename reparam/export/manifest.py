@@ -34,8 +34,16 @@ class DecoderEntry(FileEntry):
     labels: str | None
 
 
+class JudgeEntry(FileEntry):
+    input: str
+    output: str
+    accuracy: float | None
+    images: str
+
+
 class LatentSpec(TypedDict):
     shape: list[int]
+    map: list[int] | None
 
 
 class ImageShape(TypedDict):
@@ -95,9 +103,16 @@ class PriorFacts(TypedDict):
     high: list[float] | None
 
 
+class NearestEntry(FileEntry):
+    draws: int
+    searched: int
+    count: int
+    thumbnails: ThumbnailEntry
+
+
 class PriorEntry(PriorFacts):
-    class_counts: list[int] | None
     draws: DrawsEntry
+    nearest: NearestEntry | None
 
 
 class PrincipalEntry(TypedDict):
@@ -136,6 +151,7 @@ class RunEntry(TypedDict):
     classes: list[ClassEntry]
     encoder: EncoderEntry
     decoder: DecoderEntry
+    judge: JudgeEntry | None
     points: PointsEntry
     posterior: PosteriorEntry
     likelihood: LikelihoodEntry

@@ -28,13 +28,14 @@ class RunView:
     """One trained run, seen through held-out images.
 
     ``q`` is the posterior of each image, on the CPU; ``mu`` (N, d) its mean. ``split`` says where
-    the images are from; ``index`` (N) are their positions in the set, and ``files`` their paths in
-    a folder.
+    the images are from; ``index`` (N) are their positions in ``source``, and ``files`` their paths
+    in a folder.
     """
 
     title: str
     run: Run
     model: Autoencoder
+    source: ImageSet
     split: Split
     index: IndexArray
     files: tuple[str, ...] | None
@@ -134,6 +135,7 @@ def view_of(
         title=title_of(run.config),
         run=run,
         model=model,
+        source=images,
         split=split,
         index=chosen,
         files=None if images.files is None else tuple(images.files[i] for i in chosen),

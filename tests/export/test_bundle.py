@@ -29,6 +29,7 @@ from reparam.evaluation import (
 )
 from reparam.evaluation.judge.network import JudgeNetwork
 from reparam.export.bundle import MANIFEST, Bundle, make_bundle
+from reparam.export.judge_onnx import export_judge
 from reparam.model import fittable_names, posteriors_of
 from reparam.runs import Run
 from reparam.training import fit_run_prior
@@ -280,9 +281,6 @@ def test_a_scorecard_goes_along_and_a_damaged_one_is_refused(scored: Run) -> Non
     values = json.loads(file.read_text())
     del values["digest"]
     assert entry["scorecard"] == values
-    counts = values["priors"][0]["class_counts"]
-    assert entry["prior"]["class_counts"] == [counts[name] for name in CLASSES]
-    assert sum(entry["prior"]["class_counts"]) == 20
     values["measures"]["psnr"]["value"] = float("inf")
     scored.write_json(file.name, values)
     (entry,) = manifest(make_bundle([scored]))["runs"]
@@ -294,12 +292,52 @@ def test_a_scorecard_goes_along_and_a_damaged_one_is_refused(scored: Run) -> Non
 
 
 def test_a_scorecard_of_another_prior_is_omitted(scored: Run) -> None:
-    """The page would show its class counts as those of the draws."""
     fit_run_prior(scored, scored.images(), "gaussian")
     with pytest.warns(UserWarning, match="scorecard is omitted: it was made with other prior"):
         (entry,) = manifest(make_bundle([scored]))["runs"]
     assert entry["scorecard"] is None
-    assert entry["prior"]["class_counts"] is None
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (17, 40, 3)])
+def test_the_exported_judge_gives_the_judges_classes(shape: tuple[int, int, int]) -> None:
+    """Also of maps that 3 x 3 cells do not divide."""
+    torch.manual_seed(0)
+    network = JudgeNetwork(shape, 5).train()
+    images = np.random.default_rng(0).integers(0, 256, (64, *shape), np.uint8)
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+    network(pixels)  # batch norms of their own
+    names = tuple("abcde")
+    network.eval().requires_grad_(False)
+    network.head.bias -= network(pixels).mean(0)  # else all are of one class
+    judge = Judge(network, shape, names, 0.1, None, "none", 0.0, from_cache=False)
+    exported = export_judge(judge, images)
+    assert exported.data == export_judge(judge, images).data
+    session = onnxruntime.InferenceSession(exported.data, providers=["CPUExecutionProvider"])
+    x = (images / 255).transpose(0, 3, 1, 2).astype(np.float32)
+    (logits,) = session.run(["logits"], {"images": x})
+    assert len(set(logits.argmax(1))) > 1
+    np.testing.assert_array_equal(logits.argmax(1), judge.labels(images))
+
+
+def test_nearest_training_images_by_a_second_computation(both) -> None:
+    bundle, runs = both
+    for run, entry in zip(runs, manifest(bundle)["runs"], strict=True):
+        nearest = entry["prior"]["nearest"]
+        found = json.loads(bundle.files[nearest["file"]])
+        images, model = run.images(), run.load_model()
+        train = images.splits["train"]
+        assert nearest["searched"] == len(train)
+        draws = sample_latents(model, entry["prior"]["draws"]["count"], 0)[: nearest["draws"]]
+        far = np.linalg.norm(draws[:, None] - encode(model, images.images[train])[None], axis=2)
+        np.testing.assert_allclose(found["latent_distance"], far.min(1), rtol=1e-4, atol=1e-5)
+        chosen = np.array(found["index"])[found["latent"]]
+        at = (train[None] == chosen[:, None]).argmax(1)
+        np.testing.assert_array_equal(train[at], chosen)
+        np.testing.assert_allclose(far[np.arange(len(far)), at], far.min(1), rtol=1e-4, atol=1e-5)
+        pixels = images.images[train] / 255.0
+        off = [np.sqrt(((pixels - x) ** 2).mean((1, 2, 3))).min() for x in decode(model, draws)]
+        np.testing.assert_allclose(found["pixel_distance"], off, rtol=1e-4)
+        assert found["label"] == images.labels[found["index"]].tolist()
 
 
 PRINT_HASHES = """

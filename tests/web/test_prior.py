@@ -1,13 +1,16 @@
-"""The class bars under a prior's name are of that prior."""
+"""Samples: their classes are the judge's, and one is chosen and seen beside training images."""
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import platformdirs
 import pytest
+import torch
 
-from reparam.evaluation import Judge, ScoreConfig, score_run
-from reparam.evaluation.judge.network import JudgeNetwork
+from reparam.evaluation import Judge, decode, judge_for
+from reparam.evaluation.judge import fit
 from reparam.runs import Run
 from reparam.training import fit_run_prior
 
@@ -15,31 +18,70 @@ from .driver import Explorer
 
 
 @pytest.fixture
-def scored(small: Callable[..., Run], tmp_path: Path) -> Run:
-    """A run with a scorecard of 40 draws, by a judge that has learned nothing."""
-    run = Run.open(shutil.copytree(small().path, tmp_path / "run"))
-    images = run.images()
-    shape, names = images.image_shape, images.class_names
-    network = JudgeNetwork(shape, len(names)).eval().requires_grad_(False)
-    judge = Judge(network, shape, names, 0.2, None, "none", 0.0, from_cache=False)
-    score_run(run, images, ScoreConfig(draws=40, likelihood_images=0), judge=judge)
-    return run
+def run(small: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run, and an empty cache, so that no judge is known."""
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
+    return Run.open(shutil.copytree(small().path, tmp_path / "run"))
 
 
-def bars(page: Explorer) -> tuple[str, int]:
-    """What stands over the class bars, and their sum."""
+@pytest.fixture
+def judge(run: Run, monkeypatch: pytest.MonkeyPatch) -> Judge:
+    """That of the run's images, hardly trained, in the cache."""
+    monkeypatch.setattr(fit, "FEWEST", 20)
+    monkeypatch.setattr(fit, "MOST", 20)
+    return judge_for(run.images())
+
+
+def bars(page: Explorer) -> tuple[str, list[int]]:
+    """What stands over the class bars, and their lengths."""
     page.until("document.querySelector('.samples .columns')")
     counts = page.page.locator(".samples .count").all_inner_texts()
-    return page.page.locator(".counted p").inner_text(), sum(map(int, counts))
+    return page.page.locator(".counted p").inner_text(), list(map(int, counts))
 
 
-def test_a_prior_fitted_since_does_not_get_the_old_ones_bars(
-    scored: Run, opened: Callable[..., Explorer]
+def test_the_bars_are_the_judges_classes_of_the_draws_on_screen(
+    run: Run, judge: Judge, opened: Callable[..., Explorer]
 ) -> None:
-    page = opened(scored, panel="samples", lang="en")
-    assert bars(page) == ("Predicted classes of 40 draws", 40)
-    fit_run_prior(scored, scored.images(), "gaussian")
-    with pytest.warns(UserWarning, match="made with other prior"):
-        page = opened(scored, panel="samples", lang="en")
+    page = opened(run, panel="samples", lang="en")
+    words, counts = bars(page)
+    assert words == "Predicted classes of 32 draws"
+    latents = np.array(page.read("reparam.samples('run')"), np.float32)
+    found = page.read("reparam.judged('run')")
+    # In Python of the same decoded floats, as the page judges them.
+    assert found == judge.labels(decode(run.load_model(), latents)).tolist()
+    assert counts == np.bincount(found, minlength=5).tolist()
+
+
+def test_a_chosen_draw_is_on_the_map_and_beside_training_images(
+    run: Run, judge: Judge, opened: Callable[..., Explorer]
+) -> None:
+    page = opened(run, panel="samples", lang="en")
+    bars(page)
+    latents = page.read("reparam.samples('run')")
+    draw = page.page.locator(".draw").nth(3)
+    draw.focus()
+    page.page.keyboard.press("Enter")
+    page.until("document.querySelectorAll('.samples figure').length === 3")
+    assert draw.get_attribute("aria-pressed") == "true"
+    assert page.page.locator(".draw[aria-pressed=true]").count() == 1
+    np.testing.assert_allclose(page.z("run"), latents[3])
+    captions = page.page.locator(".samples figcaption").all_inner_texts()
+    train = run.images().images[run.images().splits["train"]]
+    model = run.load_model()
+    with torch.no_grad():
+        means = model.encode(torch.from_numpy(train).permute(0, 3, 1, 2) / 255).numpy()
+    far = np.linalg.norm(means - latents[3], axis=1).min()
+    assert captions[1] == f"Nearest training image in latent space, distance {far:.2f}"
+    assert "Predicted class: c" in page.page.locator(".samples").inner_text()
+
+
+def test_without_a_judge_the_nearest_images_are_counted(
+    run: Run, opened: Callable[..., Explorer]
+) -> None:
+    """Also after another prior was fitted: the bars are of its draws."""
+    fit_run_prior(run, run.images(), "gaussian")
+    page = opened(run, panel="samples", lang="en")
+    words, counts = bars(page)
+    assert words == "Classes of the test images nearest to 32 draws"
+    assert sum(counts) == 32
     assert "fitted" in page.page.locator(".samples h3").inner_text()
-    assert bars(page) == ("Classes of the test images nearest to 500 draws", 500)

@@ -50,7 +50,7 @@ export class App {
     this.draw = new DrawPanel(explorer, (latents) => {
       this.panes.get(store.state.run)?.setTrail(latents);
     });
-    this.samples = new SamplesPanel(explorer);
+    this.samples = new SamplesPanel(explorer, (id) => this.panes.get(id)?.setSamples(this.samples.marks(id)));
     this.dimensions = new DimensionsPanel(explorer);
     this.direction = new DirectionPanel(explorer);
     this.mechanism = new MechanismPanel(explorer, (studied) => {
@@ -168,6 +168,7 @@ export class App {
       );
       steer(pane, store);
       this.panes.set(run.id, pane);
+      pane.setSamples(this.samples.marks(run.id));
       box = el("div", { class: "map-box" }, pane.root, mapButtons(pane),
         mapScale(this.explorer, run),
         el("span", { class: "map-title" }, run.entry.title));

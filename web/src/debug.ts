@@ -33,6 +33,8 @@ export interface Debug {
   column(run: string, name: string): (number | null)[] | null;
   path(): number[][];
   samples(run: string): number[][];
+  /** The judge's class of each; null without a judge or before it has answered. */
+  judged(run: string): number[] | null;
   dimensions(): { index: number; weight: number; dead: boolean }[];
   direction(): number[] | null;
   /** The image on its way through the model, as it is shown; null before the encoder has answered. */
@@ -116,6 +118,7 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
     },
     path: () => app.path.pictures.map((picture) => Array.from(picture.pixels)),
     samples: (id) => structuredClone(app.samples.latents.get(id) ?? []),
+    judged: (id) => app.samples.classes.get(id) ?? null,
     dimensions: () =>
       app.dimensions.dimensions(explorer.main()).map(({ index, weight, dead }) => ({ index, weight, dead })),
     direction: () => app.direction.direction(),

@@ -49,10 +49,10 @@ class FeatureNetwork(nn.Module):
             if stride == 2:
                 height, width = -(-height // 2), -(-width // 2)
                 self.sizes.append((height, width))
-        cells = min(height, POOLED), min(width, POOLED)
+        self.cells = min(height, POOLED), min(width, POOLED)
         self.convolutions = nn.Sequential(*layers)
-        self.pool = nn.AdaptiveAvgPool2d(cells)
-        self.dense = nn.Linear(channels * math.prod(cells), FEATURES)
+        self.pool = nn.AdaptiveAvgPool2d(self.cells)
+        self.dense = nn.Linear(channels * math.prod(self.cells), FEATURES)
         self.standardise = nn.BatchNorm1d(FEATURES, affine=False)
 
     def before_standardising(self, x: Images) -> Features:

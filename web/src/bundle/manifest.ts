@@ -53,11 +53,6 @@ function checkLengths(run: RunEntry, i: number): void {
     principal: [principal.mean, principal.variances, principal.axes, ...principal.axes],
     golden: [golden.encoded?.mu, ...golden.latents],
   };
-  const counts = prior.class_counts;
-  if (counts && counts.length !== run.classes.length) {
-    const what = `/runs/${i}/prior/class_counts: ${counts.length} numbers for ${run.classes.length} classes`;
-    throw new Problem("malformed", { what });
-  }
   const d = latentSize(run);
   for (const [name, ofLatents] of Object.entries(lists)) {
     const wrong = ofLatents.find((list) => list && list.length !== d);

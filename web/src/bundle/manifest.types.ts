@@ -28,6 +28,21 @@ export type DecoderEntry = FileEntry & {
   labels: string | null;
 };
 /**
+ * ONNX: images (B, C, H, W) in [0, 1] to one number for each class, the largest of the likeliest (logits).
+ */
+export type JudgeEntry = FileEntry & {
+  input: string;
+  output: string;
+  /**
+   * Share of real images whose class it finds.
+   */
+  accuracy: number | null;
+  /**
+   * Those images, in words.
+   */
+  images: string;
+};
+/**
  * uint16, little-endian, row-major: value = low + (high - low) * code / 65535.
  */
 export type ScaledEntry = FileEntry & {
@@ -58,6 +73,24 @@ export type DrawsEntry = ScaledEntry & {
    * Number of rows.
    */
   count: number;
+};
+/**
+ * The training images nearest to the first draws, as a JSON object of lists. Of each image: index (in the set), label (null for none). Of each draw: latent and pixels (places among these images; by the latent means, and by the pixels of the decoded draw), latent_distance, pixel_distance (root of the mean squared difference, pixels in [0, 1]). Both lists of pixels are null for conditional models.
+ */
+export type NearestEntry = FileEntry & {
+  /**
+   * How many, from the first.
+   */
+  draws: number;
+  /**
+   * Number of training images that were looked at.
+   */
+  searched: number;
+  /**
+   * Number of images found.
+   */
+  count: number;
+  thumbnails: ThumbnailEntry;
 };
 
 /**
@@ -103,6 +136,10 @@ export interface RunEntry {
   classes: ClassEntry[];
   encoder: EncoderEntry;
   decoder: DecoderEntry;
+  /**
+   * A classifier of such images; null where none is known.
+   */
+  judge: JudgeEntry | null;
   points: PointsEntry;
   posterior: PosteriorEntry;
   likelihood: LikelihoodEntry;
@@ -128,6 +165,13 @@ export interface LatentSpec {
    * @minItems 1
    */
   shape: number[];
+  /**
+   * Channels, height and width where a latent is a map of positions.
+   *
+   * @minItems 3
+   * @maxItems 3
+   */
+  map: number[] | null;
 }
 export interface ImageShape {
   height: number;
@@ -224,11 +268,11 @@ export interface PriorEntry {
    * The upper ends; null for others.
    */
   high: number[] | null;
-  /**
-   * Draws of this prior that the scorecard's judge gave to each class; null without a valid scorecard or without classes.
-   */
-  class_counts: number[] | null;
   draws: DrawsEntry;
+  /**
+   * null without training images.
+   */
+  nearest: NearestEntry | null;
 }
 /**
  * Principal axes of the points, of largest variance first.

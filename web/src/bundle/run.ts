@@ -27,6 +27,18 @@ export interface Run {
   logVar(): Promise<Float32Array | null>;
   /** Draws from the prior, n × d. Read when first asked for. */
   draws(): Promise<Float32Array>;
+  /** The training images nearest to the first draws, or null. Read when first asked for. */
+  nearest(): Promise<NearestTraining | null>;
+}
+
+/** As NearestEntry of the schema says. */
+export interface NearestTraining {
+  label: (number | null)[];
+  latent: number[];
+  latent_distance: number[];
+  pixels: number[] | null;
+  pixel_distance: number[] | null;
+  thumbnails: Thumbnails;
 }
 
 export async function loadRun(source: Source, entry: RunEntry): Promise<Run> {
@@ -52,6 +64,7 @@ export async function loadRun(source: Source, entry: RunEntry): Promise<Run> {
     files: once(async () => (files ? readNames(source, files, count) : null)),
     logVar: once(async () => (log_var ? readScaled(source, log_var) : null)),
     draws: once(() => readScaled(source, entry.prior.draws)),
+    nearest: once(() => readNearest(source, entry)),
   };
 }
 
@@ -72,6 +85,22 @@ async function readNames(source: Source, entry: FileEntry, count: number): Promi
     throw new Problem("malformed", { what: `${entry.file}: not a list of ${count} names` });
   }
   return names.map(String);
+}
+
+async function readNearest(source: Source, entry: RunEntry): Promise<NearestTraining | null> {
+  const { nearest } = entry.prior;
+  if (!nearest) return null;
+  const text = new TextDecoder().decode(await checkedBytes(source, nearest));
+  const found = JSON.parse(text) as Omit<NearestTraining, "thumbnails">;
+  const { draws, count } = nearest;
+  const whole = [found.latent, found.latent_distance, found.pixels, found.pixel_distance].every(
+    (list) => list === null || (Array.isArray(list) && list.length === draws),
+  );
+  if (!whole || !Array.isArray(found.label) || found.label.length !== count) {
+    throw new Problem("malformed", { what: `${nearest.file}: not lists of ${draws} and ${count}` });
+  }
+  const thumbnails = new Thumbnails(source, nearest.thumbnails, entry.image.channels, count);
+  return { ...found, thumbnails };
 }
 
 async function readUint16(source: Source, entry: Parameters<typeof checkedBytes>[1]) {

@@ -71,12 +71,28 @@ export class Engine {
     }));
   }
 
+  /** The judge's class of each image (n × C × H × W) in [0, 1]; null without a judge. Throws Problem. */
+  async classify(entry: RunEntry, images: Float32Array<ArrayBuffer>): Promise<number[] | null> {
+    if (!entry.judge) return null;
+    const name = await this.load(entry, "judge");
+    const { height, width, channels } = entry.image;
+    const n = images.length / (height * width * channels);
+    const { input, output } = entry.judge;
+    const shape = [n, channels, height, width];
+    const [logits] = await this.run(name, input, [output], images, shape, undefined);
+    const classes = logits.length / n;
+    return Array.from({ length: n }, (_, i) => {
+      const row = logits.subarray(i * classes, (i + 1) * classes);
+      return row.indexOf(Math.max(...row));
+    });
+  }
+
   /** Fetches, checks and prepares a network; a second call waits for the first. */
-  async load(entry: RunEntry, part: "encoder" | "decoder"): Promise<string> {
+  async load(entry: RunEntry, part: "encoder" | "decoder" | "judge"): Promise<string> {
     const name = `${entry.id}/${part}`;
     let loading = this.loaded.get(name);
     if (!loading) {
-      loading = checkedBytes(this.source, entry[part]).then((model) =>
+      loading = checkedBytes(this.source, entry[part]!).then((model) =>
         this.ask({ type: "load", name, model }, [model.buffer]),
       );
       this.loaded.set(name, loading);

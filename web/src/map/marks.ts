@@ -10,6 +10,8 @@ import type { PointerMarks } from "./pointer";
 
 /** What is not in the state. */
 export interface Extras {
+  /** Draws from the prior that are shown, and which of them is chosen. */
+  samples: { latents: readonly number[][]; chosen: number };
   trail: number[][];
   logVar: Float32Array | null;
   /** An image with latents drawn of its posterior, in place of the nearest image. */
@@ -42,6 +44,8 @@ export function marksOf(
     on: path.length > 1 ? frame.place(onPath(path, state.t, state.interpolation)) : null,
     trail: main && state.panel === "draw" ? extras.trail.map((latent) => frame.place(latent)) : [],
     draws: main ? (extras.studied?.draws ?? []).map((latent) => frame.place(latent)) : [],
+    samples: state.panel === "samples" ? extras.samples.latents.map((z) => frame.place(z)) : [],
+    chosen: extras.samples.chosen,
     lasso: drawing ?? (selecting ? state.lasso : []),
     open: drawing !== null,
   };

@@ -22,6 +22,9 @@ export interface Marks {
   trail: Place[];
   /** Draws from one image's posterior. */
   draws: Place[];
+  /** Draws from the prior, and which is chosen. */
+  samples: Place[];
+  chosen: number;
   lasso: Place[];
   /** Whether the lasso is still being drawn. */
   open: boolean;
@@ -62,7 +65,18 @@ export function drawOverlay(
   if (marks.on) disc(at(marks.on), 6, palette.second, palette.paper);
   drawTrail();
   for (const draw of marks.draws) disc(at(draw), 2.5, palette.second, palette.paper);
+  marks.samples.forEach((place) => square(at(place), 4, palette.paper));
+  const chosen = marks.samples[marks.chosen];
+  if (chosen) square(at(chosen), 7, palette.second);
   return names;
+
+  function square([x, y]: Place, half: number, fill: string): void {
+    context.beginPath();
+    context.rect(x - half, y - half, 2 * half, 2 * half);
+    context.fillStyle = fill;
+    context.fill();
+    stroke(palette.ink, 1.5, []);
+  }
 
   function ring(g: Gaussian2, times: number): void {
     const { major, minor, angle } = ellipseOf(g);

@@ -27,7 +27,7 @@ export class Pane {
   private readonly pointer = new PointerLayer();
   private readonly dirty = new Set<Layer>();
   private size: Size = { width: 1, height: 1 };
-  private extras: Extras = { trail: [], logVar: null, studied: null };
+  private extras: Extras = { samples: { latents: [], chosen: -1 }, trail: [], logVar: null, studied: null };
   private asking = 0;
   private flight = 0;
 
@@ -81,6 +81,12 @@ export class Pane {
 
   setTrail(latents: number[][]): void {
     this.extras.trail = latents;
+    this.redraw("overlay");
+  }
+
+  /** Marks draws from the prior while the samples are shown. */
+  setSamples(samples: Extras["samples"]): void {
+    this.extras.samples = samples;
     this.redraw("overlay");
   }
 

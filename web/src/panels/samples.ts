@@ -3,25 +3,32 @@ import { asProblem } from "../bundle/problem";
 import { labelOf, type Run } from "../bundle/run";
 import type { Explorer } from "../explorer";
 import { nearest } from "../math/points";
-import { paintSheet, pictureOf } from "../picture/picture";
-import { button, el, image } from "../ui/dom";
-import { inWords, say, t, whole } from "../ui/language";
+import { paint, pictureOf, type Picture } from "../picture/picture";
+import { button, el, image, press } from "../ui/dom";
+import { figure, inWords, say, t, whole } from "../ui/language";
 import { countBars, countColumns } from "./counts";
+import { vector } from "./readout";
 
 const SHOWN = 32;
-const COLUMNS = 8;
 const MOST_COLUMNS = 16; // beyond, names no longer fit below
 
 export class SamplesPanel {
   readonly root = el("div", { class: "panel" });
   /** The latents of the samples shown, by run. */
   readonly latents = new Map<string, number[][]>();
+  /** The judge's class of each, by run; null without a judge. */
+  readonly classes = new Map<string, number[] | null>();
+  private readonly chosen = new Map<string, number>();
   private readonly sheets = el("div", { class: "stack" });
   private readonly note = el("p", { class: "muted" });
   private seed = 1;
   private stale = true;
 
-  constructor(private readonly explorer: Explorer) {
+  /** `onMarks` is told of which run the marks on the map change. */
+  constructor(
+    private readonly explorer: Explorer,
+    private readonly onMarks: (id: string) => void,
+  ) {
     const again = say(button("", () => {
       this.seed++;
       this.show();
@@ -53,50 +60,99 @@ export class SamplesPanel {
     this.sheets.replaceChildren(...runs.map((run) => this.sheet(run)));
   }
 
+  /** What the run's map shows of them. */
+  marks(id: string): { latents: readonly number[][]; chosen: number } {
+    return { latents: this.latents.get(id) ?? [], chosen: this.chosen.get(id) ?? -1 };
+  }
+
   private sheet(run: Run): HTMLElement {
     const { title, prior } = run.entry;
-    const canvas = image("strip");
-    canvas.setAttribute("aria-label", t("sampleSheet", { count: SHOWN, title }));
+    const label = t("sampleSheet", { count: SHOWN, title });
+    const draws = el("div", { class: "draws", role: "group", "aria-label": label });
+    const card = el("div", { class: "stack" });
     const counted = el("div", { class: "counted" });
     const heading = el("h3", {}, t("samplesOf", { title, prior: prior.description }));
-    const box = el("section", { class: "stack samples", "data-run": run.id }, heading, canvas, counted);
-    this.fill(run, canvas, counted).catch((error: unknown) =>
+    const box = el("section", { class: "stack samples", "data-run": run.id }, heading, card, draws, counted);
+    this.fill(run, draws, card, counted).catch((error: unknown) =>
       this.explorer.banner.show(asProblem(error, "engine")),
     );
     return box;
   }
 
-  private async fill(run: Run, canvas: HTMLCanvasElement, counted: HTMLElement): Promise<void> {
-    const draws = await run.draws();
+  private async fill(run: Run, sheet: HTMLElement, card: HTMLElement, counted: HTMLElement): Promise<void> {
+    const all = await run.draws();
     const random = randomNumbers(this.seed);
-    const n = draws.length / run.d;
-    const chosen = Array.from({ length: SHOWN }, () => Math.floor(random() * n));
-    const latents = chosen.map((i) => Array.from(draws.subarray(i * run.d, (i + 1) * run.d)));
+    // Of those that the nearest training images are known of.
+    const n = run.entry.prior.nearest?.draws ?? all.length / run.d;
+    const places = Array.from({ length: SHOWN }, () => Math.floor(random() * n));
+    const latents = places.map((i) => Array.from(all.subarray(i * run.d, (i + 1) * run.d)));
     this.latents.set(run.id, latents);
+    this.chosen.delete(run.id);
+    this.classes.delete(run.id);
+    this.onMarks(run.id);
     const images = await this.explorer.pool.decodeAll(run.entry, latents);
+    const judged = await this.explorer.pool.first.classify(run.entry, images.slice());
+    if (this.latents.get(run.id) !== latents) return;
+    this.classes.set(run.id, judged);
     const pictures = latents.map((_, i) => pictureOf(images, i, run.entry.image));
-    paintSheet(canvas, pictures, COLUMNS, this.explorer.look(run));
-    const { classes, prior } = run.entry;
+    const { classes } = run.entry;
+    const nameOf = (i: number) => (judged ? (classes[judged[i]]?.name ?? "") : "");
+    const buttons = pictures.map((picture, i) => {
+      const one = button("draw", () => {
+        this.chosen.set(run.id, i);
+        buttons.forEach((other, k) => press(other, k === i));
+        this.onMarks(run.id);
+        this.explorer.moveTo(run, latents[i], { pinned: true });
+        this.showCard(run, card, places[i], latents[i], picture, nameOf(i)).catch((error: unknown) =>
+          this.explorer.banner.show(asProblem(error, "missing")),
+        );
+      });
+      const canvas = el("canvas", { "aria-hidden": "true" });
+      paint(canvas, picture, this.explorer.look(run));
+      one.append(canvas);
+      const word = judged ? "drawOfClass" : "drawNumber";
+      one.setAttribute("aria-label", t(word, { number: i + 1, name: nameOf(i) }));
+      press(one, false);
+      return one;
+    });
+    sheet.replaceChildren(...buttons);
     if (classes.length === 0) return;
-    const judged = prior.class_counts;
-    const counts = judged ?? this.neighbourCounts(run, draws);
-    const count = whole(counts.reduce((sum, n) => sum + n, 0));
+    const labels = judged ?? latents.map((z) => labelOf(run, nearest(run.mu, z).index));
+    const counts = classes.map((_, k) => labels.filter((label) => label === k).length);
     const word = judged ? "judgeCounts" : "neighbourCounts";
-    const words = el("p", { class: "muted" }, t(word, { count }));
+    const words = el("p", { class: "muted" }, t(word, { count: SHOWN }));
     const chart = classes.length > MOST_COLUMNS ? countBars : countColumns;
     counted.replaceChildren(words, chart(classes, counts));
   }
 
-  /** Without a judge: the classes of the test images that the draws are nearest to. */
-  private neighbourCounts(run: Run, draws: Float32Array): number[] {
-    const counts = new Array<number>(run.entry.classes.length).fill(0);
-    const n = Math.min(500, draws.length / run.d);
-    for (let i = 0; i < n; i++) {
-      const z = Array.from(draws.subarray(i * run.d, (i + 1) * run.d));
-      const label = labelOf(run, nearest(run.mu, z).index);
-      if (label !== null) counts[label]++;
+  /** A draw beside the training images nearest to it. */
+  private async showCard(
+    run: Run, card: HTMLElement, place: number, z: number[], picture: Picture, name: string,
+  ): Promise<void> {
+    const found = await run.nearest();
+    const look = this.explorer.look(run);
+    const shown = (one: Picture | null, caption: string) => {
+      const canvas = image("picture");
+      canvas.setAttribute("aria-label", caption);
+      paint(canvas, one, look);
+      return el("figure", {}, canvas, el("figcaption", {}, caption));
+    };
+    const figures = [shown(picture, t("theDraw"))];
+    if (found) {
+      const near = await found.thumbnails.get(found.latent[place]);
+      const distance = figure(found.latent_distance[place], 2);
+      figures.push(shown(near, t("trainingByLatent", { distance })));
     }
-    return counts;
+    if (found?.pixels && found.pixel_distance) {
+      const near = await found.thumbnails.get(found.pixels[place]);
+      const distance = figure(found.pixel_distance[place], 3);
+      figures.push(shown(near, t("trainingByPixels", { distance })));
+    }
+    const facts = [el("p", { class: "z" }, `z = ${vector(z)}`)];
+    if (name) facts.push(el("p", {}, t("judgedAs", { name })));
+    const { nearest: entry } = run.entry.prior;
+    if (entry) facts.push(el("p", { class: "muted" }, t("trainingOf", { count: whole(entry.searched) })));
+    card.replaceChildren(el("div", { class: "pictures three" }, ...figures), ...facts);
   }
 }
 

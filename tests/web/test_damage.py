@@ -60,7 +60,11 @@ def test_a_broken_manifest(explorer: Explorer, serve, files: Files, broken: byte
         ("golden/encoded", {"image_index": 0, "mu": None}, "runs/1/golden/encoded/mu "),
         ("figures/loss", {"rate": None}, "runs/1/figures/loss/rate "),
         ("latent", {"shape": [], "map": None}, "runs/1/latent/shape "),
-        ("latent", {"shape": [3], "map": None}, "runs/1/points/mu: a list of 2 elements, latents have 3"),
+        (
+            "latent",
+            {"shape": [3], "map": None},
+            "runs/1/points/mu: a list of 2 elements, latents have 3",
+        ),
         ("principal/axes", [[1, 0], [0]], "runs/1/principal: a list of 1 elements"),
     ],
 )

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext
 
+from reparam.explorer import single_file
+from reparam.export import make_bundle
 from reparam.runs import Run
 
 from .axe import violations
@@ -200,15 +202,18 @@ def test_without_storage_it_comes_when_asked(
 
 @pytest.mark.parametrize("sandbox", ["allow-scripts", "allow-scripts allow-same-origin"])
 def test_a_frame_has_no_tour(
-    newcomer: Explorer, serve: Callable[[Files], str], one: Files, sandbox: str
+    newcomer: Explorer, small: Callable[..., Run], sandbox: str
 ) -> None:
     """As a notebook's widget holds the page: in a sandboxed frame, without storage."""
-    address = serve(one)
-    newcomer.page.goto("about:blank")
-    newcomer.page.set_content(f'<iframe sandbox="{sandbox}" src="{address}" width="900"></iframe>')
-    frame = newcomer.when(lambda: newcomer.page.frames[1:])[0]
+    source = single_file(make_bundle([small()]).files).decode()
+    newcomer.page.set_content(f'<iframe sandbox="{sandbox}" width="900" height="800"></iframe>')
+    newcomer.read("void (document.querySelector('iframe').srcdoc = argument)", source)
+    frame = newcomer.page.frames[1]
     ask = "'reparam' in window && Number.isFinite(reparam.golden(reparam.state().run))"
     newcomer.when(lambda: frame.evaluate(ask))
+    assert frame.locator(".tour").is_hidden()
+    frame.click('[data-action="tour"]')
+    frame.click(".tour-skip")
     assert frame.locator(".tour").is_hidden()
 
 

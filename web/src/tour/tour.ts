@@ -65,7 +65,7 @@ export class Tour {
     this.back.disabled = first;
     this.write();
     // The card covers the window's lower end: what it speaks of comes above it.
-    document.documentElement.style.scrollPaddingBottom = `${this.root.offsetHeight + 24}px`;
+    document.documentElement.style.scrollPadding = `12px 0 ${this.root.offsetHeight + 24}px`;
     this.place?.scrollIntoView({ block: "nearest", behavior: reducedMotion() ? "auto" : "smooth" });
   }
 
@@ -89,7 +89,7 @@ export class Tour {
     const had = this.root.contains(document.activeElement);
     this.mark(null);
     this.root.hidden = true;
-    document.documentElement.style.scrollPaddingBottom = "";
+    document.documentElement.style.scrollPadding = "";
     rememberVisit();
     if (had) this.opener.focus({ preventScroll: true });
   }

@@ -219,6 +219,20 @@ export const en = {
   problemWebgl: "This browser offers no WebGL 2: the points are not drawn. Everything else works.",
   dismiss: "Close",
 
+  stripValue: "{value}; Enter takes it",
+  positions: "The latent as a map of positions",
+  positionsHint:
+    "Each channel is a small map. Choose a position by a click or the arrow keys, and move its values: the difference shows which part of the image it changes.",
+  positionsScale: "Orange: below 0. Blue: above 0. Full colour: ±{most}.",
+  positionChoose: "Position of the latent",
+  positionAt: "Row {row}, column {column}",
+  channel: "Channel {i}",
+  positionReset: "Undo the change",
+  positionBefore: "Before",
+  positionNow: "Now",
+  positionDifference: "Difference of the decoded images",
+  positionChanged: "Difference, at most {most}",
+
   tourStart: "Show the tour",
   tourCount: "{at} of {of}",
   tourSkip: "Skip",

@@ -220,6 +220,20 @@ export const ko: Words = {
   problemWebgl: "이 브라우저는 WebGL 2를 지원하지 않아 점을 그리지 못합니다. 나머지 기능은 모두 쓸 수 있습니다.",
   dismiss: "닫기",
 
+  stripValue: "{value}, Enter 키로 선택",
+  positions: "위치별로 본 잠재 표현",
+  positionsHint:
+    "채널마다 작은 지도가 하나씩 있습니다. 클릭하거나 화살표 키로 위치를 고르고 그 값을 바꿔 보세요. 차이 그림에서 이미지의 어느 부분이 달라지는지 볼 수 있습니다.",
+  positionsScale: "주황색은 0보다 작은 값, 파란색은 0보다 큰 값입니다. 가장 진한 색은 ±{most}입니다.",
+  positionChoose: "잠재 표현의 위치",
+  positionAt: "{row}행 {column}열",
+  channel: "채널 {i}",
+  positionReset: "바꾼 값 되돌리기",
+  positionBefore: "바꾸기 전",
+  positionNow: "지금",
+  positionDifference: "디코딩한 두 이미지의 차이",
+  positionChanged: "차이, 최대 {most}",
+
   tourStart: "둘러보기 시작",
   tourCount: "{of}단계 중 {at}단계",
   tourSkip: "건너뛰기",

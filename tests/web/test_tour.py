@@ -201,9 +201,7 @@ def test_without_storage_it_comes_when_asked(
 
 
 @pytest.mark.parametrize("sandbox", ["allow-scripts", "allow-scripts allow-same-origin"])
-def test_a_frame_has_no_tour(
-    newcomer: Explorer, small: Callable[..., Run], sandbox: str
-) -> None:
+def test_a_frame_has_no_tour(newcomer: Explorer, small: Callable[..., Run], sandbox: str) -> None:
     """As a notebook's widget holds the page: in a sandboxed frame, without storage."""
     source = single_file(make_bundle([small()]).files).decode()
     newcomer.page.set_content(f'<iframe sandbox="{sandbox}" width="900" height="800"></iframe>')

@@ -112,6 +112,8 @@ def test_by_keys_alone(visit: Explorer) -> None:
     assert focused(visit) == "Next"  # nothing lies before the first step
     press("Enter")
     assert pointed(visit) == [".readouts"]
+    said = visit.page.locator("[aria-live=polite]").inner_text()
+    assert said.startswith("The decoded image. Left: ")
     press("Shift+Tab")
     assert focused(visit) == "Back"
     press("Enter")
@@ -200,15 +202,27 @@ def test_without_storage_it_comes_when_asked(
     assert newcomer.page.locator(".tour").is_hidden()
 
 
-@pytest.mark.parametrize("sandbox", ["allow-scripts", "allow-scripts allow-same-origin"])
-def test_a_frame_has_no_tour(newcomer: Explorer, small: Callable[..., Run], sandbox: str) -> None:
-    """As a notebook's widget holds the page: in a sandboxed frame, without storage."""
+@pytest.mark.parametrize("sandbox", ["allow-downloads", "allow-same-origin"])
+def test_a_frame_has_no_tour(
+    newcomer: Explorer, small: Callable[..., Run], tmp_path: Path, sandbox: str
+) -> None:
+    """As the notebook's widget holds the page (its first line), without storage; and with it."""
+    outer = tmp_path / "outer.html"
+    outer.write_text(
+        f'<iframe sandbox="allow-scripts {sandbox}" width="900" height="800"></iframe>'
+    )
     source = single_file(make_bundle([small()]).files).decode()
-    newcomer.page.set_content(f'<iframe sandbox="{sandbox}" width="900" height="800"></iframe>')
+    newcomer.page.goto(outer.as_uri())
     newcomer.read("void (document.querySelector('iframe').srcdoc = argument)", source)
-    frame = newcomer.page.frames[1]
-    ask = "'reparam' in window && Number.isFinite(reparam.golden(reparam.state().run))"
-    newcomer.when(lambda: frame.evaluate(ask))
+
+    def checked() -> bool:
+        newcomer.page.wait_for_timeout(100)  # new frames are heard of in Playwright's own waiting
+        frame = newcomer.page.frames[-1]
+        ready = "'reparam' in window && Number.isFinite(reparam.golden(reparam.state().run))"
+        return frame.url == "about:srcdoc" and bool(frame.evaluate(ready))
+
+    newcomer.when(checked)
+    frame = newcomer.page.frames[-1]
     assert frame.locator(".tour").is_hidden()
     frame.click('[data-action="tour"]')
     frame.click(".tour-skip")

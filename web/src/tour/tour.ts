@@ -1,6 +1,7 @@
 /** The tour: a card in the corner, step by step, and a line around what it speaks of. */
 import { button, el } from "../ui/dom";
 import { inWords, name, say, t } from "../ui/language";
+import { announce } from "../ui/live";
 import { reducedMotion } from "../ui/theme";
 import { placeOf, STEPS, type TourStep } from "./steps";
 import { rememberVisit } from "./visit";
@@ -27,8 +28,7 @@ export class Tour {
     this.opener.append("?");
     const skip = say(button("ghost tour-skip", () => this.end()), "tourSkip");
     this.root.append(
-      // What changes is said, while the focus stays on the button.
-      el("div", { "aria-live": "polite" }, this.title, this.text),
+      el("div", {}, this.title, this.text),
       el("div", { class: "row between" }, this.count, el("div", { class: "row" }, skip, this.back, this.next)));
     this.root.addEventListener("keydown", ({ key }) => {
       if (key === "ArrowRight" && this.at < this.steps.length - 1) this.show(this.at + 1);
@@ -48,8 +48,9 @@ export class Tour {
   start(asked: boolean): void {
     this.steps = STEPS.filter((step) => placeOf(step, this.page));
     this.root.hidden = false;
-    this.show(0);
-    if (asked || document.activeElement === document.body) this.root.focus({ preventScroll: true });
+    const takesFocus = asked || document.activeElement === document.body;
+    this.show(0, !takesFocus); // else it is said with the dialog's name
+    if (takesFocus) this.root.focus({ preventScroll: true });
   }
 
   private goOn(): void {
@@ -57,13 +58,15 @@ export class Tour {
     else this.end();
   }
 
-  private show(at: number): void {
+  /** `aloud`: what it says is announced, for who has the focus elsewhere, as on the button. */
+  private show(at: number, aloud = true): void {
     this.at = at;
     this.mark(placeOf(this.steps[at], this.page));
     const first = at === 0;
     if (first && document.activeElement === this.back) this.next.focus();
     this.back.disabled = first;
     this.write();
+    if (aloud) announce(`${this.title.textContent}. ${this.text.textContent}`);
     // The card covers the window's lower end: what it speaks of comes above it.
     document.documentElement.style.scrollPadding = `12px 0 ${this.root.offsetHeight + 24}px`;
     this.place?.scrollIntoView({ block: "nearest", behavior: reducedMotion() ? "auto" : "smooth" });

@@ -229,10 +229,14 @@ def test_a_frame_has_no_tour(
     assert frame.locator(".tour").is_hidden()
 
 
-def test_it_starts_in_the_single_file(newcomer: Explorer, single: Path) -> None:
-    page = toured(newcomer.open(single.as_uri()))
+def test_it_starts_in_the_single_file(
+    newcomer: Explorer, small: Callable[..., Run], tmp_path: Path
+) -> None:
+    file = tmp_path / "explorer.html"
+    file.write_bytes(single_file(make_bundle([small()]).files))
+    page = toured(newcomer.open(file.as_uri()))
     page.page.keyboard.press("Escape")
-    settle(page.open(single.as_uri()))
+    settle(page.open(file.as_uri()))
     assert page.page.locator(".tour").is_hidden()
 
 

@@ -4,11 +4,13 @@ import type { Run } from "../bundle/run";
 import { Latest } from "../engine/latest";
 import type { Explorer } from "../explorer";
 import { type Ranked, ranked } from "../math/rank";
-import { paintSheet, pictureOf } from "../picture/picture";
+import { pictureOf } from "../picture/picture";
 import type { FrameKind } from "../state/state";
-import { el, image } from "../ui/dom";
+import { el } from "../ui/dom";
 import { figure, inWords, say, t } from "../ui/language";
 import { segmented } from "./look";
+import { PositionsPanel } from "./positions";
+import { Strip } from "./strip";
 
 const STEPS = 9;
 export interface Dimension extends Ranked {
@@ -18,10 +20,12 @@ export interface Dimension extends Ranked {
 
 export class DimensionsPanel {
   readonly root = el("div", { class: "panel" });
+  /** Of a run whose latents are maps. */
+  readonly positions: PositionsPanel;
   private readonly plane = el("div", { class: "row" });
   private readonly sliders = el("div", { class: "stack" });
   private readonly order = el("p", { class: "muted" });
-  private readonly strips = new Map<number, HTMLCanvasElement>();
+  private readonly strips = new Map<number, Strip>();
   private readonly inputs = new Map<number, HTMLInputElement>();
   private readonly traversals: Latest<number>;
   private turn = 0;
@@ -29,13 +33,14 @@ export class DimensionsPanel {
   constructor(private readonly explorer: Explorer) {
     const { store } = explorer;
     this.traversals = new Latest(() => this.decode());
+    this.positions = new PositionsPanel(explorer);
     const kinds = { axes: "axes", principal: "principal" } as const;
     this.root.append(
       say(el("h3"), "planeAxes"),
       segmented<FrameKind>("planeAxes", kinds, store.state.frame,
         (frame) => store.set({ frame, plane: null, view: {}, lasso: [] }),
         (show) => store.on(["frame"], (s) => show(s.frame))),
-      this.plane, say(el("h3"), "others"), this.order, this.sliders);
+      this.plane, this.positions.root, say(el("h3"), "others"), this.order, this.sliders);
     store.on(["run", "frame", "plane"], () => this.build());
     store.on(["z", "panel", "ofClass"], () => this.follow());
     explorer.theme.onChange(() => this.follow());
@@ -99,8 +104,8 @@ export class DimensionsPanel {
     const value = t(byKl ? "klOf" : "varianceOf", { value: figure(weight, 3) });
     const head = el("div", { class: "row between" }, el("strong", {}, label),
       el("span", { class: "muted" }, dead ? `${value} · ${t("dead")}` : value));
-    const strip = image("strip");
-    strip.setAttribute("aria-label", t("traversalOf", { name: label }));
+    // A traversal's image is a place to go to.
+    const strip = new Strip(t("traversalOf", { name: label }), steps(dimension), (value) => this.move(run, index, value));
     this.strips.set(index, strip);
     const box = el("div", { class: dead ? "dimension dead" : "dimension", "data-dimension": index }, head);
     if (index !== frame.a && index !== frame.b) {
@@ -111,12 +116,7 @@ export class DimensionsPanel {
       this.inputs.set(index, input);
       box.append(input);
     }
-    // A traversal's image is a place to go to.
-    strip.addEventListener("click", (event) => {
-      const k = Math.floor((event.offsetX / strip.clientWidth) * STEPS);
-      this.move(run, index, low + ((high - low) * k) / (STEPS - 1));
-    });
-    box.append(strip);
+    box.append(strip.root);
     return box;
   }
 
@@ -144,25 +144,30 @@ export class DimensionsPanel {
     const frame = explorer.frame(run);
     const turn = this.turn;
     const c = frame.coordinates(explorer.z(run));
-    for (const { index, low, high } of this.dimensions(run)) {
+    for (const dimension of this.dimensions(run)) {
+      const { index } = dimension;
       // A newer z makes this one's strips old.
       if (turn !== this.turn) return;
-      const latents = Array.from({ length: STEPS }, (_, k) => {
+      const latents = steps(dimension).map((value) => {
         const at = [...c];
-        at[index] = low + ((high - low) * k) / (STEPS - 1);
+        at[index] = value;
         return frame.latent(at);
       });
       try {
         const images = await explorer.pool.decodeAll(run.entry, latents);
         const pictures = latents.map((_, i) => pictureOf(images, i, run.entry.image));
-        const strip = this.strips.get(index);
-        if (strip) paintSheet(strip, pictures, STEPS, explorer.look(run));
+        this.strips.get(index)?.paint(pictures, explorer.look(run));
       } catch (error) {
         explorer.banner.show(asProblem(error, "engine"));
         return;
       }
     }
   }
+}
+
+/** The coordinates of a traversal's images. */
+function steps({ low, high }: Dimension): number[] {
+  return Array.from({ length: STEPS }, (_, k) => low + ((high - low) * k) / (STEPS - 1));
 }
 
 /** Lowest and highest coordinate of the points along each dimension. */

@@ -33,19 +33,21 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     X is an array of images, as the ``estimator`` takes it: AE, VAE or DenoisingAE, not fitted; by
     default a VAE that suits X (`VAE.suited_to`). ``held_out`` of X is not trained on: a third of it
     chooses what decides, with planted defects, the rest calibrates. ``false_alarms``: the share of
-    good pictures that are called anomalous, which `predict` keeps. ``config``: how it calibrates,
+    good pictures that are called anomalous, which `predict` keeps; None: 0.01, or the lowest that
+    so few held-out pictures can tell. ``false_alarms_``: that rate. ``config``: how it calibrates,
     an `AnomalyConfig`. ``seed``: which pictures are held out.
     """
 
     detector_: Detector
     estimator_: Model
+    false_alarms_: float
     offset_: float
 
     def __init__(
         self,
         estimator: Model | None = None,
         *,
-        false_alarms: float = 0.05,
+        false_alarms: float | None = None,
         held_out: float = 0.3,
         config: AnomalyConfig | None = None,
         seed: int = 0,
@@ -77,7 +79,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 f"X: there must be pictures to hold out, got {len(rows)} in all and {count} held "
                 "out. Fix: give more"
             )
-        check_rate(self.false_alarms, len(hold))
+        if self.false_alarms is not None:
+            check_rate(self.false_alarms, len(hold))
         train = np.sort(mixed[count:])
         if self.estimator is None:
             model = VAE.suited_to(rows)
@@ -94,7 +97,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return self
 
     @classmethod
-    def of_run(cls: type[D], path: str | Path, *, false_alarms: float = 0.05) -> D:
+    def of_run(cls: type[D], path: str | Path, *, false_alarms: float | None = None) -> D:
         """The fitted detector of a run folder that was calibrated (`reparam anomaly fit`).
 
         Raises what `reparam.load` raises, and RunError without a calibration of its weights.
@@ -112,7 +115,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: object) -> Int[np.ndarray, " N"]:
-        """−1 for anomalies, whose p-value is at most ``false_alarms``; +1 for good pictures."""
+        """−1 for anomalies, whose p-value is at most ``false_alarms_``; +1 for good pictures."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def p_values(self, X: object) -> Float[np.ndarray, " N"]:
@@ -130,8 +133,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         """The attributes of a fitted detector."""
         self.estimator_, self.detector_ = model, detector
         known = detector.calibration
-        check_rate(self.false_alarms, known.count)
+        self.false_alarms_ = detector.rate(self.false_alarms)
         good = np.sort(known.statistic(known.columns))[::-1]
         # p ≤ α where fewer than ⌊α (n + 1)⌋ good ones are as high: above the one of that rank
         grid = np.arange(1, len(good) + 1) / (len(good) + 1)
-        self.offset_ = -float(good[np.count_nonzero(grid <= self.false_alarms) - 1])
+        self.offset_ = -float(good[np.count_nonzero(grid <= self.false_alarms_) - 1])

@@ -1,5 +1,7 @@
 """AnomalyDetector as scikit-learn uses outlier detectors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -40,7 +42,8 @@ def estimator(**options: object) -> AE:
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> AnomalyDetector:
     out = tmp_path_factory.mktemp("runs") / "run"
-    return AnomalyDetector(estimator(out=out), config=FAST).fit(slopes(300, 0))
+    detector = AnomalyDetector(estimator(out=out), config=FAST, false_alarms=0.05)
+    return detector.fit(slopes(300, 0))
 
 
 def test_anomalies_are_found(fitted):
@@ -93,10 +96,22 @@ def test_the_run_that_it_leaves_can_be_calibrated_and_loaded(fitted):
     with pytest.raises(RunError, match="has no calibration"):
         AnomalyDetector.of_run(path)
     save_calibration(Run.open(path), fitted.detector_.calibration)
-    again = AnomalyDetector.of_run(path)
+    again = AnomalyDetector.of_run(path, false_alarms=0.05)
     images = slopes(20, 3)
     assert again.predict(images).tolist() == fitted.predict(images).tolist()
     assert again.p_values(images).tolist() == fitted.p_values(images).tolist()
+
+
+@pytest.mark.parametrize(("pictures", "count", "rate"), [(40, 8, 1 / 9), (520, 104, 0.01)])
+def test_without_a_rate_the_usual_one_or_what_so_few_can_tell(pictures, count, rate):
+    """40 good pictures are a usual number: they get verdicts, at a rate that they can tell."""
+    untrimmed = replace(FAST, contamination=0.0)
+    found = AnomalyDetector(estimator(), config=untrimmed).fit(slopes(pictures, 0))
+    assert found.detector_.calibration.count == count
+    assert found.false_alarms_ == pytest.approx(rate)
+    images = np.concatenate([broken(20, 1), slopes(20, 2)])
+    assert ((found.predict(images) == -1) == (found.p_values(images) <= rate + 1e-12)).all()
+    assert set(found.predict(images)) == {-1, 1}
 
 
 def test_what_cannot_be():
@@ -105,7 +120,7 @@ def test_what_cannot_be():
     with pytest.raises(
         DataError, match=r"0\.05 false alarms needs 19 held-out good pictures, got 4"
     ):
-        AnomalyDetector(estimator()).fit(slopes(20, 0))
+        AnomalyDetector(estimator(), false_alarms=0.05).fit(slopes(20, 0))
     with pytest.raises(ConfigError, match="held_out must be above 0"):
         AnomalyDetector(estimator(), held_out=0).fit(slopes(20, 0))
     with pytest.raises(ConfigError, match="reads no labels"):

@@ -9,6 +9,9 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page
 
+VISITED = """try { localStorage.setItem("reparam-tour", "dismissed") } catch {}"""
+"""As in a browser that has had the tour."""
+
 SECONDS = 60
 """Longest wait for anything: a machine may be busy; a page that works is there in two."""
 
@@ -16,8 +19,11 @@ SECONDS = 60
 class Explorer:
     """The page, with `window.reparam`. Its values come by ``read``; nothing is set through it."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, *, visited: bool = True) -> None:
+        """``visited``: the tour was dismissed before, so that it does not start by itself."""
         self.page = page
+        if visited:
+            page.add_init_script(VISITED)
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))

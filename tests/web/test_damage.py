@@ -20,7 +20,10 @@ def message(page: Explorer, address: str, **state: str) -> str:
 
 @pytest.mark.parametrize("name", ["mu", "decoder", "labels", "thumbs", "golden", "prior"])
 def test_a_changed_file_is_named(explorer: Explorer, serve, files: Files, name: str) -> None:
-    path = next(f for f in sorted(files) if name in f and ("vae" in f or "shared" in f))
+    if name == "thumbs":
+        path = manifest(files)["runs"][1]["points"]["thumbnails"]["sheets"][0]["file"]
+    else:
+        path = next(f for f in sorted(files) if name in f and ("vae" in f or "shared" in f))
     for damaged, words in (
         (files[path][:-7], "cut short"),
         (bytes([files[path][0] ^ 1]) + files[path][1:], "hash"),
@@ -56,8 +59,12 @@ def test_a_broken_manifest(explorer: Explorer, serve, files: Files, broken: byte
         ("points/mu/sha256", "0", "runs/1/points/mu/sha256 "),
         ("golden/encoded", {"image_index": 0, "mu": None}, "runs/1/golden/encoded/mu "),
         ("figures/loss", {"rate": None}, "runs/1/figures/loss/rate "),
-        ("latent", {"shape": []}, "runs/1/latent/shape "),
-        ("latent", {"shape": [3]}, "runs/1/points/mu: a list of 2 elements, latents have 3"),
+        ("latent", {"shape": [], "map": None}, "runs/1/latent/shape "),
+        (
+            "latent",
+            {"shape": [3], "map": None},
+            "runs/1/points/mu: a list of 2 elements, latents have 3",
+        ),
         ("principal/axes", [[1, 0], [0]], "runs/1/principal: a list of 1 elements"),
     ],
 )

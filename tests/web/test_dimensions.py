@@ -97,6 +97,42 @@ def test_a_traversal_is_decoded_and_led_to(six: Explorer) -> None:
     np.testing.assert_allclose(np.delete(after, 4), np.delete(before, 4), atol=1e-9)
 
 
+def test_a_traversal_by_keys(six: Explorer) -> None:
+    """Arrows move a frame along the pictures, and Enter alone takes the one within."""
+    run = run_of(six)
+    six.page.locator('[data-dimension="4"] input').focus()
+    six.page.keyboard.press("Tab")
+    strip = six.page.locator('[data-dimension="4"] .strip-box')
+    assert six.page.evaluate("document.activeElement.className") == "strip-box"
+    low, high = (
+        float(six.page.locator('[data-dimension="4"] input').get_attribute(end) or 0)
+        for end in ("min", "max")
+    )
+    before = six.z(run)
+    for keys, place in (
+        (["Home"], 0),
+        (["ArrowLeft"], 0),
+        (["ArrowRight", "ArrowRight"], 2),
+        (["End"], 8),
+        (["ArrowDown", "ArrowLeft", "ArrowUp"], 7),
+    ):
+        for key in keys:
+            six.page.keyboard.press(key)
+        assert strip.get_attribute("aria-valuenow") == str(place + 1)
+        said = f"{low + (high - low) * place / 8:.2f}; Enter takes it".replace("-", "\u2212")
+        assert strip.get_attribute("aria-valuetext") == said
+        frame = six.page.locator('[data-dimension="4"] .strip-frame').bounding_box()
+        box = strip.bounding_box()
+        assert frame
+        assert box
+        assert frame["x"] - box["x"] == pytest.approx(box["width"] * place / 9, abs=1.5)
+    np.testing.assert_array_equal(six.z(run), before)
+    six.page.keyboard.press("Enter")
+    after = six.z(run)
+    assert after[4] == pytest.approx(low + (high - low) * 7 / 8, abs=1e-6)
+    np.testing.assert_allclose(np.delete(after, 4), np.delete(before, 4), atol=1e-9)
+
+
 def test_a_direction_is_the_difference_of_means(demo: Explorer, files: Files) -> None:
     mu = mu_of(files, 1)
     entry = manifest(files)["runs"][1]["points"]["labels"]

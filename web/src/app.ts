@@ -17,6 +17,7 @@ import { PathPanel } from "./panels/path";
 import { Readout } from "./panels/readout";
 import { SamplesPanel } from "./panels/samples";
 import { INITIAL, type State } from "./state/state";
+import { Tour } from "./tour/tour";
 import { el } from "./ui/dom";
 import { header } from "./ui/header";
 import { name, say, t } from "./ui/language";
@@ -35,6 +36,7 @@ export class App {
   readonly dimensions: DimensionsPanel;
   readonly direction: DirectionPanel;
   readonly mechanism: MechanismPanel;
+  readonly tour = new Tour(this.root);
   /** The largest difference to PyTorch's images of each run that was checked. */
   readonly golden = new Map<string, number>();
   private readonly maps = el("div", { class: "maps" });
@@ -75,7 +77,8 @@ export class App {
     const side = name(el("aside", { class: "side" }, this.readouts, tabs.root), "tabs", false);
     this.root.append(
       say(el("a", { class: "skip", href: "#stage" }), "skip"),
-      header(explorer, (id) => void this.showRun(id), (id) => void this.showPair(id)),
+      this.tour.root,
+      header(explorer, (id) => void this.showRun(id), (id) => void this.showPair(id), this.tour.opener),
       stage,
       side,
       liveRegion(explorer),

@@ -37,6 +37,9 @@ export interface Debug {
   judged(run: string): number[] | null;
   dimensions(): { index: number; weight: number; dead: boolean }[];
   direction(): number[] | null;
+  /** Of latents that are maps: the chosen position from 0, the latent before it was moved, and the
+   * decoded image of now less that before, H × W (the mean of colours); null until both are decoded. */
+  positions(): { row: number; column: number; before: number[]; difference: number[] | null };
   /** The image on its way through the model, as it is shown; null before the encoder has answered. */
   mechanism(): {
     index: number;
@@ -122,6 +125,10 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
     dimensions: () =>
       app.dimensions.dimensions(explorer.main()).map(({ index, weight, dead }) => ({ index, weight, dead })),
     direction: () => app.direction.direction(),
+    positions: () => {
+      const { chooser, before, difference } = app.dimensions.positions;
+      return { row: chooser.row, column: chooser.column, before: [...before], difference: difference && [...difference] };
+    },
     mechanism: () => app.mechanism.values(),
     warm: () => explorer.pool.isWarm,
     golden: (id) => app.golden.get(id) ?? null,

@@ -4,12 +4,14 @@ import type { Run } from "../bundle/run";
 import { Latest } from "../engine/latest";
 import type { Explorer } from "../explorer";
 import { type Ranked, ranked } from "../math/rank";
-import { paintSheet, pictureOf } from "../picture/picture";
+import { pictureOf } from "../picture/picture";
 import type { FrameKind } from "../state/state";
-import { el, image } from "../ui/dom";
+import { el } from "../ui/dom";
 import { figure, inWords, name, say, t } from "../ui/language";
 import { segmented } from "./look";
+import { PositionsPanel } from "./positions";
 import { type StripSaver, stripSaver } from "./save";
+import { Strip } from "./strip";
 
 const STEPS = 9;
 
@@ -20,10 +22,12 @@ export interface Dimension extends Ranked {
 
 export class DimensionsPanel {
   readonly root = el("div", { class: "panel" });
+  /** Of a run whose latents are maps. */
+  readonly positions: PositionsPanel;
   private readonly plane = el("div", { class: "row" });
   private readonly sliders = el("div", { class: "stack" });
   private readonly order = el("p", { class: "muted" });
-  private readonly strips = new Map<number, HTMLCanvasElement>();
+  private readonly strips = new Map<number, Strip>();
   private readonly inputs = new Map<number, HTMLInputElement>();
   private readonly traversals: Latest<number>;
   private turn = 0;
@@ -34,6 +38,7 @@ export class DimensionsPanel {
   constructor(private readonly explorer: Explorer) {
     const { store } = explorer;
     this.traversals = new Latest(() => this.decode());
+    this.positions = new PositionsPanel(explorer);
     this.saver = stripSaver(explorer, "traversal", STEPS,
       (count) => this.chosen().map((dimension) => this.along(dimension, count)), this.saved);
     const kinds = { axes: "axes", principal: "principal" } as const;
@@ -42,7 +47,7 @@ export class DimensionsPanel {
       segmented<FrameKind>("planeAxes", kinds, store.state.frame,
         (frame) => store.set({ frame, plane: null, view: {}, lasso: [] }),
         (show) => store.on(["frame"], (s) => show(s.frame))),
-      this.plane, say(el("h3"), "others"), this.order, this.sliders, this.saver.root);
+      this.plane, this.positions.root, say(el("h3"), "others"), this.order, this.sliders, this.saver.root);
     name(this.saved, "stripOf", false);
     this.saved.addEventListener("change", () => this.saver.describe());
     store.on(["run", "frame", "plane"], () => this.build());
@@ -86,12 +91,12 @@ export class DimensionsPanel {
   }
 
   /** Latents from one end of a dimension to the other, with the other coordinates of z. */
-  private along({ index, low, high }: Dimension, count: number): number[][] {
+  private along(dimension: Dimension, count: number): number[][] {
     const run = this.explorer.main();
     const frame = this.explorer.frame(run);
     const c = frame.coordinates(this.explorer.z(run));
-    return Array.from({ length: count }, (_, k) => {
-      c[index] = low + ((high - low) * k) / (count - 1);
+    return steps(dimension, count).map((value) => {
+      c[dimension.index] = value;
       return frame.latent(c);
     });
   }
@@ -127,8 +132,8 @@ export class DimensionsPanel {
     const value = t(byKl ? "klOf" : "varianceOf", { value: figure(weight, 3) });
     const head = el("div", { class: "row between" }, el("strong", {}, label),
       el("span", { class: "muted" }, dead ? `${value} · ${t("dead")}` : value));
-    const strip = image("strip");
-    strip.setAttribute("aria-label", t("traversalOf", { name: label }));
+    // A traversal's image is a place to go to.
+    const strip = new Strip(t("traversalOf", { name: label }), steps(dimension), (value) => this.move(run, index, value));
     this.strips.set(index, strip);
     const box = el("div", { class: dead ? "dimension dead" : "dimension", "data-dimension": index }, head);
     if (index !== frame.a && index !== frame.b) {
@@ -139,12 +144,7 @@ export class DimensionsPanel {
       this.inputs.set(index, input);
       box.append(input);
     }
-    // A traversal's image is a place to go to.
-    strip.addEventListener("click", (event) => {
-      const k = Math.floor((event.offsetX / strip.clientWidth) * STEPS);
-      this.move(run, index, low + ((high - low) * k) / (STEPS - 1));
-    });
-    box.append(strip);
+    box.append(strip.root);
     return box;
   }
 
@@ -177,14 +177,18 @@ export class DimensionsPanel {
       try {
         const images = await explorer.pool.decodeAll(run.entry, latents);
         const pictures = latents.map((_, i) => pictureOf(images, i, run.entry.image));
-        const strip = this.strips.get(dimension.index);
-        if (strip) paintSheet(strip, pictures, STEPS, explorer.look(run));
+        this.strips.get(dimension.index)?.paint(pictures, explorer.look(run));
       } catch (error) {
         explorer.banner.show(asProblem(error, "engine"));
         return;
       }
     }
   }
+}
+
+/** The coordinates of a traversal's images. */
+function steps({ low, high }: Dimension, count = STEPS): number[] {
+  return Array.from({ length: count }, (_, k) => low + ((high - low) * k) / (count - 1));
 }
 
 /** Lowest and highest coordinate of the points along each dimension. */

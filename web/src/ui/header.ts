@@ -10,6 +10,7 @@ export function header(
   explorer: Explorer,
   showRun: (id: string) => void,
   showPair: (id: string) => void,
+  help: HTMLElement,
 ): HTMLElement {
   const { store, manifest } = explorer;
   const facts = el("p", { class: "muted facts-line" });
@@ -32,7 +33,7 @@ export function header(
   const root = el("header", { class: "masthead" }, title);
   if (manifest.runs.length > 1) root.append(runChoice(explorer, showRun), pairChoice(explorer, showPair));
   if (manifest.runs.some(isConditional)) root.append(classChoice(explorer));
-  root.append(el("div", { class: "row settings" }, languageButton(explorer), themeButton(explorer)));
+  root.append(el("div", { class: "row settings" }, languageButton(explorer), themeButton(explorer), help));
   return root;
 }
 

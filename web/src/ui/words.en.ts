@@ -218,6 +218,41 @@ export const en = {
   problemWebgl: "This browser offers no WebGL 2: the points are not drawn. Everything else works.",
   dismiss: "Close",
 
+  stripValue: "{value}; Enter takes it",
+  positions: "The latent as a map of positions",
+  positionsHint:
+    "Each channel is a small map. Choose a position by a click or the arrow keys, and move its values: the difference shows which part of the image it changes.",
+  positionsScale: "Orange: below 0. Blue: above 0. Full colour: ±{most}.",
+  positionChoose: "Position of the latent",
+  positionAt: "Row {row}, column {column}",
+  channel: "Channel {i}",
+  positionReset: "Undo the change",
+  positionBefore: "Before",
+  positionNow: "Now",
+  positionDifference: "Difference of the decoded images",
+  positionChanged: "Difference, at most {most}",
+
+  tourStart: "Show the tour",
+  tourCount: "{at} of {of}",
+  tourSkip: "Skip",
+  tourBack: "Back",
+  tourNext: "Next",
+  tourDone: "Done",
+  tourMap: "The latent space",
+  tourMapSays:
+    "Each point is a test image. Move over the map: the model decodes the place under the pointer at once. With keys: Tab to the map, then the arrow keys.",
+  tourPicture: "The decoded image",
+  tourPictureSays:
+    "Left: the image that the decoder makes of this place. Right: the nearest test image. Click the map to keep a place.",
+  tourTabs: "The tools",
+  tourTabsSays:
+    "Steps follows one image through the model. Draw encodes what you draw. Samples shows random draws from the prior. Path goes from place to place.",
+  tourPair: "Two models side by side",
+  tourPairSays:
+    "Shows another model beside this one. The same test image is marked on both maps, if both have the same images.",
+  tourEnd: "Now you",
+  tourEndSays: "Language and theme are here. The question mark starts this tour again.",
+
   saveMap: "Save this map as a figure",
   figureWidth: "Width of the figure",
   oneColumn: "1 column, 85 mm",

@@ -219,6 +219,41 @@ export const ko: Words = {
   problemWebgl: "이 브라우저는 WebGL 2를 지원하지 않아 점을 그리지 못합니다. 나머지 기능은 모두 쓸 수 있습니다.",
   dismiss: "닫기",
 
+  stripValue: "{value}, Enter 키로 선택",
+  positions: "위치별로 본 잠재 표현",
+  positionsHint:
+    "채널마다 작은 지도가 하나씩 있습니다. 클릭하거나 화살표 키로 위치를 고르고 그 값을 바꿔 보세요. 차이 그림에서 이미지의 어느 부분이 달라지는지 볼 수 있습니다.",
+  positionsScale: "주황색은 0보다 작은 값, 파란색은 0보다 큰 값입니다. 가장 진한 색은 ±{most}입니다.",
+  positionChoose: "잠재 표현의 위치",
+  positionAt: "{row}행 {column}열",
+  channel: "채널 {i}",
+  positionReset: "바꾼 값 되돌리기",
+  positionBefore: "바꾸기 전",
+  positionNow: "지금",
+  positionDifference: "디코딩한 두 이미지의 차이",
+  positionChanged: "차이, 최대 {most}",
+
+  tourStart: "둘러보기 시작",
+  tourCount: "{of}단계 중 {at}단계",
+  tourSkip: "건너뛰기",
+  tourBack: "이전",
+  tourNext: "다음",
+  tourDone: "마치기",
+  tourMap: "잠재 공간",
+  tourMapSays:
+    "점 하나가 테스트 이미지 하나입니다. 지도 위에서 포인터를 움직이면 모델이 그 위치를 바로 디코딩합니다. 키보드로는 Tab 키로 지도에 온 다음 화살표 키를 누르세요.",
+  tourPicture: "디코딩한 이미지",
+  tourPictureSays:
+    "왼쪽은 디코더가 이 위치에서 만든 이미지이고, 오른쪽은 가장 가까운 테스트 이미지입니다. 지도를 클릭하면 위치가 고정됩니다.",
+  tourTabs: "도구",
+  tourTabsSays:
+    "‘단계별 보기’는 이미지 하나가 모델을 지나는 과정을 보여 줍니다. ‘그리기’는 직접 그린 그림을 인코딩합니다. ‘표본’은 사전 분포에서 무작위로 뽑은 이미지를, ‘경로’는 두 곳 사이의 변화를 보여 줍니다.",
+  tourPair: "두 모델 나란히 보기",
+  tourPairSays:
+    "다른 모델을 옆에 함께 보여 줍니다. 두 모델의 테스트 이미지가 같으면 같은 이미지가 두 지도에 함께 표시됩니다.",
+  tourEnd: "이제 직접 해 보세요",
+  tourEndSays: "언어와 테마는 여기서 바꿉니다. 물음표를 누르면 둘러보기를 다시 시작합니다.",
+
   saveMap: "이 지도를 그림으로 저장",
   figureWidth: "그림의 너비",
   oneColumn: "1단, 85 mm",

@@ -103,6 +103,7 @@ STEPS = ("ArrowRight",) * 6
 
 STATES: dict[str, tuple[Act, ...]] = {
     "as it opens": (),
+    "a figure's width": (click('[data-action="figure"]'),),
     "the link over the page": (focus(".skip"),),
     "a class hidden": (click(".legend-class"),),
     "pictures over tiles": (click('[data-value="pictures"]'), click('[data-value="window"]')),

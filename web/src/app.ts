@@ -2,6 +2,7 @@
 import { asProblem } from "./bundle/problem";
 import type { Run } from "./bundle/run";
 import type { Explorer } from "./explorer";
+import { figureMenu } from "./figure/menu";
 import { checkGolden } from "./golden";
 import { Pane } from "./map/pane";
 import { steer } from "./map/steer";
@@ -172,7 +173,8 @@ export class App {
       steer(pane, store);
       this.panes.set(run.id, pane);
       pane.setSamples(this.samples.marks(run.id));
-      box = el("div", { class: "map-box" }, pane.root, mapButtons(pane),
+      const figure = figureMenu(this.explorer, pane);
+      box = el("div", { class: "map-box" }, pane.root, mapButtons(pane, figure.opener), figure.box,
         mapScale(this.explorer, run),
         el("span", { class: "map-title" }, run.entry.title));
       this.boxes.set(run.id, box);

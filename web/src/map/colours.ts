@@ -58,8 +58,7 @@ export interface Paint {
  * Each colour is in the table twice: for points that are shown, and then for the others, which are in
  * the background or hidden. The last of each is for points without a value.
  */
-export function paintOf(explorer: Explorer, run: Run): Paint {
-  const { palette } = explorer.theme;
+export function paintOf(explorer: Explorer, run: Run, palette = explorer.theme.palette): Paint {
   const column = explorer.colouring(run);
   const words = column ? column.levels : run.entry.classes;
   const scaled = column !== null && words.length === 0;

@@ -9,8 +9,8 @@ import { Cloud, diameter } from "./cloud";
 import { drawn, type Paint, paintOf } from "./colours";
 import { Sprites } from "./sprites";
 
-const LEAST = 2.5; // px: the diameter under images, of those that have no room
-const HALO = 0.8; // px around a point, in the colour of the ground
+export const LEAST = 2.5; // px: the diameter under images, of those that have no room
+export const HALO = 0.8; // px around a point, in the colour of the ground
 /**
  * Where drawing takes longer than a frame (ms), as it does for tens of thousands of points without a
  * graphics card, the last picture is moved with the map until the map rests, or moves for long.
@@ -58,13 +58,18 @@ export class Dots {
 
   /** Those that are selected are in front. */
   markCaught(): void {
+    this.cloud?.setCaught(this.caught());
+  }
+
+  /** Those that are selected, while the selection is shown; null: none. */
+  caught(): readonly number[] | null {
     const { lasso, picked, run, pair, panel } = this.explorer.store.state;
     const main = this.explorer.main();
     const shared = this.run.id === run || (this.run.id === pair && this.explorer.linked());
     // Only where the selection is shown, so that no other tool works on points that are dimmed.
     const marked = shared && panel === "gallery";
     const inLasso = () => (lasso.length > 2 ? this.explorer.members(main, { lasso }) : null);
-    this.cloud?.setCaught(!marked ? null : picked.length > 0 ? picked : inLasso());
+    return !marked ? null : picked.length > 0 ? picked : inLasso();
   }
 
   draw(view: View, size: Size, ratio: number): void {
@@ -78,7 +83,7 @@ export class Dots {
     this.cloud.draw(context, view, size, { size: this.diameter, halo: HALO, ground, ratio });
     if (pictures && this.paint) {
       this.sprites ??= new Sprites(this.explorer, this.run, this.redraw);
-      this.sprites.draw(context, view, size, this.paint, ratio);
+      this.sprites.draw(context, view, size, this.paint, ratio, this.explorer.theme.palette.dark);
     }
     this.canvas.style.transform = "";
     const time = performance.now();

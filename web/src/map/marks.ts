@@ -4,6 +4,7 @@ import type { Explorer } from "../explorer";
 import type { Gaussian2 } from "../math/frame";
 import { onPath } from "../math/interpolate";
 import { t } from "../ui/language";
+import type { Palette } from "../ui/theme";
 import { safeColour } from "./colours";
 import type { Marks } from "./overlay";
 import type { PointerMarks } from "./pointer";
@@ -25,6 +26,7 @@ export function marksOf(
   run: Run,
   extras: Extras,
   drawing: Place[] | null,
+  palette: Palette,
 ): Marks {
   const { state } = explorer.store;
   const frame = explorer.frame(run);
@@ -36,7 +38,7 @@ export function marksOf(
   return {
     ...priorMarks(explorer, run),
     axes: [t(word, { i: frame.a + 1 }), frame.d > 1 ? t(word, { i: frame.b + 1 }) : ""],
-    names: state.names ? classNames(explorer, run) : [],
+    names: state.names ? classNames(explorer, run, palette) : [],
     line: Array.from({ length: steps && steps + 1 }, (_, i) =>
       frame.place(onPath(path, i / steps, state.interpolation)),
     ),
@@ -74,9 +76,9 @@ export function pointerMarksOf(
   run: Run,
   extras: Extras,
   named: readonly { text: string }[],
+  palette: Palette,
 ): PointerMarks {
   const { state } = explorer.store;
-  const { palette } = explorer.theme;
   const frame = explorer.frame(run);
   const { studied } = extras;
   const { index } = studied ?? explorer.near(run);
@@ -112,7 +114,7 @@ const scattered = (k: number) => (k * 0.618034) % 1;
 const centres = new WeakMap<Float32Array, [number, number, number][]>();
 
 /** The classes that are shown, at the mean of their points; those of most points first. */
-function classNames(explorer: Explorer, run: Run): Marks["names"] {
+function classNames(explorer: Explorer, run: Run, palette: Palette): Marks["names"] {
   const places = explorer.places(run);
   const { classes } = run.entry;
   let sums = centres.get(places);
@@ -134,6 +136,6 @@ function classNames(explorer: Explorer, run: Run): Marks["names"] {
     .map(({ x, y, k }) => ({
       place: [x, y] as Place,
       text: classes[k].name,
-      colour: explorer.colouring(run) ? explorer.theme.palette.muted : safeColour(classes[k].colour),
+      colour: explorer.colouring(run) ? palette.muted : safeColour(classes[k].colour),
     }));
 }

@@ -1,9 +1,8 @@
-/** What lies over the points and stays where the pointer goes: axes, rings, names, lines. */
+/** What lies over the points and stays where the pointer goes: rings, names, lines. */
 import { type Gaussian2, ellipseOf } from "../math/frame";
 import type { View } from "../state/state";
-import { figure } from "../ui/language";
 import type { Palette } from "../ui/theme";
-import { type Size, ticks, toPlane, toScreen } from "./camera";
+import { type Size, toScreen } from "./camera";
 
 type Place = readonly [number, number];
 
@@ -38,22 +37,28 @@ export interface DrawnName {
   half: number;
 }
 
-const FONT = "system-ui, sans-serif";
+export const FONT = "system-ui, sans-serif";
 const MOST_NAMES = 20;
 const LINE = 22; // px from one name to the next, with the bar below it
 
+/** What marks are drawn with: a canvas, or figure/pen.ts, which writes SVG. */
+export type Pen = Pick<
+  CanvasRenderingContext2D,
+  | "arc" | "beginPath" | "closePath" | "ellipse" | "fill" | "fillRect" | "fillStyle" | "fillText" | "font"
+  | "globalAlpha" | "lineCap" | "lineJoin" | "lineTo" | "lineWidth" | "measureText" | "moveTo" | "rect"
+  | "setLineDash" | "stroke" | "strokeStyle" | "strokeText" | "textAlign" | "textBaseline"
+>;
+
 /** Draws the marks; gives the names that had room. */
-export function drawOverlay(
-  context: CanvasRenderingContext2D,
+export function drawMarks(
+  context: Pen,
   view: View,
   size: Size,
   palette: Palette,
   marks: Marks,
 ): DrawnName[] {
   const at = (place: Place) => toScreen(view, size, place[0], place[1]);
-  context.clearRect(0, 0, size.width, size.height);
   context.lineJoin = context.lineCap = "round";
-  drawAxes(context, view, size, palette, marks.axes);
   if (marks.prior) {
     for (const times of [1, 2, 3]) ring(marks.prior, times);
   }
@@ -128,8 +133,11 @@ export function drawOverlay(
       if (taken.length === MOST_NAMES) break;
       const short = text.length > 22 ? `${text.slice(0, 21)}…` : text;
       const half = context.measureText(short).width / 2;
-      const [x, middle] = at(place);
-      if (x < 0 || x > size.width || middle < 0 || middle > size.height) continue;
+      const [x0, y0] = at(place);
+      if (x0 < 0 || x0 > size.width || y0 < 0 || y0 > size.height) continue;
+      // The map's edge cuts no name.
+      const x = within(x0, half + 4, size.width - half - 4);
+      const middle = within(y0, 12, size.height - 16);
       const free = (y: number) =>
         taken.every((t) => Math.abs(t.y - y) >= LINE || Math.abs(t.x - x) >= t.half + half + 6);
       const y = [middle, middle - LINE, middle + LINE].find(free);
@@ -179,64 +187,4 @@ export function drawOverlay(
   }
 }
 
-function drawAxes(
-  context: CanvasRenderingContext2D,
-  view: View,
-  size: Size,
-  palette: Palette,
-  names: [string, string],
-): void {
-  const [x0, y1] = toPlane(view, size, 0, 0);
-  const [x1, y0] = toPlane(view, size, size.width, size.height);
-  context.font = `11px ${FONT}`;
-  context.fillStyle = palette.muted;
-  context.strokeStyle = palette.line;
-  context.lineWidth = 1;
-  context.beginPath();
-  const across = ticks(x0, x1, Math.max(4, size.width / 110));
-  const up = ticks(y0, y1, Math.max(4, size.height / 90));
-  for (const x of across) {
-    const [sx] = toScreen(view, size, x, 0);
-    context.moveTo(Math.round(sx) + 0.5, size.height);
-    context.lineTo(Math.round(sx) + 0.5, size.height - 5);
-  }
-  for (const y of up) {
-    const [, sy] = toScreen(view, size, 0, y);
-    context.moveTo(0, Math.round(sy) + 0.5);
-    context.lineTo(5, Math.round(sy) + 0.5);
-  }
-  context.strokeStyle = palette.muted;
-  context.stroke();
-  context.strokeStyle = palette.paper;
-  context.lineWidth = 3;
-  const write = (text: string, x: number, y: number) => {
-    context.strokeText(text, x, y);
-    context.fillText(text, x, y);
-  };
-  context.textBaseline = "alphabetic";
-  context.textAlign = "center";
-  for (const x of across) {
-    const [sx] = toScreen(view, size, x, 0);
-    if (sx > 34 && sx < size.width - 44) write(tick(x), sx, size.height - 9);
-  }
-  context.textAlign = "left";
-  context.textBaseline = "middle";
-  for (const y of up) {
-    const [, sy] = toScreen(view, size, 0, y);
-    if (sy > 60 && sy < size.height - 24) write(tick(y), 9, sy);
-  }
-  context.font = `italic 600 12px ${FONT}`;
-  context.textAlign = "right";
-  context.textBaseline = "alphabetic";
-  write(names[0], size.width - 10, size.height - 9);
-  context.textAlign = "left";
-  write(names[1], 9, 52);
-}
-
-function tick(value: number): string {
-  if (value === 0) return "0";
-  const digits = Math.abs(value) >= 1000 || Math.abs(value) < 0.001 ? 1 : 4;
-  return Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3
-    ? value.toExponential(digits)
-    : figure(Number(value.toPrecision(6)), 4).replace(/\.?0+$/, "");
-}
+const within = (value: number, low: number, high: number) => Math.max(low, Math.min(high, value));

@@ -4,14 +4,15 @@ import type { Explorer } from "../explorer";
 import type { State, View } from "../state/state";
 import { el } from "../ui/dom";
 import { inWords, t } from "../ui/language";
-import { reducedMotion } from "../ui/theme";
+import { type Palette, reducedMotion } from "../ui/theme";
+import { drawAxes } from "./axes";
 import { between, home, panned, type Size, toPlane, toScreen, zoomed } from "./camera";
 import { Dots } from "./dots";
 import { Lasso } from "./lasso";
 import { Manifold } from "./manifold";
 import { boxCorners, type Extras, marksOf, pointerMarksOf } from "./marks";
-import { type DrawnName, drawOverlay } from "./overlay";
-import { PointerLayer } from "./pointer";
+import { type DrawnName, drawMarks, type Marks } from "./overlay";
+import { PointerLayer, type PointerMarks } from "./pointer";
 
 type Canvas = "background" | "points" | "overlay";
 type Layer = Canvas | "pointer" | "moved";
@@ -26,7 +27,7 @@ export class Pane {
   private readonly layers: Record<Canvas, HTMLCanvasElement>;
   private readonly pointer = new PointerLayer();
   private readonly dirty = new Set<Layer>();
-  private size: Size = { width: 1, height: 1 };
+  size: Size = { width: 1, height: 1 };
   private extras: Extras = { samples: { latents: [], chosen: -1 }, trail: [], logVar: null, studied: null };
   private asking = 0;
   private flight = 0;
@@ -131,8 +132,7 @@ export class Pane {
   askBackground(delay = 90): void {
     clearTimeout(this.asking);
     this.asking = window.setTimeout(() => {
-      const { background } = this.explorer.store.state;
-      void this.manifold.ask(this.run, background, this.view, this.size);
+      void this.background();
       this.redraw("background");
     }, delay);
   }
@@ -211,6 +211,21 @@ export class Pane {
     this.redraw("overlay");
   }
 
+  /** What lies over the points now, in these colours. */
+  marks(palette: Palette): Marks {
+    return marksOf(this.explorer, this.run, this.extras, this.lasso.line(this.here()), palette);
+  }
+
+  pointerMarks(palette: Palette): PointerMarks {
+    return pointerMarksOf(this.explorer, this.run, this.extras, this.names, palette);
+  }
+
+  /** Decodes what the background of this window lacks. */
+  async background(): Promise<void> {
+    clearTimeout(this.asking);
+    await this.manifold.ask(this.run, this.explorer.store.state.background, this.view, this.size);
+  }
+
   /** Where the run's z lies on the plane. */
   here(): [number, number] {
     return this.explorer.frame(this.run).place(this.explorer.z(this.run));
@@ -252,11 +267,14 @@ export class Pane {
     if (layers.has("points")) this.dots.draw(view, size, ratio);
     else if (layers.has("moved")) this.dots.move(view, size, ratio);
     if (layers.has("overlay")) {
-      const marks = marksOf(this.explorer, this.run, this.extras, this.lasso.line(this.here()));
-      this.names = drawOverlay(plain("overlay"), view, size, palette, marks);
+      const marks = this.marks(palette);
+      const context = plain("overlay");
+      context.clearRect(0, 0, size.width, size.height);
+      drawAxes(context, view, size, palette, marks.axes);
+      this.names = drawMarks(context, view, size, palette, marks);
     }
     if (layers.has("pointer")) {
-      this.pointer.show(view, size, pointerMarksOf(this.explorer, this.run, this.extras, this.names));
+      this.pointer.show(view, size, this.pointerMarks(palette));
     }
   }
 }

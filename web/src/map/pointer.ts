@@ -18,7 +18,7 @@ export interface PointerMarks {
   posterior: Gaussian2 | null;
 }
 
-const RADIUS_95 = 2.4477; // √χ²(2, 0.95)
+export const RADIUS_95 = 2.4477; // √χ²(2, 0.95)
 const CROSS = "M4 0H11M-4 0H-11M0 4V11M0-4V-11";
 
 export class PointerLayer {

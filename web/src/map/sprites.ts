@@ -90,7 +90,14 @@ export class Sprites {
     this.levels = null;
   }
 
-  draw(context: CanvasRenderingContext2D, view: View, size: Size, paint: Paint, ratio: number): void {
+  draw(
+    context: CanvasRenderingContext2D,
+    view: View,
+    size: Size,
+    paint: Paint,
+    ratio: number,
+    dark: boolean,
+  ): void {
     const { gl, sheet, explorer, run, atlas } = this;
     this.levels ??= this.begin();
     const { chosen, size: side } = this.levels.at(view.scale);
@@ -111,7 +118,7 @@ export class Sprites {
     gl.uniform1f(uniform("side"), atlas.cell);
     gl.uniform1f(uniform("layer"), LAYER);
     gl.uniform1f(uniform("across"), LAYER / atlas.cell);
-    gl.uniform1i(uniform("invert"), run.entry.image.channels < 3 && look.ink && !look.dark ? 1 : 0);
+    gl.uniform1i(uniform("invert"), run.entry.image.channels < 3 && look.ink && !dark ? 1 : 0);
     gl.drawArrays(gl.POINTS, 0, this.drawn.indices.length);
     context.drawImage(sheet, 0, 0);
     this.drawn.size = side;

@@ -7,12 +7,14 @@ import { type Ranked, ranked } from "../math/rank";
 import { pictureOf } from "../picture/picture";
 import type { FrameKind } from "../state/state";
 import { el } from "../ui/dom";
-import { figure, inWords, say, t } from "../ui/language";
+import { figure, inWords, name, say, t } from "../ui/language";
 import { segmented } from "./look";
 import { PositionsPanel } from "./positions";
+import { type StripSaver, stripSaver } from "./save";
 import { Strip } from "./strip";
 
 const STEPS = 9;
+
 export interface Dimension extends Ranked {
   low: number;
   high: number;
@@ -29,18 +31,25 @@ export class DimensionsPanel {
   private readonly inputs = new Map<number, HTMLInputElement>();
   private readonly traversals: Latest<number>;
   private turn = 0;
+  /** The dimension whose strip is saved; "": all, a row each. */
+  private readonly saved = el("select");
+  private readonly saver: StripSaver;
 
   constructor(private readonly explorer: Explorer) {
     const { store } = explorer;
     this.traversals = new Latest(() => this.decode());
     this.positions = new PositionsPanel(explorer);
+    this.saver = stripSaver(explorer, "traversal", STEPS,
+      (count) => this.chosen().map((dimension) => this.along(dimension, count)), this.saved);
     const kinds = { axes: "axes", principal: "principal" } as const;
     this.root.append(
       say(el("h3"), "planeAxes"),
       segmented<FrameKind>("planeAxes", kinds, store.state.frame,
         (frame) => store.set({ frame, plane: null, view: {}, lasso: [] }),
         (show) => store.on(["frame"], (s) => show(s.frame))),
-      this.plane, this.positions.root, say(el("h3"), "others"), this.order, this.sliders);
+      this.plane, this.positions.root, say(el("h3"), "others"), this.order, this.sliders, this.saver.root);
+    name(this.saved, "stripOf", false);
+    this.saved.addEventListener("change", () => this.saver.describe());
     store.on(["run", "frame", "plane"], () => this.build());
     store.on(["z", "panel", "ofClass"], () => this.follow());
     explorer.theme.onChange(() => this.follow());
@@ -67,10 +76,29 @@ export class DimensionsPanel {
       this.axisChoice(all, "vertical", frame.b, (b) => this.setPlane(b === frame.a ? frame.b : frame.a, b)),
     );
     this.plane.hidden = run.d < 3;
+    this.saved.replaceChildren(el("option", { value: "" }, t("stripAll")),
+      ...all.map(({ index }) => el("option", { value: index }, this.nameOf(index))));
+    this.saver.describe();
     this.strips.clear();
     this.inputs.clear();
     this.sliders.replaceChildren(...all.map((dimension) => this.slider(run, dimension, byKl)));
     this.follow();
+  }
+
+  private chosen(): Dimension[] {
+    const { value } = this.saved;
+    return this.dimensions(this.explorer.main()).filter(({ index }) => value === "" || index === Number(value));
+  }
+
+  /** Latents from one end of a dimension to the other, with the other coordinates of z. */
+  private along(dimension: Dimension, count: number): number[][] {
+    const run = this.explorer.main();
+    const frame = this.explorer.frame(run);
+    const c = frame.coordinates(this.explorer.z(run));
+    return steps(dimension, count).map((value) => {
+      c[dimension.index] = value;
+      return frame.latent(c);
+    });
   }
 
   private setPlane(a: number, b: number): void {
@@ -141,22 +169,15 @@ export class DimensionsPanel {
   private async decode(): Promise<void> {
     const { explorer } = this;
     const run = explorer.main();
-    const frame = explorer.frame(run);
     const turn = this.turn;
-    const c = frame.coordinates(explorer.z(run));
     for (const dimension of this.dimensions(run)) {
-      const { index } = dimension;
       // A newer z makes this one's strips old.
       if (turn !== this.turn) return;
-      const latents = steps(dimension).map((value) => {
-        const at = [...c];
-        at[index] = value;
-        return frame.latent(at);
-      });
+      const latents = this.along(dimension, STEPS);
       try {
         const images = await explorer.pool.decodeAll(run.entry, latents);
         const pictures = latents.map((_, i) => pictureOf(images, i, run.entry.image));
-        this.strips.get(index)?.paint(pictures, explorer.look(run));
+        this.strips.get(dimension.index)?.paint(pictures, explorer.look(run));
       } catch (error) {
         explorer.banner.show(asProblem(error, "engine"));
         return;
@@ -166,8 +187,8 @@ export class DimensionsPanel {
 }
 
 /** The coordinates of a traversal's images. */
-function steps({ low, high }: Dimension): number[] {
-  return Array.from({ length: STEPS }, (_, k) => low + ((high - low) * k) / (STEPS - 1));
+function steps({ low, high }: Dimension, count = STEPS): number[] {
+  return Array.from({ length: count }, (_, k) => low + ((high - low) * k) / (count - 1));
 }
 
 /** Lowest and highest coordinate of the points along each dimension. */

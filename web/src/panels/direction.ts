@@ -8,6 +8,7 @@ import { paint, paintSheet, pictureOf } from "../picture/picture";
 import type { Group } from "../state/state";
 import { button, el, image } from "../ui/dom";
 import { figure, inWords, name, say, t, whole } from "../ui/language";
+import { stripSaver } from "./save";
 
 const STEPS = 10;
 const [LOW, HIGH] = [-1, 2];
@@ -36,7 +37,8 @@ export class DirectionPanel {
           say(button("ghost", () => this.useRandom()), "randomImage"))),
       el("label", { class: "field" },
         el("span", { class: "row between" }, say(el("span"), "amount"), this.output), this.amount),
-      this.strip, this.length);
+      this.strip, this.length,
+      stripSaver(explorer, "direction", STEPS, (count) => [this.latents(count)]).root);
     name(this.amount, "amount", false);
     this.root.append(say(el("p", { class: "muted" }), "directionHint"), this.choices, this.empty, this.along);
     store.on(["groupA", "groupB", "run", "base", "lasso", "hidden", "filters", "frame", "plane", "panel", "ofClass"], () => this.show());
@@ -75,14 +77,20 @@ export class DirectionPanel {
       (picture) => paint(this.base, picture, this.explorer.look(run)),
       (error) => this.explorer.banner.show(asProblem(error, "missing")),
     );
-    const z = meanOf(run, base);
-    this.decoder.push(
-      Array.from({ length: STEPS }, (_, k) => {
-        const amount = LOW + ((HIGH - LOW) * k) / (STEPS - 1);
-        return z.map((v, j) => v + amount * direction[j]);
-      }),
-    );
+    this.decoder.push(this.latents(STEPS));
     this.showAmount();
+  }
+
+  /** The image's mean with more and more of the direction; none while a group is missing. */
+  private latents(count: number): number[][] {
+    const direction = this.direction();
+    if (!direction) return [];
+    const run = this.explorer.main();
+    const z = meanOf(run, this.baseOf(run));
+    return Array.from({ length: count }, (_, k) => {
+      const amount = LOW + ((HIGH - LOW) * k) / (count - 1);
+      return z.map((v, j) => v + amount * direction[j]);
+    });
   }
 
   private showAmount(): void {

@@ -154,21 +154,33 @@ export class Histogram {
   }
 }
 
-/** Numbers under a column's scale, ≤ and ≥ at an end beyond which there are more values. */
-export function axisOf(column: Column): HTMLElement {
+/** A number under a column's scale: its place from 0 to 1, and which end it is of. */
+export interface ScaleMark {
+  share: number;
+  text: string;
+  end: "first" | "" | "last";
+}
+
+/** The ends, with ≤ and ≥ where there are more values beyond, and what has room between them. */
+export function scaleMarks(column: Column): ScaleMark[] {
   const { low, high, below, above } = extentOf(column);
+  if (high <= low) return [{ share: 0.5, text: compact(low), end: "first" }];
+  const between = ticks(low, high, 3)
+    .map((value) => ({ share: (value - low) / (high - low), text: compact(value), end: "" as const }))
+    .filter(({ share }) => share > 0.24 && share < 0.76);
+  return [
+    { share: 0, text: `${below ? "≤ " : ""}${compact(low)}`, end: "first" },
+    ...between,
+    { share: 1, text: `${above ? "≥ " : ""}${compact(high)}`, end: "last" },
+  ];
+}
+
+export function axisOf(column: Column): HTMLElement {
   const axis = el("div", { class: "scale-axis", "aria-hidden": "true" });
-  const write = (value: number, text: string, side: string) => {
-    const share = high > low ? (value - low) / (high - low) : 0.5;
-    const mark = el("span", { class: side }, text);
+  for (const { share, text, end } of scaleMarks(column)) {
+    const mark = el("span", { class: end }, text);
     mark.style.left = `${100 * share}%`;
     axis.append(mark);
-  };
-  write(low, `${below ? "≤ " : ""}${compact(low)}`, "first");
-  for (const value of high > low ? ticks(low, high, 3) : []) {
-    const share = (value - low) / (high - low);
-    if (share > 0.24 && share < 0.76) write(value, compact(value), "");
   }
-  if (high > low) write(high, `${above ? "≥ " : ""}${compact(high)}`, "last");
   return axis;
 }

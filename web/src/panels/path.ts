@@ -2,13 +2,15 @@
 import { asProblem } from "../bundle/problem";
 import type { Explorer } from "../explorer";
 import { onPath } from "../math/interpolate";
-import { encodeGif, stripPng } from "../picture/export";
+import { encodeGif } from "../picture/export";
 import { paint, paintSheet, pictureOf, type Picture } from "../picture/picture";
 import { button, el, image, save } from "../ui/dom";
 import { inWords, say, t, name } from "../ui/language";
 import { reducedMotion } from "../ui/theme";
 import { Latest } from "../engine/latest";
 import { segmented } from "./look";
+import { stripSaver } from "./save";
+import { videoSaver } from "./record";
 
 const FRAMES_A_PART = 12;
 const SHOWN = 12;
@@ -34,13 +36,19 @@ export class PathPanel {
     name(this.strip, "pathStrip", false);
     name(this.current, "pathImage", false);
     const gif = say(button("", () => void this.saveGif()), "saveGif");
-    const strip = say(button("", () => void this.saveStrip()), "saveStrip");
+    const video = videoSaver(explorer, async () => {
+      await this.decode(this.latents());
+      return [...this.pictures];
+    });
+    const strip = stripSaver(explorer, "path", SHOWN, (count) => [this.latents(count)]);
+    store.on(["path", "interpolation", "run"], () => strip.describe());
     const along = el(
       "div",
       { class: "stack" },
       el("div", { class: "row" }, this.current, el("div", { class: "grow stack" },
-        name(this.scrub, "place"), el("div", { class: "row" }, this.playButton, gif, strip))),
+        name(this.scrub, "place"), el("div", { class: "row" }, this.playButton, gif, video.button), video.note)),
       this.strip,
+      strip.root,
     );
     this.root.append(
       hint,
@@ -77,10 +85,10 @@ export class PathPanel {
     return this.frames.pictures;
   }
 
-  private latents(): number[][] {
+  private latents(count = FRAMES_A_PART * (this.explorer.store.state.path.length - 1) + 1): number[][] {
     const { path, interpolation } = this.explorer.store.state;
-    const n = FRAMES_A_PART * (path.length - 1);
-    return Array.from({ length: n + 1 }, (_, i) => onPath(path, i / n, interpolation));
+    if (path.length < 2) return [];
+    return Array.from({ length: count }, (_, i) => onPath(path, i / (count - 1), interpolation));
   }
 
   private async decode(latents: number[][]): Promise<void> {
@@ -152,11 +160,5 @@ export class PathPanel {
     await this.decode(this.latents());
     const look = this.explorer.look(this.explorer.main());
     save("path.gif", "image/gif", encodeGif([...this.pictures], look, 60));
-  }
-
-  private async saveStrip(): Promise<void> {
-    await this.decode(this.latents());
-    const look = this.explorer.look(this.explorer.main());
-    save("path.png", "image/png", await stripPng([...this.pictures], look));
   }
 }

@@ -1,8 +1,8 @@
-/** Pictures as files: an animation and a strip. */
+/** Pictures as files: an animation. */
 import { applyPalette, GIFEncoder, quantize } from "gifenc";
-import { paintSheet, type Look, type Picture, toRgba } from "./picture";
+import { type Look, type Picture, toRgba } from "./picture";
 
-const ENLARGED = 6;
+const SIDE = 168; // pixels: about how wide the animation is
 
 /** A GIF that goes to the end and back for ever; `delay` in milliseconds a picture. */
 export function encodeGif(
@@ -11,9 +11,9 @@ export function encodeGif(
   delay: number,
 ): Uint8Array<ArrayBuffer> {
   const gif = GIFEncoder();
-  const back = pictures.slice(1, -1).reverse();
-  for (const picture of [...pictures, ...back]) {
-    const { width, height, data } = enlarged(toRgba(picture, look));
+  for (const picture of thereAndBack(pictures)) {
+    const times = Math.max(1, Math.round(SIDE / picture.width));
+    const { width, height, data } = enlarged(toRgba(picture, look), times);
     const palette = quantize(data, 256);
     gif.writeFrame(applyPalette(data, palette), width, height, { palette, delay });
   }
@@ -21,17 +21,13 @@ export function encodeGif(
   return gif.bytes() as Uint8Array<ArrayBuffer>;
 }
 
-/** The pictures side by side as a PNG, pixel for pixel. */
-export async function stripPng(pictures: Picture[], look: Look): Promise<Blob> {
-  const canvas = document.createElement("canvas");
-  paintSheet(canvas, pictures, pictures.length, look);
-  return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no PNG"))), "image/png"),
-  );
+/** All pictures, and those between the ends again on the way back. */
+export function thereAndBack(pictures: Picture[]): Picture[] {
+  return [...pictures, ...pictures.slice(1, -1).reverse()];
 }
 
-function enlarged(image: ImageData): ImageData {
-  const times = Math.max(1, Math.round((28 * ENLARGED) / image.width));
+/** Each pixel as a square of so many. */
+export function enlarged(image: ImageData, times: number): ImageData {
   const out = new ImageData(image.width * times, image.height * times);
   const from = new Uint32Array(image.data.buffer);
   const to = new Uint32Array(out.data.buffer);

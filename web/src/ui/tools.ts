@@ -37,7 +37,8 @@ export function toolButtons(store: Store): HTMLElement {
   return el("div", { class: "stage-head" }, group, hint);
 }
 
-export function mapButtons(pane: Pane): HTMLElement {
+/** `save`: the last of them, with what it opens. */
+export function mapButtons(pane: Pane, save: HTMLElement): HTMLElement {
   const one = (picture: Icon, word: Word, click: () => void) => {
     const made = name(button("icon-only", click), word);
     made.append(icon(picture));
@@ -49,5 +50,6 @@ export function mapButtons(pane: Pane): HTMLElement {
     one("plus", "zoomIn", () => pane.zoom(1.5)),
     one("minus", "zoomOut", () => pane.zoom(1 / 1.5)),
     one("home", "home", () => pane.flyHome()),
+    save,
   );
 }

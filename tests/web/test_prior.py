@@ -59,6 +59,7 @@ def test_a_chosen_draw_is_on_the_map_and_beside_training_images(
     bars(page)
     latents = page.read("reparam.samples('run')")
     draw = page.page.locator(".draw").nth(3)
+    place = draw.bounding_box()
     draw.focus()
     page.page.keyboard.press("Enter")
     page.until("document.querySelectorAll('.samples figure').length === 3")
@@ -71,7 +72,8 @@ def test_a_chosen_draw_is_on_the_map_and_beside_training_images(
     with torch.no_grad():
         means = model.encode(torch.from_numpy(train).permute(0, 3, 1, 2) / 255).numpy()
     far = np.linalg.norm(means - latents[3], axis=1).min()
-    assert captions[1] == f"Nearest training image in latent space, distance {far:.2f}"
+    assert captions[1] == f"Nearest training image by latent, distance {far:.2f}"
+    assert draw.bounding_box() == place  # the next draw is where it was
     assert "Predicted class: c" in page.page.locator(".samples").inner_text()
 
 

@@ -69,7 +69,7 @@ export class SamplesPanel {
     const { title, prior } = run.entry;
     const label = t("sampleSheet", { count: SHOWN, title });
     const draws = el("div", { class: "draws", role: "group", "aria-label": label });
-    const card = el("div", { class: "stack" });
+    const card = el("div", { class: "stack card" }, el("p", { class: "muted" }, t("chooseDraw")));
     const counted = el("div", { class: "counted" });
     const heading = el("h3", {}, t("samplesOf", { title, prior: prior.description }));
     const box = el("section", { class: "stack samples", "data-run": run.id }, heading, card, draws, counted);
@@ -148,11 +148,14 @@ export class SamplesPanel {
       const distance = figure(found.pixel_distance[place], 3);
       figures.push(shown(near, t("trainingByPixels", { distance })));
     }
-    const facts = [el("p", { class: "z" }, `z = ${vector(z)}`)];
-    if (name) facts.push(el("p", {}, t("judgedAs", { name })));
     const { nearest: entry } = run.entry.prior;
-    if (entry) facts.push(el("p", { class: "muted" }, t("trainingOf", { count: whole(entry.searched) })));
-    card.replaceChildren(el("div", { class: "pictures three" }, ...figures), ...facts);
+    const facts = [
+      `z = ${vector(z)}`,
+      ...(name ? [t("judgedAs", { name })] : []),
+      ...(entry ? [t("trainingOf", { count: whole(entry.searched) })] : []),
+    ];
+    const words = el("p", { class: "muted" }, facts.join(" · "));
+    card.replaceChildren(el("div", { class: "pictures three" }, ...figures), words);
   }
 }
 

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -100,11 +101,30 @@ def make(small, blobs, tmp_path: Path) -> Make:
     return create
 
 
-def start(run: Run, *words: str, runner: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    command = [sys.executable, *(runner or ("-m", "reparam")), "resume", str(run.path), *words]
-    return subprocess.Popen(
+STARTED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_running() -> Iterator[None]:
+    """Also where a test fails: what it started would take the processor from all that follow."""
+    yield
+    for process in STARTED:
+        with process, suppress(ProcessLookupError):  # waits, and closes what it wrote to
+            os.killpg(process.pid, signal.SIGKILL)
+    STARTED.clear()
+
+
+def launch(command: list[str]) -> subprocess.Popen[str]:
+    """In a session of its own, so that its children can be ended with it."""
+    process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
+    STARTED.append(process)
+    return process
+
+
+def start(run: Run, *words: str, runner: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    return launch([sys.executable, *(runner or ("-m", "reparam")), "resume", str(run.path), *words])
 
 
 def start_nodes(*program: str) -> list[subprocess.Popen[str]]:
@@ -114,25 +134,12 @@ def start_nodes(*program: str) -> list[subprocess.Popen[str]]:
         port = free.getsockname()[1]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
     torchrun += ["--master-addr=127.0.0.1", f"--master-port={port}"]
-    return [
-        subprocess.Popen(
-            [*torchrun, f"--node-rank={node}", *program],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        for node in (0, 1)
-    ]
+    return [launch([*torchrun, f"--node-rank={node}", *program]) for node in (0, 1)]
 
 
 def end(process: subprocess.Popen[str], seconds: float = 120) -> str:
     """What it said on stderr, once it has ended; it must do so in time."""
-    try:
-        out, said = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
+    out, said = process.communicate(timeout=seconds)
     assert out == ""
     return said
 

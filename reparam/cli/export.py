@@ -55,9 +55,9 @@ class ExportOptions:
     as the explorer's web site, or as one web page.
 
     With two runs the page puts them side by side. Every exported model is compared with
-    PyTorch's before it is written. The page holds held-out images too, for everybody who has it
-    (--images). The same runs give the same bytes, but for the judge's classes, which are there
-    where the judge is kept.
+    PyTorch's before it is written. Whoever has the page has its images (--images,
+    --training-images). The same runs give the same bytes, but for the judge's classes, which are
+    there where the judge is kept.
 
     Examples:
       reparam export runs/digits-vae --onnx onnx/
@@ -94,6 +94,9 @@ class ExportOptions:
 
     images: int = BUNDLE_IMAGES
     """Held-out images in the explorer, at most."""
+
+    training_images: bool = True
+    """Also the training images nearest to random draws (up to two for each of 256)."""
 
     columns: Path | None = None
     """A table (.csv or .parquet) with more about the images, to colour and filter by: a column file
@@ -139,7 +142,7 @@ def run(args: Sequence[str]) -> int:
         _write_detector(options, options.anomaly, runs[0])
     views: Mapping[str, RunView] = {}
     if options.has_page:
-        bundle = gathered(runs, options)
+        bundle = gathered(runs, options, training_images=options.training_images)
         views = bundle.views
         _write_page(options, bundle)
         _say_differences(bundle.onnx, "onnxruntime")
@@ -199,7 +202,7 @@ class _Shown(Protocol):
     def compute(self) -> Compute: ...
 
 
-def gathered(runs: Sequence[Run], options: _Shown) -> Bundle:
+def gathered(runs: Sequence[Run], options: _Shown, *, training_images: bool = True) -> Bundle:
     """The bundle of the runs. Says on stderr what takes its time."""
     note("encoding the images, exporting the models ...")
     scoring = counted_progress("scoring", "images")
@@ -211,6 +214,7 @@ def gathered(runs: Sequence[Run], options: _Shown) -> Bundle:
             score_progress=score_progress,
             device=options.compute.chosen(),
             columns=options.columns,
+            training_images=training_images,
         )
 
 

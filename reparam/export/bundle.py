@@ -58,11 +58,13 @@ def make_bundle(
     score_progress: Progress | None = None,
     device: str = "cpu",
     columns: Path | None = None,
+    training_images: bool = True,
 ) -> Bundle:
     """The bundle of finished runs, with at most ``images`` held-out images of each, encoded and
     scored on ``device``. ``progress``: of reading images; ``score_progress``: of scoring them by
     the detector of a run that is calibrated. ``columns``: a table of further columns to colour and
-    filter by.
+    filter by. ``training_images``: also the training images that are nearest to draws from the
+    prior.
 
     Warns of a calibration that cannot be used. Raises ConfigError without runs or images, DataError
     for a table that does not fit, RunError for an unfinished run or one whose images cannot be
@@ -71,7 +73,14 @@ def make_bundle(
     table = None if columns is None else read_table(columns)
     with _one_thread():
         views = held_out_views(runs, images=images, progress=progress, device=device)
-    return bundle_of(views, columns, table, score_progress=score_progress, device=device)
+    return bundle_of(
+        views,
+        columns,
+        table,
+        score_progress=score_progress,
+        device=device,
+        training_images=training_images,
+    )
 
 
 def bundle_of(
@@ -81,6 +90,7 @@ def bundle_of(
     *,
     score_progress: Progress | None = None,
     device: str = "cpu",
+    training_images: bool = True,
 ) -> Bundle:
     """The bundle of views, whose models are on the CPU; ``table``: what ``columns`` holds.
 
@@ -96,7 +106,14 @@ def bundle_of(
             given = {} if columns is None else given_columns(columns, view, table)
             entries.append(
                 run_entry(
-                    name, view, halves[name], files, given, device=device, progress=score_progress
+                    name,
+                    view,
+                    halves[name],
+                    files,
+                    given,
+                    training_images=training_images,
+                    device=device,
+                    progress=score_progress,
                 )
             )
     sources = dict.fromkeys(Path(view.run.config.data.source).name for view in views.values())

@@ -60,12 +60,14 @@ def run_entry(
     files: dict[str, bytes],
     given: Mapping[str, Column],
     *,
+    training_images: bool = True,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> RunEntry:
     """The manifest's entry of a run, whose files are added to ``files``.
 
-    ``given``: columns beside the model's own; one of the same name takes its place. ``device``,
+    ``given``: columns beside the model's own; one of the same name takes its place.
+    ``training_images``: also those that are nearest to draws from the prior. ``device``,
     ``progress``: as `columns_of` takes them.
     """
     from reparam.evaluation import current_scorecard  # not for those who export no page
@@ -137,7 +139,7 @@ def run_entry(
         "prior": {
             **described_prior(view, draws),
             "draws": {**add_latents(f"{name}/prior.bin", draws), "count": len(draws)},
-            "nearest": _nearest(name, view, draws, add),
+            "nearest": _nearest(name, view, draws, add) if training_images else None,
         },
         "kl_per_dimension": kl_per_dimension(view),
         "principal": principal_axes(view.mu),

@@ -340,6 +340,18 @@ def test_nearest_training_images_by_a_second_computation(both) -> None:
         assert found["label"] == images.labels[found["index"]].tolist()
 
 
+def test_training_images_can_stay_at_home(both) -> None:
+    """Whoever sends the page away need not send what the model was trained on."""
+    bundle, runs = both
+    without = make_bundle(runs, training_images=False)
+    assert [entry["prior"]["nearest"] for entry in manifest(without)["runs"]] == [None, None]
+    left_out = set(bundle.files) - set(without.files)
+    assert {f"data/{e['id']}/nearest.json" for e in manifest(bundle)["runs"]} <= left_out
+    shown = [e["points"]["thumbnails"] for e in manifest(without)["runs"]]
+    sheets = {s["file"] for table in shown for s in table["sheets"]}
+    assert sheets == {f for f in without.files if f.endswith(".png")}
+
+
 PRINT_HASHES = """
 import hashlib, sys, torch
 from pathlib import Path

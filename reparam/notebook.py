@@ -42,14 +42,20 @@ HEIGHTS = range(200, 4001)
 
 
 def explore(
-    vae: object, images: object = None, labels: object = None, *, height: int = 720
+    vae: object,
+    images: object = None,
+    labels: object = None,
+    *,
+    training_images: bool = False,
+    height: int = 720,
 ) -> "ExplorerWidget":
     """The explorer's page as a widget: the last line of a notebook's cell shows it.
 
     ``vae``: a fitted estimator, a model, a run, or its folder. ``images``: those that are shown, as
     ``transform`` takes them (an ImageSet or a PyTorch Dataset, too), with ``labels`` that the map
     is coloured by and that a conditional model reads; a run's own held-out images by default.
-    ``height``: of the page, in CSS pixels.
+    ``training_images``: a run's random draws are shown beside the training images nearest to them,
+    which are then in the notebook. ``height``: of the page, in CSS pixels.
 
     The model runs in the browser, and nothing is loaded from elsewhere. The widget has
     ``selection``, which images are selected, and ``z``, the latent that is decoded. Images and
@@ -73,7 +79,7 @@ def explore(
         own = {split: losses for split, losses in result.splits.items() if split == "train"}
         unseen = replace(result, splits={"train": {SPLIT_IMAGES: 0}, **own})
         view = view_of(run, model, unseen, metrics, shown, points=len(shown))
-    page = single_file(bundle_of([view]).files)
+    page = single_file(bundle_of([view], training_images=training_images).files)
 
     from reparam.explorer import ExplorerWidget  # brings anywidget
 

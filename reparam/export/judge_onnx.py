@@ -61,10 +61,13 @@ class _Classes(nn.Module):
 
 
 def judge_of(view: RunView) -> Judge | None:
-    """The judge of classes of the run's images, where the cache has it."""
-    if not view.class_names:
-        return None
+    """The judge of classes of the run's images, where the cache has it.
+
+    None for a view whose images are of other classes than the run's: it cannot name these.
+    """
     facts = view.run.facts
+    if not view.class_names or tuple(view.class_names) != tuple(facts.class_names):
+        return None
     return kept_judge(facts.fingerprint, view.model.image_shape, tuple(view.class_names))
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from reparam.evaluation import (
     score_run,
 )
 from reparam.evaluation.judge.network import JudgeNetwork
+from reparam.export import judge_onnx
 from reparam.export.bundle import MANIFEST, Bundle, make_bundle
 from reparam.export.judge_onnx import export_judge
 from reparam.model import fittable_names, posteriors_of
@@ -317,6 +319,17 @@ def test_the_exported_judge_gives_the_judges_classes(shape: tuple[int, int, int]
     (logits,) = session.run(["logits"], {"images": x})
     assert len(set(logits.argmax(1))) > 1
     np.testing.assert_array_equal(logits.argmax(1), judge.labels(images))
+
+
+def test_a_judge_is_asked_of_its_own_classes_only(both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view may show other images than the run's, which the judge of the run's cannot name."""
+    bundle, _ = both
+    view = bundle.views["vae"]
+    kept = object()
+    monkeypatch.setattr(judge_onnx, "kept_judge", lambda *_: kept)
+    assert judge_onnx.judge_of(view) is kept
+    for names in ((), view.class_names[:-1], tuple(f"a {name}" for name in view.class_names)):
+        assert judge_onnx.judge_of(replace(view, class_names=names)) is None
 
 
 def test_nearest_training_images_by_a_second_computation(both) -> None:

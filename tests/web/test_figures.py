@@ -284,6 +284,8 @@ def test_the_marks_on_the_screen_are_in_the_figure(demo: Explorer) -> None:
     demo.until("reparam.state().pinned")
     pinned = marks()
     assert len(pinned) > len(free)
+    names = group(figure(demo), "names")
+    assert names.get("clip-path") == "url(#window)"  # a number of a path, too, stays in the plot
     demo.page.locator("[name=rings]").uncheck()
     assert sum(one.get("stroke-dasharray") == "4 4" for one in marks()) == 0
 

@@ -46,6 +46,7 @@ def test_the_bars_are_the_judges_classes_of_the_draws_on_screen(
     words, counts = bars(page)
     assert words == "Predicted classes of 32 draws"
     latents = np.array(page.read("reparam.samples('run')"), np.float32)
+    assert len(np.unique(latents, axis=0)) == 32  # no draw stands there twice
     found = page.read("reparam.judged('run')")
     # In Python of the same decoded floats, as the page judges them.
     assert found == judge.labels(decode(run.load_model(), latents)).tolist()

@@ -18,7 +18,7 @@ import { joinHost } from "./host";
 import { ADDRESSED, readAddress, writeAddress } from "./state/address";
 import { INITIAL, type State } from "./state/state";
 import { Store } from "./state/store";
-import { isFirstVisit } from "./tour/visit";
+import { startsByItself } from "./tour/visit";
 import { Banner } from "./ui/banner";
 import { el } from "./ui/dom";
 import { say, setLanguage } from "./ui/language";
@@ -34,7 +34,7 @@ const start: State = {
 };
 
 async function open(): Promise<void> {
-  const firstVisit = isFirstVisit(location.hash);
+  const toured = startsByItself(location.hash);
   const store = new Store({ ...start, ...readAddress(location.hash) });
   setLanguage(store.state.language);
   store.on(["language"], ({ language }) => setLanguage(language));
@@ -74,7 +74,7 @@ async function open(): Promise<void> {
   explorer.decodeShown();
   if (second) await app.restorePair(second);
   await ready;
-  if (firstVisit) app.tour.start(false);
+  if (toured) app.tour.start(false);
   void explorer.readColumns(run);
   await app.check(run);
 }

@@ -6,7 +6,7 @@ import { svg } from "../ui/dom";
 import { inBackground, thumbnails } from "./layers";
 import { axesOf, drawFrame, marginOf } from "./axes";
 import { drawLegend } from "./legend";
-import { FONT, short, SvgPen } from "./pen";
+import { FONT, printable, short, SvgPen } from "./pen";
 import { type Plot, PRINT, UNIT } from "./plot";
 import { drawPointer } from "./pointer";
 import { dotsOf, drawPoints } from "./points";
@@ -48,10 +48,10 @@ export function figureOf(explorer: Explorer, pane: Pane, mm: number): SVGSVGElem
   const legend = svg("g", { id: "legend", transform: `translate(0 ${short(height + margin.below + GAP)})` });
   const high = drawLegend(new SvgPen(legend), legend, explorer, run, dots, width);
   const clip = svg("clipPath", { id: "window" }, svg("rect", { x: 0, y: 0, width: short(width), height: short(height) }));
-  for (const group of [under, shapes]) group.setAttribute("clip-path", "url(#window)");
+  for (const group of [under, shapes, texts]) group.setAttribute("clip-path", "url(#window)");
   const tall = EDGE + height + margin.below + (high ? GAP + high + 2 : 0);
   const title = svg("title");
-  title.textContent = `${run.entry.title}, ${explorer.manifest.source}`;
+  title.textContent = printable(`${run.entry.title}, ${explorer.manifest.source}`);
   root.append(title, svg("defs", {}, clip), svg("rect", { width: short(whole), height: short(tall), fill: PRINT.paper }),
     svg("g", { transform: `translate(${short(margin.left)} ${EDGE})` }, under, shapes, texts, frame, legend));
   for (const [name, value] of Object.entries({

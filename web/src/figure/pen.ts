@@ -139,6 +139,6 @@ export function short(value: number): string {
 const UNPRINTABLE =
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(UNPRINTABLE, "\ufffd");
 }

@@ -9,7 +9,7 @@ import { Cloud, diameter } from "./cloud";
 import { drawn, type Paint, paintOf } from "./colours";
 import { Sprites } from "./sprites";
 
-export const LEAST = 2.5; // px: the diameter under images, of those that have no room
+const LEAST = 2.5; // px: the diameter under images, of those that have no room
 export const HALO = 0.8; // px around a point, in the colour of the ground
 /**
  * Where drawing takes longer than a frame (ms), as it does for tens of thousands of points without a

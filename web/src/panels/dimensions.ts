@@ -40,7 +40,8 @@ export class DimensionsPanel {
     this.traversals = new Latest(() => this.decode());
     this.positions = new PositionsPanel(explorer);
     this.saver = stripSaver(explorer, "traversal", STEPS,
-      (count) => this.chosen().map((dimension) => this.along(dimension, count)), this.saved);
+      (count) => this.chosen().map((dimension) => this.along(dimension, count)),
+      () => (this.saved.value === "" ? explorer.main().d : 1), this.saved);
     const kinds = { axes: "axes", principal: "principal" } as const;
     this.root.append(
       say(el("h3"), "planeAxes"),

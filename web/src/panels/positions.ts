@@ -11,7 +11,7 @@ import { heat, paintHeat } from "./heat";
 
 export class PositionsPanel {
   readonly root = el("section", { class: "stack" });
-  /** Decoded values of now less those before; null until both are there. Grey or summed over channels. */
+  /** Decoded values of now less those before; null until both are there. Of colours the channel that changes most. */
   difference: Float32Array | null = null;
   /** The latent before the position was moved. */
   before: readonly number[] = [];
@@ -126,7 +126,7 @@ export class PositionsPanel {
     const now = explorer.decoded.get(run.id);
     const { ofClass } = explorer.store.state;
     this.difference = null;
-    if (this.root.hidden || decoded?.z !== this.before || now?.z !== explorer.z(run)) return;
+    if (this.root.hidden || explorer.store.state.panel !== "dimensions" || decoded?.z !== this.before || now?.z !== explorer.z(run)) return;
     if (decoded.ofClass !== ofClass || now.ofClass !== ofClass) return;
     const look = explorer.look(run);
     paint(this.pictures.before, pictureOf(decoded.image, 0, run.entry.image), look);
@@ -134,9 +134,12 @@ export class PositionsPanel {
     const { width, height, channels } = run.entry.image;
     const size = width * height;
     this.difference = Float32Array.from({ length: size }, (_, i) => {
-      let sum = 0;
-      for (let c = 0; c < channels; c++) sum += now.image[c * size + i] - decoded.image[c * size + i];
-      return sum / channels;
+      let most = 0;
+      for (let c = 0; c < channels; c++) {
+        const change = now.image[c * size + i] - decoded.image[c * size + i];
+        if (Math.abs(change) > Math.abs(most)) most = change;
+      }
+      return most;
     });
     const most = this.difference.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
     paintHeat(this.pictures.difference, heat(this.difference, width, most, explorer.theme.palette));

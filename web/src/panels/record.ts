@@ -27,11 +27,14 @@ export function videoSaver(
     show();
     try {
       const look = explorer.look(explorer.main());
-      const made = await encodeVideo(thereAndBack(await pictures()), look, DELAY, type, (share) => {
-        percent = Math.round(100 * share);
-        show();
-      });
-      save(`path.${made.type === "video/mp4" ? "mp4" : "webm"}`, made.type, made);
+      const shown = await pictures();
+      if (shown.length > 0) { // else the banner says why
+        const made = await encodeVideo(thereAndBack(shown), look, DELAY, type, (share) => {
+          percent = Math.round(100 * share);
+          show();
+        });
+        save(`path.${made.type === "video/mp4" ? "mp4" : "webm"}`, made.type, made);
+      }
     } catch (error) {
       note.textContent = t("videoFailed", { message: String(error) });
     }

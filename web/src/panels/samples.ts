@@ -84,14 +84,18 @@ export class SamplesPanel {
     const random = randomNumbers(this.seed);
     // Of those that the nearest training images are known of.
     const n = run.entry.prior.nearest?.draws ?? all.length / run.d;
-    const places = Array.from({ length: SHOWN }, () => Math.floor(random() * n));
+    const places = withoutReplacement(n, SHOWN, random);
     const latents = places.map((i) => Array.from(all.subarray(i * run.d, (i + 1) * run.d)));
     this.latents.set(run.id, latents);
     this.chosen.delete(run.id);
     this.classes.delete(run.id);
     this.onMarks(run.id);
     const images = await this.explorer.pool.decodeAll(run.entry, latents);
-    const judged = await this.explorer.pool.first.classify(run.entry, images.slice());
+    // Without a judge that runs there are still pictures.
+    const judged = await this.explorer.pool.first.classify(run.entry, images.slice()).catch((error: unknown) => {
+      this.explorer.banner.show(asProblem(error, "engine"));
+      return null;
+    });
     if (this.latents.get(run.id) !== latents) return;
     this.classes.set(run.id, judged);
     const pictures = latents.map((_, i) => pictureOf(images, i, run.entry.image));
@@ -103,9 +107,10 @@ export class SamplesPanel {
         buttons.forEach((other, k) => press(other, k === i));
         this.onMarks(run.id);
         this.explorer.moveTo(run, latents[i], { pinned: true });
-        this.showCard(run, card, places[i], latents[i], picture, nameOf(i)).catch((error: unknown) =>
-          this.explorer.banner.show(asProblem(error, "missing")),
-        );
+        const isChosen = () => this.latents.get(run.id) === latents && this.chosen.get(run.id) === i;
+        this.cardOf(run, places[i], latents[i], picture, nameOf(i))
+          .then((parts) => isChosen() && card.replaceChildren(...parts))
+          .catch((error: unknown) => this.explorer.banner.show(asProblem(error, "missing")));
       });
       const canvas = el("canvas", { "aria-hidden": "true" });
       paint(canvas, picture, this.explorer.look(run));
@@ -126,9 +131,9 @@ export class SamplesPanel {
   }
 
   /** A draw beside the training images nearest to it. */
-  private async showCard(
-    run: Run, card: HTMLElement, place: number, z: number[], picture: Picture, name: string,
-  ): Promise<void> {
+  private async cardOf(
+    run: Run, place: number, z: number[], picture: Picture, name: string,
+  ): Promise<HTMLElement[]> {
     const found = await run.nearest();
     const look = this.explorer.look(run);
     const shown = (one: Picture | null, caption: string) => {
@@ -154,9 +159,21 @@ export class SamplesPanel {
       ...(name ? [t("judgedAs", { name })] : []),
       ...(entry ? [t("trainingOf", { count: whole(entry.searched) })] : []),
     ];
-    const words = el("p", { class: "muted" }, facts.join(" · "));
-    card.replaceChildren(el("div", { class: "pictures three" }, ...figures), words);
+    return [
+      el("div", { class: "pictures three" }, ...figures),
+      el("p", { class: "muted", role: "status" }, facts.join(" · ")),
+    ];
   }
+}
+
+/** So many different places below n, or all of them. */
+function withoutReplacement(n: number, count: number, random: () => number): number[] {
+  const places = Array.from({ length: n }, (_, i) => i);
+  for (let i = 0; i < Math.min(count, n); i++) {
+    const k = i + Math.floor(random() * (n - i));
+    [places[i], places[k]] = [places[k], places[i]];
+  }
+  return places.slice(0, count);
 }
 
 /** Uniform numbers in [0, 1) from a seed (mulberry32): the same seed shows the same samples. */

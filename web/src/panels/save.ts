@@ -16,12 +16,13 @@ export interface StripSaver {
   describe(): void;
 }
 
-/** `rows`: the latents of each row, so many in each. `choice`: says which rows. */
+/** `rows`: the latents of each row, so many in each; `lines`: how many rows. `choice`: says which. */
 export function stripSaver(
   explorer: Explorer,
   file: string,
   first: number,
   rows: (count: number) => number[][][],
+  lines: () => number = () => 1,
   choice?: HTMLSelectElement,
 ): StripSaver {
   const { width } = explorer.main().entry.image;
@@ -41,7 +42,7 @@ export function stripSaver(
     const { image } = explorer.main().entry;
     const [n, times] = [count.whole(), scale.whole()];
     const across = n * image.width * times;
-    const down = rows(n).length * image.height * times;
+    const down = lines() * image.height * times;
     const most = whole(MOST_PIXELS);
     saver.disabled = Math.max(across, down) > MOST_PIXELS;
     const word = saver.disabled ? "stripTooLarge" : "stripSize";

@@ -43,7 +43,10 @@ export async function encodeVideo(
   [canvas.width, canvas.height] = [pictures[0].width * times, pictures[0].height * times];
   const context = canvas.getContext("2d")!;
   // A frame is taken where one is asked for, and nowhere else.
-  const [track] = canvas.captureStream(0).getVideoTracks() as CanvasCaptureMediaStreamTrack[];
+  const stream = canvas.captureStream(0);
+  const [track] = stream.getVideoTracks() as CanvasCaptureMediaStreamTrack[];
+  // Firefox has it on the stream.
+  const frames = "requestFrame" in track ? track : (stream as unknown as CanvasCaptureMediaStreamTrack);
   const recorder = new MediaRecorder(new MediaStream([track]), { mimeType: type, videoBitsPerSecond: BITS });
   const parts: Blob[] = [];
   const ended = new Promise<void>((resolve, reject) => {
@@ -56,7 +59,7 @@ export async function encodeVideo(
   try {
     for (const [i, picture] of pictures.entries()) {
       context.putImageData(enlarged(toRgba(picture, look), times), 0, 0);
-      track.requestFrame();
+      frames.requestFrame();
       progress(i / pictures.length);
       // By the clock, so that late timers do not add up.
       await Promise.race([ended, wait(Math.max(delay / 2, began + (i + 1) * delay - performance.now()))]);

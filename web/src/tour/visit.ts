@@ -1,14 +1,14 @@
-/** Whether the tour starts by itself: at the first visit, and never again once it was dismissed. */
+/** Whether the tour starts by itself: at each visit, and never again once it was dismissed. */
 
 const KEY = "reparam-tour";
 const DONE = "dismissed";
 
 /**
- * True at a visit that is the first in this browser, of a page that nobody sent as a link (an address
+ * True until it was dismissed in this browser, of a page that nobody sent as a link (an address
  * with a fragment holds a state) and that is no frame of another page, such as a notebook. Where the
  * browser keeps nothing, false: a tour that was dismissed would come back.
  */
-export function isFirstVisit(fragment: string): boolean {
+export function startsByItself(fragment: string): boolean {
   if (fragment.length > 1 || window.parent !== window) return false;
   try {
     return window.localStorage.getItem(KEY) !== DONE && canKeep(window.localStorage);

@@ -274,7 +274,7 @@ export const en = {
   stripCount: "Images",
   stripScale: "Pixels per image pixel",
   stripSize: "{width} × {height} pixels",
-  stripTooLarge: "{width} × {height} pixels: more than the {most} that browsers can draw.",
+  stripTooLarge: "{width} × {height} pixels: a side of more than the {most} that browsers can draw.",
   stripOf: "Dimension",
   stripAll: "all, one per row",
   saveStrip: "Save PNG strip",

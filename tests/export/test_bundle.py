@@ -324,12 +324,14 @@ def test_the_exported_judge_gives_the_judges_classes(shape: tuple[int, int, int]
 def test_a_judge_is_asked_of_its_own_classes_only(both, monkeypatch: pytest.MonkeyPatch) -> None:
     """A view may show other images than the run's, which the judge of the run's cannot name."""
     bundle, _ = both
-    view = bundle.views["vae"]
-    kept = object()
+    view = list(bundle.views.values())[1]
+    shape, names = view.images.shape[1:], view.class_names
+    network = JudgeNetwork(shape, len(names))
+    kept = Judge(network, shape, names, 0.1, None, "none", 0.0, from_cache=False)
     monkeypatch.setattr(judge_onnx, "kept_judge", lambda *_: kept)
     assert judge_onnx.judge_of(view) is kept
-    for names in ((), view.class_names[:-1], tuple(f"a {name}" for name in view.class_names)):
-        assert judge_onnx.judge_of(replace(view, class_names=names)) is None
+    for others in ((), names[:-1], tuple(f"a {name}" for name in names)):
+        assert judge_onnx.judge_of(replace(view, class_names=others)) is None
 
 
 def test_nearest_training_images_by_a_second_computation(both) -> None:

@@ -96,7 +96,7 @@ def test_names_contain_what_is_seen(
     assert len(named) > 5
     for text, name in named:
         seen, said = (" ".join(re.findall(r"\w+", one.lower())) for one in (text, name))
-        assert f" {seen} " in f" {said} "
+        assert not seen or f" {seen} " in f" {said} "  # nobody says a question mark
     other = page.page.locator('[data-action="language"]')
     assert other.get_attribute("lang") == {"en": "ko", "ko": "en"}[language]
 

@@ -30,7 +30,8 @@ export class Tour {
     this.root.append(
       el("div", {}, this.title, this.text),
       el("div", { class: "row between" }, this.count, el("div", { class: "row" }, skip, this.back, this.next)));
-    this.root.addEventListener("keydown", ({ key }) => {
+    this.root.addEventListener("keydown", ({ key, altKey, ctrlKey, metaKey }) => {
+      if (altKey || ctrlKey || metaKey) return; // the browser's own, such as Back
       if (key === "ArrowRight" && this.at < this.steps.length - 1) this.show(this.at + 1);
       if (key === "ArrowLeft" && this.at > 0) this.show(this.at - 1);
     });

@@ -112,7 +112,7 @@ def test_a_strip_that_no_browser_draws_is_refused(demo: Explorer) -> None:
     box = demo.page.locator("#panel-path .strip-saver")
     box.get_by_label("Images").fill("200")
     box.get_by_label("Pixels per image pixel").fill("8")
-    assert "44,800 × 224 pixels: more than the 16,384" in box.inner_text()
+    assert "44,800 × 224 pixels: a side of more than the 16,384" in box.inner_text()
     assert box.get_by_role("button", name="Save PNG strip").is_disabled()
 
 

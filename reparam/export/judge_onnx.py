@@ -1,7 +1,5 @@
 """The judge of a run's images as ONNX, so that the page can name the class of what it decodes."""
 
-from importlib.metadata import version
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -9,8 +7,7 @@ from torch import Tensor, nn
 from reparam._version import __version__
 from reparam.evaluation import Judge, as_floats, kept_judge
 from reparam.export.halves import BATCHES, Half
-from reparam.export.onnx import OnnxModel, exported, serialised
-from reparam.onnx_session import open_session
+from reparam.export.onnx import OnnxModel, export_half
 from reparam.runs import RunView
 from reparam.types import Images, PixelArray
 
@@ -90,17 +87,4 @@ def export_judge(judge: Judge, images: PixelArray) -> OnnxModel:
         "reparam.version": __version__,
         "torch.version": torch.__version__,
     }
-    fix = (
-        "report this with the versions of "
-        f"torch ({torch.__version__}) and onnxruntime ({version('onnxruntime')})"
-    )
-
-    def checked(graph: object) -> OnnxModel:
-        data = serialised(graph, half.part, facts)  # type: ignore[arg-type]
-        session = open_session(data, torch.get_num_threads())
-        difference = half.difference(
-            lambda rows: session.run(["logits"], rows), "onnxruntime's", fix
-        )
-        return OnnxModel(half.part, data, half.input, ("logits",), difference)
-
-    return exported("the judge", module, half.first(2), ["logits"], checked)
+    return export_half(half, "the judge", facts, "onnxruntime's")

@@ -67,16 +67,34 @@ def export_onnx(
 
 
 def _exported(run: Run, model: Autoencoder, half: Half) -> OnnxModel:
+    known: dict[str, Shape] = {"images": images_shape(model), LABELS: ["B"]}
+    latents: Shape = ["B", model.latent_dim]
+    shapes = {name: known.get(name, latents) for name in (*half.first(1), *half.expected)}
+    facts = facts_of(run, model, half.part, shapes)
+    return export_half(half, f"the {half.part} of {run.path}", facts, f"{run.path}: onnxruntime's")
+
+
+def export_half(half: Half, what: str, facts: Mapping[str, str], whose: str) -> OnnxModel:
+    """A module as ONNX, compared with what is expected of it.
+
+    ``what`` it is, and ``whose`` result is compared, are for messages; ``facts``: what the file
+    says of itself. Raises ParityError where onnxruntime's result differs by more than TOLERANCE,
+    and what `exported` raises.
+    """
+    fix = (
+        "train with finite weights, or report this with the versions of "
+        f"torch ({torch.__version__}) and onnxruntime ({version('onnxruntime')})"
+    )
+
     def checked(graph: "ModelProto") -> OnnxModel:
-        known: dict[str, Shape] = {"images": images_shape(model), LABELS: ["B"]}
-        latents: Shape = ["B", model.latent_dim]
-        shapes = {name: known.get(name, latents) for name in (*half.first(1), *half.expected)}
-        data = serialised(graph, half.part, facts_of(run, model, half.part, shapes))
-        difference = _compared(run, half, data)
+        data = serialised(graph, half.part, facts)
+        session = open_session(data, torch.get_num_threads())
+        difference = half.difference(
+            lambda rows: session.run(list(half.expected), rows), whose, fix
+        )
         labels = None if half.labels is None else LABELS
         return OnnxModel(half.part, data, half.input, tuple(half.expected), difference, labels)
 
-    what = f"the {half.part} of {run.path}"
     return exported(what, half.module, half.first(2), [*half.expected], checked)
 
 
@@ -151,15 +169,3 @@ def facts_of(
         "reparam.trained_with": str(facts.versions.get("reparam", "unknown")),
         "torch.version": torch.__version__,
     }
-
-
-def _compared(run: Run, half: Half, data: bytes) -> float:
-    """The largest difference from what is expected. Raises ParityError above TOLERANCE."""
-    session = open_session(data, torch.get_num_threads())
-    fix = (
-        "train with finite weights, or report this with the versions of "
-        f"torch ({torch.__version__}) and onnxruntime ({version('onnxruntime')})"
-    )
-    return half.difference(
-        lambda rows: session.run(list(half.expected), rows), f"{run.path}: onnxruntime's", fix
-    )

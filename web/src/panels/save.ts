@@ -28,10 +28,10 @@ export function stripSaver(
   const { width } = explorer.main().entry.image;
   const number = (word: Word, value: number, min: number, max: number) => {
     const input = el("input", { type: "number", value, min, max, step: 1 });
-    const whole = () => Math.min(max, Math.max(min, Math.round(Number(input.value)) || min));
+    const chosen = () => Math.min(max, Math.max(min, Math.round(Number(input.value)) || min));
     input.addEventListener("input", () => describe());
-    input.addEventListener("change", () => (input.value = String(whole())));
-    return { field: el("label", { class: "field" }, say(el("span"), word), input), whole };
+    input.addEventListener("change", () => (input.value = String(chosen())));
+    return { field: el("label", { class: "field" }, say(el("span"), word), input), chosen };
   };
   const count = number("stripCount", first, FEWEST, MOST);
   const scale = number("stripScale", Math.max(1, Math.round(SIDE / width)), 1, LARGEST);
@@ -40,7 +40,7 @@ export function stripSaver(
 
   const describe = () => {
     const { image } = explorer.main().entry;
-    const [n, times] = [count.whole(), scale.whole()];
+    const [n, times] = [count.chosen(), scale.chosen()];
     const across = n * image.width * times;
     const down = lines() * image.height * times;
     const most = whole(MOST_PIXELS);
@@ -50,7 +50,7 @@ export function stripSaver(
   };
   const make = async () => {
     const run = explorer.main();
-    const [n, times] = [count.whole(), scale.whole()];
+    const [n, times] = [count.chosen(), scale.chosen()];
     const latents = rows(n).flat();
     if (latents.length === 0) return;
     try {

@@ -42,15 +42,17 @@ ESTIMATORS = [
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: type(each).__name__)
 def test_checks_of_scikit_learn(estimator: BaseEstimator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None fails but those that are named; of float32's last digits one may pass on a machine.
+    """None fails but those that are named; one of float32's last digits may pass on a processor.
 
     Constructors take anything, as scikit-learn wants: these tests alone check their hints.
     """
     monkeypatch.setattr(AnomalyDetector, "__init__", inspect.unwrap(AnomalyDetector.__init__))
     expected = dict(EXPECTED_FAILED_CHECKS[type(estimator).__name__])
     found = check_estimator(estimator, expected_failed_checks=expected, on_skip=None)
+    failed = {each["check_name"] for each in found if each["status"] == "xfail"}
     # One that passes in the meantime is expected no more.
-    assert {each["check_name"] for each in found if each["status"] == "xfail"} == expected.keys()
+    assert {name for name, why in expected.items() if "float32" not in why} <= failed
+    assert failed <= expected.keys()
     assert {each["check_name"] for each in found if each["status"] == "skipped"} <= {
         "check_array_api_input"  # of a setting of SciPy's
     }

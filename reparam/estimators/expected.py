@@ -9,7 +9,10 @@ from collections.abc import Mapping
 
 _DRAWS = "score_samples draws a latent for each row from one seed, so row i has the i-th draw"
 
-_FLOAT32 = "scores are made in float32, whose last digits depend on a row's place in its batch"
+_FLOAT32 = (
+    "scores are made in float32, whose last digits depend on a row's place in its batch"
+    " on some processors, and on others not"
+)
 
 EXPECTED_FAILED_CHECKS: Mapping[str, Mapping[str, str]] = {
     "AE": {},

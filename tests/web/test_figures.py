@@ -55,7 +55,8 @@ def circles(root: ElementTree.Element) -> np.ndarray:
 
 def window(root: ElementTree.Element) -> tuple[float, float]:
     """Width and height of the plot."""
-    rect = group(root, "window")[0]
+    (clip,) = root.iter(f"{SVG}clipPath")
+    rect = clip[0]
     return float(rect.get("width", "")), float(rect.get("height", ""))
 
 
@@ -284,8 +285,10 @@ def test_the_marks_on_the_screen_are_in_the_figure(demo: Explorer) -> None:
     demo.until("reparam.state().pinned")
     pinned = marks()
     assert len(pinned) > len(free)
-    names = group(figure(demo), "names")
-    assert names.get("clip-path") == "url(#window)"  # a number of a path, too, stays in the plot
+    root = figure(demo)
+    (clip,) = root.iter(f"{SVG}clipPath")
+    # A number of a path, too, stays in the plot.
+    assert group(root, "names").get("clip-path") == f"url(#{clip.get('id')})"
     demo.page.locator("[name=rings]").uncheck()
     assert sum(one.get("stroke-dasharray") == "4 4" for one in marks()) == 0
 

@@ -44,7 +44,9 @@ def test_the_bars_are_the_judges_classes_of_the_draws_on_screen(
 ) -> None:
     page = opened(run, panel="samples", lang="en")
     words, counts = bars(page)
-    assert words == "Predicted classes of 32 draws"
+    right = f"{100 * judge.accuracy:.1f}"
+    known = f"(the judge finds the class of {right} % of real images)"
+    assert words == f"Predicted classes of 32 draws {known}"
     latents = np.array(page.read("reparam.samples('run')"), np.float32)
     assert len(np.unique(latents, axis=0)) == 32  # no draw stands there twice
     found = page.read("reparam.judged('run')")
@@ -76,6 +78,47 @@ def test_a_chosen_draw_is_on_the_map_and_beside_training_images(
     assert captions[1] == f"Nearest training image by latent, distance {far:.2f}"
     assert draw.bounding_box() == place  # the next draw is where it was
     assert "Predicted class: c" in page.page.locator(".samples").inner_text()
+
+
+def test_draws_are_one_tab_stop_and_the_choice_stays(
+    run: Run, opened: Callable[..., Explorer]
+) -> None:
+    page = opened(run, panel="samples", lang="en")
+    page.until("document.querySelectorAll('.draw').length === 32")
+    keys, draws = page.page.keyboard, page.page.locator(".draw")
+    page.until("document.querySelectorAll('.draw[tabindex=\"0\"]').length === 1")
+    page.page.locator(".samples").locator("xpath=..").locator("xpath=..").get_by_role(
+        "button", name="Draw again"
+    ).focus()
+    keys.press("Tab")
+    at = "[...document.querySelectorAll('.draw')].indexOf(document.activeElement)"
+    assert page.read(at) == 0
+    tops = [draws.nth(i).bounding_box()["y"] for i in range(32)]
+    columns = tops.count(tops[0])
+    for key, place in (
+        ("ArrowRight", 1),
+        ("ArrowDown", 1 + columns),
+        ("ArrowLeft", columns),
+        ("ArrowUp", 0),
+        ("ArrowUp", 0),
+        ("End", 31),
+        ("ArrowRight", 31),
+    ):
+        keys.press(key)
+        assert page.read(at) == place
+    keys.press("Enter")
+    page.until("document.querySelector('.samples figure')")
+    before = page.z("run")
+    keys.press("Tab")
+    assert page.read(at) == -1
+    keys.press("Shift+Tab")
+    assert page.read(at) == 31  # where it was left
+    page.page.get_by_role("button", name="한국어").click()
+    page.until("document.querySelector('.draw[aria-label=\"표본 32\"][aria-pressed=true]')")
+    page.until("document.querySelector('.samples figcaption').textContent === '표본'")
+    np.testing.assert_array_equal(page.z("run"), before)
+    page.page.get_by_role("button", name="다시 뽑기").click()
+    page.until("!document.querySelector('.draw[aria-pressed=true]')")
 
 
 def test_without_a_judge_the_nearest_images_are_counted(

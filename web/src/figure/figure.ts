@@ -47,8 +47,11 @@ export function figureOf(explorer: Explorer, pane: Pane, mm: number): SVGSVGElem
   const { width, height } = plot.size;
   const legend = svg("g", { id: "legend", transform: `translate(0 ${short(height + margin.below + GAP)})` });
   const high = drawLegend(new SvgPen(legend), legend, explorer, run, dots, width);
-  const clip = svg("clipPath", { id: "window" }, svg("rect", { x: 0, y: 0, width: short(width), height: short(height) }));
-  for (const group of [under, shapes, texts]) group.setAttribute("clip-path", "url(#window)");
+  const window = { width: short(width), height: short(height) };
+  // Named by its size: figures beside each other in one page that share the name share the window too.
+  const id = `window-${window.width}-${window.height}`;
+  const clip = svg("clipPath", { id }, svg("rect", { x: 0, y: 0, ...window }));
+  for (const group of [under, shapes, texts]) group.setAttribute("clip-path", `url(#${id})`);
   const tall = EDGE + height + margin.below + (high ? GAP + high + 2 : 0);
   const title = svg("title");
   title.textContent = printable(`${run.entry.title}, ${explorer.manifest.source}`);

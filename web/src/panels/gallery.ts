@@ -5,7 +5,7 @@ import type { Explorer } from "../explorer";
 import { safeColour } from "../map/colours";
 import { paint, type Picture } from "../picture/picture";
 import type { Group } from "../state/state";
-import { button, copyText, el, image, save } from "../ui/dom";
+import { button, copyText, el, image, oneTabStop, save } from "../ui/dom";
 import { inWords, say, t, whole, type Word } from "../ui/language";
 import { countBars } from "./counts";
 import { csvOf } from "./table";
@@ -52,6 +52,7 @@ export class GalleryPanel {
       this.pictures,
       this.more,
     );
+    oneTabStop(this.pictures);
     this.root.append(this.empty, this.full);
     store.show(["lasso", "picked", "run", "frame", "plane"], ({ lasso, picked }) =>
       this.gather(picked.length > 0 ? picked : lasso.length > 2 ? { lasso } : null, false),

@@ -4,7 +4,7 @@ import { labelOf, type Run } from "../bundle/run";
 import type { Explorer } from "../explorer";
 import { nearest } from "../math/points";
 import { paint, pictureOf, type Picture } from "../picture/picture";
-import { button, el, image, press } from "../ui/dom";
+import { button, el, image, oneTabStop, press } from "../ui/dom";
 import { figure, inWords, say, t, whole } from "../ui/language";
 import { countBars, countColumns } from "./counts";
 import { vector } from "./readout";
@@ -69,6 +69,7 @@ export class SamplesPanel {
     const { title, prior } = run.entry;
     const label = t("sampleSheet", { count: SHOWN, title });
     const draws = el("div", { class: "draws", role: "group", "aria-label": label });
+    oneTabStop(draws);
     const card = el("div", { class: "stack card" }, el("p", { class: "muted" }, t("chooseDraw")));
     const counted = el("div", { class: "counted" });
     const heading = el("h3", {}, t("samplesOf", { title, prior: prior.description }));
@@ -86,8 +87,9 @@ export class SamplesPanel {
     const n = run.entry.prior.nearest?.draws ?? all.length / run.d;
     const places = withoutReplacement(n, SHOWN, random);
     const latents = places.map((i) => Array.from(all.subarray(i * run.d, (i + 1) * run.d)));
+    // The same draws again, in another theme, language or class: the choice stays.
+    if (String(this.latents.get(run.id)) !== String(latents)) this.chosen.delete(run.id);
     this.latents.set(run.id, latents);
-    this.chosen.delete(run.id);
     this.classes.delete(run.id);
     this.onMarks(run.id);
     const images = await this.explorer.pool.decodeAll(run.entry, latents);
@@ -101,16 +103,19 @@ export class SamplesPanel {
     const pictures = latents.map((_, i) => pictureOf(images, i, run.entry.image));
     const { classes } = run.entry;
     const nameOf = (i: number) => (judged ? (classes[judged[i]]?.name ?? "") : "");
+    const choose = (i: number) => {
+      this.chosen.set(run.id, i);
+      buttons.forEach((other, k) => press(other, k === i));
+      this.onMarks(run.id);
+      const isChosen = () => this.latents.get(run.id) === latents && this.chosen.get(run.id) === i;
+      this.cardOf(run, places[i], latents[i], pictures[i], nameOf(i))
+        .then((parts) => isChosen() && card.replaceChildren(...parts))
+        .catch((error: unknown) => this.explorer.banner.show(asProblem(error, "missing")));
+    };
     const buttons = pictures.map((picture, i) => {
       const one = button("draw", () => {
-        this.chosen.set(run.id, i);
-        buttons.forEach((other, k) => press(other, k === i));
-        this.onMarks(run.id);
+        choose(i);
         this.explorer.moveTo(run, latents[i], { pinned: true });
-        const isChosen = () => this.latents.get(run.id) === latents && this.chosen.get(run.id) === i;
-        this.cardOf(run, places[i], latents[i], picture, nameOf(i))
-          .then((parts) => isChosen() && card.replaceChildren(...parts))
-          .catch((error: unknown) => this.explorer.banner.show(asProblem(error, "missing")));
       });
       const canvas = el("canvas", { "aria-hidden": "true" });
       paint(canvas, picture, this.explorer.look(run));
@@ -121,11 +126,15 @@ export class SamplesPanel {
       return one;
     });
     sheet.replaceChildren(...buttons);
+    const chosen = this.chosen.get(run.id);
+    if (chosen !== undefined) choose(chosen);
     if (classes.length === 0) return;
     const labels = judged ?? latents.map((z) => labelOf(run, nearest(run.mu, z).index));
     const counts = classes.map((_, k) => labels.filter((label) => label === k).length);
     const word = judged ? "judgeCounts" : "neighbourCounts";
-    const words = el("p", { class: "muted" }, t(word, { count: SHOWN }));
+    const words = el("p", { class: "muted" }, t(word, { count: latents.length }));
+    const accuracy = judged ? (run.entry.judge?.accuracy ?? null) : null;
+    if (accuracy !== null) words.append(" ", t("judgeAccuracy", { percent: figure(100 * accuracy, 1) }));
     const chart = classes.length > MOST_COLUMNS ? countBars : countColumns;
     counted.replaceChildren(words, chart(classes, counts));
   }

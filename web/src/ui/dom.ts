@@ -39,6 +39,34 @@ export function press(element: HTMLElement, pressed: boolean): void {
   element.setAttribute("aria-pressed", String(pressed));
 }
 
+/**
+ * Makes a box's buttons one stop of the tab key: arrows, Home and End go among them, by rows where they stand
+ * in rows (WAI-ARIA Authoring Practices: roving tabindex). Buttons may come and go.
+ */
+export function oneTabStop(box: HTMLElement): void {
+  const buttons = () => Array.from(box.querySelectorAll<HTMLButtonElement>(":scope > button"));
+  const stopAt = (one: HTMLElement | undefined) =>
+    buttons().forEach((button) => (button.tabIndex = button === one ? 0 : -1));
+  new MutationObserver(() => {
+    const all = buttons();
+    if (all.filter(({ tabIndex }) => tabIndex === 0).length !== 1) stopAt(all[0]);
+  }).observe(box, { childList: true });
+  box.addEventListener("focusin", ({ target }) => stopAt(target as HTMLElement));
+  box.addEventListener("keydown", (event) => {
+    const all = buttons();
+    const at = all.indexOf(event.target as HTMLButtonElement);
+    if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    const columns = all.filter(({ offsetTop }) => offsetTop === all[0].offsetTop).length;
+    const to = {
+      ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - columns, ArrowDown: at + columns,
+      Home: 0, End: all.length - 1,
+    }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    all[to]?.focus();
+  });
+}
+
 /** A canvas that is a picture to the reader of a screen. */
 export function image(className: string): HTMLCanvasElement {
   return el("canvas", { class: className, role: "img", width: 1, height: 1 });

@@ -166,6 +166,7 @@ export const en = {
   samplesOf: "{title}: prior {prior}",
   sampleSheet: "{count} decoded draws from the prior of {title}",
   judgeCounts: "Predicted classes of {count} draws",
+  judgeAccuracy: "(the judge finds the class of {percent} % of real images)",
   neighbourCounts: "Classes of the test images nearest to {count} draws",
   drawNumber: "Draw {number}",
   drawOfClass: "Draw {number}, predicted class {name}",

@@ -167,6 +167,7 @@ export const ko: Words = {
   samplesOf: "{title}: 사전 분포 {prior}",
   sampleSheet: "{title}의 사전 분포에서 뽑은 점을 디코딩한 이미지 {count}장",
   judgeCounts: "판정기가 분류한 클래스(표본 {count}개)",
+  judgeAccuracy: "(판정기는 실제 이미지의 {percent}%에서 클래스를 맞힙니다)",
   neighbourCounts: "표본 {count}개와 가장 가까운 테스트 이미지의 클래스",
   drawNumber: "표본 {number}",
   drawOfClass: "표본 {number}, 예측 클래스 {name}",

@@ -154,6 +154,7 @@ def draw_sheet(axes: Axes, images: PixelArray, columns: int, *, gap: int = 0) ->
     """Many images in rows, on white."""
     paper = 255 if is_colour(images.shape[3]) else 0  # of grey images 0 is the paper's white
     draw_pixels(axes, contact_sheet(images, columns, gap=gap, paper=paper))
+    axes.set_anchor("N")  # so that the titles of sheets beside each other are on one line
 
 
 def sheet_height(images: PixelArray, columns: int, width: float) -> float:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -86,7 +87,7 @@ def draw_all(
 def data_uri(picture: Image.Image) -> str:
     """The picture as the address that a self-contained page has for it."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    picture.save(buffer, "PNG")  # smaller by 5 % with all effort, in three times the time
     kind, content = "png", buffer.getvalue()
     if len(content) > LOSSY_ABOVE:
         buffer = io.BytesIO()
@@ -108,4 +109,6 @@ def picture_of(figure: Figure, lang: Language = "en") -> Picture:
     """The figure, whose words the reader's browser draws. It is of no use after it."""
     picture, words = without_words(figure, DPI)
     drawing = svg(data_uri(picture), picture.size, words, lang)
-    return Picture(f"data:image/svg+xml,{quote(drawing, safe='/:;,=+() ')}", *picture.size)
+    # by what is to be quoted: letter by letter it took longer than many a figure
+    quoted = re.sub(r"[^\w./:;,=+() ~-]+", lambda found: quote(found[0]), drawing, flags=re.ASCII)
+    return Picture(f"data:image/svg+xml,{quoted}", *picture.size)

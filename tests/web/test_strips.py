@@ -83,6 +83,28 @@ def test_the_video_holds_the_frames(demo: Explorer) -> None:
     assert (np.diff(order[turn:]) <= 1).all()
 
 
+HIDE = """
+(hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+"""
+
+
+def test_a_video_rests_while_the_page_is_hidden(demo: Explorer) -> None:
+    choose(demo)
+    with demo.page.expect_download() as download:
+        demo.page.get_by_role("button", name="Save video").click()
+        demo.page.wait_for_timeout(600)
+        demo.page.evaluate(HIDE, True)
+        demo.page.wait_for_timeout(3000)
+        demo.page.evaluate(HIDE, False)
+    data = download.value.path().read_bytes()
+    kind = download.value.suggested_filename.split(".")[-1]
+    played = demo.page.evaluate(PLAY, [base64.b64encode(data).decode(), f"video/{kind}"])
+    assert played["duration"] == pytest.approx(48 * 0.06, abs=0.5)
+
+
 def test_a_browser_without_a_recorder_says_so(demo: Explorer) -> None:
     demo.page.add_init_script("delete window.MediaRecorder")
     demo.page.reload()

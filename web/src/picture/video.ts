@@ -29,7 +29,7 @@ export function timesOf({ width, height }: Picture): number {
 
 /**
  * Records the pictures in real time, `delay` milliseconds each; `progress` is told the share that is done.
- * Throws what the recorder throws.
+ * It rests while the page is hidden, whose timers are late. Throws what the recorder throws.
  */
 export async function encodeVideo(
   pictures: Picture[],
@@ -55,9 +55,22 @@ export async function encodeVideo(
     recorder.addEventListener("error", (event) => reject((event as ErrorEvent).error ?? new Error(type)));
   });
   recorder.start();
-  const began = performance.now();
+  let began = performance.now();
+  let left = began;
+  const rest = () => {
+    if (recorder.state === "inactive") return;
+    if (document.hidden) {
+      left = performance.now();
+      recorder.pause();
+    } else {
+      began += performance.now() - left;
+      recorder.resume();
+    }
+  };
+  document.addEventListener("visibilitychange", rest);
   try {
     for (const [i, picture] of pictures.entries()) {
+      while (document.hidden) await event(document, "visibilitychange");
       context.putImageData(enlarged(toRgba(picture, look), times), 0, 0);
       frames.requestFrame();
       progress(i / pictures.length);
@@ -67,9 +80,14 @@ export async function encodeVideo(
     if (recorder.state !== "inactive") recorder.stop();
     await ended;
   } finally {
+    document.removeEventListener("visibilitychange", rest);
     track.stop();
   }
   return new Blob(parts, { type: type.split(";")[0] });
+}
+
+function event(target: EventTarget, name: string): Promise<unknown> {
+  return new Promise((resolve) => target.addEventListener(name, resolve, { once: true }));
 }
 
 function wait(milliseconds: number): Promise<void> {

@@ -146,4 +146,4 @@ def _print(table: "pd.DataFrame", anomalous: int, rate: float) -> None:
         printed.add_row(str(row[name]), score, p, str(row["verdict"]))
     rest = f", the first {SHOWN} of {len(table):,}" if len(table) > SHOWN else ""
     print_table(printed, f"the most anomalous first{rest}")
-    say(f"{anomalous:,} of {len(table):,} pictures are anomalous, at {rate:.2g} false alarms")
+    say(f"{anomalous:,} of {len(table):,} pictures are anomalous, at {rate:.3g} false alarms")

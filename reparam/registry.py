@@ -249,8 +249,8 @@ def import_file(file: str | Path, option: str) -> ModuleType:
         # An error of ours says how to fix it.
         fix = "" if isinstance(error, ReparamError) else ". Fix: correct the file"
         raise ConfigError(
-            f"{option} must be a file that can be imported, got {file} with "
-            f"{_reason(error)}{_line(error, path)}{fix}"
+            f"{option} must be a file that can be imported, got {file}{_line(error, path)} "
+            f"with {_reason(error)}{fix}"
         ) from error
     return module
 

@@ -251,9 +251,11 @@ def test_options_without_dataclass_are_refused(fruits):
 
 def test_an_error_of_a_plugin_has_its_line_and_one_fix(plugin):
     plugin.write_text("import math\n\n\ndef late():\n    return nothing\n\n\nlate()\n")
-    with pytest.raises(ConfigError, match=r"NameError: .* \(line 5\)\. Fix: correct the file$"):
+    with pytest.raises(
+        ConfigError, match=r"\(line 5\) with NameError: .*\. Fix: correct the file$"
+    ):
         load_plugin(plugin)
     plugin.write_text(PLUGIN.format(name="gaussian"))
-    with pytest.raises(ConfigError, match=r"\(line \d+\)$") as caught:
+    with pytest.raises(ConfigError, match=r"\(line \d+\) with ConfigError: ") as caught:
         load_plugin(plugin)
     assert str(caught.value).count("Fix: ") == 1

@@ -1,13 +1,12 @@
 """What a tracker is: it gets the metrics, pictures and options of a run while that is trained."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from reparam.extras import check_installed
-from reparam.interface import Interface
 from reparam.registry import Part, Registry
 
 
@@ -27,7 +26,7 @@ class LoggedRun:
     """Training steps that are done already: above 0 for a run that resumes."""
 
 
-class Logger(Interface):
+class Logger(ABC):
     """Gets what there is to know of a run, in one session of training.
 
     ``step`` is the number of training steps that are done. What a method raises does not stop

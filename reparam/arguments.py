@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from reparam.errors import ConfigError, unknown_name
+from reparam.registry import registries
 from reparam.runs import (
     Option,
     RunConfig,
@@ -44,7 +45,7 @@ def constructor(preset: str) -> Callable[..., None]:
     def __init__(self: object, **options: object) -> None:
         for name in options:
             if name not in defaults:
-                raise ConfigError(_unknown(type(self).__name__, name, defaults))
+                raise ConfigError(_unknown(type(self).__name__, name, defaults, options))
         for name, value in {**defaults, **options}.items():
             setattr(self, name, value)
 
@@ -57,16 +58,22 @@ def constructor(preset: str) -> Callable[..., None]:
     return __init__
 
 
-def _unknown(estimator: str, name: str, known: Iterable[str]) -> str:
+def _unknown(estimator: str, name: str, known: Iterable[str], given: Mapping[str, object]) -> str:
     """What to say of an argument that there is not: a part that has it, or the nearest name."""
     names = list(known)
     misplaced = misplaced_option(name, chosen={})
     if misplaced is None or any(other.endswith(f"_{name}") for other in names):
         return unknown_name(f"option of {estimator}", name, names, f"help({estimator})")
-    return (
-        f"{estimator}: {misplaced}; in Python, give the part with its options: a mapping with a "
-        "type, or its dataclass"
-    )
+    for registry in registries:
+        if owners := registry.owners(name):
+            chosen = given.get(registry.flag)
+            owner = chosen if chosen in owners else owners[0]
+            part = f"{{'type': '{owner}', '{name.removeprefix(registry.prefix(owner))}': VALUE}}"
+            return (
+                f"{estimator}: option {name!r} must be given with its {registry.kind}, got it as "
+                f"an argument. Fix: {registry.flag}={f'[{part}]' if registry.several else part}"
+            )
+    return f"{estimator}: {misplaced}"
 
 
 def config_of(preset: str, estimator: str, arguments: Mapping[str, object]) -> RunConfig:

@@ -35,7 +35,7 @@ def need(what: str, *extras: str) -> None:
 
 def check_installed(what: str, modules: Iterable[str], extras: Iterable[str]) -> None:
     """Raises ConfigError, naming the ``extras`` that bring them, where a module is missing."""
-    missing = [module for module in dict.fromkeys(modules) if not is_installed(module)]
+    missing = _missing(modules)
     if not missing:
         return
     some = len(missing) > 1
@@ -43,6 +43,15 @@ def check_installed(what: str, modules: Iterable[str], extras: Iterable[str]) ->
         f"{what} must have the package{'s' if some else ''} {', '.join(missing)}, which "
         f"{'are' if some else 'is'} not installed. Fix: {install_line(*extras)}"
     )
+
+
+def lacks(*extras: str) -> bool:
+    """Whether a package of the extras is not installed."""
+    return bool(_missing(module for extra in extras for module in EXTRAS[extra]))
+
+
+def _missing(modules: Iterable[str]) -> list[str]:
+    return [module for module in dict.fromkeys(modules) if not is_installed(module)]
 
 
 def is_installed(module: str) -> bool:

@@ -18,22 +18,24 @@ are ``--encoder vit --encoder-patch 4``, explained by the field's docstring.
 import hashlib
 import importlib.metadata
 import importlib.util
+import inspect
 import sys
-from abc import ABC
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from reparam.errors import ConfigError, reason_of, unknown_name
+from reparam.errors import ConfigError, ReparamError, reason_of, unknown_name
+from reparam.interface import Interface, check_defined
 
 ENTRY_POINTS = "reparam.parts"
 """Group of entry points: modules of installed packages that register parts when imported."""
 
 
 @dataclass(frozen=True)
-class Part(ABC):
+class Part(Interface):
     """The options of one part of a model or of its loss. A kind of part declares ``build``."""
 
     registry: ClassVar["Registry"]
@@ -95,7 +97,8 @@ class Registry(Generic[P]):
         registries.append(self)
 
     def register(self, name: str) -> Callable[[type[P]], type[P]]:
-        """Makes a dataclass a member. Raises ConfigError where the name is taken by another.
+        """Makes a dataclass a member. Raises ConfigError where the name is taken by another, and
+        for a class that is not whole: a method is missing, or fields without ``@dataclass``.
 
         The same class, defined again (a cell of a notebook that is run twice), takes the place of
         the earlier one.
@@ -108,6 +111,8 @@ class Registry(Generic[P]):
                     f"{self.kind} {name!r} must be registered once, got it from {_origin(taken)} "
                     f"and from {_origin(part)}. Fix: give one of them another name"
                 )
+            check_defined(part)
+            _check_fields(part)
             self._members[name] = part
             self._names.setdefault(part, name)
             return part
@@ -191,6 +196,21 @@ def load_entry_points() -> None:
             ) from error
 
 
+def _check_fields(part: type[Part]) -> None:
+    """Raises ConfigError for annotations that no ``@dataclass`` has made fields: they would be no
+    options, and nobody would notice.
+    """
+    if "__dataclass_fields__" in vars(part):
+        return
+    hints = inspect.get_annotations(part)
+    if options := [name for name, hint in hints.items() if "ClassVar" not in str(hint)]:
+        raise ConfigError(
+            f"{part.__name__} must be a dataclass to have options, got {', '.join(options)} in a "
+            "class that is none. Fix: put @dataclass(frozen=True) below the registry's "
+            "@register(NAME)"
+        )
+
+
 def load_plugin(file: str | Path) -> None:
     """Imports a Python file that registers parts; a second time does nothing.
 
@@ -226,9 +246,11 @@ def import_file(file: str | Path, option: str) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
+        # An error of ours says how to fix it.
+        fix = "" if isinstance(error, ReparamError) else ". Fix: correct the file"
         raise ConfigError(
-            f"{option} must be a file that can be imported, got {file} with {_reason(error)}. Fix: "
-            "correct the file"
+            f"{option} must be a file that can be imported, got {file}{_line(error, path)} "
+            f"with {_reason(error)}{fix}"
         ) from error
     return module
 
@@ -236,6 +258,13 @@ def import_file(file: str | Path, option: str) -> ModuleType:
 def _reason(error: Exception) -> str:
     """An error in one line."""
     return f"{type(error).__name__}: {reason_of(error)}"
+
+
+def _line(error: Exception, path: Path) -> str:
+    """Where in the file it was raised; a SyntaxError says so itself."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return f" (line {lines[-1]})" if lines else ""
 
 
 def loaded_plugins() -> Mapping[str, str]:

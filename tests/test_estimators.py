@@ -114,6 +114,19 @@ def test_a_part_may_be_a_name_a_mapping_or_its_dataclass() -> None:
         VAE(encoder=MlpDecoderOptions()).run_config()
 
 
+def test_an_option_of_another_part_is_told_with_the_mapping_that_has_it() -> None:
+    with pytest.raises(ConfigError, match="'prior_components' must be given with its prior") as e:
+        VAE(prior="mixture", prior_components=3)
+    fix = str(e.value).partition("Fix: ")[2]
+    assert fix == "prior={'type': 'mixture', 'components': VALUE}"
+    mapping = {"type": "mixture", "components": 3}
+    assert VAE(prior=mapping).run_config().model.prior.components == 3
+    with pytest.raises(ConfigError, match=r"Fix: terms=\[\{'type': 'mmd', 'weight': VALUE\}\]"):
+        VAE(mmd_weight=2.0)
+    (term,) = VAE(terms=[{"type": "mmd", "weight": 2.0}]).run_config().terms
+    assert term.weight == 2.0
+
+
 @pytest.mark.parametrize("kind", [AE, VAE, DenoisingAE])
 def test_the_signature_is_the_configuration(kind: type) -> None:
     """No second list of options: each is there, with the preset's value as its default."""

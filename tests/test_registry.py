@@ -2,11 +2,12 @@
 
 import hashlib
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pytest
 
@@ -212,3 +213,49 @@ def test_packages_register_parts_by_entry_points(plugin, tmp_path, monkeypatch):
         ) as caught:
             load_entry_points()
         assert "\n" not in str(caught.value)
+
+
+def test_a_class_that_lacks_a_method_is_refused_where_it_is_registered(fruits):
+    class Peel(Fruit, ABC):
+        @abstractmethod
+        def build(self): ...
+
+    with pytest.raises(ConfigError, match=r"Lemon must define build, .*Fix: define it"):
+        fruits.register("lemon")(type("Lemon", (Peel,), {}))
+    assert "lemon" not in fruits.names
+
+
+def test_a_network_that_lacks_methods_says_which():
+    from reparam.model import Prior
+
+    with pytest.raises(ConfigError, match=r"Half must define log_prob, sample, .*Fix: define them"):
+        type("Half", (Prior,), {})()
+    whole = {"sample": lambda self, n, generator=None: None, "log_prob": lambda self, z: None}
+    assert isinstance(type("Whole", (Prior,), whole)(), Prior)
+
+
+def test_options_without_dataclass_are_refused(fruits):
+    class Pear(Fruit):
+        ripe: bool = True
+        sort: ClassVar[str] = "Conference"
+
+    with pytest.raises(ConfigError, match=r"Pear must be a dataclass .* got ripe in"):
+        fruits.register("pear")(Pear)
+    fruits.register("pear")(dataclass(frozen=True)(Pear))
+
+    class Quince(Fruit):
+        sort: ClassVar[str] = "Vranja"
+
+    assert fruits.register("quince")(Quince)().type == "quince"  # no options, nothing to declare
+
+
+def test_an_error_of_a_plugin_has_its_line_and_one_fix(plugin):
+    plugin.write_text("import math\n\n\ndef late():\n    return nothing\n\n\nlate()\n")
+    with pytest.raises(
+        ConfigError, match=r"\(line 5\) with NameError: .*\. Fix: correct the file$"
+    ):
+        load_plugin(plugin)
+    plugin.write_text(PLUGIN.format(name="gaussian"))
+    with pytest.raises(ConfigError, match=r"\(line \d+\) with ConfigError: ") as caught:
+        load_plugin(plugin)
+    assert str(caught.value).count("Fix: ") == 1

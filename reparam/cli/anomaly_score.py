@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reparam.cli.calibrating import asked_rate
+from reparam.cli.calibrating import SCORE_EXTRAS, asked_rate
 from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.progress import step_progress
@@ -74,7 +74,7 @@ class AnomalyScoreOptions:
 
 def run(args: Sequence[str]) -> int:
     options = parse(AnomalyScoreOptions(), args, prog="reparam anomaly score")
-    need("reparam anomaly score", "report", "tables")
+    need("reparam anomaly score", *SCORE_EXTRAS)
     # They import pandas and matplotlib, which --help does without.
     from reparam.export import VERDICTS_FOLDER, verdict_table, write_verdicts
     from reparam.report import anomaly_page
@@ -146,4 +146,4 @@ def _print(table: "pd.DataFrame", anomalous: int, rate: float) -> None:
         printed.add_row(str(row[name]), score, p, str(row["verdict"]))
     rest = f", the first {SHOWN} of {len(table):,}" if len(table) > SHOWN else ""
     print_table(printed, f"the most anomalous first{rest}")
-    say(f"{anomalous:,} of {len(table):,} pictures are anomalous, at {rate:g} false alarms")
+    say(f"{anomalous:,} of {len(table):,} pictures are anomalous, at {rate:.3g} false alarms")

@@ -17,8 +17,12 @@ from reparam.evaluation import (
     pictures_needed,
     save_calibration,
 )
+from reparam.extras import install_line, lacks
 from reparam.printable import note, say, several
 from reparam.runs import Run, command_line, writing
+
+SCORE_EXTRAS = ("report", "tables")
+"""What ``anomaly score`` needs beyond the package's own dependencies."""
 
 SHOWN = 5
 """Pictures that are named, at most; the run's file has more."""
@@ -36,7 +40,8 @@ def calibrate_run(
     print_calibration(found)
     say(run.path / CALIBRATION_FILE)
     if not quiet:
-        note(f"next: {command_line('anomaly', ['score', str(run.path)])} NEW_PICTURES/")
+        line = f"next: {command_line('anomaly', ['score', str(run.path)])} NEW_PICTURES/"
+        note(line + f" (first: {install_line(*SCORE_EXTRAS)})" * lacks(*SCORE_EXTRAS))
 
 
 def asked_rate(run: Run, detector: Detector, asked: float | None) -> float:

@@ -1,6 +1,6 @@
 """Feature maps of images, and networks that give them, by name."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from reparam.interface import Interface
 from reparam.registry import Part, Registry
 from reparam.types import Images
 
@@ -17,7 +18,7 @@ FeatureMap = Float[torch.Tensor, "B _ _ _"]
 """(B, K, h, w): K features at each of h × w positions, of which every map has its own."""
 
 
-class FeatureMaps(nn.Module, ABC):
+class FeatureMaps(nn.Module, Interface):
     """A network whose weights are known: images → what it sees in them. It is never trained."""
 
     @abstractmethod

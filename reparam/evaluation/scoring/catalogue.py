@@ -90,7 +90,7 @@ TOPICS: Mapping[str, Topic] = {
     "match": Topic("latents differ from the prior", "잠재 벡터와 사전 분포의 차이"),
     "rate": Topic("parts of the rate", "율(KL 발산)의 구성"),
     "classes": Topic("classes uneven", "클래스마다 고르지 않음"),
-    "decodes": Topic("decodes that are no digit", "숫자가 아닌 디코딩 결과"),
+    "decodes": Topic("decodes unlike real images", "실제 이미지와 다른 디코딩 결과"),
     "gaps": Topic("gaps, jumps", "빈틈과 급격한 변화"),
     "neighbours": Topic("neighbours kept", "이웃 관계 보존"),
     "factors": Topic("factors kept apart", "생성 요인의 분리"),

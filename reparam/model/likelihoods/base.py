@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
+from reparam.interface import Interface
 from reparam.model.likelihoods.levels import T, bits_per_dim
 from reparam.model.likelihoods.weight import Weight
 from reparam.model.networks import ImageShape
@@ -50,7 +51,7 @@ class Pixels(ABC):
         return (x - self.mean).square().flatten(1).sum(1)
 
 
-class Likelihood(nn.Module, ABC):
+class Likelihood(nn.Module, Interface):
     """What the decoder gives (B, C', H, W) → a distribution over images of D values each.
 
     C' is ``LikelihoodOptions.decoder_channels`` of the images' channels C.

@@ -1,6 +1,6 @@
 """Encoder and decoder as the rest of the package knows them."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reparam.errors import ShapeError
+from reparam.interface import Interface
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.components import Components
 from reparam.registry import Part, Registry
@@ -36,7 +37,7 @@ class KlHalf:
     """Pixels at the left, right, top and bottom by which an image is continued."""
 
 
-class Encoder(nn.Module, ABC):
+class Encoder(nn.Module, Interface):
     """Images (B, C, H, W) → features (B, *feature_shape), which the posterior reads.
 
     Raises ShapeError for images of another size than ``image_shape``.
@@ -71,7 +72,7 @@ class Encoder(nn.Module, ABC):
         return self
 
 
-class Decoder(nn.Module, ABC):
+class Decoder(nn.Module, Interface):
     """Latents (B, d) → what the likelihood takes (B, C, H, W), in float32.
 
     That is the mean image for a normal likelihood, and logits for a Bernoulli likelihood. Other

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from reparam.errors import ConfigError
+from reparam.interface import check_defined
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import Features, FeatureShape, Heads, Rows
 from reparam.model.noise import Noise
@@ -195,6 +196,7 @@ class Posterior(nn.Module):
         sizes: Mapping[str, LatentSpec] | None = None,
     ) -> None:
         super().__init__()
+        check_defined(distribution)
         self.distribution = distribution
         self.heads = Heads(distribution.names(), features, latent, sizes)
 

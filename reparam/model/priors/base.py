@@ -1,6 +1,6 @@
 """p(z): what every prior can do, what some can, and the rate that follows from it."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, runtime_checkable
@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reparam.errors import ConfigError, DataError, check_one_each
+from reparam.interface import Interface
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import Encoder
 from reparam.model.noise import Noise
@@ -26,7 +27,7 @@ Moments = tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]
 Bounds = tuple[Float[Tensor, " d"], Float[Tensor, " d"]]
 
 
-class Prior(nn.Module, ABC):
+class Prior(nn.Module, Interface):
     """A distribution over latents (B, d). Every density is in nats.
 
     It is fixed, learned with the model (its parameters are the model's then, and the rate is what

@@ -1,7 +1,8 @@
 """Scorecards as pictures: the classes of random draws, and measures against an option."""
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -67,6 +68,9 @@ def measure_charts(
         return figure
 
 
+TITLE: Mapping[Language, int] = {"en": 42, "ko": 26}
+"""Letters of a line above a chart."""
+
 LINE_COLOURS = ("#3f90da", "#e76300", "#832db6", "#bd1f01", "#a96b59", "#717581")
 
 
@@ -100,7 +104,8 @@ def _draw(
     if ideals:
         axes.axhline(sum(ideals) / len(ideals), color=MUTED, lw=0.8, ls=":")
     unit = f" ({entry.unit_in(lang)})" if entry.unit else ""
-    axes.set_title(f"{entry.title(lang)}{unit}", fontsize=7.5, wrap=True)
+    title = textwrap.fill(f"{entry.title(lang)}{unit}", TITLE[lang], break_long_words=False)
+    axes.set_title(title, fontsize=7.5)  # matplotlib's own wrapping is at the figure's edge
     axes.grid(axis="y", color=FAINT, lw=0.5)
 
 

@@ -1,5 +1,6 @@
 """The documentation's site: what its menu names, what its tutorials run, what its pages load."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import griffe
 import jupytext
 import markdown
 import pytest
@@ -16,6 +18,7 @@ import yaml
 import mkdocs_hooks
 import reparam
 from mkdocs_layout import Layout
+from mkdocs_signatures import Defaults
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -88,6 +91,47 @@ def test_a_link_leads_to_the_same_file(place: str, uri: str, link: str, led: str
 def test_a_link_to_a_command_leads_to_its_page() -> None:
     said = mkdocs_hooks._led("[a](../commands/index.md#anomaly-fit)", "docs/a/b.md", "a/b.md")
     assert said == "[a](../commands/anomaly-fit.md)"
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("x = 1", "```python\nx = 1\n```"),
+        ("%%sh\nls", "```sh\nls\n```"),
+        ("%%writefile a.py\nx = 1", '```python title="a.py"\nx = 1\n```'),
+    ],
+)
+def test_a_cell_is_shown_in_its_language(cell: str, shown: str) -> None:
+    assert mkdocs_hooks._shown(cell) == shown
+
+
+def test_code_that_is_not_run_is_shown_as_other_code() -> None:
+    text = "```python .noeval\nx = 1\n```\n\n```sh\nls\n```"
+    assert mkdocs_hooks.UNRUN.sub(r"\1", text) == text.replace(" .noeval", "")
+    ran = jupytext.reads(mkdocs_hooks.PYTHON + text, fmt="md").cells
+    assert [cell.source for cell in ran if cell.cell_type == "code"] == ["%%sh\nls"]
+
+
+@pytest.mark.parametrize("name", ["AE", "VAE", "DenoisingAE"])
+def test_an_estimators_arguments_are_explained(name: str) -> None:
+    rows = mkdocs_hooks._arguments(name).split("| --- | --- | --- |\n")[1].strip().split("\n")
+    cells = [re.split(r"(?<!\\)\|", row)[1:-1] for row in rows]
+    arguments = inspect.signature(getattr(reparam, name)).parameters
+    assert [cell[0].strip() for cell in cells] == [f"`{argument}`" for argument in arguments]
+    assert all(len(cell) == 3 and len(cell[2]) > 10 for cell in cells)
+
+
+def test_a_base_that_is_not_exported_is_shown_once_before_those_that_have_it() -> None:
+    page = mkdocs_hooks._package_text("estimators", ["AE", "VAE"])
+    blocks = re.findall(r"^::: (\S+)$", page, re.MULTILINE)
+    assert blocks == ["reparam.estimators.base.Estimator", "reparam.AE", "reparam.VAE"]
+
+
+def test_a_signature_shows_defaults_and_not_how_flags_look() -> None:
+    found = griffe.load("reparam.data", extensions=griffe.load_extensions(Defaults))
+    parameters = {one.name: str(one.default) for one in found["config.DataConfig"].parameters}
+    assert parameters["source"] == "'digits'"
+    assert parameters["image_size"] == parameters["pixel_range"] == "None"
 
 
 def laid_out(text: str) -> str:

@@ -27,6 +27,7 @@ from mkdocs.structure.pages import Page
 
 import reparam
 from mkdocs_layout import Layout
+from reparam.cli.help_text import names_text
 from reparam.cli.main import COMMANDS
 from reparam.cli.reference import reference, table_row
 from reparam.estimators.base import Estimator
@@ -58,6 +59,9 @@ UNRUN = re.compile(r"(?<=^```)(\w+) \.noeval$", re.MULTILINE)
 WRITEFILE = "%%writefile "
 SHELL = re.compile(r'<div class="language-sh highlight">.*?</div>', re.DOTALL)
 FLAG = re.compile(r"(?<=>)--?[a-z][\w-]*")
+WORD = r'<span class="word">\g<0></span>'
+HEADING = re.compile(r"<h[1-6].*?</h[1-6]>", re.DOTALL)
+FLAG_IN_TEXT = re.compile(r"(?<=\s)--[a-z][\w-]*(?=[\s<])")
 FENCE = re.compile(r"(^(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
 
 
@@ -123,8 +127,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Options in a command stay whole where a phone breaks its line (mkdocs_layout.py)."""
-    return SHELL.sub(lambda block: FLAG.sub(r'<span class="word">\g<0></span>', block[0]), html)
+    """Options in commands and headings stay whole where a phone breaks a line (mkdocs_layout.py)."""
+    html = SHELL.sub(lambda block: FLAG.sub(WORD, block[0]), html)
+    return HEADING.sub(lambda heading: FLAG_IN_TEXT.sub(WORD, heading[0]), html)
 
 
 # Links -------------------------------------------------------------------------------------------
@@ -230,7 +235,7 @@ def _arguments(name: str) -> str:
         return ""
     options = options_of(preset_config(public.preset))
     meaning = {
-        **{key: option.doc for key, option in options.items()},
+        **{key: f"{one.doc}{names_text(one.registry)}" for key, one in options.items()},
         **{
             key: f"All of {', '.join(option.name for option in several)}."
             for key, several in shared_options(options).items()

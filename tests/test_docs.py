@@ -98,6 +98,12 @@ def test_a_page_says_whether_there_is_a_reference_and_a_test(name: str, card: Sc
 
 
 @pytest.mark.parametrize("name", MEASURES)
+def test_a_page_leads_to_the_measures_that_it_names(name: str) -> None:
+    words = re.findall(r"(?<!\[)`(\w+)`", (PAGES / f"{name}.md").read_text())
+    assert {*words} & {*MEASURES} <= {name}
+
+
+@pytest.mark.parametrize("name", MEASURES)
 def test_a_page_names_the_code_that_measures(name: str) -> None:
     source = (PAGES / f"{name}.md").read_text().split("## Source")[1]
     code = re.findall(r"\[`(\w+)`\]\((\S+\.py)\)", source)

@@ -167,6 +167,13 @@ def test_options_in_commands_stay_whole() -> None:
     assert re.sub(r'<span class="word">([^<]*)</span>', r"\1", after) == before
 
 
+def test_options_in_headings_stay_whole() -> None:
+    html = '<h2 id="a --b">Options of --latent-dim</h2><p>of --latent-dim</p>'
+    assert mkdocs_hooks.on_page_content(html, *[None] * 3) == html.replace(
+        "--latent-dim</h2>", '<span class="word">--latent-dim</span></h2>'
+    )
+
+
 class Loads(HTMLParser):
     """What a page makes a browser load, and no more: a link that one follows is not loaded."""
 

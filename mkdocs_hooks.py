@@ -127,7 +127,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Options in commands and headings stay whole where a phone breaks a line (mkdocs_layout.py)."""
+    """Options of commands and in headings stay whole where a phone breaks a line (see Layout)."""
     html = SHELL.sub(lambda block: FLAG.sub(WORD, block[0]), html)
     return HEADING.sub(lambda heading: FLAG_IN_TEXT.sub(WORD, heading[0]), html)
 

@@ -157,6 +157,13 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert anchor in sections(to), target
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")), ids=lambda path: path.name)
+def test_commands_fit_a_phone_without_comments_far_behind_them(page: Path) -> None:
+    """A comment that spaces align with others is broken where the line is."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    assert [line for block in blocks for line in re.findall(r".*\S {2,}#.*", block)] == []
+
+
 JOBS = {
     "own-pictures": {
         "train": "reparam train landscapes",

@@ -257,7 +257,10 @@ def _arguments(name: str) -> str:
 def _executed(markdown: str, uri: str, config: MkDocsConfig, files: Files) -> str:
     cells = jupytext.reads(PYTHON + markdown, fmt="md").cells
     code = tuple(cell.source for cell in cells if cell.cell_type == "code")
-    outputs = iter(_outputs(code, uri) if code else ())
+    try:
+        outputs = iter(_outputs(code) if code else ())
+    except nbclient.exceptions.CellExecutionError as error:
+        raise PluginError(f"{uri}: {error}") from error
     blocks = []
     for cell in cells:
         if cell.cell_type != "code":
@@ -294,16 +297,13 @@ def _text(output: str) -> str:
 
 
 @functools.cache  # a translation has the cells of its original
-def _outputs(code: tuple[str, ...], uri: str) -> list[list[nbformat.NotebookNode]]:
-    """What the cells put out, in an empty folder. Raises PluginError where one fails."""
+def _outputs(code: tuple[str, ...]) -> list[list[nbformat.NotebookNode]]:
+    """What the cells put out, in an empty folder. Raises nbclient's error where one fails."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in code])
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     with tempfile.TemporaryDirectory() as folder:
         client = nbclient.NotebookClient(
             notebook, timeout=1800, resources={"metadata": {"path": folder}}
         )
-        try:
-            client.execute(env={**os.environ, "PATH": path, "COLUMNS": "92", "NO_COLOR": "1"})
-        except nbclient.exceptions.CellExecutionError as error:
-            raise PluginError(f"{uri}: {error}") from error
+        client.execute(env={**os.environ, "PATH": path, "COLUMNS": "92", "NO_COLOR": "1"})
     return [cell.outputs for cell in notebook.cells]

@@ -14,6 +14,7 @@ import jupytext
 import markdown
 import pytest
 import yaml
+from mkdocs.exceptions import PluginError
 
 import mkdocs_hooks
 import reparam
@@ -91,6 +92,16 @@ def test_a_link_leads_to_the_same_file(place: str, uri: str, link: str, led: str
 def test_a_link_to_a_command_leads_to_its_page() -> None:
     said = mkdocs_hooks._led("[a](../commands/index.md#anomaly-fit)", "docs/a/b.md", "a/b.md")
     assert said == "[a](../commands/anomaly-fit.md)"
+
+
+def test_cells_run_once_for_both_languages_and_a_failure_names_its_page() -> None:
+    page = "```python\nimport time\ntime.time_ns()\n```"
+    first = mkdocs_hooks._executed(page, "tutorials/a.md", None, None)
+    again = mkdocs_hooks._executed(f"한국어\n\n{page}", "tutorials/a.ko.md", None, None)
+    assert re.search(r"\d{15}", first)
+    assert again == f"한국어\n\n{first}"
+    with pytest.raises(PluginError, match=r"tutorials/b.md: (.|\n)*ZeroDivisionError"):
+        mkdocs_hooks._executed("```python\n1 / 0\n```", "tutorials/b.md", None, None)
 
 
 @pytest.mark.parametrize(

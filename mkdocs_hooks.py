@@ -6,6 +6,7 @@ MkDocs calls the functions `on_...` (https://www.mkdocs.org/user-guide/configura
 
 import functools
 import importlib
+import inspect
 import itertools
 import os
 import posixpath
@@ -26,9 +27,12 @@ from mkdocs.structure.pages import Page
 
 import reparam
 from mkdocs_layout import Layout
+from reparam.cli.help_text import names_text
 from reparam.cli.main import COMMANDS
-from reparam.cli.reference import reference
+from reparam.cli.reference import reference, table_row
+from reparam.estimators.base import Estimator
 from reparam.late import imports_for_types
+from reparam.runs import options_of, preset_config, shared_options
 
 ROOT = Path(__file__).parent
 REPOSITORY = "repository"
@@ -39,11 +43,25 @@ PYTHON = (
 )
 """Without it, jupytext takes the language of the first cell, which may be a shell's."""
 
+OWN_ARGUMENTS = {
+    "image_shape": "Of flat rows: height, width and channels of an image, or row.",
+    "pixel_range": "The values of X that are black and white; fit: its least and its largest.",
+    "out": "The run folder to write; None keeps none.",
+    "quiet": "No progress.",
+}
+"""Arguments of the estimators that are no options of a command."""
+
 LINK = re.compile(r"(\]\()((?!https?:|mailto:|#)[^)\s#]+)")
 COMMAND = re.compile(r"(?<=commands/)index\.md#([\w-]+)")
 """A command's place on the page of all of them, which has a page of its own on the site."""
+UNRUN = re.compile(r"(?<=^```)(\w+) \.noeval$", re.MULTILINE)
+"""Code that a tutorial shows and does not run, as jupytext marks it."""
+WRITEFILE = "%%writefile "
 SHELL = re.compile(r'<div class="language-sh highlight">.*?</div>', re.DOTALL)
 FLAG = re.compile(r"(?<=>)--?[a-z][\w-]*")
+WORD = r'<span class="word">\g<0></span>'
+HEADING = re.compile(r"<h[1-6].*?</h[1-6]>", re.DOTALL)
+FLAG_IN_TEXT = re.compile(r"(?<=\s)--[a-z][\w-]*(?=[\s<])")
 FENCE = re.compile(r"(^(`{3,}).*?^\2$)", re.DOTALL | re.MULTILINE)
 
 
@@ -97,15 +115,21 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             ]
         markdown = "\n".join([markdown, "", *entries])
     elif uri == "python/index.md":
-        entries = [f"- [{p}]({p}.md): {', '.join(names)}" for p, names in _packages().items()]
+        entries = [
+            f"- [{package}]({package}.md): "
+            + ", ".join(f"[{name}]({package}.md#reparam.{name})" for name in names)
+            for package, names in _packages().items()
+        ]
         markdown = "\n".join([markdown, "", *entries])
+    markdown = UNRUN.sub(r"\1", markdown)
     place = str(page.meta.get("source", f"docs/{uri}"))
     return _outside_code(markdown, lambda text: _led(text, place, uri))
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Options in a command stay whole where a phone breaks its line (mkdocs_layout.py)."""
-    return SHELL.sub(lambda block: FLAG.sub(r'<span class="word">\g<0></span>', block[0]), html)
+    """Options of commands and in headings stay whole where a phone breaks a line (see Layout)."""
+    html = SHELL.sub(lambda block: FLAG.sub(WORD, block[0]), html)
+    return HEADING.sub(lambda heading: FLAG_IN_TEXT.sub(WORD, heading[0]), html)
 
 
 # Links -------------------------------------------------------------------------------------------
@@ -187,17 +211,44 @@ def _package_page(package: str) -> str:
 
 
 def _package_text(package: str, names: list[str]) -> str:
+    """What a package says of itself, and its names; what these share and nobody exports, first."""
     doc = importlib.import_module(f"reparam.{package}").__doc__ or ""
-    entries = [f"::: reparam.{name}\n{_options(getattr(reparam, name))}" for name in names]
-    return "\n".join([f"# {package}\n", f"{doc.strip()}\n", *entries])
+    entries = [f"# {package}\n", f"{doc.strip()}\n"]
+    for base in dict.fromkeys(base for name in names for base in _unseen(getattr(reparam, name))):
+        entries.append(f"::: {base.__module__}.{base.__qualname__}\n")
+    for name in names:
+        entries.append(f"::: reparam.{name}\n{_arguments(name)}")
+    return "\n".join(entries)
 
 
-def _options(public: object) -> str:
-    """A class shows what it has from a base of the package that has no entry of its own."""
+def _unseen(public: object) -> list[type]:
+    """The bases of a class, within the package, that have no entry of their own."""
     bases = public.__mro__ if isinstance(public, type) else ()
-    own = [base.__name__ for base in bases if base.__module__.startswith("reparam.")]
-    unseen = not set(own) <= set(reparam.__all__)
-    return "    options:\n      inherited_members: true\n" if unseen else ""
+    own = [base for base in bases if base.__module__.startswith("reparam.")]
+    return [base for base in own if base.__name__ not in reparam.__all__]
+
+
+def _arguments(name: str) -> str:
+    """The arguments of an estimator, whose signature is made of the options of its preset."""
+    public = getattr(reparam, name)
+    if not (isinstance(public, type) and issubclass(public, Estimator)):
+        return ""
+    options = options_of(preset_config(public.preset))
+    meaning = {
+        **{key: f"{one.doc}{names_text(one.registry)}" for key, one in options.items()},
+        **{
+            key: f"All of {', '.join(option.name for option in several)}."
+            for key, several in shared_options(options).items()
+        },
+        **OWN_ARGUMENTS,
+    }
+    rows = ["", f"The arguments of `{name}`, all by name:", "", "| argument | default | meaning |"]
+    rows.append("| --- | --- | --- |")
+    rows += [
+        table_row(key, repr(argument.default), meaning[key])
+        for key, argument in inspect.signature(public).parameters.items()
+    ]
+    return "\n".join([*rows, ""])
 
 
 # Notebooks ---------------------------------------------------------------------------------------
@@ -206,17 +257,16 @@ def _options(public: object) -> str:
 def _executed(markdown: str, uri: str, config: MkDocsConfig, files: Files) -> str:
     cells = jupytext.reads(PYTHON + markdown, fmt="md").cells
     code = tuple(cell.source for cell in cells if cell.cell_type == "code")
-    outputs = iter(_outputs(code, uri) if code else ())
+    try:
+        outputs = iter(_outputs(code) if code else ())
+    except nbclient.exceptions.CellExecutionError as error:
+        raise PluginError(f"{uri}: {error}") from error
     blocks = []
     for cell in cells:
         if cell.cell_type != "code":
             blocks.append(cell.source)
             continue
-        language, source = "python", cell.source
-        if source.startswith("%%"):
-            magic, source = source.split("\n", 1)
-            language = magic[2:]
-        blocks.append(f"```{language}\n{source}\n```")
+        blocks.append(_shown(cell.source))
         found = next(outputs)
         blocks.append(_text("".join(o.text for o in found if o.get("name") == "stdout")))
         for number, output in enumerate(o for o in found if "data" in o):
@@ -230,6 +280,16 @@ def _executed(markdown: str, uri: str, config: MkDocsConfig, files: Files) -> st
     return "\n\n".join(filter(None, blocks))
 
 
+def _shown(source: str) -> str:
+    """A cell's code in its language; of a file that it writes, below the file's name."""
+    magic, _, rest = source.partition("\n")
+    if magic.startswith(WRITEFILE):
+        return f'```python title="{magic.removeprefix(WRITEFILE)}"\n{rest}\n```'
+    if magic.startswith("%%"):
+        return f"```{magic[2:]}\n{rest}\n```"
+    return f"```python\n{source}\n```"
+
+
 def _text(output: str) -> str:
     """What a cell prints, without what moves a terminal's cursor or colours it."""
     plain = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", output).rstrip()
@@ -237,16 +297,13 @@ def _text(output: str) -> str:
 
 
 @functools.cache  # a translation has the cells of its original
-def _outputs(code: tuple[str, ...], uri: str) -> list[list[nbformat.NotebookNode]]:
-    """What the cells put out, in an empty folder. Raises PluginError where one fails."""
+def _outputs(code: tuple[str, ...]) -> list[list[nbformat.NotebookNode]]:
+    """What the cells put out, in an empty folder. Raises nbclient's error where one fails."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in code])
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     with tempfile.TemporaryDirectory() as folder:
         client = nbclient.NotebookClient(
             notebook, timeout=1800, resources={"metadata": {"path": folder}}
         )
-        try:
-            client.execute(env={**os.environ, "PATH": path, "COLUMNS": "92", "NO_COLOR": "1"})
-        except nbclient.exceptions.CellExecutionError as error:
-            raise PluginError(f"{uri}: {error}") from error
+        client.execute(env={**os.environ, "PATH": path, "COLUMNS": "92", "NO_COLOR": "1"})
     return [cell.outputs for cell in notebook.cells]

@@ -1,5 +1,8 @@
-"""The documents: a page for each row of the scorecard, and links that lead somewhere."""
+"""The documents: a page for each row of the scorecard, links that lead somewhere, and jobs that the
+README leads to.
+"""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from reparam.cli.reference import command_modules
 from reparam.data import DataConfig, image_set_from_arrays
 from reparam.evaluation import MEASURES, TOPICS, Entry, Judge, Scorecard, ScoreConfig, scorecard
 from reparam.evaluation.judge.network import JudgeNetwork
@@ -94,6 +98,12 @@ def test_a_page_says_whether_there_is_a_reference_and_a_test(name: str, card: Sc
 
 
 @pytest.mark.parametrize("name", MEASURES)
+def test_a_page_leads_to_the_measures_that_it_names(name: str) -> None:
+    words = re.findall(r"(?<!\[)`(\w+)`", (PAGES / f"{name}.md").read_text())
+    assert {*words} & {*MEASURES} <= {name}
+
+
+@pytest.mark.parametrize("name", MEASURES)
 def test_a_page_names_the_code_that_measures(name: str) -> None:
     source = (PAGES / f"{name}.md").read_text().split("## Source")[1]
     code = re.findall(r"\[`(\w+)`\]\((\S+\.py)\)", source)
@@ -111,9 +121,96 @@ def test_the_index_has_every_measure_below_its_topic() -> None:
         assert listed[words.en] == plain(f"{words.en} {' '.join(lines)}")
 
 
+def slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub and MkDocs make it."""
+    return re.sub(r"[^\w\- ]", "", re.sub(r"[`*]", "", heading)).strip().lower().replace(" ", "-")
+
+
+def sections(document: Path) -> dict[str, str]:
+    """What is below each anchor of a document: a heading's, or one that a page gives itself."""
+    text = document.read_text()
+    prose = re.sub(r"^```.*?^```$", lambda m: " " * len(m[0]), text, flags=re.DOTALL | re.MULTILINE)
+    marks = [
+        (found.start(), found[1] or slug(found[2]))
+        for found in re.finditer(r'<a id="([\w-]+)"></a>|^#+ (.*)$', prose, re.MULTILINE)
+    ]
+    ends = [start for start, _ in marks[1:]] + [len(text)]
+    found = {name: text[start:end] for (start, name), end in zip(marks, ends, strict=True)}
+    for (start, name), (_, following) in itertools.pairwise(marks):
+        if prose[start:].startswith("<a "):
+            found[name] = found[following]
+    return found
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     prose = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
-    targets = re.findall(r"\]\(([^)\s]+)\)", prose)
-    local = [t.partition("#")[0] for t in targets if not re.match(r"https?:|mailto:|#", t)]
-    assert [target for target in local if not (document.parent / target).exists()] == []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        place, _, anchor = target.partition("#")
+        to = document.parent / place if place else document
+        assert to.exists(), target
+        if anchor and to.resolve() == ROOT / "docs" / "commands" / "index.md":
+            assert anchor in {name.replace(" ", "-") for name in command_modules()}, target
+        elif anchor:
+            assert anchor in sections(to), target
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")), ids=lambda path: path.name)
+def test_commands_fit_a_phone_without_comments_far_behind_them(page: Path) -> None:
+    """A comment that spaces align with others is broken where the line is."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    assert [line for block in blocks for line in re.findall(r".*\S {2,}#.*", block)] == []
+
+
+JOBS = {
+    "own-pictures": {
+        "train": "reparam train landscapes",
+        "size": "--image-size 96x128",
+        "continue": "reparam resume runs/landscapes",
+        "sample": "reparam sample runs/landscapes",
+        "fine-tune": "gradient_step",
+        "denoise": "reparam denoise",
+        "table": "reparam encode runs/landscapes",
+        "onnx": "reparam export runs/landscapes --onnx",
+        "web": "reparam export runs/landscapes --single-file",
+    },
+    "anomaly": {
+        "2-train": "reparam anomaly fit",
+        "3-look-at-new-pictures": "reparam anomaly score",
+        "the-threshold": "--false-alarms 0.05",
+        "4-measure-how-well-it-works": "ground_truth/scratch",
+        "bad-pictures-among-the-good-ones": "--contamination 0.05",
+        "export-the-detector": "--anomaly brick.onnx",
+        "from-python": "reparam.AnomalyDetector",
+    },
+}
+"""What a reader of README wants to do, by its place in the tutorial or guide: what says how."""
+
+ENGLISH = {
+    "size": "the-size-of-the-pictures",
+    "table": "latents-as-a-table",
+    "web": "on-a-web-page",
+}
+"""Places that the Korean page calls otherwise."""
+
+
+@pytest.mark.parametrize("language", ["", ".ko"])
+@pytest.mark.parametrize("place", JOBS["own-pictures"])
+def test_readme_leads_to_each_job_with_own_pictures(place: str, language: str) -> None:
+    page = f"docs/tutorials/own-pictures{language}.md"
+    anchor = place if language else ENGLISH.get(place, place)
+    assert f"({page}#{anchor})" in (ROOT / f"README{language}.md").read_text()
+    assert JOBS["own-pictures"][place] in sections(ROOT / page)[anchor]
+
+
+@pytest.mark.parametrize("language", ["", ".ko"])
+@pytest.mark.parametrize("place", JOBS["anomaly"])
+def test_readme_leads_to_each_job_of_anomaly_detection_in_two_clicks(
+    place: str, language: str
+) -> None:
+    readme, guide = (ROOT / f"README{language}.md").read_text(), ROOT / "docs" / "anomaly.md"
+    assert "(docs/anomaly.md)" in readme
+    assert f"(docs/anomaly.md#{place})" in readme or f"(#{place})" in guide.read_text()
+    assert JOBS["anomaly"][place] in sections(guide)[place]

@@ -1,5 +1,6 @@
 """The documentation's site: what its menu names, what its tutorials run, what its pages load."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -8,14 +9,17 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import griffe
 import jupytext
 import markdown
 import pytest
 import yaml
+from mkdocs.exceptions import PluginError
 
 import mkdocs_hooks
 import reparam
 from mkdocs_layout import Layout
+from mkdocs_signatures import Defaults
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -90,6 +94,57 @@ def test_a_link_to_a_command_leads_to_its_page() -> None:
     assert said == "[a](../commands/anomaly-fit.md)"
 
 
+def test_cells_run_once_for_both_languages_and_a_failure_names_its_page() -> None:
+    page = "```python\nimport time\ntime.time_ns()\n```"
+    first = mkdocs_hooks._executed(page, "tutorials/a.md", None, None)
+    again = mkdocs_hooks._executed(f"한국어\n\n{page}", "tutorials/a.ko.md", None, None)
+    assert re.search(r"\d{15}", first)
+    assert again == f"한국어\n\n{first}"
+    with pytest.raises(PluginError, match=r"tutorials/b.md: (.|\n)*ZeroDivisionError"):
+        mkdocs_hooks._executed("```python\n1 / 0\n```", "tutorials/b.md", None, None)
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("x = 1", "```python\nx = 1\n```"),
+        ("%%sh\nls", "```sh\nls\n```"),
+        ("%%writefile a.py\nx = 1", '```python title="a.py"\nx = 1\n```'),
+    ],
+)
+def test_a_cell_is_shown_in_its_language(cell: str, shown: str) -> None:
+    assert mkdocs_hooks._shown(cell) == shown
+
+
+def test_code_that_is_not_run_is_shown_as_other_code() -> None:
+    text = "```python .noeval\nx = 1\n```\n\n```sh\nls\n```"
+    assert mkdocs_hooks.UNRUN.sub(r"\1", text) == text.replace(" .noeval", "")
+    ran = jupytext.reads(mkdocs_hooks.PYTHON + text, fmt="md").cells
+    assert [cell.source for cell in ran if cell.cell_type == "code"] == ["%%sh\nls"]
+
+
+@pytest.mark.parametrize("name", ["AE", "VAE", "DenoisingAE"])
+def test_an_estimators_arguments_are_explained(name: str) -> None:
+    rows = mkdocs_hooks._arguments(name).split("| --- | --- | --- |\n")[1].strip().split("\n")
+    cells = [re.split(r"(?<!\\)\|", row)[1:-1] for row in rows]
+    arguments = inspect.signature(getattr(reparam, name)).parameters
+    assert [cell[0].strip() for cell in cells] == [f"`{argument}`" for argument in arguments]
+    assert all(len(cell) == 3 and len(cell[2]) > 10 for cell in cells)
+
+
+def test_a_base_that_is_not_exported_is_shown_once_before_those_that_have_it() -> None:
+    page = mkdocs_hooks._package_text("estimators", ["AE", "VAE"])
+    blocks = re.findall(r"^::: (\S+)$", page, re.MULTILINE)
+    assert blocks == ["reparam.estimators.base.Estimator", "reparam.AE", "reparam.VAE"]
+
+
+def test_a_signature_shows_defaults_and_not_how_flags_look() -> None:
+    found = griffe.load("reparam.data", extensions=griffe.load_extensions(Defaults))
+    parameters = {one.name: str(one.default) for one in found["config.DataConfig"].parameters}
+    assert parameters["source"] == "'digits'"
+    assert parameters["image_size"] == parameters["pixel_range"] == "None"
+
+
 def laid_out(text: str) -> str:
     return markdown.markdown(text, extensions=["tables", Layout()])
 
@@ -121,6 +176,13 @@ def test_options_in_commands_stay_whole() -> None:
     after = mkdocs_hooks.on_page_content(before, *[None] * 3)
     assert re.findall(r'<span class="word">([^<]*)</span>', after) == ["--latent-dim", "--out"]
     assert re.sub(r'<span class="word">([^<]*)</span>', r"\1", after) == before
+
+
+def test_options_in_headings_stay_whole() -> None:
+    html = '<h2 id="a --b">Options of --latent-dim</h2><p>of --latent-dim</p>'
+    assert mkdocs_hooks.on_page_content(html, *[None] * 3) == html.replace(
+        "--latent-dim</h2>", '<span class="word">--latent-dim</span></h2>'
+    )
 
 
 class Loads(HTMLParser):

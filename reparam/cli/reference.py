@@ -41,6 +41,12 @@ def parser_of(name: str, *words: str) -> Parser:
     raise AssertionError(f"{name}: a help text must be asked for, got {words}")
 
 
+def table_row(*cells: str) -> str:
+    """A row of a Markdown table: its last cell is text, the others are code."""
+    *codes, text = cells
+    return f"| {' | '.join([*(f'`{_cell(code)}`' for code in codes), _cell(_plain(text))])} |"
+
+
 def _page(parser: Parser) -> str:
     lines = [f"# {parser.prog}", "", *_paragraphs(parser.description or ""), ""]
     lines += ["```sh", parser.format_usage().removeprefix("usage: ").strip(), "```", ""]
@@ -48,7 +54,7 @@ def _page(parser: Parser) -> str:
     for title, entries in parser.sections():
         lines += [f"## {title[0].upper()}{title[1:]}", ""]
         lines += ["| option | meaning |", "| --- | --- |"]
-        lines += [f"| `{_cell(what)}` | {_cell(_plain(text))} |" for what, text in entries]
+        lines += [table_row(what, text) for what, text in entries]
         lines.append("")
     return "\n".join(lines)
 

@@ -21,11 +21,15 @@ def new_table() -> Table:
 
 
 def print_table(table: Table, title: str | None = None) -> None:
-    """The table, below its title and an empty line if it has a title."""
+    """The table, below its title and an empty line if it has a title. What a narrow terminal has no
+    room for goes on below, and is never cut off.
+    """
     console = Terminal()
     if title is not None:
         console.print()
         console.print(title, style="bold")
+    for column in table.columns:
+        column.overflow = "fold"
     console.print(table)
 
 

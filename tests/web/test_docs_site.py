@@ -1,4 +1,6 @@
-"""The documentation's site in a browser: it asks nobody else, and fits a screen and a phone."""
+"""The documentation's site in a browser: it asks nobody else, fits a screen and a phone, and has
+nothing that a reader should not see.
+"""
 
 import os
 import subprocess
@@ -21,18 +23,60 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+LOOK = r"""() => {
+  const found = [], page = document.querySelector("article");
+  const scrolls = e =>
+    e && (/auto|scroll/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+  const right = e => {
+    const box = e.getBoundingClientRect();
+    return box.left + Math.max(box.width, e.scrollWidth); // of what is in it, too
+  };
+  let level = 0;
+  for (const heading of page.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
+    if (heading.tagName[1] > level + 1) found.push("heading: " + heading.textContent);
+    level = +heading.tagName[1];
+  }
+  for (const image of document.images)
+    if (!image.naturalWidth || !image.alt) found.push("image: " + image.src);
+  for (const e of page.querySelectorAll("p, li, td, dd, pre, table, img, h1, h2, h3, h4"))
+    if (right(e) > innerWidth + 1 && !scrolls(e))
+      found.push("cut off: " + e.textContent.slice(0, 60));
+  const text = page.cloneNode(true);
+  text.querySelectorAll("pre, code").forEach(e => e.remove());
+  const written = /.{0,30}(:::|\*\*|`|!!!|\]\(|\{[:.#]|\| *---|<\/?\w+>|:\w+:).{0,30}/g;
+  for (const raw of text.textContent.matchAll(written)) found.push("not rendered: " + raw[0]);
+  return found;
+}"""
+"""What a reader should not find: titles out of order, pictures that are missing or have no words,
+what runs off the screen and cannot be scrolled, Markdown as it is written."""
+
+
+def test_what_a_reader_should_not_find_is_found(chromium: Browser) -> None:
+    page = chromium.new_page(viewport={"width": 390, "height": 860})
+    page.set_content(
+        "<article><h1>a</h1><h3>b</h3><img src='no.png'><p>a **bold** name"
+        f"<p style='white-space: nowrap'>{'word ' * 100}</article>"
+    )
+    found = [line.split(":")[0] for line in page.evaluate(LOOK)]
+    page.close()
+    assert sorted(found) == ["cut off", "heading", "image", "not rendered"]
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_pages_ask_nobody_else_and_fit(chromium: Browser, site: Path, width: int) -> None:
     asked: list[str] = []
-    wide = {}
+    wide, found = {}, {}
     page = chromium.new_page(viewport={"width": width, "height": 860})
     page.on("request", lambda request: asked.append(request.url))
     for file in sorted(site.rglob("*.html")):
         if file.name == "404.html":  # for a server's root
             continue
         page.goto(file.as_uri())
-        wide[file.name] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        name = file.relative_to(site).as_posix()
+        wide[name] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        found[name] = page.evaluate(LOOK)
     page.close()
     assert len(wide) > 50
     assert {name: by for name, by in wide.items() if by > 0} == {}
+    assert {name: lines for name, lines in found.items() if lines} == {}
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []

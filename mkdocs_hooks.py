@@ -222,9 +222,10 @@ def _package_text(package: str, names: list[str]) -> str:
 
 
 def _unseen(public: object) -> list[type]:
-    """The bases of a class, within the package, that have no entry of their own."""
+    """The bases of a class, within its own package, that have no entry of their own."""
     bases = public.__mro__ if isinstance(public, type) else ()
-    own = [base for base in bases if base.__module__.startswith("reparam.")]
+    package = ".".join(public.__module__.split(".")[:2]) if bases else ""
+    own = [base for base in bases if f"{base.__module__}.".startswith(f"{package}.")]
     return [base for base in own if base.__name__ not in reparam.__all__]
 
 
@@ -291,8 +292,14 @@ def _shown(source: str) -> str:
 
 
 def _text(output: str) -> str:
-    """What a cell prints, without what moves a terminal's cursor or colours it."""
+    """What a cell prints, without what moves a terminal's cursor or colours it. Raises PluginError
+    for an object that only its address tells of.
+    """
     plain = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", output).rstrip()
+    if found := re.search(r"<\S+ at 0x[0-9a-f]+>", plain):
+        raise PluginError(
+            f"a cell must show something readable, got {found[0]}. Fix: end it with ;"
+        )
     return f"```{{ .text .output }}\n{plain}\n```" if plain else ""
 
 

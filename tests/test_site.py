@@ -116,6 +116,12 @@ def test_a_cell_is_shown_in_its_language(cell: str, shown: str) -> None:
     assert mkdocs_hooks._shown(cell) == shown
 
 
+def test_a_cell_shows_no_address() -> None:
+    assert "\n3 at 0x1\n" in mkdocs_hooks._text("3 at 0x1\n")
+    with pytest.raises(PluginError, match=r"got <a\.Legend at 0x7f52>\. Fix"):
+        mkdocs_hooks._text("<a.Legend at 0x7f52>")
+
+
 def test_code_that_is_not_run_is_shown_as_other_code() -> None:
     text = "```python .noeval\nx = 1\n```\n\n```sh\nls\n```"
     assert mkdocs_hooks.UNRUN.sub(r"\1", text) == text.replace(" .noeval", "")

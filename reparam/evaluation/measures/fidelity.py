@@ -133,8 +133,9 @@ def kernel_distance(
     random order. The reference is 0, and it may be below. The interval covers the distance itself
     (`squared_distance`).
     """
-    real = at_most(KERNEL_IMAGES, real, rng)
-    fake = at_most(KERNEL_IMAGES, fake, rng)
+    # Doubles: the distance is a difference of sums that are 100,000 times as large.
+    real = at_most(KERNEL_IMAGES, real, rng).astype(np.float64)
+    fake = at_most(KERNEL_IMAGES, fake, rng).astype(np.float64)
     if min(len(real), len(fake)) < FEWEST:
         few = min(len(real), len(fake))
         return absent(f"a kernel distance needs at least {FEWEST} images, got {few}")

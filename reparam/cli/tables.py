@@ -21,8 +21,8 @@ def new_table() -> Table:
 
 
 def print_table(table: Table, title: str | None = None) -> None:
-    """The table, below its title and an empty line if it has a title. What a narrow terminal has no
-    room for goes on below, and is never cut off.
+    """The table, below its title and an empty line if it has a title. A cell that is too wide for
+    the terminal continues on its next line: no word is cut off.
     """
     console = Terminal()
     if title is not None:

@@ -8,6 +8,7 @@ many longer turns, one after the other, and the ratio to the chosen one is taken
 """
 
 import argparse
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,6 +73,7 @@ def rows(case: Case, pairs: int) -> Sequence[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=10, help="turns of every candidate")
+    parser.add_argument("--section", default="choices", help="of RESULTS.md, one a kind of processor")
     options = parser.parse_args()
     where = describe()
     lines = [
@@ -84,8 +86,10 @@ def main() -> None:
         for row in rows(case, options.pairs):
             lines.append(f"| {name}, batch {case.batch} | {row} |")
             print(lines[-1], flush=True)
-    lines += ["", f"`python benchmarks/choices.py --pairs {options.pairs}`"]
-    write_section("choices", "\n".join(lines))
+    section = [] if options.section == "choices" else ["--section", options.section]
+    words = ["python", "benchmarks/choices.py", *section, "--pairs", str(options.pairs)]
+    lines += ["", f"`{shlex.join(words)}`"]
+    write_section(options.section, "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,9 @@ def rows(case: Case, pairs: int) -> Sequence[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=10, help="turns of every candidate")
-    parser.add_argument("--section", default="choices", help="of RESULTS.md, one a kind of processor")
+    parser.add_argument(
+        "--section", default="choices", help="of RESULTS.md, one a kind of processor"
+    )
     options = parser.parse_args()
     where = describe()
     lines = [

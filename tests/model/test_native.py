@@ -259,6 +259,37 @@ def test_convolutions_and_their_gradients_are_pytorchs(
 
 
 @formats
+@settings(deadline=None, max_examples=20)
+@given(
+    images=st.integers(6, 70),
+    side=st.sampled_from([1, 3, 7, 14, 30]),
+    stride=st.integers(1, 2),
+    transposed=st.booleans(),
+)
+def test_an_image_comes_out_the_same_whichever_go_beside_it(
+    dtype, images, side, stride, transposed
+) -> None:
+    generator = torch.Generator().manual_seed(images)
+    how = (32, 16, 3, stride)
+    layer = SameConvTranspose2d(*how, (side * stride,) * 2) if transposed else SameConv2d(*how)
+    x = rounded(images, 32, side, side, generator=generator).to(dtype).requires_grad_()
+
+    def ours(x: torch.Tensor) -> torch.Tensor:
+        weight, bias = layer.weight, layer.bias
+        return convolution(x, weight, bias, layer.how(x), Activation(0.3), dtype)
+
+    together, alone = ours(x), torch.cat([ours(one) for one in x.split(1)])
+    assert torch.equal(together, alone)
+    dy = rounded(*together.shape, generator=generator).to(dtype)
+    inputs = (x, layer.weight, layer.bias)
+    dx, *sums = torch.autograd.grad(together, inputs, dy)
+    dx_alone, *sums_alone = torch.autograd.grad(alone, inputs, dy)
+    assert torch.equal(dx, dx_alone)
+    for mine, its in zip(sums, sums_alone, strict=True):
+        torch.testing.assert_close(mine, its, rtol=1e-4, atol=1e-4 * its.abs().max().item())
+
+
+@formats
 @settings(deadline=None, max_examples=40)
 @given(
     channels=st.sampled_from([16, 32, 64]),

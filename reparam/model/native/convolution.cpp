@@ -30,6 +30,17 @@ T* scratch(std::vector<T>& buffer, size_t size) {
     return reinterpret_cast<T*>((address + 63) / 64 * 64);
 }
 
+// A thread's images: whole groups of so many, but for the last.
+struct Share {
+    int first, last;
+    Share(int images, int group) {
+        const int groups = (images + group - 1) / group;
+        const int threads = omp_get_num_threads(), thread = omp_get_thread_num();
+        first = group * (groups * thread / threads);
+        last = std::min(images, group * (groups * (thread + 1) / threads));
+    }
+};
+
 // d = the gradient of what the activation is given, for `size` values from `index` on.
 void through_activation(const Activation& act, const Mask& mask, size_t index, size_t size,
                         const Value* y, const Value* dy, Value* d) {
@@ -106,11 +117,12 @@ void convolve(const Geometry* g, const Activation* act, const Value* in, const V
 #pragma omp parallel
     {
         static thread_local std::vector<Value> kept;
-        Value* buffer = scratch(kept, plan.buffer_size());
-#pragma omp for schedule(static)
-        for (int n = 0; n < g->images; ++n)
-            convolve_one(plan, *g, layer, in + n * in_size(*g), buffer, packed, bias,
-                         out + n * out_size(*g));
+        const Share mine(g->images, 1);
+        const int together = images_together(plan.buffer_size(), g->images);
+        Value* buffer = scratch(kept, together * plan.buffer_size());
+        for (int n = mine.first; n < mine.last; n += together)
+            convolve_several(plan, *g, layer, std::min(together, mine.last - n), in + n * in_size(*g),
+                             buffer, packed, bias, out + n * out_size(*g));
     }
 }
 
@@ -119,7 +131,7 @@ void convolve(const Geometry* g, const Activation* act, const Value* in, const V
 //   dx            of x, where `packed`, the weights of the adjoint convolution, is not null
 //   weight_sums   (taps, a, b): of the weights, float32, as in `WeightGradient`; begins at zero
 //   bias_sums     (out_c): of the bias; begins at zero
-// One pass: whatever an image or two need stays in the cache from step to step.
+// One pass: whatever a few images need stays in the cache from step to step.
 void convolve_backward(const Geometry* g, const Activation* act, const Value* x, const Value* y,
                        const Value* dy, const Value* packed, Value* dx, float* weight_sums,
                        double* bias_sums) {
@@ -141,24 +153,28 @@ void convolve_backward(const Geometry* g, const Activation* act, const Value* x,
 #pragma omp parallel
     {
         static thread_local std::vector<Value> kept_d, kept_buffer, kept_beside;
-        Value* buffer = scratch(kept_buffer, plan.buffer_size());
-        Value* beside = scratch(kept_beside, gradient.scratch_size());
-        Value* held = y ? scratch(kept_d, DEPTH * y_size) : nullptr;
-        Sums& mine = of_threads[omp_get_thread_num()];
-        mine.weights.assign(gradient.sums_size(), 0.0f), mine.bias.assign(g->out_c, 0.0);
-#pragma omp for schedule(static)
-        for (int n = 0; n < g->images; n += DEPTH) {
-            const int count = std::min(DEPTH, g->images - n);
+        const size_t an_image = plan.buffer_size() + gradient.scratch_size() / DEPTH;
+        const int groups = (images_together(an_image, g->images) + DEPTH - 1) / DEPTH;
+        const int together = groups * DEPTH;
+        Value* buffer = scratch(kept_buffer, together * plan.buffer_size());
+        Value* beside = scratch(kept_beside, groups * gradient.scratch_size());
+        Value* held = y ? scratch(kept_d, together * y_size) : nullptr;
+        Sums& sums = of_threads[omp_get_thread_num()];
+        sums.weights.assign(gradient.sums_size(), 0.0f), sums.bias.assign(g->out_c, 0.0);
+        const Share mine(g->images, DEPTH);
+        for (int n = mine.first; n < mine.last; n += together) {
+            const int count = std::min(together, mine.last - n);
             const Value* d = dy + n * y_size;  // the gradient of what the activation is given
             if (y) {
                 through_activation(*act, mask, n * y_size, count * y_size, y, dy, held);
                 d = held;
             }
-            add_channels(d, count * y_size, g->out_c, mine.bias.data());
-            for (int i = 0; packed && i < count; ++i)
-                convolve_one(plan, back, layer, d + i * y_size, buffer, packed, zeros.data(),
-                             dx + (n + i) * x_size);
-            gradient.add(x + n * x_size, d, count, beside, mine.weights.data());
+            for (int i = 0; i < count; ++i)
+                add_channels(d + i * y_size, y_size, g->out_c, sums.bias.data());
+            if (packed)
+                convolve_several(plan, back, layer, count, d, buffer, packed, zeros.data(),
+                                 dx + n * x_size);
+            gradient.add(x + n * x_size, d, count, beside, sums.weights.data());
         }
     }
     for (const Sums& part : of_threads) {  // in the threads' order: the same sum every time

@@ -88,9 +88,10 @@ std::vector<ptrdiff_t> offsets_of(const Plan& plan, const Phase& phase) {
     return offsets;
 }
 
-// One image by a plan, for output channels in blocks of two registers.
-void convolve_image(const Plan& plan, const Geometry& g, const Layer& layer, const Value* buffer,
-                    const Value* weights, const float* bias, Value* out) {
+// Images by a plan, for output channels in blocks of two registers, whose weights meet all images
+// in turn: of small maps they are more than the cache holds.
+void convolve_images(const Plan& plan, const Geometry& g, const Layer& layer, int images,
+                     const Value* buffer, const Value* weights, const float* bias, Value* out) {
     const int steps = plan.channels / DEPTH;
     const size_t block_size = (size_t)plan.channels * WIDE;
     const int blocks = rounded_up(g.out_c, WIDE) / WIDE;
@@ -114,20 +115,23 @@ void convolve_image(const Plan& plan, const Geometry& g, const Layer& layer, con
                                       steps, block_bias, channels);
                 waits[length] = 0;
             };
-            for (int row = 0; row < phase.rows; ++row)
-                for (int run = 0; run < runs; ++run) {
-                    const int first = run * phase.columns / runs;
-                    const int length = (run + 1) * phase.columns / runs - first;
-                    waiting[length][waits[length]++] = {
-                        buffer + ((ptrdiff_t)(row * plan.step_in - plan.low_y) * plan.buffer_w +
-                                  first * plan.step_in - plan.low_x) *
-                                     plan.channels,
-                        out + ((ptrdiff_t)(row * plan.step_out + phase.row) * g.out_w +
-                               first * plan.step_out + phase.column) *
-                                  g.out_c +
-                            block * WIDE};
-                    if (waits[length] == together(length)) compute(length);
-                }
+            for (int image = 0; image < images; ++image)
+                for (int row = 0; row < phase.rows; ++row)
+                    for (int run = 0; run < runs; ++run) {
+                        const int first = run * phase.columns / runs;
+                        const int length = (run + 1) * phase.columns / runs - first;
+                        waiting[length][waits[length]++] = {
+                            buffer + image * plan.buffer_size() +
+                                ((ptrdiff_t)(row * plan.step_in - plan.low_y) * plan.buffer_w +
+                                 first * plan.step_in - plan.low_x) *
+                                    plan.channels,
+                            out + image * out_size(g) +
+                                ((ptrdiff_t)(row * plan.step_out + phase.row) * g.out_w +
+                                 first * plan.step_out + phase.column) *
+                                    g.out_c +
+                                block * WIDE};
+                        if (waits[length] == together(length)) compute(length);
+                    }
             for (int length = 1; length <= LONGEST; ++length)
                 if (waits[length]) {  // some of the same again, where too few are left
                     for (int i = waits[length]; i < together(length); ++i)
@@ -194,13 +198,24 @@ Layer layer_of(const Plan& plan, const Geometry& g, const Activation& act, const
             Mask(act), out};
 }
 
-void convolve_one(const Plan& plan, const Geometry& g, const Layer& layer, const Value* in,
-                  Value* buffer, const Value* packed, const float* bias, Value* out) {
-    fill_buffer(plan, g, in, buffer);
+// As many images as fit into a core's cache, at least one.
+int images_together(size_t values_an_image, int images) {
+    constexpr size_t BYTES = 1 << 17;
+    return (int)std::clamp<size_t>(BYTES / (values_an_image * sizeof(Value)), 1, images);
+}
+
+// `images` of a convolution, whose buffers lie one after the other.
+void convolve_several(const Plan& plan, const Geometry& g, const Layer& layer, int images,
+                      const Value* in, Value* buffer, const Value* packed, const float* bias,
+                      Value* out) {
+    for (int i = 0; i < images; ++i)
+        fill_buffer(plan, g, in + i * in_size(g), buffer + i * plan.buffer_size());
     if (few(g))
-        convolve_image_to_few(plan, g, layer, buffer, packed, bias, out);
+        for (int i = 0; i < images; ++i)
+            convolve_image_to_few(plan, g, layer, buffer + i * plan.buffer_size(), packed, bias,
+                                  out + i * out_size(g));
     else
-        convolve_image(plan, g, layer, buffer, packed, bias, out);
+        convolve_images(plan, g, layer, images, buffer, packed, bias, out);
 }
 
 }  // namespace

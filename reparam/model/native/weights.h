@@ -46,28 +46,30 @@ void interleave(const Value* images, int count, int h, int w, int c, int before_
 }
 
 // R rows (tap and channel of the padded tensor) by two registers of channels of the other, over all
-// pixels.
+// pixels of so many times DEPTH images.
 template <int R, bool NEIGHBOURS>
-void weight_block(const Value* a, const ptrdiff_t* rows, ptrdiff_t a_step, ptrdiff_t a_row,
-                  const Value* b, ptrdiff_t b_step, int h, int w, float* sums, ptrdiff_t sums_step) {
+void weight_block(int times, const Value* a, size_t a_size, const ptrdiff_t* rows, ptrdiff_t a_step,
+                  ptrdiff_t a_row, const Value* b, ptrdiff_t b_step, int h, int w, float* sums,
+                  ptrdiff_t sums_step) {
     Floats sum[R][2];
 #pragma GCC unroll 9
     for (int r = 0; r < R; ++r) {
         sum[r][0] = load_floats(sums + r * sums_step);
         sum[r][1] = load_floats(sums + r * sums_step + LANES);
     }
-    for (int y = 0; y < h; ++y) {
-        const Value* at = a + y * a_row;
-        for (int x = 0; x < w; ++x, at += a_step, b += b_step) {
-            const Factors b0 = load_factors(b), b1 = load_factors(b + DEPTH * LANES);
+    for (int time = 0; time < times; ++time)
+        for (int y = 0; y < h; ++y) {
+            const Value* at = a + time * a_size + y * a_row;
+            for (int x = 0; x < w; ++x, at += a_step, b += b_step) {
+                const Factors b0 = load_factors(b), b1 = load_factors(b + DEPTH * LANES);
 #pragma GCC unroll 9
-            for (int r = 0; r < R; ++r) {
-                const Factors v = in_all_lanes(at + (NEIGHBOURS ? DEPTH * r : rows[r]));
-                sum[r][0] = multiply(sum[r][0], v, b0);
-                sum[r][1] = multiply(sum[r][1], v, b1);
+                for (int r = 0; r < R; ++r) {
+                    const Factors v = in_all_lanes(at + (NEIGHBOURS ? DEPTH * r : rows[r]));
+                    sum[r][0] = multiply(sum[r][0], v, b0);
+                    sum[r][1] = multiply(sum[r][1], v, b1);
+                }
             }
         }
-    }
 #pragma GCC unroll 9
     for (int r = 0; r < R; ++r) {
         store_floats(sums + r * sums_step, sum[r][0]);
@@ -92,15 +94,22 @@ class WeightGradient {
         }
     }
     size_t sums_size() const { return (size_t)rows_ * b_wide_; }
-    size_t scratch_size() const { return a_scratch() + (size_t)b_.h * b_.w * b_wide_ * DEPTH; }
+    // Of DEPTH images.
+    size_t scratch_size() const { return a_scratch() + b_scratch(); }
 
-    // Adds the share of DEPTH images, or the last few, to the sums (taps, a, b rounded up to WIDE).
+    // Adds the share of `count` images to the sums (taps, a, b rounded up to WIDE), which pass
+    // through the registers once. The buffer is of the scratch size of them all.
     void add(const Value* x, const Value* d, int count, Value* buffer, float* sums) const {
         const Value *larger = g_.scatter ? d : x, *smaller = g_.scatter ? x : d;
-        Value *a = buffer, *b = buffer + a_scratch();
-        interleave(larger, count, a_.h, a_.w, a_.c, g_.before_h, g_.before_w, buffer_h_, buffer_w_,
-                   a_.c, a);
-        interleave(smaller, count, b_.h, b_.w, b_.c, 0, 0, b_.h, b_.w, b_wide_, b);
+        const int times = (count + DEPTH - 1) / DEPTH;
+        Value *a = buffer, *b = buffer + times * a_scratch();
+        for (int i = 0; i < times; ++i) {
+            const int here = std::min(DEPTH, count - i * DEPTH);
+            interleave(larger + (size_t)i * DEPTH * a_.h * a_.w * a_.c, here, a_.h, a_.w, a_.c,
+                       g_.before_h, g_.before_w, buffer_h_, buffer_w_, a_.c, a + i * a_scratch());
+            interleave(smaller + (size_t)i * DEPTH * b_.h * b_.w * b_.c, here, b_.h, b_.w, b_.c, 0, 0,
+                       b_.h, b_.w, b_wide_, b + i * b_scratch());
+        }
         for (int column = 0; column < b_wide_; column += WIDE) {
             // Rows of one tap are neighbours in memory, where it has enough of them.
             const bool neighbours = a_.c >= MOST_ROWS;
@@ -108,7 +117,7 @@ class WeightGradient {
             for (int first = 0; first < rows_; first += group)
                 for (int i = 0; i < blocks; ++i) {
                     const int m = first + i * group / blocks, end = first + (i + 1) * group / blocks;
-                    (this->*BLOCKS[neighbours][end - m - 1])(m, column, a, b, sums);
+                    (this->*BLOCKS[neighbours][end - m - 1])(times, m, column, a, b, sums);
                 }
         }
     }
@@ -121,16 +130,18 @@ class WeightGradient {
     size_t a_scratch() const {
         return ((size_t)buffer_h_ * buffer_w_ * a_.c * DEPTH + 31) / 32 * 32;
     }
+    size_t b_scratch() const { return (size_t)b_.h * b_.w * b_wide_ * DEPTH; }
 
     template <int R, bool NEIGHBOURS>
-    void block(int m, int column, const Value* a, const Value* b, float* sums) const {
+    void block(int times, int m, int column, const Value* a, const Value* b, float* sums) const {
         const ptrdiff_t step = (ptrdiff_t)g_.stride * a_.c * DEPTH;
-        weight_block<R, NEIGHBOURS>(NEIGHBOURS ? a + offsets_[m] : a, &offsets_[m], step,
-                                    step * buffer_w_, b + column * DEPTH, DEPTH * b_wide_, b_.h, b_.w,
+        weight_block<R, NEIGHBOURS>(times, NEIGHBOURS ? a + offsets_[m] : a, a_scratch(),
+                                    &offsets_[m], step, step * buffer_w_, b + column * DEPTH,
+                                    DEPTH * b_wide_, b_.h, b_.w,
                                     sums + (size_t)m * b_wide_ + column, b_wide_);
     }
 
-    using Block = void (WeightGradient::*)(int, int, const Value*, const Value*, float*) const;
+    using Block = void (WeightGradient::*)(int, int, int, const Value*, const Value*, float*) const;
     template <bool NEIGHBOURS, size_t... R>
     static constexpr std::array<Block, MOST_ROWS> of_rows(std::index_sequence<R...>) {
         return {&WeightGradient::block<R + 1, NEIGHBOURS>...};

@@ -225,11 +225,17 @@ def test_a_class_that_lacks_a_method_is_refused_where_it_is_registered(fruits):
     assert "lemon" not in fruits.names
 
 
-def test_a_network_that_lacks_methods_says_which():
-    from reparam.model import Prior
+def test_what_lacks_methods_says_which():
+    from reparam.loggers import Logger
+    from reparam.model import Pixels, Prior
 
-    with pytest.raises(ConfigError, match=r"Half must define log_prob, sample, .*Fix: define them"):
-        type("Half", (Prior,), {})()
+    for contract, lacks in (
+        (Prior, "log_prob, sample"),
+        (Pixels, "log_prob, mean"),
+        (Logger, "close, metrics, picture"),
+    ):
+        with pytest.raises(ConfigError, match=rf"Half must define {lacks}, .*Fix: define them"):
+            type("Half", (contract,), {})()
     whole = {"sample": lambda self, n, generator=None: None, "log_prob": lambda self, z: None}
     assert isinstance(type("Whole", (Prior,), whole)(), Prior)
 

@@ -1,12 +1,13 @@
 """What a tracker is: it gets the metrics, pictures and options of a run while that is trained."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from reparam.extras import check_installed
+from reparam.interface import Interface
 from reparam.registry import Part, Registry
 
 
@@ -26,7 +27,7 @@ class LoggedRun:
     """Training steps that are done already: above 0 for a run that resumes."""
 
 
-class Logger(ABC):
+class Logger(Interface):
     """Gets what there is to know of a run, in one session of training.
 
     ``step`` is the number of training steps that are done. What a method raises does not stop

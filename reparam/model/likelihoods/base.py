@@ -5,7 +5,7 @@ variance that stays, people are also shown the article's units (``GaussianLikeli
 """
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -30,7 +30,7 @@ _SHOWN: Mapping[LossUnit, tuple[str, str, str]] = {
 }
 
 
-class Pixels(ABC):
+class Pixels(Interface):
     """A distribution over images for each latent of a batch."""
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reparam.cli.flags import RUN, parse
 from reparam.cli.reading import reading_progress
-from reparam.cli.session import follow, train_with_progress
+from reparam.cli.session import follow, say_next, train_with_progress
 from reparam.printable import note, several
 from reparam.runs import Run, writing
 from reparam.training import assemble, check_loggers
@@ -70,4 +70,6 @@ def run(args: Sequence[str]) -> int:
         if options.epochs is not None:
             folder = folder.extended(options.epochs)
         train_with_progress(folder, images, quiet=options.quiet, team=team)
+    if not options.quiet:
+        say_next(folder)
     return 0

@@ -9,7 +9,7 @@ from reparam.cli.progress import bits_of, progress_listener, psnr_of
 from reparam.data import SPLITS, ImageSet
 from reparam.model import Autoencoder
 from reparam.printable import note
-from reparam.runs import SPLIT_IMAGES, Run, RunConfig
+from reparam.runs import SPLIT_IMAGES, Run, RunConfig, command_line
 from reparam.training import Interrupted, Listener, Team, train, writers
 
 
@@ -40,6 +40,24 @@ def train_with_progress(
     if not quiet:
         note(_final_metrics(run))
     return model
+
+
+NEXT = {
+    "report": "what it learnt, in pictures",
+    "explore": "its latent space, decoded live",
+    "score": "its measures",
+    "sample": "new images",
+}
+"""Commands that people go on with after training, and what they give."""
+
+
+def say_next(run: Run) -> None:
+    """What to do with a trained run."""
+    lines = {command_line(command, [str(run.path)]): what for command, what in NEXT.items()}
+    width = max(map(len, lines))
+    note("next:")
+    for line, what in lines.items():
+        note(f"  {line:{width}}  {what}")
 
 
 def follow(path: Path, team: Team) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reparam.cli.flags import parse, value_of
 from reparam.cli.reading import Loader
-from reparam.cli.session import follow, train_with_progress
+from reparam.cli.session import follow, say_next, train_with_progress
 from reparam.cli.terminal import print_json
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError, UnknownOption
@@ -180,7 +180,9 @@ def default_out(config: RunConfig) -> Path:
 
 
 def run(args: Sequence[str]) -> int:
-    train_run(args)
+    found = train_run(args)
+    if found is not None and not before_images(args)[0].quiet:
+        say_next(found[0])
     return 0
 
 

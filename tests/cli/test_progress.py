@@ -46,8 +46,9 @@ def test_lines_of_two_weights_compare(reparam, shapes_file, tmp_path) -> None:
             assert len(line) < 190
             assert re.search(r" images/s, 0:0\d:\d\d left$", line)
         test = result.splits["test"]
-        assert f"(PSNR {-10 * math.log10(test['mse']):.2f} dB)" in said[-1]
-        assert f"({test['loss_bits_per_dim']:.3f} bits/dim)" in said[-1]
+        last = said[said.index("next:") - 1]
+        assert f"(PSNR {-10 * math.log10(test['mse']):.2f} dB)" in last
+        assert f"({test['loss_bits_per_dim']:.3f} bits/dim)" in last
         at = said.index(lines[-1])
         assert any(
             "measuring the best weights on 43 train, 5 valid, 12 test" in x for x in said[at:]

@@ -1,5 +1,6 @@
 """Our own kernels compute what PyTorch computes, to the rounding of their number format."""
 
+import copy
 import ctypes
 import os
 import shutil
@@ -12,13 +13,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional as F
 
-from reparam.model.native import Activation, available, build, normalised, unavailable_because
+from reparam.model.native import (
+    Activation,
+    available,
+    build,
+    group_normalised,
+    normalised,
+    unavailable_because,
+)
 from reparam.model.native.build import find_library, is_own, keep_library, own_folder
 from reparam.model.native.convolution import Convolution, convolution
-from reparam.model.networks.blocks import Block, Tail, twice_differentiable, use_native
+from reparam.model.networks.blocks import Block, Tail
+from reparam.model.networks.kernels import has_native, twice_differentiable, use_native
 from reparam.model.networks.layers import BatchNorm, SameConv2d, SameConvTranspose2d
+from reparam.model.networks.residual_blocks import Double, Halve, ResidualBlock, SelfAttention
 
 BITS = {torch.bfloat16: 2**-8, torch.float32: 2**-22}
 """Relative rounding of a value; in float32 of a sum of some hundred products in any order."""
@@ -473,3 +484,188 @@ def test_evaluation_uses_the_moving_statistics(dtype) -> None:
     with computing_in(dtype):
         y = block(x)
     assert (y - expected).abs().max() < 4 * BITS[dtype] * expected.abs().max()
+
+
+def relative_error(mine: torch.Tensor, expected: torch.Tensor) -> float:
+    scale = expected.abs().max().clamp(min=1e-2)
+    return ((mine - expected).abs().max() / scale).item()
+
+
+fitting = st.sampled_from([16, 32, 48, 96])
+some_images = st.integers(1, 5)
+
+
+@formats
+@settings(deadline=None, max_examples=60)
+@given(
+    images=some_images,
+    channels=fitting,
+    size=st.tuples(sizes, sizes),
+    of_group=st.sampled_from([2, 4, 8, 16]),
+    silu=st.booleans(),
+    has_shortcut=st.booleans(),
+)
+def test_group_norm_and_its_gradients_are_pytorchs(
+    dtype, images, channels, size, of_group, silu, has_shortcut
+) -> None:
+    torch.manual_seed(size[0] * 17 + size[1])
+    groups, eps = channels // of_group, 1e-3
+    x = (2 * torch.randn(images, channels, *size) + 1).to(dtype)
+    dy, along = torch.randn(x.shape).to(dtype), torch.randn(x.shape).to(dtype)
+    weight, bias = torch.randn(2, channels).unbind()
+    ours_in = [v.clone().requires_grad_() for v in (x, weight, bias)]
+    reference_in = [v.double().requires_grad_() for v in (x, weight, bias)]
+    same, y = group_normalised(*ours_in, groups, eps, silu=silu, dtype=dtype)
+    its = F.group_norm(reference_in[0], groups, *reference_in[1:], eps)
+    its = F.silu(its) if silu else its
+    assert torch.equal(same, x)
+    mine, theirs = ([y], [dy]), ([its], [dy.double()])
+    if has_shortcut:
+        mine = ([y, same], [dy, along])
+        theirs = ([its, reference_in[0].clone()], [dy.double(), along.double()])
+    ours = [y, *torch.autograd.grad(mine[0], ours_in, mine[1])]
+    reference = [its, *torch.autograd.grad(theirs[0], reference_in, theirs[1])]
+    for one, two in zip(ours, reference, strict=True):
+        assert relative_error(one, two) < max(BITS[dtype], 2e-5)
+
+
+@formats
+def test_a_shortcut_alone_has_its_own_gradient(dtype) -> None:
+    x = torch.randn(2, 16, 3, 3).to(dtype).requires_grad_()
+    same, _ = group_normalised(x, torch.ones(16), torch.zeros(16), 1, 1e-5, silu=True, dtype=dtype)
+    (dx,) = torch.autograd.grad(same.sum(), x)
+    assert torch.equal(dx, torch.ones_like(x))
+
+
+@formats
+def test_group_norm_of_values_far_from_zero(dtype) -> None:
+    """Of 1,000 ± 4 and 2,000 ± 8, which bfloat16 holds exactly."""
+    signs = (torch.arange(32).view(2, 1, 4, 4) % 2 * 2 - 1).float()
+    x = torch.cat(
+        [(1004 + 4 * signs).repeat(1, 16, 1, 1), (2008 + 8 * signs).repeat(1, 16, 1, 1)], 1
+    )
+    for groups in (1, 2):
+        _, y = group_normalised(
+            x.to(dtype), torch.ones(32), torch.zeros(32), groups, 0.0, silu=False, dtype=dtype
+        )
+        expected = F.group_norm(x.double(), groups, eps=0.0)
+        assert relative_error(y, expected) < max(BITS[dtype], 1e-5)
+
+
+@formats
+@pytest.mark.parametrize("largest", [1.0, 20.0, 80.0, 200.0])
+def test_silu_of_small_and_large_values(dtype, largest: float) -> None:
+    bias = torch.linspace(-largest, largest, 160)
+    x = torch.zeros(1, 160, 1, 1)
+    _, y = group_normalised(x, torch.ones(160), bias, 10, 1e-5, silu=True, dtype=dtype)
+    expected = F.silu(bias.double()).view(1, 160, 1, 1)
+    assert ((y - expected).abs() <= 1.001 * max(BITS[dtype], 1e-6) * expected.abs() + 1e-30).all()
+
+
+@formats
+@settings(deadline=None, max_examples=40)
+@given(
+    images=some_images,
+    channels=st.sampled_from([16, 32, 48]),
+    size=st.tuples(sizes, sizes),
+    group=st.sampled_from([1, 2, 4]),
+    halves=st.booleans(),
+)
+def test_half_and_twice_the_sides_are_pytorchs(
+    dtype, images, channels, size, group, halves
+) -> None:
+    """``channels``: of the larger maps beside the shortcut."""
+    torch.manual_seed(size[0])
+    if halves:
+        layer = Halve(channels * group, 4 * channels)
+        x = torch.randn(images, channels * group, 2 * size[0], 2 * size[1])
+    else:
+        layer = Double(4 * channels // group, channels)
+        x = torch.randn(images, 4 * channels // group, *size)
+    x, fine = x.to(dtype), x.to(dtype).double()
+    y, expected = layer(fine.float()), layer.double()(fine)
+    dy = torch.randn(y.shape).to(dtype)
+    layer.float()
+
+    def and_gradients(layer: torch.nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
+        x = x.requires_grad_()
+        inputs = (x, *layer.parameters())
+        with computing_in(dtype if x.dtype is dtype else torch.float32):
+            y = layer(x)
+        return [y, *torch.autograd.grad(y, inputs, dy.to(y.dtype))]
+
+    twin = copy.deepcopy(layer).double()
+    use_native(layer, dtype)
+    for mine, its in zip(and_gradients(layer, x), and_gradients(twin, fine), strict=True):
+        assert relative_error(mine, its) < 4 * max(BITS[dtype], 1e-5)
+    assert relative_error(y, expected) < 1e-5
+
+
+@formats
+@pytest.mark.parametrize("channels", [(48, 64), (128, 64), (16, 32)])
+def test_levels_that_the_kernels_do_not_take_are_pytorchs(dtype, channels) -> None:
+    torch.manual_seed(0)
+    layer = Halve(*channels)
+    x = torch.randn(2, channels[0], 4, 6)
+    with computing_in(dtype):
+        before = layer(x)
+        use_native(layer, dtype)
+        assert torch.equal(layer(x), before)
+
+
+@formats
+@settings(deadline=None, max_examples=20)
+@given(
+    images=some_images,
+    size=st.tuples(sizes, sizes),
+    channels=st.tuples(fitting, fitting),
+    by_last_channels=st.booleans(),
+)
+def test_a_residual_block_and_its_gradients_are_pytorchs(
+    dtype, images, size, channels, by_last_channels
+) -> None:
+    torch.manual_seed(size[0] * 17 + size[1])
+    layers = nn.Sequential(ResidualBlock(channels[0], 0.0, channels[1]), SelfAttention(channels[1]))
+    for parameter in layers.parameters():
+        nn.init.normal_(parameter, std=0.1 if parameter.ndim > 1 else 0.5)
+    x = torch.randn(images, channels[0], *size).to(dtype).float()
+    if by_last_channels:
+        x = x.to(memory_format=torch.channels_last)
+    dy = torch.randn(images, channels[1], *size).to(dtype)
+
+    def and_gradients(layers: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
+        x = x.clone().requires_grad_()
+        with computing_in(dtype if x.dtype is torch.float32 else torch.float32):
+            y = layers(x)
+        return [y, *torch.autograd.grad(y, (x, *layers.parameters()), dy.to(y.dtype))]
+
+    twin = copy.deepcopy(layers).double()
+    use_native(layers, dtype)
+    assert has_native(layers)
+    for mine, its in zip(and_gradients(layers, x), and_gradients(twin, x.double()), strict=True):
+        assert relative_error(mine, its) < 16 * max(BITS[dtype], 1e-5)
+
+
+@formats
+@pytest.mark.parametrize(
+    "layer", [ResidualBlock(16, 0.0), SelfAttention(16), Halve(16, 64), Double(64, 16)]
+)
+def test_a_second_derivative_of_residual_layers_is_pytorchs_or_an_error(dtype, layer) -> None:
+    layer = copy.deepcopy(layer)
+    nn.init.normal_(next(p for p in layer.parameters() if p.ndim > 1))
+    x = torch.randn(2, 64 if isinstance(layer, Double) else 16, 2, 4, requires_grad=True)
+
+    def of_squared_gradient() -> torch.Tensor:
+        with computing_in(dtype):
+            y = layer(x.square())
+        (gradient,) = torch.autograd.grad(y.float().square().sum(), x, create_graph=True)
+        layer.zero_grad()
+        gradient.square().sum().backward()
+        return next(layer.parameters()).grad.clone()
+
+    expected = of_squared_gradient()
+    use_native(layer, dtype)
+    with twice_differentiable():
+        assert torch.equal(of_squared_gradient(), expected)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        of_squared_gradient()

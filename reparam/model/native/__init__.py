@@ -9,14 +9,20 @@ work.
 from reparam.model.native.activation import Activation
 from reparam.model.native.build import available, unavailable_because
 from reparam.model.native.convolution import Convolution, convolution
+from reparam.model.native.norm import group_normalised
+from reparam.model.native.shuffle import GROUPS, doubled, halved
 from reparam.model.native.tail import CHANNELS, normalised
 
 __all__ = [
     "CHANNELS",
+    "GROUPS",
     "Activation",
     "Convolution",
     "available",
     "convolution",
+    "doubled",
+    "group_normalised",
+    "halved",
     "normalised",
     "unavailable_because",
 ]

@@ -23,7 +23,8 @@ import torch
 
 HERE = Path(__file__).parent
 SOURCES = (
-    *("convolution.cpp", "tail.cpp", "geometry.h", "runs.h", "simd.h", "weights.h"),
+    *("convolution.cpp", "norm.cpp", "shuffle.cpp", "tail.cpp"),
+    *("geometry.h", "runs.h", "simd.h", "weights.h"),
     *("simd_bfloat16.h", "simd_float32.h"),
 )
 

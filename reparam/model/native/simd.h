@@ -78,4 +78,25 @@ inline Floats activation_gradient(const Activation& act, const Mask& mask, int64
     return act.drop_below ? dropped(act, mask, index, dy) : dy;
 }
 
+// e^x to 2e-7 of it; x beyond ±87 counts as that.
+inline Floats exponential(Floats x) {
+    x = larger(all(-87.0f), smaller(all(87.0f), x));  // in this order NaN stays NaN
+    const Floats n = nearest(product(x, all(1.44269504f)));  // x = n ln 2 + r, ln 2 in two parts
+    Floats r = product_and_sum(n, all(-0.693359375f), x);
+    r = product_and_sum(n, all(2.12194440e-4f), r);
+    // For |r| <= ln 2 / 2: the coefficients of expf in Cephes (S. Moshier, 1989).
+    Floats p = product_and_sum(all(1.9875691500e-4f), r, all(1.3981999507e-3f));
+    p = product_and_sum(p, r, all(8.3334519073e-3f));
+    p = product_and_sum(p, r, all(4.1665795894e-2f));
+    p = product_and_sum(p, r, all(1.6666665459e-1f));
+    p = product_and_sum(p, r, all(5.0000001201e-1f));
+    p = product_and_sum(product(r, r), p, sum(r, all(1.0f)));
+    return times_power_of_two(p, n);
+}
+
+// 1 / (1 + e^-x).
+inline Floats sigmoid(Floats x) {
+    return quotient(all(1.0f), sum(all(1.0f), exponential(difference(all(0.0f), x))));
+}
+
 }  // namespace

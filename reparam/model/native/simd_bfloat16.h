@@ -19,6 +19,26 @@ inline Floats sum(Floats a, Floats b) { return _mm512_add_ps(a, b); }
 inline Floats difference(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
 inline Floats product(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
 inline Floats product_and_sum(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+inline Floats quotient(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+inline Floats larger(Floats a, Floats b) { return _mm512_max_ps(a, b); }
+inline Floats smaller(Floats a, Floats b) { return _mm512_min_ps(a, b); }
+inline Floats nearest(Floats x) { return _mm512_roundscale_ps(x, 0); }
+// x * 2^n for whole n, where all that is a normal number.
+inline Floats times_power_of_two(Floats x, Floats n) { return _mm512_scalef_ps(x, n); }
+// a0 b0 a1 b1 ...: its first LANES values, and the others.
+inline void interleave(Floats a, Floats b, Floats* low, Floats* high) {
+    const __m512i first =
+        _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    *low = _mm512_permutex2var_ps(a, first, b);
+    *high = _mm512_permutex2var_ps(a, _mm512_add_epi32(first, _mm512_set1_epi32(8)), b);
+}
+// The reverse of interleave.
+inline void separate(Floats low, Floats high, Floats* a, Floats* b) {
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    *a = _mm512_permutex2var_ps(low, even, high);
+    *b = _mm512_permutex2var_ps(low, _mm512_add_epi32(even, _mm512_set1_epi32(1)), high);
+}
 inline float total(Floats x) { return _mm512_reduce_add_ps(x); }
 inline float first_of(Floats x) { return _mm512_cvtss_f32(x); }
 

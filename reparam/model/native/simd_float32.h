@@ -19,6 +19,30 @@ inline Floats sum(Floats a, Floats b) { return _mm256_add_ps(a, b); }
 inline Floats difference(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
 inline Floats product(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
 inline Floats product_and_sum(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+inline Floats quotient(Floats a, Floats b) { return _mm256_div_ps(a, b); }
+inline Floats larger(Floats a, Floats b) { return _mm256_max_ps(a, b); }
+inline Floats smaller(Floats a, Floats b) { return _mm256_min_ps(a, b); }
+inline Floats nearest(Floats x) {
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+// x * 2^n for whole n, where all that is a normal number.
+inline Floats times_power_of_two(Floats x, Floats n) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), exponent));
+}
+// a0 b0 a1 b1 ...: its first LANES values, and the others.
+inline void interleave(Floats a, Floats b, Floats* low, Floats* high) {
+    const Floats one = _mm256_unpacklo_ps(a, b), two = _mm256_unpackhi_ps(a, b);
+    *low = _mm256_permute2f128_ps(one, two, 0x20);
+    *high = _mm256_permute2f128_ps(one, two, 0x31);
+}
+// The reverse of interleave.
+inline void separate(Floats low, Floats high, Floats* a, Floats* b) {
+    const Floats one = _mm256_permute2f128_ps(low, high, 0x20);
+    const Floats two = _mm256_permute2f128_ps(low, high, 0x31);
+    *a = _mm256_shuffle_ps(one, two, 0x88);
+    *b = _mm256_shuffle_ps(one, two, 0xdd);
+}
 inline float first_of(Floats x) { return _mm256_cvtss_f32(x); }
 inline float total(Floats x) {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

@@ -12,7 +12,6 @@ from reparam.model.networks.base import (
     ImageShape,
     KlHalf,
 )
-from reparam.model.networks.blocks import has_native, twice_differentiable, use_native
 from reparam.model.networks.classes import (
     Classifier,
     ConditionalDecoder,
@@ -27,6 +26,7 @@ from reparam.model.networks.convolutional import (
 )
 from reparam.model.networks.flows import Flow, InverseAutoregressive, Planar, in_full_precision
 from reparam.model.networks.heads import Heads, Rows
+from reparam.model.networks.kernels import has_native, twice_differentiable, use_native
 from reparam.model.networks.kl import KlDecoderOptions, KlEncoderOptions
 from reparam.model.networks.mlp import (
     HiddenActivation,

@@ -1,8 +1,5 @@
 """A convolution and what follows it, by PyTorch's kernels or by our own."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import cast
 
 import torch
@@ -10,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from reparam.model.native import CHANNELS, Activation, convolution, normalised
+from reparam.model.networks.kernels import TwoKernels
 from reparam.model.networks.layers import (
     BatchNorm,
     BlockOrder,
@@ -46,16 +44,14 @@ class Tail(nn.Module):
         return Activation(self.slope, rate)
 
 
-class Block(nn.Module):
+class Block(TwoKernels):
     """A convolution and what follows it: nothing, in the last layer.
 
-    ``native`` is set by ``use_native``: both are computed by our own kernels where layers compute
-    in this format. The parts are called 0 and 1 in saved weights.
+    The parts are called 0 and 1 in saved weights.
     """
 
     def __init__(self, conv: SameConv2d | SameConvTranspose2d, tail: Tail | None = None) -> None:
         super().__init__()
-        self.native: torch.dtype | None = None
         self.add_module("0", conv)
         if tail is not None:
             self.add_module("1", tail)
@@ -69,8 +65,8 @@ class Block(nn.Module):
         return cast(Tail | None, self._modules.get("1"))
 
     def forward(self, x: Maps) -> NewMaps:
-        if self.native is not None and self.native is _format(x) and not _TWICE.get():
-            return self._native(x, self.native)
+        if (dtype := self.native_for(x)) is not None:
+            return self._native(x, dtype)
         y = self.conv(x)
         return y if self.tail is None else self.tail(y)
 
@@ -95,38 +91,3 @@ class Block(nn.Module):
         )
         norm.observe(mean, variance)
         return y
-
-
-def use_native(model: nn.Module, dtype: torch.dtype) -> None:
-    """From now on blocks that compute in ``dtype`` on the CPU do so with our own kernels.
-
-    ``dtype``: bfloat16 (autocast) or float32. The kernels must be there (``native.available``).
-    """
-    for block in model.modules():
-        if isinstance(block, Block):
-            block.native = dtype
-
-
-def has_native(model: nn.Module) -> bool:
-    """Whether any of the model's layers can be computed by our own kernels."""
-    return any(isinstance(block, Block) for block in model.modules())
-
-
-_TWICE = ContextVar("twice", default=False)
-
-
-@contextmanager
-def twice_differentiable() -> Iterator[None]:
-    """What is computed within can be differentiated twice: by PyTorch's kernels alone."""
-    token = _TWICE.set(True)
-    try:
-        yield
-    finally:
-        _TWICE.reset(token)
-
-
-def _format(x: torch.Tensor) -> torch.dtype | None:
-    """That layers compute in on the CPU; None elsewhere."""
-    if x.device.type != "cpu":
-        return None
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype

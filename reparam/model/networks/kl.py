@@ -180,7 +180,7 @@ class KlEncoder(Encoder):
         y = self.conv_in(2 * F.pad(x, self.borders, mode="replicate") - 1)
         for level in self.levels:
             y = level(y)
-        return self.conv_out(F.silu(self.conv_norm_out(self.mid_block(y))))
+        return self.conv_out(self.conv_norm_out(self.mid_block(y), silu=True))
 
 
 class KlDecoder(Decoder):
@@ -229,6 +229,6 @@ class KlDecoder(Decoder):
         x = self.mid_block(start_maps(self.conv_in, z, self.latent, self.start_shape))
         for level in self.levels:
             x = level(x)
-        x = self.conv_out(F.silu(self.conv_norm_out(x)))
+        x = self.conv_out(self.conv_norm_out(x, silu=True))
         x = without_borders(x, self.borders, self.image_shape)
         return output_activation("linear" if self.logits else "clamp", x, training=self.training)

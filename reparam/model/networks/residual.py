@@ -200,7 +200,7 @@ class ResidualEncoder(Encoder):
         x = self.stem(F.pixel_unshuffle(F.pad(x, self.borders, mode="replicate"), 2))
         for layer in self.layers:
             x = layer(x)
-        return F.silu(self.norm(x))
+        return self.norm(x, silu=True)
 
 
 class ResidualDecoder(Decoder):
@@ -275,7 +275,7 @@ class ResidualDecoder(Decoder):
             x = layer(x)
             if linear is not None and isinstance(layer, Double):
                 x = x + next(looks)
-        return F.pixel_shuffle(self.pixels(F.silu(self.norm(x))), 2)
+        return F.pixel_shuffle(self.pixels(self.norm(x, silu=True)), 2)
 
     def _looks(self, linear: Large) -> Iterator[NewMaps]:
         """What each level sees of the linear code's image, from the smallest one."""

@@ -14,7 +14,9 @@ from torch.nn import functional as F
 
 from reparam.errors import ShapeError
 from reparam.model.latent import LatentSpec
+from reparam.model.native import CHANNELS, GROUPS, doubled, group_normalised, halved
 from reparam.model.networks.base import ImageShape
+from reparam.model.networks.kernels import TwoKernels
 from reparam.model.networks.layers import Dense, Dropout, Maps, NewMaps, SameConv2d
 from reparam.types import Latents
 
@@ -22,21 +24,31 @@ GROUP = 16
 """Channels that are normalised together (Wu & He 2018, table 3)."""
 
 
-class GroupNorm(nn.GroupNorm):
+class GroupNorm(TwoKernels, nn.GroupNorm):
     """Normalisation of GROUP channels at a time, or of so many groups, over all positions of an
-    image.
+    image; then SiLU, where that is asked for.
     """
 
     def __init__(self, channels: int, groups: int | None = None, eps: float = 1e-5) -> None:
         super().__init__(groups or channels // GROUP, channels, eps)
         self.label = "group normalisation"
 
-    def forward(self, x: Maps) -> Maps:
+    def forward(self, x: Maps, *, silu: bool = False) -> Maps:
+        return self.beside(x, silu=silu)[1]
+
+    def beside(self, x: Maps, *, silu: bool = False) -> tuple[Maps, Maps]:
+        """x, for a shortcut, and what the layer gives: their gradients become one in one pass."""
+        dtype = self.native_for(x)
+        if dtype is not None and not self.num_channels % CHANNELS:
+            return group_normalised(
+                x, self.weight, self.bias, self.num_groups, self.eps, silu=silu, dtype=dtype
+            )
         # PyTorch's forward-mode derivative, which path lengths need, takes channels-first alone.
-        return super().forward(x if self.training else x.contiguous())
+        y = super().forward(x if self.training else x.contiguous())
+        return x, F.silu(y) if silu else y
 
 
-Norm = Callable[[int], nn.Module]
+Norm = Callable[[int], GroupNorm]
 """Makes the normalisation of so many channels."""
 
 
@@ -58,9 +70,9 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x: Maps) -> NewMaps:
-        y = self.conv1(F.silu(self.norm1(x)))
-        y = self.conv2(self.dropout(F.silu(self.norm2(y))))
-        return self.shortcut(x) + y
+        x, y = self.norm1.beside(x, silu=True)
+        y = self.norm2(self.conv1(y), silu=True)
+        return self.shortcut(x) + self.conv2(self.dropout(y))
 
 
 class SelfAttention(nn.Module):
@@ -74,12 +86,13 @@ class SelfAttention(nn.Module):
         nn.init.zeros_(self.write.weight)
 
     def forward(self, x: Maps) -> Maps:
-        query, key, value = self.read(self.norm(x)).flatten(2).chunk(3, 1)
+        x, normed = self.norm.beside(x)
+        query, key, value = self.read(normed).flatten(2).chunk(3, 1)
         shares = (query.transpose(1, 2) @ key / math.sqrt(query.shape[1])).softmax(-1)
         return x + self.write((value @ shares.transpose(1, 2)).unflatten(2, x.shape[2:]))
 
 
-class Halve(nn.Module):
+class Halve(TwoKernels):
     """Half the sides: a convolution whose 2 × 2 pixels become channels, beside means of x's."""
 
     def __init__(self, channels: int, out_channels: int) -> None:
@@ -88,11 +101,14 @@ class Halve(nn.Module):
         self.group = 4 * channels // out_channels
 
     def forward(self, x: Maps) -> NewMaps:
+        dtype = self.native_for(x)
+        if dtype is not None and _fits(self.conv.weight.shape[0], self.group):
+            return halved(x, self.conv(x), self.group, dtype)
         same = F.pixel_unshuffle(x, 2).unflatten(1, (-1, self.group)).mean(2)
         return same + F.pixel_unshuffle(self.conv(x), 2)
 
 
-class Double(nn.Module):
+class Double(TwoKernels):
     """Twice the sides: a convolution whose channels become 2 × 2 pixels, beside copies of x's."""
 
     def __init__(self, channels: int, out_channels: int) -> None:
@@ -101,10 +117,18 @@ class Double(nn.Module):
         self.copies = 4 * out_channels // channels
 
     def forward(self, x: Maps) -> NewMaps:
+        dtype = self.native_for(x)
+        if dtype is not None and _fits(self.conv.weight.shape[0] // 4, self.copies):
+            return doubled(x, self.conv(x), self.copies, dtype)
         # In channels-last order: repeated along dimension 1, x would come out channels-first, and
         # every later layer of a training step would work on two orders at once.
         same = x.permute(0, 2, 3, 1).repeat_interleave(self.copies, 3).permute(0, 3, 1, 2)
         return F.pixel_shuffle(same + self.conv(x), 2)
+
+
+def _fits(channels: int, group: int) -> bool:
+    """Whether our own kernels can: ``channels`` of the larger maps."""
+    return not channels % CHANNELS and group in GROUPS
 
 
 def smallest_sides(image_shape: ImageShape, levels: int) -> tuple[int, int]:

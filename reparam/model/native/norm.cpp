@@ -1,0 +1,214 @@
+// Group norm, then SiLU where wanted: an image is read, while it is in the cache, for its statistics
+// and again for what comes out of them. The backward pass computes anew what lies between.
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "simd.h"
+
+extern "C" {
+
+struct Norm {
+    int64_t images, pixels;  // pixels of an image
+    int32_t channels;        // a multiple of LANES, and of the groups
+    int32_t groups;
+    int32_t silu;
+    float eps;
+};
+
+}  // extern "C"
+
+namespace {
+
+// Calls work(thread, image) for every image.
+template <class Work>
+void each_image(const Norm& t, Work work) {
+#pragma omp parallel
+    {
+        const int thread = omp_get_thread_num();
+#pragma omp for schedule(static)
+        for (int64_t image = 0; image < t.images; ++image) work(thread, image);
+    }
+}
+
+// Sums of two values over an image's pixels, for every channel: (2, channels).
+template <class Values>
+void two_sums(const Norm& t, double* sums, Values values) {
+    constexpr int64_t CHUNK = 64;  // pixels whose sum float32 holds well
+    std::fill(sums, sums + 2 * t.channels, 0.0);
+    for (int64_t begin = 0; begin < t.pixels; begin += CHUNK) {
+        const int64_t end = std::min(begin + CHUNK, t.pixels);
+        for (int c = 0; c < t.channels; c += LANES) {
+            Floats one = all(0.0f), two = all(0.0f);
+            for (int64_t p = begin; p < end; ++p) {
+                Floats u, v;
+                values(c, p * t.channels + c, &u, &v);
+                one = sum(one, u), two = sum(two, v);
+            }
+            float buffer[2][LANES];
+            store_floats(buffer[0], one), store_floats(buffer[1], two);
+            for (int j = 0; j < LANES; ++j) {
+                sums[c + j] += buffer[0][j];
+                sums[t.channels + c + j] += buffer[1][j];
+            }
+        }
+    }
+}
+
+// Calls body(channel, index) for every LANES values of an image, in the order of memory.
+template <class Body>
+inline void each_register(const Norm& t, Body body) {
+    for (int64_t p = 0; p < t.pixels; ++p)
+        for (int c = 0; c < t.channels; c += LANES) body(c, p * t.channels + c);
+}
+
+// What an image's groups are normalised by. Sums are of differences to the first pixel, which keep
+// the digits that squares of values far from zero would lose.
+void statistics(const Norm& t, const Value* x, float* mean, float* rstd, std::vector<double>& sums) {
+    two_sums(t, sums.data(), [&](int c, int64_t i, Floats* one, Floats* two) {
+        *one = difference(load(x + i), load(x + c));
+        *two = product(*one, *one);
+    });
+    const int size = t.channels / t.groups;
+    for (int group = 0; group < t.groups; ++group) {
+        double total = 0, squares = 0;  // of the group's channels, each about its own mean
+        for (int c = group * size; c < (group + 1) * size; ++c) {
+            const double distance = sums[c] / t.pixels;
+            squares += sums[t.channels + c] - distance * sums[c];
+            sums[c] = widened(x[c]) + distance;
+            total += sums[c];
+        }
+        const double of_group = total / size;
+        for (int c = group * size; c < (group + 1) * size; ++c)
+            squares += t.pixels * (sums[c] - of_group) * (sums[c] - of_group);
+        mean[group] = (float)of_group;
+        rstd[group] = (float)(1 / std::sqrt(std::max(squares, 0.0) / (size * t.pixels) + t.eps));
+    }
+}
+
+// What a thread needs for one image: numbers of each channel.
+struct Channels {
+    std::vector<float> mean, scale, shift, of_one, of_value;
+    explicit Channels(const Norm& t)
+        : mean(t.channels), scale(t.channels), shift(t.channels), of_one(t.channels),
+          of_value(t.channels) {}
+    void set(const Norm& t, const float* weight, const float* bias, const float* means,
+             const float* rstd) {
+        const int size = t.channels / t.groups;
+        for (int c = 0; c < t.channels; ++c) {
+            mean[c] = means[c / size];
+            scale[c] = weight[c] * rstd[c / size];
+            shift[c] = bias[c];
+        }
+    }
+    Floats centred(int c, Floats x) const { return difference(x, load_floats(&mean[c])); }
+    // What the norm gives for a centred value.
+    Floats normed(int c, Floats x) const {
+        return product_and_sum(load_floats(&scale[c]), x, load_floats(&shift[c]));
+    }
+};
+
+template <bool SILU>
+void forward(const Norm& t, const Value* x, const float* weight, const float* bias, Value* y,
+             float* mean, float* rstd) {
+    std::vector<Channels> of_threads(omp_get_max_threads(), Channels(t));
+    each_image(t, [&](int thread, int64_t image) {
+        const int64_t first = image * t.pixels * t.channels, group = image * t.groups;
+        const Value* from = x + first;
+        Value* to = y + first;
+        std::vector<double> sums(2 * t.channels);
+        statistics(t, from, mean + group, rstd + group, sums);
+        Channels& of = of_threads[thread];
+        of.set(t, weight, bias, mean + group, rstd + group);
+        each_register(t, [&](int c, int64_t i) {
+            const Floats z = of.normed(c, of.centred(c, load(from + i)));
+            store(to + i, SILU ? product(z, sigmoid(z)) : z);
+        });
+    });
+}
+
+template <bool SILU>
+void backward(const Norm& t, const Value* x, const float* weight, const float* bias,
+              const float* mean, const float* rstd, const Value* dy, const Value* shortcut,
+              Value* dx, double* parameters) {
+    struct Thread {
+        Channels of;
+        std::vector<double> sums, parameters;
+        std::vector<float> g;  // the gradients of what the norm gives
+    };
+    std::vector<Thread> of_threads(omp_get_max_threads(), Thread{Channels(t), {}, {}, {}});
+    const int size = t.channels / t.groups;
+    const int64_t values = t.pixels * t.channels;
+    each_image(t, [&](int thread, int64_t image) {
+        Thread& mine = of_threads[thread];
+        mine.sums.resize(2 * t.channels);
+        mine.parameters.resize(2 * t.channels);
+        mine.g.resize(values);
+        Channels& of = mine.of;
+        const int64_t first = image * values;
+        const Value *from = x + first, *d = dy + first;
+        const float *means = mean + image * t.groups, *scales = rstd + image * t.groups;
+        of.set(t, weight, bias, means, scales);
+        two_sums(t, mine.sums.data(), [&](int c, int64_t i, Floats* one, Floats* two) {
+            const Floats v = of.centred(c, load(from + i));
+            Floats g = load(d + i);
+            if (SILU) {
+                const Floats z = of.normed(c, v), s = sigmoid(z);
+                // (z s)' = s + z s (1 - s)
+                g = product(g, product_and_sum(product(z, s), difference(all(1.0f), s), s));
+            }
+            store_floats(&mine.g[i], g);
+            *one = g, *two = product(g, v);
+        });
+        // Wu & He 2018, equation 1: the gradient through a group's mean and variance.
+        for (int group = 0; group < t.groups; ++group) {
+            double of_g = 0, of_product = 0;
+            for (int c = group * size; c < (group + 1) * size; ++c) {
+                const double product = mine.sums[t.channels + c] * scales[group];
+                mine.parameters[c] += product;
+                mine.parameters[t.channels + c] += mine.sums[c];
+                of_g += weight[c] * mine.sums[c];
+                of_product += weight[c] * product;
+            }
+            const double share = scales[group] / (double)(size * t.pixels);
+            for (int c = group * size; c < (group + 1) * size; ++c) {
+                of.of_one[c] = (float)(-share * of_g);
+                of.of_value[c] = (float)(-share * scales[group] * of_product);
+            }
+        }
+        each_register(t, [&](int c, int64_t i) {
+            const Floats v = of.centred(c, load(from + i));
+            Floats one = load_floats(&of.of_one[c]);
+            if (shortcut) one = sum(one, load(shortcut + first + i));
+            const Floats sum = product_and_sum(load_floats(&of.of_value[c]), v, one);
+            store(dx + first + i,
+                  product_and_sum(load_floats(&of.scale[c]), load_floats(&mine.g[i]), sum));
+        });
+    });
+    for (const Thread& part : of_threads)
+        for (size_t i = 0; i < part.parameters.size(); ++i) parameters[i] += part.parameters[i];
+}
+
+}  // namespace
+
+extern "C" {
+
+// y, and the mean and the inverse deviation of every image's groups: (images, groups).
+void norm_forward(const Norm* t, const Value* x, const float* weight, const float* bias, Value* y,
+                  float* mean, float* rstd) {
+    (t->silu ? forward<true> : forward<false>)(*t, x, weight, bias, y, mean, rstd);
+}
+
+// dx, to which the gradient along a shortcut is added where there is one, and the gradients of
+// weight and bias: (2, channels), which begins at zero.
+void norm_backward(const Norm* t, const Value* x, const float* weight, const float* bias,
+                   const float* mean, const float* rstd, const Value* dy, const Value* shortcut,
+                   Value* dx, double* parameters) {
+    (t->silu ? backward<true> : backward<false>)(*t, x, weight, bias, mean, rstd, dy, shortcut, dx,
+                                                 parameters);
+}
+
+}  // extern "C"

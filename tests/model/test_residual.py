@@ -141,12 +141,20 @@ def test_images_of_another_size_are_refused() -> None:
         model_of((12, 12, 1), filters=(16,))(torch.rand(1, 1, 12, 13))
 
 
+class _NoNorm(torch.nn.Module):
+    def forward(self, x: torch.Tensor, *, silu: bool = False) -> torch.Tensor:
+        return self.beside(x, silu=silu)[1]
+
+    def beside(self, x: torch.Tensor, *, silu: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+        return x, torch.nn.functional.silu(x) if silu else x
+
+
 def _seen(encoder: torch.nn.Module, shape: tuple[int, int, int]) -> int:
     """The side of what moves the feature in the middle, by gradients, without normalisation."""
     for module in encoder.modules():
         for name, child in module.named_children():
             if isinstance(child, torch.nn.GroupNorm):
-                setattr(module, name, torch.nn.Identity())
+                setattr(module, name, _NoNorm())
             elif hasattr(child, "kernel"):
                 torch.nn.init.constant_(child.weight, 0.01)
     x = torch.rand(1, shape[2], *shape[:2], requires_grad=True)

@@ -34,43 +34,56 @@ void each_image(const Norm& t, Work work) {
     }
 }
 
-// Sums of two values over an image's pixels, for every channel: (2, channels).
-template <class Values>
-void two_sums(const Norm& t, double* sums, Values values) {
-    constexpr int64_t CHUNK = 64;  // pixels whose sum float32 holds well
-    std::fill(sums, sums + 2 * t.channels, 0.0);
-    for (int64_t begin = 0; begin < t.pixels; begin += CHUNK) {
-        const int64_t end = std::min(begin + CHUNK, t.pixels);
-        for (int c = 0; c < t.channels; c += LANES) {
-            Floats one = all(0.0f), two = all(0.0f);
-            for (int64_t p = begin; p < end; ++p) {
-                Floats u, v;
-                values(c, p * t.channels + c, &u, &v);
-                one = sum(one, u), two = sum(two, v);
-            }
-            float buffer[2][LANES];
-            store_floats(buffer[0], one), store_floats(buffer[1], two);
-            for (int j = 0; j < LANES; ++j) {
-                sums[c + j] += buffer[0][j];
-                sums[t.channels + c + j] += buffer[1][j];
-            }
-        }
-    }
+constexpr int64_t CHUNK = 64;  // pixels whose sum float32 holds well
+
+// Calls work(channel, first pixel, last) for LANES channels of some pixels at a time, all of an
+// image in the end: what belongs to the channels stays in registers meanwhile.
+template <class Work>
+inline void each_chunk(const Norm& t, Work work) {
+    for (int64_t begin = 0; begin < t.pixels; begin += CHUNK)
+        for (int c = 0; c < t.channels; c += LANES)
+            work(c, begin, std::min(begin + CHUNK, t.pixels));
 }
 
-// Calls body(channel, index) for every LANES values of an image, in the order of memory.
-template <class Body>
-inline void each_register(const Norm& t, Body body) {
-    for (int64_t p = 0; p < t.pixels; ++p)
-        for (int c = 0; c < t.channels; c += LANES) body(c, p * t.channels + c);
+// Sums of two values over an image's pixels, for every channel: (2, channels). of(c) gives what
+// computes those at an index of channels from c on.
+template <class Of>
+void two_sums(const Norm& t, double* sums, Of of) {
+    std::fill(sums, sums + 2 * t.channels, 0.0);
+    each_chunk(t, [&](int c, int64_t begin, int64_t end) {
+        const auto values = of(c);
+        Floats one = all(0.0f), two = all(0.0f);
+        for (int64_t p = begin; p < end; ++p) {
+            Floats u, v;
+            values(p * t.channels + c, &u, &v);
+            one = sum(one, u), two = sum(two, v);
+        }
+        float buffer[2][LANES];
+        store_floats(buffer[0], one), store_floats(buffer[1], two);
+        for (int j = 0; j < LANES; ++j) {
+            sums[c + j] += buffer[0][j];
+            sums[t.channels + c + j] += buffer[1][j];
+        }
+    });
+}
+
+// Calls what of(c) gives with every index of channels from c on.
+template <class Of>
+void each_register(const Norm& t, Of of) {
+    each_chunk(t, [&](int c, int64_t begin, int64_t end) {
+        const auto body = of(c);
+        for (int64_t p = begin; p < end; ++p) body(p * t.channels + c);
+    });
 }
 
 // What an image's groups are normalised by. Sums are of differences to the first pixel, which keep
 // the digits that squares of values far from zero would lose.
 void statistics(const Norm& t, const Value* x, float* mean, float* rstd, std::vector<double>& sums) {
-    two_sums(t, sums.data(), [&](int c, int64_t i, Floats* one, Floats* two) {
-        *one = difference(load(x + i), load(x + c));
-        *two = product(*one, *one);
+    two_sums(t, sums.data(), [&](int c) {
+        return [x, from = load(x + c)](int64_t i, Floats* one, Floats* two) {
+            *one = difference(load(x + i), from);
+            *two = product(*one, *one);
+        };
     });
     const int size = t.channels / t.groups;
     for (int group = 0; group < t.groups; ++group) {
@@ -104,11 +117,16 @@ struct Channels {
             shift[c] = bias[c];
         }
     }
-    Floats centred(int c, Floats x) const { return difference(x, load_floats(&mean[c])); }
-    // What the norm gives for a centred value.
-    Floats normed(int c, Floats x) const {
-        return product_and_sum(load_floats(&scale[c]), x, load_floats(&shift[c]));
-    }
+};
+
+// The norm of LANES channels.
+struct Affine {
+    Floats mean, scale, shift;
+    Affine(const Channels& of, int c)
+        : mean(load_floats(&of.mean[c])), scale(load_floats(&of.scale[c])),
+          shift(load_floats(&of.shift[c])) {}
+    Floats centred(Floats x) const { return difference(x, mean); }
+    Floats of_centred(Floats x) const { return product_and_sum(scale, x, shift); }
 };
 
 template <bool SILU>
@@ -123,14 +141,16 @@ void forward(const Norm& t, const Value* x, const float* weight, const float* bi
         statistics(t, from, mean + group, rstd + group, sums);
         Channels& of = of_threads[thread];
         of.set(t, weight, bias, mean + group, rstd + group);
-        each_register(t, [&](int c, int64_t i) {
-            const Floats z = of.normed(c, of.centred(c, load(from + i)));
-            store(to + i, SILU ? product(z, sigmoid(z)) : z);
+        each_register(t, [&](int c) {
+            return [from, to, norm = Affine(of, c)](int64_t i) {
+                const Floats z = norm.of_centred(norm.centred(load(from + i)));
+                store(to + i, SILU ? product(z, sigmoid(z)) : z);
+            };
         });
     });
 }
 
-template <bool SILU>
+template <bool SILU, bool SHORTCUT>
 void backward(const Norm& t, const Value* x, const float* weight, const float* bias,
               const float* mean, const float* rstd, const Value* dy, const Value* shortcut,
               Value* dx, double* parameters) {
@@ -149,19 +169,23 @@ void backward(const Norm& t, const Value* x, const float* weight, const float* b
         mine.g.resize(values);
         Channels& of = mine.of;
         const int64_t first = image * values;
-        const Value *from = x + first, *d = dy + first;
+        const Value *from = x + first, *d = dy + first, *along = SHORTCUT ? shortcut + first : d;
+        Value* to = dx + first;
         const float *means = mean + image * t.groups, *scales = rstd + image * t.groups;
         of.set(t, weight, bias, means, scales);
-        two_sums(t, mine.sums.data(), [&](int c, int64_t i, Floats* one, Floats* two) {
-            const Floats v = of.centred(c, load(from + i));
-            Floats g = load(d + i);
-            if (SILU) {
-                const Floats z = of.normed(c, v), s = sigmoid(z);
-                // (z s)' = s + z s (1 - s)
-                g = product(g, product_and_sum(product(z, s), difference(all(1.0f), s), s));
-            }
-            store_floats(&mine.g[i], g);
-            *one = g, *two = product(g, v);
+        float* gradients = mine.g.data();
+        two_sums(t, mine.sums.data(), [&](int c) {
+            return [=, norm = Affine(of, c)](int64_t i, Floats* one, Floats* two) {
+                const Floats v = norm.centred(load(from + i));
+                Floats g = load(d + i);
+                if (SILU) {
+                    const Floats z = norm.of_centred(v), s = sigmoid(z);
+                    // (z s)' = s + z s (1 - s)
+                    g = product(g, product_and_sum(product(z, s), difference(all(1.0f), s), s));
+                }
+                store_floats(gradients + i, g);
+                *one = g, *two = product(g, v);
+            };
         });
         // Wu & He 2018, equation 1: the gradient through a group's mean and variance.
         for (int group = 0; group < t.groups; ++group) {
@@ -179,13 +203,15 @@ void backward(const Norm& t, const Value* x, const float* weight, const float* b
                 of.of_value[c] = (float)(-share * scales[group] * of_product);
             }
         }
-        each_register(t, [&](int c, int64_t i) {
-            const Floats v = of.centred(c, load(from + i));
-            Floats one = load_floats(&of.of_one[c]);
-            if (shortcut) one = sum(one, load(shortcut + first + i));
-            const Floats sum = product_and_sum(load_floats(&of.of_value[c]), v, one);
-            store(dx + first + i,
-                  product_and_sum(load_floats(&of.scale[c]), load_floats(&mine.g[i]), sum));
+        each_register(t, [&](int c) {
+            const Floats of_one = load_floats(&of.of_one[c]);
+            const Floats of_value = load_floats(&of.of_value[c]);
+            return [=, norm = Affine(of, c)](int64_t i) {
+                Floats one = of_one;
+                if (SHORTCUT) one = sum(one, load(along + i));
+                one = product_and_sum(of_value, norm.centred(load(from + i)), one);
+                store(to + i, product_and_sum(norm.scale, load_floats(gradients + i), one));
+            };
         });
     });
     for (const Thread& part : of_threads)
@@ -207,8 +233,9 @@ void norm_forward(const Norm* t, const Value* x, const float* weight, const floa
 void norm_backward(const Norm* t, const Value* x, const float* weight, const float* bias,
                    const float* mean, const float* rstd, const Value* dy, const Value* shortcut,
                    Value* dx, double* parameters) {
-    (t->silu ? backward<true> : backward<false>)(*t, x, weight, bias, mean, rstd, dy, shortcut, dx,
-                                                 parameters);
+    const auto call = t->silu ? (shortcut ? backward<true, true> : backward<true, false>)
+                              : (shortcut ? backward<false, true> : backward<false, false>);
+    call(*t, x, weight, bias, mean, rstd, dy, shortcut, dx, parameters);
 }
 
 }  // extern "C"

@@ -96,7 +96,7 @@ inline Floats exponential(Floats x) {
 
 // 1 / (1 + e^-x).
 inline Floats sigmoid(Floats x) {
-    return quotient(all(1.0f), sum(all(1.0f), exponential(difference(all(0.0f), x))));
+    return inverse(sum(all(1.0f), exponential(difference(all(0.0f), x))));
 }
 
 }  // namespace

@@ -19,7 +19,11 @@ inline Floats sum(Floats a, Floats b) { return _mm512_add_ps(a, b); }
 inline Floats difference(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
 inline Floats product(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
 inline Floats product_and_sum(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
-inline Floats quotient(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+// 1 / x, by a step of Newton's method: half the time of a division.
+inline Floats inverse(Floats x) {
+    const Floats y = _mm512_rcp14_ps(x);
+    return _mm512_fmadd_ps(y, _mm512_fnmadd_ps(x, y, _mm512_set1_ps(1.0f)), y);
+}
 inline Floats larger(Floats a, Floats b) { return _mm512_max_ps(a, b); }
 inline Floats smaller(Floats a, Floats b) { return _mm512_min_ps(a, b); }
 inline Floats nearest(Floats x) { return _mm512_roundscale_ps(x, 0); }

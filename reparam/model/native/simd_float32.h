@@ -19,7 +19,7 @@ inline Floats sum(Floats a, Floats b) { return _mm256_add_ps(a, b); }
 inline Floats difference(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
 inline Floats product(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
 inline Floats product_and_sum(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
-inline Floats quotient(Floats a, Floats b) { return _mm256_div_ps(a, b); }
+inline Floats inverse(Floats x) { return _mm256_div_ps(all(1.0f), x); }
 inline Floats larger(Floats a, Floats b) { return _mm256_max_ps(a, b); }
 inline Floats smaller(Floats a, Floats b) { return _mm256_min_ps(a, b); }
 inline Floats nearest(Floats x) {

@@ -98,9 +98,10 @@ class TrainingConfig:
     is faster for the model, measured before training (and the kernels with it)."""
 
     kernels: Literal["auto", "native", "pytorch"] = "auto"
-    """What computes convolutions on a CPU: native are this package's own, which are compiled on
-    first use where g++ is installed and the processor has AVX512-BF16 (for bfloat16) or AVX2 (for
-    float32). auto: what is faster for the model, measured before training."""
+    """What computes convolutions, and in residual networks what stands between them, on a CPU:
+    native are this package's own, which are compiled on first use where g++ is installed and the
+    processor has AVX512-BF16 (for bfloat16) or AVX2 (for float32). auto: what is faster for the
+    model, measured before training."""
 
     device: str = option("auto", common=True)
     """Where to compute: auto, cpu, cuda or mps."""

@@ -16,6 +16,7 @@ import argparse
 import json
 import math
 import os
+import shlex
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -441,6 +442,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--cache", type=Path, default=Path("runs/calibration.json"))
+    parser.add_argument("--section", default="calibration", help="of RESULTS.md")
     parser.add_argument("--write", action="store_true", help="into benchmarks/RESULTS.md")
     options = parser.parse_args()
     if options.quick:
@@ -475,11 +477,23 @@ def main() -> None:
         *table(found),
         *hole_table(found),
         "",
-        "`python benchmarks/calibration.py`",
+        f"`{shlex.join(['python', 'benchmarks/calibration.py', *shown(options)])}`",
     ]
     print("\n".join(lines))
     if options.write:
-        write_section("calibration", "\n".join(lines))
+        write_section(options.section, "\n".join(lines))
+
+
+def shown(options: argparse.Namespace) -> list[str]:
+    """The command's words that say what is in the table."""
+    words = []
+    if list(options.measures) != list(MEASURES):
+        words += ["--measures", *options.measures]
+    if list(options.n) != list(SIZES):
+        words += ["--n", *map(str, options.n)]
+    if options.section != "calibration":
+        words += ["--section", options.section]
+    return words
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from reparam.evaluation import (
     along_axis,
     claim_gains,
     claim_pair,
+    ends,
     figure_text,
     ideal_text,
     improvement,
@@ -120,24 +121,19 @@ def _decided(decision: Decision | None) -> str:
 
 
 def print_trends(groups: Sequence[Group]) -> None:
-    """Of each model apart: which measures get worse from the option's first value to its last."""
+    """Of each model apart: what gets worse from an option's lowest value to its highest."""
     for axis, several in along_axis(groups):
+        first, last = ends(axis, several)
         table = new_table()
-        for title in (
-            "measure",
-            several[0].title,
-            several[-1].title,
-            f"worse with {axis}",
-            "p / Holm",
-        ):
+        for title in ("measure", first.title, last.title, f"worse with {axis}", "p / Holm"):
             table.add_column(title)
-        found = trends(several)
+        found = trends([first, last])
         for trend in found:
             entry = MEASURES[trend.measure]
             cells = [figure_text(end, entry) for end in (trend.first, trend.last)]
             word = in_words(trend.worse.word)
             table.add_row(entry.en, *cells, word, p_values_text(trend.worse))
-        print_table(table, f"from {several[0].title} to {several[-1].title}")
+        print_table(table, f"from {first.title} to {last.title}")
         say(f"{HOLM}; {pairing_text({trend.measure: trend.change for trend in found})}")
         count = tally(found)
         say(

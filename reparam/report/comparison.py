@@ -1,5 +1,6 @@
 """One page with groups of scorecards side by side: what compare and sweep write."""
 
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from reparam.evaluation import (
     along_axis,
     claim_gains,
     claim_pair,
+    ends,
     tally,
     trends,
     verdicts,
@@ -38,7 +40,14 @@ class Line:
 
     option: str
     groups: tuple[Group, ...]
-    trends: tuple[Trend, ...]
+
+    @property
+    def ends(self) -> tuple[Group, Group]:
+        return ends(self.option, self.groups)
+
+    @functools.cached_property
+    def trends(self) -> tuple[Trend, ...]:
+        return trends(self.ends)
 
     @property
     def tally(self) -> Mapping[Word, int]:
@@ -66,7 +75,7 @@ def write_comparison(
             "a comparison must have at least one scored run, got none. Fix: name a run"
         )
     check_page(out)
-    lines = [Line(o, tuple(several), trends(several)) for o, several in along_axis(groups)]
+    lines = [Line(o, tuple(several)) for o, several in along_axis(groups)]
     pair = claim_pair(groups)
     judged = verdicts(*pair) if pair else ()
     html = (

@@ -13,7 +13,7 @@ from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.scoring.catalogue import MEASURES, TOPICS, Entry
 from reparam.evaluation.scoring.claims import CLAIMS
 from reparam.evaluation.scoring.deciding import Interval, above_ideal, decide, gained
-from reparam.evaluation.scoring.groups import Group, improvement, trends
+from reparam.evaluation.scoring.groups import Group, ends, improvement, trends
 from reparam.evaluation.scoring.scorecard import PriorScores, Scorecard, scorecard_from_mapping
 from reparam.evaluation.scoring.verdicts import Verdict, claim_pair, verdicts
 from reparam.evaluation.scoring.words import ideal_text, interval_text, measured_text
@@ -132,6 +132,22 @@ def test_what_differs_is_the_distance_to_an_ideal_model() -> None:
     groups = [Group("a", tuple(card({"gaussian_kl": m}) for m in (x, x)), {}) for x in (few, many)]
     (trend,) = trends(groups)
     assert trend.worse.word == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("values", "first", "last"),
+    [
+        (["auto", "1000", "100", "10000"], "100", "10000"),
+        (["8", "32", "1e3", "2"], "2", "1e3"),
+        (["auto", "100"], "auto", "100"),
+        (["sigmoid", "linear", "clamp"], "sigmoid", "clamp"),
+    ],
+)
+def test_a_trend_is_from_the_lowest_number_to_the_highest(
+    values: list[str], first: str, last: str
+) -> None:
+    groups = [Group(value, (card(),), {"weight": value}) for value in values]
+    assert [group.title for group in ends("weight", groups)] == [first, last]
 
 
 def test_below_an_ideal_value_the_low_end_is_the_bad_one() -> None:

@@ -159,8 +159,27 @@ def tally(several: Sequence[Trend]) -> dict[Word, int]:
     return {word: words.count(word) for word in ("confirmed", "refuted", "undecided")}
 
 
+def number_of(value: str) -> float | None:
+    """The value of an option as a number; None for a word, such as auto."""
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def ends(option: str, groups: Sequence[Group]) -> tuple[Group, Group]:
+    """Of groups along an option, those of its lowest and its highest number; the first and the last
+    where fewer than two are numbers.
+    """
+    numbers = [(x, g) for g in groups if (x := number_of(g.values[option])) is not None]
+    if len(numbers) < 2:
+        return groups[0], groups[-1]
+    numbers.sort(key=lambda pair: pair[0])
+    return numbers[0][1], numbers[-1][1]
+
+
 def trends(groups: Sequence[Group]) -> tuple[Trend, ...]:
-    """Every measure along groups in the order of an option: claim 4 along the latent dimension."""
+    """Every measure from the first group to the last: claim 4 along the latent dimension."""
     changes = {
         name: change
         for name, entry in MEASURES.items()

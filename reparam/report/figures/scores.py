@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reparam.data import class_colours
-from reparam.evaluation import MEASURES, Entry, Group, Scorecard
+from reparam.evaluation import MEASURES, Entry, Group, Scorecard, number_of
 from reparam.report.style import FAINT, MUTED, drawn, figure_style, new_figure, prior_head, said
 from reparam.types import Language
 
@@ -113,14 +113,6 @@ def _label(group: Group, option: str) -> str:
     rest = [value for name, value in group.values.items() if name != option]
     words = ", ".join(v.upper() if v in ("ae", "vae") else v for v in rest)
     return drawn(words or group.title)
-
-
-def number_of(value: str) -> float | None:
-    """The value as a number; None for a word, such as auto."""
-    try:
-        return float(value)
-    except ValueError:
-        return None
 
 
 def positions(values: Sequence[str]) -> list[float]:

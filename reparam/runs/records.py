@@ -123,6 +123,11 @@ class Result:
     splits: dict[str, Metrics] = field(default_factory=dict)
     """The losses of each split that has images, and under ``images`` how many."""
 
+    @property
+    def number_format(self) -> str:
+        """What convolutions and matrix products were computed in."""
+        return "bfloat16" if self.precision == "bf16-mixed" else "float32"
+
     def to_mapping(self) -> dict[str, object]:
         """Flat, as in the file: a split's losses under its name."""
         values = asdict(self)

@@ -46,7 +46,8 @@ def test_the_wheel_zooms_at_the_pointer(demo: Explorer) -> None:
     demo.page.mouse.move(x, y)
     demo.page.mouse.wheel(0, -400)
     demo.until("reparam.view('vae').scale > argument * 1.5", before)
-    assert np.hypot(*np.subtract(demo.client("vae", [1.0, 0.5]), (x, y))) < 1
+    # A wheel's event has whole pixels, and the zoom doubles what they leave out.
+    assert np.hypot(*np.subtract(demo.client("vae", [1.0, 0.5]), (x, y))) < 2
 
 
 def test_a_drag_pans_and_a_double_click_flies_home(demo: Explorer) -> None:

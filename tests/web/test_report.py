@@ -114,6 +114,8 @@ def test_the_korean_page_is_korean(report: Path, page: Page) -> None:
 
 
 NAMES = {
+    "bfloat",
+    "float",
     "Holm",
     "Keras",
     "Kingma",

@@ -58,12 +58,7 @@ void two_sums(const Norm& t, double* sums, Of of) {
             values(p * t.channels + c, &u, &v);
             one = sum(one, u), two = sum(two, v);
         }
-        float buffer[2][LANES];
-        store_floats(buffer[0], one), store_floats(buffer[1], two);
-        for (int j = 0; j < LANES; ++j) {
-            sums[c + j] += buffer[0][j];
-            sums[t.channels + c + j] += buffer[1][j];
-        }
+        add_lanes(one, sums + c), add_lanes(two, sums + t.channels + c);
     });
 }
 

@@ -33,6 +33,13 @@ struct Activation {
 
 namespace {
 
+// Adds every value of a register to a sum of its own.
+inline void add_lanes(Floats x, double* sums) {
+    float values[LANES];
+    store_floats(values, x);
+    for (int j = 0; j < LANES; ++j) sums[j] += values[j];
+}
+
 // 1, or the slope where x is not above zero, times g.
 inline Floats leaky_gradient(Floats g, Floats x, Floats slope) {
     return times_where(not_above_zero(x), g, slope);

@@ -100,12 +100,7 @@ void two_sums(const Tail& t, double* sums, Values values) {
                     values(c, p * t.channels + c, &u, &v);
                     one = sum(one, u), two = sum(two, v);
                 }
-                float buffer[2][LANES];
-                store_floats(buffer[0], one), store_floats(buffer[1], two);
-                for (int j = 0; j < LANES; ++j) {
-                    mine[c + j] += buffer[0][j];
-                    mine[t.channels + c + j] += buffer[1][j];
-                }
+                add_lanes(one, &mine[c]), add_lanes(two, &mine[t.channels + c]);
             }
     });
     for (const auto& part : of_threads)

@@ -90,6 +90,14 @@ def test_nearer_more_images_have_room(
     assert drawn_now(page)["indices"] == drawn["indices"]
 
 
+def test_larger_images_are_shown_larger(
+    small: Callable[..., Run], opened: Callable[..., Explorer]
+) -> None:
+    """Of 64 pixels from 48 to 96 wide, less what keeps them apart: 24 to 48 could not be read."""
+    page = opened(small(shape=(64, 64, 3)), **QUIET)
+    assert 44 <= ready(page, 120)["size"] <= 96
+
+
 def test_the_first_images_fill_the_map(
     small: Callable[..., Run], opened: Callable[..., Explorer]
 ) -> None:

@@ -2,8 +2,9 @@
 import type { Among } from "../math/points";
 import { bounds } from "./camera";
 
-/** Pictures are from this wide to twice as wide, CSS pixels. */
-const LEAST = 24;
+/** Pictures are from `leastWidth` to twice as wide, CSS pixels. */
+const [LEAST, MOST] = [24, 48];
+const SEEN = 0.75; // of its own width, at which a picture can still be read
 const MOST_LEVEL = 14;
 const LARGEST = 112; // px, where all points have their picture
 const SHARE = 0.92; // of the least distance between two
@@ -11,6 +12,11 @@ const SHARE = 0.92; // of the least distance between two
 export interface Chosen {
   level: number;
   indices: Uint32Array;
+}
+
+/** Of pictures of so many pixels: digits stay small, so that many have room. */
+export function leastWidth(pixels: number): number {
+  return Math.min(MOST, Math.max(LEAST, SEEN * pixels));
 }
 
 /**
@@ -26,6 +32,7 @@ export class Levels {
   constructor(
     private readonly places: Float32Array,
     private readonly among: Among,
+    private readonly least: number,
   ) {
     const { x0, x1, y0, y1 } = bounds(places);
     this.corner = [x0, y0];
@@ -34,10 +41,10 @@ export class Levels {
   }
 
   at(scale: number): { chosen: Chosen; size: number } {
-    const wanted = Math.floor(Math.log2((this.side * scale) / LEAST));
+    const wanted = Math.floor(Math.log2((this.side * scale) / this.least));
     const chosen = this.choose(Math.min(Math.max(0, wanted), MOST_LEVEL));
     const apart = (this.side / 2 ** chosen.level) * scale;
-    return { chosen, size: Math.min(LARGEST, Math.max(LEAST, apart) * SHARE) };
+    return { chosen, size: Math.min(LARGEST, Math.max(this.least, apart) * SHARE) };
   }
 
   /** This level, or the first one that holds every point. */

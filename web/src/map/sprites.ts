@@ -7,7 +7,7 @@ import { Atlas, LAYER } from "./atlas";
 import type { Size } from "./camera";
 import { link } from "./cloud";
 import type { Paint } from "./colours";
-import { type Chosen, Levels } from "./levels";
+import { type Chosen, Levels, leastWidth } from "./levels";
 
 const VERTEX = `#version 300 es
 in vec2 place;
@@ -127,7 +127,8 @@ export class Sprites {
 
   private begin(): Levels {
     this.filled = null;
-    return new Levels(this.explorer.places(this.run), this.explorer.among(this.run));
+    const least = leastWidth(Math.max(...this.atlas.inner));
+    return new Levels(this.explorer.places(this.run), this.explorer.among(this.run), least);
   }
 
   private fill(chosen: Chosen, paint: Paint): void {

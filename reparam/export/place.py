@@ -77,7 +77,7 @@ DIFFUSERS_FOLDER = OwnFolder(
     b"---\nlibrary_name: diffusers\ntags:\n- reparam\n",
 )
 SITE_FOLDER = OwnFolder(
-    re.compile(r"index\.html|favicon\.\w+|(assets|data)(/[\w.-]+)*"),
+    re.compile(r"index\.html|THIRD_PARTY_LICENSES\.txt|favicon\.\w+|(assets|data)(/[\w.-]+)*"),
     "data/manifest.json",
     b'{"schema":',
 )

@@ -1,13 +1,14 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
-from manifests import read_manifest
+from manifests import ROOT, read_manifest
 
 from reparam.evaluation import encode
 from reparam.explorer import built
@@ -23,6 +24,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text('<script type="module" src="assets/a.js"></script>')
     (folder / "assets" / "a.js").write_text("1")
+    shutil.copytree(ROOT / "web" / "public", folder, dirs_exist_ok=True)
     (folder / "single.html").write_text("<!doctype html><!--BUNDLE-->")
     monkeypatch.setattr(built, "PAGE", folder)
     return folder

@@ -1,7 +1,5 @@
 """AnomalyDetector as scikit-learn uses outlier detectors."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -105,8 +103,7 @@ def test_the_run_that_it_leaves_can_be_calibrated_and_loaded(fitted):
 @pytest.mark.parametrize(("pictures", "count", "rate"), [(40, 8, 1 / 9), (520, 104, 0.01)])
 def test_without_a_rate_the_usual_one_or_what_so_few_can_tell(pictures, count, rate):
     """40 good pictures are a usual number: they get verdicts, at a rate that they can tell."""
-    untrimmed = replace(FAST, contamination=0.0)
-    found = AnomalyDetector(estimator(), config=untrimmed).fit(slopes(pictures, 0))
+    found = AnomalyDetector(estimator(), config=FAST).fit(slopes(pictures, 0))
     assert found.detector_.calibration.count == count
     assert found.false_alarms_ == pytest.approx(rate)
     images = np.concatenate([broken(20, 1), slopes(20, 2)])

@@ -84,6 +84,11 @@ def print_calibration(found: Calibration) -> None:
             f"not counted as good: {_few(found.trimmed)}. Are they? If so, --contamination 0: 1 % "
             f"false alarms may otherwise be up to {share:.1%}"
         )
+    elif found.far_out:
+        say(
+            f"far from the others: {_few(found.far_out)}. Are they good? They count as such. If "
+            "not, remove them, or set them aside with --contamination auto"
+        )
     else:
         note(f"the most unusual of them: {_few(found.worst)}")
 

@@ -54,8 +54,9 @@ def anomaly_page(
         )
         for i in found.order()[:SHOWN]
     ]
+    unusual = {*calibration.trimmed, *calibration.far_out}
     worst = [
-        Shown(name, _picture(image), anomalous=name in calibration.trimmed)
+        Shown(name, _picture(image), anomalous=name in unusual)
         for name, image in zip(calibration.worst, calibration.worst_images, strict=True)
     ]
     planted = calibration.choice.image

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from reparam.data import Progress, RowReader
 from reparam.errors import ConfigError, DataError, unknown_name
@@ -28,8 +28,9 @@ TRAIN_PICTURES = 10_000
 """Good training pictures that scores learn from, drawn at random where there are more."""
 
 FENCE = 5
-"""How many times the distance of median and 90th percentile lies between what is good and what is
-trimmed: 6.4 standard deviations of a normal distribution, and one in 6,000 of an exponential one.
+"""How many times the distance of median and 90th percentile lies between most good pictures and
+those that are far out: 6.4 standard deviations of a normal distribution, and one in 6,000 of an
+exponential one.
 """
 
 HEAT_PICTURES = 100
@@ -66,6 +67,8 @@ class Calibration:
     """Of the maps, where a score has them."""
     trimmed: tuple[str, ...] = ()
     """Those that do not count, the worst first."""
+    far_out: tuple[str, ...] = ()
+    """Those that lie far from the others, the worst first: are they really good?"""
 
     @property
     def count(self) -> int:
@@ -155,7 +158,12 @@ def calibrate(
         heat = heat_scale(maps)
     reference = {name: clean.columns[name] for name in members}
     order = np.argsort(-statistic(decider, reference, held_out.columns), kind="stable")
-    bad = outliers(held_out.rows(members), order, config)
+    far = far_out(held_out.rows(members))
+    if config.contamination == AUTO:
+        bad = far
+    else:
+        bad = np.zeros(len(order), bool)
+        bad[order[: int(config.contamination * len(order))]] = True
     pictures = good.calibrate.names()
     return Calibration(
         config=config,
@@ -170,24 +178,18 @@ def calibrate(
         worst=tuple(pictures[i] for i in order[:WORST]),
         worst_images=RowReader(good.calibrate.images).take(good.calibrate.index[order[:WORST]]),
         trimmed=tuple(pictures[i] for i in order if bad[i]),
+        far_out=tuple(pictures[i] for i in order if far[i]),
     )
 
 
-def outliers(
-    scores: Float[np.ndarray, "n k"], order: Int[np.ndarray, " n"], config: AnomalyConfig
-) -> Bool[np.ndarray, " n"]:
-    """Which of the good pictures do not count, by the rule of ``contamination``: a share of them,
-    the first in ``order``, or those that are far out in one of the k scores that decide.
-    """
-    bad = np.zeros(len(scores), bool)
-    if config.contamination == AUTO:
-        for column in scores.T:
-            middle, high = np.quantile(column, [0.5, 0.9], method="lower")
-            if middle < high < np.inf:
-                bad |= column > middle + FENCE * (high - middle)
-        return bad
-    bad[order[: int(config.contamination * len(scores))]] = True
-    return bad
+def far_out(scores: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, " n"]:
+    """Which of n pictures lie far above the others in one of the k scores that decide."""
+    far = np.zeros(len(scores), bool)
+    for column in scores.T:
+        middle, high = np.quantile(column, [0.5, 0.9], method="lower")
+        if middle < high < np.inf:
+            far |= column > middle + FENCE * (high - middle)
+    return far
 
 
 def _map_of(decider: str, choice: Choice, columns: Sequence[str]) -> str | None:

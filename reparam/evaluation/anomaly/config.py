@@ -45,9 +45,10 @@ class AnomalyConfig:
     map), or a combination of the p-values of all (fisher, harmonic-mean, min, max). auto: the one
     that tells planted defects from good pictures best."""
 
-    contamination: float | Literal["auto"] = AUTO
+    contamination: float | Literal["auto"] = 0.0
     """Share of the held-out good pictures, the worst, that is not counted as good. auto: those
-    further above the median than 5 times the distance of the median and the 90th percentile."""
+    further above the median than 5 times the distance of the median and the 90th percentile. With
+    0, false alarms are as rare as asked for; good pictures that do not count add to them."""
 
     anomaly_seed: int = 0
     """Seed of the planted defects and of what is drawn where there are many pictures."""

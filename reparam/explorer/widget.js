@@ -15,6 +15,14 @@ function render({ model, el }) {
   frame.srcdoc = new TextDecoder().decode(model.get("_page"));
 
   let port = null;
+  let dark = null; // as the page knows it
+  // A notebook changes other things, too: these leave the page as its user set it.
+  const sayTheme = () => {
+    if (!port || dark === isDark()) return;
+    dark = isDark();
+    port.postMessage({ theme: dark ? "dark" : "light" });
+  };
+  const stopWatching = watchTheme(sayTheme);
   const fromPage = ({ data }) => {
     for (const name of SYNCED) if (Array.isArray(data?.[name])) model.set(name, data[name]);
     model.save_changes();
@@ -25,7 +33,8 @@ function render({ model, el }) {
     port = channel.port1;
     port.onmessage = fromPage;
     frame.contentWindow.postMessage(HELLO, "*", [channel.port2]); // "*": a sandbox has no name
-    port.postMessage({ theme: isDark() ? "dark" : "light" });
+    dark = null;
+    sayTheme();
     for (const name of SYNCED) if (model.get(name).length) tell(name);
   });
   const tell = (name) => port?.postMessage({ [name]: model.get(name) });
@@ -33,6 +42,7 @@ function render({ model, el }) {
   for (const [event, teller] of tellers) model.on(event, teller);
   el.append(frame);
   return () => {
+    stopWatching();
     for (const [event, teller] of tellers) model.off(event, teller);
     port?.close();
   };
@@ -46,6 +56,21 @@ function isDark() {
   const ground = getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g)?.map(Number);
   if (ground?.length >= 3 && ground[3] !== 0) return ground[0] + ground[1] + ground[2] < 384;
   return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+/** Calls after whatever `isDark` reads may have changed; gives what ends it. */
+function watchTheme(call) {
+  const observer = new MutationObserver(call);
+  // Themes are attributes of these two: data-jp-theme-light, class, Colab's theme.
+  for (const element of [document.documentElement, document.body]) {
+    observer.observe(element, { attributes: true });
+  }
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  system.addEventListener("change", call);
+  return () => {
+    observer.disconnect();
+    system.removeEventListener("change", call);
+  };
 }
 
 export default { render };

@@ -1,4 +1,5 @@
-"""The widget in a real JupyterLab: it opens, decodes, and selection and z go both ways."""
+"""The widget in a real JupyterLab: it opens, decodes, is as dark as the notebook, and selection and
+z go both ways."""
 
 import json
 import os
@@ -163,4 +164,12 @@ def test_the_widget_in_jupyterlab(
     page.keyboard.press("Shift+Enter")
     wait(lambda: frame.evaluate("String(reparam.caught().indices) === '1,4,7'"), "selection set")
     wait(lambda: frame.evaluate("n => String(reparam.state().z[n]) === '0.25,-0.5'", name), "z set")
+
+    # The page is as light as the notebook, also once another theme is chosen in its menu.
+    theme = "document.documentElement.dataset.theme"
+    for name, wanted in (("Dark", "dark"), ("Light", "light")):
+        page.locator(".lm-MenuBar-item", has_text="Settings").click()
+        page.locator(".lm-Menu-item", has_text="Theme").first.hover()
+        page.locator(".lm-Menu-item", has_text=re.compile(f"^JupyterLab {name}$")).click()
+        wait(lambda wanted=wanted: frame.evaluate(theme) == wanted, f"a {wanted} page")
     assert elsewhere == []

@@ -17,7 +17,7 @@ interface Message {
   z?: number[];
   /** Numbers of the points that are selected. */
   selection?: number[];
-  /** Whether the notebook is dark. */
+  /** As the notebook is: once the page is loaded, and after each change. */
   theme?: "light" | "dark";
 }
 

@@ -74,15 +74,18 @@ def explore(
                 f"images must be given to explore {type(vae).__name__}, got none. Fix: pass images"
             )
         (view,) = held_out_views([run], images=BUNDLE_IMAGES)
+        source = None
     else:
         shown = _shown(vae, model, run.facts.class_names, images, labels)
         own = {split: losses for split, losses in result.splits.items() if split == "train"}
         unseen = replace(result, splits={"train": {SPLIT_IMAGES: 0}, **own})
         view = view_of(run, model, unseen, metrics, shown, points=len(shown))
-    page = single_file(bundle_of([view], training_images=training_images).files)
+        source = images.name if isinstance(images, ImageSet) else IN_MEMORY
+    bundle = bundle_of([view], training_images=training_images, source=source)
 
     from reparam.explorer import ExplorerWidget  # brings anywidget
 
+    page = single_file(bundle.files)
     return ExplorerWidget(page, images=len(view.images), latent_dim=model.latent_dim, height=height)
 
 

@@ -91,8 +91,10 @@ def bundle_of(
     score_progress: Progress | None = None,
     device: str = "cpu",
     training_images: bool = True,
+    source: str | None = None,
 ) -> Bundle:
-    """The bundle of views, whose models are on the CPU; ``table``: what ``columns`` holds.
+    """The bundle of views, whose models are on the CPU; ``table``: what ``columns`` holds;
+    ``source``: where the images are from, by default what the runs were trained on.
 
     Warns and raises as `make_bundle` does.
     """
@@ -120,7 +122,7 @@ def bundle_of(
     manifest: Manifest = {
         "schema": SCHEMA,
         "generator": GENERATOR,
-        "source": ", ".join(sources),
+        "source": ", ".join(sources) if source is None else source,
         "runs": entries,
     }
     text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

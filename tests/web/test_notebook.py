@@ -16,7 +16,10 @@ import pytest
 import torch
 from playwright.sync_api import BrowserContext, Frame, Page
 
+import reparam
 from reparam.runs import Run
+
+from .driver import Explorer
 
 pytest.importorskip("jupyterlab")
 pytest.importorskip("anywidget")
@@ -102,6 +105,26 @@ def kept(work: Path, name: str) -> list[float] | None:
         return json.loads((work / f"{name}.json").read_text())
     except (FileNotFoundError, json.JSONDecodeError):  # none yet, or in the middle of one
         return None
+
+
+def test_arrays_are_called_so(
+    explorer: Explorer, small: Callable[..., Run], tmp_path: Path
+) -> None:
+    """In the header, the tab's title and a figure, in both languages."""
+    run = small()
+    images = np.load(run.config.data.source)["images"][:20]
+    file = tmp_path / "page.html"
+    file.write_bytes(reparam.explore(run.load_model(), images)._page)
+    page = explorer.open(file.as_uri(), lang="en")
+    for words in ("arrays in memory", "메모리의 배열"):
+        assert page.page.locator("h1 span").last.inner_text() == words
+        assert f" · {words} · " in page.page.title()
+        page.page.click('[data-action="language"]')
+    page.page.click('[data-action="figure"]')
+    with page.page.expect_download() as download:
+        page.page.get_by_role("button", name="Save SVG", exact=True).click()
+    (title,) = re.findall("<title>(.*)</title>", download.value.path().read_text(encoding="utf-8"))
+    assert title == "VAE, arrays in memory"
 
 
 def test_the_widget_in_jupyterlab(

@@ -3,6 +3,7 @@ import type { Explorer } from "../explorer";
 import { drawMarks } from "../map/overlay";
 import type { Pane } from "../map/pane";
 import { svg } from "../ui/dom";
+import { sourceName } from "../ui/language";
 import { inBackground, thumbnails } from "./layers";
 import { axesOf, drawFrame, marginOf } from "./axes";
 import { drawLegend } from "./legend";
@@ -54,7 +55,7 @@ export function figureOf(explorer: Explorer, pane: Pane, mm: number): SVGSVGElem
   for (const group of [under, shapes, texts]) group.setAttribute("clip-path", `url(#${id})`);
   const tall = EDGE + height + margin.below + (high ? GAP + high + 2 : 0);
   const title = svg("title");
-  title.textContent = printable(`${run.entry.title}, ${explorer.manifest.source}`);
+  title.textContent = printable(`${run.entry.title}, ${sourceName(explorer.manifest)}`);
   root.append(title, svg("defs", {}, clip), svg("rect", { width: short(whole), height: short(tall), fill: PRINT.paper }),
     svg("g", { transform: `translate(${short(margin.left)} ${EDGE})` }, under, shapes, texts, frame, legend));
   for (const [name, value] of Object.entries({

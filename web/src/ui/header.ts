@@ -4,7 +4,7 @@ import type { Explorer } from "../explorer";
 import type { Theme } from "../state/state";
 import { button, el, press } from "./dom";
 import { icon } from "./icons";
-import { inWords, name, say, t, whole } from "./language";
+import { inWords, name, say, sourceName, t, whole } from "./language";
 
 export function header(
   explorer: Explorer,
@@ -27,9 +27,10 @@ export function header(
   inWords(showFacts);
   store.on(["run", "pair"], () => titleDocument(explorer));
   inWords(() => titleDocument(explorer));
+  const source = el("span");
+  inWords(() => (source.textContent = sourceName(manifest)));
   const title = el("div", { class: "title" },
-    el("h1", {}, el("span", { class: "brand" }, "reparam"), " ", el("span", {}, manifest.source)),
-    facts);
+    el("h1", {}, el("span", { class: "brand" }, "reparam"), " ", source), facts);
   const root = el("header", { class: "masthead" }, title);
   if (manifest.runs.length > 1) root.append(runChoice(explorer, showRun), pairChoice(explorer, showPair));
   if (manifest.runs.some(isConditional)) root.append(classChoice(explorer));
@@ -42,7 +43,7 @@ function titleDocument(explorer: Explorer): void {
   const { store, manifest } = explorer;
   const { run, pair } = store.state;
   const runs = [run, pair].filter((id) => id !== "").map((id) => explorer.entry(id)?.title ?? id);
-  document.title = `${runs.join(", ")} · ${manifest.source} · ${t("title")}`;
+  document.title = `${runs.join(", ")} · ${sourceName(manifest)} · ${t("title")}`;
 }
 
 function splitName(split: string): string {

@@ -41,6 +41,11 @@ export function setLanguage(next: Language): void {
   for (const show of shown) show();
 }
 
+/** Where the images are from, for reading; a source that is no name or file has angle brackets. */
+export function sourceName({ source }: { source: string }): string {
+  return source.split(", ").map((one) => (one === "<arrays>" ? t("arrays") : one)).join(", ");
+}
+
 /** A number for reading. */
 export function figure(value: number, digits = 2): string {
   return value.toFixed(digits).replace("-", "\u2212");

@@ -15,6 +15,7 @@ export const en = {
   themeAuto: "Theme: as the system",
   themeLight: "Theme: light",
   themeDark: "Theme: dark",
+  arrays: "arrays in memory",
   split_train: "training",
   split_valid: "validation",
   split_test: "test",

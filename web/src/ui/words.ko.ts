@@ -16,6 +16,7 @@ export const ko: Words = {
   themeAuto: "테마: 시스템 설정",
   themeLight: "테마: 밝게",
   themeDark: "테마: 어둡게",
+  arrays: "메모리의 배열",
   split_train: "학습",
   split_valid: "검증",
   split_test: "테스트",

@@ -1,6 +1,7 @@
 """Latents that are maps: their values by position, and what moving one position changes."""
 
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -93,6 +94,42 @@ def test_the_colours_are_the_latents_values(page: Explorer, view: RunView) -> No
         found = page.pixels(f"#channel-{c}")
         np.testing.assert_allclose(found[:, :, :3], expected[c], atol=1.5)
         assert (found[:, :, 3] == 255).all()
+
+
+def test_axes_are_named_by_channel_and_position(page: Explorer, view: RunView) -> None:
+    """From 1, as rows and columns are: in lists, on the map and in a figure; principal axes by rank."""
+    shape = shape_of(view)
+    names = {}
+    for index in range(view.mu.shape[1]):
+        c, y, x = (int(at) + 1 for at in np.unravel_index(index, shape))
+        names[index] = f"z[c={c}, y={y}, x={x}]"
+    headings = page.page.locator(".dimension strong").all_inner_texts()
+    assert headings == [names[one["index"]] for one in page.read("reparam.dimensions()")]
+    choices = page.page.locator("#panel-dimensions select").first.locator("option")
+    assert [one.removesuffix(" (dead)") for one in choices.all_inner_texts()] == headings
+    across, up = headings[2], headings[5]
+    for select, name in ((0, across), (1, up)):
+        page.page.locator("#panel-dimensions select").nth(select).select_option(label=name)
+    page.page.click('[data-action="figure"]')
+    with page.page.expect_download() as download:
+        page.page.get_by_role("button", name="Save SVG", exact=True).click()
+    figure = ElementTree.fromstring(download.value.path().read_bytes())
+    titles = [one.text for one in figure.iter() if one.get("font-style") == "italic"]
+    assert titles == [across, up]
+    page.page.click('[data-value="principal"]')
+    assert page.page.locator(".dimension strong").first.inner_text() == "PC 1"
+
+
+def test_the_steps_name_them_too(
+    opened: Callable[..., Explorer], small: Callable[..., Run]
+) -> None:
+    page = opened(small(shape=SHAPE, latent_channels=CHANNELS), panel="mechanism", lang="en")
+    page.until("reparam.mechanism()?.decoded")
+    chosen = page.page.locator(".noise-slider option").all_inner_texts()
+    columns = page.page.locator(".dims").first.locator("g")
+    assert columns.locator("title").all_text_contents() == [one.replace("ε", "z") for one in chosen]
+    below = columns.first.locator("text").all_text_contents()
+    assert chosen[0] == "ε[c={}, y={}, x={}]".format(*below)
 
 
 @pytest.mark.parametrize("way", ["mouse", "keys"])

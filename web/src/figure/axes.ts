@@ -8,6 +8,7 @@ const APART = { across: 70, up: 60 }; // units from one tick to the next, about
 const NUMBERS = "12px";
 const TITLES = "italic 13px";
 const LONG = 5; // units: a tick
+const BESIDE = 70; // units: the longest name beside the axis
 
 /** The ticks in the plot's window, and how much room the vertical axis needs beside it. `names`: of the
  * axis across and of the one up, "" for none. */
@@ -31,8 +32,15 @@ export interface Axes {
   title: number;
 }
 
-/** Units that axes take at the left and below. */
-export const marginOf = ({ wide, title }: Axes) => ({ left: wide + title + 22, below: 40 });
+/** Whether the name of the axis up is over it: a long one beside it takes the plot's room. */
+const isAbove = ({ title }: Axes) => title > BESIDE;
+
+/** Units that axes take at the left, above and below. */
+export const marginOf = (axes: Axes) => ({
+  left: axes.wide + (isAbove(axes) ? 16 : axes.title + 22),
+  above: isAbove(axes) ? 14 : 0,
+  below: 40,
+});
 
 export function drawFrame(pen: Pen, { view, size }: Plot, axes: Axes): void {
   const { width, height } = size;
@@ -62,6 +70,7 @@ export function drawFrame(pen: Pen, { view, size }: Plot, axes: Axes): void {
   pen.font = `${TITLES} sans-serif`;
   pen.textAlign = "center";
   pen.fillText(axes.names[0], width / 2, height + 31);
-  pen.textAlign = "right";
-  pen.fillText(axes.names[1], -axes.wide - 17, height / 2);
+  pen.textAlign = isAbove(axes) ? "left" : "right";
+  if (isAbove(axes)) pen.fillText(axes.names[1], -axes.wide - 9, -12);
+  else pen.fillText(axes.names[1], -axes.wide - 17, height / 2);
 }

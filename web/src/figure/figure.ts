@@ -24,7 +24,7 @@ export function figureOf(explorer: Explorer, pane: Pane, mm: number): SVGSVGElem
   const marks = pane.marks(PRINT);
   const whole = mm / UNIT;
   // The left margin depends on the ticks' numbers, and these on the plot.
-  let margin = { left: 60, below: 40 };
+  let margin = { left: 60, above: 0, below: 40 };
   let plot = plotOf(pane, whole - margin.left - EDGE);
   let axes = axesOf(plot, pen, marks.axes);
   for (let turn = 0; turn < 2; turn++) {
@@ -53,11 +53,12 @@ export function figureOf(explorer: Explorer, pane: Pane, mm: number): SVGSVGElem
   const id = `window-${window.width}-${window.height}`;
   const clip = svg("clipPath", { id }, svg("rect", { x: 0, y: 0, ...window }));
   for (const group of [under, shapes, texts]) group.setAttribute("clip-path", `url(#${id})`);
-  const tall = EDGE + height + margin.below + (high ? GAP + high + 2 : 0);
+  const top = EDGE + margin.above;
+  const tall = top + height + margin.below + (high ? GAP + high + 2 : 0);
   const title = svg("title");
   title.textContent = printable(`${run.entry.title}, ${sourceName(explorer.manifest)}`);
   root.append(title, svg("defs", {}, clip), svg("rect", { width: short(whole), height: short(tall), fill: PRINT.paper }),
-    svg("g", { transform: `translate(${short(margin.left)} ${EDGE})` }, under, shapes, texts, frame, legend));
+    svg("g", { transform: `translate(${short(margin.left)} ${top})` }, under, shapes, texts, frame, legend));
   for (const [name, value] of Object.entries({
     width: `${mm}mm`, height: `${short(tall * UNIT)}mm`, viewBox: `0 0 ${short(whole)} ${short(tall)}`,
   })) root.setAttribute(name, value);

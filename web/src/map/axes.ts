@@ -5,6 +5,8 @@ import type { Palette } from "../ui/theme";
 import { type Size, ticks, toPlane, toScreen } from "./camera";
 import { FONT } from "./overlay";
 
+const TITLES = `italic 600 12px ${FONT}`;
+
 export function drawAxes(
   context: CanvasRenderingContext2D,
   view: View,
@@ -14,6 +16,8 @@ export function drawAxes(
 ): void {
   const [x0, y1] = toPlane(view, size, 0, 0);
   const [x1, y0] = toPlane(view, size, size.width, size.height);
+  context.font = TITLES;
+  const title = context.measureText(names[0]).width;
   context.font = `11px ${FONT}`;
   context.fillStyle = palette.muted;
   context.strokeStyle = palette.line;
@@ -43,7 +47,7 @@ export function drawAxes(
   context.textAlign = "center";
   for (const x of across) {
     const [sx] = toScreen(view, size, x, 0);
-    if (sx > 34 && sx < size.width - 44) write(tick(x), sx, size.height - 9);
+    if (sx > 34 && sx < size.width - title - 30) write(tick(x), sx, size.height - 9);
   }
   context.textAlign = "left";
   context.textBaseline = "middle";
@@ -51,7 +55,7 @@ export function drawAxes(
     const [, sy] = toScreen(view, size, 0, y);
     if (sy > 60 && sy < size.height - 24) write(tick(y), 9, sy);
   }
-  context.font = `italic 600 12px ${FONT}`;
+  context.font = TITLES;
   context.textAlign = "right";
   context.textBaseline = "alphabetic";
   write(names[0], size.width - 10, size.height - 9);

@@ -3,7 +3,7 @@ import { labelOf, meanOf, type Run } from "../bundle/run";
 import type { Explorer } from "../explorer";
 import type { Gaussian2 } from "../math/frame";
 import { onPath } from "../math/interpolate";
-import { t } from "../ui/language";
+import { axisName } from "../ui/axis";
 import type { Palette } from "../ui/theme";
 import { safeColour } from "./colours";
 import type { Marks } from "./overlay";
@@ -34,10 +34,9 @@ export function marksOf(
   const path = main && (state.panel === "path" || state.tool === "path") ? state.path : [];
   const selecting = main && (["gallery", "direction"].includes(state.panel) || state.tool === "lasso");
   const steps = path.length > 1 ? 24 * (path.length - 1) : 0;
-  const word = state.frame === "axes" ? "axis" : "principalAxis";
   return {
     ...priorMarks(explorer, run),
-    axes: [t(word, { i: frame.a + 1 }), frame.d > 1 ? t(word, { i: frame.b + 1 }) : ""],
+    axes: [axisName(run, state.frame, frame.a), frame.d > 1 ? axisName(run, state.frame, frame.b) : ""],
     names: state.names ? classNames(explorer, run, palette) : [],
     line: Array.from({ length: steps && steps + 1 }, (_, i) =>
       frame.place(onPath(path, i / steps, state.interpolation)),

@@ -1,7 +1,9 @@
 /** The pictures of posterior, noise and draw: planes of two dimensions, else a column for each. */
 import { noiseOf, type Posterior, sigmaOf } from "../math/reparam";
+import type { Run } from "../bundle/run";
+import { elementName, placeOf } from "../ui/axis";
 import { t } from "../ui/language";
-import { Bars } from "./bars";
+import { type Bar, Bars } from "./bars";
 import { drawLatent, drawNoise, drawPosterior, Plane, REACH } from "./plane";
 
 /** A picture, and whether it needs the whole width of a step. */
@@ -11,6 +13,7 @@ export interface Chart {
 }
 
 export interface Shown {
+  run: Run;
   q: Posterior;
   z: readonly number[];
   epsilon: readonly number[];
@@ -82,34 +85,40 @@ export class Charts {
     planes.z.root.setAttribute("aria-label", t("mechDraw"));
   }
 
-  private showBars({ q, z, epsilon, chosen, kl }: Shown): void {
+  private showBars({ run, q, z, epsilon, chosen, kl }: Shown): void {
     const { bars } = this;
     const sigma = sigmaOf(q);
     const point = q.logVar === null;
     const ends = chosen.flatMap((j) => [q.mu[j] - sigma[j], q.mu[j] + sigma[j]]);
     const low = Math.min(point ? 0 : -1, ...ends);
     const high = Math.max(point ? 0 : 1, ...ends);
-    const label = (j: number) => (chosen.length > 12 ? String(j + 1) : t("axis", { i: j + 1 }));
+    const label = (j: number): Pick<Bar, "name" | "lines"> => {
+      const name = elementName(run, j);
+      const place = placeOf(run, j);
+      if (place) return { name, lines: [place.c, place.y, place.x].map(String) };
+      return { name, lines: [chosen.length > 12 ? String(j + 1) : name] };
+    };
+    const heads = run.entry.latent.map ? ["c", "y", "x"] : [];
     const band = (j: number) => [q.mu[j] - sigma[j], q.mu[j] + sigma[j]] as const;
     const name = (chart: Bars, text: string) => chart.root.setAttribute("aria-label", text);
     const around = chosen.map((j) => ({
-      label: label(j), band: point ? ([0, q.mu[j]] as const) : band(j), point: q.mu[j],
+      ...label(j), band: point ? ([0, q.mu[j]] as const) : band(j), point: q.mu[j],
     }));
-    bars.q.show(around, low, high, "dims-posterior");
+    bars.q.show(around, low, high, "dims-posterior", heads);
     name(bars.q, t(point ? "mechBarsPoint" : "mechBarsQ"));
     if (point) return;
     const noises = chosen.map((j) => ({
-      label: label(j), band: [0, epsilon[j]] as const, point: epsilon[j],
+      ...label(j), band: [0, epsilon[j]] as const, point: epsilon[j],
     }));
-    bars.noise.show(noises, -REACH, REACH, "dims-noise");
+    bars.noise.show(noises, -REACH, REACH, "dims-noise", heads);
     name(bars.noise, t("mechBarsEps"));
     const all = chosen.map((j) => z[j]);
-    const drawn = chosen.map((j) => ({ label: label(j), band: band(j), point: z[j] }));
-    bars.z.show(drawn, Math.min(low, ...all), Math.max(high, ...all), "dims-posterior");
+    const drawn = chosen.map((j) => ({ ...label(j), band: band(j), point: z[j] }));
+    bars.z.show(drawn, Math.min(low, ...all), Math.max(high, ...all), "dims-posterior", heads);
     name(bars.z, t("mechBarsZ"));
     if (!kl) return;
-    const amounts = chosen.map((j) => ({ label: label(j), band: [0, kl[j]] as const, point: null }));
-    bars.kl.show(amounts, 0, Math.max(1e-3, ...chosen.map((j) => kl[j])), "dims-kl");
+    const amounts = chosen.map((j) => ({ ...label(j), band: [0, kl[j]] as const, point: null }));
+    bars.kl.show(amounts, 0, Math.max(1e-3, ...chosen.map((j) => kl[j])), "dims-kl", heads);
     name(bars.kl, t("mechBarsKl"));
   }
 

@@ -1,4 +1,6 @@
 /** ε by keyboard: a slider for each of few dimensions, or for one that is chosen among many. */
+import type { Run } from "../bundle/run";
+import { elementName } from "../ui/axis";
 import { el } from "../ui/dom";
 import { name } from "../ui/language";
 import { REACH } from "./plane";
@@ -12,7 +14,8 @@ export function noiseSliders(set: (epsilon: number[]) => void) {
   let key = "";
   let inputs = new Map<number, HTMLInputElement>();
 
-  const nameOf = (index: number) => `ε${index + 1}`;
+  let run: Run;
+  const nameOf = (index: number) => elementName(run, index, "ε");
   const slider = (index: number): HTMLInputElement => {
     const input = el("input", {
       type: "range", min: -REACH, max: REACH, step: 0.01, "aria-label": nameOf(index),
@@ -50,9 +53,10 @@ export function noiseSliders(set: (epsilon: number[]) => void) {
     for (const [index, input] of inputs) input.value = String(epsilon[index]);
   };
 
-  const show = (now: readonly number[], chosen: readonly number[]): void => {
+  const show = (of: Run, now: readonly number[], chosen: readonly number[]): void => {
+    run = of;
     epsilon = [...now];
-    const next = `${now.length} ${chosen.join()}`;
+    const next = `${run.id} ${chosen.join()}`;
     if (next !== key) build(chosen);
     key = next;
     place();

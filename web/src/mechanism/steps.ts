@@ -2,6 +2,7 @@
 import type { Explorer } from "../explorer";
 import { sigmaOf } from "../math/reparam";
 import { paint } from "../picture/picture";
+import { elementName } from "../ui/axis";
 import { button, el, image } from "../ui/dom";
 import { figure, say, t } from "../ui/language";
 import { Charts } from "./charts";
@@ -47,7 +48,7 @@ export class Steps {
     const { z, epsilon, draws } = this.study;
     const { low, high } = run.entry.points.mu;
     const reach = Math.max(...low.map(Math.abs), ...high.map(Math.abs));
-    this.charts.show({ q, z, epsilon, draws, standard, reach, chosen, kl });
+    this.charts.show({ run, q, z, epsilon, draws, standard, reach, chosen, kl });
     this.showImage(studied);
     this.showPosterior(studied);
     this.showNoise(studied);
@@ -78,7 +79,7 @@ export class Steps {
     step.numbers(...lines);
   }
 
-  private showNoise({ q, chosen }: Studied): void {
+  private showNoise({ run, q, chosen }: Studied): void {
     const { noise: step } = this.step;
     const { epsilon, playing } = this.study;
     const point = q.logVar === null;
@@ -88,11 +89,11 @@ export class Steps {
     step.says(t(point ? "mechNoEps" : "mechEpsSays"));
     step.numbers(...(point ? [] : [`ε = ${row(epsilon)}`]));
     step.below.hidden = point;
-    this.sliders.show(epsilon, chosen);
+    this.sliders.show(run, epsilon, chosen);
     this.play.textContent = t(playing ? "pause" : "play");
   }
 
-  private showLatent({ q, chosen }: Studied): void {
+  private showLatent({ run, q, chosen }: Studied): void {
     const { z: step } = this.step;
     const { epsilon, z } = this.study;
     step.root.hidden = q.logVar === null;
@@ -103,8 +104,7 @@ export class Steps {
     const two = chosen.slice(0, 2).sort((a, b) => a - b);
     step.numbers(...two.map((j) => {
       const noise = epsilon[j] < 0 ? `(${figure(epsilon[j])})` : figure(epsilon[j]);
-      const name = t("axis", { i: j + 1 });
-      return `${name} = ${figure(q.mu[j])} + ${figure(sigma[j])} × ${noise} = ${figure(z[j])}`;
+      return `${elementName(run, j)} = ${figure(q.mu[j])} + ${figure(sigma[j])} × ${noise} = ${figure(z[j])}`;
     }));
   }
 

@@ -6,6 +6,7 @@ import type { Explorer } from "../explorer";
 import { type Ranked, ranked } from "../math/rank";
 import { pictureOf } from "../picture/picture";
 import type { FrameKind } from "../state/state";
+import { axisName } from "../ui/axis";
 import { el } from "../ui/dom";
 import { figure, inWords, name, say, t } from "../ui/language";
 import { segmented } from "./look";
@@ -122,8 +123,7 @@ export class DimensionsPanel {
   }
 
   private nameOf(index: number): string {
-    const word = this.explorer.store.state.frame === "axes" ? "axis" : "principalAxis";
-    return t(word, { i: index + 1 });
+    return axisName(this.explorer.main(), this.explorer.store.state.frame, index);
   }
 
   private slider(run: Run, dimension: Dimension, byKl: boolean): HTMLElement {

@@ -37,7 +37,6 @@ export const en = {
   zoomIn: "Zoom in",
   zoomOut: "Zoom out",
   home: "Show everything",
-  axis: "z{i}",
   principalAxis: "PC {i}",
 
   decoded: "Decoded",
@@ -224,7 +223,7 @@ export const en = {
   stripValue: "{value}; Enter takes it",
   positions: "The latent as a map of positions",
   positionsHint:
-    "Each channel is a small map. Choose a position by a click or the arrow keys, and move its values: the difference shows which part of the image it changes.",
+    "Each channel is a small map. Choose a position by a click or the arrow keys, and move its values: the difference shows which part of the image it changes. A value is named by its place, from 1: z[c=1, y=2, x=3] is that of channel 1, row 2, column 3.",
   positionsScale: "Orange: below 0. Blue: above 0. Full colour: ±{most}.",
   positionChoose: "Position of the latent",
   positionAt: "Row {row}, column {column}",

@@ -38,7 +38,6 @@ export const ko: Words = {
   zoomIn: "확대",
   zoomOut: "축소",
   home: "전체 보기",
-  axis: "z{i}",
   principalAxis: "주성분 {i}",
 
   decoded: "디코딩한 이미지",
@@ -225,7 +224,7 @@ export const ko: Words = {
   stripValue: "{value}, Enter 키로 선택",
   positions: "위치별로 본 잠재 표현",
   positionsHint:
-    "채널마다 작은 지도가 하나씩 있습니다. 클릭하거나 화살표 키로 위치를 고르고 그 값을 바꿔 보세요. 차이 그림에서 이미지의 어느 부분이 달라지는지 볼 수 있습니다.",
+    "채널마다 작은 지도가 하나씩 있습니다. 클릭하거나 화살표 키로 위치를 고르고 그 값을 바꿔 보세요. 차이 그림에서 이미지의 어느 부분이 달라지는지 볼 수 있습니다. 값의 이름은 1부터 센 위치입니다. z[c=1, y=2, x=3]은 채널 1의 2행 3열 값입니다.",
   positionsScale: "주황색은 0보다 작은 값, 파란색은 0보다 큰 값입니다. 가장 진한 색은 ±{most}입니다.",
   positionChoose: "잠재 표현의 위치",
   positionAt: "{row}행 {column}열",

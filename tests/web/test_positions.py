@@ -97,7 +97,7 @@ def test_the_colours_are_the_latents_values(page: Explorer, view: RunView) -> No
 
 
 def test_axes_are_named_by_channel_and_position(page: Explorer, view: RunView) -> None:
-    """From 1, as rows and columns are: in lists, on the map and in a figure; principal axes by rank."""
+    """From 1, as rows and columns are: in lists, on the map and in a figure."""
     shape = shape_of(view)
     names = {}
     for index in range(view.mu.shape[1]):
@@ -130,6 +130,40 @@ def test_the_steps_name_them_too(
     assert columns.locator("title").all_text_contents() == [one.replace("ε", "z") for one in chosen]
     below = columns.first.locator("text").all_text_contents()
     assert chosen[0] == "ε[c={}, y={}, x={}]".format(*below)
+
+
+def test_only_strips_on_the_screen_are_decoded(page: Explorer) -> None:
+    """Those below are as they were, also when z changes, until one scrolls to them."""
+    strips = page.page.locator("#panel-dimensions .strip")
+    count = strips.count()
+    assert count == np.prod(SHAPE) / 8  # 4 times smaller, 2 channels
+
+    def pictures() -> list[str]:
+        return strips.evaluate_all("l => l.map((c) => c.width > 1 ? c.toDataURL() : '')")
+
+    def see(index: int) -> list[str]:
+        """Scrolls to a strip, and waits until what is on the screen is decoded."""
+        strips.nth(index).scroll_into_view_if_needed()
+        page.when(lambda: pictures()[index])
+        found = None
+        while found != (found := pictures()):
+            page.page.wait_for_timeout(400)
+        return found
+
+    first = see(0)
+    assert 1 <= sum(map(bool, first)) < count / 3
+    assert not first[-1]
+    last = see(count - 1)
+    assert last[-1]
+    assert last[0] == first[0]
+    assert sum(map(bool, last)) < count  # those between were passed too fast
+    page.page.locator(".dimension input").last.evaluate(
+        "(e) => { e.value = e.max; e.dispatchEvent(new Event('input')); }"
+    )
+    page.when(lambda: pictures()[-2] != last[-2])
+    assert see(count - 1)[0] == first[0]
+    strips.first.scroll_into_view_if_needed()
+    page.when(lambda: pictures()[0] != first[0])
 
 
 @pytest.mark.parametrize("way", ["mouse", "keys"])

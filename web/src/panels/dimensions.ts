@@ -29,6 +29,10 @@ export class DimensionsPanel {
   private readonly sliders = el("div", { class: "stack" });
   private readonly order = el("p", { class: "muted" });
   private readonly strips = new Map<number, Strip>();
+  /** Dimensions whose strips are on the screen, and the turn that each strip was decoded for. */
+  private readonly visible = new Set<number>();
+  private readonly painted = new Map<number, number>();
+  private readonly watcher = new IntersectionObserver((entries) => this.watch(entries));
   private readonly inputs = new Map<number, HTMLInputElement>();
   private readonly traversals: Latest<number>;
   private turn = 0;
@@ -81,9 +85,10 @@ export class DimensionsPanel {
     this.saved.replaceChildren(el("option", { value: "" }, t("stripAll")),
       ...all.map(({ index }) => el("option", { value: index }, this.nameOf(index))));
     this.saver.describe();
-    this.strips.clear();
-    this.inputs.clear();
+    this.watcher.disconnect();
+    for (const kept of [this.strips, this.inputs, this.visible, this.painted]) kept.clear();
     this.sliders.replaceChildren(...all.map((dimension) => this.slider(run, dimension, byKl)));
+    for (const { root } of this.strips.values()) this.watcher.observe(root);
     this.follow();
   }
 
@@ -167,6 +172,16 @@ export class DimensionsPanel {
     this.traversals.push(++this.turn);
   }
 
+  /** A latent that is a map has hundreds of dimensions: only strips that are seen are decoded. */
+  private watch(entries: IntersectionObserverEntry[]): void {
+    for (const { target, isIntersecting } of entries) {
+      const index = Number((target.parentElement as HTMLElement).dataset["dimension"]);
+      if (isIntersecting) this.visible.add(index);
+      else this.visible.delete(index);
+    }
+    if (this.visible.size > 0) this.traversals.push(this.turn);
+  }
+
   private async decode(): Promise<void> {
     const { explorer } = this;
     const run = explorer.main();
@@ -174,11 +189,15 @@ export class DimensionsPanel {
     for (const dimension of this.dimensions(run)) {
       // A newer z makes this one's strips old.
       if (turn !== this.turn) return;
+      const { index } = dimension;
+      const strip = this.strips.get(index);
+      if (!strip || !this.visible.has(index) || this.painted.get(index) === turn) continue;
       const latents = this.along(dimension, STEPS);
       try {
         const images = await explorer.pool.decodeAll(run.entry, latents);
         const pictures = latents.map((_, i) => pictureOf(images, i, run.entry.image));
-        this.strips.get(dimension.index)?.paint(pictures, explorer.look(run));
+        strip.paint(pictures, explorer.look(run));
+        if (strip === this.strips.get(index)) this.painted.set(index, turn);
       } catch (error) {
         explorer.banner.show(asProblem(error, "engine"));
         return;

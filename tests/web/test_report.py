@@ -1,6 +1,7 @@
 """The report in a real Chromium: nothing is cut, and nothing is missing."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import get_args
 
@@ -12,6 +13,8 @@ from reparam.runs import Run
 from reparam.types import Language
 
 from .axe import violations
+from .bundles import command
+from .conftest import Small
 
 CUT = """() => [...document.querySelectorAll("main *:not(pre, pre *, svg *, .spoken, .spoken *)")]
   .filter((e) => {
@@ -89,6 +92,33 @@ def test_axe_finds_nothing(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
     assert violations(page) == []
+
+
+@pytest.fixture(scope="module")
+def detector(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that is calibrated: a small one, and a copy."""
+    copy = tmp_path_factory.mktemp("calibrated") / "run"
+    shutil.copytree(small(count=240).path, copy)
+    scores = ("--scores", "squared-error", "latent-distance")
+    command("anomaly", "calibrate", copy, *scores, "--quiet")
+    return copy
+
+
+@pytest.mark.parametrize("lang", get_args(Language))
+def test_axe_finds_nothing_in_the_page_of_anomalies(
+    context: BrowserContext, detector: Path, tmp_path: Path, lang: Language
+) -> None:
+    source = Run.open(detector).config.data.source
+    out = ("--out", tmp_path / "verdicts", "--lang", lang, "--quiet")
+    command("anomaly", "score", detector, source, "--false-alarms", "0.1", *out)
+    page = context.new_page()
+    page.goto((tmp_path / "verdicts" / "report.html").as_uri())
+    assert page.locator(".seen.bad img").count() > 2
+    assert page.locator("td").count() > 10
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_panels_of_both_runs_align(page: Page) -> None:

@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -19,6 +20,8 @@ from .small import site_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
+ACCENT, SECOND = "#2a6fb5", "#c2500a"
+"""Colours of a figure: of what is selected and drawn, and of paths."""
 NAMED = '<b>&"'
 BARE = {"lang": "en", "names": "0", "rings": "0", "ellipse": "0"}
 """The points alone."""
@@ -291,6 +294,96 @@ def test_the_marks_on_the_screen_are_in_the_figure(demo: Explorer) -> None:
     assert group(root, "names").get("clip-path") == f"url(#{clip.get('id')})"
     demo.page.locator("[name=rings]").uncheck()
     assert sum(one.get("stroke-dasharray") == "4 4" for one in marks()) == 0
+
+
+def lines(root: ElementTree.Element, stroke: str) -> list[np.ndarray]:
+    """The corners of each line of this colour among the marks, N × 2, in units of the plot."""
+    found = (one.get("d", "") for one in group(root, "marks") if one.get("stroke") == stroke)
+    straight = (d for d in found if re.fullmatch(r"M[-\d. ]+(L[-\d. ]+)+Z?", d))
+    return [
+        np.array([list(map(float, place.split())) for place in re.split("[ML]", d.rstrip("Z"))[1:]])
+        for d in straight
+    ]
+
+
+def in_plot(page: Explorer, root: ElementTree.Element, latents: Sequence[Any]) -> np.ndarray:
+    """Where latents are on the map, as the page says it, in units of the plot."""
+    x, y, across = page.read(
+        """(() => {
+             const map = document.querySelector(".map");
+             const { left, top } = map.getBoundingClientRect();
+             return [left, top, map.clientWidth];
+           })()"""
+    )
+    on_page = np.array([page.client("vae", z) for z in latents])
+    return (on_page - [x, y]) * window(root)[0] / across
+
+
+def in_png(page: Explorer, root: ElementTree.Element, places: np.ndarray) -> np.ndarray:
+    """The colours of the PNG there, N × 3."""
+    picture = Image.open(io.BytesIO(save(page, "Save PNG"))).convert("RGB")
+    (plot,) = (one for one in root if "translate" in one.get("transform", ""))
+    corner = [float(v) for v in plot.get("transform", "")[10:-1].split()]
+    scale = picture.width / float(root.get("viewBox", "").split()[2])
+    at = ((places + corner) * scale).round().astype(int)
+    return np.array([picture.getpixel((int(x), int(y))) for x, y in at])
+
+
+def test_a_lasso_is_in_the_figure(demo: Explorer) -> None:
+    """Closed, filled, through the corners that were drawn; and the PNG has its colour."""
+    menu(demo)
+    assert lines(figure(demo), ACCENT) == []
+    demo.page.click('[data-tool="lasso"]')
+    demo.drag(*(demo.client("vae", z) for z in ([0.5, -0.2], [2.5, 0], [2.4, -2.2], [0.4, -1.8])))
+    demo.until("reparam.caught().indices.length > 0")
+    root = figure(demo)
+    (lasso,) = lines(root, ACCENT)
+    corners = in_plot(demo, root, demo.state["lasso"])
+    np.testing.assert_allclose(lasso, corners, atol=0.02)
+    (area,) = (one for one in group(root, "marks") if one.get("opacity") == "0.1")
+    (edge,) = (one for one in group(root, "marks") if one.get("d") == area.get("d") and one != area)
+    assert area.get("d", "").endswith("Z")
+    assert area.get("fill") == edge.get("stroke")
+    colour = [int(edge.get("stroke", "")[k : k + 2], 16) for k in (1, 3, 5)]
+    middles = (corners[1:] + corners[:-1]) / 2
+    near = np.abs(in_png(demo, root, middles) - colour).max(-1) <= 60
+    assert near.mean() > 0.5  # a name may lie over some
+
+
+def test_a_path_is_in_the_figure(demo: Explorer) -> None:
+    """Its line, its numbers, and the place on it."""
+    menu(demo)
+    demo.page.click('[data-tool="path"]')
+    stops = [[-2, 0], [0, 1.5], [2, -1]]
+    for i, stop in enumerate(stops):
+        demo.click("vae", stop)
+        demo.until("reparam.state().path.length === argument", i + 1)
+    root = figure(demo)
+    (line,) = lines(root, SECOND)
+    assert len(line) == 2 * 24 + 1
+    np.testing.assert_allclose(line[::24], in_plot(demo, root, demo.state["path"]), atol=0.02)
+    numbers = [one for one in group(root, "names") if one.get("font-size") == "11"]
+    assert [one.text for one in numbers] == ["1", "2", "3"]
+
+
+def test_a_drawings_trail_is_in_the_figure(demo: Explorer) -> None:
+    """Its line ends where the newest drawing is encoded to."""
+    menu(demo)
+    demo.page.click("#tab-draw")
+    box = demo.page.locator(".pad").bounding_box()
+    assert box
+    for across in (0.3, 0.6):
+        x = box["x"] + across * box["width"]
+        demo.drag((x, box["y"] + 40), (x, box["y"] + 150))
+        demo.page.wait_for_timeout(500)
+    demo.when(lambda: np.allclose(demo.read("reparam.drawn().mu"), demo.z("vae"), atol=1e-4))
+    root = figure(demo)
+    (line,) = lines(root, ACCENT)
+    assert len(line) >= 2
+    end = in_plot(demo, root, [demo.read("reparam.drawn().mu")])[0]
+    np.testing.assert_allclose(line[-1], end, atol=0.02)
+    discs = [one for one in group(root, "marks") if "A7 7" in one.get("d", "")]
+    assert discs  # the newest is the largest
 
 
 def test_the_menu_by_keys(named: Explorer) -> None:

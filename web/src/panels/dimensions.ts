@@ -139,7 +139,8 @@ export class DimensionsPanel {
     const head = el("div", { class: "row between" }, el("strong", {}, label),
       el("span", { class: "muted" }, dead ? `${value} · ${t("dead")}` : value));
     // A traversal's image is a place to go to.
-    const strip = new Strip(t("traversalOf", { name: label }), steps(dimension), (value) => this.move(run, index, value));
+    const strip = new Strip(t("traversalOf", { name: label }), run.entry.image, steps(dimension),
+      (value) => this.move(run, index, value));
     this.strips.set(index, strip);
     const box = el("div", { class: dead ? "dimension dead" : "dimension", "data-dimension": index }, head);
     if (index !== frame.a && index !== frame.b) {

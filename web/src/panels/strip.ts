@@ -19,9 +19,10 @@ export class Strip {
   readonly root: HTMLElement;
   private at: number;
 
-  /** One picture for each of `values`; `take` is called with the one that is taken. */
+  /** One picture of this shape for each of `values`; `take` is called with the one that is taken. */
   constructor(
     label: string,
+    { width, height }: { width: number; height: number },
     private readonly values: readonly number[],
     take: (value: number) => void,
   ) {
@@ -31,6 +32,8 @@ export class Strip {
       class: "strip-box", tabindex: 0, role: "slider", "aria-label": label,
       "aria-valuemin": 1, "aria-valuemax": values.length,
     }, this.canvas, this.frame);
+    // Also before there are pictures: what is below does not move when they come.
+    this.canvas.style.aspectRatio = `${values.length * width} / ${height}`;
     this.frame.style.width = `${100 / values.length}%`;
     this.canvas.addEventListener("click", (event) => {
       this.mark(Math.floor((event.offsetX / this.canvas.clientWidth) * values.length));

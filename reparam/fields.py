@@ -6,10 +6,23 @@ import functools
 import inspect
 import itertools
 import linecache
+import math
+import operator
 import re
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from reparam.errors import ConfigError
+
 T = TypeVar("T")
+
+LIMITS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
+    "least": (operator.ge, "{:g} or more"),
+    "above": (operator.gt, "above {:g}"),
+    "most": (operator.le, "at most {:g}"),
+    "below": (operator.lt, "below {:g}"),
+}
+"""Names of limits, which a field's metadata may have, with what they ask for."""
 
 _SIZE = re.compile(r"-?\d+([xX×]-?\d+)?")
 
@@ -23,13 +36,18 @@ def option(
     required: bool = False,
     is_size: bool = False,
     common: bool | None = None,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
 ) -> T:
     """A field with a flag of another name, with a short flag, or with none but a place of its own.
 
     ``positional``: the name that its place has in the help, such as DATA. ``required``: it must be
     given, whatever the default. ``is_size``: it is a height and a width, written as `as_size` takes
     them. ``common``: most people use it, so --help shows it, where the rest is left to --help-all;
-    None: as `reparam.runs.Option.common` says.
+    None: as `reparam.runs.Option.common` says. ``least``, ``above``, ``most``, ``below``: limits of
+    the number, or of each number of a tuple, which `check_limits` looks at.
     """
     metadata = {
         "flag": flag,
@@ -38,9 +56,33 @@ def option(
         "required": required,
         "is_size": is_size,
         "common": common,
+        "least": least,
+        "above": above,
+        "most": most,
+        "below": below,
     }
     found: Any = dataclasses.field(default=default, metadata=metadata)
     return found
+
+
+def check_limits(options: Any, prefix: str = "") -> None:
+    """Raises ConfigError for a number of a dataclass that is not within its field's limits; with
+    limits it must be finite. ``prefix`` is that of the names of a part's options.
+    """
+    for field in dataclasses.fields(options):
+        limits = {name: field.metadata.get(name) for name in LIMITS}
+        given = {name: limit for name, limit in limits.items() if limit is not None}
+        value = getattr(options, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if not given or not isinstance(number, int | float):
+                continue
+            good = all(LIMITS[name][0](number, limit) for name, limit in given.items())
+            if not good or not math.isfinite(number):
+                allowed = " and ".join(LIMITS[name][1].format(x) for name, x in given.items())
+                raise ConfigError(
+                    f"{prefix}{field.name} must be {allowed}, got {number}. Fix: choose another, "
+                    "or omit it"
+                )
 
 
 def flag_of(field: dataclasses.Field[Any], prefix: str = "") -> str:

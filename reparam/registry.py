@@ -28,6 +28,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from reparam.errors import ConfigError, ReparamError, reason_of, unknown_name
+from reparam.fields import check_limits
 from reparam.interface import Interface, check_defined
 
 ENTRY_POINTS = "reparam.parts"
@@ -44,9 +45,10 @@ class Part(Interface):
     """Options of which one at most is given: a later one takes the place of an earlier one."""
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for a value that is not one of its field's Literal. A part with a
-        check of its own calls this one too.
+        """Raises ConfigError for a value that is not one of its field's Literal, or not within its
+        limits (`fields.option`). A part with a check of its own calls this one too.
         """
+        check_limits(self, self.registry.prefix_of(type(self)))
         hints = get_type_hints(type(self))
         for field in fields(self):
             choices = get_args(hints[field.name])
@@ -151,6 +153,10 @@ class Registry(Generic[P]):
     def prefix(self, name: str) -> str:
         """What stands before the names of a member's options."""
         return f"{name.replace('-', '_')}_" if self.several else self._prefix
+
+    def prefix_of(self, part: type[Part]) -> str:
+        """The same of its class; nothing where that is not registered."""
+        return self.prefix(self._names[part]) if part in self._names else ""
 
     def owners(self, option: str) -> tuple[str, ...]:
         """The members that have an option of this name; where a model has one member of the kind,

@@ -4,7 +4,8 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from reparam.fields import field_docs, option
+from reparam.errors import ConfigError
+from reparam.fields import check_limits, field_docs, option
 from reparam.model import ENCODERS, LIKELIHOODS, POSTERIORS, PRIORS
 from reparam.objective import OBJECTIVES
 from reparam.runs import RunConfig, options_of
@@ -78,3 +79,32 @@ def test_every_option_of_every_part_is_explained(registry):
         part = registry.find(name)
         assert part.__doc__
         assert {field.name for field in fields(part)} <= set(field_docs(part)), name
+
+
+@dataclass(frozen=True)
+class Limited:
+    count: int = option(4, least=1)
+    widths: tuple[int, ...] = option((8, 8), least=1)
+    share: float = option(0.5, above=0, most=1)
+    weight: float | str | None = option(None, above=0)
+    free: float = -1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"count": 0}, "count must be 1 or more, got 0"),
+        ({"widths": (3, -2, 0)}, "widths must be 1 or more, got -2"),
+        ({"share": 0.0}, "share must be above 0 and at most 1, got 0.0"),
+        ({"share": float("nan")}, "share must be above 0 and at most 1, got nan"),
+        ({"weight": float("inf")}, "weight must be above 0, got inf"),
+    ],
+)
+def test_numbers_beyond_their_limits_are_refused(options: dict, says: str) -> None:
+    with pytest.raises(ConfigError, match=f"^part_{says}. Fix: "):
+        check_limits(Limited(**options), "part_")
+
+
+def test_numbers_within_their_limits() -> None:
+    check_limits(Limited())
+    check_limits(Limited(count=1, widths=(), share=1.0, weight="auto", free=float("nan")))

@@ -14,6 +14,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model import Autoencoder, ModelConfig, SameConv2d
 from reparam.objective.base import (
     TERMS,
@@ -203,37 +204,24 @@ class AdversarialOptions(TermOptions):
     bound is the run's, not the one of lowest loss.
     """
 
-    weight: float = field(default=0.5, kw_only=True)
+    weight: float = field(default=0.5, kw_only=True, metadata={"above": 0})
     """Of the term's gradient against that of the other losses, at the decoder's last weights."""
 
-    start: float = 0.5
+    start: float = option(0.5, above=0, below=1)
     """Share of the run after which it begins; at the earliest after the first epoch that ends
     with the rate at its full weight (--rate-warm-up)."""
 
-    channels: tuple[int, ...] = (32, 64, 128)
+    channels: tuple[int, ...] = option((32, 64, 128), least=1)
     """Channels of the discriminator's layers, which halve the sides; small images use fewer."""
 
-    learning_rate: float = 2e-4
+    learning_rate: float = option(2e-4, above=0)
     """The discriminator's, at the peak of the run's schedule."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("weight", "learning_rate"):
-            if not 0 < (value := getattr(self, name)) < float("inf"):
-                raise ConfigError(
-                    f"{name} of term adversarial must be above 0, got {value}. Fix: choose one, or "
-                    "omit the option"
-                )
-        if not 0 < self.start < 1:
+        if not self.channels:
             raise ConfigError(
-                f"start of term adversarial must be a share between 0 and 1, got {self.start}: "
-                "epochs before it say which squared error is to be kept. Fix: choose one, such as "
-                "0.5"
-            )
-        if not self.channels or min(self.channels) < 1:
-            raise ConfigError(
-                "channels of term adversarial must be 1 or more for each layer, got "
-                f"{' '.join(map(str, self.channels)) or 'none'}. Fix: choose some, such as 32 64"
+                "adversarial_channels must list a layer or more, got none. Fix: such as 32 64"
             )
 
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:

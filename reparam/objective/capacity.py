@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model import Autoencoder, ModelConfig, rate
 from reparam.objective.base import TERMS, Added, Drawn, Losses, Phase, Term, TermOptions
 from reparam.objective.inputs import InputConfig
@@ -56,24 +57,11 @@ class CapacityOptions(TermOptions):
     """γ, in nats for a nat of difference. On 8 × 8 digits 10 holds the rate at C, at a lower error
     than 1000, which Burgess et al. take."""
 
-    rate: float = 25.0
+    rate: float = option(25.0, above=0)
     """C at the end, in nats an image."""
 
-    until: float = 0.7
+    until: float = option(0.7, above=0, most=1)
     """Share of the run in which C rises."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.rate < float("inf"):
-            raise ConfigError(
-                f"rate of term capacity must be above 0, got {self.rate}. Fix: choose one in nats, "
-                "such as 25"
-            )
-        if not 0 < self.until <= 1:
-            raise ConfigError(
-                f"until of term capacity must be a share above 0 and up to 1, got {self.until}. "
-                "Fix: choose one, such as 0.7"
-            )
 
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:
         if model.posterior.is_point:

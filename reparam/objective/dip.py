@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model import Autoencoder, Distribution
 from reparam.objective.base import TERMS, Drawn, TermOptions
 from reparam.types import Latents, PerExample
@@ -56,17 +56,9 @@ class DipOptions(TermOptions):
     """latents: of what is drawn, posterior variances included (DIP-VAE-II); means: of the
     posteriors' means alone (DIP-VAE-I)."""
 
-    diagonal: float = 1.0
+    diagonal: float = option(1.0, least=0)
     """λ_d/λ_od, of the variances against the covariances; 10 is usual for --dip-covariance means.
     """
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.diagonal < float("inf"):
-            raise ConfigError(
-                f"diagonal of term dip must be 0 or more, got {self.diagonal}. Fix: choose one, "
-                "such as 1"
-            )
 
     def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         q = drawn.q

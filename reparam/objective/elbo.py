@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from reparam.data import Batch
 from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model import Autoencoder, ModelConfig, Noise, rate
 from reparam.objective.base import OBJECTIVES, Drawn, Losses, Objective, Phase
 from reparam.types import Latents, PerExample
@@ -17,23 +18,12 @@ from reparam.types import Latents, PerExample
 class Elbo(Objective):
     """Distortion + KL(q(z|x) ‖ p(z)): the negative evidence lower bound (VAE)."""
 
-    free_bits: float = 0.0
+    free_bits: float = option(0.0, least=0)
     """Nats of each latent dimension that cost nothing in training, such as 0.1."""
 
-    rate_weight: float = 1.0
+    rate_weight: float = option(1.0, least=0)
     """Of the rate in training, against a distortion of weight 1, with any likelihood; such as 4
     (β-VAE). 0 where an extra term alone is to act on it. Reported losses have weight 1."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.rate_weight < float("inf"):
-            raise ConfigError(
-                f"rate_weight must be 0 or more, got {self.rate_weight}. Fix: choose one, such as 4"
-            )
-        if not 0 <= self.free_bits < float("inf"):
-            raise ConfigError(
-                f"free_bits must be 0 or more, got {self.free_bits}. Fix: choose some, such as 0.1"
-            )
 
     def check(self, model: ModelConfig) -> None:
         super().check(model)

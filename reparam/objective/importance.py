@@ -10,6 +10,7 @@ from torch import Tensor
 
 from reparam.data import Batch
 from reparam.errors import ConfigError, check_one_each
+from reparam.fields import option
 from reparam.model import Autoencoder, Distribution, Noise
 from reparam.objective.base import OBJECTIVES, Drawn, Losses, Objective, Phase
 from reparam.types import PerExample
@@ -32,7 +33,7 @@ class ImportanceWeighted(Objective):
     decoding is weighted as that latent is with estimator dreg, and is nothing with piwae.
     """
 
-    importance_samples: int = 5
+    importance_samples: int = option(5, least=1)
     """Latents K that are drawn for each image. A step takes about so many times as long; 1 is the
     ELBO with an estimated rate."""
 
@@ -44,20 +45,11 @@ class ImportanceWeighted(Objective):
     groups: int = 1
     """Of miwae and piwae: the K latents in so many groups, each with a bound of its own."""
 
-    elbo_share: float = 0.5
+    elbo_share: float = option(0.5, least=0, most=1)
     """Of ciwae: the share of the ELBO in the bound, from 0 to 1."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.importance_samples < 1:
-            raise ConfigError(
-                f"importance_samples must be 1 or more, got {self.importance_samples}. Fix: 5 and "
-                "50 are usual"
-            )
-        if not 0 <= self.elbo_share <= 1:
-            raise ConfigError(
-                f"elbo_share must be from 0 to 1, got {self.elbo_share:g}. Fix: such as 0.5"
-            )
         grouped = self.estimator in ("miwae", "piwae")
         if grouped and (self.groups < 2 or self.importance_samples % self.groups):
             raise ConfigError(

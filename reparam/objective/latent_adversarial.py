@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from torch.nn import functional as F
 
 from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model import Autoencoder, ModelConfig, uniform
 from reparam.objective.base import TERMS, Drawn, TermOptions
 from reparam.objective.inputs import InputConfig
-from reparam.objective.latent_discriminator import LatentTerm, check_network
+from reparam.objective.latent_discriminator import LatentTerm
 from reparam.types import Latents, PerExample
 
 
@@ -37,15 +38,11 @@ class LatentAdversarialOptions(TermOptions):
     weight: float = field(default=10.0, kw_only=True)
     """Weight of the term in the loss. It is ln 2 where the discriminator cannot tell them apart."""
 
-    widths: tuple[int, ...] = (256, 256)
+    widths: tuple[int, ...] = option((256, 256), least=1)
     """Outputs of each hidden layer of the discriminator."""
 
-    learning_rate: float = 2e-4
+    learning_rate: float = option(2e-4, above=0)
     """The discriminator's, at the peak of the run's schedule."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_network(self.type, self.widths, self.learning_rate)
 
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:
         self.check_prior_draws(model)
@@ -87,15 +84,11 @@ class FactorOptions(TermOptions):
     weight: float = field(default=10.0, kw_only=True)
     """Weight γ of the total correlation in the loss."""
 
-    widths: tuple[int, ...] = (256, 256, 256)
+    widths: tuple[int, ...] = option((256, 256, 256), least=1)
     """Outputs of each hidden layer of the discriminator. The paper has six of 1,000."""
 
-    learning_rate: float = 1e-4
+    learning_rate: float = option(1e-4, above=0)
     """The discriminator's, at the peak of the run's schedule."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_network(self.type, self.widths, self.learning_rate)
 
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:
         if model.latent_channels is None and model.latent_dim < 2:

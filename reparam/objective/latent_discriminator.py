@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError
 from reparam.model import Autoencoder
 from reparam.objective.base import Added, Drawn, Losses, OwnOptimiser, Phase, Term
 from reparam.types import Latents
@@ -73,17 +72,3 @@ class LatentTerm(Term):
         # The network changes, and what it says does not compare between epochs.
         zero = torch.zeros_like(value)
         return Added(value.detach(), weight * value + logistic, zero, details)
-
-
-def check_network(term: str, widths: tuple[int, ...], learning_rate: float) -> None:
-    """Raises ConfigError for a discriminator that cannot be."""
-    if widths and min(widths) < 1:
-        raise ConfigError(
-            f"widths of term {term} must be 1 or more for each layer, got "
-            f"{' '.join(map(str, widths))}. Fix: choose some, such as 256 256"
-        )
-    if not 0 < learning_rate < float("inf"):
-        raise ConfigError(
-            f"learning_rate of term {term} must be above 0, got {learning_rate}. Fix: choose one, "
-            "or omit the option"
-        )

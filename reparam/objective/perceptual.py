@@ -6,8 +6,8 @@ from itertools import islice
 
 import torch
 
-from reparam.errors import check_positive
 from reparam.features import FEATURES, feature_maps, map_distance
+from reparam.fields import option
 from reparam.model import Autoencoder
 from reparam.objective.base import TERMS, Drawn, Term, TermOptions
 from reparam.types import PerExample
@@ -30,13 +30,12 @@ class PerceptualOptions(TermOptions):
     """Whose features: imagenet (pip install reparam[perceptual]), or one that a plug-in registers.
     """
 
-    depth: int = 3
+    depth: int = option(3, least=1)
     """How many of its maps are compared, from the first on: deeper ones take more time."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         FEATURES.find(self.network)
-        check_positive(depth=self.depth)
 
     def build(self, model: Autoencoder) -> Term:
         """Raises what `feature_maps` raises."""

@@ -187,5 +187,5 @@ def test_a_posterior_without_variances_is_refused() -> None:
     vae = build_autoencoder(replace(SMALL, posterior=FlowPosteriorOptions()), SHAPE)
     with pytest.raises(ConfigError, match="needs a posterior with variances, got FlowDistrib"):
         vae.prior.log_prob(torch.zeros(1, 3))
-    with pytest.raises(ConfigError, match="prior_components must be 1 or more"):
+    with pytest.raises(ConfigError, match="prior_components must be 0 or more"):
         ChainPriorOptions(components=-1)

@@ -204,12 +204,12 @@ def test_an_error_of_0_is_no_fault() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"weight": 0.0}, "weight of term adversarial must be above 0, got 0.0"),
-        ({"learning_rate": float("nan")}, "learning_rate of term adversarial must be above 0"),
-        ({"start": 0.0}, "start of term adversarial must be a share between 0 and 1, got 0.0"),
-        ({"start": 1.0}, "start of term adversarial must be a share between 0 and 1"),
-        ({"channels": ()}, "channels of term adversarial must be 1 or more .* got none"),
-        ({"channels": (8, 0)}, "channels of term adversarial must be 1 or more .* got 8 0"),
+        ({"weight": 0.0}, "adversarial_weight must be above 0, got 0.0"),
+        ({"learning_rate": float("nan")}, "adversarial_learning_rate must be above 0, got nan"),
+        ({"start": 0.0}, "adversarial_start must be above 0 and below 1, got 0.0"),
+        ({"start": 1.0}, "adversarial_start must be above 0 and below 1, got 1.0"),
+        ({"channels": ()}, "adversarial_channels must list a layer or more, got none"),
+        ({"channels": (8, 0)}, "adversarial_channels must be 1 or more, got 0"),
     ],
 )
 def test_options_that_cannot_work_are_refused(options: dict, message: str) -> None:

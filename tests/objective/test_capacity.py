@@ -105,9 +105,9 @@ def test_the_weight_of_the_rate() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rate": 0.0}, "rate of term capacity must be above 0"),
-        ({"until": 0.0}, "until of term capacity must be a share above 0"),
-        ({"until": 1.5}, "up to 1"),
+        ({"rate": 0.0}, "capacity_rate must be above 0, got 0.0"),
+        ({"until": 0.0}, "capacity_until must be above 0 and at most 1, got 0.0"),
+        ({"until": 1.5}, "got 1.5"),
     ],
 )
 def test_options_that_cannot_be(options: dict[str, float], message: str) -> None:

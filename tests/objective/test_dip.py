@@ -84,5 +84,5 @@ def test_one_image_is_finite_and_the_gradient_widens(kind: str) -> None:
 
 
 def test_options_that_cannot_be() -> None:
-    with pytest.raises(ConfigError, match="diagonal of term dip must be 0 or more"):
+    with pytest.raises(ConfigError, match="dip_diagonal must be 0 or more"):
         DipOptions(diagonal=-1)

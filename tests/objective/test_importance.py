@@ -226,7 +226,7 @@ def test_a_warm_up_weighs_the_rate_of_every_sample() -> None:
         ({"estimator": "miwae"}, "groups must be 2 or more"),
         ({"estimator": "piwae", "importance_samples": 6, "groups": 4}, "divide"),
         ({"groups": 5}, "groups must be 1 for estimator iwae"),
-        ({"estimator": "ciwae", "elbo_share": 1.5}, "elbo_share must be from 0 to 1"),
+        ({"estimator": "ciwae", "elbo_share": 1.5}, "elbo_share must be 0 or more and at most 1"),
     ],
 )
 def test_options_that_cannot_be(options: dict[str, object], message: str) -> None:

@@ -170,7 +170,7 @@ def test_models_that_they_do_not_go_with(term, config, message: str) -> None:
 
 @pytest.mark.parametrize("kind", [LatentAdversarialOptions, FactorOptions])
 def test_networks_that_cannot_be(kind) -> None:
-    with pytest.raises(ConfigError, match="widths of term"):
+    with pytest.raises(ConfigError, match="_widths must be 1 or more"):
         kind(widths=(0,))
-    with pytest.raises(ConfigError, match="learning_rate of term"):
+    with pytest.raises(ConfigError, match="_learning_rate must be above 0"):
         kind(learning_rate=0.0)

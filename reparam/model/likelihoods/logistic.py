@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional as F
 
-from reparam.errors import check_positive
+from reparam.fields import option
 from reparam.model.likelihoods.base import LIKELIHOODS, Likelihood, LikelihoodOptions, Pixels
 from reparam.model.likelihoods.levels import LAST, STEP, bounded, check_range
 from reparam.model.networks import ImageShape
@@ -123,13 +123,9 @@ class DiscretisedLogisticLikelihoodOptions(LikelihoodOptions):
     logits: ClassVar[bool] = True
     needs_grey: ClassVar[bool] = True
 
-    components: int = 5
+    components: int = option(5, least=1)
     """Logistic distributions for each pixel. The decoder gives components · (1 + 2 · channels)
     values for a pixel."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(components=self.components)
 
     def decoder_channels(self, image_channels: int) -> int:
         return self.components * (1 + 2 * image_channels)

@@ -14,23 +14,6 @@ def check_same_length(half: str, *lists: tuple[int, ...]) -> None:
         )
 
 
-def check_share(name: str, value: float, example: float) -> None:
-    """Raises ConfigError unless 0 ≤ value < 1."""
-    if not 0 <= value < 1:
-        raise ConfigError(
-            f"{name} must be a share from 0 up to but not including 1, got {value}. Fix: choose "
-            f"one, such as {example}"
-        )
-
-
-def check_slope(value: float) -> None:
-    """Raises ConfigError for a slope of LeakyReLU below 0."""
-    if not value >= 0:
-        raise ConfigError(
-            f"leaky_slope must be 0 or more, got {value}. Fix: choose one, such as 0.3"
-        )
-
-
 def check_output(activation: str, *, logits: bool) -> None:
     """Raises ConfigError for an activation that the likelihood, which takes logits, would drop."""
     if logits and activation != "sigmoid":

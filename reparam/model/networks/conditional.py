@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reparam.model.networks.layers import Dense
-from reparam.model.networks.mlp import DenseBlock, HiddenActivation
+from reparam.model.networks.mlp import HiddenActivation, dense_blocks
 from reparam.types import Latents, PerExample
 
 Other = Float[Tensor, "B m"]
@@ -29,10 +29,7 @@ class ConditionalNormal(nn.Module):
     ) -> None:
         super().__init__()
         self.outputs = outputs
-        self.blocks = nn.ModuleList(
-            DenseBlock(before, after, activation, 0.3)
-            for before, after in zip((inputs, *widths), widths, strict=False)
-        )
+        self.blocks = dense_blocks(inputs, widths, activation)
         last = (inputs, *widths)[-1]
         self.mean = Dense(last, outputs, hidden=True)
         self.log_var = Dense(last, outputs, hidden=True)

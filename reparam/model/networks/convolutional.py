@@ -8,7 +8,8 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reparam.errors import ConfigError, ShapeError, check_positive
+from reparam.errors import ConfigError, ShapeError
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
     DECODERS,
@@ -24,12 +25,7 @@ from reparam.model.networks.base import (
     init_pixels,
 )
 from reparam.model.networks.blocks import Block, Tail
-from reparam.model.networks.checks import (
-    check_output,
-    check_same_length,
-    check_share,
-    check_slope,
-)
+from reparam.model.networks.checks import check_output, check_same_length
 from reparam.model.networks.layers import (
     BlockOrder,
     Dense,
@@ -40,47 +36,56 @@ from reparam.model.networks.layers import (
     diagnose_range,
     output_activation,
 )
+from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
 
 Size = tuple[int, int]
 
 
-@ENCODERS.register("convolutional")
 @dataclass(frozen=True)
-class ConvolutionalEncoderOptions(EncoderOptions):
-    """Convolutions, each with LeakyReLU and what else its block has."""
+class _Stack(Part):
+    """What both halves have in common."""
 
-    filters: tuple[int, ...] = (32, 64, 64, 64)
+    filters: tuple[int, ...] = option((32, 64, 64, 64), least=1)
     """Filters of each convolution."""
 
-    kernels: tuple[int, ...] = (3, 3, 3, 3)
+    kernels: tuple[int, ...] = option((3, 3, 3, 3), least=1)
     """Kernel size of each convolution."""
 
-    strides: tuple[int, ...] = (1, 2, 2, 1)
+    strides: tuple[int, ...] = option((1, 2, 2, 1), least=1)
     """Stride of each convolution."""
 
     batch_norm: bool = False
     """Batch normalisation in every block."""
 
-    dropout: float = 0.0
+    dropout: float = option(0.0, least=0, below=1)
     """Share of values dropped after every block in training (the article's option is 0.25)."""
 
-    leaky_slope: float = 0.3
+    leaky_slope: float = option(0.3, least=0)
     """Slope of LeakyReLU below zero (Keras' default when the article was written)."""
 
     order: BlockOrder = "norm-act"
     """Whether batch normalisation comes before or after LeakyReLU."""
 
+    def tail(self, filters: int) -> Tail:
+        """What follows a convolution with so many filters."""
+        return Tail(
+            filters,
+            slope=self.leaky_slope,
+            batch_norm=self.batch_norm,
+            order=self.order,
+            dropout=self.dropout,
+        )
+
+
+@ENCODERS.register("convolutional")
+@dataclass(frozen=True)
+class ConvolutionalEncoderOptions(_Stack, EncoderOptions):
+    """Convolutions, each with LeakyReLU and what else its block has."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_same_length("encoder", self.filters, self.kernels, self.strides)
-        check_positive(
-            encoder_filters=self.filters,
-            encoder_kernels=self.kernels,
-            encoder_strides=self.strides,
-        )
-        check_share("dropout", self.dropout, 0.25)
-        check_slope(self.leaky_slope)
 
     def build(self, image_shape: ImageShape) -> "ConvolutionalEncoder":
         return ConvolutionalEncoder(self, image_shape)
@@ -88,26 +93,11 @@ class ConvolutionalEncoderOptions(EncoderOptions):
 
 @DECODERS.register("convolutional")
 @dataclass(frozen=True)
-class ConvolutionalDecoderOptions(DecoderOptions):
+class ConvolutionalDecoderOptions(_Stack, DecoderOptions):
     """A dense layer, then transposed convolutions."""
 
-    filters: tuple[int, ...] = (64, 64, 32)
+    filters: tuple[int, ...] = option((64, 64, 32), least=1)
     """Filters of the transposed convolutions but the last, which has the image's channels."""
-
-    kernels: tuple[int, ...] = (3, 3, 3, 3)
-    """Kernel size of each transposed convolution."""
-
-    strides: tuple[int, ...] = (1, 2, 2, 1)
-    """Stride of each transposed convolution."""
-
-    batch_norm: bool = False
-    """Batch normalisation in every block."""
-
-    dropout: float = 0.0
-    """Share of values dropped after every block in training (the article's option is 0.25)."""
-
-    leaky_slope: float = 0.3
-    """Slope of LeakyReLU below zero (Keras' default when the article was written)."""
 
     order: BlockOrder = "act-norm"
     """Whether batch normalisation comes before or after LeakyReLU."""
@@ -124,13 +114,6 @@ class ConvolutionalDecoderOptions(DecoderOptions):
                 "kernels. Fix: drop the last filter"
             )
         check_same_length("decoder", (*self.filters, 1), self.kernels, self.strides)
-        check_positive(
-            decoder_filters=self.filters,
-            decoder_kernels=self.kernels,
-            decoder_strides=self.strides,
-        )
-        check_share("dropout", self.dropout, 0.25)
-        check_slope(self.leaky_slope)
 
     def build(
         self,
@@ -180,7 +163,7 @@ class ConvolutionalEncoder(Encoder):
             options.filters, options.kernels, options.strides, strict=True
         ):
             conv = SameConv2d(channels, filters, kernel, stride)
-            self.blocks.append(Block(conv, _tail(filters, options)))
+            self.blocks.append(Block(conv, options.tail(filters)))
             channels = filters
         last = encoder_sizes((height, width), options.strides)[-1]
         self.feature_shape = (channels, *last)
@@ -234,7 +217,7 @@ class ConvolutionalDecoder(Decoder):
         ):
             conv = SameConvTranspose2d(channels, filters, kernel, stride, size)
             is_last = len(self.blocks) == len(options.filters)
-            self.blocks.append(Block(conv, None if is_last else _tail(filters, options)))
+            self.blocks.append(Block(conv, None if is_last else options.tail(filters)))
             channels = filters
         check_output(options.output_activation, logits=logits)
         self.output: OutputActivation = "linear" if logits else options.output_activation
@@ -251,16 +234,6 @@ class ConvolutionalDecoder(Decoder):
         for block in self.blocks:
             x = block(x)
         return output_activation(self.output, x.float(), training=self.training)
-
-
-def _tail(filters: int, options: ConvolutionalEncoderOptions | ConvolutionalDecoderOptions) -> Tail:
-    return Tail(
-        filters,
-        slope=options.leaky_slope,
-        batch_norm=options.batch_norm,
-        order=options.order,
-        dropout=options.dropout,
-    )
 
 
 def _check_start(start: Size, maps: Size, strides: Sequence[int], target: Size) -> None:

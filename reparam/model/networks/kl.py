@@ -15,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError, check_positive
+from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
     DECODERS,
@@ -54,10 +55,10 @@ class _Levels(Part):
     filters: tuple[int, ...] = (32, 64, 128)
     """Channels of each level; each but the first has half the sides of the one before."""
 
-    blocks: int = 1
+    blocks: int = option(1, least=1)
     """Residual blocks of each level; a decoder has one more."""
 
-    groups: int = 8
+    groups: int = option(8, least=1)
     """Groups of channels that are normalised together."""
 
     attention: bool = True
@@ -65,7 +66,6 @@ class _Levels(Part):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_positive(blocks=self.blocks, groups=self.groups)
         if not self.filters or any(f < 1 or f % self.groups for f in self.filters):
             raise ConfigError(
                 f"filters must be multiples of groups, {self.groups}, one for each level, got "
@@ -104,13 +104,9 @@ class _Levels(Part):
 class KlEncoderOptions(_Levels, EncoderOptions):
     """The encoder of diffusers' AutoencoderKL, for pictures and latents that are maps."""
 
-    moments: int = 32
+    moments: int = option(32, least=1)
     """Channels of its last maps, each of whose positions mean and variance are linear in: twice the
     latent channels, or more."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(moments=self.moments)
 
     def check_channels(self, needed: int) -> None:
         if self.moments < needed:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reparam.errors import check_positive
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
     DECODERS,
@@ -27,7 +27,7 @@ from reparam.model.networks.base import (
     check_size,
     init_pixels,
 )
-from reparam.model.networks.checks import check_output, check_slope
+from reparam.model.networks.checks import check_output
 from reparam.model.networks.layers import (
     Dense,
     OutputActivation,
@@ -35,29 +35,33 @@ from reparam.model.networks.layers import (
     diagnose_range,
     output_activation,
 )
+from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
 
 HiddenActivation = Literal["tanh", "relu", "leaky-relu", "gated"]
 
 
-@ENCODERS.register("mlp")
 @dataclass(frozen=True)
-class MlpEncoderOptions(EncoderOptions):
-    """Dense layers."""
+class _Layers(Part):
+    """What both halves have in common."""
 
-    widths: tuple[int, ...] = (200, 200)
+    widths: tuple[int, ...] = option((200, 200), least=1)
     """Outputs of each hidden dense layer."""
 
     hidden_activation: HiddenActivation = "tanh"
     """What follows each hidden dense layer; gated: it is multiplied by the sigmoid of another."""
 
-    leaky_slope: float = 0.3
+    leaky_slope: float = option(0.3, least=0)
     """Slope of leaky-relu below zero."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(encoder_widths=self.widths)
-        check_slope(self.leaky_slope)
+    def blocks(self, inputs: int) -> nn.ModuleList:
+        return dense_blocks(inputs, self.widths, self.hidden_activation, self.leaky_slope)
+
+
+@ENCODERS.register("mlp")
+@dataclass(frozen=True)
+class MlpEncoderOptions(_Layers, EncoderOptions):
+    """Dense layers."""
 
     def build(self, image_shape: ImageShape) -> "MlpEncoder":
         return MlpEncoder(self, image_shape)
@@ -65,25 +69,11 @@ class MlpEncoderOptions(EncoderOptions):
 
 @DECODERS.register("mlp")
 @dataclass(frozen=True)
-class MlpDecoderOptions(DecoderOptions):
+class MlpDecoderOptions(_Layers, DecoderOptions):
     """Dense layers."""
-
-    widths: tuple[int, ...] = (200, 200)
-    """Outputs of each hidden dense layer."""
-
-    hidden_activation: HiddenActivation = "tanh"
-    """What follows each hidden dense layer; gated: it is multiplied by the sigmoid of another."""
-
-    leaky_slope: float = 0.3
-    """Slope of leaky-relu below zero."""
 
     output_activation: OutputActivation = "sigmoid"
     """What turns the last layer into pixels, where the likelihood does not do that itself."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(decoder_widths=self.widths)
-        check_slope(self.leaky_slope)
 
     def build(
         self,
@@ -121,10 +111,12 @@ class DenseBlock(nn.Module):
         return torch.tanh(y) if self.slope is None else F.leaky_relu(y, self.slope)
 
 
-def _blocks(inputs: int, options: MlpEncoderOptions | MlpDecoderOptions) -> nn.ModuleList:
-    widths: Sequence[int] = options.widths
+def dense_blocks(
+    inputs: int, widths: Sequence[int], activation: HiddenActivation, leaky_slope: float = 0.3
+) -> nn.ModuleList:
+    """Dense layers of these widths, one after another."""
     return nn.ModuleList(
-        DenseBlock(before, after, options.hidden_activation, options.leaky_slope)
+        DenseBlock(before, after, activation, leaky_slope)
         for before, after in zip((inputs, *widths), widths, strict=False)
     )
 
@@ -136,7 +128,7 @@ class MlpEncoder(Encoder):
         super().__init__()
         self.image_shape = image_shape
         pixels = math.prod(image_shape)
-        self.blocks = _blocks(pixels, options)
+        self.blocks = options.blocks(pixels)
         self.feature_shape = ((pixels, *options.widths)[-1],)
 
     def forward(self, x: Images, labels: Labels | None = None) -> Features:
@@ -160,7 +152,7 @@ class MlpDecoder(Decoder):
     ) -> None:
         super().__init__()
         self.image_shape = image_shape
-        self.blocks = _blocks(latent.dim, options)
+        self.blocks = options.blocks(latent.dim)
         last = (latent.dim, *options.widths)[-1]
         self.pixels = Dense(last, math.prod(image_shape), hidden=True)
         check_output(options.output_activation, logits=logits)

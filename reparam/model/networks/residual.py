@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.networks.base import (
     DECODERS,
@@ -29,7 +30,7 @@ from reparam.model.networks.base import (
     check_size,
     init_pixels,
 )
-from reparam.model.networks.checks import check_output, check_share
+from reparam.model.networks.checks import check_output
 from reparam.model.networks.components import Components
 from reparam.model.networks.layers import (
     Maps,
@@ -67,26 +68,22 @@ class _Levels(Part):
     filters: tuple[int, ...] = (32, 64, 128, 256)
     """Channels of each level; each halves the image's sides once more."""
 
-    blocks: int = 1
+    blocks: int = option(1, least=0)
     """Residual blocks of each level."""
 
     attention: bool = False
     """Self-attention between the positions of the smallest maps."""
 
-    dropout: float = 0.0
+    dropout: float = option(0.0, least=0, below=1)
     """Share of values dropped inside of every block in training."""
 
-    components: int = 0
+    components: int = option(0, least=0)
     """Begin with so many principal components of the training images, a linear code that is found
     before training; the blocks learn what it leaves. 0 for none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_filters(self.filters)
-        for name in ("blocks", "components"):
-            if (value := getattr(self, name)) < 0:
-                raise ConfigError(f"{name} must be 0 or more, got {value}. Fix: raise it")
-        check_share("dropout", self.dropout, 0.1)
 
     @property
     def has_components(self) -> bool:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from reparam.errors import check_positive
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import (
     ConditionalNormal,
@@ -83,15 +83,11 @@ class ChainPosteriorOptions(PosteriorOptions):
     distribution: ClassVar[type[Distribution]] = Chain
     is_layered: ClassVar[bool] = True
 
-    widths: tuple[int, ...] = (100, 100)
+    widths: tuple[int, ...] = option((100, 100), least=1)
     """Outputs of each dense layer between z1 and z2."""
 
     hidden_activation: HiddenActivation = "tanh"
     """What follows each of them."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(posterior_widths=self.widths)
 
     def build(self, features: FeatureShape, latent: LatentSpec) -> ChainPosterior:
         return ChainPosterior(self, features, latent)

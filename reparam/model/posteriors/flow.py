@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from reparam.errors import ConfigError, check_positive
+from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import (
     FeatureShape,
@@ -90,22 +91,14 @@ class FlowPosteriorOptions(PosteriorOptions):
     kind: Literal["iaf", "planar"] = "iaf"
     """iaf: inverse autoregressive steps; planar: each bends space along one direction."""
 
-    steps: int = 4
+    steps: int = option(4, least=1)
     """Steps of the flow, one after another."""
 
-    hidden: int = 64
+    hidden: int = option(64, least=1)
     """Units of each of the two hidden layers of an inverse autoregressive step."""
 
-    context: int = 32
+    context: int = option(32, least=1)
     """Numbers that the flow gets of an image, beside the mean and the variance."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(
-            posterior_steps=self.steps,
-            posterior_hidden=self.hidden,
-            posterior_context=self.context,
-        )
 
     def step(self, d: int, i: int) -> Planar | InverseAutoregressive:
         """The i-th; the order of the dimensions changes from one to the next."""

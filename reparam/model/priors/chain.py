@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from reparam.errors import check_positive
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import ConditionalNormal, HiddenActivation
 from reparam.model.priors.base import PRIORS, NoiseMap, Prior, PriorOptions
@@ -63,18 +63,14 @@ class ChainPriorOptions(PriorOptions):
     is_learned: ClassVar[bool] = True
     is_layered: ClassVar[bool] = True
 
-    widths: tuple[int, ...] = (100, 100)
+    widths: tuple[int, ...] = option((100, 100), least=1)
     """Outputs of each dense layer between z2 and z1."""
 
     hidden_activation: HiddenActivation = "tanh"
     """What follows each of them."""
 
-    components: int = 0
+    components: int = option(0, least=0)
     """Learned images of a VampPrior in place of N(0, I) for z2, such as 500; 0: N(0, I)."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(prior_widths=self.widths, prior_components=self.components or 1)
 
     def build(self, latent: LatentSpec) -> ChainPrior:
         if self.components:

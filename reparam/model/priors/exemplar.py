@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from reparam.errors import check_positive
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.noise import Noise, draw_rows
 from reparam.model.posteriors import DiagonalNormal
@@ -83,15 +83,11 @@ class ExemplarPriorOptions(PriorOptions):
 
     is_learned: ClassVar[bool] = True
 
-    components: int = 5000
+    components: int = option(5000, least=1)
     """Training images K that are exemplars. The model's files hold them."""
 
-    per_step: int = 500
+    per_step: int = option(500, least=1)
     """Of them in each training step, where all of these pass the encoder."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(prior_components=self.components, prior_per_step=self.per_step)
 
     def build(self, latent: LatentSpec) -> ExemplarPrior:
         return ExemplarPrior(self.components, self.per_step)

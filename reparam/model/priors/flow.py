@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reparam.errors import check_positive
 from reparam.extras import need
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import in_full_precision
 from reparam.model.priors.base import (
@@ -155,20 +155,14 @@ class FlowPriorOptions(PriorOptions):
     is_learned: ClassVar[bool] = True
     is_fittable: ClassVar[bool] = True
 
-    transforms: int = 3
+    transforms: int = option(3, least=1)
     """Coupling layers."""
 
-    hidden: int = 64
+    hidden: int = option(64, least=1)
     """Units of each hidden layer of their networks."""
 
-    bins: int = 8
+    bins: int = option(8, least=1)
     """Bins of each spline."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(
-            prior_transforms=self.transforms, prior_hidden=self.hidden, prior_bins=self.bins
-        )
 
     def build(self, latent: LatentSpec) -> FlowPrior:
         return FlowPrior(latent.dim, self.transforms, self.hidden, self.bins)

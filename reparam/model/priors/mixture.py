@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reparam.errors import check_positive
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.priors.base import (
     PRIORS,
@@ -184,15 +184,11 @@ class MixturePriorOptions(PriorOptions):
     is_learned: ClassVar[bool] = True
     is_fittable: ClassVar[bool] = True
 
-    components: int = 10
+    components: int = option(10, least=1)
     """Gaussians of the mixture; a fit chooses their number itself."""
 
     covariance: Covariance = "auto"
     """full, with d² numbers for each, or diagonal; auto is full up to 512 latent dimensions."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(prior_components=self.components)
 
     def build(self, latent: LatentSpec) -> MixturePrior:
         return MixturePrior(latent.dim, self.components, self.covariance)

@@ -8,7 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from reparam.errors import ConfigError, check_positive
+from reparam.errors import ConfigError
+from reparam.fields import option
 from reparam.model.latent import LatentSpec
 from reparam.model.networks import Encoder
 from reparam.model.posteriors import DiagonalNormal, Distribution, Posterior
@@ -139,12 +140,8 @@ class VampPriorOptions(PriorOptions):
 
     is_learned: ClassVar[bool] = True
 
-    components: int = 500
+    components: int = option(500, least=1)
     """Learned images (pseudo-inputs) K, all of which pass the encoder in every step."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(prior_components=self.components)
 
     def build(self, latent: LatentSpec) -> VampPrior:
         return VampPrior(self.components)

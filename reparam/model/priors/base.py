@@ -1,5 +1,6 @@
 """p(z): what every prior can do, what some can, and the rate that follows from it."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ Form = Literal["uniform", "normal", "other"]
 
 Moments = tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]
 Bounds = tuple[Float[Tensor, " d"], Float[Tensor, " d"]]
+
+LN_2PI = math.log(2 * math.pi)
 
 
 class Prior(nn.Module, Interface):
@@ -116,6 +119,23 @@ class NoiseMap(Protocol):
     def from_normal(self, u: Latents) -> Latents: ...
 
 
+class MappedNoise(Prior):
+    """A ``NoiseMap`` that draws by it, from noise of as many dimensions."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.register_buffer("device_marker", torch.zeros(0), persistent=False)
+
+    @abstractmethod
+    def from_normal(self, u: Latents) -> Latents: ...
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
+        device = self.get_buffer("device_marker").device
+        u = torch.randn((n, self.latent_dim), generator=generator, device=device)
+        return self.from_normal(u)
+
+
 @runtime_checkable
 class EncoderBound(Protocol):
     """A prior, or part of one, of what the model's own encoder says of images that it holds."""
@@ -183,11 +203,23 @@ def rate(prior: Prior, q: Distribution, z: Latents, log_q: PerExample | None = N
     return log_q - log_p
 
 
+def log_standard_normal(u: Float[Tensor, "a d *b"]) -> Float[Tensor, "a *b"]:
+    """ln N(u; 0, I), in nats; the second axis has the dimensions."""
+    return -0.5 * (u.square() + LN_2PI).sum(1)
+
+
+def origin(fitted: bool, lang: Language) -> str:
+    """Where the numbers of a prior come from, as a part of ``Prior.describe``."""
+    if lang == "ko":
+        return "학습 이미지의 잠재 벡터에 맞춘" if fitted else "모델과 함께 학습한"
+    return "fitted to the latents" if fitted else "learned with the model"
+
+
 FEWEST = 20
 """Latents below which nothing is fitted."""
 
 
-def check_latents_to_fit(z: Latents, per_dimension: int = 2) -> None:
+def check_latents_to_fit(z: Latents, per_dimension: int) -> None:
     """Raises DataError where no density can be fitted: too few latents, collapsed, or not finite.
 
     The rule is at least 20, and more than ``per_dimension`` for each dimension.

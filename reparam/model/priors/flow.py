@@ -16,12 +16,13 @@ from reparam.model.networks import in_full_precision
 from reparam.model.priors.base import (
     PRIORS,
     FitProgress,
-    Prior,
+    MappedNoise,
     PriorOptions,
-    check_latents_to_fit,
+    log_standard_normal,
+    origin,
 )
 from reparam.model.priors.held_out import split_latents
-from reparam.model.priors.triangular import fitted_normal
+from reparam.model.priors.triangular import fitted_normal, standardised
 from reparam.types import Language, Latents, PerExample
 
 STEPS = 1500
@@ -32,7 +33,7 @@ PATIENCE = 8
 """Looks at the held-out latents without a better one before a fit ends."""
 
 
-class FlowPrior(Prior):
+class FlowPrior(MappedNoise):
     """N(0, I) through rational-quadratic splines in coupling layers (Durkan et al. 2019).
 
     The splines are the identity beyond ±5, so a fitted flow works in coordinates in which the
@@ -51,7 +52,7 @@ class FlowPrior(Prior):
         need("prior flow", "flow")
         from zuko.flows import NSF  # imported late: nobody else waits for it
 
-        super().__init__()
+        super().__init__(latent_dim)
         self.fitted = False
         self.transforms, self.hidden, self.bins = transforms, hidden, bins
         self.register_buffer("mean", torch.zeros(latent_dim))
@@ -67,27 +68,21 @@ class FlowPrior(Prior):
             )
 
     def describe(self, lang: Language = "en") -> str:
-        if lang == "ko":
-            how = "학습 이미지의 잠재 벡터에 맞춘" if self.fitted else "모델과 함께 학습한"
-            return f"{how} 정규화 흐름(normalising flow)"
-        how = "fitted to the latents" if self.fitted else "learned with the model"
-        return f"a normalising flow {how}"
+        how = origin(self.fitted, lang)
+        korean = f"{how} 정규화 흐름(normalising flow)"
+        return korean if lang == "ko" else f"a normalising flow {how}"
 
     def options(self) -> "FlowPriorOptions":
         return FlowPriorOptions(self.transforms, self.hidden, self.bins)
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
-        shape = (n, self.mean.numel())
-        return self.from_normal(torch.randn(shape, generator=generator, device=self.mean.device))
-
     def log_prob(self, z: Latents) -> PerExample:
-        y = torch.linalg.solve_triangular(self.factor, (z - self.mean).T, upper=False).T
+        y = standardised(z - self.mean, self.factor)
         return self._white_log_prob(y) - self.factor.diagonal().log().sum()
 
     def _white_log_prob(self, y: Latents) -> PerExample:
         with in_full_precision(y):
             u, log_det = self._transform().call_and_ladj(y)
-        return -0.5 * (u.square() + math.log(2 * math.pi)).sum(1) + log_det
+        return log_standard_normal(u) + log_det
 
     def from_normal(self, u: Latents) -> Latents:
         """The flow from its noise to latents."""
@@ -103,11 +98,10 @@ class FlowPrior(Prior):
         along a cosine. Torch's global random state is left as it was. Raises DataError for too few
         or collapsed latents.
         """
-        check_latents_to_fit(z)
         mean, factor = fitted_normal(z)
         self.mean.copy_(mean)
         self.factor.copy_(factor)
-        white = torch.linalg.solve_triangular(factor, (z.double() - mean).T, upper=False).T.float()
+        white = standardised(z.double() - mean, factor).float()
         own, held_out = split_latents(white, seed)
         self._train(own, held_out, seed, progress)
         self.fitted = True

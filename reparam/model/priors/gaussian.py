@@ -1,6 +1,5 @@
 """N(m, Σ): learned with the model, or fitted to latents."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,28 +9,28 @@ from torch import nn
 from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution
 from reparam.model.priors.base import (
+    LN_2PI,
     PRIORS,
     FitProgress,
     Form,
+    MappedNoise,
     Moments,
-    Prior,
     PriorOptions,
-    check_latents_to_fit,
+    log_standard_normal,
+    origin,
 )
 from reparam.model.priors.triangular import (
     Covariance,
-    fitted_deviations,
     fitted_normal,
     is_diagonal,
     lower,
     raw_of,
+    standardised,
 )
 from reparam.types import Language, Latents, PerExample
 
-LN_2PI = math.log(2 * math.pi)
 
-
-class GaussianPrior(Prior):
+class GaussianPrior(MappedNoise):
     """N(m, L Lᵀ) in d dimensions; N(0, I) before it learns anything.
 
     ``raw`` is L as ``triangular.lower`` has it (d, d), or, of a diagonal covariance, the logarithms
@@ -42,7 +41,7 @@ class GaussianPrior(Prior):
     form: ClassVar[Form] = "normal"
 
     def __init__(self, latent_dim: int, covariance: Covariance = "auto") -> None:
-        super().__init__()
+        super().__init__(latent_dim)
         self.fitted = False
         self.covariance: Covariance = covariance
         self.diagonal = is_diagonal(covariance, latent_dim)
@@ -55,26 +54,20 @@ class GaussianPrior(Prior):
         return "Gaussian"
 
     def describe(self, lang: Language = "en") -> str:
-        if lang == "ko":
-            return f"{_how_ko(self.fitted)} 정규 분포"
-        return f"a Gaussian {_how(self.fitted)}"
+        how = origin(self.fitted, lang)
+        return f"{how} 정규 분포" if lang == "ko" else f"a Gaussian {how}"
 
     def options(self) -> "GaussianPriorOptions":
         return GaussianPriorOptions(self.covariance)
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
-        shape = (n, self.mean.numel())
-        return self.from_normal(torch.randn(shape, generator=generator, device=self.mean.device))
-
     def log_prob(self, z: Latents) -> PerExample:
-        y = self._standardised(z - self.mean)
-        return -0.5 * (y.square() + LN_2PI).sum(1) - self._log_det()
+        return log_standard_normal(self._standardised(z - self.mean)) - self._log_det()
 
     def _standardised(self, centred: Latents) -> Latents:
         """L⁻¹ (z − m)."""
         if self.diagonal:
             return centred * torch.exp(-self.raw)
-        return torch.linalg.solve_triangular(lower(self.raw), centred.T, upper=False).T
+        return standardised(centred, lower(self.raw))
 
     def _log_det(self) -> torch.Tensor:
         """ln det L."""
@@ -112,26 +105,11 @@ class GaussianPrior(Prior):
 
     def fit(self, z: Latents, seed: int = 0, progress: FitProgress | None = None) -> None:
         """Maximum likelihood. Raises DataError for too few or collapsed latents."""
-        if self.diagonal:
-            check_latents_to_fit(z, per_dimension=0)
-            mean, deviations = fitted_deviations(z)
-            raw = deviations.log()
-        else:
-            check_latents_to_fit(z)
-            mean, factor = fitted_normal(z)
-            raw = raw_of(factor)
+        mean, factor = fitted_normal(z, diagonal=self.diagonal)
         self.mean.data.copy_(mean)
-        self.raw.data.copy_(raw)
+        self.raw.data.copy_(raw_of(factor, diagonal=self.diagonal))
         self.fitted = True
         self.requires_grad_(False)
-
-
-def _how(fitted: bool) -> str:
-    return "fitted to the latents" if fitted else "learned with the model"
-
-
-def _how_ko(fitted: bool) -> str:
-    return "학습 이미지의 잠재 벡터에 맞춘" if fitted else "모델과 함께 학습한"
 
 
 @PRIORS.register("gaussian")

@@ -16,17 +16,18 @@ from reparam.model.priors.base import (
     FitProgress,
     Prior,
     PriorOptions,
-    check_latents_to_fit,
+    log_standard_normal,
+    origin,
 )
 from reparam.model.priors.held_out import split_latents
 from reparam.model.priors.rosenblatt import mixture_from_normal
 from reparam.model.priors.triangular import (
     Covariance,
-    fitted_deviations,
     fitted_normal,
     is_diagonal,
     lower,
     raw_of,
+    standardised,
 )
 from reparam.types import Language, Latents, PerExample
 
@@ -63,11 +64,9 @@ class MixturePrior(Prior):
         self.raw = nn.Parameter(torch.zeros(shape))
 
     def describe(self, lang: Language = "en") -> str:
-        count = len(self.logits)
+        count, how = len(self.logits), origin(self.fitted, lang)
         if lang == "ko":
-            how = "학습 이미지의 잠재 벡터에 맞춘" if self.fitted else "모델과 함께 학습한"
             return f"{how} 정규 분포 {count}개의 혼합 분포"
-        how = "fitted to the latents" if self.fitted else "learned with the model"
         return f"a mixture of {count} Gaussian{'s' if count > 1 else ''} {how}"
 
     def options(self) -> "MixturePriorOptions":
@@ -97,7 +96,7 @@ class MixturePrior(Prior):
         else:
             y = torch.linalg.solve_triangular(lower(self.raw), apart, upper=False)
             log_dets = self.raw.diagonal(dim1=1, dim2=2).sum(1, keepdim=True)
-        each = -0.5 * (y.square() + math.log(2 * math.pi)).sum(1) - log_dets
+        each = log_standard_normal(y) - log_dets
         return torch.logsumexp(self.logits.log_softmax(0)[:, None] + each, 0)
 
     def from_normal(self, u: Latents) -> Latents:
@@ -117,8 +116,7 @@ class MixturePrior(Prior):
         like = self.means
         self.logits = nn.Parameter(weights.log().to(like))
         self.means = nn.Parameter(means.to(like))
-        raw = factors.log() if self.diagonal else raw_of(factors)
-        self.raw = nn.Parameter(raw.to(like))
+        self.raw = nn.Parameter(raw_of(factors, diagonal=self.diagonal).to(like))
 
     def fit(self, z: Latents, seed: int = 0, progress: FitProgress | None = None) -> None:
         """Expectation maximisation by scikit-learn, the number of components by held-out latents.
@@ -131,15 +129,9 @@ class MixturePrior(Prior):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
-        if self.diagonal:
-            check_latents_to_fit(z, per_dimension=0)
-            centre, scale = fitted_deviations(z)
-            white, volume = (z.double() - centre) / scale, scale.log().sum().item()
-        else:
-            check_latents_to_fit(z)
-            centre, scale = fitted_normal(z)
-            white = torch.linalg.solve_triangular(scale, (z.double() - centre).T, upper=False).T
-            volume = scale.diagonal().log().sum().item()
+        centre, scale = fitted_normal(z, diagonal=self.diagonal)
+        white = standardised(z.double() - centre, scale)
+        volume = (scale if self.diagonal else scale.diagonal()).log().sum().item()
         own, held_out = (part.cpu().numpy() for part in split_latents(white, seed))
         best, best_score, worse = None, -math.inf, 0
         per_component = 2 if self.diagonal else z.shape[1] + 1

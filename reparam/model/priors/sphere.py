@@ -9,11 +9,11 @@ from torch.nn import functional as F
 
 from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution, check_sphere
-from reparam.model.priors.base import PRIORS, Moments, Prior, PriorOptions
+from reparam.model.priors.base import PRIORS, MappedNoise, Moments, PriorOptions
 from reparam.types import Language, Latents, PerExample
 
 
-class Sphere(Prior):
+class Sphere(MappedNoise):
     """Uniform on the sphere S^{d−1} in R^d; densities are by its area (Davidson et al. 2018).
 
     ``form`` is not uniform: that is of a box, in whose inside its mass is.
@@ -21,11 +21,6 @@ class Sphere(Prior):
 
     kind: ClassVar[str] = "sphere"
     on_sphere: ClassVar[bool] = True
-
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.latent_dim = latent_dim
-        self.register_buffer("device_marker", torch.zeros(0), persistent=False)
 
     def describe(self, lang: Language = "en") -> str:
         if lang == "ko":
@@ -37,11 +32,6 @@ class Sphere(Prior):
         """ln(2 π^{d/2} / Γ(d/2))."""
         half = self.latent_dim / 2
         return math.log(2) + half * math.log(math.pi) - math.lgamma(half)
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
-        device = self.get_buffer("device_marker").device
-        shape = (n, self.latent_dim)
-        return self.from_normal(torch.randn(shape, generator=generator, device=device))
 
     def from_normal(self, u: Latents) -> Latents:
         """u / ‖u‖."""

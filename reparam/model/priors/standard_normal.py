@@ -1,6 +1,5 @@
 """N(0, I): the prior of the article's VAE. It has nothing to learn and nothing to fit."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,23 +7,24 @@ import torch
 
 from reparam.model.latent import LatentSpec
 from reparam.model.posteriors import Distribution
-from reparam.model.priors.base import PRIORS, Form, Moments, Prior, PriorOptions
+from reparam.model.priors.base import (
+    LN_2PI,
+    PRIORS,
+    Form,
+    MappedNoise,
+    Moments,
+    PriorOptions,
+    log_standard_normal,
+)
 from reparam.types import Language, Latents, PerExample
 
-LN_2PI = math.log(2 * math.pi)
 
-
-class StandardNormal(Prior):
+class StandardNormal(MappedNoise):
     """N(0, I) in d dimensions."""
 
     kind: ClassVar[str] = "standard-normal"
     is_standard_normal: ClassVar[bool] = True
     form: ClassVar[Form] = "normal"
-
-    def __init__(self, latent_dim: int) -> None:
-        super().__init__()
-        self.latent_dim = latent_dim
-        self.register_buffer("device_marker", torch.zeros(0), persistent=False)
 
     @property
     def title(self) -> str:
@@ -33,12 +33,8 @@ class StandardNormal(Prior):
     def describe(self, lang: Language = "en") -> str:
         return "N(0, I)"
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Latents:
-        device = self.get_buffer("device_marker").device
-        return torch.randn(n, self.latent_dim, generator=generator, device=device)
-
     def log_prob(self, z: Latents) -> PerExample:
-        return -0.5 * (z.square() + LN_2PI).sum(1)
+        return log_standard_normal(z)
 
     def from_normal(self, u: Latents) -> Latents:
         return u

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reparam.model.priors.base import check_latents_to_fit
 from reparam.types import Latents
 
 Covariance = Literal["auto", "full", "diagonal"]
@@ -31,31 +32,39 @@ def lower(raw: Float[Tensor, "*k d d"]) -> Float[Tensor, "*k d d"]:
     return raw.tril(-1) + torch.diag_embed(raw.diagonal(dim1=-2, dim2=-1).exp())
 
 
-def raw_of(factor: Float[Tensor, "*k d d"]) -> Float[Tensor, "*k d d"]:
-    """The inverse of ``lower``."""
+def raw_of(factor: Float[Tensor, "*k"], *, diagonal: bool = False) -> Float[Tensor, "*k"]:
+    """The inverse of ``lower``; of a ``diagonal`` covariance, the logarithms of the deviations."""
+    if diagonal:
+        return factor.log()
     return factor.tril(-1) + torch.diag_embed(factor.diagonal(dim1=-2, dim2=-1).log())
 
 
-def fitted_normal(z: Latents) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
-    """Mean and lower factor of the maximum-likelihood normal distribution, in float64.
+def standardised(centred: Latents, factor: Float[Tensor, "d *d2"]) -> Latents:
+    """L⁻¹ of each row; ``factor``: L, or the standard deviations (d,)."""
+    if factor.ndim == 1:
+        return centred / factor
+    return torch.linalg.solve_triangular(factor, centred.T, upper=False).T
+
+
+def fitted_normal(
+    z: Latents, *, diagonal: bool = False
+) -> tuple[Float[Tensor, " d"], Float[Tensor, "d *d2"]]:
+    """Mean and lower factor of the maximum-likelihood normal distribution, in float64; of a
+    ``diagonal`` covariance, the standard deviations. Raises DataError for too few or collapsed
+    latents.
 
     Latents may lie on a line or plane (dead dimensions of an AE), where the likelihood has no
-    maximum: eigenvalues below a millionth of the largest are raised to it.
+    maximum: eigenvalues, or variances, below a millionth of the largest are raised to it.
     """
+    check_latents_to_fit(z, per_dimension=0 if diagonal else 2)
     z = z.double()
     mean = z.mean(0)
+    if diagonal:
+        variance = z.var(0, correction=0)
+        return mean, variance.clamp_min(FLOOR * variance.max()).sqrt()
     covariance = (z - mean).T @ (z - mean) / len(z)
     values, vectors = torch.linalg.eigh(covariance)
     least = FLOOR * values[-1]
     if values[0] < least:
         covariance = (vectors * values.clamp_min(least)) @ vectors.T
     return mean, torch.linalg.cholesky(covariance)
-
-
-def fitted_deviations(z: Latents) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
-    """Mean and standard deviations of the maximum-likelihood normal distribution with independent
-    dimensions, in float64; variances below a millionth of the largest are raised to it.
-    """
-    z = z.double()
-    variance = z.var(0, correction=0)
-    return z.mean(0), variance.clamp_min(FLOOR * variance.max()).sqrt()

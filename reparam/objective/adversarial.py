@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F
 
 from reparam.errors import ConfigError
@@ -28,13 +27,10 @@ from reparam.objective.base import (
     Verdict,
 )
 from reparam.objective.inputs import InputConfig
+from reparam.objective.latent_discriminator import BETAS, SLOPE, judged
 from reparam.types import Images, PerExample
 
 KERNEL = 4
-SLOPE = 0.2
-BETAS = (0.5, 0.9)
-"""Of the discriminator's Adam, as in VQGAN."""
-
 SMALLEST_MAPS = 4
 """Pixels of the smaller side below which no layer shrinks maps further."""
 
@@ -154,9 +150,7 @@ class Adversarial(Term):
 
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         """−D(decoded), with a gradient in the decoded images and none in D."""
-        fixed = {name: p.detach() for name, p in self.discriminator.named_parameters()}
-        scores: Tensor = functional_call(self.discriminator, fixed, (drawn.pixels.mean,))
-        return -scores.mean(1)
+        return -judged(drawn.pixels.mean, self.discriminator).mean(1)
 
     def added(self, model: Autoencoder, losses: Losses, weight: float, phase: Phase) -> Added:
         if not self.training and not self.begun:

@@ -90,6 +90,27 @@ class Phase:
     """Share of the run that is done; 1 in evaluation."""
 
 
+def check_rate(model: ModelConfig, what: str, or_else: str = "") -> None:
+    """Raises ConfigError for a model whose rate is not known in training. ``what`` needs it;
+    ``or_else``: another fix.
+    """
+    if model.posterior.is_point:
+        raise ConfigError(
+            f"posterior must be a distribution for {what}, got {model.posterior.type}: a point has "
+            f"no finite KL to a continuous prior. Fix: take --posterior diagonal-normal{or_else}"
+        )
+    check_prior(model, what, or_else)
+
+
+def check_prior(model: ModelConfig, what: str, or_else: str = "") -> None:
+    """The same of the prior alone: for what draws from it."""
+    if model.prior.is_known_after_training:
+        raise ConfigError(
+            f"prior must be known in training for {what}, got {model.prior.type}, which is known "
+            f"when training has ended. Fix: take --prior standard-normal{or_else}"
+        )
+
+
 @dataclass(frozen=True)
 class Objective(Part):
     """(model, batch) → ``Losses``. A member is its formula; its options are in it."""
@@ -115,17 +136,9 @@ class Objective(Part):
             )
         if not self.has_rate:
             self._check_without_rate(model)
-        elif model.posterior.is_point:
-            raise ConfigError(
-                f"posterior must be a distribution for objective {self.type}, got "
-                f"{model.posterior.type}: a point has no finite KL to a continuous prior. Fix: "
-                "take --objective reconstruction (an AE), or --posterior diagonal-normal"
-            )
-        elif model.prior.is_known_after_training:
-            raise ConfigError(
-                f"prior must be known in training for objective {self.type}, got "
-                f"{model.prior.type}, which is known when training has ended. Fix: take --prior "
-                "standard-normal, or --objective reconstruction (an AE)"
+        else:
+            check_rate(
+                model, f"objective {self.type}", or_else=", or --objective reconstruction (an AE)"
             )
 
     def reported(self, means: Mapping[str, float]) -> dict[str, float]:
@@ -241,14 +254,6 @@ class TermOptions(Part):
 
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:
         """Raises ConfigError for a model or inputs that it does not go with."""
-
-    def check_prior_draws(self, model: ModelConfig) -> None:
-        """Raises ConfigError for a prior that cannot be drawn from before training has ended."""
-        if model.prior.is_known_after_training:
-            raise ConfigError(
-                f"prior must be known in training for term {self.type}, got {model.prior.type}, "
-                "which is known when training has ended. Fix: take --prior standard-normal"
-            )
 
     def check_schedule(self, earliest: float) -> None:
         """Raises ConfigError for a run that is too short for it. ``earliest``: the share after

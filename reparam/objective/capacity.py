@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from reparam.errors import ConfigError
 from reparam.fields import option
 from reparam.model import Autoencoder, ModelConfig, rate
-from reparam.objective.base import TERMS, Added, Drawn, Losses, Phase, Term, TermOptions
+from reparam.objective.base import TERMS, Added, Drawn, Losses, Phase, Term, TermOptions, check_rate
 from reparam.objective.inputs import InputConfig
 from reparam.types import PerExample
 
@@ -64,16 +63,7 @@ class CapacityOptions(TermOptions):
     """Share of the run in which C rises."""
 
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:
-        if model.posterior.is_point:
-            raise ConfigError(
-                f"posterior must be a distribution for term capacity, got {model.posterior.type}: "
-                "a point has no finite rate. Fix: take --posterior diagonal-normal"
-            )
-        if model.prior.is_known_after_training:
-            raise ConfigError(
-                f"prior must be known in training for term capacity, got {model.prior.type}, which "
-                "is known when training has ended. Fix: take --prior standard-normal"
-            )
+        check_rate(model, "term capacity")
 
     def build(self, model: Autoencoder) -> Term:
         return Capacity(self)

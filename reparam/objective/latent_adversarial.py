@@ -7,9 +7,9 @@ from torch.nn import functional as F
 from reparam.errors import ConfigError
 from reparam.fields import option
 from reparam.model import Autoencoder, ModelConfig, uniform
-from reparam.objective.base import TERMS, Drawn, TermOptions
+from reparam.objective.base import TERMS, Drawn, TermOptions, check_prior
 from reparam.objective.inputs import InputConfig
-from reparam.objective.latent_discriminator import LatentTerm
+from reparam.objective.latent_discriminator import LatentTerm, judged
 from reparam.types import Latents, PerExample
 
 
@@ -20,7 +20,7 @@ class LatentAdversarial(LatentTerm):
     """
 
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
-        return F.softplus(self.discriminator.fixed(drawn.z))
+        return F.softplus(judged(drawn.z, self.discriminator))
 
     def others(self, model: Autoencoder, drawn: Drawn) -> Latents:
         return drawn.prior_draws(model.prior)
@@ -45,7 +45,7 @@ class LatentAdversarialOptions(TermOptions):
     """The discriminator's, at the peak of the run's schedule."""
 
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:
-        self.check_prior_draws(model)
+        check_prior(model, f"term {self.type}")
 
     def build(self, model: Autoencoder) -> LatentAdversarial:
         return LatentAdversarial(model.latent_dim, self.widths, self.learning_rate)
@@ -65,7 +65,7 @@ class Factor(LatentTerm):
     """
 
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
-        return self.discriminator.fixed(drawn.z)
+        return judged(drawn.z, self.discriminator)
 
     def others(self, model: Autoencoder, drawn: Drawn) -> Latents:
         z = drawn.z.detach()

@@ -14,7 +14,13 @@ from reparam.types import Latents
 
 SLOPE = 0.2
 BETAS = (0.5, 0.9)
-"""Of its Adam (Kim & Mnih 2018, appendix A)."""
+"""Of a discriminator's Adam (Kim & Mnih 2018, appendix A; Esser et al. 2021, in their code)."""
+
+
+def judged(x: Tensor, judge: nn.Module) -> Tensor:
+    """``judge`` of x, with a gradient in x and none in its own weights."""
+    weights = {name: p.detach() for name, p in judge.named_parameters()}
+    return functional_call(judge, weights, (x,))
 
 
 class LatentDiscriminator(nn.Module):
@@ -34,11 +40,6 @@ class LatentDiscriminator(nn.Module):
     def forward(self, z: Latents) -> Float[Tensor, " B"]:
         logits: Tensor = self.layers(z)
         return logits[:, 0].float()
-
-    def fixed(self, z: Latents) -> Float[Tensor, " B"]:
-        """The same with a gradient in the latents, and none in its own weights."""
-        weights = {name: p.detach() for name, p in self.named_parameters()}
-        return functional_call(self, weights, (z,))
 
 
 class LatentTerm(Term):

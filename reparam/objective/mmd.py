@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reparam.model import Autoencoder, ModelConfig, Prior
-from reparam.objective.base import TERMS, Drawn, TermOptions
+from reparam.objective.base import TERMS, Drawn, TermOptions, check_prior
 from reparam.objective.inputs import InputConfig
 from reparam.types import Latents, PerExample
 
@@ -83,7 +83,7 @@ class MmdOptions(TermOptions):
     the prior have a gradient; rbf: exp(−d²/C)."""
 
     def check(self, model: ModelConfig, inputs: InputConfig) -> None:
-        self.check_prior_draws(model)
+        check_prior(model, f"term {self.type}")
 
     def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         """The batch's ``mmd``, for each image. A prior that learns has no gradient by it."""

@@ -36,9 +36,7 @@ class ConditionalNormal(nn.Module):
 
     def forward(self, given: Latents) -> tuple[Other, Other]:
         """Mean and log variance, in the precision of what is given."""
-        x: Tensor = given
-        for block in self.blocks:
-            x = block(x)
+        x = self.blocks(given)
         return self.mean(x).to(given.dtype), self.log_var(x).to(given.dtype)
 
     def at(self, given: Latents, epsilon: Other) -> Other:

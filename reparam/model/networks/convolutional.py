@@ -25,7 +25,6 @@ from reparam.model.networks.base import (
     init_pixels,
 )
 from reparam.model.networks.blocks import Block, Tail
-from reparam.model.networks.checks import check_output, check_same_length
 from reparam.model.networks.layers import (
     BlockOrder,
     Dense,
@@ -35,6 +34,7 @@ from reparam.model.networks.layers import (
     before_activation,
     diagnose_range,
     output_activation,
+    output_of,
 )
 from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
@@ -85,7 +85,7 @@ class ConvolutionalEncoderOptions(_Stack, EncoderOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_same_length("encoder", self.filters, self.kernels, self.strides)
+        _check_same_length("encoder", self.filters, self.kernels, self.strides)
 
     def build(self, image_shape: ImageShape) -> "ConvolutionalEncoder":
         return ConvolutionalEncoder(self, image_shape)
@@ -113,7 +113,7 @@ class ConvolutionalDecoderOptions(_Stack, DecoderOptions):
                 f"image's channels, got {len(self.filters)} filters for {len(self.kernels)} "
                 "kernels. Fix: drop the last filter"
             )
-        check_same_length("decoder", (*self.filters, 1), self.kernels, self.strides)
+        _check_same_length("decoder", (*self.filters, 1), self.kernels, self.strides)
 
     def build(
         self,
@@ -158,7 +158,7 @@ class ConvolutionalEncoder(Encoder):
         super().__init__()
         height, width, channels = image_shape
         self.image_shape = image_shape
-        self.blocks = nn.ModuleList()
+        self.blocks = nn.Sequential()
         for filters, kernel, stride in zip(
             options.filters, options.kernels, options.strides, strict=True
         ):
@@ -179,9 +179,7 @@ class ConvolutionalEncoder(Encoder):
 
     def forward(self, x: Images, labels: Labels | None = None) -> Features:
         check_size(x, self.image_shape)
-        for block in self.blocks:
-            x = block(x)
-        return x
+        return cast(Tensor, self.blocks(x))
 
 
 class ConvolutionalDecoder(Decoder):
@@ -211,7 +209,7 @@ class ConvolutionalDecoder(Decoder):
         self.latent = latent
         self.start_shape = (*start, channels)
         self.dense = None if latent.is_spatial else Dense(latent.dim, math.prod(self.start_shape))
-        self.blocks = nn.ModuleList()
+        self.blocks = nn.Sequential()
         for filters, kernel, stride, size in zip(
             (*options.filters, image_channels), options.kernels, options.strides, sizes, strict=True
         ):
@@ -219,8 +217,7 @@ class ConvolutionalDecoder(Decoder):
             is_last = len(self.blocks) == len(options.filters)
             self.blocks.append(Block(conv, None if is_last else options.tail(filters)))
             channels = filters
-        check_output(options.output_activation, logits=logits)
-        self.output: OutputActivation = "linear" if logits else options.output_activation
+        self.output = output_of(options.output_activation, logits=logits)
 
     def init_output_bias(self, image: Float[Tensor, "C H W"]) -> None:
         last = cast(Block, self.blocks[-1]).conv
@@ -231,8 +228,7 @@ class ConvolutionalDecoder(Decoder):
             x = self.latent.shaped(z)
         else:  # height, width, channel: Keras' order
             x = self.dense(z).unflatten(1, self.start_shape).permute(0, 3, 1, 2)
-        for block in self.blocks:
-            x = block(x)
+        x = self.blocks(x)
         return output_activation(self.output, x.float(), training=self.training)
 
 
@@ -243,4 +239,15 @@ def _check_start(start: Size, maps: Size, strides: Sequence[int], target: Size) 
             f"the image's {target[0]} × {target[1]}, got strides {' '.join(map(str, strides))}, "
             f"which start at {start[0]} × {start[1]}. Fix: choose decoder strides whose product is "
             "that of the encoder's"
+        )
+
+
+def _check_same_length(half: str, *lists: tuple[int, ...]) -> None:
+    """Raises ConfigError unless there is one filter count, kernel and stride for each layer."""
+    filters, kernels, strides = (len(values) for values in lists)
+    if not filters == kernels == strides or not kernels:
+        raise ConfigError(
+            f"the {half}'s lists must have one kernel size and one stride for each layer, got "
+            f"{filters} layers by filters, {kernels} by kernels, {strides} by strides. Fix: make "
+            "them agree"
         )

@@ -145,7 +145,7 @@ class KlEncoder(Encoder):
         self.borders = borders_to(image_shape, options.halvings)
         channels = options.filters[0]
         self.conv_in = SameConv2d(image_shape[2], channels, 3, 1)
-        self.levels = nn.ModuleList()
+        self.levels = nn.Sequential()
         for i, filters in enumerate(options.filters):
             change = Shrink(filters) if i < options.halvings else None
             self.levels.append(Level(options.blocks_of(channels, filters, options.blocks), change))
@@ -174,9 +174,8 @@ class KlEncoder(Encoder):
     def forward(self, x: Images, labels: Labels | None = None) -> Features:
         check_size(x, self.image_shape)
         y = self.conv_in(2 * F.pad(x, self.borders, mode="replicate") - 1)
-        for level in self.levels:
-            y = level(y)
-        return self.conv_out(self.conv_norm_out(self.mid_block(y), silu=True))
+        y = self.mid_block(self.levels(y))
+        return self.conv_out(self.conv_norm_out(y, silu=True))
 
 
 class KlDecoder(Decoder):
@@ -202,7 +201,7 @@ class KlDecoder(Decoder):
         self.start_shape = (*smallest_sides(image_shape, options.halvings), channels)
         self.conv_in = start_layer(latent, self.start_shape)
         self.mid_block = Middle(channels, options.norm, attention=options.attention)
-        self.levels = nn.ModuleList()
+        self.levels = nn.Sequential()
         for i, filters in enumerate(reversed(options.filters)):
             change = Enlarge(filters) if i < options.halvings else None
             blocks = options.blocks_of(channels, filters, options.blocks + 1)
@@ -223,8 +222,6 @@ class KlDecoder(Decoder):
 
     def forward(self, z: Latents, labels: Labels | None = None) -> Images:
         x = self.mid_block(start_maps(self.conv_in, z, self.latent, self.start_shape))
-        for level in self.levels:
-            x = level(x)
-        x = self.conv_out(self.conv_norm_out(x, silu=True))
+        x = self.conv_out(self.conv_norm_out(self.levels(x), silu=True))
         x = without_borders(x, self.borders, self.image_shape)
         return output_activation("linear" if self.logits else "clamp", x, training=self.training)

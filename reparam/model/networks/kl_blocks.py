@@ -15,13 +15,11 @@ class Level(nn.Module):
 
     def __init__(self, blocks: Sequence[nn.Module], change: nn.Module | None) -> None:
         super().__init__()
-        self.resnets = nn.ModuleList(blocks)
+        self.resnets = nn.Sequential(*blocks)
         self.change = nn.Identity() if change is None else change
 
     def forward(self, x: Maps) -> NewMaps:
-        for block in self.resnets:
-            x = block(x)
-        return self.change(x)
+        return self.change(self.resnets(x))
 
 
 class Middle(nn.Module):
@@ -31,14 +29,11 @@ class Middle(nn.Module):
         super().__init__()
         first, second = (ResidualBlock(channels, 0.0, norm=norm) for _ in range(2))
         between = [SelfAttention(channels, norm)] if attention else []
-        self.resnets, self.attentions = nn.ModuleList([first, second]), nn.ModuleList(between)
+        self.resnets, self.attentions = nn.ModuleList([first, second]), nn.Sequential(*between)
 
     def forward(self, x: Maps) -> Maps:
         first, second = self.resnets
-        x = first(x)
-        for attention in self.attentions:
-            x = attention(x)
-        return second(x)
+        return second(self.attentions(first(x)))
 
 
 class Shrink(nn.Module):

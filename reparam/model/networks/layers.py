@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import nn
 from torch.nn import functional as F
 
+from reparam.errors import ConfigError
 from reparam.model.native import Convolution
 
 BlockOrder = Literal["act-norm", "norm-act"]
@@ -225,6 +226,19 @@ def hidden_weights(model: nn.Module) -> list[nn.Parameter]:
         elif isinstance(module, Dense) and module.hidden:
             found.append(module.weight)
     return found
+
+
+def output_of(activation: OutputActivation, *, logits: bool) -> OutputActivation:
+    """What turns a decoder's last layer into what the likelihood takes: nothing for ``logits``.
+
+    Raises ConfigError for another activation than the default, which would be dropped then.
+    """
+    if logits and activation != "sigmoid":
+        raise ConfigError(
+            "output_activation must be sigmoid for a likelihood that takes logits, got "
+            f"{activation}. Fix: omit it"
+        )
+    return "linear" if logits else activation
 
 
 def before_activation(name: OutputActivation, pixel: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -27,13 +27,13 @@ from reparam.model.networks.base import (
     check_size,
     init_pixels,
 )
-from reparam.model.networks.checks import check_output
 from reparam.model.networks.layers import (
     Dense,
     OutputActivation,
     before_activation,
     diagnose_range,
     output_activation,
+    output_of,
 )
 from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
@@ -54,7 +54,7 @@ class _Layers(Part):
     leaky_slope: float = option(0.3, least=0)
     """Slope of leaky-relu below zero."""
 
-    def blocks(self, inputs: int) -> nn.ModuleList:
+    def blocks(self, inputs: int) -> nn.Sequential:
         return dense_blocks(inputs, self.widths, self.hidden_activation, self.leaky_slope)
 
 
@@ -113,12 +113,10 @@ class DenseBlock(nn.Module):
 
 def dense_blocks(
     inputs: int, widths: Sequence[int], activation: HiddenActivation, leaky_slope: float = 0.3
-) -> nn.ModuleList:
+) -> nn.Sequential:
     """Dense layers of these widths, one after another."""
-    return nn.ModuleList(
-        DenseBlock(before, after, activation, leaky_slope)
-        for before, after in zip((inputs, *widths), widths, strict=False)
-    )
+    pairs = zip((inputs, *widths), widths, strict=False)
+    return nn.Sequential(*(DenseBlock(*pair, activation, leaky_slope) for pair in pairs))
 
 
 class MlpEncoder(Encoder):
@@ -133,10 +131,7 @@ class MlpEncoder(Encoder):
 
     def forward(self, x: Images, labels: Labels | None = None) -> Features:
         check_size(x, self.image_shape)
-        features: Tensor = x.permute(0, 2, 3, 1).flatten(1)
-        for block in self.blocks:
-            features = block(features)
-        return features
+        return cast(Tensor, self.blocks(x.permute(0, 2, 3, 1).flatten(1)))
 
 
 class MlpDecoder(Decoder):
@@ -155,16 +150,12 @@ class MlpDecoder(Decoder):
         self.blocks = options.blocks(latent.dim)
         last = (latent.dim, *options.widths)[-1]
         self.pixels = Dense(last, math.prod(image_shape), hidden=True)
-        check_output(options.output_activation, logits=logits)
-        self.output: OutputActivation = "linear" if logits else options.output_activation
+        self.output = output_of(options.output_activation, logits=logits)
 
     def init_output_bias(self, image: Float[Tensor, "C H W"]) -> None:
         values = before_activation(self.output, image).permute(1, 2, 0).flatten()
         init_pixels(self.pixels.bias, values)
 
     def forward(self, z: Latents, labels: Labels | None = None) -> Images:
-        x: Tensor = z
-        for block in self.blocks:
-            x = block(x)
-        x = self.pixels(x).unflatten(1, self.image_shape).permute(0, 3, 1, 2)
+        x = self.pixels(self.blocks(z)).unflatten(1, self.image_shape).permute(0, 3, 1, 2)
         return output_activation(self.output, x.float(), training=self.training)

@@ -30,7 +30,6 @@ from reparam.model.networks.base import (
     check_size,
     init_pixels,
 )
-from reparam.model.networks.checks import check_output
 from reparam.model.networks.components import Components
 from reparam.model.networks.layers import (
     Maps,
@@ -40,6 +39,7 @@ from reparam.model.networks.layers import (
     before_activation,
     diagnose_range,
     output_activation,
+    output_of,
 )
 from reparam.model.networks.residual_blocks import (
     GROUP,
@@ -163,7 +163,7 @@ class ResidualEncoder(Encoder):
         for filters in others:
             layers += [Halve(channels, filters), *options.blocks_of(filters)]
             channels = filters
-        self.layers = nn.ModuleList([*layers, *options.last_of(channels)])
+        self.layers = nn.Sequential(*layers, *options.last_of(channels))
         self.norm = GroupNorm(channels)
         maps = (channels, *smallest_sides(image_shape, len(options.filters)))
         self.feature_shape = (math.prod(maps) + options.components,) if self.linear else maps
@@ -195,9 +195,7 @@ class ResidualEncoder(Encoder):
 
     def _maps(self, x: Maps) -> NewMaps:
         x = self.stem(F.pixel_unshuffle(F.pad(x, self.borders, mode="replicate"), 2))
-        for layer in self.layers:
-            x = layer(x)
-        return self.norm(x, silu=True)
+        return self.norm(self.layers(x), silu=True)
 
 
 class ResidualDecoder(Decoder):
@@ -238,8 +236,7 @@ class ResidualDecoder(Decoder):
         self.pixels = SameConv2d(channels, 4 * image_shape[2], 3, 1)
         if self.linear is not None:
             nn.init.zeros_(self.pixels.weight)
-        check_output(options.output_activation, logits=logits)
-        self.output: OutputActivation = "linear" if logits else options.output_activation
+        self.output = output_of(options.output_activation, logits=logits)
         self.logits = logits
 
     def init_output_bias(self, image: Float[Tensor, "C H W"]) -> None:

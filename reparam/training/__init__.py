@@ -1,5 +1,6 @@
 """The loop and what changes while it runs: step, optimisers, schedules, several processes."""
 
+from reparam.training.assembling import assemble, resolve_processes
 from reparam.training.device import choose_device, processor_name
 from reparam.training.events import (
     BackedOff,
@@ -23,7 +24,7 @@ from reparam.training.listeners import writers
 from reparam.training.loop import train
 from reparam.training.muon import Muon
 from reparam.training.step import gradient_step
-from reparam.training.team import Team, assemble, resolve_processes
+from reparam.training.team import Team
 from reparam.training.tracking import check_loggers
 
 __all__ = [

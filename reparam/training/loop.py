@@ -18,6 +18,7 @@ from reparam.runs import (
     writing,
 )
 from reparam.training.arithmetic import agreed_arithmetic
+from reparam.training.assembling import assemble_one
 from reparam.training.backoff import back_off
 from reparam.training.determinism import deterministic_algorithms
 from reparam.training.diagnostics import before_training, new_warnings, warned
@@ -31,7 +32,7 @@ from reparam.training.saving import Saver
 from reparam.training.start import gradients_of, new_state, pixel_variance_of
 from reparam.training.state import epoch_order
 from reparam.training.step import Plan
-from reparam.training.team import Team, assemble_one, lost, lost_error
+from reparam.training.team import Team, lost, lost_error
 
 
 def train(

@@ -12,8 +12,8 @@ from reparam.errors import ConfigError
 from reparam.model import SharedNoise, normal, uniform
 from reparam.runs import TrainingConfig
 from reparam.training import train
+from reparam.training.assembling import assemble_one
 from reparam.training.loop import _Training
-from reparam.training.team import assemble_one
 
 PRESETS = {
     "vae": {"shift": 1.0, "rotate": 10.0, "zoom": 0.2, "flip": True, "weight": "auto"},

@@ -8,9 +8,9 @@ import torch
 from reparam.data import Batch
 from reparam.runs import load_tensors
 from reparam.training import Event, StepDone, train
+from reparam.training.assembling import assemble_one
 from reparam.training.loop import _Training
 from reparam.training.step import ReplayedGradients
-from reparam.training.team import assemble_one
 
 from .test_not_finite import strike
 

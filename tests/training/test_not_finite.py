@@ -10,10 +10,10 @@ from reparam.data import ImageSet
 from reparam.errors import NotFiniteError
 from reparam.runs import Run, TrainingConfig, load_tensors
 from reparam.training import BackedOff, EpochDone, Event, StepDone, train
+from reparam.training.assembling import assemble_one
 from reparam.training.loop import _Training
 from reparam.training.optimiser import learning_rate_at
 from reparam.training.sums import Sums
-from reparam.training.team import assemble_one
 
 Listen = Callable[[Event], None]
 

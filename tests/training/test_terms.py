@@ -21,8 +21,8 @@ from reparam.objective import (
 )
 from reparam.runs import Run, RunConfig
 from reparam.training import Interrupted, train
+from reparam.training.assembling import assemble_one
 from reparam.training.loop import _Training
-from reparam.training.team import assemble_one
 from reparam.types import PerExample
 
 from .test_resume import ctrl_c_after, identical

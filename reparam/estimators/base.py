@@ -5,50 +5,31 @@ import tempfile
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
-from torch.utils.data import Dataset
 
 from reparam import export  # its names are imported when they are used
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
 from reparam.data import (
     ImageSet,
-    as_numbers,
     image_set_from_arrays,
-    items_of_dataset,
     warn_of_pixels,
 )
 from reparam.errors import ConfigError, DataError
 from reparam.estimators.fitting import check_free, folder_of, listeners
 from reparam.estimators.html import fitted_html, shown_of
 from reparam.estimators.inputs import (
-    check_range_is_free,
     checked_rows,
     declared_range,
     declared_shape,
     image_set_of,
-    is_fit,
-    labels_for,
-    whole,
 )
 from reparam.estimators.sharing import push, save
+from reparam.estimators.using import FittedModel
 from reparam.evaluation import (
     Rows,
-    check_latents,
-    decode,
-    encode,
-    evaluation_loss,
-    even_labels,
     labels_or_none,
     rows_to_pixels,
-    sample_latents,
-    scores_of,
 )
-from reparam.evaluation import reconstruct as reconstruct_pixels
 from reparam.model import Autoencoder, Prior
 from reparam.runs import (
     IN_MEMORY,
@@ -61,22 +42,12 @@ from reparam.runs import (
     suited_recipe,
     writing,
 )
-from reparam.training import fit_prior, train
-from reparam.types import LabelArray, LatentArray, PixelArray
+from reparam.training import train
 
-COUNTS = range(1, 2**63)
-"""How many images can be asked for."""
-
-STEPS = range(2**31)
-"""Of a search."""
-
-SEEDS = range(-(2**63), 2**64)
-"""Those that PyTorch takes."""
-
-Fitted = TypeVar("Fitted", bound="Estimator")
+Trained = TypeVar("Trained", bound="Estimator")
 
 
-class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Estimator(FittedModel):
     """What all presets share. A public estimator names its preset, and adds nothing else.
 
     X is an array of images, uint8 or floats in [0, 1] (rounded to 256 levels), N × H × W or
@@ -95,17 +66,12 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     preset: ClassVar[str]
 
-    model_: Autoencoder
-    config_: RunConfig
     history_: list[dict[str, object]]
     run_: Run
     """As it was when the estimator was fitted or loaded; its folder may be gone."""
     result_: Result | None
     trained_prior_: Prior
     """The prior that the model was trained with, whatever was fitted since."""
-    row_shape_: tuple[int, ...]
-    class_names_: tuple[str, ...]
-    pixel_range_: tuple[float, float] | None = None
     _shown: "export.LabelledImages | None" = None
     """Images that a notebook shows; no copy or file of an estimator has them."""
 
@@ -114,7 +80,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         super().__init_subclass__(**kwargs)
 
     @classmethod
-    def suited_to(cls: type[Fitted], X: object, **options: object) -> Fitted:
+    def suited_to(cls: type[Trained], X: object, **options: object) -> Trained:
         """An estimator, not fitted yet, with what `reparam train` would choose for these images.
 
         Residual networks, a latent size, a weight and a number of epochs that follow from the
@@ -143,7 +109,7 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         data = dataclasses.replace(config.data, source=IN_MEMORY, test_fraction=0.0)
         return dataclasses.replace(config, data=data)
 
-    def fit(self: Fitted, X: object, y: object = None) -> Fitted:
+    def fit(self: Trained, X: object, y: object = None) -> Trained:
         """Trains on X, and holds ``valid_fraction`` of it out to choose the best epoch.
 
         ``y``: labels (N), which keep the proportions of the classes in both parts, and which
@@ -188,84 +154,6 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             self._take(run, model, row_shape)
             self._shown = shown_of(images)
         return self
-
-    def transform(self, X: object, labels: object = None) -> LatentArray:
-        """The posterior's mean of each image, float32 (N, d).
-
-        ``labels``, here and below: what a conditional model reads, one for each row as in fit's y,
-        or one for all; an ImageSet has its own. Other models ignore them. Raises DataError where a
-        conditional model gets none, and for a label that fit's y does not have.
-        """
-        pixels, _, known = self._read(X, labels)
-        return encode(self.model_, pixels, known)
-
-    def inverse_transform(self, Z: object, labels: object = None) -> Rows:
-        """The decoding of each latent, shaped as the rows of fit's X."""
-        model = self._fitted()
-        with np.errstate(over="ignore"):  # refused as infinite
-            latents = as_numbers(Z, "Z", "latents").astype(np.float32)
-        check_latents(model, latents)
-        return self._as_rows(
-            decode(model, latents, self._labels(labels, len(latents))), self.row_shape_
-        )
-
-    def reconstruct(self, X: object, refine: int = 0, labels: object = None) -> Rows:
-        """decode(encode(X)), without sampling, shaped as X.
-
-        ``refine``: steps that move each latent from the encoder's towards the one that is decoded
-        closest to X; 20 are enough for most of what there is to gain.
-        """
-        pixels, row_shape, known = self._read(X, labels)
-        steps = whole(refine, "refine", STEPS)
-        return self._as_rows(
-            reconstruct_pixels(self.model_, pixels, known, refine=steps), row_shape
-        )
-
-    def fit_prior(
-        self: Fitted, X: object, prior: str = "mixture", seed: int = 0, labels: object = None
-    ) -> Fitted:
-        """From now on samples come from a prior that is fitted to the latents of X.
-
-        ``prior``: gaussian, mixture or flow. Give the X that the model was fitted to. The model's
-        networks stay as they are; a run folder is not changed (`reparam fit-prior` does that).
-        Raises ConfigError for another prior, DataError for too few images.
-        """
-        pixels, _, known = self._read(X, labels)
-        seed, model = whole(seed, "seed", SEEDS), self.model_
-        model.prior = fit_prior(model, pixels, str(prior), seed, labels=known)
-        return self
-
-    def sample(self, n: int = 1, seed: int = 0, labels: object = None) -> Rows:
-        """Decodings of n draws from the prior (an AE without a fitted one: from the box of its
-        training latents).
-
-        ``labels``: of a conditional model, one for all or n of them; by default every class in
-        turn. Raises ConfigError for labels of a model that reads none.
-        """
-        model = self._fitted()
-        n, seed = whole(n, "n", COUNTS), whole(seed, "seed", SEEDS)
-        if labels is not None and not model.classes:
-            raise ConfigError(
-                "labels must be of a conditional model, got one that reads none. Fix: omit them, "
-                'or fit with classes="auto"'
-            )
-        known = even_labels(model, n) if labels is None else self._labels(labels, n)
-        return self._as_rows(decode(model, sample_latents(model, n, seed), known), self.row_shape_)
-
-    def score_samples(self, X: object, labels: object = None) -> Float[np.ndarray, " N"]:
-        """−loss of each image, in nats, float64 (N,): higher is better.
-
-        For a VAE it is the evidence lower bound, with z sampled from ``seed``; for an AE, which has
-        no rate, log p(x|z) at z = encode(x), which bounds nothing.
-        """
-        pixels, _, known = self._read(X, labels)
-        loss = evaluation_loss(self.model_, self.config_)
-        found = scores_of(loss, pixels, known, seed=self.config_.seed)
-        return -found.columns["loss_nats"]
-
-    def score(self, X: object, y: object = None) -> float:
-        """The mean of ``score_samples``; ``y``: labels, which only conditional models read."""
-        return float(self.score_samples(X, y).mean())
 
     def save_pretrained(
         self,
@@ -315,10 +203,6 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         images = self._images_of_card(shown, labels)
         return push(self, name, card, images, private=private, token=token)
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.model_.latent_dim
-
     def _take(self, run: Run, model: Autoencoder, row_shape: tuple[int, ...]) -> None:
         """The attributes of a fitted estimator."""
         self.model_ = model
@@ -347,54 +231,9 @@ class Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         state: dict[str, object] = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_shown"}
 
-    def _fitted(self) -> Autoencoder:
-        check_is_fitted(self, "model_")
-        return self.model_
-
-    def _own(self, name: str) -> object:
-        """One of OWN_OPTIONS."""
-        return self.get_params(deep=False)[name]
-
-    def _read(
-        self, X: object, labels: object = None
-    ) -> tuple[PixelArray, tuple[int, ...], LabelArray | None]:
-        """Images as bytes, how one was laid out, and their labels, if the model reads any."""
-        model = self._fitted()
-        check_range_is_free(X, self._own("pixel_range"))
-        row_shape: tuple[int, ...]
-        if isinstance(X, ImageSet):
-            pixels, row_shape = X.images, X.image_shape
-        elif isinstance(X, Dataset):
-            pixels, own = items_of_dataset(X, "X")
-            row_shape, labels = pixels.shape[1:], own if labels is None else labels
-        else:
-            flat = hasattr(self, "n_features_in_")
-            X = checked_rows(self, X, flat=flat, reset=False)
-            pixels, row_shape = self._to_pixels(X, model.image_shape)
-        return pixels, row_shape, self._labels(labels, len(pixels), X)
-
     def _images_of_card(self, shown: object, labels: object) -> "export.LabelledImages | None":
         self._fitted()
         if shown is None:
             return None
         pixels, _, known = self._read(shown, labels)
         return export.LabelledImages(pixels, known)
-
-    def _to_pixels(
-        self, X: object, shape: tuple[int, int, int] | None
-    ) -> tuple[PixelArray, tuple[int, ...]]:
-        clip = is_fit(self._own("pixel_range"))
-        return rows_to_pixels(X, shape, self.pixel_range_, clip=clip)
-
-    def _labels(self, labels: object, count: int, X: object = None) -> LabelArray | None:
-        name = type(self).__name__
-        return labels_for(self.model_, self.class_names_, labels, count, X, name)
-
-    def _as_rows(self, images: Float[np.ndarray, "N H W C"], shape: tuple[int, ...]) -> Rows:
-        return images.reshape(len(images), *shape)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = []  # latents are float32, whatever X is
-        return tags

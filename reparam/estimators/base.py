@@ -9,27 +9,14 @@ import torch
 
 from reparam import export  # its names are imported when they are used
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
-from reparam.data import (
-    ImageSet,
-    image_set_from_arrays,
-    warn_of_pixels,
-)
+from reparam.data import ImageSet, image_set_from_arrays, warn_of_pixels
 from reparam.errors import ConfigError, DataError
 from reparam.estimators.fitting import check_free, folder_of, listeners
 from reparam.estimators.html import fitted_html, shown_of
-from reparam.estimators.inputs import (
-    checked_rows,
-    declared_range,
-    declared_shape,
-    image_set_of,
-)
+from reparam.estimators.inputs import checked_rows, declared_range, declared_shape, image_set_of
 from reparam.estimators.sharing import push, save
 from reparam.estimators.using import FittedModel
-from reparam.evaluation import (
-    Rows,
-    labels_or_none,
-    rows_to_pixels,
-)
+from reparam.evaluation import Rows, labels_or_none, rows_to_pixels
 from reparam.model import Autoencoder, Prior
 from reparam.runs import (
     IN_MEMORY,

@@ -6,14 +6,7 @@ from pathlib import Path
 from reparam.errors import ConfigError, RunError
 from reparam.printable import note
 from reparam.runs import Epoch, Run, RunConfig, check_writable, is_empty
-from reparam.training import (
-    BackedOff,
-    EpochDone,
-    Event,
-    Listener,
-    Warned,
-    writers,
-)
+from reparam.training import BackedOff, EpochDone, Event, Listener, Warned, writers
 
 
 def folder_of(out: object) -> Path | None:

@@ -11,13 +11,7 @@ from torch.utils.data import Dataset
 
 from reparam.data import ImageSet, as_numbers, items_of_dataset
 from reparam.errors import ConfigError
-from reparam.estimators.inputs import (
-    check_range_is_free,
-    checked_rows,
-    is_fit,
-    labels_for,
-    whole,
-)
+from reparam.estimators.inputs import check_range_is_free, checked_rows, is_fit, labels_for, whole
 from reparam.evaluation import (
     Rows,
     check_latents,

@@ -10,15 +10,7 @@ from torch import nn
 from reparam.data import Batch, RowReader
 from reparam.errors import ConfigError, check_one_each
 from reparam.model import Autoencoder, Noise, rows_at_once
-from reparam.objective.base import (
-    Added,
-    Losses,
-    Objective,
-    Phase,
-    Term,
-    TermOptions,
-    Verdict,
-)
+from reparam.objective.base import Added, Losses, Objective, Phase, Term, TermOptions, Verdict
 from reparam.objective.inputs import InputConfig
 from reparam.types import IndexArray, LabelArray, PixelArray
 

@@ -10,13 +10,7 @@ from reparam.data import ImageSet
 from reparam.errors import DiskFullError, NotFiniteError
 from reparam.model import Autoencoder
 from reparam.objective import Verdict, mean_losses
-from reparam.runs import (
-    Epoch,
-    Run,
-    RunConfig,
-    remove_leftovers,
-    writing,
-)
+from reparam.runs import Epoch, Run, RunConfig, remove_leftovers, writing
 from reparam.training.arithmetic import agreed_arithmetic
 from reparam.training.assembling import assemble_one
 from reparam.training.backoff import back_off

@@ -9,13 +9,7 @@ from reparam.evaluation.binarising import binarised
 from reparam.evaluation.denoising import noisy_batch
 from reparam.evaluation.inference import as_floats, decoded_batches, reconstruct
 from reparam.evaluation.likelihood import importance_sampled
-from reparam.evaluation.measures.measured import (
-    Each,
-    Measured,
-    absent,
-    mean_of,
-    mean_with_control,
-)
+from reparam.evaluation.measures.measured import Each, Measured, absent, mean_of, mean_with_control
 from reparam.evaluation.measures.rate import rates
 from reparam.evaluation.measures.reconstruction import feature_distance, reconstruction_quality
 from reparam.evaluation.quality import joined, quality_of_each

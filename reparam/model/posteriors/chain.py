@@ -7,12 +7,7 @@ import torch
 
 from reparam.fields import option
 from reparam.model.latent import LatentSpec
-from reparam.model.networks import (
-    ConditionalNormal,
-    Features,
-    FeatureShape,
-    HiddenActivation,
-)
+from reparam.model.networks import ConditionalNormal, Features, FeatureShape, HiddenActivation
 from reparam.model.noise import Noise, normal
 from reparam.model.posteriors.base import POSTERIORS, Distribution, Posterior, PosteriorOptions
 from reparam.model.posteriors.diagonal_normal import DiagonalNormal, NormalMoments

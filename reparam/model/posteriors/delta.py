@@ -5,12 +5,7 @@ from typing import ClassVar
 
 from reparam.errors import ConfigError
 from reparam.model.noise import Noise
-from reparam.model.posteriors.base import (
-    POSTERIORS,
-    Distribution,
-    PosteriorForm,
-    PosteriorOptions,
-)
+from reparam.model.posteriors.base import POSTERIORS, Distribution, PosteriorForm, PosteriorOptions
 from reparam.types import Latents, PerExample
 
 

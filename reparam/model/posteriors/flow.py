@@ -9,12 +9,7 @@ from torch import Tensor
 from reparam.errors import ConfigError
 from reparam.fields import option
 from reparam.model.latent import LatentSpec
-from reparam.model.networks import (
-    FeatureShape,
-    Flow,
-    InverseAutoregressive,
-    Planar,
-)
+from reparam.model.networks import FeatureShape, Flow, InverseAutoregressive, Planar
 from reparam.model.noise import Noise
 from reparam.model.posteriors.base import POSTERIORS, Distribution, Posterior, PosteriorOptions
 from reparam.model.posteriors.diagonal_normal import DiagonalNormal

@@ -2,25 +2,25 @@
 
 from dataclasses import asdict, dataclass
 
-from reparam.errors import ConfigError
 from reparam.evaluation.likelihood import Proposal
 from reparam.evaluation.scoring.own_features import identity_of
+from reparam.fields import check_limits, option
 
 
 @dataclass(frozen=True)
 class ScoreConfig:
     """How large the samples are that a scorecard rests on."""
 
-    images: int = 10_000
+    images: int = option(10_000, least=10)
     """At most so many held-out images are measured."""
 
-    draws: int = 10_000
+    draws: int = option(10_000, least=10)
     """Latents drawn from each prior, decoded and judged."""
 
-    likelihood_images: int = 100
+    likelihood_images: int = option(100, least=0)
     """Images whose importance-weighted log-likelihood is estimated; 0 omits it."""
 
-    likelihood_samples: int = 250
+    likelihood_samples: int = option(250, least=1)
     """Latents for each of them (K of Burda et al. 2016)."""
 
     likelihood_proposal: Proposal = "posterior"
@@ -35,20 +35,11 @@ class ScoreConfig:
     the judge: imagenet (pip install reparam[perceptual]), one that a plug-in registers, or a file:
     ONNX, or Python with a function features(images), (B, C, H, W) in [0, 1] → (B, F)."""
 
-    score_seed: int = 0
+    score_seed: int = option(0, least=0)
     """Seed of every random number in it; the same seed gives the same scorecard."""
 
     def __post_init__(self) -> None:
-        least = {
-            "images": (self.images, 10),
-            "draws": (self.draws, 10),
-            "likelihood_images": (self.likelihood_images, 0),
-            "likelihood_samples": (self.likelihood_samples, 1),
-            "score_seed": (self.score_seed, 0),
-        }
-        for name, (value, low) in least.items():
-            if value < low:
-                raise ConfigError(f"{name} must be {low} or more, got {value}. Fix: raise it")
+        check_limits(self)
 
     def to_mapping(self) -> dict[str, object]:
         """JSON values, as scorecard.json has them: of the features `identity_of`."""

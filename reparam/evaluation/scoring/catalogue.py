@@ -52,7 +52,7 @@ class Entry:
     better: Better
     unit: str = ""
     matters: float = 0.0
-    least: float | None = 0.0
+    least: float | None = None
     most: float | None = None
     by_prior: bool = False
     digits: int = 3
@@ -103,6 +103,7 @@ FID = Entry(
     "FID∞(판정기의 특징)",
     "lower",
     matters=0.5,
+    least=0.0,
     by_prior=True,
     version=2,
 )
@@ -113,16 +114,33 @@ KID = Entry(
     "KID(판정기의 특징)",
     "lower",
     matters=1e-3,
+    least=0.0,
     by_prior=True,
     version=2,
 )
 
 PRECISION = Entry(
-    "decodes", "precision", "정밀도", "higher", matters=0.02, most=1.0, by_prior=True, version=2
+    "decodes",
+    "precision",
+    "정밀도",
+    "higher",
+    matters=0.02,
+    least=0.0,
+    most=1.0,
+    by_prior=True,
+    version=2,
 )
 
 RECALL = Entry(
-    "decodes", "recall", "재현율", "higher", matters=0.02, most=1.0, by_prior=True, version=2
+    "decodes",
+    "recall",
+    "재현율",
+    "higher",
+    matters=0.02,
+    least=0.0,
+    most=1.0,
+    by_prior=True,
+    version=2,
 )
 
 
@@ -134,12 +152,22 @@ def _own(entry: Entry, en: str, ko: str) -> Entry:
 
 def _of_factors(en: str, ko: str) -> Entry:
     return Entry(
-        "factors", en, ko, "higher", matters=0.02, most=1.0, on_request=True, requires=("factors",)
+        "factors",
+        en,
+        ko,
+        "higher",
+        matters=0.02,
+        least=0.0,
+        most=1.0,
+        on_request=True,
+        requires=("factors",),
     )
 
 
 MEASURES: Mapping[str, Entry] = {
-    "centre": Entry("centre", "‖mean‖² / d", "‖평균‖² / d", "lower", matters=0.02, version=2),
+    "centre": Entry(
+        "centre", "‖mean‖² / d", "‖평균‖² / d", "lower", matters=0.02, least=0.0, version=2
+    ),
     "gaussian_kl": Entry(
         "centre",
         "KL of the fitted Gaussian to N(0, I), per dimension",
@@ -147,6 +175,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "nats",
         matters=0.02,
+        least=0.0,
         version=2,
     ),
     "radius_99": Entry(
@@ -156,6 +185,7 @@ MEASURES: Mapping[str, Entry] = {
         "ideal",
         "×",
         matters=0.05,
+        least=0.0,
     ),
     "asymmetry": Entry(
         "symmetry",
@@ -163,6 +193,7 @@ MEASURES: Mapping[str, Entry] = {
         "{z}와 {−z} 사이의 MMD²",
         "lower",
         matters=1e-3,
+        least=0.0,
         version=2,
     ),
     "auc": Entry(
@@ -171,6 +202,7 @@ MEASURES: Mapping[str, Entry] = {
         "사전 분포 표본과 구별되는 정도(AUC)",
         "lower",
         matters=0.02,
+        least=0.0,
         most=1.0,
         by_prior=True,
         version=2,
@@ -182,16 +214,20 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "latent units",
         matters=0.02,
+        least=0.0,
         by_prior=True,
         version=2,
     ),
-    "mmd": Entry("match", "MMD²", "MMD²", "lower", matters=1e-3, by_prior=True, version=2),
+    "mmd": Entry(
+        "match", "MMD²", "MMD²", "lower", matters=1e-3, least=0.0, by_prior=True, version=2
+    ),
     "diffusability": Entry(
         "match",
         "classifier AUC against draws of a small generator",
         "작은 생성 모델의 표본과 구별되는 정도(AUC)",
         "lower",
         matters=0.02,
+        least=0.0,
         most=1.0,
         on_request=True,
     ),
@@ -202,6 +238,7 @@ MEASURES: Mapping[str, Entry] = {
         "neither",
         "nats",
         matters=0.05,
+        least=0.0,
         requires=("density", "one space"),
     ),
     "mutual_information": Entry(
@@ -211,6 +248,7 @@ MEASURES: Mapping[str, Entry] = {
         "higher",
         "nats",
         matters=0.05,
+        least=0.0,
         requires=("density", "one space", "densities of pairs"),
     ),
     "aggregate_kl": Entry(
@@ -220,10 +258,18 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "nats",
         matters=0.05,
+        least=0.0,
         requires=("density", "one space", "densities of pairs"),
     ),
     "active_units": Entry(
-        "rate", "active units", "활성 차원 수", "higher", "of d", matters=0.5, requires=("density",)
+        "rate",
+        "active units",
+        "활성 차원 수",
+        "higher",
+        "of d",
+        matters=0.5,
+        least=0.0,
+        requires=("density",),
     ),
     "class_tv": Entry(
         "classes",
@@ -232,6 +278,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "total variation",
         matters=0.02,
+        least=0.0,
         most=1.0,
         by_prior=True,
         requires=("labels",),
@@ -243,6 +290,7 @@ MEASURES: Mapping[str, Entry] = {
         "디코딩한 표본의 클래스 엔트로피(데이터 대비)",
         "higher",
         matters=0.01,
+        least=0.0,
         most=1.0,
         by_prior=True,
         requires=("labels",),
@@ -254,6 +302,7 @@ MEASURES: Mapping[str, Entry] = {
         "나오지 않은 클래스 수",
         "lower",
         matters=0.5,
+        least=0.0,
         by_prior=True,
         requires=("labels",),
         version=2,
@@ -264,6 +313,7 @@ MEASURES: Mapping[str, Entry] = {
         "디코딩한 표본의 클래스 비율의 지니 계수(데이터 대비)",
         "lower",
         matters=0.02,
+        least=0.0,
         most=1.0,
         by_prior=True,
         requires=("labels",),
@@ -275,6 +325,7 @@ MEASURES: Mapping[str, Entry] = {
         "지정한 클래스로 판정되는 표본의 비율",
         "higher",
         matters=0.02,
+        least=0.0,
         most=1.0,
         by_prior=True,
         on_request=True,
@@ -289,7 +340,14 @@ MEASURES: Mapping[str, Entry] = {
     "precision": PRECISION,
     "recall": RECALL,
     "density": Entry(
-        "decodes", "density", "밀도", "higher", matters=0.02, by_prior=True, version=2
+        "decodes",
+        "density",
+        "밀도",
+        "higher",
+        matters=0.02,
+        least=0.0,
+        by_prior=True,
+        version=2,
     ),
     "coverage": Entry(
         "decodes",
@@ -297,6 +355,7 @@ MEASURES: Mapping[str, Entry] = {
         "커버리지",
         "higher",
         matters=0.02,
+        least=0.0,
         most=1.0,
         by_prior=True,
         version=2,
@@ -307,6 +366,7 @@ MEASURES: Mapping[str, Entry] = {
         "실제 이미지의 95%보다 더 동떨어진 표본의 비율",
         "lower",
         matters=0.02,
+        least=0.0,
         most=1.0,
         by_prior=True,
         version=2,
@@ -318,6 +378,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "latent units",
         matters=0.05,
+        least=0.0,
         by_prior=True,
     ),
     "prior_gaps": Entry(
@@ -326,6 +387,7 @@ MEASURES: Mapping[str, Entry] = {
         "이미지가 충분히 채우지 못한 사전 분포의 확률 질량",
         "lower",
         matters=0.02,
+        least=0.0,
         most=1.0,
         by_prior=True,
         requires=("few dimensions", "one space"),
@@ -337,6 +399,7 @@ MEASURES: Mapping[str, Entry] = {
         "지각적 경로 길이",
         "lower",
         "feature units² a path",
+        least=0.0,
         by_prior=True,
     ),
     "trustworthiness": Entry(
@@ -345,10 +408,17 @@ MEASURES: Mapping[str, Entry] = {
         "이웃 신뢰도(trustworthiness)",
         "higher",
         matters=0.01,
+        least=0.0,
         most=1.0,
     ),
     "continuity": Entry(
-        "neighbours", "continuity", "이웃 연속성(continuity)", "higher", matters=0.01, most=1.0
+        "neighbours",
+        "continuity",
+        "이웃 연속성(continuity)",
+        "higher",
+        matters=0.01,
+        least=0.0,
+        most=1.0,
     ),
     "knn_accuracy": Entry(
         "neighbours",
@@ -356,6 +426,7 @@ MEASURES: Mapping[str, Entry] = {
         "k-최근접 이웃 정확도",
         "higher",
         matters=0.01,
+        least=0.0,
         most=1.0,
         requires=("labels",),
     ),
@@ -376,9 +447,15 @@ MEASURES: Mapping[str, Entry] = {
     "completeness": _of_factors("DCI completeness", "DCI 완전성(completeness)"),
     "informativeness": _of_factors("DCI informativeness", "DCI 정보성(informativeness)"),
     "mse": Entry(
-        "images", "mean squared error", "평균 제곱 오차", "lower", "pixels²", matters=1e-3
+        "images",
+        "mean squared error",
+        "평균 제곱 오차",
+        "lower",
+        "pixels²",
+        matters=1e-3,
+        least=0.0,
     ),
-    "psnr": Entry("images", "PSNR", "PSNR", "higher", "dB", matters=0.1, least=None),
+    "psnr": Entry("images", "PSNR", "PSNR", "higher", "dB", matters=0.1),
     "ssim": Entry(
         "images", "SSIM", "SSIM", "higher", matters=0.01, least=-1.0, most=1.0, version=2
     ),
@@ -388,6 +465,7 @@ MEASURES: Mapping[str, Entry] = {
         "판정기의 특징으로 잰 거리",
         "lower",
         matters=0.05,
+        least=0.0,
     ),
     "own_feature_distance": Entry(
         "images",
@@ -395,6 +473,7 @@ MEASURES: Mapping[str, Entry] = {
         "--features 신경망의 특징 맵으로 잰 거리",
         "lower",
         matters=0.01,
+        least=0.0,
         on_request=True,
     ),
     "noise_removed": Entry(
@@ -404,7 +483,6 @@ MEASURES: Mapping[str, Entry] = {
         "higher",
         "dB",
         matters=0.1,
-        least=None,
     ),
     "elbo": Entry(
         "images",
@@ -413,7 +491,6 @@ MEASURES: Mapping[str, Entry] = {
         "higher",
         "nats",
         matters=0.5,
-        least=None,
         digits=5,
         requires=("density", "one space"),
     ),
@@ -424,7 +501,6 @@ MEASURES: Mapping[str, Entry] = {
         "higher",
         "nats",
         matters=0.5,
-        least=None,
         digits=5,
         requires=("density", "one space"),
         version=2,
@@ -436,7 +512,6 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         "bits",
         matters=0.01,
-        least=None,
         requires=("density", "one space"),
         version=2,
     ),

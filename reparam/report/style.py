@@ -98,7 +98,7 @@ HEADS_KO = {
     "mixture": "혼합 분포",
     "flow": "정규화 흐름",
     "sphere": "단위 구면",
-    "chain": "두 확률층",
+    "chain": "두 확률 층",
 }
 """Names of priors above columns, in Korean; others are the same in both languages."""
 

@@ -276,7 +276,7 @@ def test_the_page_in_korean_and_without_maps(reparam, detector, new, tmp_path) -
     out = tmp_path / "verdicts"
     words = ("--out", out, "--lang", "ko", "--no-maps", *CALM)
     assert reparam("anomaly", "score", detector, new / "test", *words).status == 0
-    assert "이 이미지들은 정말 정상입니까?" in (out / "report.html").read_text()
+    assert "이 사진들은 정말 정상인가요?" in (out / "report.html").read_text()
     assert not (out / "maps").exists()
 
 

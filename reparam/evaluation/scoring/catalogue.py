@@ -79,7 +79,7 @@ UNITS_KO = {
     "latent units": "잠재 공간의 거리",
     "total variation": "총변동 거리",
     "pixels²": "픽셀값²",
-    "feature units² a path": "경로마다 특징의 거리²",
+    "feature units² a path": "경로당 특징 거리²",
 }
 """Units that are words; × and dB are the same in both languages."""
 
@@ -146,7 +146,7 @@ RECALL = Entry(
 
 def _own(entry: Entry, en: str, ko: str) -> Entry:
     """The same measure in the features of a network of the user's."""
-    en, ko = f"{en}, features of --features", f"{ko} (--features 신경망의 특징)"
+    en, ko = f"{en}, features of --features", f"{ko}(--features 신경망의 특징)"
     return replace(entry, en=en, ko=ko, on_request=True)
 
 
@@ -470,7 +470,7 @@ MEASURES: Mapping[str, Entry] = {
     "own_feature_distance": Entry(
         "images",
         "distance in the feature maps of --features",
-        "--features 신경망의 특징 맵으로 잰 거리",
+        "--features 신경망의 특성 맵으로 잰 거리",
         "lower",
         matters=0.01,
         least=0.0,

@@ -30,7 +30,7 @@ class ChainPrior(Prior):
 
     def describe(self, lang: Language = "en") -> str:
         if lang == "ko":
-            return f"두 확률층의 사전 분포: {self.top}차원의 {self.upper.title} 및 학습한 p(z1|z2)"
+            return f"두 확률 층의 사전 분포: {self.top}차원의 {self.upper.title} 및 학습한 p(z1|z2)"
         upper = f"{self.upper.title} in {self.top} dimensions"
         return f"two stochastic layers: {upper}, then a learned p(z1|z2)"
 

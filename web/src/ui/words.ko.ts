@@ -106,12 +106,12 @@ export const ko: Words = {
   class: "클래스",
   oneColour: "한 가지 색",
   colPosition: "이미지 집합에서의 위치",
-  colDistortion: "재구성 오차 (nat)",
-  colRate: "KL 발산 (nat)",
-  colSquaredError: "제곱 오차 (픽셀 합)",
-  colBound: "로그 가능도 하한 (nat)",
+  colDistortion: "재구성 오차(nat)",
+  colRate: "KL 발산(nat)",
+  colSquaredError: "제곱 오차(픽셀 합)",
+  colBound: "로그 가능도 하한(nat)",
   colNorm: "잠재 벡터의 길이 ‖μ‖",
-  colPrior: "사전 분포의 로그 밀도 (nat)",
+  colPrior: "사전 분포의 로그 밀도(nat)",
   colNeighbour: "열 번째 이웃까지의 거리",
   colJudge: "판정기가 분류한 클래스",
   colAnomaly: "이상 점수",
@@ -162,7 +162,7 @@ export const ko: Words = {
   more: "더 보기",
   goTo: "이동: 테스트 이미지 {index}, 클래스 {name}",
 
-  sampleHint: "사전 분포마다 무작위로 뽑은 점을 디코딩한 이미지입니다.",
+  sampleHint: "사전 분포마다 무작위로 점을 뽑아 디코딩한 이미지입니다.",
   again: "다시 뽑기",
   samplesOf: "{title}: 사전 분포 {prior}",
   sampleSheet: "{title}의 사전 분포에서 뽑은 점을 디코딩한 이미지 {count}장",
@@ -216,7 +216,7 @@ export const ko: Words = {
   problemLong: "{file} 파일이 {expected}바이트가 아니라 {found}바이트입니다. 다시 복사하거나 내보내세요.",
   problemHash: "{file} 파일의 해시가 설명 파일에 적힌 것과 다릅니다. 파일이 바뀌었으니 다시 내보내세요.",
   problemGolden:
-    "{title}: 여기서 계산한 값이 내보낼 때 PyTorch가 계산한 값과 다릅니다(차이 {difference}, 허용 오차 {tolerance}). 번들이 바뀌었거나 이 브라우저의 계산이 틀린 것이므로 보이는 것이 틀릴 수 있습니다. 다시 내보내 보고, 그래도 이 메시지가 나오면 다른 브라우저에서 여세요.",
+    "{title}: 여기서 계산한 값이 내보낼 때 PyTorch가 계산한 값과 다릅니다(차이 {difference}, 허용 오차 {tolerance}). 번들이 바뀌었거나 이 브라우저가 잘못 계산한 것이므로 보이는 것이 틀릴 수 있습니다. 다시 내보내고, 그래도 이 메시지가 나오면 다른 브라우저에서 여세요.",
   problemEngine: "이 브라우저에서 모델을 실행할 수 없습니다: {message}",
   problemWebgl: "이 브라우저는 WebGL 2를 지원하지 않아 점을 그리지 못합니다. 나머지 기능은 모두 쓸 수 있습니다.",
   dismiss: "닫기",
@@ -249,7 +249,7 @@ export const ko: Words = {
     "왼쪽은 디코더가 이 위치에서 만든 이미지이고, 오른쪽은 가장 가까운 테스트 이미지입니다. 지도를 클릭하면 위치가 고정됩니다.",
   tourTabs: "도구",
   tourTabsSays:
-    "‘단계별 보기’는 이미지 하나가 모델을 지나는 과정을 보여 줍니다. ‘그리기’는 직접 그린 그림을 인코딩합니다. ‘표본’은 사전 분포에서 무작위로 뽑은 이미지를, ‘경로’는 두 곳 사이의 변화를 보여 줍니다.",
+    "‘단계별 보기’는 이미지 하나가 모델을 지나는 과정을 보여 줍니다. ‘그리기’는 직접 그린 그림을 인코딩합니다. ‘표본’은 사전 분포에서 무작위로 뽑은 표본을, ‘경로’는 한 곳에서 다른 곳으로 가는 길을 보여 줍니다.",
   tourPair: "두 모델 나란히 보기",
   tourPairSays:
     "다른 모델을 옆에 함께 보여 줍니다. 두 모델의 테스트 이미지가 같으면 같은 이미지가 두 지도에 함께 표시됩니다.",
@@ -279,5 +279,5 @@ export const ko: Words = {
   stripTooLarge: "{width} × {height}픽셀: 한 변이 브라우저가 그릴 수 있는 {most}픽셀을 넘습니다.",
   stripOf: "차원",
   stripAll: "전체(한 줄에 한 차원씩)",
-  saveStrip: "PNG로 이어 저장",
+  saveStrip: "이미지 띠를 PNG로 저장",
 };

@@ -32,6 +32,7 @@ def described_prior(view: RunView, draws: LatentArray) -> PriorFacts:
     low, high = (None, None) if bounds is None else (floats(end.double().numpy()) for end in bounds)
     return {
         "description": prior.describe(),
+        "description_ko": prior.describe("ko"),
         "form": prior.form,
         "mean": floats(mean),
         "covariance": floats(covariance),

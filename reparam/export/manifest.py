@@ -96,6 +96,7 @@ class PriorFacts(TypedDict):
     """What a PriorEntry says of the prior itself."""
 
     description: str
+    description_ko: str
     form: str
     mean: list[float]
     covariance: list[list[float]]

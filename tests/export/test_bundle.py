@@ -177,6 +177,7 @@ def test_a_fitted_prior_is_the_one_that_is_shown(
     model, prior = run.load_model(), entry["prior"]
     form = "normal" if kind == "gaussian" else "other"
     assert (prior["form"], prior["description"]) == (form, model.prior.describe())
+    assert prior["description_ko"] == model.prior.describe("ko")
     draws = values(bundle, prior["draws"], (4096, 2))
     assert (np.abs(draws - sample_latents(model, 4096, 0)) <= half_step(prior["draws"])).all()
     error = np.sqrt(np.diag(prior["covariance"]) / 4096)

@@ -12,6 +12,19 @@ from playwright.sync_api import Page
 VISITED = """try { localStorage.setItem("reparam-tour", "dismissed") } catch {}"""
 """As in a browser that has had the tour."""
 
+BROKEN_WORDS = """(selector) => [...document.querySelectorAll(selector)].flatMap((e) => {
+  const found = [], walk = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+  for (let node; (node = walk.nextNode()); )
+    for (const word of node.data.matchAll(/[가-힣]+/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((r) => r.top)).size > 1) found.push(word[0]);
+    }
+  return found;
+})"""
+"""Korean words that begin on one line and end on another, in what a selector names."""
+
 SECONDS = 60
 """Longest wait for anything: a machine may be busy; a page that works is there in two."""
 

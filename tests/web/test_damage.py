@@ -118,7 +118,7 @@ def test_text_from_data_stays_text(explorer: Explorer, serve, files: Files) -> N
     changed["source"] = name
     for run in changed["runs"]:
         run["title"] = name
-        run["prior"]["description"] = name
+        run["prior"]["description"] = run["prior"]["description_ko"] = name
         for one in run["classes"]:
             one["name"] = name
             one["colour"] = "red;background:url(https://elsewhere.example)"

@@ -8,7 +8,7 @@ from ciede2000 import difference, lab, linear
 
 from reparam.runs import Run
 
-from .driver import Explorer
+from .driver import BROKEN_WORDS, Explorer
 
 CLASSES = 12
 
@@ -83,3 +83,17 @@ def test_without_classes_there_is_no_legend(
     assert "Classes" not in words
     assert "Names" not in words
     assert "Prior" in words
+
+
+def test_on_a_phone_korean_lines_end_between_words(
+    small: Callable[..., Run], opened: Callable[..., Explorer], explorer: Explorer
+) -> None:
+    """Of every panel; and what the prior is, which the bundle says, is in Korean."""
+    explorer.page.set_viewport_size({"width": 390, "height": 860})
+    page = opened(small(preset="ae"), lang="ko")
+    assert "사전 분포: 학습 이미지의" in page.page.locator(".facts-line").inner_text()
+    for tab in page.page.locator("[role=tab]").all():
+        tab.click()
+        page.page.wait_for_timeout(100)
+        assert page.page.evaluate(BROKEN_WORDS, "p, h2, h3, label, button, dd") == []
+        assert page.read("document.documentElement.scrollWidth") <= 390

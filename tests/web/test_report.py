@@ -15,6 +15,7 @@ from reparam.types import Language
 from .axe import violations
 from .bundles import command
 from .conftest import Small
+from .driver import BROKEN_WORDS
 
 CUT = """() => [...document.querySelectorAll("main *:not(pre, pre *, svg *, .spoken, .spoken *)")]
   .filter((e) => {
@@ -25,20 +26,6 @@ CUT = """() => [...document.querySelectorAll("main *:not(pre, pre *, svg *, .spo
     return over || box.right > innerWidth + 1 || (scrolls && e.scrollWidth > e.clientWidth + 1);
   }).map((e) => `${e.tagName}.${e.className} ${e.textContent.slice(0, 40)}`)"""
 """What is outside of the window, must be scrolled to, or lies on the next cell of its table."""
-
-BROKEN_WORDS = """() => [
-  ...document.querySelectorAll("h1, h2, h3, .lead, figcaption")
-].flatMap((e) => {
-  const found = [], walk = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
-  for (let node; (node = walk.nextNode()); )
-    for (const word of node.data.matchAll(/[가-힣]+/g)) {
-      const range = document.createRange();
-      range.setStart(node, word.index);
-      range.setEnd(node, word.index + word[0].length);
-      if (new Set([...range.getClientRects()].map((r) => r.top)).size > 1) found.push(word[0]);
-    }
-  return found;
-})"""
 
 
 @pytest.fixture(scope="module", params=get_args(Language))
@@ -69,7 +56,7 @@ def test_nothing_is_cut_and_no_word_is_broken(page: Page, width: int) -> None:
     assert page.evaluate("document.querySelectorAll('table.claims').length") == 1
     assert page.evaluate(CUT) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(BROKEN_WORDS) == []
+    assert page.evaluate(BROKEN_WORDS, "h1, h2, h3, .lead, figcaption") == []
 
 
 def test_every_figure_and_formula_is_drawn(page: Page) -> None:

@@ -254,6 +254,7 @@ export interface LikelihoodEntry {
  */
 export interface PriorEntry {
   description: string;
+  description_ko: string;
   /**
    * Uniform between low and high, normal with mean and covariance, or neither.
    */

@@ -1,7 +1,7 @@
 /** Distortion and KL of one image and one draw, as lines of text, and where the images differ. */
 import type { Picture } from "../picture/picture";
 import { el } from "../ui/dom";
-import { figure, t, type Word } from "../ui/language";
+import { figure, priorWords, t, type Word } from "../ui/language";
 import type { Outcome, Studied } from "./study";
 
 /** The numbers as they are written; null for those that do not exist or are not known. */
@@ -16,7 +16,7 @@ export interface Cost {
 }
 
 export function costsOf({ run, index, q, kl }: Studied, { distortion }: Outcome): Cost {
-  const { likelihood, prior: { description: prior } } = run.entry;
+  const { likelihood } = run.entry;
   const { mse, value, exact, how } = distortion;
   const weight = Number((likelihood.weight ?? 1).toPrecision(4));
   const known = run.columns.get("rate_nats")?.values[index] ?? NaN;
@@ -24,7 +24,7 @@ export function costsOf({ run, index, q, kl }: Studied, { distortion }: Outcome)
   const klHow =
     q.logVar === null ? t("mechKlNone")
     : kl ? t("mechKlIs")
-    : t(Number.isNaN(known) ? "mechKlOther" : "mechKlKnown", { prior });
+    : t(Number.isNaN(known) ? "mechKlOther" : "mechKlKnown", { prior: priorWords(run.entry.prior) });
   return {
     error: written(value ?? mse),
     how: t(how, { weight, mse: mse.toPrecision(3) }),

@@ -40,7 +40,7 @@ export const ko: Record<keyof typeof en, string> = {
   mechKlIs: "N(0, I)에 대해: ½ Σ (μ² + σ² − 1 − ln σ²), 단위 nat",
   mechKlNone: "없음: 분포가 없으면 KL도 없습니다",
   mechKlOther: "사전 분포가 {prior}이므로 여기서 계산하지 않습니다",
-  mechKlKnown: "reparam이 계산한 값, 사전 분포 {prior}",
+  mechKlKnown: "reparam이 계산한 값, 사전 분포: {prior}",
   mechNoKl: "KL 없음",
   mechSum: "합",
   mechSumIs: "이 표본에서의 음의 ELBO(상수 제외)",

@@ -5,7 +5,7 @@ import type { Explorer } from "../explorer";
 import { nearest } from "../math/points";
 import { paint, pictureOf, type Picture } from "../picture/picture";
 import { button, el, image, oneTabStop, press } from "../ui/dom";
-import { figure, inWords, say, t, whole } from "../ui/language";
+import { figure, inWords, priorWords, say, t, whole } from "../ui/language";
 import { countBars, countColumns } from "./counts";
 import { vector } from "./readout";
 
@@ -72,7 +72,7 @@ export class SamplesPanel {
     oneTabStop(draws);
     const card = el("div", { class: "stack card" }, el("p", { class: "muted" }, t("chooseDraw")));
     const counted = el("div", { class: "counted" });
-    const heading = el("h3", {}, t("samplesOf", { title, prior: prior.description }));
+    const heading = el("h3", {}, t("samplesOf", { title, prior: priorWords(prior) }));
     const box = el("section", { class: "stack samples", "data-run": run.id }, heading, card, draws, counted);
     this.fill(run, draws, card, counted).catch((error: unknown) =>
       this.explorer.banner.show(asProblem(error, "engine")),

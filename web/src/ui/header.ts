@@ -4,7 +4,7 @@ import type { Explorer } from "../explorer";
 import type { Theme } from "../state/state";
 import { button, el, press } from "./dom";
 import { icon } from "./icons";
-import { inWords, name, say, sourceName, t, whole } from "./language";
+import { inWords, name, priorWords, say, sourceName, t, whole } from "./language";
 
 export function header(
   explorer: Explorer,
@@ -20,7 +20,7 @@ export function header(
       count: whole(run.count),
       split: splitName(run.entry.points.split),
       d: run.d,
-      prior: run.entry.prior.description,
+      prior: priorWords(run.entry.prior),
     });
   };
   store.on(["run"], showFacts);

@@ -1,4 +1,5 @@
 /** The page's own words, in the reader's language, changed without a reload. */
+import type { PriorEntry } from "../bundle/manifest.types";
 import type { Language } from "../state/state";
 import { en, type Words } from "./words.en";
 import { ko } from "./words.ko";
@@ -12,6 +13,11 @@ export type Word = keyof Words;
 /** The text for a key, with {name} replaced. */
 export function t(key: Word, values: Record<string, string | number> = {}): string {
   return WORDS[language][key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+}
+
+/** What a prior is, in a few words. */
+export function priorWords(prior: PriorEntry): string {
+  return language === "ko" ? prior.description_ko : prior.description;
 }
 
 /** Runs now and after each change of the language. */

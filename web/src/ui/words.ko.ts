@@ -20,7 +20,7 @@ export const ko: Words = {
   split_train: "학습",
   split_valid: "검증",
   split_test: "테스트",
-  facts: "{split} 이미지 {count}장 · {d}차원 · 사전 분포 {prior}",
+  facts: "{split} 이미지 {count}장 · {d}차원 · 사전 분포: {prior}",
 
   map: "{title}의 잠재 공간 지도",
   mapHelp:
@@ -164,7 +164,7 @@ export const ko: Words = {
 
   sampleHint: "사전 분포마다 무작위로 점을 뽑아 디코딩한 이미지입니다.",
   again: "다시 뽑기",
-  samplesOf: "{title}: 사전 분포 {prior}",
+  samplesOf: "{title}의 사전 분포: {prior}",
   sampleSheet: "{title}의 사전 분포에서 뽑은 점을 디코딩한 이미지 {count}장",
   judgeCounts: "판정기가 분류한 클래스(표본 {count}개)",
   judgeAccuracy: "(판정기는 실제 이미지의 {percent}%에서 클래스를 맞힙니다)",

@@ -38,6 +38,9 @@ def test_figures_have_their_digits_and_the_pages_language() -> None:
         found = [Measured(0.5, 0.99, 0.99996, 0.99), Measured(0.5, reference=0.99996)]
         assert shown["ideal_text"](found, entry) == span
         assert shown["figure_text"](found[0], entry) == f"0.500 ({span})"
+        below = Measured(-0.8, -0.9, -0.7)
+        between = {"en": " to ", "ko": " ~ "}[lang]
+        assert shown["interval_text"](below, MEASURES["psnr"]) == f"−0.900{between}−0.700"
 
 
 @given(st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=6, unique=True))

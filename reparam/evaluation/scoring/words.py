@@ -66,8 +66,11 @@ def ideal_text(several: Sequence[Measured], entry: Entry, lang: Language = "en")
 
 
 def _span(low: float, high: float, entry: Entry, lang: Language) -> str:
-    to = "~" if lang == "ko" else " to "
-    return f"{_shown(low, entry)}{to}{_shown(high, entry)}"
+    first, last = _shown(low, entry), _shown(high, entry)
+    to = " to "
+    if lang == "ko":  # ~ and a minus sign would run together
+        to = " ~ " if last.startswith("−") else "~"
+    return f"{first}{to}{last}"
 
 
 def p_text(p: float) -> str:

@@ -158,7 +158,7 @@ def points_and_decoding(view: RunView, lang: Language = "en") -> Figure:
         (image,) = decode_bytes(view.model, z, view.labels_at(chosen[:1]))
         coordinates = ", ".join(fixed(v, 2) for v in target)
         show_pixels(decoded, image)
-        en, ko = f"decoded from ({coordinates})", f"({coordinates})를 디코딩한 결과"
+        en, ko = f"decoded from ({coordinates})", f"({coordinates})에서 디코딩한 결과"
         decoded.set_title(said(lang, en, ko))
         figure.add_artist(
             ConnectionPatch(
@@ -242,12 +242,12 @@ def point_and_distribution(view: RunView, lang: Language = "en") -> Figure:
 
 def _kind_of(view: RunView, lang: Language) -> str:
     if not view.is_variational:
-        return said(lang, "an image is a point", "이미지는 점 하나")
+        return said(lang, "an image is a point", "이미지 하나가 점 하나")
     if isinstance(view.q, LocationScale):
         en, ko = "a normal distribution (95 % ellipse)", "정규 분포 하나(95% 타원)"
     else:
         en, ko = "a distribution (95 % ellipse of a normal one)", "분포 하나(정규 분포의 95% 타원)"
-    return said(lang, f"an image is {en}", f"이미지는 {ko}")
+    return said(lang, f"an image is {en}", f"이미지 하나가 {ko}")
 
 
 def _ellipse(view: RunView, variance: np.ndarray, centre: np.ndarray, colour: str) -> Ellipse:

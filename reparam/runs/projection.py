@@ -76,7 +76,7 @@ def principal_plane(z: LatentArray) -> Projection:
             f"principal axis 1 of {d} ({one} of variance)",
             f"principal axis 2 of {d} ({two} of variance)",
         ),
-        "ko": (f"{d}차원의 제1 주축(분산의 {one})", f"{d}차원의 제2 주축(분산의 {two})"),
+        "ko": (f"{d}차원의 주성분 1(분산의 {one})", f"{d}차원의 주성분 2(분산의 {two})"),
     }
     return Projection(centre, axes * signs[:, None], labels)
 

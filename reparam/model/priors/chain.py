@@ -30,7 +30,8 @@ class ChainPrior(Prior):
 
     def describe(self, lang: Language = "en") -> str:
         if lang == "ko":
-            return f"두 확률 층의 사전 분포: {self.top}차원의 {self.upper.title} 및 학습한 p(z1|z2)"
+            upper = f"{self.top}차원의 {self.upper.title}"
+            return f"확률 층이 두 개인 사전 분포({upper}, 학습한 p(z1|z2))"
         upper = f"{self.upper.title} in {self.top} dimensions"
         return f"two stochastic layers: {upper}, then a learned p(z1|z2)"
 

@@ -56,7 +56,7 @@ class ExemplarPrior(EncodedImages):
 
     def describe(self, lang: Language = "en") -> str:
         if lang == "ko":
-            return f"학습 이미지 {self.components}장의 잠재 평균을 중심으로 한 정규 분포의 혼합 분포"
+            return f"학습 이미지를 중심으로 한 정규 분포 {self.components}개의 혼합 분포"
         return f"a mixture of normal distributions around {self.components} training images"
 
     def _posteriors(self) -> DiagonalNormal:

@@ -47,7 +47,7 @@ REASONS_KO = (
     ),
     (
         r"needs the density of each latent under every image's posterior, .*",
-        "이미지마다 사후 분포의 밀도를 빠르게 구할 수 없는 모델",
+        "이미지마다 사후 분포의 밀도를 빠르게 구할 수 없는 모델에는 없음",
     ),
     (r"needs labels, and these images have none", "이미지에 레이블이 없음"),
     (r"needs known factors, and these images have none", "이미지의 생성 요인을 알 수 없음"),

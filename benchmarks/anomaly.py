@@ -5,7 +5,7 @@
     python benchmarks/anomaly.py --part textures [--textures FOLDER] [--seeds 3]
 
 Each cell (a method on a problem with a seed) is kept in --cells as it is done, and is not computed
-again: what was interrupted continues. --write puts the tables of all cells into
+again: what was interrupted continues. --write puts the tables of the part's cells into
 benchmarks/RESULTS.md, instead of printing them. --methods and --classes make a part of it.
 
 Words behind -- go to `reparam anomaly fit`, such as -- --epochs 2: a trial, in cells of its own.
@@ -18,7 +18,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,13 @@ ALARM_CLASS = 1
 """Of MNIST, the largest: 6742 training pictures."""
 
 Record = dict[str, Any]
+
+TABLES: Mapping[str, Callable[[Sequence[Record]], str]] = {
+    "one-class": class_tables,
+    "alarms": alarm_table,
+    "textures": texture_tables,
+}
+"""By part."""
 
 
 @dataclass(frozen=True)
@@ -190,30 +197,24 @@ def run_cell(cell: Cell, options: argparse.Namespace) -> Record:
     return record
 
 
-def tables(folder: Path) -> str:
-    """Of all cells in a folder that are no trials."""
+def table(folder: Path, part: str) -> str:
+    """Of all of a part's cells in a folder that are no trials; empty where there are none."""
     paths = [path for path in sorted(folder.glob("*.json")) if "-trial-" not in path.name]
     records = [json.loads(path.read_text()) for path in paths]
-    by_part = {
-        part: [record for record in records if record["cell"]["part"] == part]
-        for part in ("one-class", "alarms", "textures")
-    }
+    records = [record for record in records if record["cell"]["part"] == part]
+    if not records:
+        return ""
     on = sorted({record["where"].split("; commit ")[0] for record in records})
     commits = sorted({record["where"].split("; commit ")[-1] for record in records})
     where = f"{'; '.join(on)}; computed at {', '.join(commits)}. Tables made at {commit()}."
-    parts = [
-        class_tables(by_part["one-class"]),
-        alarm_table(by_part["alarms"]),
-        texture_tables(by_part["textures"]),
-    ]
-    return "\n\n".join([*filter(None, parts), where])
+    return "\n\n".join([TABLES[part](records), where])
 
 
 def main(args: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--part", choices=("one-class", "alarms", "textures"))
+    parser.add_argument("--part", choices=TABLES, required=True)
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("REPARAM_DATA"))
     parser.add_argument("--fashion-dir", type=Path, help="a folder with Fashion-MNIST")
     parser.add_argument("--textures", type=Path, help="a folder with brick.png, ...")
@@ -232,8 +233,8 @@ def main(args: Sequence[str] | None = None) -> int:
         if options.words:
             print(json.dumps(record, indent=2), f"a trial of {shlex.join(options.words)}")
     if not options.words:
-        text = tables(options.cells)
-        write_section("anomaly", text) if options.write else print(text)
+        text = table(options.cells, options.part)
+        write_section(f"anomaly-{options.part}", text) if options.write else print(text)
     return 0
 
 

@@ -9,7 +9,7 @@ import anomaly_methods
 import numpy as np
 import pytest
 import textures
-from anomaly import Cell, kept, run_cell, tables
+from anomaly import Cell, kept, run_cell, table
 from anomaly_methods import Problem, scored
 from PIL import Image
 from sklearn.covariance import EmpiricalCovariance
@@ -167,7 +167,7 @@ def test_a_cell_is_kept_and_trials_are_no_part_of_the_tables(
 ) -> None:
     cell = Cell("textures", "brick", "0", "forest", 0)
     first = run_cell(cell, options(tmp_path, folder, []))
-    text = tables(tmp_path)
+    text = table(tmp_path, "textures")
     value = first["figures"]["all"]["image_auroc"]["value"]
     assert f"| brick | isolation forest of pixels | {value:.3f} (" in text
     assert "All training squares are good:" in text
@@ -175,7 +175,8 @@ def test_a_cell_is_kept_and_trials_are_no_part_of_the_tables(
     record = json.loads(kept(cell, options(tmp_path, folder, [])).read_text())
     record["figures"]["all"]["image_auroc"]["value"] = 0.123
     kept(cell, trial).write_text(json.dumps(record))
-    assert tables(tmp_path) == text
+    assert table(tmp_path, "textures") == text
+    assert table(tmp_path, "alarms") == ""
     monkeypatch.setattr(anomaly, "computed", None)  # a second computation would fail
     assert run_cell(cell, options(tmp_path, folder, [])) == first
 
@@ -194,10 +195,11 @@ def test_tables_of_classes_and_alarms(tmp_path: Path) -> None:
                 record("one-class", "fashion-mnist", which, "own", seed, auroc=value)
         shares = {"0.05": 0.04 + 0.01 * seed, "0.01": 0.01}
         record("alarms", "mnist", 1, "own", seed, shares=shares, fresh=1000, calibrated=900)
-    text = tables(tmp_path)
+    text = table(tmp_path, "one-class")
     # The mean over classes is 0.909, 0.919 and 0.929.
     assert "| PCA reconstruction | 0.919 (0.909 to 0.929); 3 seeds |" in text
     assert "3 seeds, 4 of 10 classes" in text
+    text = table(tmp_path, "alarms")
     assert "| 5 % | 5.00 % | 4.00 to 6.00 % | 3 | 900 | 1000 |" in text
 
 
@@ -213,7 +215,7 @@ def test_what_contamination_costs_is_by_seed(tmp_path: Path) -> None:
             found = {"cell": vars(cell), "seconds": 1.0, "note": "", "where": "here"}
             record = json.dumps({**found, "figures": figures(value)})
             (tmp_path / f"{cell.name}.json").write_text(record)
-    text = tables(tmp_path)
+    text = table(tmp_path, "textures")
     assert "5 % of the training squares have a defect:" in text
     assert "0.930 (0.850 to 0.980) | 0.020 (0.010 to 0.050) | 0.020 (0.010 to 0.050) |" in text
     for block in text.split("\n\n"):

@@ -27,7 +27,7 @@ from reparam.objective.base import (
     Verdict,
 )
 from reparam.objective.inputs import InputConfig
-from reparam.objective.latent_discriminator import BETAS, SLOPE, judged
+from reparam.objective.latent_discriminator import BETAS, SLOPE, frozen_scores
 from reparam.types import Images, PerExample
 
 KERNEL = 4
@@ -150,7 +150,7 @@ class Adversarial(Term):
 
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         """−D(decoded), with a gradient in the decoded images and none in D."""
-        return -judged(drawn.pixels.mean, self.discriminator).mean(1)
+        return -frozen_scores(self.discriminator, drawn.pixels.mean).mean(1)
 
     def added(self, model: Autoencoder, losses: Losses, weight: float, phase: Phase) -> Added:
         if not self.training and not self.begun:

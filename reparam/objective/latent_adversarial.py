@@ -9,7 +9,7 @@ from reparam.fields import option
 from reparam.model import Autoencoder, ModelConfig, uniform
 from reparam.objective.base import TERMS, Drawn, TermOptions, check_prior
 from reparam.objective.inputs import InputConfig
-from reparam.objective.latent_discriminator import LatentTerm, judged
+from reparam.objective.latent_discriminator import LatentTerm, frozen_scores
 from reparam.types import Latents, PerExample
 
 
@@ -20,7 +20,7 @@ class LatentAdversarial(LatentTerm):
     """
 
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
-        return F.softplus(judged(drawn.z, self.discriminator))
+        return F.softplus(frozen_scores(self.discriminator, drawn.z))
 
     def others(self, model: Autoencoder, drawn: Drawn) -> Latents:
         return drawn.prior_draws(model.prior)
@@ -65,7 +65,7 @@ class Factor(LatentTerm):
     """
 
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
-        return judged(drawn.z, self.discriminator)
+        return frozen_scores(self.discriminator, drawn.z)
 
     def others(self, model: Autoencoder, drawn: Drawn) -> Latents:
         z = drawn.z.detach()

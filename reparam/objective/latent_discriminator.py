@@ -17,10 +17,10 @@ BETAS = (0.5, 0.9)
 """Of a discriminator's Adam (Kim & Mnih 2018, appendix A; Esser et al. 2021, in their code)."""
 
 
-def judged(x: Tensor, judge: nn.Module) -> Tensor:
-    """``judge`` of x, with a gradient in x and none in its own weights."""
-    weights = {name: p.detach() for name, p in judge.named_parameters()}
-    return functional_call(judge, weights, (x,))
+def frozen_scores(discriminator: nn.Module, x: Tensor) -> Tensor:
+    """What a discriminator makes of x, with a gradient in x and none in its own weights."""
+    weights = {name: p.detach() for name, p in discriminator.named_parameters()}
+    return functional_call(discriminator, weights, (x,))
 
 
 class LatentDiscriminator(nn.Module):

@@ -28,7 +28,7 @@ from reparam.objective import (
     TermOptions,
 )
 from reparam.objective.latent_adversarial import permuted
-from reparam.objective.latent_discriminator import LatentDiscriminator, judged
+from reparam.objective.latent_discriminator import LatentDiscriminator, frozen_scores
 
 SHAPE = (4, 4, 1)
 VAE = ModelConfig(latent_dim=2, encoder=MlpEncoderOptions((8,)), decoder=MlpDecoderOptions((8,)))
@@ -151,7 +151,7 @@ def test_the_encoder_moves_latents_towards_the_prior() -> None:
         layer.weight.copy_(torch.tensor([[3.0, 0.0]]))
         layer.bias.fill_(-4.5)
     z = torch.tensor([[3.0, 1.0], [1.0, -1.0]], requires_grad=True)
-    F.softplus(judged(z, network_of(loss))).sum().backward()
+    F.softplus(frozen_scores(network_of(loss), z)).sum().backward()
     assert (z.grad[:, 0] > 0).all()
     assert (z.grad[:, 1] == 0).all()
 

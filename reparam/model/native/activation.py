@@ -1,7 +1,10 @@
-"""LeakyReLU and dropout as the kernels take them."""
+"""LeakyReLU and dropout as the kernels take them, and what all calls of kernels share."""
 
 import ctypes
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -45,3 +48,26 @@ def pointer(tensor: torch.Tensor | None) -> ctypes.c_void_p:
 def in_layout(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """x (B, C, H, W) in ``dtype`` and channels-last, as the kernels take it."""
     return x.to(dtype).contiguous(memory_format=torch.channels_last)
+
+
+def differentiable_once(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel's ``backward``, of which a second derivative is refused.
+
+    PyTorch's ``once_differentiable`` refuses it only where a gradient that comes in requires one:
+    for a loss that is linear in the output it would leave the kernel's share out without a word.
+
+    Raises:
+        RuntimeError: within ``create_graph=True``.
+    """
+
+    @functools.wraps(backward)
+    def once(ctx: Any, *gradients: torch.Tensor | None) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "gradients through the package's own kernels must be differentiated once, got "
+                "create_graph=True. Fix: decode or encode within "
+                "reparam.model.twice_differentiable(), or train with --kernels pytorch"
+            )
+        return backward(ctx, *gradients)
+
+    return once

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
-from reparam.model.native.activation import Activation, in_layout, pointer
+from reparam.model.native.activation import Activation, differentiable_once, in_layout, pointer
 from reparam.model.native.build import library
 
 
@@ -84,7 +83,7 @@ class _Convolution(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @differentiable_once
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight, y = ctx.saved_tensors
         how, geometry = ctx.how, ctx.geometry

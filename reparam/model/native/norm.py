@@ -4,9 +4,8 @@ import ctypes
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
-from reparam.model.native.activation import in_layout, pointer
+from reparam.model.native.activation import differentiable_once, in_layout, pointer
 from reparam.model.native.build import library
 
 
@@ -65,7 +64,7 @@ class _GroupNormalised(torch.autograd.Function):
         return x, y
 
     @staticmethod
-    @once_differentiable
+    @differentiable_once
     def backward(ctx: Any, *gradients: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
         along_shortcut, dy = gradients
         if dy is None:

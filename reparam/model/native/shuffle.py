@@ -4,9 +4,8 @@ import ctypes
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
-from reparam.model.native.activation import in_layout, pointer
+from reparam.model.native.activation import differentiable_once, in_layout, pointer
 from reparam.model.native.build import library
 
 GROUPS = (1, 2, 4)
@@ -32,7 +31,10 @@ def halved(x: torch.Tensor, beside: torch.Tensor, group: int, dtype: torch.dtype
 
     C is a multiple of 16, ``group`` one of GROUPS.
     """
-    return _Halved.apply(in_layout(x, dtype), in_layout(beside, dtype), group)
+    images, channels, height, width = beside.shape
+    how = _Shuffle(images, height // 2, width // 2, channels, group)
+    to = (images, 4 * channels, height // 2, width // 2)
+    return _Shuffled.apply(in_layout(x, dtype), in_layout(beside, dtype), to, how, "halve")
 
 
 def doubled(x: torch.Tensor, beside: torch.Tensor, copies: int, dtype: torch.dtype) -> torch.Tensor:
@@ -41,55 +43,39 @@ def doubled(x: torch.Tensor, beside: torch.Tensor, copies: int, dtype: torch.dty
 
     C is a multiple of 16, ``copies`` one of GROUPS.
     """
-    return _Doubled.apply(in_layout(x, dtype), in_layout(beside, dtype), copies)
+    images, channels, height, width = beside.shape
+    how = _Shuffle(images, height, width, channels // 4, copies)
+    to = (images, channels // 4, 2 * height, 2 * width)
+    return _Shuffled.apply(in_layout(x, dtype), in_layout(beside, dtype), to, how, "twice")
 
 
-class _Halved(torch.autograd.Function):
+class _Shuffled(torch.autograd.Function):
+    """By the kernels ``shuffle_<which>`` and ``shuffle_<which>_backward``."""
+
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, beside: torch.Tensor, group: int) -> torch.Tensor:
-        images, channels, height, width = beside.shape
-        ctx.how = _Shuffle(images, height // 2, width // 2, channels, group)
-        y = _empty(x, 4 * channels, height // 2, width // 2)
-        tensors = (x, beside, y)
-        library(x.dtype).shuffle_halve(ctypes.byref(ctx.how), *map(pointer, tensors))
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        beside: torch.Tensor,
+        to: tuple[int, int, int, int],
+        how: _Shuffle,
+        which: str,
+    ) -> torch.Tensor:
+        ctx.how, ctx.which, ctx.shapes = how, which, (x.shape, beside.shape)
+        y = _empty(to, x.dtype)
+        kernel = getattr(library(x.dtype), f"shuffle_{which}")
+        kernel(ctypes.byref(how), *map(pointer, (x, beside, y)))
         return y
 
     @staticmethod
-    @once_differentiable
+    @differentiable_once
     def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        how: _Shuffle = ctx.how
         dy = dy.contiguous(memory_format=torch.channels_last)
-        sides = (2 * how.height, 2 * how.width)
-        dx = _empty(dy, how.group * how.channels, *sides)
-        beside = _empty(dy, how.channels, *sides)
-        tensors = (dy, dx, beside)
-        library(dy.dtype).shuffle_halve_backward(ctypes.byref(how), *map(pointer, tensors))
-        return dx, beside, None
+        dx, beside = (_empty(shape, dy.dtype) for shape in ctx.shapes)
+        kernel = getattr(library(dy.dtype), f"shuffle_{ctx.which}_backward")
+        kernel(ctypes.byref(ctx.how), *map(pointer, (dy, dx, beside)))
+        return dx, beside, None, None, None
 
 
-class _Doubled(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, beside: torch.Tensor, copies: int) -> torch.Tensor:
-        images, channels, height, width = beside.shape
-        ctx.how = _Shuffle(images, height, width, channels // 4, copies)
-        y = _empty(x, channels // 4, 2 * height, 2 * width)
-        tensors = (x, beside, y)
-        library(x.dtype).shuffle_twice(ctypes.byref(ctx.how), *map(pointer, tensors))
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, dy: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        how: _Shuffle = ctx.how
-        dy = dy.contiguous(memory_format=torch.channels_last)
-        dx = _empty(dy, 4 * how.channels // how.group, how.height, how.width)
-        beside = _empty(dy, 4 * how.channels, how.height, how.width)
-        tensors = (dy, dx, beside)
-        library(dy.dtype).shuffle_twice_backward(ctypes.byref(how), *map(pointer, tensors))
-        return dx, beside, None
-
-
-def _empty(like: torch.Tensor, channels: int, height: int, width: int) -> torch.Tensor:
-    """Maps of as many images."""
-    shape = (like.shape[0], channels, height, width)
-    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
+def _empty(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    return torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)

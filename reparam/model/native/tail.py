@@ -4,11 +4,11 @@ import ctypes
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from reparam.model.native.activation import (
     Activation,
     ActivationStructure,
+    differentiable_once,
     in_layout,
     pointer,
 )
@@ -80,7 +80,7 @@ class _Normalised(torch.autograd.Function):
         return y, mean, variance
 
     @staticmethod
-    @once_differentiable
+    @differentiable_once
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, scale, shift, mean, rstd = ctx.saved_tensors
         kernels = library(x.dtype)

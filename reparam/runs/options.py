@@ -30,7 +30,8 @@ class Option:
     path: tuple[str, ...]
     """Its place in the tree: ("model", "encoder", "filters")."""
     hint: object
-    doc: str
+    owner: type
+    """Of its field, whose explanation is read only where it is asked for."""
     default: Any
     group: str = ""
     """Under which it is explained: a section, or a part with its type."""
@@ -48,6 +49,11 @@ class Option:
     common: bool = False
     """Whether --help shows it. Unless its field says so or otherwise, an option of a command itself
     is common, and one of a section or a part, which several commands may have, is not."""
+
+    @property
+    def doc(self) -> str:
+        """Its explanation; "" for none."""
+        return field_docs(self.owner).get(self.path[-1], "")
 
     @property
     def summary(self) -> str:
@@ -98,7 +104,7 @@ def shared_options(options: Mapping[str, Option]) -> dict[str, list[Option]]:
 
 def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Iterator[Option]:
     kind: type = type(config)
-    hints, docs = get_type_hints(kind), field_docs(kind)
+    hints = get_type_hints(kind)
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
         hint, value = hints[field.name], getattr(config, field.name)
         name, place = f"{prefix}{field.name}", (*path, field.name)
@@ -112,7 +118,7 @@ def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Ite
             name,
             place,
             hint,
-            docs.get(field.name, ""),
+            kind,
             value,
             group,
             flag_of(field, prefix),

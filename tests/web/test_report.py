@@ -17,7 +17,8 @@ from .bundles import command
 from .conftest import Small
 from .driver import BROKEN_WORDS
 
-CUT = """() => [...document.querySelectorAll("main *:not(pre, pre *, svg *, .spoken, .spoken *)")]
+CUT = """() => [...document.querySelectorAll("main *")]
+  .filter((e) => !e.closest("pre, .across, .spoken, svg svg, svg > *"))
   .filter((e) => {
     const scrolls = getComputedStyle(e).overflowX !== "visible";
     const box = e.getBoundingClientRect(), next = e.nextElementSibling?.getBoundingClientRect();
@@ -25,7 +26,8 @@ CUT = """() => [...document.querySelectorAll("main *:not(pre, pre *, svg *, .spo
       && box.left + e.scrollWidth > next.left + 1;
     return over || box.right > innerWidth + 1 || (scrolls && e.scrollWidth > e.clientWidth + 1);
   }).map((e) => `${e.tagName}.${e.className} ${e.textContent.slice(0, 40)}`)"""
-"""What is outside of the window, must be scrolled to, or lies on the next cell of its table."""
+"""What is outside of the window, must be scrolled to, or lies on the next cell of its table. Wide
+figures and commands may be scrolled."""
 
 
 @pytest.fixture(scope="module", params=get_args(Language))
@@ -72,6 +74,28 @@ def test_every_figure_and_formula_is_drawn(page: Page) -> None:
     assert all(formulas)
     shown = "[...document.querySelectorAll('.spoken')].every((m) => m.offsetWidth <= 1)"
     assert page.evaluate(shown), "MathML is for screen readers"
+
+
+SMALLEST_WORDS = """async () => {
+  const sizes = [];
+  for (const image of document.images) {
+    const text = await (await fetch(image.src)).text();
+    const svg = new DOMParser().parseFromString(text, 'image/svg+xml').documentElement;
+    const scale = image.width / svg.getAttribute('viewBox').split(' ')[2];
+    for (const word of svg.querySelectorAll('text'))
+      sizes.push([scale * word.getAttribute('font-size'), image.alt]);
+  }
+  return sizes.sort((a, b) => a[0] - b[0]);
+}"""
+"""Of the words in figures: their sizes on the screen in CSS pixels, and where they are."""
+
+
+@pytest.mark.parametrize(("width", "least"), [(1280, 8.5), (390, 6.0)])
+def test_words_in_figures_are_large_enough_to_read(page: Page, width: int, least: float) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    sizes = page.evaluate(SMALLEST_WORDS)
+    assert len(sizes) > 300
+    assert sizes[0][0] >= least, sizes[0]
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -96,7 +96,16 @@ def _compare(folders: Sequence[Run], other: Run, options: ScoreOptions) -> None:
         )
         return
     for folder, card, rows in zip(folders, cards, found, strict=True):
-        print_differences(rows, card, str(folder.path), str(other.path))
+        print_differences(rows, card, *told_apart(folder.path, other.path))
+
+
+def told_apart(first: Path, second: Path) -> tuple[str, str]:
+    """What to call two folders: the ends of their paths, as long as they must be to differ."""
+    one, two = (path.resolve().parts for path in (first, second))
+    for count in range(1, max(len(one), len(two))):
+        if one[-count:] != two[-count:]:
+            return str(Path(*one[-count:])), str(Path(*two[-count:]))
+    return str(first), str(second)
 
 
 def _scored(folders: Sequence[Run], options: ScoreOptions) -> list[Scorecard]:

@@ -1,10 +1,11 @@
 """Scorecards on the terminal, and what they say of the article's claims."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from rich.padding import Padding
 from rich.table import Table
 
-from reparam.cli.group_table import HOLM, print_verdicts
+from reparam.cli.group_table import print_verdicts
 from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import (
     MEASURES,
@@ -21,7 +22,6 @@ from reparam.evaluation import (
     interval_text,
     measured_text,
     p_text,
-    p_values_text,
     value_text,
 )
 from reparam.printable import say
@@ -30,7 +30,10 @@ from reparam.printable import say
 def print_scorecards(cards: Sequence[Scorecard]) -> None:
     """Two tables for each: what needs no prior, and what does with a column for each prior."""
     for card in cards:
-        print_table(_plain_table(card), _title(card))
+        table, without = _plain_table(card)
+        print_table(table, _title(card))
+        for line in without:
+            say(line)
         draws = f"{card.title}: {card.draws:,} draws of each prior, the first one is its own"
         print_table(_prior_table(card), draws)
     print_verdicts([Group(card.title, (card,), {}) for card in cards])
@@ -40,36 +43,36 @@ def print_differences(rows: Sequence[Difference], card: Scorecard, first: str, s
     """Row by row, how the first of two runs differs from the second."""
     table = new_table()
     table.add_column("measure")
-    for title in (first, second, "difference (95 %)", "matters", "p / Holm", "images"):
+    for title in (first, second, "difference, 95 %", "p", f"{first} is"):
         table.add_column(title, justify="right")
-    table.add_column(f"{first} is")
-    for row in rows:
-        entry, gain = row.entry, row.gain
-        table.add_row(
-            _named(entry).strip(),
-            *(measured_text(found, entry) for found in (row.found, row.other)),
-            "–" if gain is None else _around(gain, entry),
-            value_text(entry.matters, entry),
-            p_values_text(row.decided),
-            _pairs(row),
-            in_words(row.decided.word),
-        )
+    known = {row.entry: row for row in rows if {row.found.value, row.other.value} != {None}}
+    for topic, mine in _by_topic(known):
+        table.add_row(topic, style="bold")
+        for entry in mine:
+            row = known[entry]
+            decided = row.decided
+            table.add_row(
+                _named(entry),
+                *(measured_text(found, entry) for found in (row.found, row.other)),
+                _ends(row.gain, entry),
+                "" if decided.holm is None else p_text(decided.holm),
+                in_words(decided.word),
+            )
     print_table(table, f"{card.images:,} {card.split} images of {card.source}, own priors")
     say(
-        f"difference: above 0 where {first} is better (of the rate, larger); over images: paired "
-        f"image by image. {HOLM}"
+        f"difference: above 0 where {first} is better (of the rate, larger). p: two-sided, "
+        "corrected for the number of tests in the table by Holm's method, which decides at 0.05"
     )
+    if paired := [row.entry.en for row in rows if row.images]:
+        say(f"paired image by image: {', '.join(paired)}; the others are not paired")
+    if without := [row.entry.en for row in rows if row.entry not in known]:
+        say(f"not measured: {', '.join(without)}")
 
 
-def _pairs(row: Difference) -> str:
-    if row.gain is None:
-        return ""
-    return f"{row.images:,}" if row.images else row.gain.pairing
-
-
-def _around(gain: Interval, entry: Entry) -> str:
-    value, low, high = (value_text(end, entry) for end in (gain.value, gain.low, gain.high))
-    return f"{value} ({low} to {high})"
+def _ends(gain: Interval | None, entry: Entry) -> str:
+    if gain is None:
+        return "–"
+    return f"{value_text(gain.low, entry)} to {value_text(gain.high, entry)}"
 
 
 def _title(card: Scorecard) -> str:
@@ -79,20 +82,30 @@ def _title(card: Scorecard) -> str:
     )
 
 
-def _plain_table(card: Scorecard) -> Table:
+def _plain_table(card: Scorecard) -> tuple[Table, list[str]]:
+    """What is measured, and in words what is not."""
     table = new_table()
     table.add_column("measure")
     for title in ("", "95 % interval", "ideal", "p"):
         table.add_column(title, justify="right")
-    for name, entry in _by_topic(table, card, by_prior=False):
-        found = card.find(name)
+    known = {
+        entry: card.find(name)
+        for name, entry in MEASURES.items()
+        if not entry.by_prior and card.has(name)
+    }
+    without: dict[str, list[str]] = {}
+    for entry, found in known.items():
         if found.value is None:
-            table.add_row(_named(entry), "–", found.note)
-        else:
+            without.setdefault(found.note, []).append(entry.en.removeprefix("… of which "))
+    measured = {entry: found for entry, found in known.items() if found.value is not None}
+    for topic, mine in _by_topic(measured):
+        table.add_row(topic, style="bold")
+        for entry in mine:
+            found = measured[entry]
             interval = interval_text(found, entry)
             cells = measured_text(found, entry), interval, ideal_text([found], entry), _p(found)
             table.add_row(_named(entry), *cells)
-    return table
+    return table, [f"not measured: {', '.join(names)}: {why}" for why, names in without.items()]
 
 
 def _prior_table(card: Scorecard) -> Table:
@@ -101,28 +114,27 @@ def _prior_table(card: Scorecard) -> Table:
     for scores in card.priors:
         table.add_column(scores.name, justify="right")
     table.add_column("ideal", justify="right")
-    for name, entry in _by_topic(table, card, by_prior=True):
-        several = [card.find(name, scores.kind) for scores in card.priors]
-        cells = [figure_text(found, entry) for found in several]
-        table.add_row(_named(entry), *cells, ideal_text(several, entry))
+    names = {entry: name for name, entry in MEASURES.items() if entry.by_prior and card.has(name)}
+    for topic, mine in _by_topic(names):
+        table.add_row(topic, style="bold")
+        for entry in mine:
+            several = [card.find(names[entry], scores.kind) for scores in card.priors]
+            cells = [figure_text(found, entry) for found in several]
+            table.add_row(_named(entry), *cells, ideal_text(several, entry))
     return table
 
 
-def _by_topic(table: Table, card: Scorecard, *, by_prior: bool) -> Iterator[tuple[str, Entry]]:
-    """The measures of a table in order; each topic first gets a line of its own."""
+def _by_topic(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
+    """Measures by the topic that they are of, as it is called."""
+    listed = list(entries)
     for topic, words in TOPICS.items():
-        mine = [
-            (name, entry)
-            for name, entry in MEASURES.items()
-            if entry.topic == topic and entry.by_prior == by_prior and card.has(name)
-        ]
-        if mine:
-            table.add_row(words.en, style="bold")
-        yield from mine
+        if mine := [entry for entry in listed if entry.topic == topic]:
+            yield words.en, mine
 
 
-def _named(entry: Entry) -> str:
-    return f"  {entry.en}{f' ({entry.unit})' if entry.unit else ''}"
+def _named(entry: Entry) -> Padding:
+    """Below its topic; also where it continues on the next line."""
+    return Padding(f"{entry.en}{f' ({entry.unit})' if entry.unit else ''}", (0, 0, 0, 2))
 
 
 def _p(found: Measured) -> str:

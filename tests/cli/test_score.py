@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from reparam.cli.compare import groups_of
+from reparam.cli.score import told_apart
 from reparam.cli.scoring import scored
 from reparam.evaluation import MEASURES, ScoreConfig, as_floats, decode_bytes, sample_latents
 from reparam.runs import Run
@@ -304,16 +305,46 @@ def test_a_run_does_not_differ_from_itself(reparam: Command, vae_run: Path) -> N
     assert found["log_likelihood"]["images"] == 2
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        ("runs/ae", "runs/vae", ("ae", "vae")),
+        ("runs/a/vae", "runs/b/vae", ("a/vae", "b/vae")),
+        ("vae", "runs/vae", None),
+        ("runs/vae", "runs/vae", ("runs/vae", "runs/vae")),
+    ],
+)
+def test_runs_are_called_by_what_their_paths_end_with(first, second, names) -> None:
+    one, two = told_apart(Path(first), Path(second))
+    assert Path(first).resolve().as_posix().endswith(one)
+    assert Path(second).resolve().as_posix().endswith(two)
+    assert names is None or (one, two) == names
+
+
+def test_what_is_not_measured_is_said_once_for_each_reason(reparam: Command, ae_run: Path) -> None:
+    said = reparam("score", ae_run, *SMALL)
+    assert said.status == 0, said.err
+    assert said.out.count("needs a distribution over latents") == 1
+    (line,) = [line for line in said.out.splitlines() if "needs a distribution" in line]
+    assert "ELBO" in line
+    assert "I(x; z)" in line
+
+
 def test_two_runs_are_compared_image_by_image(
     reparam: Command, ae_run: Path, vae_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     said = reparam("score", ae_run, "--against", vae_run, *SMALL)
     assert said.status == 0, said.err
-    (mse,) = [line for line in said.out.splitlines() if line.startswith("mean squared error")]
-    assert re.search(r" \(.+ to .+\) .+ / .+ 12 ", mse)
-    (centre,) = [line for line in said.out.splitlines() if line.startswith("‖mean‖² / d")]
-    assert "unpaired" in centre
+    lines = [line.strip() for line in said.out.splitlines()]
+    head = next(line for line in lines if line.startswith("measure"))
+    assert head.split()[1:3] == [ae_run.name, vae_run.name], "not the whole paths"
+    (mse,) = [line for line in lines if line.startswith("mean squared error")]
+    assert re.search(r" \S+ to \S+ +\S+", mse)
+    (paired,) = [line for line in lines if line.startswith("paired image by image: ")]
+    assert "mean squared error" in paired
+    assert "‖mean‖² / d" not in paired
+    assert any(line.startswith("reconstruction") for line in lines), "a topic"
     found = compared(reparam("score", ae_run, "--against", vae_run, *SMALL, "--json").out)
     back = compared(reparam("score", vae_run, "--against", ae_run, *SMALL, "--json").out)
     assert found["mse"]["gain"]["value"] == -back["mse"]["gain"]["value"]

@@ -23,7 +23,7 @@ from reparam.types import Json
 FILE = "anomaly.json"
 TENSORS = "anomaly.safetensors"
 KIND = "anomaly calibration"
-SCHEMA = 1
+SCHEMA = 2
 
 HELD_OUT, REFERENCE = "held out", "reference"
 """Before the name of a column of good pictures; before what a score learned stands its name."""
@@ -81,8 +81,8 @@ def load_detector(run: Run, device: str = "cpu") -> Detector:
     file = run.path / FILE
     if values.get("schema") != SCHEMA:
         raise RunError(
-            f"{file}: must have schema {SCHEMA}, got {values.get('schema')!r}. Fix: {fix}, or "
-            "upgrade reparam"
+            f"{file}: must have schema {SCHEMA}, got {values.get('schema')!r}. Fix: {fix} "
+            "--overwrite, or upgrade reparam"
         )
     model = run.load_model(own_prior=True, device=device)
     if values.get("weights") != run.weights_digest():

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch.nn import functional as F
 
 from reparam.features import FeatureMap, feature_maps
 from reparam.model import Autoencoder, Distribution, each_batch, from_bytes, in_batches
@@ -23,6 +24,9 @@ from reparam.types import (
     PerExample,
     PixelArray,
 )
+
+LARGE = 128
+"""Pixels of the shorter side that `Seen.enlarged` gives at least."""
 
 Maps = Float[torch.Tensor, "B H W"]
 """How anomalous each pixel is; higher is more."""
@@ -118,6 +122,19 @@ class Seen:
     def decoded(self) -> Images:
         """The reconstruction from the posterior's mean, in [0, 1]."""
         return self.model.decode(self.posterior.mean, self.labels).clamp(0, 1)
+
+    @cached_property
+    def enlarged(self) -> "Seen":
+        """The same with no side below LARGE pixels: a network of much larger pictures has few
+        places in small ones, and is not used to what they show.
+        """
+        height, width, _ = self.model.image_shape
+        scale = LARGE / min(height, width)
+        if scale <= 1:
+            return self
+        size = (round(height * scale), round(width * scale))
+        images = F.interpolate(self.images, size, mode="bilinear", align_corners=False)
+        return Seen(self.model, images)
 
     @cached_property
     def _read(self) -> dict[str, tuple[list[FeatureMap], Iterator[FeatureMap]]]:

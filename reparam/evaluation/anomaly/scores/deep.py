@@ -24,7 +24,7 @@ PICTURES = 2_000
 """Good training pictures that are learned from, at most, evenly spread over all."""
 
 SIDE = 32
-"""Places along a side of a picture, at most."""
+"""Places along a side of a picture, at most; of an enlarged one half of them."""
 
 CANDIDATES = 20_000
 """Features of places that a memory is chosen from, at most, drawn at random out of all."""
@@ -59,7 +59,7 @@ class FeatureNeighbours(OfNetwork):
         return {"features": enough(rows, self.count, self.type)}
 
     def _pooled(self, seen: Seen) -> Float[torch.Tensor, "B F"]:
-        return seen.maps(self.network)[-1].float().mean((2, 3))
+        return seen.enlarged.maps(self.network)[-1].float().mean((2, 3))
 
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
         return mean_of_nearest(self._pooled(seen).cpu(), fitted["features"], self.count), None
@@ -101,7 +101,7 @@ class Padim(OfSomeMaps):
         return {"kept": kept, "mean": mean.float(), "whitening": whitening.float()}
 
     def _places(self, seen: Seen) -> Places:
-        return at_places(beyond_edges(seen.maps(self.network, self.depth)))
+        return at_places(beyond_edges(seen.enlarged.maps(self.network, self.depth)), seen)
 
     def _rows(self, x: Places, kept: Int[torch.Tensor, " d"]) -> Float[torch.Tensor, "places B d"]:
         return x[:, kept].flatten(2).permute(2, 0, 1)
@@ -141,8 +141,8 @@ class PatchCore(OfSomeMaps):
         return {"memory": greedy_coreset(torch.cat(some), self.memory, generator)}
 
     def _places(self, seen: Seen) -> Places:
-        maps = beyond_edges(seen.maps(self.network, self.depth))
-        return at_places([F.avg_pool2d(m, 3, 1, 1, count_include_pad=False) for m in maps])
+        maps = beyond_edges(seen.enlarged.maps(self.network, self.depth))
+        return at_places([F.avg_pool2d(m, 3, 1, 1, count_include_pad=False) for m in maps], seen)
 
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
         x = self._places(seen)
@@ -160,10 +160,11 @@ def beyond_edges(maps: Sequence[FeatureMap]) -> Sequence[FeatureMap]:
     return maps[1:] or maps
 
 
-def at_places(maps: Sequence[FeatureMap]) -> Places:
+def at_places(maps: Sequence[FeatureMap], seen: Seen) -> Places:
     """Several maps at the places of the first, of which there are at most SIDE × SIDE."""
     first = maps[0].float()
-    stride = -(-max(map(int, first.shape[2:])) // SIDE)  # a trace has tensors here
+    most = SIDE if seen.enlarged is seen else SIDE // 2
+    stride = -(-max(map(int, first.shape[2:])) // most)  # a trace has tensors here
     if stride > 1:
         first = F.avg_pool2d(first, stride, ceil_mode=True)
     size = first.shape[2:]

@@ -25,8 +25,9 @@ from reparam.types import (
     PixelArray,
 )
 
-LARGE = 128
-"""Pixels of the shorter side that `Seen.enlarged` gives at least."""
+SMALL, LARGE = 64, 128
+"""Pixels of the shorter side: networks of much larger pictures are given at least SMALL, and where
+that is no more than twice what there is, up to LARGE."""
 
 Maps = Float[torch.Tensor, "B H W"]
 """How anomalous each pixel is; higher is more."""
@@ -125,12 +126,13 @@ class Seen:
 
     @cached_property
     def enlarged(self) -> "Seen":
-        """The same with no side below LARGE pixels: a network of much larger pictures has few
-        places in small ones, and is not used to what they show.
+        """The same twice as large, or as LARGE pixels: a network of much larger pictures has few
+        places in small ones, and is not used to what they show. Those that would have at most SMALL
+        pixels stay as they are: there is little to see in them, and it takes four times as long.
         """
         height, width, _ = self.model.image_shape
-        scale = LARGE / min(height, width)
-        if scale <= 1:
+        scale = min(2, LARGE / min(height, width))
+        if scale <= 1 or scale * min(height, width) <= SMALL:
             return self
         size = (round(height * scale), round(width * scale))
         images = F.interpolate(self.images, size, mode="bilinear", align_corners=False)

@@ -10,6 +10,7 @@ from reparam.model.batches import (
     rows_at_once,
 )
 from reparam.model.config import ModelConfig
+from reparam.model.contracts import check_parts
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import (
     LIKELIHOODS,
@@ -207,6 +208,7 @@ __all__ = [
     "Weight",
     "build_autoencoder",
     "check_fittable",
+    "check_parts",
     "draw_rows",
     "each_batch",
     "fittable_names",

@@ -21,6 +21,7 @@ from reparam.model.networks import (
 )
 from reparam.model.posteriors import Distribution, Posterior
 from reparam.model.priors import EncoderBound, Prior
+from reparam.registry import Part
 from reparam.types import Images, Labels, Latents
 
 
@@ -172,6 +173,7 @@ def build_autoencoder(config: ModelConfig, image_shape: ImageShape) -> Autoencod
 def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     classes = config.class_count()
     encoder = config.encoder.build(image_shape)
+    _check_module(encoder, Encoder, config.encoder)
     latent = config.latent(encoder.feature_shape)
     posterior = config.posterior.build(encoder.feature_shape, latent)
     height, width, channels = image_shape
@@ -183,9 +185,30 @@ def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     )
     prior = config.prior.build(latent)
     likelihood = config.likelihood.build(image_shape)
+    _check_module(posterior, Posterior, config.posterior)
+    _check_module(decoder, Decoder, config.decoder)
+    _check_module(prior, Prior, config.prior)
+    _check_module(likelihood, Likelihood, config.likelihood)
     if classes:
         encoder = ConditionalEncoder(encoder, classes)
         decoder = ConditionalDecoder(decoder, latent.bottom, classes)
     network = config.encoder.build(image_shape) if config.classifier else None
     classifier = None if network is None else Classifier(network, classes)
     return Autoencoder(encoder, posterior, decoder, prior, likelihood, latent, classes, classifier)
+
+
+def _check_module(built: object, kind: type[nn.Module], options: Part) -> None:
+    """Raises ConfigError where ``build`` of a part, perhaps a user's, gives no module of its kind,
+    or one that PyTorch does not know.
+    """
+    name = f"{options.registry.kind} {options.type}"
+    if not isinstance(built, kind):
+        raise ConfigError(
+            f"build of {name} must give a {kind.__name__}, got {type(built).__name__}. Fix: return "
+            f"an instance of a subclass of reparam.{kind.__name__}"
+        )
+    if not hasattr(built, "_modules"):
+        raise ConfigError(
+            f"{type(built).__name__} of {name} must be initialised by nn.Module, got one that is "
+            "not. Fix: begin its __init__ with super().__init__()"
+        )

@@ -13,7 +13,7 @@ import torch
 from reparam._version import __version__
 from reparam.data import ImageSet, Progress, load_images
 from reparam.errors import ConfigError, DataError, RunError, either, near_paths
-from reparam.model import Autoencoder, Prior, build_autoencoder
+from reparam.model import Autoencoder, Prior, build_autoencoder, check_parts
 from reparam.registry import loaded_plugins
 from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig
@@ -98,7 +98,8 @@ class Run:
         """A new folder with its resolved configuration.
 
         Raises RunError where one exists, or is being written, ConfigError for a conditional model
-        and images without labels, DataError for one that must know more of them.
+        and images without labels, DataError for one that must know more of them, and what
+        ``check_parts`` raises for parts that give other shapes than their contracts say.
         """
         check_free(path, overwrite=overwrite)
         facts = Facts(
@@ -126,6 +127,7 @@ class Run:
                 f"classifier (--model m2) of some training images, got {len(known)} of training "
                 "images. Fix: label more, or take --model m2"
             )
+        check_parts(run.config.model, images.image_shape)
         with writing(path):
             check_free(path, overwrite=overwrite)  # another process may have come first
             empty(path)

@@ -245,6 +245,14 @@ class PosteriorOptions(Part):
     is_layered: ClassVar[bool] = False
     """Whether it has two stochastic layers."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not hasattr(self, "distribution"):
+            raise ConfigError(
+                f"{type(self).__name__} must name its distribution, got a class without. Fix: "
+                "distribution = a subclass of reparam.Distribution, as docs/extending.md shows"
+            )
+
     @property
     def is_point(self) -> bool:
         return self.distribution.is_point

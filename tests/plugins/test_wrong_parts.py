@@ -1,0 +1,231 @@
+"""Parts of one's own that break their contract are refused before a run folder is there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reparam.errors import ConfigError
+from reparam.model import (
+    ExemplarPriorOptions,
+    MixturePriorOptions,
+    MlpDecoderOptions,
+    MlpEncoderOptions,
+    ModelConfig,
+    PosteriorOptions,
+    VampPriorOptions,
+    check_parts,
+)
+
+WRONG = '''
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+import reparam as rp
+
+
+class Right(rp.Prior):
+    def __init__(self, dim):
+        super().__init__()
+        self.dim = dim
+
+    def sample(self, n, generator=None):
+        return torch.randn(n, self.dim, generator=generator)
+
+    def log_prob(self, z):
+        return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
+
+
+class Flat(Right):
+    def sample(self, n, generator=None):
+        return torch.randn(n, generator=generator)
+
+
+class Wide(Right):
+    def sample(self, n, generator=None):
+        return torch.randn(n, self.dim + 1, generator=generator)
+
+
+class Array(Right):
+    def sample(self, n, generator=None):
+        return super().sample(n, generator).numpy()
+
+
+class Endless(Right):
+    def sample(self, n, generator=None):
+        return super().sample(n, generator) / 0
+
+
+class Seedless(Right):
+    def sample(self, n, generator=None):
+        return torch.randn(n, self.dim)
+
+
+class Column(Right):
+    def log_prob(self, z):
+        return super().log_prob(z)[:, None]
+
+
+class Unborn(Right):
+    def __init__(self, dim):
+        self.dim = dim
+
+
+class Nothing:
+    def __new__(cls, dim):
+        return None
+
+
+for made in (Right, Flat, Wide, Array, Endless, Seedless, Column, Unborn, Nothing):
+
+    @rp.PRIORS.register(made.__name__.lower())
+    @dataclass(frozen=True)
+    class Options(rp.PriorOptions):
+        """A prior."""
+
+        made = made
+
+        def build(self, latent):
+            return self.made(latent.dim)
+
+    Options.__qualname__ = f"{made.__name__}Options"
+
+
+class Small(rp.Decoder):
+    def __init__(self, dim, side):
+        super().__init__()
+        self.side, self.linear = side, nn.Linear(dim, side * side)
+
+    def forward(self, z, labels=None):
+        return self.linear(z).sigmoid().unflatten(1, (1, self.side, self.side))
+
+    def init_output_bias(self, image):
+        pass
+
+
+@rp.DECODERS.register("small")
+@dataclass(frozen=True)
+class SmallOptions(rp.DecoderOptions):
+    """One pixel short."""
+
+    def build(self, latent, image_shape, *, feature_shape, logits):
+        return Small(latent.dim, image_shape[0] - 1)
+
+
+class Short(rp.Encoder):
+    def __init__(self, image_shape):
+        super().__init__()
+        self.image_shape, self.feature_shape = image_shape, (4,)
+        self.linear = nn.Linear(math.prod(image_shape), 3)
+
+    def forward(self, x, labels=None):
+        return self.linear(x.flatten(1))
+
+
+@rp.ENCODERS.register("short")
+@dataclass(frozen=True)
+class ShortOptions(rp.EncoderOptions):
+    """One feature short."""
+
+    def build(self, image_shape):
+        return Short(image_shape)
+
+
+@dataclass(frozen=True)
+class Ignoring(rp.DiagonalNormal):
+    def rsample(self, noise=None):
+        return super().rsample()
+
+
+@rp.POSTERIORS.register("ignoring")
+class IgnoringOptions(rp.PosteriorOptions):
+    """Of random numbers of its own."""
+
+    distribution = Ignoring
+'''
+
+TRY = """
+import sys
+from pathlib import Path
+import numpy as np
+import reparam
+
+reparam.load_plugin("wrong.py")
+images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+mlp = {"encoder": {"type": "mlp", "widths": [4]}, "decoder": {"type": "mlp", "widths": [4]}}
+for kind, name in (each.split("=") for each in sys.argv[1:]):
+    out = Path(name)
+    parts = {**mlp, "latent_dim": 2, kind: name}
+    try:
+        reparam.VAE(**parts, epochs=1, quiet=True, out=out).fit(images)
+        print("trained")
+    except reparam.ReparamError as error:
+        print(error, "(left a folder)" * out.exists())
+"""
+
+SHAPE = "must have the shape"
+NOISE = "must take its random numbers from the generator"
+
+SAID = {
+    "prior=right": "trained",
+    "prior=flat": f"sample of prior flat {SHAPE} (3, 2) for a batch of 3, got (3,). Fix: ",
+    "prior=wide": f"sample of prior wide {SHAPE} (3, 2) for a batch of 3, got (3, 3). Fix: ",
+    "prior=array": "sample of prior array must be a tensor of shape (3, 2)",
+    "prior=endless": "sample of prior endless must give finite numbers, got NaN or infinite ones",
+    "prior=seedless": f"sample of prior seedless {NOISE}",
+    "prior=column": "log_prob of prior column must be one number for each image",
+    "prior=unborn": "Unborn of prior unborn must be initialised by nn.Module",
+    "prior=nothing": "build of prior nothing must give a Prior, got NoneType. Fix: ",
+    "decoder=small": f"decoder small {SHAPE} (3, 1, 8, 8) for a batch of 3, got (3, 1, 7, 7)",
+    "encoder=short": f"encoder short {SHAPE} (3, 4) for a batch of 3, got (3, 3). Fix: correct "
+    "feature_shape, or what it returns",
+    "posterior=ignoring": f"rsample of posterior ignoring {NOISE}",
+}
+"""Part → how the line begins."""
+
+
+def test_a_wrong_part_is_refused_before_a_folder_is_there(tmp_path: Path) -> None:
+    """In a process of its own, which does not check shapes as these tests do."""
+    (tmp_path / "wrong.py").write_text(WRONG)
+    said = subprocess.run(
+        [sys.executable, "-c", TRY, *SAID],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    lines = said.stdout.splitlines()
+    assert len(lines) == len(SAID)
+    for (part, start), line in zip(SAID.items(), lines, strict=True):
+        assert line.startswith(start), part
+        assert "left a folder" not in line
+
+
+def config(**parts: object) -> ModelConfig:
+    small = {"encoder": MlpEncoderOptions((4,)), "decoder": MlpDecoderOptions((4,))}
+    return ModelConfig(**{**small, **parts})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [MixturePriorOptions(3), VampPriorOptions(3), ExemplarPriorOptions(3)],
+    ids=lambda prior: str(prior.type),
+)
+def test_a_check_leaves_random_states_as_they_were(prior: object) -> None:
+    """Also of priors that know nothing to draw from yet."""
+    torch.manual_seed(3)
+    before, numpy_before = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+    check_parts(config(prior=prior), (8, 8, 1))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
+
+
+def test_a_posterior_names_its_distribution() -> None:
+    class Without(PosteriorOptions):
+        pass
+
+    with pytest.raises(ConfigError, match=r"Without must name its distribution.*Fix: "):
+        Without()

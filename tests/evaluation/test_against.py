@@ -131,3 +131,31 @@ def test_the_figures_of_each_image_are_no_part_of_the_json(hard: np.ndarray) -> 
 def test_another_judge_is_refused() -> None:
     with pytest.raises(RunError, match="must be scored by the same judge, got 'a judge' and 'b'"):
         check_same_judge(card(), replace(card(), judge="b"))
+
+
+def test_a_few_images_have_the_difference_of_all_as_a_control() -> None:
+    """The log-likelihood of 50 of 2,000 images: as precise as the ELBO of all lets it be."""
+    rng, many, n = np.random.default_rng(5), 2_000, 50
+    misses, widths, alone = 0, [], []
+    for _ in range(200):
+        chosen = np.sort(rng.permutation(many)[:n])
+        images = rng.normal(0, 10, many)  # how hard each is
+        apart = rng.normal(1, 5, many)  # by how much the first model is better at each
+        cards, bare = [], []
+        for gain in (apart, 0 * apart):
+            bound = images + gain + rng.normal(0, 1, many)  # of one draw
+            own = images[chosen] + gain[chosen]  # of many draws
+            values = own + rng.normal(2, 1, n)
+            elbo = Measured(0.0, -1.0, 1.0, each=Each(bound, np.arange(many)))
+            for several, each in ((cards, Each(values, chosen, own)), (bare, Each(values, chosen))):
+                found = Measured(0.0, -1.0, 1.0, each=each)
+                several.append({"log_likelihood": found, "elbo": elbo})
+        row, plain = (rows(*several)["log_likelihood"] for several in (cards, bare))
+        assert row.gain is not None
+        assert plain.gain is not None
+        assert (row.gain.pairing, row.images) == ("paired by image", n)
+        misses += not row.gain.low < 1 < row.gain.high
+        widths.append(row.gain.high - row.gain.low)
+        alone.append(plain.gain.high - plain.gain.low)
+    assert 3 <= misses <= 20, "95 % intervals"
+    assert np.median(widths) < 0.4 * np.median(alone)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -21,14 +21,18 @@ REPEATS = 200
 
 @dataclass(frozen=True)
 class Each:
-    """What a mean is of: ``values`` (n), of the things at the places ``at`` (n)."""
+    """What a mean is of: ``values`` (n), of the things at the places ``at`` (n).
+
+    ``own`` (n): where these are a few of many, the cheap figure of theirs (`mean_with_control`).
+    """
 
     values: Float[np.ndarray, " n"]
     at: Int[np.ndarray, " n"]
+    own: Float[np.ndarray, " n"] | None = None
 
     def within(self, index: Int[np.ndarray, " N"]) -> "Each":
         """With the places in a larger set, of which ``index`` has these things."""
-        return Each(self.values, index[self.at])
+        return replace(self, at=index[self.at])
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def mean_with_control(
     degrees of freedom that a fitted c leaves. Fewer than three images, or two others, have no c.
     """
     n, m = len(values), len(others)
-    mean, each = float(values.mean()), Each(values, np.arange(n) if at is None else at)
+    mean, each = float(values.mean()), Each(values, np.arange(n) if at is None else at, own)
     if n < 3 or not all(np.isfinite(x).all() for x in (values, own, others)):
         return Measured(mean, samples=n, note=note, each=each)
     c = elsewhere = 0.0

@@ -1,7 +1,9 @@
 """Two scorecards of the same images row by row: which differ, and by how much.
 
 Means over held-out images are compared image by image, over the images that both measured: where
-one image is hard for both models, that is no part of the difference. Of every other row the two
+one image is hard for both models, that is no part of the difference. A mean over a few images, the
+log-likelihood, has the difference of the ELBO of all others as a control, as the row itself has the
+ELBO. Of every other row the two
 intervals are taken as those of independent errors, which is mostly too wide, as the images are the
 same; these rows are marked "unpaired".
 
@@ -16,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from reparam.errors import RunError
-from reparam.evaluation.measures.measured import Measured
+from reparam.evaluation.measures.measured import Measured, mean_with_control
 from reparam.evaluation.scoring.catalogue import MEASURES, Entry
 from reparam.evaluation.scoring.deciding import (
     Decision,
@@ -99,7 +101,10 @@ def differences(card: Scorecard, other: Scorecard) -> tuple[Difference, ...]:
         for name in MEASURES
         if card.find(name).value is not None or other.find(name).value is not None
     }
-    gains = {name: _gain(*both, MEASURES[name]) for name, both in rows.items()}
+    gains = {
+        name: _gain(*both, MEASURES[name], _controlled(name, card, other))
+        for name, both in rows.items()
+    }
     decided = decide([(gains[name][0], MEASURES[name].matters) for name in rows], TESTS)
     return tuple(
         Difference(
@@ -109,13 +114,44 @@ def differences(card: Scorecard, other: Scorecard) -> tuple[Difference, ...]:
     )
 
 
-def _gain(found: Measured, other: Measured, entry: Entry) -> tuple[Interval | None, int]:
+def _gain(
+    found: Measured, other: Measured, entry: Entry, controlled: tuple[Interval, int] | None
+) -> tuple[Interval | None, int]:
     """By how much ``found`` is better, or larger, and over how many images it was paired."""
-    by_image = _by_image(found, other)
+    by_image = controlled or _by_image(found, other)
     if by_image is not None and entry.better != "ideal":
         return (-by_image[0] if entry.better == "lower" else by_image[0]), by_image[1]
     gain = gained(other, found, entry)
     return (-gain if gain is not None and entry.better == "neither" else gain), 0
+
+
+def _controlled(name: str, card: Scorecard, other: Scorecard) -> tuple[Interval, int] | None:
+    """`_by_image` of a measure of a few images, where the figure of all images helps: with the
+    interval of `mean_with_control`. None for another measure, and where figures are missing.
+    """
+    control = MEASURES[name].control
+    if control is None:
+        return None
+    ours, theirs = card.find(name).each, other.find(name).each
+    our_all, their_all = card.find(control).each, other.find(control).each
+    if ours is None or theirs is None or our_all is None or their_all is None:
+        return None
+    if ours.own is None or theirs.own is None:
+        return None
+    places, mine, its = np.intersect1d(ours.at, theirs.at, return_indices=True)
+    everywhere, first, second = np.intersect1d(our_all.at, their_all.at, return_indices=True)
+    elsewhere = ~np.isin(everywhere, places)
+    if len(places) < 3:
+        return None
+    found = mean_with_control(
+        ours.values[mine] - theirs.values[its],
+        ours.own[mine] - theirs.own[its],
+        (our_all.values[first] - their_all.values[second])[elsewhere],
+    )
+    if found.value is None or found.low is None or found.high is None:
+        return None
+    ends = (found.value, found.low, found.high)
+    return Interval(*ends, len(places) - 2, "paired by image"), len(places)
 
 
 def _by_image(found: Measured, other: Measured) -> tuple[Interval, int] | None:

@@ -39,7 +39,8 @@ class Entry:
     ``by_prior``: measured anew for each prior that latents are drawn from. ``digits`` are
     significant ones. ``on_request``: only where an option, something that seldom comes with images,
     or a model that draws a named class asks for it; there is no row elsewhere. ``requires``: where
-    one of these is missing, the measure is omitted, with the reason.
+    one of these is missing, the measure is omitted, with the reason. ``control``: of a measure of a
+    few images, the one of all images whose expectation `Each.own` has.
 
     ``version`` is raised whenever the same model and images give another figure than before,
     wherever in the code the reason lies: figures of other versions are measured anew. Words,
@@ -58,6 +59,7 @@ class Entry:
     digits: int = 3
     on_request: bool = False
     requires: tuple[Need, ...] = ()
+    control: str | None = None
     version: int = 1
 
     def clip(self, value: float) -> float:
@@ -503,6 +505,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.5,
         digits=5,
         requires=("density", "one space"),
+        control="elbo",
         version=2,
     ),
     "bits_per_dimension": Entry(

@@ -19,6 +19,8 @@ FILE = "scorecard.safetensors"
 KIND = "scorecard"
 PLACES = ".images"
 """After a measure's name: where its images are."""
+OWN = ".control"
+"""After the name of a measure of a few images: the cheap figure of theirs, `Each.own`."""
 
 
 def save_each(run: Run, card: Scorecard) -> None:
@@ -28,6 +30,8 @@ def save_each(run: Run, card: Scorecard) -> None:
         if found.each is not None:
             tensors[name] = torch.from_numpy(found.each.values)
             tensors[name + PLACES] = torch.from_numpy(found.each.at.astype(np.int64))
+            if found.each.own is not None:
+                tensors[name + OWN] = torch.from_numpy(found.each.own)
     save_tensors(run.path / FILE, tensors, KIND, {"of": _digest(run)})
 
 
@@ -45,9 +49,13 @@ def with_each(run: Run, card: Scorecard) -> Scorecard | None:
         return None
     try:
         each = {
-            name: Each(values.numpy(), saved.tensors[name + PLACES].numpy())
+            name: Each(
+                values.numpy(),
+                saved.tensors[name + PLACES].numpy(),
+                saved.tensors[name + OWN].numpy() if name + OWN in saved.tensors else None,
+            )
             for name, values in saved.tensors.items()
-            if not name.endswith(PLACES)
+            if not name.endswith((PLACES, OWN))
         }
     except KeyError as error:
         raise RunError(

@@ -10,6 +10,7 @@ from reparam.errors import RunError
 from reparam.evaluation import Difference, check_same_judge, differences
 from reparam.evaluation.measures.measured import Each, Measured, mean_of
 from reparam.evaluation.scoring.catalogue import MEASURES
+from reparam.evaluation.scoring.groups import Group, improvement
 
 from .test_claims import around, card
 
@@ -118,6 +119,18 @@ def test_rows_without_a_figure_or_an_interval_are_shown_and_not_judged() -> None
     endless = np.array([np.inf, 30.0, 31.0])
     exact = rows({"psnr": measured(endless)}, {"psnr": measured(endless)})["psnr"]
     assert exact.gain is None, "infinite less infinite is nothing"
+
+
+def test_figures_of_two_quantities_have_no_difference(hard: np.ndarray) -> None:
+    """A probability of black and white images beside a density of grey ones."""
+    one = replace(measured(hard), quantity="density")
+    other = replace(measured(hard + 99), quantity="probability")
+    found = rows({"elbo": one}, {"elbo": other})["elbo"]
+    assert (found.gain, found.decided.word, found.decided.p) == (None, "incomparable", None)
+    groups = [Group("", (card({"elbo": row}),), {}) for row in (one, other)]
+    assert improvement(*groups, "elbo") is None
+    older = replace(one, quantity="")
+    assert rows({"elbo": older}, {"elbo": other})["elbo"].decided.word == "worse"
 
 
 def test_the_figures_of_each_image_are_no_part_of_the_json(hard: np.ndarray) -> None:

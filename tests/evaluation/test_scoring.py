@@ -89,6 +89,7 @@ def test_a_bernoulli_likelihood_is_of_black_and_white_images() -> None:
         assert value == pytest.approx(mean, abs=5 * error), name  # false alarm below 1e-6
         assert (high - low) / (2 * 1.96) == pytest.approx(error, rel=0.3), name
         assert "black and white" in found[name].note
+        assert "black and white" in found[name].quantity
     bits = found["bits_per_dimension"].value
     assert bits == pytest.approx(-(found["elbo"].value or 0) / (D * math.log(2)))
 

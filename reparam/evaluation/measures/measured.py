@@ -44,7 +44,8 @@ class Measured:
     of a distance, else what real images score; ``p_value`` is that of the test which belongs to the
     measure; ``samples`` counts the images or latents behind it. ``note`` says what a
     reader must know: a limit, a subset, why there is no value (then ``value`` is None). ``each``
-    has the figure of every image (or draw) where it is their mean; JSON omits it.
+    has the figure of every image (or draw) where it is their mean; JSON omits it. ``quantity``:
+    what it is of, where that differs between models: figures of two quantities do not compare.
     """
 
     value: float | None
@@ -54,7 +55,15 @@ class Measured:
     p_value: float | None = None
     samples: int | None = None
     note: str = ""
+    quantity: str = ""
     each: Each | None = field(default=None, compare=False, repr=False)
+
+
+def incomparable(one: Measured, other: Measured) -> bool:
+    """Whether the figures are of two quantities. One that does not say, of an older scorecard,
+    counts as the same.
+    """
+    return bool(one.quantity and other.quantity and one.quantity != other.quantity)
 
 
 def absent(why: str) -> Measured:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from reparam.errors import RunError
-from reparam.evaluation.measures.measured import Measured, mean_with_control
+from reparam.evaluation.measures.measured import Measured, incomparable, mean_with_control
 from reparam.evaluation.scoring.catalogue import MEASURES, Entry
 from reparam.evaluation.scoring.deciding import (
     Decision,
@@ -118,6 +118,8 @@ def _gain(
     found: Measured, other: Measured, entry: Entry, controlled: tuple[Interval, int] | None
 ) -> tuple[Interval | None, int]:
     """By how much ``found`` is better, or larger, and over how many images it was paired."""
+    if incomparable(found, other):
+        return None, 0
     by_image = controlled or _by_image(found, other)
     if by_image is not None and entry.better != "ideal":
         return (-by_image[0] if entry.better == "lower" else by_image[0]), by_image[1]
@@ -168,8 +170,12 @@ def _by_image(found: Measured, other: Measured) -> tuple[Interval, int] | None:
 
 
 def _reworded(decision: Decision, found: Measured, other: Measured, entry: Entry) -> Decision:
-    """For a measure without a better side, and for two figures of which one has no interval."""
+    """For a measure without a better side, and for two figures of which one has no interval, or
+    that are of two quantities.
+    """
     word = decision.word
+    if incomparable(found, other):
+        return replace(decision, word="incomparable")
     if word == "absent" and found.value is not None and other.value is not None:
         return replace(decision, word="undecided")
     side = WITHOUT_SIDES.get(word, word) if entry.better == "neither" else word

@@ -22,19 +22,20 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from reparam.evaluation.measures.measured import LEVEL, Measured
+from reparam.evaluation.measures.measured import LEVEL, Measured, incomparable
 from reparam.evaluation.scoring.catalogue import Entry
 from reparam.types import Language
 
 Claimed = Literal["confirmed", "refuted"]
 Differs = Literal["better", "worse", "higher", "lower", "same"]
-Word = Claimed | Differs | Literal["undecided", "absent"]
+Word = Claimed | Differs | Literal["undecided", "absent", "incomparable"]
 
 WORDS: Mapping[Word, tuple[str, str]] = {
     "confirmed": ("confirmed", "확인됨"),
     "refuted": ("refuted", "반박됨"),
     "undecided": ("undecided at this sample size", "이 표본 크기로는 판단할 수 없음"),
     "absent": ("not measured", "측정하지 않음"),
+    "incomparable": ("not comparable", "비교할 수 없음"),
     "better": ("better", "더 좋음"),
     "worse": ("worse", "더 나쁨"),
     "higher": ("higher", "더 큼"),
@@ -187,9 +188,11 @@ def above_ideal(found: Measured, entry: Entry) -> Interval | None:
 
 
 def gained(before: Measured, after: Measured, entry: Entry) -> Interval | None:
-    """By how much ``after`` is better than ``before``, their intervals taken as independent."""
+    """By how much ``after`` is better than ``before``, their intervals taken as independent; None
+    where one has no interval, and for figures of two quantities.
+    """
     old, new = _bad_range(before, entry), _bad_range(after, entry)
-    if old is None or new is None:
+    if old is None or new is None or incomparable(before, after):
         return None
     better = old[1] - new[1]
     down = ((old[1] - old[0]) ** 2 + (new[2] - new[1]) ** 2) ** 0.5

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reparam.evaluation.measures.measured import Measured
+from reparam.evaluation.measures.measured import Measured, incomparable
 from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.deciding import (
     Decision,
@@ -79,6 +79,7 @@ class Group:
             reference=float(np.mean(references)) if references else None,
             samples=len(with_value),
             note=f"mean over {len(with_value)} seeds, 95 % interval of Student's t",
+            quantity=with_value[0].quantity,
         )
 
 
@@ -97,9 +98,11 @@ def improvement(before: Group, after: Group, name: str, kind: str | None = None)
     two or more on the same images, else Welch's interval.
 
     Where either has a single seed, the interval is that over images, which says nothing of other
-    seeds. None where a measure is missing.
+    seeds. None where a measure is missing, and for figures of two quantities.
     """
     entry = MEASURES[name]
+    if incomparable(before.whole(name, kind), after.whole(name, kind)):
+        return None
 
     def bad(several: Sequence[Measured]) -> list[float]:
         return [badness(float(m.value or 0.0), entry, m.reference) for m in several]

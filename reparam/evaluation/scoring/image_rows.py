@@ -95,7 +95,19 @@ def _likelihoods(of: Subject) -> dict[str, Measured]:
     }
     if of.config.likelihood_images:
         found["log_likelihood"] = _log_likelihood(of, part, elbo, note)
-    return found
+    return {name: replace(row, quantity=_quantity(of, name)) for name, row in found.items()}
+
+
+def _quantity(of: Subject, name: str) -> str:
+    """What a likelihood is of: black and white images have other ones than grey ones, and a density
+    is no probability. In bits, a density is as good as the probability of the 256 levels.
+    """
+    likelihood = of.model.likelihood
+    if likelihood.is_binary:
+        return "probability of black and white images"
+    if name == "bits_per_dimension":
+        return "bits of the 256 levels"
+    return "density of pixels" if likelihood.is_density else "probability of the 256 levels"
 
 
 def _log_likelihood(of: Subject, part: Part, elbo: np.ndarray, note: str) -> Measured:

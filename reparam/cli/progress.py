@@ -27,6 +27,7 @@ from reparam.training import (
     Event,
     Finishing,
     Listener,
+    Preparing,
     Started,
     StepDone,
     Warned,
@@ -34,8 +35,9 @@ from reparam.training import (
 
 REFRESH_SECONDS = 0.2
 
-SECONDS_BETWEEN = 2.0
-"""Lines that say which step of some work begins, at least: short steps are passed over."""
+SECONDS_BETWEEN, MOST_BETWEEN = 2.0, 30.0
+"""Between lines that say which step of some work begins: short steps are passed over. A tenth of
+the time so far lies between these bounds, so that a log of long work stays short."""
 
 
 def progress_listener(title: str, *, quiet: bool) -> Listener:
@@ -137,7 +139,7 @@ def _bar(title: str, console: Console) -> Listener:
                     done = event.epoch * pace.steps_per_epoch + event.batch
                     progress.update(task, completed=done)
                 progress.console.print(f"{title}: {event}")
-            case Finishing():
+            case Preparing() | Finishing():
                 note(f"{title}: {event}")
             case Ended():
                 progress.stop()
@@ -162,7 +164,7 @@ def _lines(title: str) -> Listener:
             case EpochDone():
                 note(f"{title}: {_epoch_line(event, pace)}")
                 pace.seconds = event.metrics.seconds
-            case BackedOff() | Warned() | Finishing():
+            case Preparing() | BackedOff() | Warned() | Finishing():
                 note(f"{title}: {event}")
 
     return listen
@@ -208,16 +210,20 @@ def step_progress(title: str, *, quiet: bool) -> Iterator[StepProgress | None]:
         return
     console = Terminal(stderr=True)
     if not console.is_terminal:
-        last: float | None = None
+        began: float | None = None
+        due = 0.0
 
         def say_step(what: str, done: int, total: int) -> None:
-            nonlocal last
-            if last is None:
+            nonlocal began, due
+            now = time.monotonic()
+            if began is None:
                 note(f"{title} ...")
-                last = time.monotonic()
-            elif time.monotonic() - last >= SECONDS_BETWEEN:
+                began = now
+            elif now >= due:
                 note(f"{title}, step {done + 1} of {total}: {what} ...")
-                last = time.monotonic()
+            else:
+                return
+            due = now + min(max(SECONDS_BETWEEN, 0.1 * (now - began)), MOST_BETWEEN)
 
         yield say_step
         return

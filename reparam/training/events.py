@@ -8,6 +8,16 @@ from reparam.runs import Epoch
 
 
 @dataclass(frozen=True)
+class Preparing:
+    """Before a part of what precedes the first step, which takes time: ``str`` says which."""
+
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ..."
+
+
+@dataclass(frozen=True)
 class Started:
     """Before the first step; ``first_epoch`` and ``first_batch`` are 0 for a new run."""
 
@@ -103,5 +113,5 @@ class Ended:
     """After the last step of this session, also after an interrupt or an error."""
 
 
-Event = Started | StepDone | EpochDone | Warned | BackedOff | Finishing | Ended
+Event = Preparing | Started | StepDone | EpochDone | Warned | BackedOff | Finishing | Ended
 Listener = Callable[[Event], None]

@@ -78,8 +78,16 @@ class _Training:
         self.feed = open_feed(images, images.splits["train"], device)
         self.steps_per_epoch = math.ceil(self.train_count / self.config.training.global_batch)
         self.pixel_variance = pixel_variance_of(images)
+        self.begins = not run.checkpoint.exists()
         self.state = new_state(
-            self.config, images, self.feed, device, self.arithmetic, self.pixel_variance
+            self.config,
+            images,
+            self.feed,
+            device,
+            self.arithmetic,
+            self.pixel_variance,
+            self.begins,
+            self.emit,
         )
         self.saver = Saver(run, self.state)
         self.gradients = gradients_of(self.state, self.config, images, team, self.arithmetic)
@@ -97,8 +105,7 @@ class _Training:
 
     def go(self) -> Autoencoder:
         state, epochs = self.state, self.config.training.epochs
-        begins = not self.run.checkpoint.exists()
-        if begins:
+        if self.begins:
             self.run.check_untrained()
         else:
             state.restore(self.run)
@@ -110,7 +117,7 @@ class _Training:
                 self.run.forget_result()
             self.epochs = self.run.metrics()
             self.saver.begin()
-            if begins:
+            if self.begins:
                 self.saver.save()  # from here on a run without a checkpoint has lost it
         self.take_up_sums()
         with self._session(), kept_memory(), stop_on_signal() as request:

@@ -6,9 +6,11 @@ import torch
 from reparam.data import Batch, ImageSet, RowReader
 from reparam.model import Components, EncoderBound, build_autoencoder
 from reparam.objective import Augmentation, Loss
+from reparam.printable import several
 from reparam.runs import RunConfig
 from reparam.training.arithmetic import Arithmetic
 from reparam.training.average import Average
+from reparam.training.events import Listener, Preparing
 from reparam.training.feed import Feed
 from reparam.training.optimiser import build_optimiser
 from reparam.training.state import State
@@ -36,17 +38,22 @@ def new_state(
     device: torch.device,
     arithmetic: Arithmetic,
     pixel_variance: float,
+    begins: bool,
+    emit: Listener,
 ) -> State:
     """Fresh weights and random streams: a function of the seed and the configuration.
 
     ``pixel_variance``: of the images around their mean image, where a searched σ² begins.
+    Where no run ``begins`` a checkpoint is restored over them: principal components, which take
+    time, are not looked for then. ``emit`` hears before what takes time.
     """
     torch.manual_seed(config.seed)
     training = config.training
     count = len(images.splits["train"])
     model = build_autoencoder(config.model, images.image_shape)
     arithmetic.prepare(model)
-    if model.components:
+    if model.components and begins:
+        emit(Preparing(f"principal components of {several(count, 'training image')}"))
         small = _small_images(config, model.components[0], feed, count)
         pixel_variance = min(pixel_variance, model.init_components(small))
     if training.output_bias == "mean":

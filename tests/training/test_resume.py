@@ -9,8 +9,9 @@ from safetensors.torch import load_file
 
 from reparam.data import ImageSet, load_images
 from reparam.errors import ConfigError, RunError
+from reparam.model import ResidualDecoderOptions, ResidualEncoderOptions
 from reparam.runs import Run
-from reparam.training import Event, Interrupted, StepDone, train
+from reparam.training import Event, Interrupted, Preparing, StepDone, train
 
 MAKERS = {
     "vae": ("vae", {"dropout": 0.25, "batch_norm": True}),
@@ -181,3 +182,30 @@ def test_no_pickle_in_a_run_folder(new_run, small, blobs) -> None:
     train(run, blobs)
     kinds = {path.suffix for path in run.path.rglob("*") if path.is_file()}
     assert kinds <= {".json", ".jsonl", ".safetensors", ".png"}
+
+
+def test_components_are_looked_for_once(new_run, small, blobs) -> None:
+    """A run that resumes has them in its checkpoint, and does not wait for them again."""
+    config = small(epochs=2)
+    networks = {
+        "encoder": ResidualEncoderOptions(filters=(16, 32), components=2),
+        "decoder": ResidualDecoderOptions(filters=(16, 32), components=2),
+    }
+    config = replace(config, model=replace(config.model, **networks))
+    heard: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Preparing):
+            heard.append(str(event))
+
+    whole, stopped = new_run(config, "whole"), new_run(config, "stopped")
+    train(whole, blobs, [listen])
+    assert heard == [f"principal components of {len(blobs.splits['train'])} training images ..."]
+    with pytest.raises(Interrupted):
+        train(stopped, blobs, [ctrl_c_after(1, 2)])
+    heard.clear()
+    train(stopped, blobs, [listen])
+    assert heard == []
+    a, b = load_file(whole.weights), load_file(stopped.weights)
+    assert a["encoder.linear.directions"].any()
+    assert all(identical(a[k], b[k]) for k in a)

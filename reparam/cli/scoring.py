@@ -64,9 +64,8 @@ def scored(
 def judge_with_progress(images: ImageSet, *, quiet: bool, device: str = "cpu") -> Judge:
     """The images' judge; says what it is and how good. Raises what `check_scorable` raises."""
     check_scorable(images)
-    if not quiet:
-        note(f"judge of {images.name} ...")
-    judge = judge_for(images, device=device)
+    with step_progress(f"judge of {images.name}", quiet=quiet) as progress:
+        judge = judge_for(images, progress=progress, device=device)
     if not quiet:
         cached = ", from the cache" if judge.from_cache else f", trained in {judge.seconds:.0f} s"
         note(f"judge: {judge.description}{cached}")

@@ -73,6 +73,8 @@ def _train(network: JudgeNetwork, images: ImageSet, seed: int, progress: Progres
     order = torch.empty(0, dtype=torch.int64)
     side = min(images.image_shape[:2])
     augmented, blur = Augmentation(SHIFT * side, ROTATE), BLUR * side
+    if progress is not None:
+        progress("training the judge, steps", 0, steps)
     for step in range(steps):
         while len(order) < BATCH:  # whole batches: batch norm needs more than one image
             order = torch.cat([order, torch.randperm(len(index), generator=generator)])
@@ -93,7 +95,7 @@ def _train(network: JudgeNetwork, images: ImageSet, seed: int, progress: Progres
             for group in optimiser.param_groups:
                 group["lr"] = rate
             optimiser.step()
-        if progress is not None and ((step + 1) % 50 == 0 or step + 1 == steps):
+        if progress is not None:
             progress("training the judge, steps", step + 1, steps)
 
 

@@ -31,6 +31,10 @@ OTHER_SUFFIXES = (".csv", ".parquet", ".png", ".jpg", ".jpeg", ".gif", ".zip", "
 SHEET_IMAGES = 400
 """Images on a contact sheet at most."""
 
+SHEET_PIXELS = 4_000_000
+"""Of a contact sheet: of larger images fewer are shown, so that it stays a file of some megabytes
+that can be looked at. All of them are beside it."""
+
 COMPARED_IMAGES = 100
 COMPARED_COLUMNS = 10
 
@@ -106,7 +110,7 @@ def write_images(
             table = pictures_table(out, scores or {})
             (folder / PICTURES_TABLE).write_text(table, encoding="utf-8", newline="")
         if sheet is None:
-            sheet = contact_sheet(out.images[:SHEET_IMAGES])
+            sheet = contact_sheet(out.images[: on_a_sheet(out.images.shape, SHEET_IMAGES)])
         to_picture(sheet).save(folder / "sheet.png")
         if extra is not None:
             extra(folder)
@@ -173,14 +177,21 @@ def pictures_table(out: LabelledImages, scores: Mapping[str, Float[np.ndarray, "
     return buffer.getvalue()
 
 
+def on_a_sheet(shape: Sequence[int], most: int, each: int = 1) -> int:
+    """How many of images (N, H, W, C) go on a sheet that has ``each`` pictures of every one."""
+    return min(most, max(COMPARED_COLUMNS, SHEET_PIXELS // (each * shape[1] * shape[2])))
+
+
 def comparison_sheet(*rows: PixelArray) -> Sheet:
-    """Images (N, H, W, C) above their counterparts: up to 100 of each, ten to a line.
+    """Images (N, H, W, C) above their counterparts: up to 100 of each, ten to a line; fewer where
+    they are large (SHEET_PIXELS).
 
     Every line of the first set has the same images of the other sets below it; the last line is
     white where it is short.
     """
     lines = []
-    shown = [row[:COMPARED_IMAGES] for row in rows]
+    most = on_a_sheet(rows[0].shape, COMPARED_IMAGES, len(rows))
+    shown = [row[:most] for row in rows]
     columns = min(COMPARED_COLUMNS, len(shown[0]))
     for start in range(0, len(shown[0]), columns):
         for row in shown:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from reparam.data import ImageSet, RowReader, contact_sheet, to_picture
 from reparam.evaluation import Nearest
-from reparam.export.images import LabelledImages, as_text
+from reparam.export.images import LabelledImages, as_text, on_a_sheet
 from reparam.export.place import NEIGHBOURS_FOLDER, write_folder
 from reparam.types import IndexArray
 
@@ -60,7 +60,8 @@ def write_neighbours(
 
     Raises ConfigError where other files exist or none can be written.
     """
-    shown, k = queries.images[:SHEET_QUERIES], found.index.shape[1]
+    k = found.index.shape[1]
+    shown = queries.images[: on_a_sheet(queries.images.shape, SHEET_QUERIES, k + 1)]
     near = RowReader(images.images).take(found.index[: len(shown)].ravel())
     rows = np.full((len(shown), k + 2, *shown.shape[1:]), 255, np.uint8)  # a gap behind the first
     rows[:, 0], rows[:, 2:] = shown, near.reshape(len(shown), k, *shown.shape[1:])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from reparam.data import DataConfig, load_images, read_images
+from reparam.data import DataConfig, contact_sheet, load_images, read_images
 from reparam.errors import ConfigError
 from reparam.export import LabelledImages, comparison_sheet, picture_names, write_images
 
@@ -140,3 +140,20 @@ def test_targets_that_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=message):
             write_images(tmp_path / name, LabelledImages(noise(2)), overwrite=True)
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("side", "shown"), [(28, 400), (100, 400), (256, 61), (2000, 10)])
+def test_a_sheet_of_large_images_has_fewer(side, shown, tmp_path) -> None:
+    images = np.zeros((400 if side < 2000 else 12, side, side, 1), np.uint8)
+    with_sheet = contact_sheet(images[:shown]).shape[:2]
+    write_images(tmp_path / "out", LabelledImages(images))
+    with Image.open(tmp_path / "out" / "sheet.png") as sheet:
+        assert sheet.size == with_sheet[::-1]
+    assert len(list((tmp_path / "out" / "images").iterdir())) == len(images)  # all are written
+
+
+def test_a_comparison_of_large_images_has_fewer() -> None:
+    first = np.zeros((100, 256, 256, 3), np.uint8)
+    assert comparison_sheet(first).shape[0] == 2 + 7 * 258  # 61 of them, in lines of ten
+    assert comparison_sheet(first, first).shape[0] == 2 + 2 * 3 * 258  # 30 pairs: three lines
+    assert comparison_sheet(first[:4], first[:4]).shape[1] == 2 + 4 * 258

@@ -1,5 +1,6 @@
 """reparam export: runs as ONNX, torch.export, a folder of diffusers, a web site or one page."""
 
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from reparam.explorer import check_page, single_file, site_files
 from reparam.export import (
     BUNDLE_IMAGES,
     DIFFUSERS_FOLDER,
-    ONNX_BATCHES,
+    LARGE_BATCH,
     ONNX_FOLDER,
     ONNX_TOLERANCE,
     SITE_FOLDER,
@@ -26,6 +27,7 @@ from reparam.export import (
     check_file_free,
     check_folder_free,
     check_table,
+    compared_batches,
     export_diffusers,
     export_onnx,
     export_programs,
@@ -145,22 +147,22 @@ def run(args: Sequence[str]) -> int:
         bundle = gathered(runs, options, training_images=options.training_images)
         views = bundle.views
         _write_page(options, bundle)
-        _say_differences(bundle.onnx, "onnxruntime")
+        _say_differences(bundle.onnx, bundle.views, "onnxruntime")
         _write_halves(options, options.onnx, bundle.onnx, ONNX_FOLDER, "onnx", "--onnx")
     elif any(options.folders.values()):
         views = _views(runs, options.compute.chosen())
         if options.onnx is not None:
             models = _exported(views, export_onnx)
-            _say_differences(models, "onnxruntime")
+            _say_differences(models, views, "onnxruntime")
             _write_halves(options, options.onnx, models, ONNX_FOLDER, "onnx", "--onnx")
     if options.torch is not None:
         programs = _exported(views, export_programs)
-        _say_differences(programs, "torch.export")
+        _say_differences(programs, views, "torch.export")
         _write_halves(options, options.torch, programs, TORCH_FOLDER, "pt2", "--torch")
     if options.diffusers is not None:
         (view,) = views.values()
         folder = export_diffusers(view.run, view.model, view.images)
-        _say_differences(dict.fromkeys(views, folder.parts), "AutoencoderKL")
+        _say_differences(dict.fromkeys(views, folder.parts), views, "AutoencoderKL")
         write_folder(
             options.diffusers,
             folder.files,
@@ -218,10 +220,13 @@ def gathered(runs: Sequence[Run], options: _Shown, *, training_images: bool = Tr
         )
 
 
-def _say_differences(models: Mapping[str, Sequence[_Exported | KlPart]], program: str) -> None:
+def _say_differences(
+    models: Mapping[str, Sequence[_Exported | KlPart]], views: Mapping[str, RunView], program: str
+) -> None:
     """How near to PyTorch every exported half is."""
-    sizes = ", ".join(map(str, ONNX_BATCHES))
     for name, halves in models.items():
+        values = math.prod(views[name].model.image_shape)
+        sizes = ", ".join(map(str, compared_batches(values)))
         for half in halves:
             note(
                 f"{name} {half.part}: {program}'s result differs from PyTorch's by "
@@ -275,7 +280,7 @@ def _views(runs: Sequence[Run], device: str) -> dict[str, RunView]:
     """By the runs' ids, with as many images as are compared."""
     note("encoding the images, exporting the models ...")
     with reading_progress() as progress:
-        views = held_out_views(runs, images=max(ONNX_BATCHES), progress=progress, device=device)
+        views = held_out_views(runs, images=LARGE_BATCH, progress=progress, device=device)
     return dict(zip(run_ids(runs), views, strict=True))
 
 

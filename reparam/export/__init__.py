@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reparam.export.bundle import Bundle, bundle_of, held_out_views, make_bundle, run_ids
     from reparam.export.detector import export_detector
     from reparam.export.given_columns import check_table
-    from reparam.export.halves import BATCHES as ONNX_BATCHES
+    from reparam.export.halves import LARGE_BATCH, compared_batches
     from reparam.export.halves import TOLERANCE as ONNX_TOLERANCE
     from reparam.export.hub import check_hub, check_hub_name, fetch, is_hub_name, pull, push
     from reparam.export.latents import (
@@ -60,8 +60,8 @@ __all__ = [
     "BUNDLE_IMAGES",
     "DIFFUSERS_FOLDER",
     "FINISHED_ONLY",
+    "LARGE_BATCH",
     "NEIGHBOURS_FOLDER",
-    "ONNX_BATCHES",
     "ONNX_FOLDER",
     "ONNX_TOLERANCE",
     "PRETRAINED_FOLDER",
@@ -85,6 +85,7 @@ __all__ = [
     "check_latents_target",
     "check_table",
     "check_target",
+    "compared_batches",
     "comparison_sheet",
     "export_detector",
     "export_diffusers",

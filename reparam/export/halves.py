@@ -9,6 +9,7 @@ likelihood's mean, clipped to [0, 1]. Nothing is drawn at random. Of a condition
 the class as a second input: ``labels`` (B,), int64.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -30,8 +31,12 @@ latents may be tens."""
 LABELS = "labels"
 """The second input of a conditional model."""
 
-BATCHES = (1, 2, 7, 400)
-"""Sizes of the batches that are compared."""
+SMALL_BATCHES, LARGE_BATCH = (1, 2, 7), 400
+"""Sizes of the batches that are compared: these, and a large one."""
+
+LARGEST_VALUES = LARGE_BATCH * 64 * 64 * 3
+"""Pixels and channels of the large batch, at most: a graph computes it at once, and keeps maps that
+are many times larger."""
 
 SEED = 0
 """Of the latents that are drawn from the prior to compare decodings."""
@@ -83,14 +88,20 @@ class Half:
             found[LABELS] = first_rows(self.labels, size).astype(np.int64)
         return found
 
+    @property
+    def values(self) -> int:
+        """Of an image, which goes in or comes out."""
+        return max(rows[0].size for rows in (self.rows, *self.expected.values()))
+
     def difference(
         self, compute: Callable[[dict[str, np.ndarray]], Sequence[np.ndarray]], what: str, fix: str
     ) -> float:
-        """The largest difference of ``compute`` from what is expected over BATCHES, by TOLERANCE's
-        rule. Raises ParityError above TOLERANCE; ``what`` computes and how to ``fix`` it.
+        """The largest difference of ``compute`` from what is expected over the batches that are
+        compared, by TOLERANCE's rule. Raises ParityError above TOLERANCE; ``what`` computes and how
+        to ``fix`` it.
         """
         largest = 0.0
-        for size in BATCHES:
+        for size in compared_batches(self.values):
             found = compute(self.first(size))
             for expected, theirs in zip(self.expected.values(), found, strict=True):
                 ours = first_rows(expected, size)
@@ -115,7 +126,7 @@ def halves_of(
     needs.
     """
     model.eval()
-    images = images[: max(BATCHES)]
+    images = images[: max(compared_batches(math.prod(images.shape[1:])))]
     known = None if labels is None or not model.classes else labels[: len(images)]
     mu, more = moments_of(posteriors_of(model, images, known))
     latents = _interleaved(mu, sample_latents(model, len(images), SEED))
@@ -126,6 +137,11 @@ def halves_of(
         Half("encoder", EncoderHalf(model).eval(), "images", x, posterior, known),
         Half("decoder", DecoderHalf(model).eval(), "latents", latents, decoded, of_both),
     )
+
+
+def compared_batches(values: int) -> tuple[int, ...]:
+    """Sizes of the batches that are compared, for images of so many pixels times channels."""
+    return (*SMALL_BATCHES, max(SMALL_BATCHES[-1] + 1, min(LARGE_BATCH, LARGEST_VALUES // values)))
 
 
 def first_rows(rows: np.ndarray, size: int) -> np.ndarray:

@@ -1,12 +1,14 @@
 """The judge of a run's images as ONNX, so that the page can name the class of what it decodes."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from reparam._version import __version__
 from reparam.evaluation import Judge, as_floats, kept_judge
-from reparam.export.halves import BATCHES, Half
+from reparam.export.halves import Half, compared_batches
 from reparam.export.onnx import OnnxModel, export_half
 from reparam.runs import RunView
 from reparam.types import Images, PixelArray
@@ -75,7 +77,8 @@ def export_judge(judge: Judge, images: PixelArray) -> OnnxModel:
     bytes. Raises ParityError where onnxruntime's logits differ by more than ``halves.TOLERANCE``.
     """
     module = _Classes(judge).eval()
-    x = np.ascontiguousarray(as_floats(images[: max(BATCHES)]).transpose(0, 3, 1, 2))
+    images = images[: max(compared_batches(math.prod(images.shape[1:])))]
+    x = np.ascontiguousarray(as_floats(images).transpose(0, 3, 1, 2))
     with torch.no_grad():
         logits = judge.network(torch.from_numpy(x)).numpy()
     half = Half("judge", module, "images", x, {"logits": logits})

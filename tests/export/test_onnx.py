@@ -70,6 +70,23 @@ def test_networks_that_begin_with_components_agree(shape: tuple[int, int, int]) 
     )
 
 
+def test_an_encoder_has_its_components_once(tmp_path: Path) -> None:
+    """It encodes by them and decodes what they say: of large pictures they are most of the file."""
+    network = {"type": "residual", "filters": [16, 32], "components": 4}
+    run, model, pixels = untrained(
+        tmp_path / "run",
+        "vae",
+        (12, 10, 3),
+        latent_dim=5,
+        model={"encoder": network, "decoder": {**network, "output_activation": "clamp"}},
+    )
+    encoder, _ = export_onnx(run, model, pixels)
+    sizes = [
+        sorted(tensor.dims) for tensor in onnx.load_from_string(encoder.data).graph.initializer
+    ]
+    assert sizes.count([4, 12 * 10 * 3]) == 1
+
+
 @pytest.mark.parametrize("shape", [(12, 10, 3), (7, 9, 1)])
 def test_kl_networks_agree(shape: tuple[int, int, int]) -> None:
     network = {"type": "kl", "filters": [8, 16], "groups": 4}

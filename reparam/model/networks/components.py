@@ -119,8 +119,11 @@ class Components(nn.Module):
 
     def encode(self, x: Images) -> Codes:
         """The mean of the code's posterior."""
-        small = self.shrink(x) - self.mean
-        return F.linear(small.flatten(1), self.directions).float() * self.reads
+        rows = (self.shrink(x) - self.mean).flatten(1)
+        # With a bias ONNX takes the directions as they are. Without, a file that also decodes has
+        # them twice: once transposed.
+        bias = self.directions.new_zeros(len(self))
+        return F.linear(rows, self.directions, bias).float() * self.reads
 
     def decode(self, codes: Codes) -> Images:
         """The image of a code, also beyond [0, 1]."""

@@ -1,6 +1,7 @@
 """log p(x) itself, estimated by importance sampling: what the ELBO only bounds."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from reparam.data import Progress
 from reparam.errors import ConfigError
 from reparam.evaluation.inference import check_images
 from reparam.model import Autoencoder, Distribution, Prior, from_bytes, in_batches
@@ -59,6 +61,7 @@ def importance_sampled(
     seed: int = 0,
     labels: LabelArray | None = None,
     proposal: Proposal = "posterior",
+    progress: Progress | None = None,
 ) -> Weighed:
     """log p̂(x) of each image: log 1/K Σ_k w_k, w_k = p(x|z_k) p(z_k) / r(z_k|x), K = ``samples``.
 
@@ -77,7 +80,7 @@ def importance_sampled(
 
     A binary likelihood is meant for pixels that are 0 or 255: see ``binarised``. Raises ShapeError
     for images of another size, and ConfigError for a model without a distribution over latents
-    (AE).
+    (AE). ``progress`` hears before each few images: of large ones K decodings take seconds.
     """
     check_images(model, images)
     if not model.is_variational:
@@ -96,8 +99,16 @@ def importance_sampled(
     tenth = samples // 10 if proposal == "defensive" else 0
     counts = (samples - 2 * tenth, tenth, tenth) if tenth else (samples,)
 
+    done = 0
+
+    def tell(count: int) -> None:
+        nonlocal done
+        if progress is not None:
+            progress("likelihood", done, len(images))
+        done += count
+
     def estimates(batch: torch.Tensor, classes: torch.Tensor | None) -> torch.Tensor:
-        return weighed(model, from_bytes(batch), counts, generator, classes)
+        return weighed(model, from_bytes(batch), counts, generator, classes, tell)
 
     return Weighed(*in_batches(model, images, estimates, None, labels).numpy().T)
 
@@ -107,10 +118,11 @@ def weighed(
     x: Images,
     counts: tuple[int, ...],
     generator: torch.Generator,
-    labels: Labels | None = None,
+    labels: Labels | None,
+    tell: Callable[[int], None],
 ) -> Float[torch.Tensor, "B 3"]:
     """The columns of ``Weighed`` for a batch of images, in float64 on the CPU: not every device
-    has it. ``counts``: as `Mixture` has them.
+    has it. ``counts``: as `Mixture` has them. ``tell`` hears before so many images.
     """
     samples = sum(counts)
     at_once = max(1, CHUNK_BYTES // (4 * x[0].numel()))
@@ -119,6 +131,7 @@ def weighed(
     for start in range(0, len(x), together):
         rows = slice(start, start + together)
         few, classes = x[rows], None if labels is None else labels[rows]
+        tell(len(few))
         q = model.infer(few, classes)
         total = squares = torch.full((len(few),), -torch.inf, dtype=torch.float64)
         elbo = torch.zeros(len(few), dtype=torch.float64)

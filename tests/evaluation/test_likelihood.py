@@ -274,3 +274,13 @@ def test_what_cannot_be_estimated():
         importance_weighted(vae(GAUSSIAN, MLP), some_images(1, (8, 6, 1)), samples=0)
     with pytest.raises(ShapeError, match="8 × 6 × 1"):
         importance_weighted(vae(GAUSSIAN, MLP), some_images(1, (6, 8, 1)))
+
+
+def test_what_is_estimated_is_told_and_nothing_changes(monkeypatch) -> None:
+    """Every image once where its draws fill a part by themselves, as those of large ones do."""
+    model, images = linear(orthogonal_loadings(3, 2), np.full(D, 0.4)), some_images(5)
+    told: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(module, "CHUNK_BYTES", 1)
+    found = importance_sampled(model, images, 3, progress=lambda *news: told.append(news))
+    assert told == [("likelihood", done, 5) for done in range(5)]
+    np.testing.assert_array_equal(found.log_p, importance_sampled(model, images, 3).log_p)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from reparam.data import Progress
 from reparam.evaluation.binarising import binarised
 from reparam.evaluation.denoising import noisy_batch
 from reparam.evaluation.inference import as_floats, decoded_batches, reconstruct
@@ -25,8 +26,13 @@ NOISE = InputConfig(corrupt="gaussian", corrupt_amount=0.3)
 NOISY_IMAGES = 2_000
 
 
-def image_rows(of: Subject, real: RealFeatures) -> dict[str, Measured]:
-    """Reconstructions from z ~ q(z|x), noise removed, and likelihoods where there is one."""
+def image_rows(
+    of: Subject, real: RealFeatures, progress: Progress | None = None
+) -> dict[str, Measured]:
+    """Reconstructions from z ~ q(z|x), noise removed, and likelihoods where there is one.
+
+    ``progress`` hears how many images have their likelihood.
+    """
     quality, features, distances = [], [], []
     decoded = decoded_batches(of.model, of.held_out.z, of.held_out.read)
     for (_, originals), x in zip(of.held_out.batches(), decoded, strict=True):
@@ -45,7 +51,7 @@ def image_rows(of: Subject, real: RealFeatures) -> dict[str, Measured]:
             of.rng("own feature distance"),
             note=f"features of {real.own.network.name}",
         )
-    return {**found, "noise_removed": _noise_removed(of), **_likelihoods(of)}
+    return {**found, "noise_removed": _noise_removed(of), **_likelihoods(of, progress)}
 
 
 def _channels_last(x: Images) -> np.ndarray:
@@ -79,7 +85,7 @@ def _psnr(found: np.ndarray, clean: PixelArray) -> np.ndarray:
     return -10 * np.log10(np.maximum(squares, 1e-12))
 
 
-def _likelihoods(of: Subject) -> dict[str, Measured]:
+def _likelihoods(of: Subject, progress: Progress | None) -> dict[str, Measured]:
     names = ("elbo", "log_likelihood", "bits_per_dimension")
     if without := omitted(names, lacking(of)):
         return without
@@ -94,7 +100,7 @@ def _likelihoods(of: Subject) -> dict[str, Measured]:
         "bits_per_dimension": _bits(bound, of),
     }
     if of.config.likelihood_images:
-        found["log_likelihood"] = _log_likelihood(of, part, elbo, note)
+        found["log_likelihood"] = _log_likelihood(of, part, elbo, note, progress)
     return {name: replace(row, quantity=_quantity(of, name)) for name, row in found.items()}
 
 
@@ -110,7 +116,9 @@ def _quantity(of: Subject, name: str) -> str:
     return "density of pixels" if likelihood.is_density else "probability of the 256 levels"
 
 
-def _log_likelihood(of: Subject, part: Part, elbo: np.ndarray, note: str) -> Measured:
+def _log_likelihood(
+    of: Subject, part: Part, elbo: np.ndarray, note: str, progress: Progress | None
+) -> Measured:
     """log p̂ of some of the images, at random, with the ELBO, which all have, as a control."""
     n, config = min(of.config.likelihood_images, len(elbo)), of.config
     order = of.rng("likelihood images").permutation(len(elbo))
@@ -122,6 +130,7 @@ def _log_likelihood(of: Subject, part: Part, elbo: np.ndarray, note: str) -> Mea
         seed=of.torch_seed("likelihood"),
         labels=None if part.read is None else part.read[chosen],
         proposal=config.likelihood_proposal,
+        progress=progress,
     )
     found = mean_with_control(weighed.log_p, weighed.elbo, elbo[others], at=chosen)
     size, few = weighed.effective, (weighed.effective < 10).mean()

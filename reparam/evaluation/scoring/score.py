@@ -69,6 +69,11 @@ def scorecard(
             progress(what, done, steps)
         done += 1
 
+    def within(what: str, number: int, count: int) -> None:
+        """The part that was told last goes on."""
+        if progress is not None:
+            progress(f"{what}, image {number + 1} of {count}", done - 1, steps)
+
     tell("latents")
     measures = latent_rows(of) | rate_rows(of) | factor_rows(of)
     if config.diffusability:
@@ -77,7 +82,7 @@ def scorecard(
     tell("real images")
     real, density = real_features(of), aggregate_posterior(of)
     tell("reconstructions and likelihood")
-    measures |= image_rows(of, real)
+    measures |= image_rows(of, real, within)
     priors = []
     for prior in offered:
         tell(f"latents beside {prior.description}")

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.padding import Padding
 
 from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
@@ -169,15 +170,20 @@ def _position(name: str, files: Sequence[str], selection: Selection) -> int:
 
 
 def _print(table: "pd.DataFrame") -> None:
-    shown = table.head(SHOWN)
+    """Each image, and below it the nearest ones: names of files are long, so one column has all."""
+    shown, labelled = table.head(SHOWN), "label" in table
     printed = new_table()
-    for name in shown.columns:
-        printed.add_column(name.replace("_", " "), justify="right" if name in _NUMBERS else "left")
-    for row in shown.itertuples(index=False):
-        printed.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row))
+    printed.add_column("image and its neighbours")
+    if labelled:
+        printed.add_column("label")
+    printed.add_column("distance", justify="right")
+    for query, rows in shown.groupby("query", sort=False):
+        own = (str(rows["query_label"].iloc[0]) if "query_label" in rows else "",) * labelled
+        printed.add_row(str(query), *own, "", style="bold")
+        for row in rows.to_dict("records"):
+            label = (str(row["label"]),) * labelled
+            name = Padding(str(row["neighbour"]), (0, 0, 0, 2))
+            printed.add_row(name, *label, f"{row['distance']:.4g}")
     print_table(printed)
     if len(shown) < len(table):
         note(f"the first {len(shown)} of {len(table)} rows; neighbours.csv has all")
-
-
-_NUMBERS = ("rank", "index", "distance")

@@ -461,7 +461,9 @@ class Stumbling(rp.Encoder):
         self.image_shape, self.feature_shape = image_shape, (4,)
 
     def forward(self, x, labels=None):
-        raise RuntimeError("not written yet")
+        if torch.is_grad_enabled():
+            raise RuntimeError("not written yet")
+        return x.flatten(1)[:, :4]
 """
 
 

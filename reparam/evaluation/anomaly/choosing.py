@@ -17,8 +17,8 @@ from reparam.evaluation.measures.roc import auc
 MOST = 200
 """Good pictures that defects are planted in, drawn at random where there are more."""
 
-ALMOST = 0.01
-"""AUROC below the best at which a combination still decides rather than a single score."""
+ALMOST, CLEARLY = 0.01, 0.05
+"""Differences of AUROC: which combination decides, and when a single score rather than any."""
 
 PIXELS = 200_000
 """Pixels of each kind of defect that maps are compared by."""
@@ -40,16 +40,19 @@ class Choice:
     """How many good pictures defects were planted in."""
 
     def best(self) -> str:
-        """What decides: the first combination that is at most ALMOST below the best, on average
-        over the kinds, else the best.
+        """What decides, by the mean over the kinds: the first combination that is at most ALMOST
+        below the best one, unless a single score is better than that by more than CLEARLY.
 
         Planted defects are a few kinds of all that may come. A score that is the best for them may
         be blind to others, which a combination sees by another score.
         """
         means = {name: _mean(of) for name, of in self.image.items()}
         best = max(means, key=lambda name: means[name])
-        combined = (name for name in COMBINATIONS if name in means)
-        return next((name for name in combined if means[name] >= means[best] - ALMOST), best)
+        combined = {name: means[name] for name in COMBINATIONS if name in means}
+        top = max(combined.values(), default=-np.inf)
+        if means[best] - top > CLEARLY:
+            return best
+        return next(name for name, mean in combined.items() if mean >= top - ALMOST)
 
     def best_map(self) -> str | None:
         """The score whose map finds defects best."""

@@ -42,8 +42,9 @@ class AnomalyConfig:
 
     decide_by: str = option(AUTO, common=True)
     """What decides, such as ssim. A score, a score with -peak behind it (the highest value of its
-    map), or a combination of the p-values of all (fisher, harmonic-mean, min, max). auto: what
-    tells planted defects from good pictures best, a combination where it does almost as well."""
+    map), or a combination of the p-values of all (fisher, harmonic-mean, min, max). auto: the
+    combination that tells planted defects from good pictures best, unless one score is clearly
+    better."""
 
     contamination: float | Literal["auto"] = 0.0
     """Share of the held-out good pictures, the worst, that is not counted as good. auto: those

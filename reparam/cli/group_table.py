@@ -1,11 +1,10 @@
 """Groups of scorecards side by side on the terminal, with what their differences decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from reparam.cli.tables import new_table, print_table
+from reparam.cli.tables import by_topic, named, new_table, print_table
 from reparam.evaluation import (
     MEASURES,
-    TOPICS,
     Decision,
     Entry,
     Group,
@@ -39,13 +38,15 @@ def print_groups(groups: Sequence[Group]) -> None:
     gains = _gains(groups)
     if gains:
         table.add_column("better by", justify="right")
-    for topic, words in TOPICS.items():
-        mine = ((name, entry) for name, entry in MEASURES.items() if entry.topic == topic)
-        rows = [row for name, entry in mine if (row := _row(groups, name, entry, gains))]
-        if rows:
-            table.add_row(words.en, style="bold")
-        for row in rows:
-            table.add_row(*row)
+    shown = {
+        entry: (name, cells)
+        for name, entry in MEASURES.items()
+        if set(cells := [figure_text(group.find(name), entry) for group in groups]) != {"–"}
+    }
+    for entry in by_topic(table, shown):
+        name, cells = shown[entry]
+        gain = [ends_text(gains.get(name), entry)] if gains else []
+        table.add_row(named(entry), *cells, *gain)
     seeds = {len(group.cards) for group in groups}
     over = f"mean and 95 % interval over {max(seeds)} seeds" if max(seeds) > 1 else "one seed each"
     how = f"; better by: {pairing_text(gains)}" if gains else ""
@@ -60,20 +61,7 @@ def _gains(groups: Sequence[Group]) -> dict[str, Interval | None]:
     return {name: improvement(groups[0], groups[1], name) for name in compared}
 
 
-def _row(
-    groups: Sequence[Group], name: str, entry: Entry, gains: Mapping[str, Interval | None]
-) -> list[str]:
-    """The cells of a measure; none where no group has a figure of it."""
-    unit = f" ({entry.unit})" if entry.unit else ""
-    cells = [figure_text(group.find(name), entry) for group in groups]
-    if all(cell == "–" for cell in cells):
-        return []
-    if gains:
-        cells.append(_interval(gains.get(name), entry))
-    return [f"  {entry.en}{unit}", *cells]
-
-
-def _interval(gain: Interval | None, entry: Entry) -> str:
+def ends_text(gain: Interval | None, entry: Entry) -> str:
     if gain is None:
         return "–"
     return f"{value_text(gain.low, entry)} to {value_text(gain.high, entry)}"

@@ -1,19 +1,15 @@
 """Scorecards on the terminal, and what they say of the article's claims."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
-from rich.padding import Padding
 from rich.table import Table
 
-from reparam.cli.group_table import print_verdicts
-from reparam.cli.tables import new_table, print_table
+from reparam.cli.group_table import ends_text, print_verdicts
+from reparam.cli.tables import by_topic, named, new_table, print_table
 from reparam.evaluation import (
     MEASURES,
-    TOPICS,
     Difference,
-    Entry,
     Group,
-    Interval,
     Measured,
     Scorecard,
     figure_text,
@@ -22,7 +18,6 @@ from reparam.evaluation import (
     interval_text,
     measured_text,
     p_text,
-    value_text,
 )
 from reparam.printable import say
 
@@ -46,18 +41,16 @@ def print_differences(rows: Sequence[Difference], card: Scorecard, first: str, s
     for title in (first, second, "difference, 95 %", "p", f"{first} is"):
         table.add_column(title, justify="right")
     known = {row.entry: row for row in rows if {row.found.value, row.other.value} != {None}}
-    for topic, mine in _by_topic(known):
-        table.add_row(topic, style="bold")
-        for entry in mine:
-            row = known[entry]
-            decided = row.decided
-            table.add_row(
-                _named(entry),
-                *(measured_text(found, entry) for found in (row.found, row.other)),
-                _ends(row.gain, entry),
-                "" if decided.holm is None else p_text(decided.holm),
-                in_words(decided.word),
-            )
+    for entry in by_topic(table, known):
+        row = known[entry]
+        decided = row.decided
+        table.add_row(
+            named(entry),
+            *(measured_text(found, entry) for found in (row.found, row.other)),
+            ends_text(row.gain, entry),
+            "" if decided.holm is None else p_text(decided.holm),
+            in_words(decided.word),
+        )
     print_table(table, f"{card.images:,} {card.split} images of {card.source}, own priors")
     say(
         f"difference: above 0 where {first} is better (of the rate, larger). p: two-sided, "
@@ -67,12 +60,6 @@ def print_differences(rows: Sequence[Difference], card: Scorecard, first: str, s
         say(f"paired image by image: {', '.join(paired)}; the others are not paired")
     if without := [row.entry.en for row in rows if row.entry not in known]:
         say(f"not measured: {', '.join(without)}")
-
-
-def _ends(gain: Interval | None, entry: Entry) -> str:
-    if gain is None:
-        return "–"
-    return f"{value_text(gain.low, entry)} to {value_text(gain.high, entry)}"
 
 
 def _title(card: Scorecard) -> str:
@@ -98,13 +85,11 @@ def _plain_table(card: Scorecard) -> tuple[Table, list[str]]:
         if found.value is None:
             without.setdefault(found.note, []).append(entry.en.removeprefix("… of which "))
     measured = {entry: found for entry, found in known.items() if found.value is not None}
-    for topic, mine in _by_topic(measured):
-        table.add_row(topic, style="bold")
-        for entry in mine:
-            found = measured[entry]
-            interval = interval_text(found, entry)
-            cells = measured_text(found, entry), interval, ideal_text([found], entry), _p(found)
-            table.add_row(_named(entry), *cells)
+    for entry in by_topic(table, measured):
+        found = measured[entry]
+        interval = interval_text(found, entry)
+        cells = measured_text(found, entry), interval, ideal_text([found], entry), _p(found)
+        table.add_row(named(entry), *cells)
     return table, [f"not measured: {', '.join(names)}: {why}" for why, names in without.items()]
 
 
@@ -115,26 +100,11 @@ def _prior_table(card: Scorecard) -> Table:
         table.add_column(scores.name, justify="right")
     table.add_column("ideal", justify="right")
     names = {entry: name for name, entry in MEASURES.items() if entry.by_prior and card.has(name)}
-    for topic, mine in _by_topic(names):
-        table.add_row(topic, style="bold")
-        for entry in mine:
-            several = [card.find(names[entry], scores.kind) for scores in card.priors]
-            cells = [figure_text(found, entry) for found in several]
-            table.add_row(_named(entry), *cells, ideal_text(several, entry))
+    for entry in by_topic(table, names):
+        several = [card.find(names[entry], scores.kind) for scores in card.priors]
+        cells = [figure_text(found, entry) for found in several]
+        table.add_row(named(entry), *cells, ideal_text(several, entry))
     return table
-
-
-def _by_topic(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
-    """Measures by the topic that they are of, as it is called."""
-    listed = list(entries)
-    for topic, words in TOPICS.items():
-        if mine := [entry for entry in listed if entry.topic == topic]:
-            yield words.en, mine
-
-
-def _named(entry: Entry) -> Padding:
-    """Below its topic; also where it continues on the next line."""
-    return Padding(f"{entry.en}{f' ({entry.unit})' if entry.unit else ''}", (0, 0, 0, 2))
 
 
 def _p(found: Measured) -> str:

@@ -1,12 +1,13 @@
 """Results as tables on stdout."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from rich.padding import Padding
 from rich.table import Table
 
 from reparam.cli.terminal import Terminal
-from reparam.evaluation import Estimate, Quality
+from reparam.evaluation import TOPICS, Entry, Estimate, Quality
 from reparam.printable import several
 
 MEASURES = {
@@ -31,6 +32,21 @@ def print_table(table: Table, title: str | None = None) -> None:
     for column in table.columns:
         column.overflow = "fold"
     console.print(table)
+
+
+def by_topic(table: Table, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Measures by the topic that they are of; each topic first gets a line of its own."""
+    listed = list(entries)
+    for topic, words in TOPICS.items():
+        mine = [entry for entry in listed if entry.topic == topic]
+        if mine:
+            table.add_row(words.en, style="bold")
+        yield from mine
+
+
+def named(entry: Entry) -> Padding:
+    """A measure below its topic; also where its name continues on the next line."""
+    return Padding(f"{entry.en}{f' ({entry.unit})' if entry.unit else ''}", (0, 0, 0, 2))
 
 
 def print_quality(rows: Mapping[str, Quality]) -> None:

@@ -80,7 +80,7 @@ def importance_sampled(
 
     A binary likelihood is meant for pixels that are 0 or 255: see ``binarised``. Raises ShapeError
     for images of another size, and ConfigError for a model without a distribution over latents
-    (AE). ``progress`` hears before each few images: of large ones K decodings take seconds.
+    (AE). ``progress`` is called before each few images: of large ones K decodings take seconds.
     """
     check_images(model, images)
     if not model.is_variational:
@@ -122,7 +122,8 @@ def weighed(
     tell: Callable[[int], None],
 ) -> Float[torch.Tensor, "B 3"]:
     """The columns of ``Weighed`` for a batch of images, in float64 on the CPU: not every device
-    has it. ``counts``: as `Mixture` has them. ``tell`` hears before so many images.
+    has it. ``counts``: as `Mixture` has them. ``tell`` is called with the number of each few images
+    before these.
     """
     samples = sum(counts)
     at_once = max(1, CHUNK_BYTES // (4 * x[0].numel()))

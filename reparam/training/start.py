@@ -45,7 +45,7 @@ def new_state(
 
     ``pixel_variance``: of the images around their mean image, where a searched σ² begins.
     Where no run ``begins`` a checkpoint is restored over them: principal components, which take
-    time, are not looked for then. ``emit`` hears before what takes time.
+    time, are not looked for then. ``emit`` gets an event before what takes time.
     """
     torch.manual_seed(config.seed)
     training = config.training

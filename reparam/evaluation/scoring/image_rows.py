@@ -31,7 +31,7 @@ def image_rows(
 ) -> dict[str, Measured]:
     """Reconstructions from z ~ q(z|x), noise removed, and likelihoods where there is one.
 
-    ``progress`` hears how many images have their likelihood.
+    ``progress`` is called with the number of images that have their likelihood.
     """
     quality, features, distances = [], [], []
     decoded = decoded_batches(of.model, of.held_out.z, of.held_out.read)

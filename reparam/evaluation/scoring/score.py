@@ -70,7 +70,7 @@ def scorecard(
         done += 1
 
     def within(what: str, number: int, count: int) -> None:
-        """The part that was told last goes on."""
+        """Progress within the current step."""
         if progress is not None:
             progress(f"{what}, image {number + 1} of {count}", done - 1, steps)
 

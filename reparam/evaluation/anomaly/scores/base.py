@@ -26,8 +26,8 @@ from reparam.types import (
 )
 
 SMALL, LARGE = 64, 128
-"""Pixels of the shorter side: networks of much larger pictures are given at least SMALL, and where
-that is no more than twice what there is, up to LARGE."""
+"""Pixels of the shorter side: pictures are enlarged up to LARGE, unless twice their size is at most
+SMALL."""
 
 Maps = Float[torch.Tensor, "B H W"]
 """How anomalous each pixel is; higher is more."""

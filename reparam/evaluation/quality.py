@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn import functional as F
 
 from reparam.model import rows_at_once
 from reparam.types import Images, PerExample
@@ -14,6 +16,8 @@ from reparam.types import Images, PerExample
 BATCH = 100
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
+SSIM_LEAST = (0.01**2, 0.03**2)
+"""c₁ and c₂ of Wang et al. 2004 for pixels in [0, 1]: what is added to divide by."""
 
 Pictures = Float[np.ndarray, "N H W C"] | UInt8[np.ndarray, "N H W C"]
 """Pixels in [0, 1], or bytes."""
@@ -56,20 +60,13 @@ def quality_of_each(found: Pictures, originals: Pictures) -> dict[str, Float[np.
     gaussian_weights=True, use_sample_covariance=False, data_range=1. Where a side is shorter, the
     window has the largest odd width that fits, and σ narrows by the same factor.
     """
-    from torchmetrics.functional.image import (  # imported late: it takes a second
-        peak_signal_noise_ratio,
-    )
-
     parts = [torch.empty(3, 0)]
     most = min(BATCH, rows_at_once(originals.shape[1:]))
     for start in range(0, len(originals), most):
         preds, target = (_channels_first(x[start : start + most]) for x in (found, originals))
-        psnr = peak_signal_noise_ratio(
-            preds, target, data_range=1.0, reduction="none", dim=(1, 2, 3)
-        )
         mse = (preds - target).square().flatten(1).mean(1)
         similar = mean_of_whole_windows(ssim_maps(preds, target))
-        parts.append(torch.stack([mse, psnr.reshape(-1), similar]))
+        parts.append(torch.stack([mse, -10 * mse.log10(), similar]))
     rows = torch.cat(parts, 1).double().numpy()
     return dict(zip(("mse", "psnr", "ssim"), rows, strict=True))
 
@@ -78,15 +75,29 @@ def ssim_maps(preds: Images, target: Images) -> Images:
     """SSIM of the window around every pixel (B, C, H, W), as `quality_of_each` has it; near the
     border windows hold mirrored pixels.
     """
-    from torchmetrics.functional.image import (  # imported late: it takes a second
-        structural_similarity_index_measure,
-    )
+    channels, *sides = target.shape[1:]
+    window = _gaussian(ssim_window(min(sides))).to(target)
+    edge = len(window) // 2
+    across = window.expand(5 * channels, 1, 1, -1)
+    # Both images, their squares and their product, averaged over windows, along rows then columns.
+    all_five = torch.cat([preds, target, preds.square(), target.square(), preds * target], 1)
+    x = F.pad(all_five, (edge, edge, edge, edge), mode="reflect")
+    x = F.conv2d(x, across, groups=5 * channels)
+    x = F.conv2d(x, across.transpose(2, 3), groups=5 * channels)
+    mean, other, squares, other_squares, products = x.split(channels, 1)
+    means = mean * other
+    each, others = mean.square(), other.square()
+    spread = (squares - each).clamp(min=0) + (other_squares - others).clamp(min=0)
+    shared = 2 * (products - means)
+    alike = (2 * means + SSIM_LEAST[0]) / (each + others + SSIM_LEAST[0])
+    return alike * (shared + SSIM_LEAST[1]) / (spread + SSIM_LEAST[1])
 
-    sigma = SSIM_SIGMA * ssim_window(min(target.shape[2:])) / SSIM_WINDOW
-    _, similar = structural_similarity_index_measure(
-        preds, target, data_range=1.0, sigma=sigma, reduction="none", return_full_image=True
-    )
-    return similar
+
+def _gaussian(width: int) -> Float[Tensor, " width"]:
+    """The window along one side, which sums to 1."""
+    sigma = SSIM_SIGMA * width / SSIM_WINDOW
+    places = torch.arange(width, dtype=torch.float64) - width // 2
+    return torch.softmax(-(places / sigma).square() / 2, 0).float()
 
 
 def mean_of_whole_windows(similar: Images) -> PerExample:

@@ -26,7 +26,6 @@ heavy = {
     "sympy",
     "torch._dynamo",
     "torch._inductor",
-    "torchmetrics",
 }
 onnx = {"onnx", "onnxruntime"}
 check("info", run_folder, without=heavy | onnx)

@@ -82,8 +82,11 @@ def test_what_cannot_be_exported():
         "elbo",
         "log-likelihood",
         "likelihood-ratio",
-        "ssim",
     }
+
+
+def test_what_is_fitted_by_default_can_be_exported():
+    assert {score.type for score in AnomalyConfig().scores} <= set(EXPORTED)
 
 
 @pytest.mark.parametrize("name", EXPORTED)

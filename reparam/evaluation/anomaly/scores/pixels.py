@@ -1,7 +1,6 @@
 """How far a reconstruction is from its image, pixel by pixel."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
@@ -31,8 +30,6 @@ class StructuralError(AnomalyScore):
 
     From 0 to 2, the mean over windows that lie wholly inside the image, as everywhere here.
     """
-
-    no_onnx: ClassVar[str] = "is computed by torchmetrics for a batch of one size"
 
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
         similar = ssim_maps(seen.decoded, seen.images)

@@ -132,5 +132,5 @@ def test_imagenet_is_known_by_its_weights() -> None:
     network = feature_network("imagenet")
     assert network.features(pictures()).shape == (5, 320)
     assert (network.distances(pictures(), pictures(seed=1)) > 0.5).all()
-    options = ScoreConfig(features="imagenet").to_mapping()
+    options = ScoreConfig(features="imagenet").to_mapping((8, 8, 3))
     assert options["features"] == "imagenet 579344248a93e230"

@@ -108,6 +108,19 @@ def test_a_log_likelihood_of_some_images_takes_the_elbo_of_the_others_for_help()
     assert "wider than 1 nat: decides no difference of 0.5" in row.note
 
 
+@pytest.mark.parametrize(
+    ("shape", "number"),
+    [((28, 28, 1), 100), ((64, 64, 3), 100), ((128, 128, 3), 25), ((256, 256, 3), 6)],
+)
+def test_of_large_images_a_likelihood_is_estimated_of_few(
+    shape: tuple[int, int, int], number: int
+) -> None:
+    """What is decoded for it stays the same, and is written down as a number."""
+    assert ScoreConfig().images_of_likelihood(shape) == number
+    assert ScoreConfig().to_mapping(shape)["likelihood_images"] == number
+    assert ScoreConfig(likelihood_images=7).images_of_likelihood(shape) == 7
+
+
 def test_a_normal_likelihood_is_of_the_images_as_they_are() -> None:
     of = subject(deaf(GAUSSIAN), grey(), judge(), ScoreConfig(likelihood_images=3))
     found = image_rows(of, real_features(of))

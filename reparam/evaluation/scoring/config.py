@@ -1,10 +1,19 @@
 """How much is measured, and with which random numbers."""
 
 from dataclasses import asdict, dataclass
+from math import prod
+from typing import Literal
 
 from reparam.evaluation.likelihood import Proposal
 from reparam.evaluation.scoring.own_features import identity_of
 from reparam.fields import check_limits, option
+from reparam.model import ImageShape
+
+LIKELIHOOD_IMAGES = 100
+"""Images whose log-likelihood is estimated by default, of at most LIKELIHOOD_VALUES values each: of
+more they are fewer, so that what is decoded for them takes a few minutes whatever the size."""
+
+LIKELIHOOD_VALUES = 64 * 64 * 3
 
 
 @dataclass(frozen=True)
@@ -17,8 +26,9 @@ class ScoreConfig:
     draws: int = option(10_000, least=10)
     """Latents drawn from each prior, decoded and judged."""
 
-    likelihood_images: int = option(100, least=0)
-    """Images whose importance-weighted log-likelihood is estimated; 0 omits it."""
+    likelihood_images: int | Literal["auto"] = option("auto", least=0)
+    """Images whose importance-weighted log-likelihood is estimated; 0 omits it. auto: 100, or fewer
+    of more than 64 × 64 × 3 values, such as 25 of 128 × 128 × 3."""
 
     likelihood_samples: int = option(250, least=1)
     """Latents for each of them (K of Burda et al. 2016)."""
@@ -41,10 +51,20 @@ class ScoreConfig:
     def __post_init__(self) -> None:
         check_limits(self)
 
-    def to_mapping(self) -> dict[str, object]:
-        """JSON values, as scorecard.json has them: of the features `identity_of`."""
+    def images_of_likelihood(self, shape: ImageShape) -> int:
+        """How many images the log-likelihood is estimated of, where they have this shape."""
+        if self.likelihood_images != "auto":
+            return self.likelihood_images
+        fit = LIKELIHOOD_IMAGES * LIKELIHOOD_VALUES // prod(shape)
+        return max(1, min(LIKELIHOOD_IMAGES, fit))
+
+    def to_mapping(self, shape: ImageShape) -> dict[str, object]:
+        """JSON values, as scorecard.json has them, for images of this shape: of the features
+        `identity_of`.
+        """
         features = None if self.features is None else identity_of(self.features)
-        return {**asdict(self), "features": features}
+        number = self.images_of_likelihood(shape)
+        return {**asdict(self), "features": features, "likelihood_images": number}
 
 
 DEFAULT = ScoreConfig()

@@ -99,8 +99,9 @@ def _likelihoods(of: Subject, progress: Progress | None) -> dict[str, Measured]:
         "log_likelihood": absent("omitted: --likelihood-images 0"),
         "bits_per_dimension": _bits(bound, of),
     }
-    if of.config.likelihood_images:
-        found["log_likelihood"] = _log_likelihood(of, part, elbo, note, progress)
+    number = of.config.images_of_likelihood(of.model.image_shape)
+    if number:
+        found["log_likelihood"] = _log_likelihood(of, part, number, elbo, note, progress)
     return {name: replace(row, quantity=_quantity(of, name)) for name, row in found.items()}
 
 
@@ -117,10 +118,15 @@ def _quantity(of: Subject, name: str) -> str:
 
 
 def _log_likelihood(
-    of: Subject, part: Part, elbo: np.ndarray, note: str, progress: Progress | None
+    of: Subject,
+    part: Part,
+    number: int,
+    elbo: np.ndarray,
+    note: str,
+    progress: Progress | None,
 ) -> Measured:
-    """log p̂ of some of the images, at random, with the ELBO, which all have, as a control."""
-    n, config = min(of.config.likelihood_images, len(elbo)), of.config
+    """log p̂ of ``number`` of the images, at random, with the ELBO, which all have, as a control."""
+    n, config = min(number, len(elbo)), of.config
     order = of.rng("likelihood images").permutation(len(elbo))
     chosen, others = order[:n], order[n:]
     weighed = importance_sampled(

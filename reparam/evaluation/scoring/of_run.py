@@ -54,12 +54,13 @@ def check_scorecard(
         old = " (schema 1 has no versions of its measures)" if values.get("schema") == 1 else ""
         return CheckedScorecard(None, found + old)
     card = scorecard_from_mapping(values, str(run.path / SCORECARD_FILE))
-    now = subject_hashes(model or run.load_model(), run.facts.fingerprint)
+    model = model or run.load_model()
+    now = subject_hashes(model, run.facts.fingerprint)
     others = [f"other {name}" for name in now if card.subject.get(name) != now[name]]
     if config is not None:
         others += [
             f"{name} {card.options.get(name)}, now {value}"
-            for name, value in config.to_mapping().items()
+            for name, value in config.to_mapping(model.image_shape).items()
             if card.options.get(name) != value
         ]
     if others:

@@ -121,7 +121,7 @@ def scorecard(
             if name in measures or name in priors[0].measures
         },
         subject=subject_hashes(model, images.fingerprint()),
-        options=config.to_mapping(),
+        options=config.to_mapping(model.image_shape),
         seconds=time.monotonic() - began,
     )
 

@@ -93,7 +93,7 @@ class Run:
 
     @classmethod
     def create(
-        cls, path: Path, config: RunConfig, images: ImageSet, *, command: str, overwrite: bool
+        cls, path: str | Path, config: RunConfig, images: ImageSet, *, command: str, overwrite: bool
     ) -> "Run":
         """A new folder with its resolved configuration.
 
@@ -101,6 +101,7 @@ class Run:
         and images without labels, DataError for one that must know more of them, and what
         ``check_parts`` raises for parts that give other shapes than their contracts say.
         """
+        path = Path(path)
         check_free(path, overwrite=overwrite)
         facts = Facts(
             image_shape=images.image_shape,
@@ -135,8 +136,9 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, path: Path) -> "Run":
+    def open(cls, path: str | Path) -> "Run":
         """An existing run. Raises RunError when it is missing, damaged, or from a newer version."""
+        path = Path(path)
         if path.exists() and not path.is_dir():
             raise RunError(f"{path}: must be a run folder, got a file. Fix: name a run folder")
         if not path.is_dir():

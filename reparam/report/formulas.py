@@ -5,6 +5,7 @@ sees are the outlines of matplotlib's own fonts. Screen readers get the MathML.
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 from latex2mathml.converter import convert
 from markupsafe import Markup
@@ -54,8 +55,11 @@ UNITS = 100
 COMMANDS = {Outline.MOVETO: "M", Outline.LINETO: "L", Outline.CURVE3: "Q", Outline.CURVE4: "C"}
 
 
-def formulas() -> dict[str, Markup]:
-    """Each formula by name, as HTML: a drawing, and MathML that is only read out."""
+@cache
+def formulas() -> Mapping[str, Markup]:
+    """Each formula by name, as HTML: a drawing, and MathML that is only read out. They are drawn
+    once in a process: it takes most of a second.
+    """
     # Constants of ours become MathML and paths: nothing in it comes from data.
     return {
         name: Markup(f'<div class="spoken">{convert(latex, display="block")}</div>')

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from reparam import registry
-from reparam.evaluation import ANOMALY_SCORES, load_detector
+from reparam.evaluation import ANOMALY_SCORES, DEFECT_KINDS, load_detector
 from reparam.features import FEATURES as FEATURES_OF
 from reparam.runs import Run
 
@@ -276,7 +276,11 @@ def test_the_page_in_korean_and_without_maps(reparam, detector, new, tmp_path) -
     out = tmp_path / "verdicts"
     words = ("--out", out, "--lang", "ko", "--no-maps", *CALM)
     assert reparam("anomaly", "score", detector, new / "test", *words).status == 0
-    assert "이 사진들은 정말 정상인가요?" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "이 사진들은 정말 정상인가요?" in page
+    kinds = ("옮겨 붙인 조각", "잡음 얼룩", "긁힌 자국", "사라진 부분")
+    assert all(f"<th>{kind}</th>" in page for kind in kinds)
+    assert not any(f"<th>{kind}</th>" in page for kind in DEFECT_KINDS)
     assert not (out / "maps").exists()
 
 

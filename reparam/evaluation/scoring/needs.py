@@ -57,13 +57,18 @@ REASONS_KO = (
     ),
     (r"not measured", "측정하지 않음"),
     (r"omitted: --likelihood-images 0", "생략함(--likelihood-images 0)"),
+    (r"needs the network (\S+) \((.+)\)", r"\1 신경망이 필요함(\2)"),
+    (
+        r"needs a background model \(--likelihood-ratio-background RUN\)",
+        "배경 모델이 필요함(--likelihood-ratio-background RUN)",
+    ),
 )
-"""The reasons for which most measures are omitted, as patterns, and in Korean."""
+"""The reasons for which most measures and scores are omitted, as patterns, and in Korean."""
 
 
 def reason_in(note: str, lang: Language) -> str:
-    """A scorecard's reason for a measure that it does not have, in the page's language where it is
-    one of those above; scorecards have them in English.
+    """The reason for which a scorecard lacks a measure, or a detector a score, in the page's
+    language where it is one of those above; both have them in English.
     """
     if lang == "ko":
         for pattern, ko in REASONS_KO:

@@ -24,7 +24,7 @@ from reparam.data.picture import read_picture
 from reparam.data.pictures import Progress
 from reparam.data.pixels import as_numbers, as_pixels, warn_of_pixels
 from reparam.data.registry import NAMED_SOURCES
-from reparam.data.sheet import contact_sheet, to_picture
+from reparam.data.sheet import contact_sheet, sheet_picture, to_picture
 
 __all__ = [
     "ARRAY_SUFFIXES",
@@ -60,6 +60,7 @@ __all__ = [
     "load_images",
     "read_images",
     "read_picture",
+    "sheet_picture",
     "sizes_in_files",
     "to_picture",
     "verify_cached",

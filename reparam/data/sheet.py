@@ -8,6 +8,9 @@ from PIL import Image
 
 from reparam.types import PixelArray
 
+LEAST_SIDE = 64
+"""Pixels that small images of a sheet are enlarged to, at most, by a whole factor."""
+
 
 def to_picture(pixels: UInt8[np.ndarray, "H W C"]) -> Image.Image:
     """Grey for one channel, colour for three, with alpha for four; else the first channel alone."""
@@ -31,3 +34,12 @@ def contact_sheet(
         left = gap + (i % columns) * (width + gap)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def sheet_picture(sheet: UInt8[np.ndarray, "rows columns C"], side: int) -> Image.Image:
+    """A contact sheet as a picture to look at: enlarged where the longer ``side`` of its images is
+    small.
+    """
+    picture, factor = to_picture(sheet), max(1, LEAST_SIDE // side)
+    size = picture.width * factor, picture.height * factor
+    return picture.resize(size, Image.Resampling.NEAREST)

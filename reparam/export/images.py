@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from reparam.data import contact_sheet, to_picture
+from reparam.data import contact_sheet, sheet_picture, to_picture
 from reparam.errors import ConfigError
 from reparam.export.place import (
     PICTURES_TABLE,
@@ -30,6 +30,9 @@ OTHER_SUFFIXES = (".csv", ".parquet", ".png", ".jpg", ".jpeg", ".gif", ".zip", "
 
 SHEET_IMAGES = 400
 """Images on a contact sheet at most."""
+
+BETWEEN = 4
+"""White pixels between the lines that belong together and the next ones."""
 
 SHEET_PIXELS = 4_000_000
 """Of a contact sheet: of larger images fewer are shown, so that it stays a file of some megabytes
@@ -111,7 +114,7 @@ def write_images(
             (folder / PICTURES_TABLE).write_text(table, encoding="utf-8", newline="")
         if sheet is None:
             sheet = contact_sheet(out.images[: on_a_sheet(out.images.shape, SHEET_IMAGES)])
-        to_picture(sheet).save(folder / "sheet.png")
+        sheet_picture(sheet, max(out.images.shape[1:3])).save(folder / "sheet.png")
         if extra is not None:
             extra(folder)
 
@@ -186,20 +189,21 @@ def comparison_sheet(*rows: PixelArray) -> Sheet:
     """Images (N, H, W, C) above their counterparts: up to 100 of each, ten to a line; fewer where
     they are large (SHEET_PIXELS).
 
-    Every line of the first set has the same images of the other sets below it; the last line is
-    white where it is short.
+    Every line of the first set has the same images of the other sets below it, and some white
+    before the next; the last line is white where it is short.
     """
-    lines = []
+    groups = []
     most = on_a_sheet(rows[0].shape, COMPARED_IMAGES, len(rows))
     shown = [row[:most] for row in rows]
     columns = min(COMPARED_COLUMNS, len(shown[0]))
     for start in range(0, len(shown[0]), columns):
-        for row in shown:
-            line = np.full((columns, *row.shape[1:]), 255, np.uint8)
+        lines = np.full((len(shown), columns, *rows[0].shape[1:]), 255, np.uint8)
+        for line, row in zip(lines, shown, strict=True):
             part = row[start : start + columns]
             line[: len(part)] = part
-            lines.append(line)
-    return contact_sheet(np.concatenate(lines), columns)
+        group = contact_sheet(lines.reshape(-1, *rows[0].shape[1:]), columns)
+        groups += [group, np.full((BETWEEN, *group.shape[1:]), 255, np.uint8)]
+    return np.concatenate(groups[:-1])
 
 
 def _array_file(suffix: str, out: LabelledImages) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reparam.data import ImageSet, RowReader, contact_sheet, to_picture
+from reparam.data import ImageSet, RowReader, contact_sheet, sheet_picture
 from reparam.evaluation import Nearest
 from reparam.export.images import LabelledImages, as_text, on_a_sheet
 from reparam.export.place import NEIGHBOURS_FOLDER, write_folder
@@ -66,7 +66,8 @@ def write_neighbours(
     rows = np.full((len(shown), k + 2, *shown.shape[1:]), 255, np.uint8)  # a gap behind the first
     rows[:, 0], rows[:, 2:] = shown, near.reshape(len(shown), k, *shown.shape[1:])
     sheet = io.BytesIO()
-    to_picture(contact_sheet(rows.reshape(-1, *shown.shape[1:]), k + 2)).save(sheet, "PNG")
+    pixels = contact_sheet(rows.reshape(-1, *shown.shape[1:]), k + 2)
+    sheet_picture(pixels, max(shown.shape[1:3])).save(sheet, "PNG")
     text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
     files = {"neighbours.csv": text.encode(), "sheet.png": sheet.getvalue()}
     write_folder(path, files, overwrite=overwrite, own=NEIGHBOURS_FOLDER, option="--out")

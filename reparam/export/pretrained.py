@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from reparam.data import contact_sheet, to_picture
+from reparam.data import contact_sheet, sheet_picture
 from reparam.evaluation import decode_bytes, even_labels, reconstruct_images, sample_latents
 from reparam.export.images import LabelledImages, comparison_sheet
 from reparam.export.model_card import FRONT_MATTER_START, CardOptions, model_card
@@ -32,9 +31,6 @@ SHOWN = 64
 
 COMPARED = 20
 """Images with their reconstructions."""
-
-LEAST_SIDE = 64
-"""Pixels that a small image is enlarged to."""
 
 
 def save_pretrained(
@@ -77,11 +73,5 @@ def _pictures(model: Autoencoder, shown: LabelledImages | None) -> dict[str, Ima
         labels = None if shown.labels is None else shown.labels[:COMPARED]
         found = reconstruct_images(model, images, labels).images
         sheets[RECONSTRUCTIONS] = comparison_sheet(images, found)
-    factor = max(1, LEAST_SIDE // max(model.image_shape[:2]))
-    return {file: _enlarged(sheet, factor) for file, sheet in sheets.items()}
-
-
-def _enlarged(sheet: np.ndarray, factor: int) -> Image.Image:
-    picture = to_picture(sheet)
-    size = picture.width * factor, picture.height * factor
-    return picture.resize(size, Image.Resampling.NEAREST)
+    side = max(model.image_shape[:2])
+    return {file: sheet_picture(sheet, side) for file, sheet in sheets.items()}

@@ -20,7 +20,7 @@ def test_sheet_and_single_images(reparam, vae_run, latents, tmp_path) -> None:
     names = sorted(p.name for p in (out / "images").iterdir())
     assert names == ["00000.png", "00001.png", "00002.png"]
     assert Image.open(out / "images" / "00000.png").size == (12, 12)
-    assert Image.open(out / "sheet.png").size == (2 + 14 * 2, 2 + 14 * 2)
+    assert Image.open(out / "sheet.png").size == (5 * (2 + 14 * 2), 5 * (2 + 14 * 2))
 
 
 def test_array_file_holds_what_the_pictures_show(reparam, vae_run, latents, tmp_path) -> None:

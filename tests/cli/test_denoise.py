@@ -17,7 +17,7 @@ def test_before_and_after(reparam, dae_run, shapes_file, tmp_path) -> None:
     assert sorted(p.name for p in out.iterdir()) == ["images", "noisy", "pictures.csv", "sheet.png"]
     assert len(list((out / "noisy").iterdir())) == len(list((out / "images").iterdir())) == 60
     # Sixty images, ten to a line, in three rows each.
-    assert Image.open(out / "sheet.png").size == (2 + 10 * 14, 2 + 18 * 14)
+    assert Image.open(out / "sheet.png").size == (5 * (2 + 10 * 14), 5 * (6 * (2 + 3 * 14) + 5 * 4))
 
 
 def test_the_noise_is_seeded(reparam, ae_run, tmp_path) -> None:

@@ -95,14 +95,16 @@ def test_a_folder_with_a_picture_that_is_not_listed_is_no_results_of_ours(tmp_pa
 def test_comparison_sheet_has_each_image_above_its_counterparts() -> None:
     first, second = noise(13), noise(13)[::-1]
     sheet = comparison_sheet(first, second)
-    assert sheet.shape == (2 + 4 * 7, 2 + 10 * 9, 3)
+    group = 2 + 2 * 7 + 4  # two lines, and white before the next two
+    assert sheet.shape == (2 * group - 4, 2 + 10 * 9, 3)
     for i in range(13):
         line, column = divmod(i, 10)
         left = 2 + column * 9
         for row, image in enumerate((first[i], second[i])):
-            top = 2 + (2 * line + row) * 7
+            top = 2 + line * group + row * 7
             np.testing.assert_array_equal(sheet[top : top + 5, left : left + 7], image)
-    assert (sheet[2 + 2 * 7 :, 2 + 3 * 9 :] == 255).all()  # the last line is short
+    assert (sheet[2 + 2 * 7 : 2 + group] == 255).all()
+    assert (sheet[group:, 2 + 3 * 9 :] == 255).all()  # the last line is short
 
 
 def test_nothing_stays_when_writing_fails(tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_targets_that_are_refused(tmp_path: Path) -> None:
     assert (tmp_path / "full" / "mine.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize(("side", "shown"), [(28, 400), (100, 400), (256, 61), (2000, 10)])
+@pytest.mark.parametrize(("side", "shown"), [(33, 400), (100, 400), (256, 61), (2000, 10)])
 def test_a_sheet_of_large_images_has_fewer(side, shown, tmp_path) -> None:
     images = np.zeros((400 if side < 2000 else 12, side, side, 1), np.uint8)
     with_sheet = contact_sheet(images[:shown]).shape[:2]
@@ -152,8 +154,22 @@ def test_a_sheet_of_large_images_has_fewer(side, shown, tmp_path) -> None:
     assert len(list((tmp_path / "out" / "images").iterdir())) == len(images)  # all are written
 
 
+@pytest.mark.parametrize(("shape", "factor"), [((28, 28), 2), ((20, 28), 2), ((12, 8), 5)])
+def test_a_sheet_of_small_images_is_enlarged(shape, factor, tmp_path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, *shape, 1), np.uint8)
+    write_images(tmp_path / "out", LabelledImages(images))
+    with Image.open(tmp_path / "out" / "sheet.png") as sheet:
+        pixels = np.asarray(sheet)
+    np.testing.assert_array_equal(
+        pixels, contact_sheet(images)[:, :, 0].repeat(factor, 0).repeat(factor, 1)
+    )
+    with Image.open(tmp_path / "out" / "images" / "00000.png") as image:
+        assert image.size == shape[::-1]  # the images themselves stay as they are
+
+
 def test_a_comparison_of_large_images_has_fewer() -> None:
     first = np.zeros((100, 256, 256, 3), np.uint8)
-    assert comparison_sheet(first).shape[0] == 2 + 7 * 258  # 61 of them, in lines of ten
-    assert comparison_sheet(first, first).shape[0] == 2 + 2 * 3 * 258  # 30 pairs: three lines
+    # 61 of them, in lines of ten; 30 pairs: three lines
+    assert comparison_sheet(first).shape[0] == 7 * (2 + 258) + 6 * 4
+    assert comparison_sheet(first, first).shape[0] == 3 * (2 + 2 * 258) + 2 * 4
     assert comparison_sheet(first[:4], first[:4]).shape[1] == 2 + 4 * 258

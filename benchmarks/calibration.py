@@ -256,6 +256,19 @@ def unlikely(scenario: str, d: int, n: int, rng: np.random.Generator) -> Cell:
 CLASSES = 10
 
 
+def where_equal(scenario: str, shares: np.ndarray) -> np.ndarray:
+    """Shares of many draws, equal where they are by symmetry: what is left of chance in them would
+    make each figure of unevenness too high.
+    """
+    mirrored = (shares + shares[-np.arange(CLASSES) % CLASSES]) / 2
+    alike = {"null": range(CLASSES), "scale 0.9": range(CLASSES), "class missing": range(1, 10)}
+    away = {"hole 2 %": range(1, 10), "hole 5 %": range(2, 9), "hole 10 %": range(2, 9)}
+    rows = list((alike | away).get(scenario, ()))
+    if rows:
+        mirrored[rows] = mirrored[rows].mean()
+    return mirrored
+
+
 def class_figure(name: str) -> Callable[[str, int, int, np.random.Generator], Cell]:
     """Of the sectors of the first plane, as many as `without_class` has, in n draws."""
 
@@ -265,10 +278,9 @@ def class_figure(name: str) -> Callable[[str, int, int, np.random.Generator], Ce
 
     def cell(scenario: str, d: int, n: int, rng: np.random.Generator) -> Cell:
         even = np.full(CLASSES, 1 / CLASSES)
-        shares = np.bincount(sectors(draw(scenario, 5 * MANY, d, rng)), minlength=CLASSES)
-        if scenario in ("null", "scale 0.9"):
-            shares = even
-        truth = float(UNEVENNESS[name].figure(shares / shares.sum(), even))
+        drawn = np.bincount(sectors(draw(scenario, 5 * MANY, d, rng)), minlength=CLASSES)
+        shares = where_equal(scenario, drawn / drawn.sum())
+        truth = float(UNEVENNESS[name].figure(shares, even))
 
         def run(rng: np.random.Generator) -> Measured:
             return class_balance(sectors(draw(scenario, n, d, rng)), even, rng=rng)[name]

@@ -26,6 +26,10 @@ STEPS = np.concatenate(
 )
 """Along the line from the ideal shares, at 0, through the found ones, at 1: closer about these."""
 
+APART = 5.0
+"""Nats by which two groups of classes must be likelier than one: a likelihood ratio of 10 for one
+more number, which few splits of even classes reach by chance."""
+
 ROUNDING = 1e-12
 
 Labels = Int[np.ndarray, " N"]
@@ -53,6 +57,11 @@ def class_balance(
     interval are found by inverting the test (Garthwaite & Buckland 1992): of shares on the line
     from the ideal through the found ones, those of which the found figure is the median, and the
     97.5 % and 2.5 % quantile, of samples as large. The interval of the count is of percentiles.
+
+    The Gini coefficient compares classes with each other, so found shares of classes that are even
+    have a good part of it by chance, at each place of that line. So it also takes the line through
+    the shares `in_groups`, which have too little where classes differ a little: the interval spans
+    both, and the value is the mean of both.
 
     The references are those of real images as this judge sees them: ``reference_labels`` are its
     labels of real images whose true shares are ``class_shares``; without them it counts as perfect.
@@ -143,12 +152,41 @@ def gini(found: Rows, shares: Shares) -> Figures:
     return np.where(area < ROUNDING, 0.0, area)
 
 
+def in_groups(counts: Int[np.ndarray, " K"], shares: Shares) -> Shares:
+    """Found shares, where classes that could be equally frequent, measured by ``shares``, are.
+
+    Of all ways to cut the classes, sorted by how frequent they are, into groups of one ratio each:
+    the one with the highest log-likelihood less APART for each group (dynamic programming, as in
+    Jackson et al. 2005).
+    """
+    own = np.flatnonzero(shares > 0)
+    order = own[np.argsort(counts[own] / shares[own], kind="stable")]
+    of_data, found = (np.r_[0, np.cumsum(x[order])] for x in (shares, counts))
+    best, cut = np.zeros(len(order) + 1), np.zeros(len(order) + 1, int)
+    for end in range(1, len(best)):
+        drawn, mass = found[end] - found[:end], of_data[end] - of_data[:end]
+        gains = best[:end] + drawn * np.log(np.maximum(drawn, 1) / mass) - APART
+        cut[end] = gains.argmax()
+        best[end] = gains[cut[end]]
+    even, end = np.zeros(len(shares)), len(order)
+    while end:
+        start = cut[end]
+        group = order[start:end]
+        even[group] = shares[group] * (found[end] - found[start]) / shares[group].sum()
+        end = start
+    return even / even.sum()
+
+
 @dataclass(frozen=True)
 class Unevenness:
-    """A figure of shares, which rises or falls with their distance from the data's."""
+    """A figure of shares, which rises or falls with their distance from the data's.
+
+    ``among_classes``: of their distance from each other, which is also taken `in_groups`.
+    """
 
     figure: Callable[[Rows, Shares], Figures]
     rises: bool = True
+    among_classes: bool = False
 
     def of(self, found: Rows, shares: Shares) -> Figures:
         """The figure, upwards from the ideal."""
@@ -159,23 +197,36 @@ class Unevenness:
         self, counts: Int[np.ndarray, " K"], shares: Shares, rng: np.random.Generator
     ) -> tuple[float, float, float]:
         """Its value and the ends of its interval, as `class_balance` says."""
+        value, low, high = self._inverted(counts, shares, counts / counts.sum(), rng)
+        if self.among_classes:
+            even = in_groups(counts, shares)
+            other = self._inverted(counts, shares, even, rng.spawn(1)[0])
+            value, low, high = (value + other[0]) / 2, min(low, other[1]), max(high, other[2])
+        return (value, low, high) if self.rises else (0.0 - value, 0.0 - high, 0.0 - low)  # no −0
+
+    def _inverted(
+        self,
+        counts: Int[np.ndarray, " K"],
+        shares: Shares,
+        towards: Shares,
+        rng: np.random.Generator,
+    ) -> list[float]:
+        """Along the line from the ideal ``shares`` through others."""
         n = int(counts.sum())
-        found = counts / n
-        line = np.clip(shares + STEPS[:, None] * (found - shares), 0, None)
+        line = np.clip(shares + STEPS[:, None] * (towards - shares), 0, None)
         line /= line.sum(1, keepdims=True)
         sampled = np.array([self.of(rng.multinomial(n, p, REPEATS) / n, shares) for p in line])
-        along, asked = self.of(line, shares), float(self.of(found, shares))
+        along, asked = self.of(line, shares), float(self.of(counts / n, shares))
         ends = []
         for level in (0.5, (1 + LEVEL) / 2, (1 - LEVEL) / 2):
             quantiles = np.maximum.accumulate(np.quantile(sampled, level, axis=1))
             step = np.interp(asked, quantiles, STEPS) if asked > quantiles[0] else 0.0
             ends.append(float(np.interp(step, STEPS, along)))
-        value, low, high = ends
-        return (value, low, high) if self.rises else (0.0 - value, 0.0 - high, 0.0 - low)  # no −0
+        return ends
 
 
 UNEVENNESS: Mapping[str, Unevenness] = {
     "class_tv": Unevenness(total_variation),
-    "class_gini": Unevenness(gini),
+    "class_gini": Unevenness(gini, among_classes=True),
     "class_entropy": Unevenness(relative_entropy, rises=False),
 }

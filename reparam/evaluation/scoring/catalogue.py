@@ -319,7 +319,7 @@ MEASURES: Mapping[str, Entry] = {
         most=1.0,
         by_prior=True,
         requires=("labels",),
-        version=2,
+        version=3,
     ),
     "class_accuracy": Entry(
         "classes",

@@ -13,6 +13,7 @@ from reparam.evaluation.measures.classes import (
     class_accuracy,
     class_balance,
     gini,
+    in_groups,
     relative_entropy,
     total_variation,
 )
@@ -146,6 +147,35 @@ def test_of_uneven_shares_the_value_is_right_in_the_median_and_intervals_hold_it
     worse = plain if UNEVENNESS[name].rises else 40 - plain
     if shares is UNEVEN:
         assert worse > 22  # the plain figure is worse than the truth more often than not
+
+
+def test_groups_are_those_that_chance_does_not_make() -> None:
+    """A class that is missing, a pair that is twice as frequent, and the others: three ratios."""
+    data = np.array([0.2, 0.2, 0.1, 0.1, 0.2, 0.2])
+    counts = np.array([0, 203, 199, 210, 196, 192])
+    grouped = in_groups(counts, data)
+    ratios = grouped / data
+    assert grouped.sum() == pytest.approx(1)
+    assert ratios[0] == 0
+    np.testing.assert_allclose(ratios[[1, 4, 5]], (203 + 196 + 192) / 1000 / 0.6)
+    np.testing.assert_allclose(ratios[[2, 3]], (199 + 210) / 1000 / 0.2)
+    even = rng(0).multinomial(1000, np.full(10, 0.1))
+    np.testing.assert_allclose(in_groups(even, np.full(10, 0.1)), 0.1)
+    apart = np.array([100, 200, 300, 400]) * 100
+    np.testing.assert_allclose(in_groups(apart, EVEN), apart / apart.sum())
+
+
+def test_classes_that_are_even_beside_one_that_is_missing_are_not_uneven_by_chance() -> None:
+    """The found shares alone have intervals that hold this truth in seven of ten samples."""
+    shares, even = np.r_[0, np.full(9, 1 / 9)], np.full(10, 0.1)
+    held, values = 0, []
+    for seed in range(40):
+        counts = rng(seed).multinomial(1000, shares)
+        value, low, high = UNEVENNESS["class_gini"].without_chance(counts, even, rng(seed))
+        held += low <= 0.1 <= high
+        values.append(value)
+    assert held >= fewest_held(40)
+    assert np.mean(values) == pytest.approx(0.11, abs=0.01)  # of found shares alone: 0.12
 
 
 def test_shares_at_the_end_of_the_range_have_intervals_within_it() -> None:

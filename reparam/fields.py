@@ -17,12 +17,15 @@ from reparam.errors import ConfigError
 T = TypeVar("T")
 
 LIMITS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
-    "least": (operator.ge, "{:g} or more"),
-    "above": (operator.gt, "above {:g}"),
-    "most": (operator.le, "at most {:g}"),
-    "below": (operator.lt, "below {:g}"),
+    "least": (operator.ge, "{} or more"),
+    "above": (operator.gt, "above {}"),
+    "most": (operator.le, "at most {}"),
+    "below": (operator.lt, "below {}"),
 }
 """Names of limits, which a field's metadata may have, with what they ask for."""
+
+MOST_SEED = 2**32 - 1
+"""Every source of random numbers takes seeds up to this one."""
 
 _SIZE = re.compile(r"-?\d+([xX×]-?\d+)?")
 

@@ -29,7 +29,7 @@ from reparam.evaluation import (
     load_detector,
     read_labelled,
 )
-from reparam.fields import option
+from reparam.fields import MOST_SEED, check_limits, option
 from reparam.printable import say, several
 from reparam.runs import Run
 
@@ -71,7 +71,7 @@ class AnomalyTestOptions:
     image_size: tuple[int, int] | None = option(None, is_size=True)
     """Height and width that the pictures are brought to, where they are not the good ones'."""
 
-    anomaly_seed: int = 0
+    anomaly_seed: int = option(0, least=0, most=MOST_SEED)
     """Seed of the intervals."""
 
     json: bool = False
@@ -83,10 +83,7 @@ class AnomalyTestOptions:
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.anomaly_seed < 2**32:
-            raise ConfigError(
-                f"anomaly_seed must be from 0 to 2^32 - 1, got {self.anomaly_seed}. Fix: such as 0"
-            )
+        check_limits(self)
 
 
 def run(args: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from reparam.cli.reading import reading_progress
 from reparam.cli.tables import new_table, print_table
 from reparam.cli.terminal import Terminal
 from reparam.errors import ConfigError, RunError
+from reparam.fields import MOST_SEED, check_limits, option
 from reparam.model import FitProgress, fittable_names
 from reparam.printable import note, printable, say
 from reparam.runs import Run, writing
@@ -43,7 +44,7 @@ class FitPriorOptions:
     described by; flow: a neural spline flow; own: remove the fitted one, back to what the run was
     trained with."""
 
-    seed: int = 0
+    seed: int = option(0, least=0, most=MOST_SEED)
     """Seed of the draws z ~ q(z|x) and of the fit."""
 
     overwrite: bool = False
@@ -60,10 +61,7 @@ class FitPriorOptions:
             raise ConfigError(
                 f"prior must be one of {', '.join(known)}, got {self.prior!r}. Fix: choose one"
             )
-        if not 0 <= self.seed < 2**32:
-            raise ConfigError(
-                f"seed must be from 0 to 2^32 - 1, got {self.seed}. Fix: choose one, such as 0"
-            )
+        check_limits(self)
 
 
 def run(args: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from reparam.fields import option
+from reparam.fields import MOST_SEED, option
 
 Pages = Literal["first", "all"]
 
@@ -54,16 +54,16 @@ class DataConfig:
     """A folder of train/ and val/ or test/ is split by them; --no-split-folders takes them for
     classes."""
 
-    train_size: int | None = None
+    train_size: int | None = option(None, least=1)
     """Train on the first N training images only."""
 
-    valid_fraction: float = 0.1
+    valid_fraction: float = option(0.1, least=0, below=1)
     """Share of the training pool held out to choose the best weights; 0 keeps the last weights."""
 
-    test_fraction: float = 0.2
+    test_fraction: float = option(0.2, least=0, below=1)
     """Share of all images held out for testing, where the data has no test set of its own."""
 
-    split_seed: int = 0
+    split_seed: int = option(0, least=0, most=MOST_SEED)
     """Seed of the split; the same seed and data give the same split, whatever the run's seed."""
 
     known_labels: int | None = None

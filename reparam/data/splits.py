@@ -10,6 +10,7 @@ from reparam.data.config import DataConfig
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import UNKNOWN
 from reparam.errors import ConfigError, DataError
+from reparam.fields import check_limits
 from reparam.types import IndexArray, LabelArray
 
 
@@ -36,7 +37,7 @@ def split_indices(
     Raises ConfigError for a fraction outside of [0, 1), a train_size below 1 or a seed that is no
     32-bit number; DataError when there are too few images.
     """
-    _check(config)
+    check_limits(config)
     least = 2 if config.valid_fraction or config.test_fraction else 1
     if count < least:
         raise DataError(
@@ -61,7 +62,7 @@ def split_as_given(
 
     Raises what `split_indices` raises.
     """
-    _check(config)
+    check_limits(config)
     shuffled = np.random.default_rng(config.split_seed).permutation(len(given))
     of_each = np.array(given)[shuffled]
     train, valid, test = (shuffled[of_each == split] for split in SPLITS)
@@ -93,26 +94,6 @@ def with_known_labels(images: ImageSet, config: DataConfig) -> ImageSet:
     hidden[images.splits["train"]] = UNKNOWN
     hidden[kept] = labels[kept]
     return replace(images, labels=hidden)
-
-
-def _check(config: DataConfig) -> None:
-    for option in ("valid_fraction", "test_fraction"):
-        fraction = getattr(config, option)
-        if not 0 <= fraction < 1:
-            raise ConfigError(
-                f"{option} must be at least 0 and below 1, got {fraction}. Fix: "
-                f"correct --{option.replace('_', '-')}"
-            )
-    if config.train_size is not None and config.train_size < 1:
-        raise ConfigError(
-            f"train_size must be at least 1, got {config.train_size}. Fix: "
-            "correct --train-size, or omit it to train on all images"
-        )
-    if not 0 <= config.split_seed < 2**32:
-        raise ConfigError(
-            f"split_seed must be a number from 0 to {2**32 - 1}, got {config.split_seed}. Fix: "
-            "correct --split-seed"
-        )
 
 
 def _test_size(count: int, config: DataConfig, name: str) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from reparam.data import NAMED_SOURCES, DataConfig
-from reparam.errors import ConfigError, check_positive
-from reparam.fields import option
+from reparam.errors import ConfigError
+from reparam.fields import MOST_SEED, check_limits, option
 from reparam.loggers import LoggerOptions, TensorBoardOptions
 from reparam.model import ModelConfig, check_fittable
 from reparam.objective import Elbo, InputConfig, Objective, TermOptions
@@ -20,42 +20,42 @@ OptimiserName = Literal["adam", "muon"]
 class TrainingConfig:
     """Optimiser, schedule, duration, and what is written on the way."""
 
-    epochs: int = option(30, common=True)
+    epochs: int = option(30, common=True, least=1)
     """Passes over the training images."""
 
-    batch_size: int = option(32, common=True)
+    batch_size: int = option(32, common=True, least=1)
     """Images a step in each process. A step of all takes --devices × --num-nodes as many."""
 
     optimiser: OptimiserName = "adam"
     """adam, or muon: Muon for the weights of convolutions and of an MLP, Adam for the rest."""
 
-    learning_rate: float = option(5e-4, common=True)
+    learning_rate: float = option(5e-4, common=True, above=0)
     """The optimiser's learning rate. With the one-cycle schedule it is the peak."""
 
     schedule: Literal["step", "one-cycle"] = "step"
     """step: the rate is multiplied by --decay every --decay-every epochs (1 keeps it constant);
     one-cycle: up over the first --warm-up of the run, then down to 0 along a cosine."""
 
-    decay: float = 1.0
+    decay: float = option(1.0, above=0, most=1)
     """Factor of the step schedule."""
 
-    decay_every: int = 1
+    decay_every: int = option(1, least=1)
     """Epochs between the steps of the step schedule."""
 
-    warm_up: float = 0.2
+    warm_up: float = option(0.2, least=0, below=1)
     """Share of the run in which the one-cycle schedule rises."""
 
-    rate_warm_up: float = 0.0
+    rate_warm_up: float = option(0.0, least=0, most=1)
     """Share of the run in which the rate's weight in the loss rises, linearly, from 0.02."""
 
-    ema: float = 0.0
+    ema: float = option(0.0, least=0, below=1)
     """Decay of a moving average of the weights, such as 0.999: validation and the saved weights are
     of the average, which decays faster in the first steps. 0 for none."""
 
-    clip: float = 0.0
+    clip: float = option(0.0, least=0)
     """Scale a step's gradient down to this norm where its own is larger; 0 for never."""
 
-    accumulate: int = 1
+    accumulate: int = option(1, least=1)
     """Compute a step's gradient in this many parts of its batch, one after another: less memory,
     the same gradient. Batch norm, free bits and the terms mmd, total-correlation and dip take
     their statistics from each part."""
@@ -63,30 +63,30 @@ class TrainingConfig:
     output_bias: Literal["zero", "mean"] = "zero"
     """Where the decoder's last bias begins: zero, or where it gives the training images' mean."""
 
-    shift: float = 0.0
+    shift: float = option(0.0, least=0)
     """Move training images at random by up to this many pixels, either way."""
 
-    rotate: float = 0.0
+    rotate: float = option(0.0, least=0, most=180)
     """Turn training images at random by up to this many degrees, either way."""
 
-    zoom: float = 0.0
+    zoom: float = option(0.0, least=0, most=4)
     """Enlarge or shrink training images at random by up to this share, such as 0.3."""
 
     flip: bool = False
     """Mirror half of the training images, left to right, at random."""
 
-    augment_until: float = 1.0
+    augment_until: float = option(1.0, least=0, most=1)
     """Share of the run in which they are shifted, rotated, zoomed and flipped; afterwards they are
     seen as they are."""
 
-    augment_below: int = 10_000
+    augment_below: int = option(10_000, least=0)
     """Shift, rotate, zoom and flip only where there are fewer training images than this."""
 
     fitted_prior: str | None = None
     """When training ends, fit this prior to the training images' latents, as `reparam fit-prior`
     does: gaussian, mixture or flow. Draws are then from it."""
 
-    early_stop: int | None = None
+    early_stop: int | None = option(None, least=1)
     """Stop when the validation loss has not improved for this many epochs."""
 
     on_nan: Literal["stop", "backoff"] = "stop"
@@ -110,17 +110,17 @@ class TrainingConfig:
     """Take only algorithms that give the same numbers each time, at some cost of speed; one process
     on a CPU gives them anyway."""
 
-    devices: int = 1
+    devices: int = option(1, least=1)
     """Processes on each machine: one for each GPU, or several on the CPU."""
 
-    num_nodes: int = 1
+    num_nodes: int = option(1, least=1)
     """Machines. Start the same command on each (by torchrun or SLURM), with a shared run folder."""
 
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float = option(60.0, least=0)
     """Write a checkpoint after an epoch only when the last one is at least this many seconds old,
     and always at the end and after Ctrl-C; 0 after every epoch."""
 
-    sample_every: int = 100
+    sample_every: int = option(100, least=0)
     """Decode one random latent to samples/ every this many batches; 0 for none."""
 
     logger: tuple[LoggerOptions, ...] = ()
@@ -149,49 +149,9 @@ class TrainingConfig:
         return max(1, math.ceil(warm_up * self.epochs)) / self.epochs
 
     def __post_init__(self) -> None:
-        check_positive(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            accumulate=self.accumulate,
-            decay_every=self.decay_every,
-            devices=self.devices,
-            num_nodes=self.num_nodes,
-            early_stop=self.early_stop,
-        )
+        check_limits(self)
         if self.fitted_prior is not None:
             check_fittable(self.fitted_prior)
-        if not 0 < self.learning_rate < float("inf"):
-            raise ConfigError(
-                f"learning_rate must be above 0, got {self.learning_rate}. Fix: choose one, such "
-                "as 5e-4"
-            )
-        if not 0 < self.decay <= 1:
-            raise ConfigError(
-                f"decay must be above 0 and at most 1, got {self.decay}. Fix: 1 keeps the rate "
-                "constant"
-            )
-        if not 0 <= self.warm_up < 1:
-            raise ConfigError(
-                f"warm_up must be a share from 0 up to but not including 1, got {self.warm_up}. "
-                "Fix: choose one, such as 0.2"
-            )
-        if not (0 <= self.shift < float("inf") and 0 <= self.rotate <= 180):
-            raise ConfigError(
-                f"shift must be 0 or more pixels and rotate 0 to 180 degrees, got {self.shift} and "
-                f"{self.rotate}. Fix: choose some, such as 1 and 10"
-            )
-        if not 0 <= self.zoom <= 4:
-            raise ConfigError(
-                f"zoom must be a share from 0 to 4, got {self.zoom}. Fix: choose one, such as 0.3"
-            )
-        if not 0 <= self.ema < 1:
-            raise ConfigError(
-                f"ema must be a decay from 0 up to but not including 1, got {self.ema}. Fix: "
-                "choose one, such as 0.999"
-            )
-        for name in ("clip", "checkpoint_seconds"):
-            if not 0 <= (value := getattr(self, name)) < float("inf"):
-                raise ConfigError(f"{name} must be 0 or more, got {value}. Fix: choose another")
         if self.accumulate > self.batch_size:
             raise ConfigError(
                 f"accumulate must be at most the batch_size, {self.batch_size}, got "
@@ -201,13 +161,6 @@ class TrainingConfig:
         if len(set(names)) < len(names):
             raise ConfigError(
                 f"logger must be different ones, got {' '.join(names)}. Fix: omit one"
-            )
-        for name in ("rate_warm_up", "augment_until"):
-            if not 0 <= (value := getattr(self, name)) <= 1:
-                raise ConfigError(f"{name} must be from 0 to 1, got {value}. Fix: choose a share")
-        if self.sample_every < 0:
-            raise ConfigError(
-                f"sample_every must be 0 or more, got {self.sample_every}. Fix: 0 writes none"
             )
 
 
@@ -233,20 +186,17 @@ class RunConfig:
 
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
-    seed: int = option(0, common=True)
+    seed: int = option(0, common=True, least=0, most=MOST_SEED)
     """Seed of everything random but the split: weights, order of the images, noise, dropout."""
 
     def __post_init__(self) -> None:
+        check_limits(self)
         self.objective.check(self.model)
         for term in self.terms:
             term.check(self.model, self.inputs)
             term.check_schedule(self.training.first_full_rate(self.objective.has_rate))
         _check_early_stop(self)
         _check_binarise(self)
-        if not 0 <= self.seed < 2**32:
-            raise ConfigError(
-                f"seed must be from 0 to 2^32 - 1, got {self.seed}. Fix: choose one, such as 0"
-            )
         names = [term.type for term in self.terms]
         if len(set(names)) < len(names):
             raise ConfigError(f"terms must be different ones, got {' '.join(names)}. Fix: omit one")

@@ -179,12 +179,12 @@ def test_two_images_suffice_for_two_splits():
 @pytest.mark.parametrize("option", ["valid_fraction", "test_fraction"])
 @pytest.mark.parametrize("value", [-0.1, 1.0, 20.0, float("nan")])
 def test_fractions_lie_in_0_to_1(option, value):
-    with pytest.raises(ConfigError, match=rf"{option} must be at least 0 and below 1, got {value}"):
+    with pytest.raises(ConfigError, match=rf"{option} must be 0 or more and below 1, got {value}"):
         split_indices(10, None, DataConfig(**{option: value}), name="set")
 
 
 @pytest.mark.parametrize("options", [{"train_size": 0}, {"split_seed": -1}, {"split_seed": 2**32}])
 def test_other_options_out_of_range(options):
     ((option, value),) = options.items()
-    with pytest.raises(ConfigError, match=rf"{option} must be .*, got {value}. Fix: correct --"):
+    with pytest.raises(ConfigError, match=rf"{option} must be .*, got {value}. Fix: choose"):
         split_indices(10, None, DataConfig(**options), name="set")

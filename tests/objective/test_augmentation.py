@@ -116,11 +116,11 @@ def test_a_generator_makes_it_repeatable(augmented: Augmentation) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"shift": -1.0}, "shift must be 0 or more pixels"),
-        ({"rotate": 181.0}, "shift must be 0 or more pixels"),
-        ({"shift": float("inf")}, "shift must be 0 or more pixels"),
-        ({"zoom": -0.1}, "zoom must be a share from 0 to 4"),
-        ({"zoom": float("nan")}, "zoom must be a share from 0 to 4"),
+        ({"shift": -1.0}, "shift must be 0 or more, got -1.0"),
+        ({"rotate": 181.0}, "rotate must be 0 or more and at most 180, got 181.0"),
+        ({"shift": float("inf")}, "shift must be 0 or more, got inf"),
+        ({"zoom": -0.1}, "zoom must be 0 or more and at most 4"),
+        ({"zoom": float("nan")}, "zoom must be 0 or more and at most 4"),
     ],
 )
 def test_impossible_ones_are_refused(wrong: dict[str, float], said: str) -> None:

@@ -81,5 +81,5 @@ def enough(event: Event) -> None:
 
 @pytest.mark.parametrize("ema", [-0.1, 1.0, float("nan")])
 def test_a_decay_that_cannot_be_is_refused(ema: float) -> None:
-    with pytest.raises(ConfigError, match="ema must be a decay from 0"):
+    with pytest.raises(ConfigError, match="ema must be 0 or more and below 1"):
         TrainingConfig(ema=ema)

@@ -17,7 +17,7 @@ from reparam.evaluation.anomaly.scores import (
     StructuralError,
 )
 from reparam.evaluation.anomaly.table import PEAK
-from reparam.fields import option
+from reparam.fields import MOST_SEED, check_limits, option
 
 AUTO: Literal["auto"] = "auto"
 
@@ -44,15 +44,16 @@ class AnomalyConfig:
     combination that tells planted defects from good pictures best, unless one score is clearly
     better."""
 
-    contamination: float | Literal["auto"] = 0.0
+    contamination: float | Literal["auto"] = option(0.0, least=0, below=0.5)
     """Share of the held-out good pictures, the worst, that is not counted as good. auto: those
     further above the median than 5 times the distance of the median and the 90th percentile. With
     0, false alarms are as rare as asked for; good pictures that do not count add to them."""
 
-    anomaly_seed: int = 0
+    anomaly_seed: int = option(0, least=0, most=MOST_SEED)
     """Seed of the planted defects and of what is drawn where there are many pictures."""
 
     def __post_init__(self) -> None:
+        check_limits(self)
         if not self.scores:
             raise ConfigError("scores must be at least one, got none. Fix: omit --scores")
         names = {score.type for score in self.scores}
@@ -61,16 +62,6 @@ class AnomalyConfig:
             raise ConfigError(
                 f"{unknown_name('decide_by', self.decide_by, known)}. Fix: take one, or add its "
                 "score to --scores"
-            )
-        share = self.contamination
-        if not isinstance(share, str) and not 0 <= share < 0.5:
-            raise ConfigError(
-                f"contamination must be auto, or at least 0 and below 0.5, got {share}. Fix: such "
-                "as 0.05"
-            )
-        if not 0 <= self.anomaly_seed < 2**32:
-            raise ConfigError(
-                f"anomaly_seed must be from 0 to 2^32 - 1, got {self.anomaly_seed}. Fix: such as 0"
             )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from reparam.evaluation.likelihood import Proposal
 from reparam.evaluation.scoring.own_features import identity_of
-from reparam.fields import check_limits, option
+from reparam.fields import MOST_SEED, check_limits, option
 from reparam.model import ImageShape
 
 LIKELIHOOD_IMAGES = 100
@@ -45,7 +45,7 @@ class ScoreConfig:
     the judge: imagenet (pip install reparam[perceptual]), one that a plug-in registers, or a file:
     ONNX, or Python with a function features(images), (B, C, H, W) in [0, 1] → (B, F)."""
 
-    score_seed: int = option(0, least=0)
+    score_seed: int = option(0, least=0, most=MOST_SEED)
     """Seed of every random number in it; the same seed gives the same scorecard."""
 
     def __post_init__(self) -> None:

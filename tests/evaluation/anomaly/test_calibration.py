@@ -236,9 +236,9 @@ def test_scores_that_cannot_be_are_left_out_by_name(ae):
     [
         ({"scores": ()}, "scores must be at least one"),
         ({"decide_by": "ssim-pek"}, "unknown decide_by 'ssim-pek'; did you mean ssim-peak"),
-        ({"contamination": 0.5}, "contamination must be auto, or at least 0 and below 0.5"),
-        ({"contamination": float("nan")}, "contamination must be auto"),
-        ({"anomaly_seed": -1}, "anomaly_seed must be from 0"),
+        ({"contamination": 0.5}, "contamination must be 0 or more and below 0.5, got 0.5"),
+        ({"contamination": float("nan")}, "contamination must be 0 or more"),
+        ({"anomaly_seed": -1}, "anomaly_seed must be 0 or more and at most 4294967295, got -1"),
     ],
 )
 def test_options_that_cannot_be(options, message):

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float, Int
 from torch.nn import functional as F
 
-from reparam.errors import check_positive
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     Fitted,
@@ -18,6 +17,7 @@ from reparam.evaluation.anomaly.scores.base import (
 from reparam.evaluation.anomaly.scores.features import OfNetwork, OfSomeMaps, enlarge
 from reparam.evaluation.anomaly.scores.latents import enough, mean_of_nearest, squared_distances
 from reparam.features import FeatureMap
+from reparam.fields import option
 from reparam.types import PerExample
 
 PICTURES = 2_000
@@ -46,12 +46,8 @@ class FeatureNeighbours(OfNetwork):
     mean over places of a network's deepest map.
     """
 
-    count: int = 2
+    count: int = option(2, least=1)
     """How many of the nearest."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(count=self.count)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         """Raises DataError for fewer pictures than neighbours."""
@@ -72,13 +68,9 @@ class Padim(OfSomeMaps):
     training pictures' features there, of all maps but the first. The image's is the largest.
     """
 
-    features: int = 100
+    features: int = option(100, least=1)
     """How many features are taken, drawn at random (section 3.2); a run keeps the square of it for
     each of up to 1,024 places."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(features=self.features)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         count, kept = 0, torch.zeros(0, dtype=torch.int64)
@@ -122,13 +114,9 @@ class PatchCore(OfSomeMaps):
     largest, without the paper's weights (eq. 7).
     """
 
-    memory: int = 1000
+    memory: int = option(1000, least=1)
     """How many features of places are kept: those that are farthest from each other (algorithm 1).
     """
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(memory=self.memory)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         generator = _generator()

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import torch
 
-from reparam.errors import check_positive
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     AnomalyScore,
@@ -16,6 +15,7 @@ from reparam.evaluation.anomaly.scores.base import (
     ScoreNeed,
     Seen,
 )
+from reparam.fields import option
 from reparam.model import SharedNoise
 from reparam.types import PerExample
 
@@ -58,12 +58,8 @@ class _OfDraws(AnomalyScore):
 
     no_onnx: ClassVar[str] = "draws latents at random"
 
-    draws: int = 16
+    draws: int = option(16, least=1)
     """Latents that are drawn for each image; more take as much more time, and vary less."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(draws=self.draws)
 
 
 @ANOMALY_SCORES.register("elbo")
@@ -82,7 +78,7 @@ class NegativeLogLikelihood(_OfDraws):
     −log p(x) than the ELBO.
     """
 
-    draws: int = 64
+    draws: int = option(64, least=1)
     """Latents that are drawn for each image; with more the bound is nearer, and takes longer."""
 
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:

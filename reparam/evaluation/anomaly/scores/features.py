@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional as F
 
-from reparam.errors import ConfigError, check_positive
+from reparam.errors import ConfigError
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     AnomalyScore,
@@ -15,6 +15,7 @@ from reparam.evaluation.anomaly.scores.base import (
     Seen,
 )
 from reparam.features import FEATURES, distances_by_place, feature_maps
+from reparam.fields import option
 from reparam.model import Autoencoder
 from reparam.types import PerExample
 
@@ -43,12 +44,8 @@ class OfNetwork(AnomalyScore):
 class OfSomeMaps(OfNetwork):
     """A score that needs the first maps alone."""
 
-    depth: int = 4
+    depth: int = option(4, least=1)
     """How many of its maps are read, from the first on."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(depth=self.depth)
 
 
 @ANOMALY_SCORES.register("feature-distance")

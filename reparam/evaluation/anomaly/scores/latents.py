@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from sklearn.covariance import LedoitWolf
 
-from reparam.errors import DataError, check_positive
+from reparam.errors import DataError
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
     AnomalyScore,
@@ -16,6 +16,7 @@ from reparam.evaluation.anomaly.scores.base import (
     Maps,
     Seen,
 )
+from reparam.fields import option
 from reparam.types import PerExample
 
 FULL_COVARIANCE = 512
@@ -51,12 +52,8 @@ class LatentDistance(AnomalyScore):
 class LatentNeighbours(AnomalyScore):
     """The mean distance of the posterior's mean to the nearest ones of good training pictures."""
 
-    count: int = 5
+    count: int = option(5, least=1)
     """How many of the nearest."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_positive(count=self.count)
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
         """Raises DataError for fewer pictures than neighbours."""

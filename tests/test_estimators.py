@@ -387,6 +387,23 @@ def test_the_samples_of_an_ae_are_log_likelihoods() -> None:
     np.testing.assert_allclose(ae.score_samples(images), expected, rtol=1e-5)
 
 
+def test_a_log_likelihood_lies_above_the_elbo_and_rises_with_the_samples(fitted: VAE) -> None:
+    images, _ = bars()
+    many = fitted.log_likelihood(images, samples=300)
+    assert (many.shape, many.dtype) == ((60,), np.float64)
+    # K = 1 is the ELBO; this model's posteriors are near the prior, and the gap is small.
+    ones = np.stack([fitted.log_likelihood(images, samples=1, seed=s) for s in range(40)])
+    assert ones.mean() == pytest.approx(fitted.score(images), abs=0.5)
+    error = ones.std(0, ddof=1).mean() / ones.size**0.5
+    assert ones.mean() + 2 * error < many.mean() < ones.mean() + 1
+    again = fitted.log_likelihood(images / 255, samples=300)
+    np.testing.assert_allclose(again, many, rtol=1e-6)
+    with pytest.raises(ValueError, match="samples must"):
+        fitted.log_likelihood(images, samples=0)
+    with pytest.raises(ConfigError, match="needs a model with a distribution over latents"):
+        AE(**SMALL).fit(images).log_likelihood(images)
+
+
 def test_score_of_a_vae_is_the_negative_loss(fitted: VAE) -> None:
     images, _ = bars()
     assert fitted.score(images) == fitted.score(images)

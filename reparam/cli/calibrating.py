@@ -90,7 +90,7 @@ def print_calibration(found: Calibration) -> None:
             "not, remove them, or set them aside with --contamination auto"
         )
     else:
-        note(f"the most unusual of them: {_few(found.worst)}")
+        note(f"the most unusual of them: {', '.join(found.worst[:SHOWN])}")
 
 
 def _print_choice(by_kind: Mapping[str, Mapping[str, float]], decider: str, count: int) -> None:

@@ -181,7 +181,7 @@ def _print(table: "pd.DataFrame") -> None:
         own = (str(rows["query_label"].iloc[0]) if "query_label" in rows else "",) * labelled
         printed.add_row(str(query), *own, "", style="bold")
         for row in rows.to_dict("records"):
-            label = (str(row["label"]),) * labelled
+            label = (str(row["label"]),) if labelled else ()
             name = Padding(str(row["neighbour"]), (0, 0, 0, 2))
             printed.add_row(name, *label, f"{row['distance']:.4g}")
     print_table(printed)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reparam.cli.progress import bits_of, progress_listener, psnr_of
 from reparam.data import SPLITS, ImageSet
+from reparam.extras import EXTRAS, install_line, lacks
 from reparam.model import Autoencoder
 from reparam.printable import note
 from reparam.runs import SPLIT_IMAGES, Run, RunConfig, command_line
@@ -48,16 +49,18 @@ NEXT = {
     "score": "its measures",
     "sample": "new images",
 }
-"""Commands that people go on with after training, and what they give."""
+"""Commands that people go on with after training, and what they give. What one needs beyond the
+package's own dependencies is the extra of its name."""
 
 
 def say_next(run: Run) -> None:
     """What to do with a trained run."""
-    lines = {command_line(command, [str(run.path)]): what for command, what in NEXT.items()}
-    width = max(map(len, lines))
+    lines = {command: command_line(command, [str(run.path)]) for command in NEXT}
+    width = max(map(len, lines.values()))
     note("next:")
-    for line, what in lines.items():
-        note(f"  {line:{width}}  {what}")
+    for command, line in lines.items():
+        first = command in EXTRAS and lacks(command)
+        note(f"  {line:{width}}  {NEXT[command]}" + f" (first: {install_line(command)})" * first)
 
 
 def follow(path: Path, team: Team) -> None:

@@ -116,7 +116,7 @@ def umap_scatter(z: LatentArray) -> Scatter:
     check_umap()
     from umap import UMAP
 
-    points = UMAP(n_components=2, random_state=0).fit_transform(z)
+    points = UMAP(n_components=2, random_state=0, n_jobs=1).fit_transform(z)
     d = z.shape[1]
     labels: Labels = {
         "en": (f"UMAP 1 of {d} dimensions", "UMAP 2"),

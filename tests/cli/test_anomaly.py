@@ -82,6 +82,8 @@ def test_fit_trains_and_calibrates(reparam, good, new, tmp_path) -> None:
     run = Run.open(out)
     assert run.is_finished
     assert load_detector(run).calibration.count <= len(run.images().splits["test"])
+    unusual = said.err.partition("the most unusual of them: ")[2].splitlines()[0].split(", ")
+    assert tuple(unusual) == load_detector(run).calibration.worst[:5]
     again = reparam("anomaly", "fit", good, "--out", out, *small, *FAST)
     assert again.status == 2
     assert "holds a run already" in again.err

@@ -125,6 +125,21 @@ def test_neighbours_of_other_pictures(reparam, run, folder, tmp_path) -> None:
     assert reparam("neighbours", run, others, "--out", tmp_path / "all", "--overwrite").status == 0
 
 
+def test_neighbours_of_pictures_without_classes(reparam, tmp_path) -> None:
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    for i, pixels in enumerate(shapes(30)[0]):
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    run = train_tiny(folder, tmp_path / "run", "vae")
+    said = reparam("neighbours", run, "--of", "3", "-k", 2, "--out", tmp_path / "near")
+    assert said.status == 0, said.err
+    rows = table(tmp_path / "near" / "neighbours.csv")
+    assert list(rows[0]) == ["query", "rank", "neighbour", "index", "distance"]
+    assert "label" not in said.out
+    for name in ("3.png", *(row["neighbour"] for row in rows)):
+        assert name in said.out
+
+
 def test_what_neighbours_refuses(refused, reparam, run, ae_run, tmp_path) -> None:
     for words, message in (
         (("-k", 0), "neighbours must be 1 or more, got 0"),

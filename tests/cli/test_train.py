@@ -318,6 +318,17 @@ def test_plain_progress_names_terms_and_time(reparam, shapes_file, tmp_path) -> 
     assert "on 12 test images" in last
 
 
+def test_what_comes_next_says_what_it_needs(reparam, shapes_file, tmp_path, monkeypatch) -> None:
+    from reparam import extras
+
+    there = extras.is_installed
+    monkeypatch.setattr(extras, "is_installed", lambda name: name != "jinja2" and there(name))
+    words = ("train", shapes_file, "--out", tmp_path / "run", *SMALL, "--epochs", "1")
+    report, *others = reparam(*words).err.splitlines()[-4:]
+    assert report.endswith("in pictures (first: pip install 'reparam[report]')")
+    assert not any("pip install" in line for line in others)
+
+
 def test_quiet_says_nothing(reparam, shapes_file, tmp_path) -> None:
     words = ("train", shapes_file, "--out", tmp_path / "run", *SMALL, "--epochs", "1", "--quiet")
     said = reparam(*words)

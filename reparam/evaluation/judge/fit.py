@@ -74,7 +74,7 @@ def _train(network: JudgeNetwork, images: ImageSet, seed: int, progress: Progres
     side = min(images.image_shape[:2])
     augmented, blur = Augmentation(SHIFT * side, ROTATE), BLUR * side
     if progress is not None:
-        progress("training the judge, steps", 0, steps)
+        progress("training the judge", 0, steps)
     for step in range(steps):
         while len(order) < BATCH:  # whole batches: batch norm needs more than one image
             order = torch.cat([order, torch.randperm(len(index), generator=generator)])
@@ -96,7 +96,7 @@ def _train(network: JudgeNetwork, images: ImageSet, seed: int, progress: Progres
                 group["lr"] = rate
             optimiser.step()
         if progress is not None:
-            progress("training the judge, steps", step + 1, steps)
+            progress("training the judge", step + 1, steps)
 
 
 def _optimisers(network: JudgeNetwork) -> list[torch.optim.Optimizer]:

@@ -55,6 +55,12 @@ def _packages_of(extra: str) -> Iterator[str]:
             yield canonicalize_name(wanted.name)
 
 
+def test_the_readmes_count_the_dependencies() -> None:
+    count = len(PROJECT["dependencies"])
+    for name, words in (("", f"({count} dependencies:"), (".ko", f"패키지 {count}개")):
+        assert words in (ROOT / f"README{name}.md").read_text(encoding="utf-8")
+
+
 HELP_WITHOUT_EXTRAS = """
 import sys
 from reparam.cli.main import run

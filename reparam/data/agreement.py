@@ -99,6 +99,14 @@ def agreed_shape(
     differing += (
         [" and ".join(dict.fromkeys(kinds.values()))] if len(set(kinds.values())) > 1 else []
     )
+    # Commands take what is proposed by themselves: who reads this is often in Python.
+    names = ("image_size", "channels")
+    given = [
+        f"{name}={getattr(suited, name)}"
+        for name in names
+        if getattr(suited, name) != getattr(config, name)
+    ]
+    message += f"; in Python: DataConfig(..., {', '.join(given)})"
     raise DisagreementError(message, suited, f"{len(shapes):,} pictures, {', '.join(differing)}")
 
 

@@ -272,7 +272,10 @@ def test_one_message_names_every_option_that_a_folder_needs(tmp_path: Path):
     message = _refused(tmp_path, r"; every picture must be a readable image, got 1 of 8 files")
     assert "--image-size 32 --channels 3 --skip-broken" in message
     _refused(tmp_path, r"Fix: pass --channels 3 --skip-broken$", image_size=(8, 8))
-    _refused(tmp_path, r"Fix: pass --image-size 32 --channels 3$", skip_broken=True, fit="crop")
+    said = _refused(
+        tmp_path, "Fix: pass --image-size 32 --channels 3;", skip_broken=True, fit="crop"
+    )
+    assert said.endswith("; in Python: DataConfig(..., image_size=(32, 32), channels=3)")
     with pytest.warns(UserWarning, match="left out 2 of 8 files .*notes.txt"):
         images = _load(tmp_path, image_size=(32, 32), channels=3, skip_broken=True)
     assert images.images.shape == (6, 32, 32, 3)

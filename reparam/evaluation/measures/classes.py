@@ -27,8 +27,8 @@ STEPS = np.concatenate(
 """Along the line from the ideal shares, at 0, through the found ones, at 1: closer about these."""
 
 APART = 5.0
-"""Nats by which two groups of classes must be likelier than one: a likelihood ratio of 10 for one
-more number, which few splits of even classes reach by chance."""
+"""Nats by which two groups of classes must be likelier than one: twice it, 10, is the
+likelihood-ratio statistic of one more number, which few splits of even classes reach."""
 
 ROUNDING = 1e-12
 
@@ -153,7 +153,8 @@ def gini(found: Rows, shares: Shares) -> Figures:
 
 
 def in_groups(counts: Int[np.ndarray, " K"], shares: Shares) -> Shares:
-    """Found shares, where classes that could be equally frequent, measured by ``shares``, are.
+    """Found shares, where classes that could be equally frequent, measured by ``shares``, are; of
+    classes that the data has not, as they were found.
 
     Of all ways to cut the classes, sorted by how frequent they are, into groups of one ratio each:
     the one with the highest log-likelihood less APART for each group (dynamic programming, as in
@@ -168,7 +169,7 @@ def in_groups(counts: Int[np.ndarray, " K"], shares: Shares) -> Shares:
         gains = best[:end] + drawn * np.log(np.maximum(drawn, 1) / mass) - APART
         cut[end] = gains.argmax()
         best[end] = gains[cut[end]]
-    even, end = np.zeros(len(shares)), len(order)
+    even, end = counts.astype(float), len(order)
     while end:
         start = cut[end]
         group = order[start:end]

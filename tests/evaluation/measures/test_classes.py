@@ -161,6 +161,8 @@ def test_groups_are_those_that_chance_does_not_make() -> None:
     np.testing.assert_allclose(ratios[[2, 3]], (199 + 210) / 1000 / 0.2)
     even = rng(0).multinomial(1000, np.full(10, 0.1))
     np.testing.assert_allclose(in_groups(even, np.full(10, 0.1)), 0.1)
+    strange = in_groups(np.array([0, 0, 7, 3]), np.array([0.5, 0.5, 0, 0]))
+    np.testing.assert_allclose(strange, [0, 0, 0.7, 0.3])  # classes that the data has not
     apart = np.array([100, 200, 300, 400]) * 100
     np.testing.assert_allclose(in_groups(apart, EVEN), apart / apart.sum())
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -12,6 +13,10 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import onnxruntime by themsel
 # Two processes of two threads each on two cores wait for each other most of the time; one thread
 # a process lets the tests run side by side (docs/log.md).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No test asserts seconds: machines differ, and have other work.
+settings.register_profile("without deadline", deadline=None)
+settings.load_profile("without deadline")
 
 install_import_hook("reparam", "typechecker.check")
 

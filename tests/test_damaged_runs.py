@@ -295,7 +295,6 @@ def settings_for(cases: int) -> settings:
     each = -(-cases // len(PRESETS))
     return settings(
         max_examples=each,
-        deadline=None,
         derandomize=True,
         phases=(Phase.explicit, Phase.generate),
         suppress_health_check=list(HealthCheck),

@@ -20,8 +20,7 @@ from reparam.errors import ConfigError, check_positive
 from reparam.evaluation import MEASURES, Group, Judge, Scorecard, ScoreConfig, check_features
 from reparam.extras import need
 from reparam.fields import option
-from reparam.model import build_autoencoder
-from reparam.objective import Loss
+from reparam.objective import check_loss
 from reparam.printable import note, say
 from reparam.report import check_page
 from reparam.runs import Run, command_line, title_of, to_mapping, writing
@@ -108,9 +107,8 @@ def run(args: Sequence[str]) -> int:
         check_loggers(point.config.training)
     for point in planned:
         found = load(point.config.data)
-        config = point.config.for_classes(found.class_names)
-        model = build_autoencoder(config.model, found.image_shape)
-        Loss(model, point.config.objective, point.config.terms)  # refused before any training
+        c = point.config.for_classes(found.class_names)  # refused before any training
+        check_loss(c.model, c.objective, c.terms, c.inputs, found.image_shape)
     images: dict[DataConfig, tuple[ImageSet, Judge]] = {}
     for data in dict.fromkeys(point.config.data for point in planned):
         found = load(data)

@@ -11,8 +11,6 @@ from reparam.cli.terminal import print_json
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError, UnknownOption
 from reparam.fields import option
-from reparam.model import build_autoencoder
-from reparam.objective import Loss
 from reparam.printable import note, several
 from reparam.runs import (
     AUTO,
@@ -213,8 +211,6 @@ def train_run(
     images = load(options.run.data)
     check(images)
     config = _complete(options.run, load).for_classes(images.class_names)
-    model = build_autoencoder(config.model, images.image_shape)
-    Loss(model, config.objective, config.terms)  # refused before anything is written
     if not options.quiet and not _names_data(args, suited, prog):
         note(
             f"{prog}: no DATA is named, so this trains on {options.run.data.source}. Fix: for your "

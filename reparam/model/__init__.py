@@ -10,7 +10,7 @@ from reparam.model.batches import (
     rows_at_once,
 )
 from reparam.model.config import ModelConfig
-from reparam.model.contracts import check_parts
+from reparam.model.contracts import check_parts, grey_images, has_density
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import (
     LIKELIHOODS,
@@ -214,6 +214,8 @@ __all__ = [
     "fittable_names",
     "fittable_prior",
     "from_bytes",
+    "grey_images",
+    "has_density",
     "has_native",
     "hidden_weights",
     "in_batches",

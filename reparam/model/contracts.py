@@ -15,8 +15,8 @@ ROWS = 3
 """Images that go through a model, and latents that are drawn."""
 
 
-def check_parts(config: ModelConfig, image_shape: ImageShape) -> None:
-    """Builds the model, takes grey images through it and draws from its prior.
+def check_parts(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
+    """Builds the model, takes grey images through it and draws from its prior. Returns the model.
 
     A part that gives another shape than its contract says would else fail later, or only after
     training, as a prior's ``sample``. A prior that is fitted after training, or is made of the
@@ -33,22 +33,32 @@ def check_parts(config: ModelConfig, image_shape: ImageShape) -> None:
             (ROWS, config.likelihood.decoder_channels(image_shape[2]), *image_shape[:2]),
         )
         pixels = model.likelihood(decoded)
-        x = _grey(image_shape)
+        x = grey_images(image_shape)
         likelihood = f"likelihood {config.likelihood.type}"
         _check_shape(f"mean of {likelihood}", pixels.mean, x.shape)
         check_one_each(f"log_prob of {likelihood}", pixels.log_prob(x).shape, ROWS)
         _check_prior(model.prior, config.prior.type, model.latent_dim)
+    return model
 
 
-def _grey(image_shape: ImageShape) -> Tensor:
+def grey_images(image_shape: ImageShape) -> Tensor:
+    """ROWS of them (ROWS, C, H, W)."""
     height, width, channels = image_shape
     return torch.full((ROWS, channels, height, width), 0.5)
+
+
+def has_density(prior: Prior) -> bool:
+    """Whether it has one before training. One that is fitted afterwards, or is made of the
+    encoder's latents of training images, has not.
+    """
+    later = isinstance(prior, Fittable) and not prior.fitted
+    return not later and not any(isinstance(part, EncoderBound) for part in prior.modules())
 
 
 def _check_networks(model: Autoencoder, config: ModelConfig) -> Tensor:
     """Encoder and posterior; what the decoder gives."""
     labels, latents = model.some_labels(ROWS), (ROWS, model.latent_dim)
-    features = model.encoder(_grey(model.image_shape), labels)
+    features = model.encoder(grey_images(model.image_shape), labels)
     shape = (ROWS, *model.encoder.feature_shape)
     _check_shape(f"encoder {config.encoder.type}", features, shape, "feature_shape, or what it")
     posterior = f"posterior {config.posterior.type}"
@@ -65,8 +75,7 @@ def _check_networks(model: Autoencoder, config: ModelConfig) -> Tensor:
 
 
 def _check_prior(prior: Prior, name: str, latent_dim: int) -> None:
-    later = isinstance(prior, Fittable) and not prior.fitted
-    if later or any(isinstance(part, EncoderBound) for part in prior.modules()):
+    if not has_density(prior):
         return
 
     def draw(generator: torch.Generator) -> Tensor:

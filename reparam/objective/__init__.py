@@ -17,6 +17,7 @@ from reparam.objective.base import (
 )
 from reparam.objective.binarisation import binarise
 from reparam.objective.capacity import Capacity, CapacityOptions
+from reparam.objective.contracts import check_loss
 from reparam.objective.corruption import corrupt
 from reparam.objective.dip import DipOptions, aggregate_covariance, dip
 from reparam.objective.elbo import Elbo, free_bits
@@ -72,6 +73,7 @@ __all__ = [
     "aggregate_covariance",
     "batches",
     "binarise",
+    "check_loss",
     "corrupt",
     "dip",
     "free_bits",

@@ -13,7 +13,8 @@ import torch
 from reparam._version import __version__
 from reparam.data import ImageSet, Progress, load_images
 from reparam.errors import ConfigError, DataError, RunError, either, near_paths
-from reparam.model import Autoencoder, Prior, build_autoencoder, check_parts
+from reparam.model import Autoencoder, Prior, build_autoencoder
+from reparam.objective import check_loss
 from reparam.registry import loaded_plugins
 from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig
@@ -99,7 +100,7 @@ class Run:
 
         Raises RunError where one exists, or is being written, ConfigError for a conditional model
         and images without labels, DataError for one that must know more of them, and what
-        ``check_parts`` raises for parts that give other shapes than their contracts say.
+        ``check_loss`` raises for parts that give other shapes than their contracts say.
         """
         path = Path(path)
         check_free(path, overwrite=overwrite)
@@ -128,7 +129,8 @@ class Run:
                 f"classifier (--model m2) of some training images, got {len(known)} of training "
                 "images. Fix: label more, or take --model m2"
             )
-        check_parts(run.config.model, images.image_shape)
+        c = run.config
+        check_loss(c.model, c.objective, c.terms, c.inputs, images.image_shape)
         with writing(path):
             check_free(path, overwrite=overwrite)  # another process may have come first
             empty(path)

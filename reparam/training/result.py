@@ -1,5 +1,6 @@
 """The final metrics of a run: result.json, and the best weights with the prior fitted."""
 
+import math
 import warnings
 
 from reparam.data import SPLITS, ImageSet
@@ -46,6 +47,7 @@ def write_result(
         if len(index):
             losses = mean_losses(loss, pixels, labels, index, config.seed)
             splits[split] = {SPLIT_IMAGES: float(len(index)), **losses}
+            _warn_not_finite(split, losses)
     held = what_held(config.training.deterministic, device.type, team.size)
     weight = model.likelihood.weight
     result = Result(
@@ -71,6 +73,20 @@ def write_result(
         run.load_model()
     except RunError as error:  # nothing of the training: a prior that it left behind
         warnings.warn(str(error), stacklevel=2)
+
+
+def _warn_not_finite(split: str, losses: Metrics) -> None:
+    """The validation losses of every epoch were finite, so the run is there; that these are not
+    must not be found in a table.
+    """
+    bad = [name for name, value in losses.items() if not math.isfinite(value)]
+    if bad:
+        warnings.warn(
+            f"{', '.join(bad)} must be finite on the {split} images, got "
+            f"{losses[bad[0]]}: the run is written, and these say nothing. Fix: look at the terms "
+            "of the loss, and at pixels that are unlike those of training",
+            stacklevel=3,
+        )
 
 
 def _fit_prior(run: Run, images: ImageSet, kind: str, device: str, emit: Listener) -> None:

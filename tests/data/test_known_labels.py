@@ -44,7 +44,7 @@ def test_names_there_and_back() -> None:
     st.integers(1, 12),
     st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_so_many_labels_stay_known(labels: list[int], count: int, seed: int) -> None:
     """Of training images alone; none of a class where another with more to give has two fewer."""
     if max(labels) < 0:

@@ -210,7 +210,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(
     assert judge_for(colours(count=30)).accuracy is not None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     height=st.integers(1, 70),
     width=st.integers(1, 70),

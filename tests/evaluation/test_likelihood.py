@@ -77,7 +77,7 @@ def orthogonal_loadings(d: int, seed: int) -> np.ndarray:
     return basis * rng.uniform(0.3, 1.5, d)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(d=st.integers(1, 5), samples=st.integers(1, 9), seed=st.integers(0, 1000))
 def test_with_the_exact_posterior_every_sample_gives_the_exact_likelihood(d, samples, seed):
     """Orthogonal loadings have a diagonal posterior: p(x, z) / q(z|x) is p(x) at any z."""
@@ -128,7 +128,7 @@ def test_a_posterior_that_is_too_narrow_shows_in_the_effective_sample_size():
     assert sizes[0] > 1.2 * sizes[1] > 1.5 * sizes[2]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(d=st.integers(1, 3), seed=st.integers(0, 1000))
 def test_a_defensive_proposal_gives_the_exact_likelihood_too(d, seed):
     """Weights are at most 1 / 0.8 of p(x): with 5,000 draws each estimate is within 0.05."""

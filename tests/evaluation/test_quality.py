@@ -59,7 +59,7 @@ def windowed_ssim(x: np.ndarray, y: np.ndarray) -> float:
     return float((luminance * (2 * covariance + 0.03**2) / (sum(variances) + 0.03**2)).mean())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 30), st.integers(1, 30), st.sampled_from([1, 3]))
 def test_ssim_is_that_of_the_windows_inside_the_image(height: int, width: int, c: int) -> None:
     found, original = pair(height, width, c)

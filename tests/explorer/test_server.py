@@ -226,7 +226,7 @@ LOOPBACK_HOST = re.compile(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @example(b"[")
 @example(b"[::1")
 @example(b"v1.x")
@@ -252,7 +252,7 @@ def test_any_host_is_answered_and_only_this_machine_gets_files(server, host: byt
         assert b"\x00" in host or max(map(int, re.findall(rb"\d+", host))) > 255 or b"[" in host
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_answered_or_the_connection_ends(server, head: bytes) -> None:
     answer = exchange(server, head + b"\r\nConnection: close\r\n\r\n")

@@ -117,7 +117,7 @@ def test_odd_sizes_colour_and_outputs_beyond_one(
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=30, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(
     height=st.integers(4, 11),
     width=st.integers(4, 11),

@@ -22,7 +22,7 @@ def test_by_hand() -> None:
     assert map_distance([f, f], [g, f]).item() == pytest.approx(3)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), scale=st.floats(0.01, 100))
 def test_it_is_symmetric_and_sees_directions_only(seed: int, scale: float) -> None:
     f, g = random_maps(seed), random_maps(seed + 1)

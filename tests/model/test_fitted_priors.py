@@ -119,7 +119,7 @@ def test_any_raw_numbers_give_a_factor_and_back(seed: int) -> None:
     torch.testing.assert_close(lower(raw_of(factor)), factor)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds, latent_dim=st.integers(1, 6))
 def test_a_gaussian_fit_is_the_maximum_of_the_likelihood(seed: int, latent_dim: int) -> None:
     """Sample mean and sample covariance (with 1/N), and log_prob as scipy has it."""
@@ -138,7 +138,7 @@ def test_a_gaussian_fit_is_the_maximum_of_the_likelihood(seed: int, latent_dim: 
     np.testing.assert_allclose(prior.log_prob(z).numpy(), theirs.reshape(-1), rtol=1e-3, atol=1e-3)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_the_gaussians_kl_is_torchs(seed: int) -> None:
     prior = GaussianPrior(3).double()
@@ -248,7 +248,7 @@ def test_noise_carried_to_a_mixture_of_one_is_carried_to_its_gaussian() -> None:
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=seeds)
 def test_a_mixtures_quantiles_in_one_dimension(seed: int) -> None:
     """F(from_normal(u)) = Φ(u), with F as scipy has it, into the tails."""
@@ -419,7 +419,7 @@ both_covariances = pytest.mark.parametrize("covariance", ["full", "diagonal"])
 
 
 @both_covariances
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_density_kl_and_moments_of_a_gaussian_are_torchs(covariance: str, seed: int) -> None:
     prior = random_gaussian(3, covariance, seed)
@@ -495,7 +495,7 @@ def random_mixture(latent_dim: int, covariance: str, seed: int, k: int = 3) -> M
 
 
 @both_covariances
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_a_mixtures_density_is_torchs(covariance: str, seed: int) -> None:
     prior = random_mixture(3, covariance, seed)

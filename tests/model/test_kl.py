@@ -29,7 +29,7 @@ def model_of(
     return build_autoencoder(config, shape).eval()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     height=st.integers(2, 30),
     width=st.integers(2, 30),

@@ -26,7 +26,7 @@ kernels = st.integers(1, 5)
 strides = st.integers(1, 3)
 channels = st.integers(1, 3)
 seeds = st.integers(0, 2**31)
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 
 
 def windows(size: int, kernel: int, stride: int) -> int:
@@ -34,7 +34,7 @@ def windows(size: int, kernel: int, stride: int) -> int:
     return sum(1 for start in range(0, size, stride) if start + kernel <= size)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(size=st.integers(1, 60), kernel=st.integers(1, 7), stride=st.integers(1, 5))
 def test_same_padding_is_the_least_that_leaves_every_stride_a_window(size, kernel, stride):
     before, after = same_padding(size, kernel, stride)

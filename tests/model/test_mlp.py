@@ -63,7 +63,7 @@ FUNCTIONS = {
 }
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     encoder=widths,
     decoder=widths,

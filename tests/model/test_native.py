@@ -221,7 +221,7 @@ channels = st.sampled_from([1, 2, 3, 5, 8, 16, 24, 32, 33, 64])
 
 
 @formats
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     images=st.integers(1, 5),
     size=st.tuples(sizes, sizes),
@@ -270,7 +270,7 @@ def test_convolutions_and_their_gradients_are_pytorchs(
 
 
 @formats
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     images=st.integers(6, 70),
     side=st.sampled_from([1, 3, 7, 14, 30]),
@@ -301,7 +301,7 @@ def test_an_image_comes_out_the_same_whichever_go_beside_it(
 
 
 @formats
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     channels=st.sampled_from([16, 32, 64]),
     size=st.integers(1, 9),
@@ -515,7 +515,7 @@ some_images = st.integers(1, 5)
 
 
 @formats
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     images=some_images,
     channels=fitting,
@@ -582,7 +582,7 @@ def test_silu_of_small_and_large_values(dtype, largest: float) -> None:
 
 
 @formats
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     images=some_images,
     channels=st.sampled_from([16, 32, 48]),
@@ -633,7 +633,7 @@ def test_levels_that_the_kernels_do_not_take_are_pytorchs(dtype, channels) -> No
 
 
 @formats
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     images=some_images,
     size=st.tuples(sizes, sizes),

@@ -30,7 +30,7 @@ from .configs import configured
 
 side = st.integers(1, 40)
 stride_lists = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 
 
 @st.composite
@@ -83,7 +83,7 @@ def test_decoder_sizes_end_at_the_image(height, width, strides, data):
             assert (small - 1) * stride < large <= small * stride
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(height=side, width=side, channels=st.integers(1, 4), given_options=options())
 def test_decoding_an_encoding_gives_the_images_shape(height, width, channels, given_options):
     config = configured(**given_options)

@@ -28,7 +28,6 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@settings(deadline=None)
 @given(seed=seeds)
 def test_log_prob_is_torchs(seed):
     q = normal(seed)
@@ -80,7 +79,7 @@ def test_without_a_generator_torchs_global_seed_holds():
     assert not torch.equal(samples[0], samples[2])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(mu=means, log_var=log_vars, seed=seeds)
 def test_samples_have_the_mean_and_variance_of_the_normal(mu, log_var, seed):
     """Within 6 standard errors: σ/√n of the mean, σ²·√(2/n) of the variance."""
@@ -148,7 +147,7 @@ class Generic(Distribution):
         return DiagonalNormal(self.mu, self.log_var).log_prob(z)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     seed=seeds,
     images=st.integers(1, 9),

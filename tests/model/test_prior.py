@@ -84,7 +84,6 @@ def test_both_are_priors():
     assert isinstance(Box(2), Prior)
 
 
-@settings(deadline=None)  # the first call imports torch's distributions
 @given(seed=seeds)
 def test_closed_form_kl_is_torchs(seed):
     q = normal(seed)
@@ -96,7 +95,7 @@ def test_closed_form_kl_is_torchs(seed):
     torch.testing.assert_close(rate(StandardNormal(3), q, q.mu), theirs)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=seeds)
 def test_closed_form_kl_is_the_mean_of_log_q_minus_log_p(seed):
     """KL(q ‖ p) = E_q[log q(z) − log p(z)], within 6 standard errors of 20,000 samples."""
@@ -126,7 +125,7 @@ def test_kl_is_never_negative(mu, log_var):
         assert kl > 0
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(low=st.floats(-2, 1), width=st.floats(0.1, 3), seed=seeds)
 def test_the_rate_is_exact_where_two_moments_are_known_and_else_unbiased(low, width, seed):
     """KL(U(a, b) ‖ N(0, 1)) = −log(b − a) + ½ log 2π + (a² + ab + b²) / 6."""
@@ -212,7 +211,7 @@ def test_the_box_is_the_least_that_holds_the_latents(seed):
     assert box.log_prob(z).isfinite().all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_samples_of_the_box_fill_it_and_stay_inside(seed):
     box, _ = fitted_box(seed)
@@ -226,7 +225,7 @@ def test_samples_of_the_box_fill_it_and_stay_inside(seed):
     assert (z.max(0).values > box.high - 0.01 * width).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_the_boxs_density_is_uniform_and_integrates_to_one(seed):
     box, _ = fitted_box(seed)

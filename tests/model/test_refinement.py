@@ -17,7 +17,7 @@ from reparam.model import (
 )
 
 SHAPE = (4, 5, 1)
-quick = settings(max_examples=20, deadline=None)
+quick = settings(max_examples=20)
 
 
 def model(widths: tuple[int, ...] = (), sigma: float | None = 0.3, **parts: object) -> Autoencoder:

@@ -30,7 +30,7 @@ def model_of(
     return build_autoencoder(config, shape).eval()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     height=st.integers(8, 40),
     width=st.integers(8, 40),

@@ -46,7 +46,7 @@ def test_the_articles_layers():
     assert rows(ae, "decoder") == rows(vae, "decoder") == ARTICLE_DECODER
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     image_shape=st.tuples(st.integers(1, 20), st.integers(1, 20), st.integers(1, 3)),
     strides=st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple),

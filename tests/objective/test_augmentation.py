@@ -78,7 +78,7 @@ def test_flip_mirrors_about_half_of_them_exactly(size: tuple[int, int]) -> None:
     assert 70 < mirrored.sum() < 130
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0, 3), st.floats(0, 90), st.floats(0, 0.5), st.booleans())
 def test_all_at_once_are_one_map_of_a_known_size(
     shift: float, rotate: float, zoom: float, flip: bool

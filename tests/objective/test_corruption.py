@@ -14,7 +14,7 @@ KINDS = ["gaussian", "masking", "salt-and-pepper"]
 SHARES = ["masking", "salt-and-pepper"]
 shares = st.floats(0, 1)
 seeds = st.integers(0, 2**31)
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 
 
 def generator(seed: int) -> torch.Generator:

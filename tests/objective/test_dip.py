@@ -21,7 +21,7 @@ from reparam.objective import DipOptions, Drawn, aggregate_covariance, dip
 from reparam.objective.dip import covariance_of
 
 seeds = st.integers(0, 2**31)
-quick = settings(max_examples=15, deadline=None)
+quick = settings(max_examples=15)
 
 
 def value(options: DipOptions, q: Distribution) -> torch.Tensor:

@@ -33,7 +33,7 @@ AE = replace(SMALL, posterior=DeltaOptions(), prior=BoxOptions())
 SHAPE = (9, 8, 2)
 D = math.prod(SHAPE)
 seeds = st.integers(0, 2**31)
-quick = settings(max_examples=20, deadline=None)
+quick = settings(max_examples=20)
 
 
 def generator(seed: int) -> torch.Generator:

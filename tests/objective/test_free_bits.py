@@ -25,7 +25,7 @@ SMALL = ModelConfig(
     decoder=ConvolutionalDecoderOptions((), (3,), (2,)),
 )
 seeds = st.integers(0, 2**31)
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=50)
 
 
 @quick

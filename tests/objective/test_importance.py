@@ -30,7 +30,7 @@ SMALL = ModelConfig(
     likelihood=BernoulliLikelihoodOptions(),
 )
 seeds = st.integers(0, 2**31)
-quick = settings(max_examples=15, deadline=None)
+quick = settings(max_examples=15)
 
 
 def generator(seed: int) -> torch.Generator:

@@ -26,7 +26,7 @@ from reparam.objective.mmd import SCALES, squared_scale
 KERNELS = ("inverse-multiquadratic", "rbf")
 SHAPE = (4, 3, 1)
 seeds = st.integers(0, 2**31)
-quick = settings(max_examples=15, deadline=None)
+quick = settings(max_examples=15)
 
 
 def generator(seed: int = 0) -> torch.Generator:

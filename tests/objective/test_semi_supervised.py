@@ -79,7 +79,7 @@ def negative_elbos(model: Autoencoder, batch: Batch, seed: int = 5) -> torch.Ten
 
 
 @given(st.integers(0, 2**31))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @torch.no_grad()
 def test_each_image_by_hand(seed: int) -> None:
     """Where y is known −ELBO of log p(x|y) − log p(y) + α CE / labelled, or else the sum over the

@@ -15,7 +15,7 @@ from reparam.objective import InputConfig, TotalCorrelationOptions, total_correl
 from reparam.registry import Registry
 
 seeds = st.integers(0, 2**31)
-quick = settings(max_examples=15, deadline=None)
+quick = settings(max_examples=15)
 
 
 def posteriors(n: int, d: int, seed: int) -> tuple[DiagonalNormal, torch.Tensor]:

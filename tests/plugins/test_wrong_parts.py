@@ -148,6 +148,22 @@ class IgnoringOptions(rp.PosteriorOptions):
     """Of random numbers of its own."""
 
     distribution = Ignoring
+
+
+@rp.TERMS.register("mean-latent")
+@dataclass(frozen=True)
+class MeanLatentOptions(rp.TermOptions):
+    def value(self, model, drawn):
+        return drawn.z.square().mean()
+
+
+@rp.OBJECTIVES.register("whole-batch")
+@dataclass(frozen=True)
+class WholeBatch(rp.Objective):
+    def __call__(self, model, batch, phase, noise=None):
+        drawn = rp.Drawn.of(model, batch, noise)
+        error = drawn.pixels.squared_error(batch.images)
+        return rp.Losses(error.sum(), {"loss": error}, drawn)
 '''
 
 TRY = """
@@ -161,7 +177,7 @@ images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
 mlp = {"encoder": {"type": "mlp", "widths": [4]}, "decoder": {"type": "mlp", "widths": [4]}}
 for kind, name in (each.split("=") for each in sys.argv[1:]):
     out = Path(name)
-    parts = {**mlp, "latent_dim": 2, kind: name}
+    parts = {**mlp, "latent_dim": 2, kind: [name] if kind == "terms" else name}
     try:
         reparam.VAE(**parts, epochs=1, quiet=True, out=out).fit(images)
         print("trained")
@@ -186,6 +202,9 @@ SAID = {
     "encoder=short": f"encoder short {SHAPE} (3, 4) for a batch of 3, got (3, 3). Fix: correct "
     "feature_shape, or what it returns",
     "posterior=ignoring": f"rsample of posterior ignoring {NOISE}",
+    "terms=mean-latent": "term mean_latent must be one number for each image, of shape (3,), got ",
+    "objective=whole-batch": "what is minimised of objective WholeBatch must be one number for each"
+    " image, of shape (3,), got ()",
 }
 """Part → how the line begins."""
 

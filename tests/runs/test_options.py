@@ -165,7 +165,7 @@ configs = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(config=configs, base=configs)
 def test_any_configuration_comes_back_from_its_mapping(config: RunConfig, base: RunConfig) -> None:
     mapping = to_mapping(config)
@@ -173,7 +173,7 @@ def test_any_configuration_comes_back_from_its_mapping(config: RunConfig, base: 
     assert resolve(base, [("file", to_mapping(base)), ("flags", mapping)]) == config
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(config=configs, base=configs)
 def test_any_configuration_comes_back_from_options_by_name_and_from_its_parts(
     config: RunConfig, base: RunConfig

@@ -12,7 +12,7 @@ from reparam.training.muon import ITERATIONS, STEP_RMS, Muon, orthogonalised
 sides = st.integers(2, 40)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows=sides, columns=sides, seed=st.integers(0, 1000))
 def test_singular_values_go_towards_one_and_the_vectors_stay(rows, columns, seed) -> None:
     matrix = torch.randn(1, rows, columns, generator=torch.Generator().manual_seed(seed))
@@ -24,7 +24,7 @@ def test_singular_values_go_towards_one_and_the_vectors_stay(rows, columns, seed
     assert ((new.diagonal() > 0.6) & (new.diagonal() < 1.25))[scaled > 0.02].all()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(rows=sides, columns=sides)
 def test_steps_on_the_gram_matrix_are_newton_schulz(rows, columns) -> None:
     x = torch.randn(2, rows, columns, generator=torch.Generator().manual_seed(rows))

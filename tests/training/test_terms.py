@@ -1,5 +1,6 @@
 """Extra terms of a loss that own parameters: trained, saved, resumed, replayed with the model's."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -171,3 +172,29 @@ def test_another_weight_of_a_term_is_another_run(new_run, small, blobs) -> None:
     b.checkpoint.write_bytes(a.checkpoint.read_bytes())
     with pytest.raises(RunError, match=r"term\.centre\.weight differs, 0\.5 there and 2\.0 here"):
         train(b, blobs)
+
+
+@dataclass(frozen=True)
+class UnknownOptions(TermOptions):
+    """A term that has no value at some images."""
+
+    index: tuple[int, ...] = ()
+
+    def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
+        unknown = torch.isin(drawn.batch.index, torch.tensor(self.index))
+        return torch.zeros(len(unknown)).masked_fill(unknown, float("nan"))
+
+
+def test_losses_that_are_not_finite_in_the_end_are_said(new_run, small, blobs) -> None:
+    """Of test images, which no epoch looks at: the run is written, and nobody must find them."""
+    TERMS.register("unknown")(UnknownOptions)
+    unknown = UnknownOptions(index=(int(blobs.splits["test"][0]),))
+    run = new_run(replace(small(epochs=1), terms=(unknown,)))
+    with pytest.warns(
+        UserWarning, match="loss_nats, .*unknown must be finite on the test images, got"
+    ):
+        train(run, blobs)
+    result = run.result()
+    assert result is not None
+    assert math.isnan(result.splits["test"]["unknown"])
+    assert all(math.isfinite(value) for value in result.splits["valid"].values())

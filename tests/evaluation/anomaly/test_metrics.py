@@ -71,7 +71,7 @@ def test_two_regions_of_unequal_size_by_hand() -> None:
     assert pixels.value == pytest.approx((1 + 1 + 0.9 + 0.8 + 0.8) / 5)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000), st.integers(2, 40))
 def test_parity_with_scikit_learn_and_with_the_definition(seed: int, levels: int) -> None:
     masks = masked(6, seed)

@@ -38,7 +38,7 @@ def check(before: np.ndarray, after: np.ndarray, masks: np.ndarray) -> None:
     assert after.dtype == before.dtype
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(list(KINDS)),
     st.integers(8, 90),

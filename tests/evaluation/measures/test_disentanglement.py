@@ -109,7 +109,7 @@ def test_information_without_noise_is_that_of_the_bins() -> None:
     signs=st.tuples(*[st.sampled_from([-1, 1])] * 4),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_the_order_and_the_signs_of_dimensions_are_no_matter(
     order: list[int], signs: tuple[int, ...], seed: int
 ) -> None:
@@ -130,7 +130,7 @@ def test_the_order_and_the_signs_of_dimensions_are_no_matter(
     categories=st.integers(2, 130),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_any_code_has_finite_figures_or_a_reason(
     n: int, d: int, categories: int, seed: int
 ) -> None:

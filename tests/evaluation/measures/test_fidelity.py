@@ -186,7 +186,7 @@ def slow_kernel_distance(x: np.ndarray, y: np.ndarray) -> float:
     return within_x / (m * (m - 1)) + within_y / (n * (n - 1)) - 2 * between / (m * n)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     x=arrays(np.float64, (9, 3), elements=st.floats(-2, 2)),
     y=arrays(np.float64, (8, 3), elements=st.floats(-2, 2)),

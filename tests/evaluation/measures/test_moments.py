@@ -55,7 +55,7 @@ def slow_kl(z: np.ndarray) -> float:
     return float(plain_kl(z) - (bias + (np.mean(squares) - d * (d + 2)) / (4 * n)) / d)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(d=st.integers(1, 6), n=st.integers(20, 60), seed=st.integers(0, 1000))
 def test_values_are_the_formulas(d: int, n: int, seed: int) -> None:
     z = 2 * normal(n, d, seed) + 1

@@ -19,7 +19,7 @@ def neighbours(images: np.ndarray, *args, **options) -> dict[str, Measured]:
     return neighbours_of(lambda rows: images[rows], *args, **options)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(24, 80), st.integers(1, 4), st.integers(1, 9), st.integers(0, 999))
 def test_both_ways_are_scikit_learns(n: int, d: int, k: int, seed: int) -> None:
     images, z = normal(n, 12, seed), normal(n, d, seed + 1)

@@ -17,7 +17,7 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(n=st.integers(2, 5), m=st.integers(1, 4), level=st.floats(0.05, 0.9))
 def test_expectation_and_p_value_are_those_over_every_order(n: int, m: int, level: float) -> None:
     ranks = np.arange(n + m, dtype=float)

@@ -45,7 +45,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9), st.integers(0, 999))
 def test_the_mixture_is_that_of_slow_loops(d: int, n: int, m: int, seed: int) -> None:
     mu, log_var, z = normal(n, d, seed) + 50, normal(n, d, seed + 1) - 6, normal(m, d, seed) + 50
@@ -84,7 +84,7 @@ def test_a_gaussian_channel_has_its_closed_forms(d: int, spread: float, noise: f
         assert low - 0.01 <= truth[part] <= high + 0.01, part  # + the bias of 6,000 posteriors
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 40), st.integers(1, 6), st.floats(-8, 2), st.integers(0, 999))
 def test_parts_sum_to_the_rate_and_keep_the_bound(
     n: int, d: int, log_var: float, seed: int

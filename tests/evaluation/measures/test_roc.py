@@ -7,7 +7,7 @@ from scipy.stats import norm
 from reparam.evaluation.measures.roc import auc
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 12), st.integers(2, 12), st.integers(0, 10_000))
 def test_it_is_the_share_of_ordered_pairs(n: int, m: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import distributions
 
@@ -20,7 +20,6 @@ from reparam.model import (
 from ..configs import configured
 
 seeds = st.integers(0, 2**31)
-quick = settings(deadline=None)
 
 
 def drawn(seed: int, grey: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -31,7 +30,6 @@ def drawn(seed: int, grey: bool) -> tuple[torch.Tensor, torch.Tensor]:
     return (x if grey else x.round()), logits
 
 
-@quick
 @given(seed=seeds)
 def test_log_prob_is_torchs(seed):
     x, logits = drawn(seed, grey=False)
@@ -41,7 +39,6 @@ def test_log_prob_is_torchs(seed):
     torch.testing.assert_close(ours, theirs)
 
 
-@quick
 @given(seed=seeds, grey=st.booleans())
 def test_distortion_is_minus_log_prob_and_its_gradient_is_mean_minus_image(seed, grey):
     """∂(−log p)/∂logit = sigmoid(logit) − x."""
@@ -60,7 +57,6 @@ def every_image(n: int) -> torch.Tensor:
     return torch.tensor(list(itertools.product([0.0, 1.0], repeat=n))).double().view(-1, 1, 1, n)
 
 
-@quick
 @given(seed=seeds)
 def test_probabilities_of_all_images_sum_to_one(seed):
     logits = 3 * torch.randn(1, 1, 1, 6, generator=torch.Generator().manual_seed(seed)).double()
@@ -69,7 +65,6 @@ def test_probabilities_of_all_images_sum_to_one(seed):
     assert log_p.logsumexp(0).item() == pytest.approx(0, abs=1e-12)
 
 
-@quick
 @given(seed=seeds)
 def test_of_grey_pixels_it_is_the_mean_over_images_drawn_from_them(seed):
     generator = torch.Generator().manual_seed(seed)
@@ -121,7 +116,6 @@ def test_its_decoder_gives_logits():
     assert torch.equal(model.decode(z), torch.sigmoid(logits))
 
 
-@quick
 @given(seed=seeds, grey=st.booleans())
 def test_its_terms_are_the_distortion_and_the_squared_error(seed, grey):
     x, logits = drawn(seed, grey)

@@ -16,7 +16,7 @@ from reparam.model import (
 
 from ..configs import configured
 
-quick = settings(deadline=None, max_examples=30)
+quick = settings(max_examples=30)
 seeds = st.integers(0, 2**31)
 scales = pytest.mark.parametrize("scale", ["pixel", "image"])
 

@@ -18,7 +18,7 @@ from reparam.model import (
 from ..configs import configured
 
 LEVELS = torch.arange(256, dtype=torch.float64) / 255
-quick = settings(deadline=None, max_examples=30)
+quick = settings(max_examples=30)
 seeds = st.integers(0, 2**31)
 sizes = st.sampled_from([0.1, 1.0, 10.0, 1000.0])
 
@@ -51,7 +51,7 @@ def test_probabilities_of_all_levels_sum_to_one_and_their_mean_is_the_mean(seed,
     assert pixels.mean.item() == pytest.approx(mean, abs=0.06 / 255)
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(seed=seeds, size=sizes, components=st.integers(1, 3))
 def test_probabilities_of_all_colours_sum_to_one(seed, size, components):
     """Of two channels: 65,536 colours."""

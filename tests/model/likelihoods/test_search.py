@@ -20,7 +20,7 @@ from reparam.model.likelihoods.search import (
 
 errors = st.floats(1e-4, 0.5)
 seeds = st.integers(0, 2**31)
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=50)
 
 
 def pictures(seed: int, n: int = 4) -> tuple[torch.Tensor, torch.Tensor]:

@@ -425,6 +425,13 @@ def test_private_means_private(hub: Hub, vae_run: Path, reparam) -> None:
     assert hub.repos[NAME].head == before
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Hub's client goes on with a file at once, where it waits a second five times."""
+    monkeypatch.setattr("huggingface_hub.file_download.time", Mock(sleep=lambda seconds: None))
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("faults", "words"),
     [

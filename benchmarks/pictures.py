@@ -53,6 +53,9 @@ METHODS = {
     OWN: Method("reparam", "own_pictures"),
     "own-refined": Method("reparam, latents refined by 20 steps", "own_refined", of=OWN),
     "own-perceptual": Method("reparam, perceptual term", "own_pictures", ("--terms", "perceptual")),
+    "own-perceptual-refined": Method(
+        "reparam, perceptual term, latents refined", "own_refined", of="own-perceptual"
+    ),
     "own-adversarial": Method(
         "reparam, adversarial term", "own_pictures", ("--terms", "adversarial")
     ),

@@ -110,3 +110,30 @@ def test_what_is_no_network_and_no_depth_is_refused() -> None:
         PerceptualOptions(network="imagnet")
     with pytest.raises(ConfigError, match="depth must be 1 or more, got 0"):
         PerceptualOptions(depth=0)
+
+
+def test_of_a_large_image_a_square_in_each_step_and_all_in_the_end(model: Autoencoder) -> None:
+    """The mean over squares is about the whole; a batch in parts is the batch."""
+    x = torch.rand(2, 3, 96, 80, generator=torch.Generator().manual_seed(0))
+    z, noise = torch.zeros(2, 2), torch.Generator().manual_seed(0)
+    drawn = Drawn(Batch(x, None, torch.arange(2)), Delta(z), z, Fixed(blurred(x, 3)), noise=noise)
+    term = TERM.build(model)
+    steps = torch.stack([term(model, drawn) for _ in range(8)])
+    assert len(steps[:, 0].unique()) > 1
+    whole = term.eval()(model, drawn)
+    torch.testing.assert_close(steps.mean(0), whole, rtol=0.1, atol=0)
+    alone = [term_of(model, x[i : i + 1, :, :64, :64], drawn.pixels.mean[i : i + 1, :, :64, :64])
+             for i in range(2)]  # fmt: skip
+    torch.testing.assert_close(torch.cat(alone) * 96 * 80 / 64**2, whole, rtol=0.1, atol=0)
+    many = Drawn(
+        Batch(x.repeat(5, 1, 1, 1), None, torch.arange(10)), Delta(z), z,
+        Fixed(blurred(x, 3).repeat(5, 1, 1, 1)),
+    )  # fmt: skip
+    torch.testing.assert_close(term(model, many), whole.repeat(5))
+
+
+def test_it_begins_late_unless_it_is_told(model: Autoencoder) -> None:
+    loss = Loss(model, Elbo(), [PerceptualOptions()])
+    assert loss.waiting(0.79) == {"perceptual"}
+    assert not loss.waiting(0.8)
+    assert not Loss(model, Elbo(), [PerceptualOptions(start=0.0)]).waiting(0.0)

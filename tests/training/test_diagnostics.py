@@ -128,6 +128,28 @@ def test_training_and_validation_part(valid, train, overfits, small) -> None:
     assert kinds(lines, small(epochs=8)) == ({"overfitting"} if overfits else set())
 
 
+@pytest.mark.parametrize(
+    ("valid", "train", "diverges"),
+    [
+        ([0.03, 0.02, 0.025, 0.031, 0.035], [0.03, 0.02, 0.025, 0.031, 0.035], True),
+        # one epoch may be an accident
+        ([0.03, 0.02, 0.025, 0.025, 0.035], [0.03, 0.02, 0.025, 0.025, 0.035], False),
+        # that is overfitting
+        ([0.03, 0.02, 0.025, 0.031, 0.035], [0.03, 0.02, 0.015, 0.013, 0.011], False),
+        # not by so much
+        ([0.03, 0.02, 0.025, 0.029, 0.029], [0.03, 0.02, 0.025, 0.029, 0.029], False),
+    ],
+)
+def test_an_error_that_grows_again(valid, train, diverges, small) -> None:
+    lines = [
+        line(epoch, valid_mse=v, train_mse=t)
+        for epoch, (v, t) in enumerate(zip(valid, train, strict=True), 1)
+    ]
+    assert kinds(lines, small(epochs=8)) == ({"diverging"} if diverges else set())
+    assert not kinds(lines, small(epochs=8, rate_warm_up=0.5))
+    assert "diverging" not in kinds(lines, small(epochs=8, target_mse=0.03))
+
+
 def test_a_missed_target_is_reported_at_the_end(small) -> None:
     missed, met = line(10, train_mse=0.05), line(10, train_mse=0.031)
     config = small(epochs=10, target_mse=0.03)

@@ -164,8 +164,10 @@ def _overfitting(epochs: Epochs) -> dict[str, str]:
 
 
 def _diverging(epochs: Epochs) -> dict[str, str]:
-    """``epochs``: those with the rate at its full weight, which lets the error rise before."""
-    if len(epochs) < 3:
+    """``epochs``: those with the rate at its full weight, which lets the error rise before. Not
+    every likelihood measures the error in training.
+    """
+    if len(epochs) < 3 or not all("mse" in epoch.train for epoch in epochs):
         return {}
     for part in ("train", "held_out"):
         errors = [getattr(epoch, part)["mse"] for epoch in epochs]

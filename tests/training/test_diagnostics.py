@@ -148,6 +148,8 @@ def test_an_error_that_grows_again(valid, train, diverges, small) -> None:
     assert kinds(lines, small(epochs=8)) == ({"diverging"} if diverges else set())
     assert not kinds(lines, small(epochs=8, rate_warm_up=0.5))
     assert "diverging" not in kinds(lines, small(epochs=8, target_mse=0.03))
+    unmeasured = [replace(each, train={"loss_nats": 1.0}) for each in lines]
+    assert "diverging" not in kinds(unmeasured, small(epochs=9))
 
 
 def test_a_missed_target_is_reported_at_the_end(small) -> None:

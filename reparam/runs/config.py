@@ -55,6 +55,10 @@ class TrainingConfig:
     clip: float = option(0.0, least=0)
     """Scale a step's gradient down to this norm where its own is larger; 0 for never."""
 
+    clip_spikes: float = option(0.0, least=0)
+    """Scale a step's gradient down to this many times the usual norm, a running mean of those of
+    the last steps, where its own is larger; 0 for never. One such step can undo a run."""
+
     accumulate: int = option(1, least=1)
     """Compute a step's gradient in this many parts of its batch, one after another: less memory,
     the same gradient. Batch norm, free bits and the terms mmd, total-correlation and dip take

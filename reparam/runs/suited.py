@@ -120,6 +120,7 @@ def pictures(
         "optimiser": "adam",
         "learning_rate": 1.5e-3,
         "schedule": "one-cycle",
+        "clip_spikes": 3.0,
         "output_bias": "mean",
         "shift": float(round(min(height, width) / 10)),
         "zoom": 0.4,

@@ -178,7 +178,7 @@ def _diverging(epochs: Epochs) -> dict[str, str]:
     return {
         "diverging": f"the mean squared error is {errors[-1]:.4g}, after {lowest:.4g} in epoch "
         f"{best}, on training images too: training diverges. Fix: a lower --learning-rate, a "
-        "smaller weight of extra terms, or --clip 1"
+        "smaller weight of extra terms, or --clip-spikes 3"
     }
 
 

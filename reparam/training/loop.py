@@ -209,7 +209,7 @@ class _Training:
             number = position.epoch * self.steps_per_epoch + position.batch
             state.optimiser.set_step(number, self.learning_rate(number))
             self.gradients(batch, len(indices), self.plan(number))
-            state.optimiser.clip(config.clip)
+            state.optimiser.clip(config.clip, config.clip_spikes)
             state.optimiser.step()
             state.average.update(number)
             self.own_images += self.team.count(len(indices))

@@ -16,6 +16,11 @@ from reparam.training.muon import Muon
 
 KERAS_EPSILON = 1e-7
 
+REMEMBERED = 0.98
+"""Of the running mean of gradients' norms, what is kept in a step."""
+
+USUAL = "usual_norms"
+
 
 @dataclass(frozen=True)
 class Optimiser:
@@ -24,6 +29,8 @@ class Optimiser:
     parts: Mapping[str, Optimizer]
     scales: Mapping[str, float] = field(default_factory=dict)
     """What the learning rate is multiplied by, of parts that have one of their own."""
+    usual: torch.Tensor = field(default_factory=lambda: torch.zeros(1))
+    """The running mean of the norms of gradients that `clip` scales alike; 0 before any."""
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -47,18 +54,30 @@ class Optimiser:
         for part in self.parts.values():
             part.zero_grad()
 
-    def clip(self, norm: float) -> None:
-        """Scales gradients alike, so that their norm together is at most ``norm``; 0 does not.
-        Those of a term with an optimiser of its own are scaled for themselves.
+    def clip(self, norm: float, spikes: float = 0.0) -> None:
+        """Scales gradients alike, so that their norm together is at most ``norm``, and at most
+        ``spikes`` times the usual one; 0 does not. Those of a term with an optimiser of its own are
+        scaled for themselves.
 
         It does not wait for the device. A gradient with a NaN or an infinity is NaN then, as its
         step would be.
         """
-        if norm:
-            apart = [_parameters(self.parts[name]) for name in self.scales]
-            own = {parameter for parameters in apart for parameter in parameters}
-            for parameters in ([p for p in self.parameters if p not in own], *apart):
-                nn.utils.clip_grad_norm_(parameters, norm)
+        if not norm and not spikes:
+            return
+        apart = [_parameters(self.parts[name]) for name in self.scales]
+        own = {parameter for parameters in apart for parameter in parameters}
+        for i, parameters in enumerate([[p for p in self.parameters if p not in own], *apart]):
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            if not gradients:  # of a term that has not begun
+                continue
+            found = nn.utils.get_total_norm(gradients)
+            most = torch.full_like(found, norm or math.inf)
+            if spikes:
+                usual = self.usual[i]
+                most = torch.where(usual > 0, most.minimum(spikes * usual), most)
+                kept = torch.where(usual > 0, REMEMBERED, 0.0)
+                usual.copy_(kept * usual + (1 - kept) * found.minimum(most))
+            torch._foreach_mul_(gradients, (most / found).clamp(max=1.0))
 
     def step(self) -> None:
         for part in self.parts.values():
@@ -66,7 +85,8 @@ class Optimiser:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The state as named tensors."""
-        return {
+        known = {USUAL: self.usual} if self.usual.any() else {}
+        return known | {
             f"{name}.{i}.{key}": value
             for name, part in self.parts.items()
             for i, entry in part.state_dict()["state"].items()
@@ -79,7 +99,11 @@ class Optimiser:
         Raises KeyError for the state of another optimiser.
         """
         states: dict[str, dict[int, dict[str, torch.Tensor]]] = {name: {} for name in self.parts}
+        self.usual.zero_()
         for name, value in tensors.items():
+            if name == USUAL:
+                self.usual.copy_(value)
+                continue
             part, index, key = name.split(".", 2)
             parameter = _parameters(self.parts[part])[int(index)]
             if value.shape == parameter.shape:
@@ -118,7 +142,8 @@ def build_optimiser(
         rate = term.optimiser.learning_rate
         parts[part] = _adam(list(term.parameters()), rate, term.optimiser.betas)
         scales[part] = rate / learning_rate
-    return Optimiser(parts, scales)
+    usual = torch.zeros(1 + len(scales), device=others[0].device)
+    return Optimiser(parts, scales, usual)
 
 
 def _adam(parameters: list[nn.Parameter], rate: float, betas: tuple[float, float]) -> Adam:

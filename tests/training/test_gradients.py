@@ -47,7 +47,7 @@ def twin(training: _Training) -> Callable[..., Callable[[], None]]:
         {},
         {"weight": "auto", "free_bits": 0.1},
         {"target_rate": 3},
-        {"ema": 0.9, "clip": 1.0, "accumulate": 3},
+        {"ema": 0.9, "clip": 1.0, "clip_spikes": 1.5, "accumulate": 3},
         {"terms": ["adversarial"], "adversarial_channels": [8]},
     ],
 )

@@ -1,5 +1,7 @@
 """Adam against Keras' own, and the schedules against their formulas."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from reparam.objective import AdversarialOptions, Elbo, Loss
 from reparam.runs import TrainingConfig
 from reparam.runs.config import OptimiserName
 from reparam.training.optimiser import (
+    Optimiser,
     build_optimiser,
     learning_rate_at,
 )
@@ -108,6 +111,45 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_nothing(
 def test_a_finished_one_cycle_stays_at_nothing() -> None:
     config = TrainingConfig(learning_rate=1.0, schedule="one-cycle", epochs=2)
     assert learning_rate_at(config, 1000, 10) == pytest.approx(0, abs=1e-12)
+
+
+def left_of(optimiser: Optimiser, size: float) -> float:
+    """The norm that is left of gradients of this norm, clipped at three times the usual one."""
+    parameters = optimiser.parameters
+    count = sum(p.numel() for p in parameters)
+    for parameter in parameters:
+        parameter.grad = torch.full_like(parameter, size / count**0.5)
+    optimiser.clip(0.0, 3.0)
+    return float(torch.cat([p.grad.flatten() for p in parameters]).norm())
+
+
+def test_a_spike_is_scaled_down_to_the_usual() -> None:
+    """To three times it; what is usual follows a lasting change, and hardly moves over a spike."""
+
+    def about(*values: float) -> object:
+        return pytest.approx(values, rel=1e-3)
+
+    optimiser = build_optimiser(build_autoencoder(ModelConfig(), (8, 8, 1)), 1e-3)
+    assert tuple(left_of(optimiser, size) for size in (10, 20, 5)) == about(10, 20, 5)
+    usual = 0.98 * (0.98 * 10 + 0.02 * 20) + 0.02 * 5
+    assert tuple(optimiser.usual.tolist()) == about(usual)
+    assert (left_of(optimiser, 1e6),) == about(3 * usual)
+    assert tuple(optimiser.usual.tolist()) == about((0.98 + 0.06) * usual)
+    last = [left_of(optimiser, 1e3) for _ in range(200)][-1]
+    assert (last,) == about(1e3)
+    assert math.isnan(left_of(optimiser, math.inf))
+
+
+def test_what_is_usual_is_restored() -> None:
+    ours, theirs = (
+        build_optimiser(build_autoencoder(ModelConfig(), (8, 8, 1)), 1e-3) for _ in range(2)
+    )
+    assert "usual_norms" not in ours.tensors()
+    left_of(ours, 7.0)
+    ours.step()
+    theirs.restore(ours.tensors())
+    assert torch.equal(theirs.usual, ours.usual)
+    assert left_of(theirs, 1e3) == pytest.approx(21, rel=1e-3)
 
 
 def test_the_gradients_of_two_players_are_clipped_apart() -> None:

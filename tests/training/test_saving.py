@@ -171,7 +171,7 @@ def test_a_configuration_of_an_earlier_version_has_the_defaults(new_run, small, 
     train(run, blobs)
     file = run.path / "config.json"
     record = json.loads(file.read_text())
-    new = ("ema", "clip", "accumulate", "checkpoint_seconds")
+    new = ("ema", "clip", "clip_spikes", "accumulate", "checkpoint_seconds")
     record["training"] = {k: v for k, v in record["training"].items() if k not in new}
     del record["digest"]
     file.write_text(json.dumps(record))

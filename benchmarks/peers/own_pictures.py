@@ -18,8 +18,11 @@ PACKAGES = ("reparam", "torch")
 
 RUN = "run"
 
+SHORT = 2
+"""Epochs of a short trial: a term that begins in the middle of a run needs one before that."""
+
 TRIAL = 0.05
-"""Share of the time that is given to a trial of several epochs, beside one of a single epoch."""
+"""Share of the time that is given to a trial of more epochs, beside the short one."""
 
 FITS = (0.9, 1.05)
 """Shares of the time that a training may take; else it is made anew, with other epochs."""
@@ -59,17 +62,17 @@ def command(job: PictureJob, out: Path, epochs: int | None = None) -> float:
 
 
 def epochs_that_fit(job: PictureJob, out: Path) -> int:
-    """By the line through the seconds of one epoch and of several."""
-    command(job, out, 1)  # decodes the pictures, compiles the kernels
+    """By the line through the seconds of SHORT epochs and of more."""
+    command(job, out, SHORT)  # decodes the pictures, compiles the kernels
     began = time.perf_counter()
-    one = command(job, out, 1)
-    several = 4
+    short = command(job, out, SHORT)
+    more = 4
     while True:
-        took = command(job, out, 1 + several)
-        each = (took - one) / several
+        took = command(job, out, SHORT + more)
+        each = (took - short) / more
         if each > 0 and (took >= TRIAL * job.seconds or time.perf_counter() - began > job.seconds):
-            return max(1, 1 + int((job.seconds - one) / each))
-        several *= 2
+            return max(1, SHORT + int((job.seconds - short) / each))
+        more *= 2
 
 
 def finished(job: PictureJob, out: Path, seconds: float, peak: int) -> PictureReply:

@@ -65,7 +65,8 @@ def after_epoch(
         found |= _overfitting(epochs)
     if not config.model.likelihood.targets:  # on the way to one the error may rise
         first = config.training.first_full_rate(config.objective.has_rate)
-        found |= _diverging([e for e in epochs if e.epoch >= first * config.training.epochs])
+        full = [epoch for epoch in epochs if epoch.epoch >= first * config.training.epochs]
+        found |= _diverging(full, config)
     if newest.epoch == config.training.epochs:
         found |= _missed(newest.train, config)
     return found
@@ -163,7 +164,7 @@ def _overfitting(epochs: Epochs) -> dict[str, str]:
     }
 
 
-def _diverging(epochs: Epochs) -> dict[str, str]:
+def _diverging(epochs: Epochs, config: RunConfig) -> dict[str, str]:
     """``epochs``: those with the rate at its full weight, which lets the error rise before. Not
     every likelihood measures the error in training.
     """
@@ -175,10 +176,14 @@ def _diverging(epochs: Epochs) -> dict[str, str]:
         if min(errors[-2:]) <= GROWN * lowest:
             return {}
     best = epochs[errors.index(lowest)].epoch
+    ways = ["a lower --learning-rate"]
+    if config.terms:
+        ways.append("a smaller weight of the extra terms")
+    if not config.training.clip_spikes:
+        ways.append("--clip-spikes 3")
     return {
         "diverging": f"the mean squared error is {errors[-1]:.4g}, after {lowest:.4g} in epoch "
-        f"{best}, on training images too: training diverges. Fix: a lower --learning-rate, a "
-        "smaller weight of extra terms, or --clip-spikes 3"
+        f"{best}, on training images too: training diverges. Fix: {' or '.join(ways)}"
     }
 
 

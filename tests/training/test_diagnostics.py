@@ -147,6 +147,10 @@ def test_an_error_that_grows_again(valid, train, diverges, small) -> None:
     ]
     assert kinds(lines, small(epochs=8)) == ({"diverging"} if diverges else set())
     assert not kinds(lines, small(epochs=8, rate_warm_up=0.5))
+    if diverges:
+        for spikes, fix in ((0.0, "rate or --clip-spikes 3"), (3.0, "rate")):
+            (text,) = after_epoch(lines, small(epochs=8, clip_spikes=spikes), 1.0, 2).values()
+            assert text.endswith(f"Fix: a lower --learning-{fix}")
     assert "diverging" not in kinds(lines, small(epochs=8, target_mse=0.03))
     unmeasured = [replace(each, train={"loss_nats": 1.0}) for each in lines]
     assert "diverging" not in kinds(unmeasured, small(epochs=9))

@@ -20,7 +20,6 @@ from reparam.errors import ConfigError, check_positive
 from reparam.evaluation import MEASURES, Group, Judge, Scorecard, ScoreConfig, check_features
 from reparam.extras import need
 from reparam.fields import option
-from reparam.objective import check_loss
 from reparam.printable import note, say
 from reparam.report import check_page
 from reparam.runs import Run, command_line, title_of, to_mapping, writing
@@ -107,8 +106,8 @@ def run(args: Sequence[str]) -> int:
         check_loggers(point.config.training)
     for point in planned:
         found = load(point.config.data)
-        c = point.config.for_classes(found.class_names)  # refused before any training
-        check_loss(c.model, c.objective, c.terms, c.inputs, found.image_shape)
+        config = point.config.for_classes(found.class_names)
+        config.check_for(found.image_shape)  # refused before any training
     images: dict[DataConfig, tuple[ImageSet, Judge]] = {}
     for data in dict.fromkeys(point.config.data for point in planned):
         found = load(data)

@@ -11,7 +11,6 @@ from reparam.cli.terminal import print_json
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError, UnknownOption
 from reparam.fields import option
-from reparam.objective import check_loss
 from reparam.printable import note, several
 from reparam.runs import (
     AUTO,
@@ -211,9 +210,8 @@ def train_run(
     options, suited = suited_options(args, known, load, prog)
     images = load(options.run.data)
     check(images)
-    c = config = _complete(options.run, load).for_classes(images.class_names)
-    # Before a folder is there, and before anything is said.
-    check_loss(c.model, c.objective, c.terms, c.inputs, images.image_shape)
+    config = _complete(options.run, load).for_classes(images.class_names)
+    config.check_for(images.image_shape)  # before a folder is there, and before anything is said
     if not options.quiet and not _names_data(args, suited, prog):
         note(
             f"{prog}: no DATA is named, so this trains on {options.run.data.source}. Fix: for your "

@@ -32,9 +32,9 @@ class PerceptualOptions(TermOptions):
     over positions, as the mean squared error is. Times D it grows with the image as the
     distortion does, so one weight is as strong at any size.
 
-    The network sees both twice as large, and in training a square of at most 64 pixels of them, at
-    a random place in each step. It begins late, when the learning rate is low: before that it costs
-    pixels and does not bring the distance down.
+    The network sees both twice as large, and in training a square of at most 64 pixels of each, at
+    a random place in every step. It begins late, when the learning rate is low: before that it
+    costs pixels and does not bring the distance down.
     """
 
     weight: float = field(default=0.1, kw_only=True)
@@ -71,7 +71,7 @@ class _Perceptual(Term):
         x, decoded = drawn.batch.images, drawn.pixels.mean
         size = math.prod(x.shape[1:])
         if self.training:
-            x, decoded = _some_square(x, decoded, drawn.noise)
+            x, decoded = _some_squares(x, decoded, drawn.noise)
         each = max(1, len(x) * SQUARE**2 // math.prod(x.shape[2:]))  # of large images few at a time
         parts = zip(x.split(each), decoded.split(each), strict=True)
         return size * torch.cat([self._distance(*part) for part in parts])
@@ -83,17 +83,27 @@ class _Perceptual(Term):
         return map_distance(islice(network.maps(_enlarged(decoded)), depth), of_images)
 
 
-def _some_square(
+def _some_squares(
     x: torch.Tensor, decoded: torch.Tensor, noise: Noise
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same part of both; where it is comes without waiting for the device."""
-    for axis in (2, 3):
-        side = int(x.shape[axis])
-        if side > SQUARE:
-            first = (uniform(torch.Size((1,)), noise, x).float() * (side - SQUARE + 1)).long()
-            places = first.clamp(max=side - SQUARE) + torch.arange(SQUARE, device=x.device)
-            x, decoded = x.index_select(axis, places), decoded.index_select(axis, places)
+    """The same part of both, of each image another: where does not depend on who has the image."""
+    height, width = map(int, x.shape[2:])
+    if height <= SQUARE and width <= SQUARE:
+        return x, decoded
+    rows, columns = (_places(side, noise, x) for side in (height, width))
+    places = (torch.arange(len(x), device=x.device)[:, None, None], rows[:, :, None])
+    x, decoded = (
+        each.permute(0, 2, 3, 1)[(*places, columns[:, None])].permute(0, 3, 1, 2)
+        for each in (x, decoded)
+    )
     return x, decoded
+
+
+def _places(side: int, noise: Noise, x: torch.Tensor) -> torch.Tensor:
+    """Of each image SQUARE neighbours along a side, or all. It does not wait for the device."""
+    kept = min(side, SQUARE)
+    first = uniform(torch.Size((len(x), 1)), noise, x).float() * (side - kept + 1)
+    return first.long().clamp(max=side - kept) + torch.arange(kept, device=x.device)
 
 
 def _enlarged(x: Images) -> Float[torch.Tensor, "B C _ _"]:

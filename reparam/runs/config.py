@@ -10,8 +10,8 @@ from reparam.data import NAMED_SOURCES, DataConfig
 from reparam.errors import ConfigError
 from reparam.fields import MOST_SEED, check_limits, option
 from reparam.loggers import LoggerOptions, TensorBoardOptions
-from reparam.model import ModelConfig, check_fittable
-from reparam.objective import Elbo, InputConfig, Objective, TermOptions
+from reparam.model import ImageShape, ModelConfig, check_fittable
+from reparam.objective import Elbo, InputConfig, Objective, TermOptions, check_loss
 
 OptimiserName = Literal["adam", "muon"]
 
@@ -215,6 +215,10 @@ class RunConfig:
         Raises ConfigError where the model does not go with them.
         """
         return replace(self, model=self.model.for_classes(len(class_names)))
+
+    def check_for(self, image_shape: ImageShape) -> None:
+        """Raises what `check_loss` raises of its parts, on grey images of this shape."""
+        check_loss(self.model, self.objective, self.terms, self.inputs, image_shape)
 
     def as_recorded(self) -> "RunConfig":
         """As config.json has it: whatever depends on the folder or on defaults is written out."""

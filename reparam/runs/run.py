@@ -14,7 +14,6 @@ from reparam._version import __version__
 from reparam.data import ImageSet, Progress, load_images
 from reparam.errors import ConfigError, DataError, RunError, either, near_paths
 from reparam.model import Autoencoder, Prior, build_autoencoder
-from reparam.objective import check_loss
 from reparam.registry import loaded_plugins
 from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig
@@ -100,7 +99,7 @@ class Run:
 
         Raises RunError where one exists, or is being written, ConfigError for a conditional model
         and images without labels, DataError for one that must know more of them, and what
-        ``check_loss`` raises for parts that give other shapes than their contracts say.
+        ``check_for`` raises for parts that give other shapes than their contracts say.
         """
         path = Path(path)
         check_free(path, overwrite=overwrite)
@@ -129,8 +128,7 @@ class Run:
                 f"classifier (--model m2) of some training images, got {len(known)} of training "
                 "images. Fix: label more, or take --model m2"
             )
-        c = run.config
-        check_loss(c.model, c.objective, c.terms, c.inputs, images.image_shape)
+        run.config.check_for(images.image_shape)
         with writing(path):
             check_free(path, overwrite=overwrite)  # another process may have come first
             empty(path)

@@ -427,7 +427,7 @@ def test_private_means_private(hub: Hub, vae_run: Path, reparam) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Hub's client goes on with a file at once, where it waits a second five times."""
+    """The Hub's client asks again without waiting; else it waits a second, five times."""
     monkeypatch.setattr("huggingface_hub.file_download.time", Mock(sleep=lambda seconds: None))
 
 

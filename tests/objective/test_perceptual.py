@@ -1,5 +1,7 @@
 """The perceptual term: identities, where its gradient goes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -14,6 +16,7 @@ from reparam.model import (
     Delta,
     ModelConfig,
     Pixels,
+    SharedNoise,
     build_autoencoder,
 )
 from reparam.objective import Drawn, Elbo, Loss, PerceptualOptions
@@ -130,6 +133,22 @@ def test_of_a_large_image_a_square_in_each_step_and_all_in_the_end(model: Autoen
         Fixed(blurred(x, 3).repeat(5, 1, 1, 1)),
     )  # fmt: skip
     torch.testing.assert_close(term(model, many), whole.repeat(5))
+
+
+def test_the_squares_do_not_depend_on_who_has_an_image(model: Autoencoder) -> None:
+    """Two processes, or parts of a batch, compare what one would."""
+    x = torch.rand(3, 3, 80, 70, generator=torch.Generator().manual_seed(0))
+    decoded, z = blurred(x, 3), torch.zeros(3, 2)
+
+    def found(first: int, last: int) -> torch.Tensor:
+        noise = SharedNoise(torch.Generator().manual_seed(5), first, 3)
+        batch = Batch(x[first:last], None, torch.arange(first, last))
+        drawn = Drawn(batch, Delta(z[first:last]), z[first:last], Fixed(decoded[first:last]))
+        return TERM.build(model)(model, replace(drawn, noise=noise))
+
+    whole = found(0, 3)
+    assert len(whole.unique()) == 3
+    torch.testing.assert_close(torch.cat([found(0, 1), found(1, 3)]), whole)
 
 
 def test_it_begins_late_unless_it_is_told(model: Autoencoder) -> None:

@@ -170,19 +170,19 @@ def _diverging(epochs: Epochs, config: RunConfig) -> dict[str, str]:
     """
     if len(epochs) < 3 or not all("mse" in epoch.train for epoch in epochs):
         return {}
-    for part in ("train", "held_out"):
-        errors = [getattr(epoch, part)["mse"] for epoch in epochs]
-        lowest = min(errors)
-        if min(errors[-2:]) <= GROWN * lowest:
-            return {}
-    best = epochs[errors.index(lowest)].epoch
+    trained = [epoch.train["mse"] for epoch in epochs]
+    held_out = [epoch.held_out["mse"] for epoch in epochs]
+    if any(min(errors[-2:]) <= GROWN * min(errors) for errors in (trained, held_out)):
+        return {}
+    lowest = min(held_out)
+    best = epochs[held_out.index(lowest)].epoch
     ways = ["a lower --learning-rate"]
     if config.terms:
         ways.append("a smaller weight of the extra terms")
     if not config.training.clip_spikes:
         ways.append("--clip-spikes 3")
     return {
-        "diverging": f"the mean squared error is {errors[-1]:.4g}, after {lowest:.4g} in epoch "
+        "diverging": f"the mean squared error is {held_out[-1]:.4g}, after {lowest:.4g} in epoch "
         f"{best}, on training images too: training diverges. Fix: {' or '.join(ways)}"
     }
 

@@ -17,9 +17,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from reparam.model.native import (
+    BLOCK,
     Activation,
     available,
     build,
+    convolution_3x3,
     group_normalised,
     normalised,
     unavailable_because,
@@ -218,6 +220,9 @@ def test_both_formats_are_tested_where_both_are_there() -> None:
 
 sizes = st.integers(1, 17)
 channels = st.sampled_from([1, 2, 3, 5, 8, 16, 24, 32, 33, 64])
+fitting = st.sampled_from([16, 32, 48, 96])
+blocks = st.sampled_from([BLOCK, 2 * BLOCK, 3 * BLOCK])
+some_images = st.integers(1, 5)
 
 
 @formats
@@ -298,6 +303,83 @@ def test_an_image_comes_out_the_same_whichever_go_beside_it(
     assert torch.equal(dx, dx_alone)
     for mine, its in zip(sums, sums_alone, strict=True):
         torch.testing.assert_close(mine, its, rtol=1e-4, atol=1e-4 * its.abs().max().item())
+
+
+def whole(low: int, high: int, *shape: int) -> torch.Tensor:
+    return torch.randint(low, high + 1, shape).float()
+
+
+def convolved(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype | None):
+    """By our own kernels; by PyTorch's in float64 without ``dtype``."""
+    if dtype is None:
+        return F.conv2d(x, weight, bias, padding=1)
+    return convolution_3x3(x, weight, bias, dtype)
+
+
+@formats
+@settings(max_examples=40)
+@given(
+    images=some_images,
+    size=st.tuples(sizes, sizes),
+    c_in=blocks,
+    c_out=blocks,
+    by_last_channels=st.booleans(),
+)
+def test_convolutions_of_3x3_are_exact_in_whole_numbers(
+    dtype, images, size, c_in, c_out, by_last_channels
+) -> None:
+    """So small that the sums of all places are held by the format: nothing is rounded but the
+    results.
+    """
+    torch.manual_seed(size[0] * 17 + size[1])
+    x, dy = whole(-3, 3, images, c_in, *size), whole(-2, 2, images, c_out, *size)
+    weight, bias = whole(-2, 2, c_out, c_in, 3, 3), whole(-9, 9, c_out)
+    if by_last_channels:
+        weight = weight.to(memory_format=torch.channels_last)
+    found = []
+    for of in (dtype, None):
+        inputs = [v.to(of or torch.float64).requires_grad_() for v in (x, weight, bias)]
+        if of is not None:
+            inputs[1:] = [v.detach().float().requires_grad_() for v in inputs[1:]]
+        y = convolved(*inputs, of)
+        found.append([y, *torch.autograd.grad(y, inputs, dy.to(y.dtype))])
+    for name, mine, its in zip(("y", "dx", "dw", "db"), *found, strict=True):
+        assert torch.equal(mine, its.to(mine.dtype)), name
+
+
+@formats
+@pytest.mark.parametrize(("side", "channels"), [(32, 32), (8, 128), (4, 256), (3, 512)])
+def test_convolutions_of_3x3_round_little_more_than_pytorchs(dtype, side, channels) -> None:
+    """Sums and differences of four values are rounded where PyTorch's kernels round each value."""
+    torch.manual_seed(0)
+    x, dy = torch.randn(2, 4, channels, side, side).to(dtype).unbind()
+    weight, bias = (
+        torch.randn(channels, channels, 3, 3) / (9 * channels) ** 0.5,
+        torch.randn(channels),
+    )
+    found = []
+    for of in (dtype, None):
+        inputs = [v.double() if of is None else v for v in (x, weight, bias)]
+        inputs = [v.clone().requires_grad_() for v in inputs]
+        y = convolved(*inputs, of)
+        found.append([y, *torch.autograd.grad(y, inputs, dy.to(y.dtype))])
+    for mine, its in zip(*found, strict=True):
+        assert (mine - its).norm() < max(1.5 * BITS[dtype], 2e-6) * its.norm()
+
+
+@formats
+@settings(max_examples=10)
+@given(images=st.integers(2, 40), side=st.sampled_from([1, 2, 3, 7, 14]))
+def test_an_image_of_a_convolution_of_3x3_comes_out_the_same(dtype, images, side) -> None:
+    torch.manual_seed(images)
+    x, dy = torch.randn(2, images, BLOCK, side, side).to(dtype).unbind()
+    x.requires_grad_()
+    weight, bias = torch.randn(BLOCK, BLOCK, 3, 3), torch.randn(BLOCK)
+    together = convolution_3x3(x, weight, bias, dtype)
+    alone = torch.cat([convolution_3x3(one, weight, bias, dtype) for one in x.split(1)])
+    assert torch.equal(together, alone)
+    of_both = [torch.autograd.grad(y, x, dy)[0] for y in (together, alone)]
+    assert torch.equal(*of_both)
 
 
 @formats
@@ -508,10 +590,6 @@ def test_evaluation_uses_the_moving_statistics(dtype) -> None:
 def relative_error(mine: torch.Tensor, expected: torch.Tensor) -> float:
     scale = expected.abs().max().clamp(min=1e-2)
     return ((mine - expected).abs().max() / scale).item()
-
-
-fitting = st.sampled_from([16, 32, 48, 96])
-some_images = st.integers(1, 5)
 
 
 @formats

@@ -12,14 +12,17 @@ from reparam.model.native.convolution import Convolution, convolution
 from reparam.model.native.norm import group_normalised
 from reparam.model.native.shuffle import GROUPS, doubled, halved
 from reparam.model.native.tail import CHANNELS, normalised
+from reparam.model.native.winograd import BLOCK, convolution_3x3
 
 __all__ = [
+    "BLOCK",
     "CHANNELS",
     "GROUPS",
     "Activation",
     "Convolution",
     "available",
     "convolution",
+    "convolution_3x3",
     "doubled",
     "group_normalised",
     "halved",

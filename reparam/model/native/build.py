@@ -23,7 +23,7 @@ import torch
 
 HERE = Path(__file__).parent
 SOURCES = (
-    *("convolution.cpp", "norm.cpp", "shuffle.cpp", "tail.cpp"),
+    *("convolution.cpp", "norm.cpp", "shuffle.cpp", "tail.cpp", "winograd.cpp"),
     *("geometry.h", "runs.h", "simd.h", "weights.h"),
     *("simd_bfloat16.h", "simd_float32.h"),
 )
@@ -95,7 +95,7 @@ def _load(dtype: torch.dtype) -> ctypes.CDLL | str:
             stacklevel=3,
         )
         return why
-    kernels.packed_size.restype = ctypes.c_int64
+    kernels.packed_size.restype = kernels.winograd_size.restype = ctypes.c_int64
     return kernels
 
 

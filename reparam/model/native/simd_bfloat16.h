@@ -110,4 +110,13 @@ inline void side_by_side(const Value* const* images, Value* to) {
     _mm512_storeu_si512(to, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
 }
 
+// LANES lanes of DEPTH values each.
+inline void store_factors(Value* to, Floats first, Floats second) {
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
+                                           8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16,
+                                           0);
+    const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(second, first);
+    _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, both));
+}
+
 }  // namespace

@@ -90,4 +90,7 @@ inline void side_by_side(const Value* const* images, Value* to) {
     _mm256_storeu_ps(to, _mm256_loadu_ps(images[0]));
 }
 
+// LANES lanes of DEPTH values each: the first alone.
+inline void store_factors(Value* to, Floats first, Floats) { store(to, first); }
+
 }  // namespace

@@ -14,7 +14,15 @@ from torch.nn import functional as F
 
 from reparam.errors import ShapeError
 from reparam.model.latent import LatentSpec
-from reparam.model.native import CHANNELS, GROUPS, doubled, group_normalised, halved
+from reparam.model.native import (
+    BLOCK,
+    CHANNELS,
+    GROUPS,
+    convolution_3x3,
+    doubled,
+    group_normalised,
+    halved,
+)
 from reparam.model.networks.base import ImageShape
 from reparam.model.networks.kernels import TwoKernels
 from reparam.model.networks.layers import Dense, Dropout, Maps, NewMaps, SameConv2d
@@ -48,6 +56,19 @@ class GroupNorm(TwoKernels, nn.GroupNorm):
         return x, F.silu(y) if silu else y
 
 
+class Conv3x3(TwoKernels, SameConv2d):
+    """A convolution of 3 × 3 weights that keeps the sides."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 3, 1)
+
+    def forward(self, x: Maps) -> NewMaps:
+        dtype = self.native_for(x)
+        if dtype is not None and not any(n % BLOCK for n in self.weight.shape[:2]):
+            return convolution_3x3(x, self.weight, self.bias, dtype)
+        return super().forward(x)
+
+
 Norm = Callable[[int], GroupNorm]
 """Makes the normalisation of so many channels."""
 
@@ -63,8 +84,8 @@ class ResidualBlock(nn.Module):
     ) -> None:
         super().__init__()
         out = out_channels or channels
-        self.norm1, self.conv1 = norm(channels), SameConv2d(channels, out, 3, 1)
-        self.norm2, self.conv2 = norm(out), SameConv2d(out, out, 3, 1)
+        self.norm1, self.conv1 = norm(channels), Conv3x3(channels, out)
+        self.norm2, self.conv2 = norm(out), Conv3x3(out, out)
         self.dropout = Dropout(dropout) if dropout else nn.Identity()
         self.shortcut = SameConv2d(channels, out, 1, 1) if out != channels else nn.Identity()
         nn.init.zeros_(self.conv2.weight)
@@ -97,7 +118,7 @@ class Halve(TwoKernels):
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = SameConv2d(channels, out_channels // 4, 3, 1)
+        self.conv = Conv3x3(channels, out_channels // 4)
         self.group = 4 * channels // out_channels
 
     def forward(self, x: Maps) -> NewMaps:
@@ -113,7 +134,7 @@ class Double(TwoKernels):
 
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = SameConv2d(channels, 4 * out_channels, 3, 1)
+        self.conv = Conv3x3(channels, 4 * out_channels)
         self.copies = 4 * out_channels // channels
 
     def forward(self, x: Maps) -> NewMaps:

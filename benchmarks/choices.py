@@ -5,20 +5,32 @@
 
 The choice is made as `reparam train` makes it, by steps of its own; then every candidate takes as
 many longer turns, one after the other, and the ratio to the chosen one is taken within each turn.
+
+Beside the residual networks stands plain PyTorch: the same network in PyTorch's own memory format,
+by a step of a usual training loop, in bfloat16 (autocast) and in float32.
 """
 
 import argparse
 import shlex
 import statistics
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from machine import describe
 from results import spread, write_section
 from speed_table import CONFIGURATIONS
 
-from reparam.model import ModelConfig, ResidualDecoderOptions, ResidualEncoderOptions
+from reparam.data import Batch
+from reparam.model import (
+    ModelConfig,
+    ResidualDecoderOptions,
+    ResidualEncoderOptions,
+    build_autoencoder,
+)
+from reparam.objective import Loss
 from reparam.runs import RunConfig, preset_config
 from reparam.training.arithmetic import candidates_of, fastest, seconds_an_image, timed_step
 from reparam.training.memory import kept_memory
@@ -31,6 +43,8 @@ class Case:
     config: RunConfig
     shape: Shape
     batch: int
+    plain: bool = False
+    """Whether plain PyTorch stands beside it."""
 
 
 def cases() -> Mapping[str, Case]:
@@ -48,8 +62,29 @@ def cases() -> Mapping[str, Case]:
     return {
         **articles,
         "`burda`": Case(burda, (28, 28, 1), 100),
-        "residual networks, 64 × 64 × 3": Case(replace(vae, model=residual), (64, 64, 3), 32),
+        "residual networks, 64 × 64 × 3": Case(
+            replace(vae, model=residual), (64, 64, 3), 32, plain=True
+        ),
     }
+
+
+def plain_step(case: Case, *, bfloat16: bool) -> Callable[[int], float]:
+    """What takes a step of plain PyTorch with so many images and gives its seconds."""
+    height, width, channels = case.shape
+    loss = Loss(build_autoencoder(case.config.model, case.shape), case.config.objective)
+    loss.train()
+
+    def step(images: int) -> float:
+        x = torch.rand(images, channels, height, width)
+        batch = Batch(x, torch.zeros(images, dtype=torch.int64), torch.arange(images))
+        loss.zero_grad()
+        began = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            objective = loss(batch).objective.mean()
+        objective.backward()
+        return time.perf_counter() - began
+
+    return step
 
 
 def rows(case: Case, pairs: int) -> Sequence[str]:
@@ -57,6 +92,9 @@ def rows(case: Case, pairs: int) -> Sequence[str]:
     possible = candidates_of(case.config, case.shape, "cpu")
     chosen = fastest(possible, seconds_an_image(case.config, case.shape, possible))
     steps = {str(each): timed_step(case.config, case.shape, each) for each in possible}
+    if case.plain:
+        for name, bfloat16 in (("bfloat16 (autocast)", True), ("float32", False)):
+            steps[f"plain PyTorch, {name}"] = plain_step(case, bfloat16=bfloat16)
     with kept_memory():
         for step in steps.values():
             step(case.batch)

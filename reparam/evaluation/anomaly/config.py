@@ -11,6 +11,7 @@ from reparam.evaluation.anomaly.scores import (
     FeatureNeighbours,
     LatentDistance,
     LatentNeighbours,
+    LocalStatistics,
     Padim,
     PatchCore,
     SquaredError,
@@ -29,6 +30,7 @@ class AnomalyConfig:
     scores: tuple[AnomalyScore, ...] = (
         SquaredError(),
         StructuralError(),
+        LocalStatistics(),
         FeatureDistance(),
         LatentDistance(),
         LatentNeighbours(),

@@ -16,6 +16,7 @@ from reparam.evaluation.anomaly.scores.densities import NegativeElbo, NegativeLo
 from reparam.evaluation.anomaly.scores.features import FeatureDistance
 from reparam.evaluation.anomaly.scores.latents import LatentDistance, LatentNeighbours
 from reparam.evaluation.anomaly.scores.pixels import SquaredError, StructuralError
+from reparam.evaluation.anomaly.scores.statistics import LocalStatistics
 
 __all__ = [
     "ANOMALY_SCORES",
@@ -27,6 +28,7 @@ __all__ = [
     "LatentDistance",
     "LatentNeighbours",
     "LikelihoodRatio",
+    "LocalStatistics",
     "Maps",
     "NegativeElbo",
     "NegativeLogLikelihood",

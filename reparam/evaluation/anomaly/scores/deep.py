@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch.nn import functional as F
 
 from reparam.evaluation.anomaly.scores.base import (
@@ -16,6 +17,7 @@ from reparam.evaluation.anomaly.scores.base import (
 )
 from reparam.evaluation.anomaly.scores.features import OfNetwork, OfSomeMaps, enlarge
 from reparam.evaluation.anomaly.scores.latents import enough, mean_of_nearest, squared_distances
+from reparam.evaluation.anomaly.scores.places import Places, distances, gaussians
 from reparam.features import FeatureMap
 from reparam.fields import option
 from reparam.types import PerExample
@@ -34,9 +36,6 @@ PROJECTED = 64
 
 SEED = 0
 """Of what is drawn: the same pictures, the same score."""
-
-Places = Float[torch.Tensor, "B K h w"]
-"""K features at each of h × w places."""
 
 
 @ANOMALY_SCORES.register("feature-neighbours")
@@ -73,37 +72,20 @@ class Padim(OfSomeMaps):
     each of up to 1,024 places."""
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
-        count, kept = 0, torch.zeros(0, dtype=torch.int64)
-        total = products = torch.zeros(())
-        for x in good.look(self._places, PICTURES):
-            if not count:
-                mixed = torch.randperm(x.shape[1], generator=_generator())
-                kept = mixed[: self.features].sort().values
-            rows = self._rows(x.cpu(), kept).double()
-            count += rows.shape[1]
-            total = total + rows.sum(1, keepdim=True)
-            products = products + rows.mT @ rows
-        mean = total / count
-        scatter = products - count * mean.mT @ mean
-        covariance = scatter / max(1, count - 1) + 0.01 * torch.eye(len(kept))  # eq. 1
-        # Σ = L Lᵀ; with W = L⁻ᵀ, |(x − μ) W| is the distance.
-        lower = torch.linalg.cholesky(covariance)
-        eye = torch.eye(len(kept), dtype=torch.float64).expand_as(lower)
-        whitening = torch.linalg.solve_triangular(lower, eye, upper=False).mT.contiguous()
-        return {"kept": kept, "mean": mean.float(), "whitening": whitening.float()}
+        batches = good.look(self._places, PICTURES)
+        first = next(batches)
+        mixed = torch.randperm(first.shape[1], generator=_generator())
+        kept = mixed[: self.features].sort().values
+        some = (x.cpu()[:, kept] for x in chain([first], batches))
+        return {"kept": kept, **gaussians(some, ridge=0.01)}  # eq. 1
 
     def _places(self, seen: Seen) -> Places:
         return at_places(beyond_edges(seen.enlarged.maps(self.network, self.depth)), seen)
 
-    def _rows(self, x: Places, kept: Int[torch.Tensor, " d"]) -> Float[torch.Tensor, "places B d"]:
-        return x[:, kept].flatten(2).permute(2, 0, 1)
-
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
         x = self._places(seen)
-        known = {name: tensor.to(x.device) for name, tensor in fitted.items()}
-        apart = self._rows(x, known["kept"]) - known["mean"]
-        far = (apart @ known["whitening"]).square().sum(2).sqrt().T
-        return far.amax(1), enlarge(far.unflatten(1, x.shape[2:]), seen)
+        far = distances(x[:, fitted["kept"].to(x.device)], fitted)
+        return far.amax((1, 2)), enlarge(far, seen)
 
 
 @ANOMALY_SCORES.register("patchcore")

@@ -1,0 +1,81 @@
+"""How far the lightness and the roughness of an image are from those of good ones."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from reparam.evaluation.anomaly.scores.base import (
+    ANOMALY_SCORES,
+    AnomalyScore,
+    Fitted,
+    Good,
+    Maps,
+    Seen,
+)
+from reparam.evaluation.anomaly.scores.features import enlarge
+from reparam.evaluation.anomaly.scores.places import Places, distances, gaussians
+from reparam.types import Images, PerExample
+
+PICTURES = 2_000
+"""Good training pictures that are learned from, at most, evenly spread over all."""
+
+WINDOWS = (1, 2, 4)
+"""Standard deviations of the windows, in 64ths of the shorter side."""
+
+NARROWEST = 0.5
+"""Standard deviation of a window, in pixels, at least."""
+
+SIDE = 32
+"""Places along a side of a picture, at most."""
+
+LEVEL = 1 / 255
+"""What differs by less is no difference: a ridge of the covariances."""
+
+SHARED = 5
+"""Pictures for each feature that all places together count as, at each of them."""
+
+
+@ANOMALY_SCORES.register("local-statistics")
+@dataclass(frozen=True)
+class LocalStatistics(AnomalyScore):
+    """At each place the Mahalanobis distance of the means and standard deviations in windows of
+    three sizes to those of good training pictures there. The image's is the largest.
+
+    Neither the model nor a network is asked: it sees what is too light or dark, too rough or
+    smooth.
+    """
+
+    def fit(self, good: Good) -> dict[str, torch.Tensor]:
+        features = 2 * len(WINDOWS) * good.model.image_shape[2]
+        batches = good.look(self._places, PICTURES)
+        return gaussians(batches, ridge=LEVEL**2, shared=SHARED * features)
+
+    def _places(self, seen: Seen) -> Places:
+        sides = [int(side) for side in seen.images.shape[2:]]  # a trace has tensors here
+        found = []
+        for window in WINDOWS:
+            sigma = max(NARROWEST, window / 64 * min(sides))
+            mean = blurred(seen.images, sigma)
+            squares = blurred(seen.images.square(), sigma)
+            found += [mean, (squares - mean.square()).clamp(min=0).sqrt()]
+        return F.avg_pool2d(torch.cat(found, 1), -(-max(sides) // SIDE), ceil_mode=True)
+
+    def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
+        far = distances(self._places(seen), fitted)
+        return far.amax((1, 2)), enlarge(far, seen)
+
+
+def blurred(images: Images, sigma: float) -> Images:
+    """Means in Gaussian windows, which end at three standard deviations and beyond the border hold
+    mirrored pixels.
+    """
+    channels, *sides = (int(size) for size in images.shape[1:])
+    radius = min(math.floor(3 * sigma + 0.5), min(sides) - 1)
+    places = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    window = torch.softmax(-(places / sigma).square() / 2, 0).to(images)
+    across = window.expand(channels, 1, 1, -1)
+    x = F.pad(images, (radius,) * 4, mode="reflect")
+    x = F.conv2d(x, across, groups=channels)
+    return F.conv2d(x, across.transpose(2, 3), groups=channels)

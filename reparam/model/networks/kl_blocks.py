@@ -7,7 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reparam.model.networks.layers import Maps, NewMaps, SameConv2d
-from reparam.model.networks.residual_blocks import Norm, ResidualBlock, SelfAttention
+from reparam.model.networks.residual_blocks import (
+    Conv3x3,
+    Norm,
+    ResidualBlock,
+    SelfAttention,
+)
 
 
 class Level(nn.Module):
@@ -52,7 +57,7 @@ class Enlarge(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = SameConv2d(channels, channels, 3, 1)
+        self.conv = Conv3x3(channels, channels)
 
     def forward(self, x: Maps) -> NewMaps:
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
-from torch.nn import functional as F
 
+from reparam.evaluation.windows import gaussian_window, window_means
 from reparam.model import rows_at_once
 from reparam.types import Images, PerExample
 
@@ -76,28 +75,17 @@ def ssim_maps(preds: Images, target: Images) -> Images:
     border windows hold mirrored pixels.
     """
     channels, *sides = target.shape[1:]
-    window = _gaussian(ssim_window(min(sides))).to(target)
-    edge = len(window) // 2
-    across = window.expand(5 * channels, 1, 1, -1)
-    # Both images, their squares and their product, averaged over windows, along rows then columns.
+    width = ssim_window(min(sides))
+    window = gaussian_window(SSIM_SIGMA * width / SSIM_WINDOW, width // 2)
     all_five = torch.cat([preds, target, preds.square(), target.square(), preds * target], 1)
-    x = F.pad(all_five, (edge, edge, edge, edge), mode="reflect")
-    x = F.conv2d(x, across, groups=5 * channels)
-    x = F.conv2d(x, across.transpose(2, 3), groups=5 * channels)
-    mean, other, squares, other_squares, products = x.split(channels, 1)
+    means_of_all = window_means(all_five, window)
+    mean, other, squares, other_squares, products = means_of_all.split(channels, 1)
     means = mean * other
     each, others = mean.square(), other.square()
     spread = (squares - each).clamp(min=0) + (other_squares - others).clamp(min=0)
     shared = 2 * (products - means)
     alike = (2 * means + SSIM_LEAST[0]) / (each + others + SSIM_LEAST[0])
     return alike * (shared + SSIM_LEAST[1]) / (spread + SSIM_LEAST[1])
-
-
-def _gaussian(width: int) -> Float[Tensor, " width"]:
-    """The window along one side, which sums to 1."""
-    sigma = SSIM_SIGMA * width / SSIM_WINDOW
-    places = torch.arange(width, dtype=torch.float64) - width // 2
-    return torch.softmax(-(places / sigma).square() / 2, 0).float()
 
 
 def mean_of_whole_windows(similar: Images) -> PerExample:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
-from torch.nn import functional as F
 
 from reparam.data import Progress
 from reparam.evaluation.anomaly.scores import (
@@ -19,6 +18,7 @@ from reparam.evaluation.anomaly.scores import (
     Scored,
     Seen,
 )
+from reparam.evaluation.windows import window_means
 from reparam.model import Autoencoder, each_batch, from_bytes
 from reparam.types import PerExample
 
@@ -116,9 +116,7 @@ def score_images(
 
 def smoothed(maps: Maps, weights: Float[np.ndarray, " odd"]) -> Maps:
     """Each map without the noise of single pixels; ``weights``: of a line of them."""
-    line, reach = torch.from_numpy(weights).to(maps), len(weights) // 2
-    x = F.pad(maps[:, None], [reach] * 4, mode="replicate")
-    return F.conv2d(F.conv2d(x, line[None, None, :, None]), line[None, None, None])[:, 0]
+    return window_means(maps[:, None], torch.from_numpy(weights).float(), "replicate")[:, 0]
 
 
 @cache

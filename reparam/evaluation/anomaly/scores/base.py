@@ -29,6 +29,9 @@ SMALL, LARGE = 64, 128
 """Pixels of the shorter side: pictures are enlarged up to LARGE, unless twice their size is at most
 SMALL."""
 
+PICTURES = 2_000
+"""Good training pictures that a score learns from, at most, evenly spread over all."""
+
 Maps = Float[torch.Tensor, "B H W"]
 """How anomalous each pixel is; higher is more."""
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
+    PICTURES,
     Fitted,
     Good,
     Maps,
@@ -21,9 +22,6 @@ from reparam.evaluation.anomaly.scores.places import Places, distances, gaussian
 from reparam.features import FeatureMap
 from reparam.fields import option
 from reparam.types import PerExample
-
-PICTURES = 2_000
-"""Good training pictures that are learned from, at most, evenly spread over all."""
 
 SIDE = 32
 """Places along a side of a picture, at most; of an enlarged one half of them."""

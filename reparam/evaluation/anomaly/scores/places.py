@@ -1,7 +1,6 @@
 """A Gaussian of good pictures at each place of a map, and how far others are from it."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -20,9 +19,8 @@ def gaussians(
     ``ridge`` is added to every variance. The mean covariance of all places counts as much as
     ``shared`` pictures.
     """
-    count: int = 0
-    total: Any = 0
-    products: Any = 0
+    count = 0
+    total = products = torch.zeros((), dtype=torch.float64)
     for x in batches:
         rows = _rows(x.cpu()).double()
         count += rows.shape[1]

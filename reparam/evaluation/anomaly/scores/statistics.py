@@ -1,6 +1,5 @@
 """How far the lightness and the roughness of an image are from those of good ones."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +7,7 @@ from torch.nn import functional as F
 
 from reparam.evaluation.anomaly.scores.base import (
     ANOMALY_SCORES,
+    PICTURES,
     AnomalyScore,
     Fitted,
     Good,
@@ -16,10 +16,8 @@ from reparam.evaluation.anomaly.scores.base import (
 )
 from reparam.evaluation.anomaly.scores.features import enlarge
 from reparam.evaluation.anomaly.scores.places import Places, distances, gaussians
+from reparam.evaluation.windows import gaussian_window, window_means
 from reparam.types import Images, PerExample
-
-PICTURES = 2_000
-"""Good training pictures that are learned from, at most, evenly spread over all."""
 
 WINDOWS = (1, 2, 4)
 """Standard deviations of the windows, in 64ths of the shorter side."""
@@ -57,8 +55,8 @@ class LocalStatistics(AnomalyScore):
         found = []
         for window in WINDOWS:
             sigma = max(NARROWEST, window / 64 * min(sides))
-            mean = blurred(seen.images, sigma)
-            squares = blurred(seen.images.square(), sigma)
+            mean = means(seen.images, sigma)
+            squares = means(seen.images.square(), sigma)
             found += [mean, (squares - mean.square()).clamp(min=0).sqrt()]
         return F.avg_pool2d(torch.cat(found, 1), -(-max(sides) // SIDE), ceil_mode=True)
 
@@ -67,15 +65,7 @@ class LocalStatistics(AnomalyScore):
         return far.amax((1, 2)), enlarge(far, seen)
 
 
-def blurred(images: Images, sigma: float) -> Images:
-    """Means in Gaussian windows, which end at three standard deviations and beyond the border hold
-    mirrored pixels.
-    """
-    channels, *sides = (int(size) for size in images.shape[1:])
-    radius = min(math.floor(3 * sigma + 0.5), min(sides) - 1)
-    places = torch.arange(-radius, radius + 1, dtype=torch.float64)
-    window = torch.softmax(-(places / sigma).square() / 2, 0).to(images)
-    across = window.expand(channels, 1, 1, -1)
-    x = F.pad(images, (radius,) * 4, mode="reflect")
-    x = F.conv2d(x, across, groups=channels)
-    return F.conv2d(x, across.transpose(2, 3), groups=channels)
+def means(images: Images, sigma: float) -> Images:
+    """In Gaussian windows that end at three standard deviations."""
+    shorter = min(int(side) for side in images.shape[2:])
+    return window_means(images, gaussian_window(sigma, min(int(3 * sigma + 0.5), shorter - 1)))

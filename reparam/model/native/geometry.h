@@ -19,8 +19,6 @@ struct Geometry {
 
 namespace {
 
-constexpr int WIDE = 2 * LANES;  // output channels of one inner loop: two registers
-
 int rounded_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 // The taps of one phase of the output: where each reads, and which weight it takes.

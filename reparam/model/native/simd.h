@@ -33,6 +33,8 @@ struct Activation {
 
 namespace {
 
+constexpr int WIDE = 2 * LANES;  // channels of one inner loop: two registers of sums
+
 // Adds every value of a register to a sum of its own.
 inline void add_lanes(Floats x, double* sums) {
     float values[LANES];

@@ -30,8 +30,7 @@ struct Maps {
 namespace {
 
 constexpr int PLACES = 16;
-constexpr int WIDE = 2 * LANES;     // channels of a block: two registers, or one of Factors a row
-constexpr int STEPS = WIDE / DEPTH;  // multiplications that add up a block's channels
+constexpr int STEPS = WIDE / DEPTH;  // multiplications that add up WIDE channels, a block
 
 struct Free {
     void operator()(void* p) const { operator delete[](p, std::align_val_t(64)); }
@@ -196,52 +195,33 @@ constexpr auto table_of(F get, std::integer_sequence<int, N...>) {
         get(std::integral_constant<int, N + 1>())...};
 }
 
-// N tiles, one after the other in memory, by a block of output channels: a place of them.
-template <int N>
-void rows_times(int in_blocks, const Value* v, int64_t v_step, const Value* u, float* to) {
+// N rows by a block of columns: sums of `steps` products, `blocks` times. From one row to the next
+// there are ROW values, from one step to the next STEP, from one block's rows to the next `a_block`.
+template <int N, int ROW, int STEP>
+void rows_times(int blocks, int64_t steps, const Value* a, int64_t a_block, const Value* b,
+                bool adds, float* to, int64_t to_row) {
     Floats sums[N][2];
 #pragma GCC unroll 14
-    for (int n = 0; n < N; ++n) sums[n][0] = sums[n][1] = all(0.0f);
-    for (int block = 0; block < in_blocks; ++block, v += v_step)
-        for (int step = 0; step < STEPS; ++step, u += WIDE * DEPTH) {
-            const Factors u0 = load_factors(u), u1 = load_factors(u + DEPTH * LANES);
+    for (int n = 0; n < N; ++n) {
+        sums[n][0] = adds ? load_floats(to + n * to_row) : all(0.0f);
+        sums[n][1] = adds ? load_floats(to + n * to_row + LANES) : all(0.0f);
+    }
+    for (int block = 0; block < blocks; ++block, a += a_block) {
+        const Value* at = a;
+        for (int64_t step = 0; step < steps; ++step, at += STEP, b += WIDE * DEPTH) {
+            const Factors b0 = load_factors(b), b1 = load_factors(b + DEPTH * LANES);
 #pragma GCC unroll 14
             for (int n = 0; n < N; ++n) {
-                const Factors a = in_all_lanes(v + n * WIDE + step * DEPTH);
-                sums[n][0] = multiply(sums[n][0], a, u0);
-                sums[n][1] = multiply(sums[n][1], a, u1);
+                const Factors row = in_all_lanes(at + n * ROW);
+                sums[n][0] = multiply(sums[n][0], row, b0);
+                sums[n][1] = multiply(sums[n][1], row, b1);
             }
         }
+    }
 #pragma GCC unroll 14
     for (int n = 0; n < N; ++n) {
-        store_floats(to + n * WIDE, sums[n][0]);
-        store_floats(to + n * WIDE + LANES, sums[n][1]);
-    }
-}
-
-// R rows of a block of gradients' channels by a block of input channels, summed over tiles.
-template <int R>
-void rows_gradient(int64_t times, const Value* d, const Value* v, bool adds, float* to,
-                   int64_t to_step) {
-    Floats sums[R][2];
-#pragma GCC unroll 14
-    for (int r = 0; r < R; ++r) {
-        sums[r][0] = adds ? load_floats(to + r * to_step) : all(0.0f);
-        sums[r][1] = adds ? load_floats(to + r * to_step + LANES) : all(0.0f);
-    }
-    for (int64_t time = 0; time < times; ++time, d += WIDE * DEPTH, v += WIDE * DEPTH) {
-        const Factors v0 = load_factors(v), v1 = load_factors(v + DEPTH * LANES);
-#pragma GCC unroll 14
-        for (int r = 0; r < R; ++r) {
-            const Factors a = in_all_lanes(d + r * DEPTH);
-            sums[r][0] = multiply(sums[r][0], a, v0);
-            sums[r][1] = multiply(sums[r][1], a, v1);
-        }
-    }
-#pragma GCC unroll 14
-    for (int r = 0; r < R; ++r) {
-        store_floats(to + r * to_step, sums[r][0]);
-        store_floats(to + r * to_step + LANES, sums[r][1]);
+        store_floats(to + n * to_row, sums[n][0]);
+        store_floats(to + n * to_row + LANES, sums[n][1]);
     }
 }
 
@@ -255,10 +235,11 @@ inline void in_rows(int64_t n, Work work) {
     }
 }
 
-constexpr auto ROWS_TIMES = table_of([](auto n) { return &rows_times<n()>; },
-                                     std::make_integer_sequence<int, PIXELS>());
-constexpr auto ROWS_GRADIENT = table_of([](auto n) { return &rows_gradient<n()>; },
-                                        std::make_integer_sequence<int, PIXELS>());
+// By N: tiles by output channels, and channels of the gradient by those of the inputs.
+constexpr auto OUTPUTS = table_of([](auto n) { return &rows_times<n(), WIDE, DEPTH>; },
+                                  std::make_integer_sequence<int, PIXELS>());
+constexpr auto GRADIENTS = table_of([](auto n) { return &rows_times<n(), DEPTH, WIDE * DEPTH>; },
+                                    std::make_integer_sequence<int, PIXELS>());
 
 // A tile's inputs at every place, blocks of their channels `block_step` apart.
 inline void read_inputs(const Maps& m, const Tile& tile, const Value* x, const Value* zeros, Value* v,
@@ -401,8 +382,8 @@ void winograd(const Maps* m, const Value* x, const Value* weights, const float* 
                 for (int p = 0; p < PLACES; ++p) {
                     const Value* u = weights + ((int64_t)p * outs + block) * ins * WIDE * WIDE;
                     in_rows(part.count, [&](int64_t first, int count) {
-                        ROWS_TIMES[count - 1](ins, &v[p * place + first * WIDE], block_step, u,
-                                              &sums[p * block_step + first * WIDE]);
+                        OUTPUTS[count - 1](ins, STEPS, &v[p * place + first * WIDE], block_step, u,
+                                           false, &sums[p * block_step + first * WIDE], WIDE);
                     });
                 }
                 tile = Tile(tiles, part.first);
@@ -456,9 +437,9 @@ void winograd_weights(const Maps* m, const Value* x, const Value* dy, float* wei
                 for (int out = 0; out < outs; ++out)
                     for (int in = 0; in < ins; ++in)
                         in_rows(WIDE, [&](int64_t first, int count) {
-                            ROWS_GRADIENT[count - 1](
-                                ratio_up(part.count, DEPTH),
-                                &d[p * d_place + out * times * row + first * DEPTH],
+                            GRADIENTS[count - 1](
+                                1, ratio_up(part.count, DEPTH),
+                                &d[p * d_place + out * times * row + first * DEPTH], 0,
                                 &v[p * v_place + in * times * row], adds,
                                 &sums[p * of_place + (out * WIDE + first) * in_wide + in * WIDE],
                                 in_wide);

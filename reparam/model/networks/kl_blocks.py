@@ -7,12 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reparam.model.networks.layers import Maps, NewMaps, SameConv2d
-from reparam.model.networks.residual_blocks import (
-    Conv3x3,
-    Norm,
-    ResidualBlock,
-    SelfAttention,
-)
+from reparam.model.networks.residual_blocks import Conv3x3, Norm, ResidualBlock, SelfAttention
 
 
 class Level(nn.Module):

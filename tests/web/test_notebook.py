@@ -86,6 +86,20 @@ def notebook(path: Path, *cells: str) -> None:
     path.write_text(json.dumps(whole))
 
 
+def execute(lab: Page, cell: int) -> None:
+    """Press Shift + Enter in a cell until JupyterLab takes it: before its kernel is connected, it
+    lets the keys go without a word."""
+    code = lab.locator(".jp-Notebook .jp-CodeCell").nth(cell)
+
+    def taken() -> bool:
+        code.locator(".cm-content").click(timeout=SECONDS * 1000)
+        lab.keyboard.press("Shift+Enter")
+        lab.wait_for_timeout(1000)
+        return code.locator(".jp-InputPrompt").inner_text() != "[ ]:"
+
+    wait(taken, f"cell {cell} runs")
+
+
 def page_of(lab: Page) -> Frame | None:
     """The frame of the explorer, once its first image is decoded."""
     lab.wait_for_timeout(100)  # new frames are heard of in Playwright's own waiting alone
@@ -143,8 +157,7 @@ def test_the_widget_in_jupyterlab(
     here = (address, address.replace("http", "ws"), "blob:", "data:", "about:")
     page.on("request", lambda r: None if r.url.startswith(here) else elsewhere.append(r.url))
     page.goto(f"{address}/lab/tree/book.ipynb?token={TOKEN}")
-    page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click(timeout=SECONDS * 1000)
-    page.keyboard.press("Shift+Enter")
+    execute(page, 0)
     frame = wait(lambda: page_of(page), "the first decoded image")
 
     # It decodes as PyTorch does, and Python learns z.
@@ -183,8 +196,7 @@ def test_the_widget_in_jupyterlab(
     assert selected == frame.evaluate("reparam.caught().indices")
 
     # And what Python sets is in the page.
-    page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(1).click()
-    page.keyboard.press("Shift+Enter")
+    execute(page, 1)
     wait(lambda: frame.evaluate("String(reparam.caught().indices) === '1,4,7'"), "selection set")
     wait(lambda: frame.evaluate("n => String(reparam.state().z[n]) === '0.25,-0.5'", name), "z set")
 

@@ -13,6 +13,7 @@ import pytest
 
 from reparam import registry as module
 from reparam.errors import ConfigError
+from reparam.evaluation import ANOMALY_SCORES
 from reparam.registry import Part, Registry, load_entry_points, load_plugin, loaded_plugins
 
 
@@ -33,6 +34,16 @@ def defined(qualname: str = "Apple", **namespace: object) -> type[Fruit]:
     made = dataclass(frozen=True)(type(qualname, (Fruit,), {"__module__": __name__, **namespace}))
     assert issubclass(made, Fruit)
     return made
+
+
+def test_help_shows_whole_sentences_of_the_members_of_this_package():
+    """It takes the first line of a member's docstring."""
+    assert ANOMALY_SCORES in module.registries
+    for registry in module.registries:
+        for name in registry.names:
+            part = registry.find(name)
+            if part.__module__.startswith("reparam."):
+                assert (part.__doc__ or "").split("\n")[0].endswith("."), name
 
 
 def test_members_are_found_by_name_in_their_order(fruits):

@@ -66,7 +66,7 @@ class DenoiseOptions:
     """A folder, or an .npz or .npy file; by default RUN/export/denoised."""
 
     split: SplitChoice = "auto"
-    """Which images; auto takes the test images of the run's own, and all of a DATA."""
+    """Which images; auto takes the test images of the run's own, and all of DATA."""
 
     overwrite: bool = False
     """Replace the results that exist in --out."""

@@ -40,7 +40,7 @@ class EncodeOptions:
     """A .csv, .parquet, .npz or .npy (means alone) file; by default RUN/export/latents.csv."""
 
     split: SplitChoice = "auto"
-    """Which images; auto takes the test images of the run's own, and all of a DATA."""
+    """Which images; auto takes the test images of the run's own, and all of DATA."""
 
     scores: bool = False
     """Add a column for each term of the loss (but one that learns parameters of its own) and for

@@ -71,7 +71,7 @@ class NeighboursOptions:
 
     split: SplitChoice = "auto"
     """The images to find neighbours of; auto takes the test images of the run's own (with --of all
-    of them), and all of a DATA."""
+    of them), and all of DATA."""
 
     overwrite: bool = False
     """Replace the results that exist in --out."""

@@ -38,7 +38,7 @@ class ReconstructOptions:
     """A folder, or an .npz or .npy file; by default RUN/export/reconstructions."""
 
     split: SplitChoice = "auto"
-    """Which images; auto takes the test images of the run's own, and all of a DATA."""
+    """Which images; auto takes the test images of the run's own, and all of DATA."""
 
     overwrite: bool = False
     """Replace the results that exist in --out."""

@@ -1,6 +1,6 @@
 """Scorecards on the terminal, and what they say of the article's claims."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
@@ -9,6 +9,7 @@ from reparam.cli.tables import by_topic, named, new_table, print_table
 from reparam.evaluation import (
     MEASURES,
     Difference,
+    Entry,
     Group,
     Measured,
     Scorecard,
@@ -29,8 +30,12 @@ def print_scorecards(cards: Sequence[Scorecard]) -> None:
         print_table(table, _title(card))
         for line in without:
             say(line)
-        draws = f"{card.title}: {card.draws:,} draws of each prior, the first one is its own"
-        print_table(_prior_table(card), draws)
+        table, without = _prior_table(card)
+        print_table(
+            table, f"{card.title}: {card.draws:,} draws of each prior, the first one is its own"
+        )
+        for line in without:
+            say(line)
     print_verdicts([Group(card.title, (card,), {}) for card in cards])
 
 
@@ -80,31 +85,48 @@ def _plain_table(card: Scorecard) -> tuple[Table, list[str]]:
         for name, entry in MEASURES.items()
         if not entry.by_prior and card.has(name)
     }
-    without: dict[str, list[str]] = {}
-    for entry, found in known.items():
-        if found.value is None:
-            without.setdefault(found.note, []).append(entry.en.removeprefix("… of which "))
     measured = {entry: found for entry, found in known.items() if found.value is not None}
     for entry in by_topic(table, measured):
         found = measured[entry]
         interval = interval_text(found, entry)
         cells = measured_text(found, entry), interval, ideal_text([found], entry), _p(found)
         table.add_row(named(entry), *cells)
-    return table, [f"not measured: {', '.join(names)}: {why}" for why, names in without.items()]
+    return table, _without(known)
 
 
-def _prior_table(card: Scorecard) -> Table:
+def _prior_table(card: Scorecard) -> tuple[Table, list[str]]:
+    """What some prior has, and in words what none has."""
     table = new_table()
     table.add_column("measure")
     for scores in card.priors:
         table.add_column(scores.name, justify="right")
     table.add_column("ideal", justify="right")
-    names = {entry: name for name, entry in MEASURES.items() if entry.by_prior and card.has(name)}
-    for entry in by_topic(table, names):
-        several = [card.find(names[entry], scores.kind) for scores in card.priors]
+    known = {
+        entry: [card.find(name, scores.kind) for scores in card.priors]
+        for name, entry in MEASURES.items()
+        if entry.by_prior and card.has(name)
+    }
+    measured = {
+        entry: several
+        for entry, several in known.items()
+        if any(found.value is not None for found in several)
+    }
+    for entry in by_topic(table, measured):
+        several = measured[entry]
         cells = [figure_text(found, entry) for found in several]
         table.add_row(named(entry), *cells, ideal_text(several, entry))
-    return table
+    return table, _without(
+        {entry: several[0] for entry, several in known.items() if entry not in measured}
+    )
+
+
+def _without(known: Mapping[Entry, Measured]) -> list[str]:
+    """A line for each reason why some of these have no value."""
+    without: dict[str, list[str]] = {}
+    for entry, found in known.items():
+        if found.value is None:
+            without.setdefault(found.note, []).append(entry.en.removeprefix("… of which "))
+    return [f"not measured: {', '.join(names)}: {why}" for why, names in without.items()]
 
 
 def _p(found: Measured) -> str:

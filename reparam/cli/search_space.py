@@ -1,4 +1,4 @@
-"""The options that a search chooses: ``latent_dim=2..64 log``, ``encoder=mlp,resnet``."""
+"""The options that a search chooses: ``latent_dim=2..64 log``, ``encoder=mlp,residual``."""
 
 import re
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ def _axis(word: str) -> Axis:
     if not equals:
         raise ConfigError(
             f"search must be OPTION=VALUES, got {word!r}. Fix: write 'latent_dim=2..64 log' or "
-            "'encoder=mlp,resnet'"
+            "'encoder=mlp,residual'"
         )
     if flag not in (known := sweepable_flags()):
         raise ConfigError(f"search: {unknown_name('option', flag, known, see='train --help')}")
@@ -78,6 +78,6 @@ def _axis(word: str) -> Axis:
     if len(choices) < 2 or "" in choices or len(set(choices)) < len(choices) or ".." in values:
         raise ConfigError(
             f"search {name} must be LOW..HIGH, LOW..HIGH log or two or more different values, got "
-            f"{values!r}. Fix: write 'latent_dim=2..64 log' or 'encoder=mlp,resnet'"
+            f"{values!r}. Fix: write 'latent_dim=2..64 log' or 'encoder=mlp,residual'"
         )
     return Axis(flag, choices=choices)

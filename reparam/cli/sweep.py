@@ -46,8 +46,8 @@ class SweepOptions:
 
     search: tuple[str, ...] = ()
     """Let Optuna choose the values of these options instead: "latent_dim=2..64 log", "ema=0..0.99",
-    "encoder=mlp,resnet". One run of seed 0 for each trial, by the validation loss; the same command
-    continues the search. Writes OUT/search.json and OUT/search.svg."""
+    "encoder=mlp,residual". One run of seed 0 for each trial, by the validation loss; the same
+    command continues the search. Writes OUT/search.json and OUT/search.svg."""
 
     trials: int = 20
     """Trials of --search, with those that OUT has already."""

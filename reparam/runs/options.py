@@ -138,7 +138,7 @@ def _walk(config: object, path: tuple[str, ...], prefix: str, group: str) -> Ite
             yield dataclasses.replace(option, hint=hint, default=chosen, registry=registry)
             for part in value:
                 prefix_of_part = registry.prefix(part.type)
-                place_of_part, group_of_part = (*place, part.type), f"{registry.kind} {part.type}"
+                place_of_part, group_of_part = (*place, part.type), f"{registry.flag} {part.type}"
                 for option in _walk(part, place_of_part, prefix_of_part, group_of_part):
                     yield dataclasses.replace(option, of_several=True)
         else:

@@ -188,6 +188,7 @@ def test_anomaly_fit_shows_the_common_options_of_train(monkeypatch: pytest.Monke
     everything = parser_of("anomaly fit", HELP_ALL, "--encoder", "mlp").format_help()
     assert "--encoder-widths" in everything
     assert "--contamination" in everything
+    assert "options of --scores padim" in everything  # a flag that there is
 
 
 def test_reference_has_a_page_for_each_command_with_each_option() -> None:

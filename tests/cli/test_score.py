@@ -51,6 +51,24 @@ def test_every_measure_is_there_or_says_why_not(
     assert sum(vae["priors"][0]["class_counts"].values()) == 200
 
 
+def test_what_is_not_measured_is_named_with_the_reason(
+    reparam: Command, ae_run: Path, vae_run: Path
+) -> None:
+    """Also of rows that each prior has: no row is left with dashes alone."""
+    said = reparam("score", ae_run, vae_run, *SMALL, "--json")
+    missing = {
+        found["note"]
+        for card in json.loads(said.out)
+        for place in (card["measures"], *(scores["measures"] for scores in card["priors"]))
+        for name, found in place.items()
+        if found["value"] is None and name in MEASURES
+    }
+    assert any("images" in why for why in missing)  # a Fréchet distance needs 192 of them
+    shown = " ".join(reparam("score", ae_run, vae_run, *SMALL).out.split())
+    for why in missing:
+        assert f": {why}" in shown
+
+
 def test_fid_in_the_features_of_a_file(reparam: Command, vae_run: Path, tmp_path: Path) -> None:
     """A network that means over the pixels: one feature, whose FID one can compute by hand."""
     import onnx

@@ -25,13 +25,13 @@ def trials(out: Path) -> list[dict]:
 
 
 def test_spaces_as_written() -> None:
-    found = axes_of_search(["latent_dim=2..64 log", "ema=0..0.9", "--encoder=mlp,resnet"])
+    found = axes_of_search(["latent_dim=2..64 log", "ema=0..0.9", "--encoder=mlp,residual"])
     assert found == [
         Axis("--latent-dim", 2, 64, True, True),
         Axis("--ema", 0, 0.9),
-        Axis("--encoder", choices=("mlp", "resnet")),
+        Axis("--encoder", choices=("mlp", "residual")),
     ]
-    assert [axis.ends for axis in found] == [("2", "64"), ("0.0", "0.9"), ("mlp", "resnet")]
+    assert [axis.ends for axis in found] == [("2", "64"), ("0.0", "0.9"), ("mlp", "residual")]
 
 
 @pytest.mark.parametrize(

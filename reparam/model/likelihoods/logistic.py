@@ -116,8 +116,9 @@ class DiscretisedLogisticLikelihood(Likelihood):
 @LIKELIHOODS.register("discretised-logistic")
 @dataclass(frozen=True)
 class DiscretisedLogisticLikelihoodOptions(LikelihoodOptions):
-    """The probability of each of 256 levels, as a mixture of logistic distributions for each pixel
-    (Salimans et al. 2017; of one component, Kingma et al. 2016). It has no weight.
+    """The probability of each of 256 levels, by logistic distributions. It has no weight.
+
+    A mixture of them for each pixel (Salimans et al. 2017; of one component, Kingma et al. 2016).
     """
 
     logits: ClassVar[bool] = True

@@ -17,8 +17,9 @@ from reparam.types import PerExample
 @ANOMALY_SCORES.register("likelihood-ratio")
 @dataclass(frozen=True)
 class LikelihoodRatio(NegativeElbo):
-    """The negative log-likelihood ratio against a background model (Ren et al. 2019, eq. 3), in
-    nats, of the ELBOs: what makes any picture unlikely, such as much detail, cancels.
+    """The negative log-likelihood ratio to a background model (Ren et al. 2019, eq. 3), in nats.
+
+    Of the ELBOs: what makes any picture unlikely, such as much detail, cancels.
     """
 
     background: Path | None = None

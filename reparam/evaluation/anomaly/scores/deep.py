@@ -39,8 +39,9 @@ SEED = 0
 @ANOMALY_SCORES.register("feature-neighbours")
 @dataclass(frozen=True)
 class FeatureNeighbours(OfNetwork):
-    """The mean distance to the nearest good training pictures (DN2, Bergman et al. 2020), in the
-    mean over places of a network's deepest map.
+    """The mean distance to the nearest good training pictures, in features (Bergman et al. 2020).
+
+    The paper's DN2: features are the mean over places of a network's deepest map.
     """
 
     count: int = option(2, least=1)
@@ -61,8 +62,10 @@ class FeatureNeighbours(OfNetwork):
 @ANOMALY_SCORES.register("padim")
 @dataclass(frozen=True)
 class Padim(OfSomeMaps):
-    """PaDiM (Defard et al. 2021): at each place the Mahalanobis distance to a Gaussian of the good
-    training pictures' features there, of all maps but the first. The image's is the largest.
+    """PaDiM (Defard et al. 2021): at each place the Mahalanobis distance of its features.
+
+    To a Gaussian of the good training pictures' features there, of all maps but the first. The
+    image's is the largest.
     """
 
     features: int = option(100, least=1)
@@ -89,9 +92,10 @@ class Padim(OfSomeMaps):
 @ANOMALY_SCORES.register("patchcore")
 @dataclass(frozen=True)
 class PatchCore(OfSomeMaps):
-    """PatchCore (Roth et al. 2022): at each place the distance of its features, averaged over 3 × 3
-    places, to the nearest of a memory of good ones, of all maps but the first. The image's is the
-    largest, without the paper's weights (eq. 7).
+    """PatchCore (Roth et al. 2022): at each place the distance to the nearest good features.
+
+    Features are averaged over 3 × 3 places, of all maps but the first; the good ones are a memory
+    of any place. The image's is the largest, without the paper's weights (eq. 7).
     """
 
     memory: int = option(1000, least=1)

@@ -74,8 +74,9 @@ class NegativeElbo(_OfDraws):
 @ANOMALY_SCORES.register("log-likelihood")
 @dataclass(frozen=True)
 class NegativeLogLikelihood(_OfDraws):
-    """The negative importance-weighted bound (Burda et al. 2016, eq. 8), in nats: nearer to
-    −log p(x) than the ELBO.
+    """The negative importance-weighted bound (Burda et al. 2016, eq. 8), in nats.
+
+    It is nearer to −log p(x) than the ELBO.
     """
 
     draws: int = option(64, least=1)

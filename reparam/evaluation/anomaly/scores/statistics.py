@@ -38,11 +38,11 @@ SHARED = 5
 @ANOMALY_SCORES.register("local-statistics")
 @dataclass(frozen=True)
 class LocalStatistics(AnomalyScore):
-    """At each place the Mahalanobis distance of the means and standard deviations in windows of
-    three sizes to those of good training pictures there. The image's is the largest.
+    """Mahalanobis distance of means and standard deviations in windows, at each place.
 
-    Neither the model nor a network is asked: it sees what is too light or dark, too rough or
-    smooth.
+    Windows have three sizes; the distance is to those of good training pictures there. The image's
+    is the largest. Neither the model nor a network is asked: it sees what is too light or dark, too
+    rough or smooth.
     """
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:

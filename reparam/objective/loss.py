@@ -45,8 +45,10 @@ FULL = Phase()
 class Loss(nn.Module):
     """An objective with its extra terms, of one model.
 
-    loss = Loss(model, Elbo())
-    loss(batch).objective.mean().backward()
+    Called with a batch, it gives the losses of each image:
+
+        loss = Loss(model, Elbo())
+        loss(batch).objective.mean().backward()
     """
 
     def __init__(

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from manifests import read_manifest
 
 Files = Mapping[str, bytes]
+Once = Callable[[str, Callable[[Path], None]], Path]
+"""Makes a folder of a name once for all workers of a test run."""
 
 
 def command(*words: str | Path) -> None:
@@ -20,29 +23,34 @@ def command(*words: str | Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def demo_runs(work: Path) -> tuple[Path, Path]:
+def demo_runs(once: Once) -> tuple[Path, Path]:
     """The AE and the VAE of `reparam demo`, but of 6 epochs, with their scorecards; or those of a
     whole demo, in the folder that REPARAM_DEMO names.
     """
-    given = os.environ.get("REPARAM_DEMO")
-    out = Path(given) if given else work / "demo"
-    if not given:
-        for model in ("ae", "vae"):
+
+    def fill(out: Path) -> None:
+        def make(model: str) -> None:
             short = ("--model", model, "--epochs", "6")
             command("train", "digits", *short, "--out", out / model, "--quiet")
             command("score", out / model, "--quiet")
+
+        with ThreadPoolExecutor() as both:
+            list(both.map(make, ("ae", "vae")))
+
+    given = os.environ.get("REPARAM_DEMO")
+    out = Path(given) if given else once("demo", fill)
     return out / "ae", out / "vae"
 
 
-def wide_run(work: Path) -> Path:
+def wide_run(once: Once) -> Path:
     """A VAE of six dimensions, hardly trained; REPARAM_WIDE names one that exists already."""
+
+    def fill(out: Path) -> None:
+        size = ("--train-size", "2000", "--epochs", "4", "--latent-dim", "6")
+        command("train", "digits", "--out", out / "run", "--quiet", *size)
+
     given = os.environ.get("REPARAM_WIDE")
-    if given:
-        return Path(given)
-    out = work / "wide"
-    size = ("--train-size", "2000", "--epochs", "4", "--latent-dim", "6")
-    command("train", "digits", "--out", out, "--quiet", *size)
-    return out
+    return Path(given) if given else once("wide", fill) / "run"
 
 
 def export(*runs: Path, site: Path, single_file: Path | None = None) -> None:

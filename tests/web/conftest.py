@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from reparam.explorer import ExplorerServer
 from reparam.model import Autoencoder
 from reparam.runs import Run
 
-from .bundles import Files, demo_runs, export, files_of, manifest, wide_run
+from .bundles import Files, Once, demo_runs, export, files_of, manifest, wide_run
 from .driver import Explorer
 from .small import site_of, small_run
 
@@ -33,9 +34,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
+    """``once("demo", fill)``: a folder, filled once for all workers of pytest-xdist."""
+    own = tmp_path_factory.getbasetemp()
+    root = own if worker_id == "master" else own.parent
+
+    def folder(name: str, fill: Callable[[Path], None]) -> Path:
+        path, done = root / name, root / f"{name}.done"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                path.mkdir()
+                fill(path)
+                done.touch()
+        return path
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def runs(once: Once) -> tuple[Path, Path]:
     """The demo's AE and VAE."""
-    return demo_runs(tmp_path_factory.mktemp("demo"))
+    return demo_runs(once)
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +64,13 @@ def vae(runs: tuple[Path, Path]) -> Autoencoder:
 
 
 @pytest.fixture(scope="session")
-def exports(runs: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exports(runs: tuple[Path, Path], once: Once) -> Path:
     """The folder with the demo's site and its single file, by one command."""
-    work = tmp_path_factory.mktemp("exports")
-    export(*runs, site=work / "site", single_file=work / "explorer.html")
-    return work
+
+    def fill(work: Path) -> None:
+        export(*runs, site=work / "site", single_file=work / "explorer.html")
+
+    return once("exports", fill)
 
 
 @pytest.fixture(scope="session")
@@ -59,10 +80,9 @@ def files(exports: Path) -> Files:
 
 
 @pytest.fixture(scope="session")
-def wide(tmp_path_factory: pytest.TempPathFactory) -> Files:
+def wide(once: Once) -> Files:
     """The site of a VAE of six dimensions."""
-    work = tmp_path_factory.mktemp("wide")
-    return site_of([Run.open(wide_run(work))])
+    return site_of([Run.open(wide_run(once))])
 
 
 @pytest.fixture(scope="session")

@@ -43,9 +43,9 @@ class EncodeOptions:
     """Which images; auto takes the test images of the run's own, and all of DATA."""
 
     scores: bool = False
-    """Add a column for each term of the loss (but one that learns parameters of its own) and for
-    the bound on the log-likelihood, in nats, and the squared error (summed over pixels). Images are
-    scored as they are, also by a denoising model."""
+    """Add a column for each term of the loss (but one with parameters or buffers of its own)
+    and for the bound on the log-likelihood, in nats, and the squared error (summed over pixels).
+    Images are scored as they are, also by a denoising model."""
 
     overwrite: bool = False
     """Replace the file that exists in --out."""

@@ -25,8 +25,8 @@ class Scores:
     - ``squared_error``: Σ (x − decoded)² over pixels and channels, in squared pixels.
     - ``log_likelihood_bound_nats``: −(distortion + rate) for an ELBO, below log p(x); of a model
       with a distribution over latents alone.
-    - Every extra term of the loss under its own name, unweighted, except one that learns
-      parameters of its own: a run keeps these for training alone.
+    - Every extra term of the loss under its own name, unweighted, except one with parameters or
+      buffers of its own: a run keeps these for training alone.
     """
 
     columns: Mapping[str, Float[np.ndarray, " N"]]
@@ -38,10 +38,11 @@ class Scores:
 def evaluation_loss(model: Autoencoder, config: RunConfig) -> Loss:
     """The run's loss, of ``model`` and on its device, of images that are not corrupted.
 
-    Without the extra terms that have parameters of their own: a run keeps these for training alone.
+    Without the extra terms that have parameters or buffers of their own: a run keeps these for
+    training alone.
     """
     with torch.random.fork_rng(devices=[]):
-        terms = [t for t in config.terms if not any(True for _ in t.build(model).parameters())]
+        terms = [term for term in config.terms if not term.build(model).state_dict()]
         loss = Loss(model, config.objective, terms, replace(config.inputs, corrupt="none"))
     return loss.to(model.device).train(model.training)
 

@@ -115,16 +115,33 @@ class LearnedOptions(TermOptions):
         return Learned()
 
 
+class Remembering(Norm):
+    """What it remembers of training is in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("average", torch.zeros(2))
+
+
+@dataclass(frozen=True)
+class RememberingOptions(TermOptions):
+    type = "remembering"
+
+    def build(self, model: Autoencoder) -> Term:
+        return Remembering()
+
+
 def test_extra_terms_are_columns_and_not_part_of_the_bound() -> None:
     plain = config("vae")
-    run = replace(plain, terms=(NormOptions(weight=3.0), LearnedOptions()))
+    run = replace(plain, terms=(NormOptions(weight=3.0), LearnedOptions(), RememberingOptions()))
     state = torch.get_rng_state()
     vae = model(run)
     torch.set_rng_state(state)
     with_terms = scores_of(evaluation_loss(vae, run), images()).columns
     assert torch.equal(torch.get_rng_state(), state)
     without = scores_of(evaluation_loss(vae, plain), images()).columns
-    assert "learned" not in with_terms, "its parameters were those of the training alone"
+    for name in ("learned", "remembering"):
+        assert name not in with_terms, "its numbers were those of the training alone"
     loss = without["loss_nats"] + 3 * with_terms["norm"]
     np.testing.assert_allclose(with_terms["loss_nats"], loss, rtol=1e-5)
     bound = "log_likelihood_bound_nats"

@@ -5,7 +5,7 @@ own; a member of the kind is registered under a name, from this package or from 
 
     @ENCODERS.register("vit")
     @dataclass(frozen=True)
-    class VisionTransformer(EncoderPart):
+    class VisionTransformer(EncoderOptions):
         patch: int = 4
         \"\"\"Side of a patch, in pixels.\"\"\"
 
@@ -22,7 +22,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -115,6 +115,7 @@ class Registry(Generic[P]):
                 )
             check_defined(part)
             _check_fields(part)
+            _check_options(part, self.base)
             self._members[name] = part
             self._names.setdefault(part, name)
             return part
@@ -215,6 +216,39 @@ def _check_fields(part: type[Part]) -> None:
             "class that is none. Fix: put @dataclass(frozen=True) below the registry's "
             "@register(NAME)"
         )
+
+
+def _check_options(part: type[Part], base: type[Part]) -> None:
+    """Raises ConfigError for a field that cannot be an option: without a default, with one that is
+    no JSON, or in the place of a method or property of the kind.
+    """
+    for field in fields(part):
+        name = f"field {field.name} of {part.__name__}"
+        hidden = inspect.getattr_static(base, field.name, None)
+        if isinstance(hidden, property) or inspect.isroutine(hidden):
+            raise ConfigError(
+                f"{name} must have a name of its own, got that of {base.__name__}.{field.name}. "
+                "Fix: rename it"
+            )
+        default = field.default
+        if field.default_factory is not MISSING:
+            default = field.default_factory()
+        if default is MISSING:
+            raise ConfigError(f"{name} must have a default, got none. Fix: add one")
+        if not _is_json(default):
+            raise ConfigError(
+                f"{name} must have a default that config.json can have (numbers, texts, tuples of "
+                f"these, None), got {type(default).__name__}. Fix: build it from such options"
+            )
+
+
+def _is_json(value: object) -> bool:
+    """Whether it can be written to config.json, where tuples are lists and paths are texts."""
+    if isinstance(value, tuple | list):
+        return all(map(_is_json, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(entry) for key, entry in value.items())
+    return value is None or isinstance(value, bool | int | float | str | Path)
 
 
 def load_plugin(file: str | Path) -> None:

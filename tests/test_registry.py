@@ -105,6 +105,19 @@ def test_a_choice_is_one_of_its_literal(fruits):
         apple(colour="blue")
 
 
+@pytest.mark.parametrize(
+    ("name", "hint", "default", "said"),
+    [
+        ("seeds", int, {}, "must have a default, got none"),
+        ("type", str, {"type": "x"}, "must have a name of its own, got that of Fruit.type"),
+        ("seeds", object, {"seeds": object()}, "must have a default that config.json can have"),
+    ],
+)
+def test_a_field_that_cannot_be_an_option_is_refused(fruits, name, hint, default, said):
+    with pytest.raises(ConfigError, match=f"field {name} of Apple {said}.*Fix: "):
+        fruits.register("apple")(defined(__annotations__={name: hint}, **default))
+
+
 PLUGIN = '''
 from dataclasses import dataclass
 from reparam.model import PRIORS, StandardNormal, PriorOptions

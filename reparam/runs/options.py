@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from reparam.errors import either, unknown_name
+from reparam.errors import ConfigError, either, unknown_name
 from reparam.fields import as_size, field_docs, flag_of
 from reparam.registry import Part, Registry, registries
 from reparam.types import Json
@@ -82,11 +82,20 @@ def _plain(value: object) -> object:
 
 
 def options_of(config: object) -> dict[str, Option]:
-    """Every option of a configuration with its parts as they are chosen, by name, in order."""
+    """Every option of a configuration with its parts as they are chosen, by name, in order.
+
+    Raises ConfigError where a part, perhaps a user's, has an option of the name of another.
+    """
     found: dict[str, Option] = {}
+    flags = dict.fromkeys(("help", "help-all"), "the command")
     for option in _walk(config, (), "", ""):
-        assert option.name not in found, option.name
-        found[option.name] = option
+        place = option.group or "the command"
+        if option.flag in flags:
+            raise ConfigError(
+                f"option --{option.flag} must be of one thing, got it of {flags[option.flag]} and "
+                f"of {place}. Fix: give the field of the part another name"
+            )
+        found[option.name], flags[option.flag] = option, place
     return found
 
 

@@ -25,7 +25,7 @@ from reparam.model import (
     MlpEncoderOptions,
     ModelConfig,
 )
-from reparam.objective import TERMS, Drawn, Elbo, Reconstruction, Term, TermOptions
+from reparam.objective import OBJECTIVES, TERMS, Drawn, Elbo, Reconstruction, Term, TermOptions
 from reparam.runs import (
     PRESETS,
     RECIPES,
@@ -77,6 +77,31 @@ def _terms() -> Iterator[None]:
 
 def resolved(*layers: Mapping[str, Any], config: RunConfig = VAE) -> RunConfig:
     return resolve(config, [(f"layer {i}", layer) for i, layer in enumerate(layers, 1)])
+
+
+@dataclass(frozen=True)
+class Long(Elbo):
+    """An objective with options that the run and the command have."""
+
+    epochs: int = 3
+
+
+@dataclass(frozen=True)
+class Helpful(Elbo):
+    help: bool = True
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [(Long, "--epochs .* objective test and of training"), (Helpful, "--help .* the command")],
+)
+def test_an_option_is_of_one_thing(made: type[Elbo], said: str) -> None:
+    OBJECTIVES.register("test")(made)
+    try:
+        with pytest.raises(ConfigError, match=f"option {said}.*Fix: give the field"):
+            options_of(replace(VAE, objective=made()))
+    finally:
+        del OBJECTIVES._members["test"]
 
 
 # Round trips

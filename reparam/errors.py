@@ -73,10 +73,16 @@ class LostError(RunError):
     """Another process of the same run is gone, and with it the connection to all."""
 
 
-def check_one_each(what: str, shape: Sequence[int], n: int) -> None:
+def check_one_each(what: str, values: object, n: int) -> None:
     """Raises ShapeError unless there is one number for each of ``n`` images or latents. Sums of
     other shapes would broadcast, to something that is wrong and trains.
     """
+    shape = getattr(values, "shape", None)
+    if shape is None:
+        raise ShapeError(
+            f"{what} must be a tensor of one number for each image, of shape ({n},), got "
+            f"{type(values).__name__}. Fix: return a torch tensor"
+        )
     if tuple(shape) != (n,):
         raise ShapeError(
             f"{what} must be one number for each image, of shape ({n},), got {tuple(shape)}. Fix: "

@@ -9,7 +9,7 @@ from reparam.errors import ConfigError, ShapeError, check_one_each
 from reparam.model.autoencoder import Autoencoder, build_autoencoder
 from reparam.model.config import ModelConfig
 from reparam.model.networks import ImageShape
-from reparam.model.priors import EncoderBound, Fittable, Prior
+from reparam.model.priors import EncoderBound, Fittable, Prior, check_has_fit
 
 ROWS = 3
 """Images that go through a model, and latents that are drawn."""
@@ -36,7 +36,9 @@ def check_parts(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
         x = grey_images(image_shape)
         likelihood = f"likelihood {config.likelihood.type}"
         _check_shape(f"mean of {likelihood}", pixels.mean, x.shape)
-        check_one_each(f"log_prob of {likelihood}", pixels.log_prob(x).shape, ROWS)
+        check_one_each(f"log_prob of {likelihood}", pixels.log_prob(x), ROWS)
+        if config.prior.is_known_after_training:
+            check_has_fit(model.prior, config.prior.type)
         _check_prior(model.prior, config.prior.type, model.latent_dim)
     return model
 
@@ -70,7 +72,7 @@ def _check_networks(model: Autoencoder, config: ModelConfig) -> Tensor:
     if not q.is_point:
         log_q = q.draw(torch.Generator().manual_seed(0))[1]
         log_q = q.log_prob(z) if log_q is None else log_q
-        check_one_each(f"log_prob of {posterior}", log_q.shape, ROWS)
+        check_one_each(f"log_prob of {posterior}", log_q, ROWS)
     return model.decoder(model.latent.below(z), labels)
 
 
@@ -82,7 +84,7 @@ def _check_prior(prior: Prior, name: str, latent_dim: int) -> None:
         return prior.sample(ROWS, generator)
 
     z = _drawn(f"sample of prior {name}", draw, (ROWS, latent_dim))
-    check_one_each(f"log_prob of prior {name}", prior.log_prob(z).shape, ROWS)
+    check_one_each(f"log_prob of prior {name}", prior.log_prob(z), ROWS)
 
 
 def _drawn(what: str, draw: Callable[[torch.Generator], Tensor], shape: Sequence[int]) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from reparam.data import Batch
+from reparam.errors import ConfigError
 from reparam.model import ImageShape, ModelConfig, check_parts, grey_images, has_density
 from reparam.objective.base import Objective, TermOptions
 from reparam.objective.inputs import InputConfig
@@ -30,4 +31,10 @@ def check_loss(
             return
         x = grey_images(image_shape)
         batch = Batch(x, built.some_labels(len(x)), torch.arange(len(x)))
-        loss(batch, FULL, torch.Generator().manual_seed(0))
+        with torch.enable_grad():
+            losses = loss(batch, FULL, torch.Generator().manual_seed(0))
+        if not losses.objective.requires_grad:
+            raise ConfigError(
+                f"what is minimised of objective {objective.type} must have a gradient, got a "
+                "tensor without. Fix: do not detach it"
+            )

@@ -81,7 +81,7 @@ class ImportanceWeighted(Objective):
         each = model.likelihood.terms(model.likelihood(decoded), x)
         terms = {name: values.unflatten(0, (-1, count)) for name, values in each.items()}
         log_prior = model.prior.log_prob(read.flatten(0, 1))
-        check_one_each(f"log_prob of prior {model.prior.kind}", log_prior.shape, len(x))
+        check_one_each(f"log_prob of prior {model.prior.kind}", log_prior, len(x))
         log_prior = log_prior.unflatten(0, (-1, count))
         if self.estimator == "dreg":
             log_q = log_probs(q.detached(), z)

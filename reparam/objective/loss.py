@@ -38,6 +38,9 @@ RESERVED = frozenset(
 )
 """Names of terms and reported losses, which no extra term may have."""
 
+NEEDED = ("loss", "distortion", "rate")
+"""Terms that every objective gives; in evaluation also squared_error."""
+
 FULL = Phase()
 """The objective as it is after every warm-up."""
 
@@ -73,14 +76,13 @@ class Loss(nn.Module):
     def forward(self, batch: Batch, phase: Phase = FULL, noise: Noise = None) -> Losses:
         """The losses of each image. An extra term is recorded under its name, unweighted.
 
-        Raises ShapeError for an objective or a term that is not one number for each image.
+        Raises ShapeError for an objective or a term that is not one number for each image, and
+        ConfigError for an objective that gives no ``Losses``, or not every term of these.
         """
         if self.training:
             self.model.prior.begin_step(batch.index, noise)
         losses = self.objective(self.model, self.inputs.apply(batch, noise), phase, noise)
-        objective = type(self.objective).__name__
-        for name, values in {"what is minimised": losses.objective, **losses.terms}.items():
-            check_one_each(f"{name} of objective {objective}", values.shape, len(batch))
+        self._check(losses, len(batch))
         losses = replace(losses, drawn=replace(losses.drawn, noise=noise))
         if self.judges and "squared_error" not in losses.terms:
             drawn = losses.drawn
@@ -91,12 +93,31 @@ class Loss(nn.Module):
             losses = self._with_term(name, term, losses, phase)
         return losses
 
+    def _check(self, losses: object, count: int) -> None:
+        """Whether an objective, which may be a user's, gives what ``Losses`` says."""
+        objective = f"objective {type(self.objective).__name__}"
+        if not isinstance(losses, Losses):
+            raise ConfigError(
+                f"{objective} must give Losses, got {type(losses).__name__}. Fix: return "
+                "reparam.Losses(objective, terms, drawn)"
+            )
+        for name, values in {"what is minimised": losses.objective, **losses.terms}.items():
+            check_one_each(f"{name} of {objective}", values, count)
+        needed = NEEDED if self.training else (*NEEDED, "squared_error")
+        if missing := [name for name in needed if name not in losses.terms]:
+            raise ConfigError(
+                f"terms of {objective} must have {', '.join(needed)}, got none of the name "
+                f"{' or '.join(missing)}. Fix: add it, of zeros where there is none; "
+                "model.likelihood.terms(pixels, images) gives distortion and squared_error"
+            )
+
     def _with_term(self, name: str, term: Term, losses: Losses, phase: Phase) -> Losses:
         if name in phase.waiting:
             added = Added.nothing(losses.objective, term.details)
         else:
             added = term.added(self.model, losses, self.weights[name], phase)
-            check_one_each(f"term {name}", added.value.shape, len(losses.objective))
+            for part, values in {"": added.value, **_parts_of(added)}.items():
+                check_one_each(f"{part}term {name}", values, len(losses.objective))
         details = {f"{name}_{detail}": values for detail, values in added.details.items()}
         recorded = {name: added.value, **details}
         for own in recorded.keys() & (losses.terms.keys() | RESERVED):
@@ -146,6 +167,12 @@ class Loss(nn.Module):
             all(verdict.compares for verdict in found),
             dict(item for verdict in found for item in verdict.warnings.items()),
         )
+
+
+def _parts_of(added: Added) -> dict[str, object]:
+    """What a term adds beside its value, in words."""
+    parts: dict[str, object] = {f"{name} of ": values for name, values in added.details.items()}
+    return {"objective of ": added.objective, "loss of ": added.loss, **parts}
 
 
 def batches(

@@ -164,6 +164,53 @@ class WholeBatch(rp.Objective):
         drawn = rp.Drawn.of(model, batch, noise)
         error = drawn.pixels.squared_error(batch.images)
         return rp.Losses(error.sum(), {"loss": error}, drawn)
+
+
+@rp.OBJECTIVES.register("bare")
+@dataclass(frozen=True)
+class Bare(rp.Elbo):
+    def __call__(self, *args, **options):
+        return super().__call__(*args, **options).objective
+
+
+@rp.OBJECTIVES.register("nameless")
+@dataclass(frozen=True)
+class Nameless(rp.Elbo):
+    def __call__(self, *args, **options):
+        found = super().__call__(*args, **options)
+        return rp.Losses(found.objective, {"loss": found.objective}, found.drawn)
+
+
+@rp.OBJECTIVES.register("number")
+@dataclass(frozen=True)
+class Number(rp.Elbo):
+    def __call__(self, *args, **options):
+        found = super().__call__(*args, **options)
+        return rp.Losses(found.objective, {**found.terms, "own": 1.0}, found.drawn)
+
+
+@rp.OBJECTIVES.register("fixed")
+@dataclass(frozen=True)
+class Fixed(rp.Elbo):
+    def __call__(self, *args, **options):
+        found = super().__call__(*args, **options)
+        return rp.Losses(found.objective.detach(), found.terms, found.drawn)
+
+
+class Broad(rp.Term):
+    def forward(self, model, drawn):
+        return drawn.z.square().sum(1)
+
+    def added(self, model, losses, weight, phase):
+        value = self(model, losses.drawn)
+        return rp.Added(value, value[:, None], value)
+
+
+@rp.TERMS.register("broad")
+@dataclass(frozen=True)
+class BroadOptions(rp.TermOptions):
+    def build(self, model):
+        return Broad()
 '''
 
 TRY = """
@@ -205,6 +252,15 @@ SAID = {
     "terms=mean-latent": "term mean_latent must be one number for each image, of shape (3,), got ",
     "objective=whole-batch": "what is minimised of objective WholeBatch must be one number for each"
     " image, of shape (3,), got ()",
+    "objective=bare": "objective Bare must give Losses, got Tensor. Fix: ",
+    "objective=nameless": "terms of objective Nameless must have loss, distortion, rate, squared_er"
+    "ror, got none of the name distortion or rate or squared_error. Fix: ",
+    "objective=number": "own of objective Number must be a tensor of one number for each image, of "
+    "shape (3,), got float. Fix: ",
+    "objective=fixed": "what is minimised of objective fixed must have a gradient, got a tensor "
+    "without. Fix: ",
+    "terms=broad": "objective of term broad must be one number for each image, of shape (3,), "
+    "got (3, 1). Fix: ",
 }
 """Part → how the line begins."""
 

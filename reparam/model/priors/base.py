@@ -199,7 +199,7 @@ def rate(prior: Prior, q: Distribution, z: Latents, log_q: PerExample | None = N
     elif log_q is None:
         log_q = q.log_prob(z)
     log_p = prior.log_prob(z)
-    check_one_each(f"log_prob of prior {prior.kind}", log_p.shape, len(z))
+    check_one_each(f"log_prob of prior {prior.kind}", log_p, len(z))
     return log_q - log_p
 
 
@@ -247,7 +247,20 @@ def check_latents_to_fit(z: Latents, per_dimension: int) -> None:
 def fittable_prior(name: str, latent: LatentSpec) -> Prior:
     """An empty prior to be fitted to latents. Raises ConfigError for one that cannot be."""
     check_fittable(name)
-    return PRIORS.find(name)().build(latent)
+    prior = PRIORS.find(name)().build(latent)
+    check_has_fit(prior, name)
+    return prior
+
+
+def check_has_fit(prior: Prior, name: str) -> None:
+    """Raises ConfigError for a prior, perhaps a user's, whose options say that it is fitted, and
+    which is not ``Fittable``.
+    """
+    if missing := [member for member in ("fitted", "fit", "options") if not hasattr(prior, member)]:
+        raise ConfigError(
+            f"{type(prior).__name__} of prior {name} must have {', '.join(missing)} to be fitted, "
+            "got a class without. Fix: define them as reparam.model.Fittable shows"
+        )
 
 
 def check_fittable(name: str) -> None:

@@ -88,8 +88,9 @@ class FittedModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> Fitted:
         """From now on samples come from a prior that is fitted to the latents of X.
 
-        ``prior``: gaussian, mixture or flow. Give the X that the model was fitted to. The model's
-        networks stay as they are; a run folder is not changed (`reparam fit-prior` does that).
+        ``prior``: gaussian, mixture, flow, or one of a plug-in that is fittable. Give the X that
+        the model was fitted to. The model's networks stay as they are; a run folder is not changed
+        (`reparam fit-prior` does that).
         Raises ConfigError for another prior, DataError for too few images.
         """
         pixels, _, known = self._read(X, labels)

@@ -58,5 +58,6 @@ def load_prior(folder: Path, model_digest: str, latent: LatentSpec) -> Prior | N
             f"{file}: its numbers do not fit together ({reason_of(error)}). Fix: {fix}"
         ) from error
     assert isinstance(prior, Fittable)
-    prior.fitted = True
+    if not prior.fitted:  # one that has it among its numbers knows, and may have no other way
+        prior.fitted = True
     return prior.requires_grad_(False).eval()

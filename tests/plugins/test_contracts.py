@@ -2,15 +2,24 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 import reparam as rp
-from reparam.errors import ShapeError
+from reparam.errors import ConfigError, ShapeError
 from reparam.evaluation import sample_latents
-from reparam.model import MlpDecoderOptions, MlpEncoderOptions, ModelConfig
+from reparam.model import (
+    MlpDecoderOptions,
+    MlpEncoderOptions,
+    ModelConfig,
+    check_parts,
+    fittable_prior,
+)
+from reparam.runs.fitted_prior import load_prior, save_prior
 
 
 class Wide(rp.Prior):
@@ -98,6 +107,69 @@ def test_objectives_and_terms_are_one_number_for_each_image() -> None:
     assert objective.startswith(
         "what is minimised of objective Mean must be one number for each image, of shape (5,)"
     )
+
+
+class Spread(Wide):
+    """Fittable; whether it was fitted follows from its numbers, and nobody else sets it."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.register_buffer("scale", torch.zeros(2))
+
+    @property
+    def fitted(self) -> bool:
+        return bool(self.scale.any())
+
+    def fit(self, z: Tensor, seed: int = 0, progress: object = None) -> None:
+        self.scale.copy_(z.std(0))
+
+    def options(self) -> rp.PriorOptions:
+        return SpreadOptions()
+
+
+@dataclass(frozen=True)
+class SpreadOptions(rp.PriorOptions):
+    is_fittable = True
+
+    def build(self, latent: rp.LatentSpec) -> rp.Prior:
+        return Spread()
+
+
+@dataclass(frozen=True)
+class WideOptions(rp.PriorOptions):
+    is_fittable = True
+    is_known_after_training = True
+
+    def build(self, latent: rp.LatentSpec) -> rp.Prior:
+        return Wide("")
+
+
+def test_a_fitted_prior_of_ones_own_comes_back_from_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rp.PRIORS, "_members", dict(rp.PRIORS._members))
+    rp.PRIORS.register("spread")(SpreadOptions)
+    rp.PRIORS.register("wide")(WideOptions)
+    latent = rp.LatentSpec((2,))
+    prior = fittable_prior("spread", latent)
+    prior.fit(torch.randn(50, 2))
+    save_prior(tmp_path, prior, "digest", {})
+    again = load_prior(tmp_path, "digest", latent)
+    assert torch.equal(again.get_buffer("scale"), prior.get_buffer("scale"))
+    assert again.fitted
+
+
+def test_a_prior_that_is_to_be_fitted_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rp.PRIORS, "_members", dict(rp.PRIORS._members))
+    rp.PRIORS.register("wide")(WideOptions)
+    said = r"Wide of prior wide must have fitted, fit, options to be fitted.*Fix: "
+    with pytest.raises(ConfigError, match=said):
+        fittable_prior("wide", rp.LatentSpec((2,)))
+    parts = ModelConfig(
+        encoder=MlpEncoderOptions((4,)), decoder=MlpDecoderOptions((4,)), prior=WideOptions()
+    )
+    with pytest.raises(ConfigError, match=said):
+        check_parts(parts, (2, 2, 1))
 
 
 def test_a_prior_without_a_name_has_its_classes() -> None:

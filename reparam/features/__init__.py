@@ -5,6 +5,7 @@ from reparam.features.base import (
     FeatureMap,
     FeatureMaps,
     FeatureOptions,
+    check_maps,
     feature_maps,
 )
 from reparam.features.distance import distances_by_place, map_distance
@@ -16,6 +17,7 @@ __all__ = [
     "FeatureMaps",
     "FeatureOptions",
     "ImageNetOptions",
+    "check_maps",
     "distances_by_place",
     "feature_maps",
     "map_distance",

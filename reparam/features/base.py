@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
+from reparam.errors import ConfigError, reason_of
 from reparam.interface import Interface
 from reparam.registry import Part, Registry
 from reparam.types import Images
@@ -23,7 +24,8 @@ class FeatureMaps(nn.Module, Interface):
 
     @abstractmethod
     def maps(self, images: Images) -> Iterable[FeatureMap]:
-        """Maps at several depths, from the first layers on; pixels in [0, 1], of any size.
+        """Maps at several depths, from the first layers on; pixels in [0, 1], of any size, with one
+        channel (grey) or three.
 
         A generator computes no deeper than is asked for. The gradient goes through to the images.
         """
@@ -57,9 +59,42 @@ def feature_maps(name: str, device: torch.device | str = "cpu") -> FeatureMaps:
     return _built(FEATURES.find(name)(), torch.device(device))
 
 
+def check_maps(
+    name: str, image_shape: tuple[int, int, int], device: torch.device | str = "cpu"
+) -> None:
+    """Raises what `feature_maps` raises, and ConfigError for a network, perhaps a user's, that does
+    not take images of this height, width and number of channels or gives no maps of them.
+    """
+    network = feature_maps(name, device)
+    height, width, channels = image_shape
+    what = f"maps of features {name}"
+    try:
+        with torch.no_grad():
+            found = list(network.maps(torch.full((2, channels, height, width), 0.5, device=device)))
+    except Exception as error:  # whatever the user's code raises
+        raise ConfigError(
+            f"{what} must take images of {channels} × {height} × {width}, got "
+            f"{type(error).__name__}: {reason_of(error)}. Fix: correct them; a network of three "
+            "channels takes grey images too by images.expand(-1, 3, -1, -1)"
+        ) from error
+    shapes = [tuple(each.shape) for each in found]
+    if not shapes or any(len(shape) != 4 or shape[0] != 2 for shape in shapes):
+        raise ConfigError(
+            f"{what} must be tensors (2, K, h, w) for 2 images, got "
+            f"{', '.join(map(str, shapes)) or 'none'}. Fix: give one or more of this shape"
+        )
+
+
 @cache
 def _built(options: FeatureOptions, device: torch.device) -> FeatureMaps:
     with torch.random.fork_rng(devices=[]):
-        network = options.build().eval().requires_grad_(False)
+        network = options.build()
+        if not isinstance(network, FeatureMaps):
+            raise ConfigError(
+                f"build of features {options.type} must give FeatureMaps, got "
+                f"{type(network).__name__}. Fix: return an instance of a subclass of "
+                "reparam.FeatureMaps"
+            )
+        network.eval().requires_grad_(False)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional as F
 
-from reparam.features import FEATURES, feature_maps, map_distance
+from reparam.features import FEATURES, check_maps, feature_maps, map_distance
 from reparam.fields import option
 from reparam.model import Autoencoder, Noise, uniform
 from reparam.objective.base import TERMS, Drawn, Term, TermOptions
@@ -55,8 +55,10 @@ class PerceptualOptions(TermOptions):
         FEATURES.find(self.network)
 
     def build(self, model: Autoencoder) -> Term:
-        """Raises what `feature_maps` raises."""
-        feature_maps(self.network)  # what is missing is said now, and not in the first step
+        """Raises what `check_maps` raises."""
+        height, width, channels = model.image_shape
+        seen = (ENLARGED * min(height, SQUARE), ENLARGED * min(width, SQUARE), channels)
+        check_maps(self.network, seen, model.device)  # what is wrong is said now, not at ``start``
         return _Perceptual(self)
 
 

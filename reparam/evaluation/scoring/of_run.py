@@ -16,7 +16,7 @@ from reparam.evaluation.scoring.scorecard import (
     scorecard_from_mapping,
 )
 from reparam.evaluation.scoring.subject import subject_hashes
-from reparam.model import Autoencoder
+from reparam.model import Autoencoder, ImageShape
 from reparam.runs import Run, check_writable, title_of
 
 
@@ -99,15 +99,17 @@ def check_can_score(run: Run, config: ScoreConfig = DEFAULT) -> None:
     folder cannot be written, and as `check_features` does.
     """
     run.finished("a scorecard is of a finished run")
-    run.load_model()
+    image_shape = run.load_model().image_shape
     check_writable(run.path / SCORECARD_FILE, fix="correct the permissions of the run folder")
-    check_features(config)
+    check_features(config, image_shape)
 
 
-def check_features(config: ScoreConfig) -> None:
-    """Raises DataError or ConfigError for a file of features that is none."""
+def check_features(config: ScoreConfig, image_shape: ImageShape | None = None) -> None:
+    """Raises DataError or ConfigError for a file of features that is none, and for a registered
+    network that does not take images of this shape.
+    """
     if config.features is not None:
-        feature_network(config.features)
+        feature_network(config.features, image_shape=image_shape)
 
 
 def score_run(

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float
 
 from reparam.errors import ConfigError, DataError, no_file, reason_of
-from reparam.features import FEATURES, feature_maps, map_distance
+from reparam.features import FEATURES, check_maps, feature_maps, map_distance
+from reparam.model import ImageShape
 from reparam.onnx_session import open_session
 from reparam.registry import import_file
 
@@ -38,12 +39,19 @@ class FeatureNetwork(Protocol):
         """`map_distance` of each image and its other, in all maps of the network."""
 
 
-def feature_network(features: str | Path, device: torch.device | str = "cpu") -> FeatureNetwork:
+def feature_network(
+    features: str | Path,
+    device: torch.device | str = "cpu",
+    image_shape: ImageShape | None = None,
+) -> FeatureNetwork:
     """The network of this registered name, or of an ONNX file, or of a Python file (.py).
 
-    Raises what these raise. A registered network computes on ``device``.
+    Raises what these raise. A registered network computes on ``device``, and must take images of
+    ``image_shape``, where that is given.
     """
     if str(features) in FEATURES.names:
+        if image_shape is not None:
+            check_maps(str(features), image_shape, device)
         return RegisteredFeatures(str(features), device)
     path = Path(features)
     return FeatureModule(path) if path.suffix == ".py" else FeatureFile(path)

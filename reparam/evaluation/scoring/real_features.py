@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reparam.errors import DataError
 from reparam.evaluation.inference import as_floats
 from reparam.evaluation.scoring.own_features import FeatureNetwork, feature_network
 from reparam.evaluation.scoring.subject import Part, Subject
@@ -35,7 +36,7 @@ def real_features(of: Subject) -> RealFeatures:
     judge, held_out, train = of.judge, of.held_out, of.train
     own = None
     if of.config.features is not None:
-        network = feature_network(of.config.features, of.model.device)
+        network = feature_network(of.config.features, of.model.device, of.model.image_shape)
         own = OwnFeatures(network, _features(network, held_out))
     labelled = of.shares is not None
     return RealFeatures(
@@ -47,6 +48,12 @@ def real_features(of: Subject) -> RealFeatures:
 
 
 def _features(network: FeatureNetwork, part: Part) -> np.ndarray:
-    return np.concatenate(
+    found = np.concatenate(
         [network.features(as_floats(x).transpose(0, 3, 1, 2)) for _, x in part.batches()]
     )
+    if not np.isfinite(found).all():
+        raise DataError(
+            f"features of {network.name} must be finite, got NaN or infinite ones for real images. "
+            "Fix: correct the network"
+        )
+    return found

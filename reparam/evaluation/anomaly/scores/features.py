@@ -14,7 +14,7 @@ from reparam.evaluation.anomaly.scores.base import (
     Maps,
     Seen,
 )
-from reparam.features import FEATURES, distances_by_place, feature_maps
+from reparam.features import FEATURES, check_maps, distances_by_place
 from reparam.fields import option
 from reparam.model import Autoencoder
 from reparam.types import PerExample
@@ -34,7 +34,7 @@ class OfNetwork(AnomalyScore):
 
     def lacking(self, model: Autoencoder) -> str:
         try:
-            feature_maps(self.network, model.device)
+            check_maps(self.network, model.image_shape, model.device)
         except ConfigError as error:
             return f"needs the network {self.network} ({error})"
         return super().lacking(model)

@@ -60,6 +60,8 @@ def logging_listener(run: Run) -> SampleListener:
             for options in run.config.training.loggers:
                 try:
                     logger = options.build(_described(run, options.type, done))
+                    if not isinstance(logger, Logger):
+                        raise TypeError(f"build gave {type(logger).__name__}, and no Logger")
                 except Exception as error:
                     raise RunError(
                         f"logger {options.type} must be able to begin, got {type(error).__name__}: "

@@ -370,6 +370,20 @@ def test_heads_read_features_of_any_shape():
     torch.testing.assert_close(found["b"], tokens.flatten(1) @ heads["b"].weight.T)
 
 
+def test_heads_of_maps_and_of_rows_read_the_same_features():
+    """A parameter of a spatial posterior that is no map: dense, as that of flat latents."""
+    torch.manual_seed(7)
+    maps = torch.rand(4, 5, 2, 3)
+    sizes = {"scale": LatentSpec((7,))}
+    found = Heads(["mu", "scale"], (5, 2, 3), LatentSpec((2, 2, 3)), sizes)(maps)
+    assert {name: rows.shape for name, rows in found.items()} == {"mu": (4, 12), "scale": (4, 7)}
+    torch.manual_seed(7)
+    torch.rand(4, 5, 2, 3)
+    Heads(["mu"], (5, 2, 3), LatentSpec((2, 2, 3)))
+    flat = Heads(["scale"], (5, 2, 3), LatentSpec((7,)))
+    torch.testing.assert_close(found["scale"], flat(maps)["scale"])
+
+
 class Conditional(Decoder):
     """Gives each image the grey of its class."""
 

@@ -33,7 +33,6 @@ class Heads(nn.ModuleDict):
         sizes: Mapping[str, LatentSpec] | None = None,
     ) -> None:
         super().__init__()
-        self.spatial = latent.is_spatial
         for name in names:
             self[name] = head = _head(features, (sizes or {}).get(name, latent))
             head.label += f": {name}"
@@ -44,12 +43,15 @@ class Heads(nn.ModuleDict):
 
     def forward(self, features: Features) -> dict[str, Rows]:
         """The parameters by name, in float32 or in more precision."""
-        if not self.spatial:
-            if features.ndim == 4:  # free where maps lie channels-last
-                features = features.permute(0, 2, 3, 1)
-            features = features.flatten(1)
+        flat = features
+        if features.ndim == 4:  # free where maps lie channels-last
+            flat = features.permute(0, 2, 3, 1)
+        flat = flat.flatten(1)
         precision = torch.promote_types(features.dtype, torch.float32)
-        return {name: head(features).flatten(1).to(precision) for name, head in self.items()}
+        return {
+            name: head(flat if isinstance(head, Dense) else features).flatten(1).to(precision)
+            for name, head in self.items()
+        }
 
 
 def _head(features: FeatureShape, latent: LatentSpec) -> Dense | SameConv2d:

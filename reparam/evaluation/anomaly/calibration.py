@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 
 from reparam.data import Progress, RowReader
@@ -20,7 +21,7 @@ from reparam.evaluation.anomaly.conformal import conformal_p_values
 from reparam.evaluation.anomaly.good import GoodPictures
 from reparam.evaluation.anomaly.heat import HeatScale, heat_scale
 from reparam.evaluation.anomaly.scores import AnomalyScore, Fitted, Good, Pictures
-from reparam.evaluation.anomaly.table import PEAK, ScoreTable, score_table
+from reparam.evaluation.anomaly.table import PEAK, ScoreTable, score_images, score_table
 from reparam.model import Autoencoder
 from reparam.types import PixelArray
 
@@ -127,6 +128,15 @@ def calibrate(
         train = train.only(np.sort(rng.choice(len(train), TRAIN_PICTURES, replace=False)))
     known = Good(model, train)
     fitted = {score.type: score.fit(known) for score in scores}
+    for name, learned in fitted.items():
+        for key, values in learned.items():
+            if not isinstance(values, torch.Tensor):
+                raise ConfigError(
+                    f"{key} of score {name}'s fit must be a tensor, got {type(values).__name__}. "
+                    "Fix: make it one, on the CPU"
+                )
+    for score in scores:  # two pictures: what it gives has its shape
+        score_images(model, train.only(np.arange(min(2, len(train)))), score, fitted[score.type])
 
     def table(pictures: Pictures, what: str, maps: bool) -> ScoreTable:
         maps_of = {score.type for score in scores} if maps else set()

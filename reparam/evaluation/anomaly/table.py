@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
 from reparam.data import Progress
+from reparam.errors import ShapeError, check_one_each
 from reparam.evaluation.anomaly.scores import (
     AnomalyScore,
     Fitted,
@@ -97,14 +98,38 @@ def batch_scores(
     return columns, maps
 
 
+def _scored(score: AnomalyScore, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
+    """What a score, perhaps a user's, gives. Raises ShapeError where that is not what
+    ``AnomalyScore`` says.
+    """
+    found: object = score(seen, fitted)
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise ShapeError(
+            f"score {score.type} must give a pair, one number for each image and maps or None, got "
+            f"{type(found).__name__}. Fix: return both"
+        )
+    image, places = found
+    count, (height, width, _) = seen.images.shape[0], seen.model.image_shape
+    check_one_each(f"score {score.type}", image, count)
+    if places is not None and tuple(places.shape) != (count, height, width):
+        raise ShapeError(
+            f"maps of score {score.type} must have the shape {(count, height, width)} for a batch "
+            f"of {count}, got {tuple(places.shape)}. Fix: correct what it returns"
+        )
+    return image, places
+
+
 def score_images(
     model: Autoencoder, pictures: Pictures, score: AnomalyScore, fitted: Fitted | None = None
 ) -> Scored:
-    """One score of the pictures; its maps are as the score gives them, not smoothed."""
+    """One score of the pictures; its maps are as the score gives them, not smoothed.
+
+    Raises ShapeError where the score, perhaps a user's, gives other shapes than its contract says.
+    """
     parts: list[tuple[np.ndarray, np.ndarray | None]] = []
 
     def both(x: torch.Tensor, labels: torch.Tensor | None) -> None:
-        image, places = score(Seen(model, from_bytes(x), labels), fitted or {})
+        image, places = _scored(score, Seen(model, from_bytes(x), labels), fitted or {})
         found = None if places is None else _known(places).float().cpu().numpy()
         parts.append((_known(image).cpu().double().numpy(), found))
 

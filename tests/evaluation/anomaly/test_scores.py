@@ -9,9 +9,16 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist, mahalanobis
 from sklearn.covariance import LedoitWolf
 
-from reparam.errors import ConfigError, DataError
+from reparam.errors import ConfigError, DataError, ShapeError
 from reparam.evaluation import encode, image_quality, reconstruct
-from reparam.evaluation.anomaly import ANOMALY_SCORES, Good, Scored, Seen, score_images
+from reparam.evaluation.anomaly import (
+    ANOMALY_SCORES,
+    AnomalyScore,
+    Good,
+    Scored,
+    Seen,
+    score_images,
+)
 from reparam.evaluation.anomaly.scores import (
     FeatureDistance,
     LatentDistance,
@@ -97,7 +104,7 @@ def test_a_network_that_is_not_there_is_a_reason_and_an_unknown_one_an_error(vae
     def missing(*_):
         raise ConfigError("features imagenet must have their weights, got no package")
 
-    monkeypatch.setattr("reparam.evaluation.anomaly.scores.features.feature_maps", missing)
+    monkeypatch.setattr("reparam.evaluation.anomaly.scores.features.check_maps", missing)
     assert "got no package" in FeatureDistance().lacking(vae.model)
     with pytest.raises(ConfigError, match="unknown features 'nothing'"):
         FeatureDistance(network="nothing")
@@ -198,3 +205,24 @@ def test_smoothing_is_scipys(size):
     expected = gaussian_filter(maps.astype(np.float64), (0, sigma, sigma), mode="nearest")
     found = smoothed(torch.from_numpy(maps), gaussian_weights(size))
     np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("give", "said"),
+    [
+        (lambda x: x.flatten(1).sum(1), "score own must give a pair, .* got Tensor. Fix: "),
+        (lambda x: (x.flatten(1), None), "score own must be one number for each image, .*Fix: "),
+        (lambda x: (x.flatten(1).sum(1), x), "maps of score own must have the shape .*Fix: "),
+    ],
+)
+def test_a_score_of_ones_own_that_breaks_its_contract_is_refused(vae, monkeypatch, give, said):
+    monkeypatch.setattr(ANOMALY_SCORES, "_members", dict(ANOMALY_SCORES._members))
+
+    @ANOMALY_SCORES.register("own")
+    @dataclass(frozen=True)
+    class Own(AnomalyScore):
+        def __call__(self, seen, fitted):
+            return give(seen.images)
+
+    with pytest.raises(ShapeError, match=said):
+        scored(vae, Own())

@@ -27,6 +27,9 @@ LIMITS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
 MOST_SEED = 2**32 - 1
 """Every source of random numbers takes seeds up to this one."""
 
+MOST_WHOLE = 2**53
+"""What a whole number may be at most, so that counts made from several fit into 64 bits."""
+
 _SIZE = re.compile(r"-?\d+([xX×]-?\d+)?")
 
 
@@ -79,6 +82,8 @@ def check_limits(options: Any, prefix: str = "") -> None:
         for number in value if isinstance(value, tuple) else (value,):
             if not given or not isinstance(number, int | float):
                 continue
+            if isinstance(number, int) and number > MOST_WHOLE:
+                given.setdefault("most", MOST_WHOLE)
             good = all(LIMITS[name][0](number, limit) for name, limit in given.items())
             if not good or not math.isfinite(number):
                 allowed = " and ".join(LIMITS[name][1].format(x) for name, x in given.items())

@@ -95,6 +95,8 @@ class Limited:
     [
         ({"count": 0}, "count must be 1 or more, got 0"),
         ({"widths": (3, -2, 0)}, "widths must be 1 or more, got -2"),
+        ({"count": 10**20}, f"count must be 1 or more and at most {2**53}, got 1{20 * '0'}"),
+        ({"count": 10**400}, f"count must be 1 or more and at most {2**53}, got 1{400 * '0'}"),
         ({"share": 0.0}, "share must be above 0 and at most 1, got 0.0"),
         ({"share": float("nan")}, "share must be above 0 and at most 1, got nan"),
         ({"weight": float("inf")}, "weight must be above 0, got inf"),

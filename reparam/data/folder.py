@@ -31,6 +31,7 @@ from reparam.data.listing import (
 from reparam.data.mapping import MAPPED_FROM
 from reparam.data.picture import Shape
 from reparam.data.pictures import ROUND, Progress, decode_all, look_at_all
+from reparam.data.pixels import check_range
 from reparam.data.splits import split_as_given, split_indices
 from reparam.errors import ConfigError, DataError
 from reparam.types import PixelArray
@@ -179,6 +180,8 @@ def _check(config: DataConfig) -> None:
             f"channels must be 1 (grey) or 3 (colour), got {config.channels}. Fix: correct "
             "--channels"
         )
+    if config.pixel_range is not None:
+        check_range(config.pixel_range)  # here once, and not as a fault of every file
     if config.fit not in ("resize", "crop"):
         raise ConfigError(f"fit must be resize or crop, got {config.fit!r}. Fix: correct --fit")
 

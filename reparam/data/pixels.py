@@ -179,17 +179,23 @@ def as_numbers(values: object, name: str, what: str = "images") -> np.ndarray:
     return array
 
 
-def to_levels(values: np.ndarray, name: str, pixel_range: PixelRange) -> UInt8[np.ndarray, "..."]:
-    """Numbers in ``pixel_range`` as the 256 levels from black to white.
-
-    Raises DataRangeError for values outside of it, and for a range without length.
-    """
+def check_range(pixel_range: PixelRange) -> None:
+    """Raises DataRangeError for a range without length."""
     black, white = pixel_range
     if not -math.inf < black < white < math.inf:
         raise DataRangeError(
             f"the range of pixels must be from black to a larger white, got {black:g} {white:g}. "
             "Fix: correct --range"
         )
+
+
+def to_levels(values: np.ndarray, name: str, pixel_range: PixelRange) -> UInt8[np.ndarray, "..."]:
+    """Numbers in ``pixel_range`` as the 256 levels from black to white.
+
+    Raises DataRangeError for values outside of it, and for a range without length.
+    """
+    check_range(pixel_range)
+    black, white = pixel_range
     levels = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), _CHUNK):
         chunk = values[start : start + _CHUNK].astype(np.float64)

@@ -1,5 +1,6 @@
 """Folders of image files, written here with Pillow."""
 
+import math
 import os
 import struct
 import sys
@@ -281,6 +282,14 @@ def test_one_message_names_every_option_that_a_folder_needs(tmp_path: Path):
     assert images.images.shape == (6, 32, 32, 3)
     _save(tmp_path / "wide.tiff", np.full((64, 64), 0.5, np.float32))
     _refused(tmp_path, "--image-size 32 --channels 3 --range LOW HIGH --skip-broken")
+
+
+@pytest.mark.parametrize("wrong", [(1, 0), (0, 0), (0, math.nan), (-math.inf, 1)])
+def test_a_range_without_length_is_no_fault_of_the_files(tmp_path: Path, wrong: tuple):
+    for i in range(3):
+        _save(tmp_path / f"{i}.png", GREY)
+    with pytest.raises(DataError, match="^the range of pixels must be from black to a larger"):
+        _load(tmp_path, pixel_range=wrong, skip_broken=True)
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,14 @@ class LatentDistance(AnomalyScore):
     """
 
     def fit(self, good: Good) -> dict[str, torch.Tensor]:
+        """Raises DataError where the latents do not differ, or are too few for an inverse."""
         z = good.latents.astype(np.float64)
+        if z.std(0).max() <= np.finfo(np.float32).eps * np.abs(z).max():
+            raise _without_spread(self.type, len(z))
         if z.shape[1] > FULL_COVARIANCE:
             whitening = 1 / np.maximum(z.std(0), 1e-12)
         else:
-            whitening = np.linalg.cholesky(LedoitWolf().fit(z).precision_)
+            whitening = np.linalg.cholesky(self._inverse(z))
         return {"mean": torch.from_numpy(z.mean(0)), "whitening": torch.from_numpy(whitening)}
 
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
@@ -45,6 +48,22 @@ class LatentDistance(AnomalyScore):
         whitening = fitted["whitening"]
         whitened = apart @ whitening if whitening.ndim == 2 else apart * whitening
         return whitened.norm(dim=1), None
+
+    def _inverse(self, z: Float[np.ndarray, "N d"]) -> Float[np.ndarray, "d d"]:
+        """Of their covariance, which of two pictures is not shrunk."""
+        shrunk = LedoitWolf().fit(z)
+        values = np.linalg.eigvalsh(shrunk.covariance_)
+        if values[0] <= len(values) * np.finfo(np.float64).eps * values[-1]:
+            raise _without_spread(self.type, len(z))
+        return shrunk.precision_
+
+
+def _without_spread(score: str, count: int) -> DataError:
+    return DataError(
+        f"score {score}: good training pictures must be several whose latents differ, got {count} "
+        "whose covariance has no inverse. Fix: give more and different ones, or leave it out of "
+        "--scores"
+    )
 
 
 @ANOMALY_SCORES.register("latent-neighbours")

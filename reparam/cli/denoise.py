@@ -25,6 +25,7 @@ from reparam.export import (
     write_images,
     write_pictures,
 )
+from reparam.fields import MOST_SEED, check_limits, option
 from reparam.objective import InputConfig
 from reparam.printable import note, say
 from reparam.runs import Run
@@ -59,7 +60,7 @@ class DenoiseOptions:
     """Standard deviation of the Gaussian noise in pixel units, or the share of pixels changed; by
     default what the run was trained with, or 0.3. Only with --corrupt."""
 
-    seed: int = 0
+    seed: int = option(0, least=0, most=MOST_SEED)
     """Seed of the noise."""
 
     out: Path | None = None
@@ -76,10 +77,7 @@ class DenoiseOptions:
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ConfigError(
-                f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0"
-            )
+        check_limits(self)
         if self.corrupt_amount is not None and self.corrupt == "none":
             raise ConfigError(
                 "corrupt_amount must come with a noise, got none. Fix: add --corrupt auto, or omit "

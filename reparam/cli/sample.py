@@ -9,7 +9,7 @@ import numpy as np
 from reparam.cli.classes import class_labels
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import default_out
-from reparam.errors import ConfigError, check_positive
+from reparam.errors import ConfigError
 from reparam.evaluation import decode_bytes, even_labels, sample_latents
 from reparam.export import (
     LabelledImages,
@@ -18,7 +18,7 @@ from reparam.export import (
     write_images,
     write_latents,
 )
-from reparam.fields import option
+from reparam.fields import MOST_SEED, check_limits, option
 from reparam.model import Autoencoder
 from reparam.printable import note, say
 from reparam.runs import Run
@@ -41,18 +41,18 @@ class SampleOptions:
     run: Path = RUN
     """The run folder."""
 
-    count: int = option(100, alias="-n")
+    count: int = option(100, alias="-n", least=1)
     """How many images."""
 
     class_name: str | None = option(None, flag="class")
     """Of a conditional run: the class of all images, by its name or number. By default every class
     in turn, so that there are equally many of each."""
 
-    per_class: int | None = None
+    per_class: int | None = option(None, least=1)
     """Of a conditional run: so many images of each class, one class after the other, instead of
     --count."""
 
-    seed: int = 0
+    seed: int = option(0, least=0, most=MOST_SEED)
     """Seed of the draw; the same seed gives the same images."""
 
     out: Path | None = None
@@ -64,13 +64,9 @@ class SampleOptions:
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
-        check_positive(count=self.count, per_class=self.per_class)
+        check_limits(self)
         if self.per_class is not None and self.class_name is not None:
             raise ConfigError("per_class must come alone, got a class too. Fix: omit one")
-        if self.seed < 0:
-            raise ConfigError(
-                f"seed must be 0 or more, got {self.seed}. Fix: choose one, such as 0"
-            )
 
 
 def _labels(run: Run, model: Autoencoder, options: SampleOptions) -> LabelArray | None:

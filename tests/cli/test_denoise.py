@@ -67,6 +67,7 @@ def test_bad_options(refused, dae_run, tmp_path) -> None:
         (("--corrupt-amount", 0.1), "corrupt_amount must come with a noise"),
         (("--corrupt", "salt"), "--corrupt"),
         (("--seed", -1), "seed must be 0 or more"),
+        (("--seed", 2**32), "seed must be 0 or more and at most 4294967295, got 4294967296"),
     ):
         assert message in refused("denoise", dae_run, *args, "--out", out)
     assert not out.exists()

@@ -56,6 +56,9 @@ def test_bad_options(refused, vae_run, tmp_path) -> None:
         (("--count", 0), "count must be 1 or more, got 0"),
         (("--count", "many"), "--count"),
         (("--seed", -1), "seed must be 0 or more"),
+        (("--seed", 2**32), "seed must be 0 or more and at most 4294967295, got 4294967296"),
+        (("--count", 10**20), f"count must be 1 or more and at most {2**53}, got 1{20 * '0'}"),
+        (("--per-class", 10**20), "per_class must be 1 or more and at most"),
         (("--sede", 1), "did you mean --seed"),
     ):
         assert message in refused("sample", vae_run, *args, "--out", out)

@@ -288,7 +288,7 @@ def test_one_message_names_every_option_that_a_folder_needs(tmp_path: Path):
 def test_a_range_without_length_is_no_fault_of_the_files(tmp_path: Path, wrong: tuple):
     for i in range(3):
         _save(tmp_path / f"{i}.png", GREY)
-    with pytest.raises(DataError, match="^the range of pixels must be from black to a larger"):
+    with pytest.raises(DataError, match=r"^the range of pixels must be from black to a larger"):
         _load(tmp_path, pixel_range=wrong, skip_broken=True)
 
 

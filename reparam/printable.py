@@ -4,6 +4,7 @@ Below everything else, since error messages quote names and files too.
 """
 
 import html
+import json
 import re
 import sys
 
@@ -34,6 +35,11 @@ def printable_lines(text: str) -> str:
 def printable_json(text: str) -> str:
     r"""The same of JSON, whose value does not change: ``\u001b``, ``\u202e``."""
     return _IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def finite_or_null(value: object) -> object:
+    """A value of JSON with None for NaN and infinite numbers, which JSON has no words for."""
+    return json.loads(json.dumps(value), parse_constant=lambda _: None)
 
 
 def as_markdown(text: str) -> str:

@@ -1,6 +1,7 @@
 """What a terminal obeys, in text from outside."""
 
 import json
+import math
 import unicodedata
 
 import pytest
@@ -66,3 +67,10 @@ def test_lines_go_where_they_belong(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr()
     assert said.out == 'a\\nb\n[\n  "\\u202e",\n  "한"\n]\n'
     assert said.err == "c\\x1b\n"
+
+
+def test_printed_json_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Other languages refuse Python's NaN and Infinity."""
+    print_json({"psnr": math.inf, "of": (1.5, -math.inf, {"x": math.nan}), "NaN": "Infinity"})
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert found == {"psnr": None, "of": [1.5, None, {"x": None}], "NaN": "Infinity"}

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import ProgressColumn, TextColumn
 from rich.text import Text
 
-from reparam.printable import printable, printable_json
+from reparam.printable import finite_or_null, printable, printable_json
 
 
 class Terminal(Console):
@@ -29,7 +29,10 @@ def title_column(before: str = "") -> ProgressColumn:
 
 
 def print_json(value: object) -> None:
-    """JSON on stdout, the value exactly: escaped where the terminal's encoding lacks a letter."""
+    """JSON on stdout, the value exactly: escaped where the terminal's encoding lacks a letter, and
+    null for NaN and infinity, which JSON lacks.
+    """
+    value = finite_or_null(value)
     text = json.dumps(value, indent=2, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8", "surrogatepass")

@@ -37,6 +37,7 @@ from reparam.export.nearest_training import nearest_training
 from reparam.export.onnx import OnnxModel
 from reparam.export.quantise import floats, quantised
 from reparam.export.sprites import grid_for, sheets
+from reparam.printable import finite_or_null
 from reparam.runs import SPLIT_IMAGES, RunView
 from reparam.types import LatentArray, PixelArray
 
@@ -261,7 +262,6 @@ def _scorecard(card: "Scorecard | None") -> dict[str, object] | None:
     """The valid part of the run's scorecard; NaN and infinite numbers become null."""
     if card is None:
         return None
-    found: dict[str, object] = json.loads(
-        json.dumps(card.to_mapping()), parse_constant=lambda _: None
-    )
+    found = finite_or_null(card.to_mapping())
+    assert isinstance(found, dict)
     return found

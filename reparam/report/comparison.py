@@ -25,7 +25,7 @@ from reparam.evaluation import (
     verdicts,
 )
 from reparam.model import WEIGHT_OPTIONS
-from reparam.printable import printable_json
+from reparam.printable import finite_or_null, printable_json
 from reparam.report.environment import environment
 from reparam.report.figures import scores
 from reparam.report.page import check_page
@@ -97,7 +97,9 @@ def write_comparison(
     )
     write_atomically(out, html.encode())
     if data is not None:
-        text = json.dumps([_plain(group) for group in groups], indent=2, ensure_ascii=False)
+        text = json.dumps(
+            finite_or_null([_plain(group) for group in groups]), indent=2, ensure_ascii=False
+        )
         write_atomically(data, printable_json(text + "\n").encode())
     return out
 

@@ -17,6 +17,8 @@ MOST_CHANNELS = 4
 _CHUNK = 4096
 """Images converted at a time, so that floats do not take twice their memory."""
 
+WHITES = (1023, 4095, 16383, 65535)
+"""Of cameras of 10 to 16 bits."""
 
 DARK = 64
 """Of 255, what the brightest of all pixels has at least: a darker set may have another range than
@@ -209,6 +211,16 @@ def to_levels(values: np.ndarray, name: str, pixel_range: PixelRange) -> UInt8[n
     return levels
 
 
+def _likely_range(low: float, high: float) -> str:
+    """The option for pixels of these ends: what cameras and networks give, else the ends."""
+    whole = next((white for white in WHITES if white / 2 < high <= white), None)
+    if low >= 0 and whole:
+        low, high = 0, whole
+    elif -1 <= low < -0.5 and 0.5 < high <= 1:
+        low, high = -1, 1
+    return f"--range {float(low):.6g} {float(high):.6g}"
+
+
 def _to_bytes(array: np.ndarray, name: str, pixel_range: PixelRange | None) -> PixelArray:
     kind = array.dtype.kind
     if pixel_range is not None:
@@ -222,8 +234,8 @@ def _to_bytes(array: np.ndarray, name: str, pixel_range: PixelRange | None) -> P
         if low < 0 or high > 255:
             raise DataRangeError(
                 f"{name}: integer pixels must lie in 0..255, got {low} to {high}. Fix: "
-                f"say which values are black and white, such as --range {low} {high}, or rescale "
-                "them to 0..255"
+                f"say which values are black and white, such as {_likely_range(low, high)}, or "
+                "rescale them to 0..255"
             )
         return array.astype(np.uint8)
     if np.isnan(low) or np.isinf(low) or np.isinf(high):
@@ -233,7 +245,7 @@ def _to_bytes(array: np.ndarray, name: str, pixel_range: PixelRange | None) -> P
             "omit those images, or replace the values with numpy.nan_to_num"
         )
     if low < 0 or high > 1:
-        fix = f"rescale them to [0, 1], or pass --range {low:.6g} {high:.6g}"
+        fix = f"rescale them to [0, 1], or pass {_likely_range(low, high)}"
         if low >= 0 and 128 < high <= 255 and np.array_equal(array, np.rint(array)):
             fix = "divide them by 255, or pass --range 0 255"
         raise DataRangeError(

@@ -76,6 +76,9 @@ def test_other_kinds_of_arrays():
             DataRangeError,
             "got 200 to 295. Fix: .* --range 200 295",
         ),
+        (BYTES.astype(int) * 600 + 6939, DataRangeError, "6939 to 63939. .* --range 0 65535"),
+        (BYTES.astype(int) * 40, DataRangeError, "0 to 3800. .* --range 0 4095"),
+        (BYTES / 60 - 0.7, DataRangeError, "-0.7 to 0.88.* --range -1 1"),
         (BYTES.astype(int) - 1, DataRangeError, r"0..255, got -1 to 94. Fix: .* --range -1 94"),
         (
             BYTES.astype(float) * 2,

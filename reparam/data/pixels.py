@@ -218,7 +218,7 @@ def _likely_range(low: float, high: float) -> str:
         low, high = 0, whole
     elif -1 <= low < -0.5 and 0.5 < high <= 1:
         low, high = -1, 1
-    return f"--range {float(low):.6g} {float(high):.6g}"
+    return f"--range {low:.6g} {high:.6g}"
 
 
 def _to_bytes(array: np.ndarray, name: str, pixel_range: PixelRange | None) -> PixelArray:
@@ -230,12 +230,12 @@ def _to_bytes(array: np.ndarray, name: str, pixel_range: PixelRange | None) -> P
     if kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
     low, high = array.min(), array.max()
+    option = _likely_range(float(low), float(high))
     if kind in "iu":
         if low < 0 or high > 255:
             raise DataRangeError(
-                f"{name}: integer pixels must lie in 0..255, got {low} to {high}. Fix: "
-                f"say which values are black and white, such as {_likely_range(low, high)}, or "
-                "rescale them to 0..255"
+                f"{name}: integer pixels must lie in 0..255, got {low} to {high}. Fix: say which "
+                f"values are black and white, such as {option}, or rescale them to 0..255"
             )
         return array.astype(np.uint8)
     if np.isnan(low) or np.isinf(low) or np.isinf(high):
@@ -245,7 +245,7 @@ def _to_bytes(array: np.ndarray, name: str, pixel_range: PixelRange | None) -> P
             "omit those images, or replace the values with numpy.nan_to_num"
         )
     if low < 0 or high > 1:
-        fix = f"rescale them to [0, 1], or pass {_likely_range(low, high)}"
+        fix = f"rescale them to [0, 1], or pass {option}"
         if low >= 0 and 128 < high <= 255 and np.array_equal(array, np.rint(array)):
             fix = "divide them by 255, or pass --range 0 255"
         raise DataRangeError(

@@ -113,7 +113,7 @@ def test_a_page_names_the_code_that_measures(name: str) -> None:
 
 
 def test_the_index_has_every_measure_below_its_topic() -> None:
-    _, *sections = re.split(r"^## ", (PAGES / "README.md").read_text(), flags=re.MULTILINE)
+    _, *sections = re.split(r"^##+ ", (PAGES / "README.md").read_text(), flags=re.MULTILINE)
     listed = {section.split("\n")[0]: plain(section) for section in sections}
     for topic, words in TOPICS.items():
         names = [name for name, entry in MEASURES.items() if entry.topic == topic]

@@ -53,7 +53,8 @@ def _page(parser: Parser) -> str:
     lines += ["Examples:", "", "```sh", *parser.examples, "```", ""]
     for title, entries in parser.sections():
         lines += [f"## {title[0].upper()}{title[1:]}", ""]
-        lines += ["| option | meaning |", "| --- | --- |"]
+        what = "argument" if title == "positional arguments" else "option"
+        lines += [f"| {what} | meaning |", "| --- | --- |"]
         lines += [table_row(what, text) for what, text in entries]
         lines.append("")
     return "\n".join(lines)

@@ -32,7 +32,7 @@ class ReportOptions:
     figures: Path | None = None
     """Also write every figure as PNG into this folder."""
 
-    choices: ReportChoices = field(default_factory=ReportChoices)
+    report: ReportChoices = field(default_factory=ReportChoices)
 
     quiet: bool = False
     """No progress."""
@@ -50,7 +50,7 @@ def run(args: Sequence[str]) -> int:
         out = write_report(
             runs,
             options.out,
-            choices=options.choices,
+            choices=options.report,
             command=command_line("report", args),
             figures=options.figures,
             device=options.compute.chosen(),

@@ -103,8 +103,9 @@ class Estimator(FittedModel):
         conditional models read. An ImageSet is taken with its own splits and labels. The run goes
         to the folder ``out``, or to a temporary one. Torch's global random state is left as it was.
 
-        Raises what `as_pixels`, `as_labels` and `run_config` raise, ShapeError for flat rows
-        that do not fit ``image_shape``, RunError when ``out`` holds something.
+        Raises DataError for X or y that are no images or labels, ConfigError for options that
+        cannot be, ShapeError for flat rows that do not fit ``image_shape``, RunError when ``out``
+        holds something.
         """
         config = self.run_config()
         X = image_set_of(X, self._own("pixel_range"), config.data)

@@ -9,7 +9,7 @@ from reparam.runs import Run
 
 
 class AE(Estimator):
-    """The article's autoencoder. Its options are those of the configuration: see the signature."""
+    """The article's autoencoder. Its arguments are the options of `reparam train`."""
 
     preset = "ae"
 

@@ -48,6 +48,7 @@ class FeatureOptions(Part):
 
 
 FEATURES: Registry[FeatureOptions] = Registry("features", FeatureOptions)
+"""Networks whose weights are known, by name."""
 
 
 def feature_maps(name: str, device: torch.device | str = "cpu") -> FeatureMaps:

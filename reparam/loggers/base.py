@@ -70,3 +70,4 @@ class LoggerOptions(Part):
 
 
 LOGGERS: Registry[LoggerOptions] = Registry("logger", LoggerOptions, several=True, flag="logger")
+"""Trackers of experiments, by name."""

@@ -161,6 +161,7 @@ class Objective(Part):
 
 
 OBJECTIVES: Registry[Objective] = Registry("objective", Objective, prefix="")
+"""What training minimises, by name."""
 
 
 @dataclass(frozen=True)
@@ -280,3 +281,4 @@ class _Formula(Term):
 
 
 TERMS: Registry[TermOptions] = Registry("term", TermOptions, several=True)
+"""Extra terms of the loss, by name."""

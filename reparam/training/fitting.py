@@ -81,9 +81,11 @@ def fit_prior(
 ) -> Prior:
     """A prior for ``model``, fitted to one z ~ q(z|x) of each image (Ghosh et al. 2020, section 4).
 
-    ``index``: to these of the images only. The model is left as it was, and so is torch's global
-    random state. Raises DataError for too few images or collapsed latents, ConfigError for a kind
-    that is not fitted.
+    ``images`` (N, H, W, C), bytes; with ``labels`` (N) for a conditional model. ``kind``: gaussian,
+    mixture or flow. ``index``: to these of the images only. ``seed``: of z and of the fit.
+
+    The model is left as it was, and so is torch's global random state. Raises DataError for too few
+    images or collapsed latents, ConfigError for a kind that is not fitted.
     """
     with torch.random.fork_rng(devices=[]):
         prior = fittable_prior(kind, model.latent)

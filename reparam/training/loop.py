@@ -34,7 +34,9 @@ def train(
 ) -> Autoencoder:
     """Trains ``run`` to its planned end, from its checkpoint where it has one.
 
-    ``team``: the processes that train together, where there are several; all of them call this.
+    ``listeners`` are called with what happens, such as the end of an epoch. ``team``: the processes
+    that train together, where there are several; all of them call this.
+
     Returns the best model with the prior that it was trained with, in evaluation mode on the CPU.
     Raises Interrupted after Ctrl-C, when the checkpoint is written, NotFiniteError when a loss is
     NaN or infinite, RunError when another process writes the run, LostError when one of the team

@@ -47,9 +47,10 @@ class Detector:
     calibration: Calibration
 
     def rate(self, false_alarms: float | None) -> float:
-        """A rate of false alarms that it can tell; None: the usual one (`usual_rate`).
+        """A rate of false alarms that it can tell; None: 0.01, or the lowest that it can.
 
-        Raises what `conformal.check_rate` raises.
+        Raises ConfigError unless it is above 0 and below 1, DataError where the held-out good
+        pictures are too few for it.
         """
         count = self.calibration.count
         found = usual_rate(count) if false_alarms is None else false_alarms

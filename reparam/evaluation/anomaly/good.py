@@ -41,8 +41,8 @@ def good_pictures(images: ImageSet, seed: int = 0) -> GoodPictures:
     """The pictures of a set that a model was trained on: the test pictures calibrate, those for
     validation, which the best epoch was chosen by, choose what decides.
 
-    Where fewer than LEAST_TO_CHOOSE are for validation, a third of the test pictures choose too.
-    Raises DataError without test pictures.
+    Where fewer than 20 (LEAST_TO_CHOOSE) are for validation, a third of the test pictures choose
+    too. Raises DataError without test pictures.
     """
     test, valid = images.splits["test"], images.splits["valid"]
     if not len(test):

@@ -35,7 +35,9 @@ _BETWEEN = "/"
 
 
 def save_calibration(run: Run, calibration: Calibration) -> None:
-    """Writes both files, each whole or not at all, with the digest of the run's weights."""
+    """Writes anomaly.json and anomaly.safetensors, each whole or not at all, with the digest of the
+    run's weights.
+    """
     known = calibration
     values = {
         "schema": SCHEMA,

@@ -218,6 +218,7 @@ def _of_error(mse: float) -> dict[str, float]:
 
 
 LIKELIHOODS: Registry[LikelihoodOptions] = Registry("likelihood", LikelihoodOptions, prefix="")
+"""How an image may differ from its decoding, p(x|z), by name."""
 
 
 def shown_terms(losses: Mapping[str, float], unit: LossUnit) -> tuple[float, float, float]:

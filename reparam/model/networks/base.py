@@ -158,7 +158,10 @@ class DecoderOptions(Part):
 
 
 ENCODERS: Registry[EncoderOptions] = Registry("encoder", EncoderOptions)
+"""Networks that read images, by name; ``@ENCODERS.register("name")`` adds one."""
+
 DECODERS: Registry[DecoderOptions] = Registry("decoder", DecoderOptions)
+"""Networks that make images of latents, by name."""
 
 
 def check_size(x: Images, image_shape: ImageShape) -> None:

@@ -278,3 +278,4 @@ class PosteriorOptions(Part):
 
 
 POSTERIORS: Registry[PosteriorOptions] = Registry("posterior", PosteriorOptions)
+"""What an image becomes in the latent space, q(z|x), by name."""

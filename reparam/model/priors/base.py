@@ -181,6 +181,7 @@ class PriorOptions(Part):
 
 
 PRIORS: Registry[PriorOptions] = Registry("prior", PriorOptions)
+"""Where latents are drawn from, p(z), by name."""
 
 
 def rate(prior: Prior, q: Distribution, z: Latents, log_q: PerExample | None = None) -> PerExample:

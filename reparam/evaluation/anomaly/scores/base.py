@@ -187,3 +187,4 @@ class AnomalyScore(Part):
 
 
 ANOMALY_SCORES: Registry[AnomalyScore] = Registry("score", AnomalyScore, several=True)
+"""How anomalous a picture is, by name."""

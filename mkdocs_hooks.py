@@ -28,6 +28,7 @@ from mkdocs.structure.pages import Page
 
 import reparam
 from mkdocs_layout import Layout
+from mkdocs_signatures import in_python
 from reparam.cli.help_text import names_text
 from reparam.cli.main import COMMANDS
 from reparam.cli.reference import reference, table_row
@@ -95,11 +96,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for package, names in _packages().items():
         add(_package_page(package), _package_text(package, names))
     for file in _linked_files(ROOT / "docs"):
+        where = file.relative_to(ROOT).as_posix()
         text, wide = file.read_text(), ""
         if file.suffix != ".md":  # one block of code: the room of the contents is the code's
-            text = f"# {file.name}\n\n````{file.suffix[1:]}\n{text}````\n"
+            text = f"# {where}\n\n````{file.suffix[1:]}\n{text}````\n"
             wide = "hide: [toc]\n"
-        where = file.relative_to(ROOT).as_posix()
         about = f"---\nsearch:\n  boost: 0.2\nsource: {where}\n{wide}---\n\n"
         add(_repository_page(file), about + text)
     return files
@@ -126,7 +127,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             + ", ".join(f"[{name}]({package}.md#reparam.{name})" for name in names)
             for package, names in _packages().items()
         ]
-        markdown = "\n".join([markdown, "", *entries])
+        said, heading, shapes = markdown.partition("\n## ")
+        markdown = "\n".join([said, *entries, heading + shapes])
     markdown = UNRUN.sub(r"\1", markdown)
     place = str(page.meta.get("source", f"docs/{uri}"))
     return _outside_code(markdown, lambda text: _led(text, place, uri))
@@ -217,12 +219,14 @@ def _package_page(package: str) -> str:
 
 
 def _package_text(package: str, names: list[str]) -> str:
-    """What a package says of itself, and its names; what these share and nobody exports, first."""
+    """What a package says of itself, and its names, each below its bases that nobody exports."""
     doc = importlib.import_module(f"reparam.{package}").__doc__ or ""
     entries = [f"# {package}\n", f"{doc.strip()}\n"]
-    for base in dict.fromkeys(base for name in names for base in _unseen(getattr(reparam, name))):
-        entries.append(f"::: {base.__module__}.{base.__qualname__}\n")
+    shown: set[type] = set()
     for name in names:
+        bases = [base for base in _unseen(getattr(reparam, name)) if base not in shown]
+        shown.update(bases)
+        entries += [f"::: {base.__module__}.{base.__qualname__}\n" for base in bases]
         entries.append(f"::: reparam.{name}\n{_arguments(name)}")
     return "\n".join(entries)
 
@@ -242,7 +246,7 @@ def _arguments(name: str) -> str:
         return ""
     options = options_of(preset_config(public.preset))
     meaning = {
-        **{key: f"{one.doc}{names_text(one.registry)}" for key, one in options.items()},
+        **{key: in_python(f"{one.doc}{names_text(one.registry)}") for key, one in options.items()},
         **{
             key: f"All of {', '.join(option.name for option in several)}."
             for key, several in shared_options(options).items()

@@ -19,7 +19,7 @@ from mkdocs.exceptions import PluginError
 import mkdocs_hooks
 import reparam
 from mkdocs_layout import Layout
-from mkdocs_signatures import Defaults
+from mkdocs_signatures import Defaults, in_python
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -158,6 +158,18 @@ def test_a_signature_shows_defaults_and_not_how_flags_look() -> None:
     parameters = {one.name: str(one.default) for one in found["config.DataConfig"].parameters}
     assert parameters["source"] == "'digits'"
     assert parameters["image_size"] == parameters["pixel_range"] == "None"
+    found = griffe.load("reparam.objective", extensions=griffe.load_extensions(Defaults))
+    assert str(found["base.Added.details"].value) == "dict()"
+    assert str(found["mmd.MmdOptions.weight"].value) == "10.0"
+
+
+def test_an_explanation_names_options_as_python_does() -> None:
+    assert in_python("Of --image-size (--range) or --no-split-folders.") == (
+        "Of `image_size` (`range`) or `split_folders=False`."
+    )
+    assert in_python("See `--weight` and --help-all - or --.") == (
+        "See `--weight` and `--help-all` - or --."
+    )
 
 
 def laid_out(text: str) -> str:

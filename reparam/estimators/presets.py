@@ -9,7 +9,7 @@ from reparam.runs import Run
 
 
 class AE(Estimator):
-    """The article's autoencoder. Its arguments are the options of `reparam train`."""
+    """The article's autoencoder. Most of its arguments are options of `reparam train`."""
 
     preset = "ae"
 

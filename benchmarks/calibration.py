@@ -219,7 +219,7 @@ def precision(scenario: str, d: int, n: int, rng: np.random.Generator) -> Cell:
     """For the balls of the real images as they are."""
     real = rng.standard_normal((n, d))
     radii = support.ball_radii(real, 3)
-    truth = (support.balls_around(draw(scenario, MANY // 20, d, rng), real, radii) > 0).mean()
+    truth = (support.balls_around(draw(scenario, MANY // 2, d, rng), real, radii) > 0).mean()
 
     def run(rng: np.random.Generator) -> Measured:
         fake = draw(scenario, n, d, rng)
@@ -232,7 +232,7 @@ def recall(scenario: str, d: int, n: int, rng: np.random.Generator) -> Cell:
     """For the balls of the fakes as they are."""
     fake = draw(scenario, n, d, rng)
     radii = support.ball_radii(fake, 3)
-    truth = (support.balls_around(rng.standard_normal((MANY // 20, d)), fake, radii) > 0).mean()
+    truth = (support.balls_around(rng.standard_normal((MANY // 2, d)), fake, radii) > 0).mean()
 
     def run(rng: np.random.Generator) -> Measured:
         return support.precision_recall(rng.standard_normal((n, d)), fake, rng=rng)["recall"]

@@ -112,6 +112,8 @@ def test_types_and_headers(server: ExplorerServer, name: str, kind: str) -> None
     _, headers, _ = ask(server, f"/{name}")
     assert headers["Content-Type"] == kind
     assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"

@@ -1,6 +1,11 @@
 """The page computes what PyTorch does."""
 
+import threading
 from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -28,6 +33,32 @@ def test_golden_images_of_both_runs_are_met(demo: Explorer, files: Files) -> Non
         difference = demo.read("reparam.golden(argument)", entry["id"])
         assert difference <= entry["golden"]["tolerance"]
     assert demo.page.locator(".banner").count() == 0
+
+
+def test_networks_run_on_several_threads_where_the_server_lets_them(demo: Explorer) -> None:
+    threads = demo.read("Math.min(navigator.hardwareConcurrency, 4)")
+    assert demo.read("reparam.timings().threads") == threads
+
+
+def test_any_server_of_files_shows_the_page(explorer: Explorer, exports: Path) -> None:
+    """Without the headers that let threads share memory."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        extensions_map: ClassVar = SimpleHTTPRequestHandler.extensions_map | {
+            ".mjs": "application/octet-stream"
+        }
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    handler = partial(Quiet, directory=str(exports / "site"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = explorer.open(f"http://127.0.0.1:{server.server_port}/", run="vae")
+        page.until("Number.isFinite(reparam.golden('vae'))")
+        assert page.read("reparam.timings().threads") == 1
+        page.page.click('[data-value="window"]')
+        page.until("reparam.background('vae')")
+        server.shutdown()
 
 
 def test_a_model_whose_images_no_thumbnail_holds(

@@ -69,8 +69,13 @@ export interface Debug {
   drawing(run: string): number;
   /** The classes' names on the map: their middle and half their width, CSS pixels. */
   names(run: string): { text: string; x: number; y: number; half: number }[];
-  /** Milliseconds: of each run of a network, and since the start of the page. */
-  timings(): { runs: { name: string; batch: number; milliseconds: number }[]; points: number | null; first: number | null };
+  /** Milliseconds: of each run of a network on so many threads, and since the start of the page. */
+  timings(): {
+    threads: number;
+    runs: { name: string; batch: number; milliseconds: number }[];
+    points: number | null;
+    first: number | null;
+  };
 }
 
 declare global {
@@ -146,6 +151,7 @@ export function expose(explorer: Explorer, app: App, ready: Promise<number>): vo
     pointSize: (id) => app.panes.get(id)!.dots.diameter,
     names: (id) => structuredClone(app.panes.get(id)!.names),
     timings: () => ({
+      threads: explorer.pool.first.threads,
       runs: structuredClone(explorer.pool.first.timings),
       points: app.panes.get(explorer.store.state.run)?.dots.shown ?? null,
       first,

@@ -1,4 +1,5 @@
 /** The networks, as functions of arrays. */
+import scriptUrl from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { latentSize, type RunEntry } from "../bundle/manifest";
 import { Problem } from "../bundle/problem";
@@ -29,12 +30,13 @@ export class Engine {
   constructor(
     private readonly source: Source,
     private readonly chosen: () => number,
+    readonly threads = 1,
   ) {
     this.worker = openWorker();
     this.worker.onmessage = (event: MessageEvent<Answer>) => this.receive(event.data);
     this.worker.onerror = (event) => this.fail(event.message || "the worker did not start");
     // Its answer is awaited with the first model: the runtime itself starts only then.
-    this.ask(startMessage()).catch(() => undefined);
+    this.ask({ type: "start", wasm: runtime(threads), threads }).catch(() => undefined);
   }
 
   /** Latents (n × d) → images (n × C × H × W) in [0, 1]. Throws Problem. */
@@ -155,8 +157,10 @@ function openWorker(): Worker {
   return new Worker(url);
 }
 
-function startMessage(): StartMessage {
+function runtime(threads: number): StartMessage["wasm"] {
   const inline = document.getElementById("wasm-gzip-base64")?.textContent;
-  if (inline) return { type: "start", wasm: { gzipBase64: inline } };
-  return { type: "start", wasm: { url: new URL(wasmUrl, document.baseURI).href } };
+  if (inline) return { gzipBase64: inline };
+  const at = (url: string) => new URL(url, document.baseURI).href;
+  // Not for one thread: not every web server knows that a file .mjs is a script.
+  return { url: at(wasmUrl), ...(threads > 1 && { script: at(scriptUrl) }) };
 }

@@ -1,23 +1,24 @@
-/** Two engines: one for what follows the pointer, both for pictures by the hundred. */
+/** One engine for what follows the pointer, others for pictures by the hundred. */
 import { latentSize, type RunEntry } from "../bundle/manifest";
 import type { Source } from "../bundle/source";
 import { Engine } from "./engine";
 
-// Larger batches are no faster in one thread, and what follows the pointer waits for one batch.
+// Larger batches are no faster, and what follows the pointer waits for one batch.
 const PART = 10;
+const MOST_THREADS = 4;
 
 export class Pool {
   readonly first: Engine;
-  /** Whether the second engine stands. */
+  /** Whether all engines stand. */
   isWarm = false;
-  private second: Engine | undefined;
+  private helpers: Engine[] | undefined;
 
   /** `chosen`: the class that conditional models decode to where no other is asked for. */
   constructor(
     private readonly source: Source,
     private readonly chosen: () => number,
   ) {
-    this.first = new Engine(source, chosen);
+    this.first = new Engine(source, chosen, threads());
   }
 
   /**
@@ -44,20 +45,28 @@ export class Pool {
         if (!signal?.aborted) onPart(images, from);
       }
     };
-    // A few pictures leave the first engine to the pointer; a grid takes both.
-    const engines = n > 4 * PART ? [this.first, this.other()] : [this.isWarm ? this.other() : this.first];
-    await Promise.all(engines.map(work));
+    await Promise.all(this.engines(n).map(work));
     return !signal?.aborted;
   }
 
-  /** Starts the second engine, so that the first grid does not wait for it. */
+  /** A few pictures leave the first engine to the pointer; a grid takes all cores. */
+  private engines(pictures: number): Engine[] {
+    if (pictures <= 4 * PART) return [this.isWarm ? this.others()[0] : this.first];
+    return this.first.threads > 1 ? this.others() : [this.first, ...this.others()];
+  }
+
+  /** Starts the other engines, so that the first grid does not wait for them. */
   async warm(entry: RunEntry): Promise<void> {
-    await this.other().load(entry, "decoder");
+    await Promise.all(this.others().map((engine) => engine.load(entry, "decoder")));
     this.isWarm = true;
   }
 
-  private other(): Engine {
-    return (this.second ??= new Engine(this.source, this.chosen));
+  /** Of one thread each, which wait for nobody: as many as the first has threads. */
+  private others(): Engine[] {
+    return (this.helpers ??= Array.from(
+      { length: this.first.threads },
+      () => new Engine(this.source, this.chosen),
+    ));
   }
 
   /** All decoded images of n × d latents at once. */
@@ -74,4 +83,9 @@ export class Pool {
     await this.decodeMany(entry, flat, keep, undefined, label);
     return all;
   }
+}
+
+/** Several where the server's headers let the page share memory between them. */
+function threads(): number {
+  return crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
 }

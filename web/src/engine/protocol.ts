@@ -2,8 +2,13 @@
 
 export interface StartMessage {
   type: "start";
-  /** Where the WebAssembly runtime lies, or its bytes in the one-file page. */
-  wasm: { url: string } | { gzipBase64: string };
+  /**
+   * Where the WebAssembly runtime lies, or its bytes in the one-file page. `script`: where the script around
+   * it lies; the copy of it inside our worker cannot start threads, because it does not know its address.
+   */
+  wasm: { url: string; script?: string } | { gzipBase64: string };
+  /** More than one only where the page may share memory between threads. */
+  threads: number;
 }
 
 export interface LoadMessage {

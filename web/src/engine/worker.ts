@@ -1,4 +1,4 @@
-/** Runs the networks off the main thread. One thread: with more, a bundled build hangs under COOP. */
+/** Runs the networks off the main thread: on several threads where the server lets the page share memory. */
 import * as ort from "onnxruntime-web/wasm";
 import type { Answer, Request } from "./protocol";
 
@@ -14,10 +14,12 @@ async function unzip(base64: string): Promise<ArrayBuffer> {
 async function answer(request: Request): Promise<Omit<Answer, "id">> {
   switch (request.type) {
     case "start":
-      ort.env.wasm.numThreads = 1;
       ort.env.logLevel = "error";
-      if ("url" in request.wasm) ort.env.wasm.wasmPaths = { wasm: request.wasm.url };
-      else ort.env.wasm.wasmBinary = await unzip(request.wasm.gzipBase64);
+      ort.env.wasm.numThreads = request.threads;
+      if ("url" in request.wasm) {
+        const { url, script } = request.wasm;
+        ort.env.wasm.wasmPaths = { wasm: url, ...(script && { mjs: script }) };
+      } else ort.env.wasm.wasmBinary = await unzip(request.wasm.gzipBase64);
       // The runtime is fetched and compiled with the first session: no model is one, too, and by the
       // time the real one is here the runtime stands.
       await ort.InferenceSession.create(new Uint8Array(0)).catch(() => undefined);

@@ -122,7 +122,7 @@ def squared_mmd(
 
 def squared_asymmetry(x: Points, y: Points) -> float:
     """MMD² between {x} and {−x}, less that of the symmetric y: 0, but for the same noise."""
-    return squared_mmd(paired_kernel, x, -x) - squared_mmd(paired_kernel, y, -y)
+    return squared_mmd(paired_kernel, x, -x, 40) - squared_mmd(paired_kernel, y, -y, 40)
 
 
 def transport(x: Points, y: Points, rng: np.random.Generator) -> float:
@@ -178,9 +178,8 @@ def gaps(scenario: str, d: int, n: int, rng: np.random.Generator) -> Cell:
     def emptiness(z: Points) -> np.ndarray:
         return -0.5 * np.square(z).sum(1) - density.log_density(z)
 
-    few = MANY // 10
-    limit = np.quantile(emptiness(draw(scenario, few, d, rng)), 0.99)
-    mass = float((emptiness(rng.standard_normal((few, d))) > limit).mean())
+    limit = np.quantile(emptiness(draw(scenario, MANY, d, rng)), 0.99)
+    mass = float((emptiness(rng.standard_normal((MANY, d))) > limit).mean())
 
     def run(rng: np.random.Generator) -> Measured:
         z = draw(scenario, n, d, rng).astype(np.float32)

@@ -71,12 +71,17 @@ def run_entry(
     ``training_images``: also those that are nearest to draws from the prior. ``device``,
     ``progress``: as `columns_of` takes them.
     """
-    from reparam.evaluation import current_scorecard  # not for those who export no page
+    # Not for those who export no page.
+    from reparam.evaluation import current_scorecard
+    from reparam.export.graph import with_weights_of_16_bits
 
     def add(file: str, data: bytes) -> FileEntry:
         files[f"data/{file}"] = data
         digest = hashlib.sha256(data).hexdigest()
         return {"file": f"data/{file}", "bytes": len(data), "sha256": digest}
+
+    def add_network(file: str, data: bytes) -> FileEntry:
+        return add(file, with_weights_of_16_bits(data))
 
     def add_latents(file: str, z: LatentArray) -> ScaledEntry:
         coded = quantised(z, f"{view.run.path}: latents")
@@ -109,18 +114,18 @@ def run_entry(
         "image": {"height": height, "width": width, "channels": channels},
         "classes": _classes(view),
         "encoder": {
-            **add(f"{name}/encoder.onnx", encoder.data),
+            **add_network(f"{name}/encoder.onnx", encoder.data),
             "input": encoder.input,
             "outputs": list(encoder.outputs),
             "labels": encoder.labels,
         },
         "decoder": {
-            **add(f"{name}/decoder.onnx", decoder.data),
+            **add_network(f"{name}/decoder.onnx", decoder.data),
             "input": decoder.input,
             "output": decoder.outputs[0],
             "labels": decoder.labels,
         },
-        "judge": _judge(view, add),
+        "judge": _judge(view, add_network),
         "points": {
             "count": len(view.mu),
             "split": view.split,

@@ -6,10 +6,23 @@ folders of the machine and differs from one machine to the next, so it goes.
 
 from collections.abc import Iterator
 
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
+import numpy as np
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    helper,
+    load_from_string,
+    numpy_helper,
+)
 
 ZERO_BEFORE = (0, 0, 1, 1, 0, 0, 0, 0)
 """ONNX's pads of (1, out, in) weights: a zero before the first row and column, none behind."""
+
+FEW_WEIGHTS = 1000
+"""So many are not worth a node that brings them back."""
 
 
 def without_notes(model: ModelProto) -> None:
@@ -46,6 +59,39 @@ def unpadded_kernels(graph: GraphProto) -> None:
         kernel = attributes["kernel_shape"]
         kernel.ints[:] = [side - 1 for side in kernel.ints]
     _without_unused(graph)
+
+
+def with_weights_of_16_bits(data: bytes) -> bytes:
+    """A network in ONNX, in half the bytes: each row of a large tensor of weights as whole numbers
+    and one scale, of which the runtime makes float32 while it loads.
+
+    A weight moves by at most 1 / 65,534 of the largest of its row, where float16 moves it by up to
+    1 / 2,048 of itself.
+    """
+    model = load_from_string(data)
+    graph = model.graph
+    kept, nodes = [], []
+    for tensor in graph.initializer:
+        weights = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or weights.size < FEW_WEIGHTS:
+            kept.append(tensor)
+            continue
+        most = np.abs(weights).max(tuple(range(1, weights.ndim)), keepdims=True)
+        scale = np.where(most > 0, most / np.float32(32767), np.float32(1))
+        name, numbers, cast = tensor.name, f"{tensor.name}.int16", f"{tensor.name}.float"
+        kept += [
+            numpy_helper.from_array(np.rint(weights / scale).astype("<i2"), numbers),
+            numpy_helper.from_array(scale, f"{name}.scale"),
+        ]
+        nodes += [
+            helper.make_node("Cast", [numbers], [cast], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [cast, f"{name}.scale"], [name]),
+        ]
+    nodes += graph.node
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+    return model.SerializeToString(deterministic=True)
 
 
 def _constants(graph: GraphProto) -> dict[str, TensorProto]:

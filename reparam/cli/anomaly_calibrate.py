@@ -76,7 +76,7 @@ def _good(folder: Run, options: CalibrateOptions) -> GoodPictures:
     if not given.source or _is_same(given, folder.config.data):
         return good_pictures(_own(folder, options), seed)
     model = folder.load_model(own_prior=True)
-    selection = select_images(folder, model, given, "all", options.choice)
+    selection = select_images(folder, model, given, "all", options.choice, quiet=options.quiet)
     images, labelled = selection.images, selection.labelled
     others = Pictures(images, np.arange(len(images)), labelled.labels, labelled.files)
     try:

@@ -88,7 +88,9 @@ def run(args: Sequence[str]) -> int:
     check_folder_free(out, overwrite=options.overwrite, own=VERDICTS_FOLDER)
     detector = load_detector(folder, options.compute.chosen())
     rate = asked_rate(folder, detector, options.false_alarms)
-    selection = select_images(folder, detector.model, options.data, "all", options.choice)
+    selection = select_images(
+        folder, detector.model, options.data, "all", options.choice, quiet=options.quiet
+    )
     check_sizes(selection, folder, options.data)
     images, labelled = selection.images, selection.labelled
     pictures = Pictures(images, np.arange(len(images)), labelled.labels, labelled.files)

@@ -72,6 +72,9 @@ class DenoiseOptions:
     overwrite: bool = False
     """Replace the results that exist in --out."""
 
+    quiet: bool = False
+    """No progress."""
+
     choice: ClassChoice = ClassChoice()
 
     compute: Compute = Compute()
@@ -105,7 +108,9 @@ def run(args: Sequence[str]) -> int:
     check_target(out, overwrite=options.overwrite)
     noise = noise_of(folder, options)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
-    selection = select_images(folder, model, options.data, options.split, options.choice)
+    selection = select_images(
+        folder, model, options.data, options.split, options.choice, quiet=options.quiet
+    )
     images, labels = selection.images, selection.labelled.labels
     sizes = selection.sizes_in_files()
     adds_noise = noise.corrupt != "none"

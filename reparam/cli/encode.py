@@ -63,7 +63,9 @@ def run(args: Sequence[str]) -> int:
     out = options.out or default_out(folder, "latents.csv")
     check_latents_target(out, overwrite=options.overwrite)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
-    selection = select_images(folder, model, options.data, options.split, options.choice)
+    selection = select_images(
+        folder, model, options.data, options.split, options.choice, quiet=options.refining.quiet
+    )
     images, labels = selection.images, selection.labelled.labels
     z, more = moments_of(posteriors_of(model, images, labels))
     if steps := options.refining.refine:

@@ -59,6 +59,9 @@ class ExploreOptions:
     port: int | None = None
     """Port to listen on; by default 8537, or any free one where that is in use."""
 
+    quiet: bool = False
+    """No progress."""
+
     compute: Compute = Compute("cpu")
 
     def __post_init__(self) -> None:

@@ -50,6 +50,9 @@ HTML = (".html", ".htm")
 MOST_RUNS = 2
 """The page puts two runs side by side."""
 
+ENCODING = "encoding the images, exporting the models ..."
+"""What export and explore do first, and what takes most of their time."""
+
 
 @dataclass(frozen=True)
 class ExportOptions:
@@ -107,6 +110,9 @@ class ExportOptions:
     overwrite: bool = False
     """Replace what exists there from an earlier export."""
 
+    quiet: bool = False
+    """No progress."""
+
     compute: Compute = Compute("cpu")
 
     def __post_init__(self) -> None:
@@ -150,7 +156,7 @@ def run(args: Sequence[str]) -> int:
         _say_differences(bundle.onnx, bundle.views, "onnxruntime")
         _write_halves(options, options.onnx, bundle.onnx, ONNX_FOLDER, "onnx", "--onnx")
     elif any(options.folders.values()):
-        views = _views(runs, options.compute.chosen())
+        views = _views(runs, options.compute.chosen(), quiet=options.quiet)
         if options.onnx is not None:
             models = _exported(views, export_onnx)
             _say_differences(models, views, "onnxruntime")
@@ -201,14 +207,18 @@ class _Shown(Protocol):
     @property
     def columns(self) -> Path | None: ...
     @property
+    def quiet(self) -> bool: ...
+    @property
     def compute(self) -> Compute: ...
 
 
 def gathered(runs: Sequence[Run], options: _Shown, *, training_images: bool = True) -> Bundle:
     """The bundle of the runs. Says on stderr what takes its time."""
-    note("encoding the images, exporting the models ...")
-    scoring = counted_progress("scoring", "images")
-    with reading_progress() as progress, scoring as score_progress:
+    quiet = options.quiet
+    if not quiet:
+        note(ENCODING)
+    scoring = counted_progress("scoring", "images", quiet=quiet)
+    with reading_progress(quiet=quiet) as progress, scoring as score_progress:
         return make_bundle(
             runs,
             images=options.images,
@@ -276,10 +286,11 @@ def _check(options: ExportOptions) -> None:
             check_file_free(file, overwrite=overwrite, option=option)
 
 
-def _views(runs: Sequence[Run], device: str) -> dict[str, RunView]:
+def _views(runs: Sequence[Run], device: str, *, quiet: bool) -> dict[str, RunView]:
     """By the runs' ids, with as many images as are compared."""
-    note("encoding the images, exporting the models ...")
-    with reading_progress() as progress:
+    if not quiet:
+        note(ENCODING)
+    with reading_progress(quiet=quiet) as progress:
         views = held_out_views(runs, images=LARGE_BATCH, progress=progress, device=device)
     return dict(zip(run_ids(runs), views, strict=True))
 

@@ -76,6 +76,9 @@ class NeighboursOptions:
     overwrite: bool = False
     """Replace the results that exist in --out."""
 
+    quiet: bool = False
+    """No progress."""
+
     choice: ClassChoice = ClassChoice()
 
     compute: Compute = Compute()
@@ -96,8 +99,11 @@ def run(args: Sequence[str]) -> int:
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     split: SplitChoice = "all" if options.of and options.split == "auto" else options.split
     others = bool(options.data.source)
-    images, own = own_selection(folder, places_of(options.data) if others else options.data, split)
-    queries = select_images(folder, model, options.data, split, options.choice) if others else own
+    quiet, data = options.quiet, options.data
+    images, own = own_selection(folder, places_of(data) if others else data, split, quiet=quiet)
+    queries = own
+    if others:
+        queries = select_images(folder, model, data, split, options.choice, quiet=quiet)
     if options.of:
         queries = _only(queries, options.of)
     among = np.arange(len(images))

@@ -56,7 +56,9 @@ def run(args: Sequence[str]) -> int:
     out = options.out or default_out(folder, "reconstructions")
     check_target(out, overwrite=options.overwrite)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
-    selection = select_images(folder, model, options.data, options.split, options.choice)
+    selection = select_images(
+        folder, model, options.data, options.split, options.choice, quiet=options.refining.quiet
+    )
     with options.refining.progress("reconstructing") as progress:
         found = reconstruct_images(
             model,

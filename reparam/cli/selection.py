@@ -61,6 +61,8 @@ def select_images(
     given: DataConfig,
     split: SplitChoice,
     choice: ClassChoice = OWN_LABELS,
+    *,
+    quiet: bool = False,
 ) -> Selection:
     """The run's own held-out images, or all of a ``given.source``; ``split`` may say otherwise.
 
@@ -76,14 +78,14 @@ def select_images(
     if given.source:
         config = like_the_runs(given, run)
         read = read_images if split in ("auto", "all") else load_images
-        with reading_progress() as progress:
+        with reading_progress(quiet=quiet) as progress:
             images = read(config, progress)
         chosen = "all" if split == "auto" else split
         selection = _part(images, chosen, config)
         check_images(model, selection.images)
         note(f"{len(selection.images)} images of {given.source} ({chosen})")
     else:
-        _, selection = own_selection(run, given, split)
+        _, selection = own_selection(run, given, split, quiet=quiet)
         check_images(model, selection.images)
     return _classed(selection, run, model, choice)
 
@@ -102,13 +104,15 @@ def _classed(selection: Selection, run: Run, model: Autoencoder, choice: ClassCh
     return replace(selection, labelled=replace(own, labels=labels, class_names=names))
 
 
-def own_selection(run: Run, given: DataConfig, split: SplitChoice) -> tuple[ImageSet, Selection]:
+def own_selection(
+    run: Run, given: DataConfig, split: SplitChoice, *, quiet: bool = False
+) -> tuple[ImageSet, Selection]:
     """The run's own images, read as ``given`` says where it says something, and those of a split.
 
     Says on stderr which they are. Raises what `load_images` raises, and RunError for images that
     the run cannot find again or that have changed since.
     """
-    images = _own_images(run, given)
+    images = _own_images(run, given, quiet=quiet)
     chosen = images.held_out() if split == "auto" else split
     selection = _part(images, chosen, _own_config(run, given))
     note(f"{len(selection.images)} images of {images.name} ({chosen})")
@@ -177,10 +181,10 @@ def _changed(given: DataConfig) -> Json:
     }
 
 
-def _own_images(run: Run, given: DataConfig) -> ImageSet:
+def _own_images(run: Run, given: DataConfig, *, quiet: bool) -> ImageSet:
     own = run.config.data
     run.check_has_source()
-    with reading_progress() as progress:
+    with reading_progress(quiet=quiet) as progress:
         images = load_images(_own_config(run, given), progress)
     if _changed(given).keys() <= set(OF_PLACES) and images.fingerprint() != run.facts.fingerprint:
         raise RunError(

@@ -2,17 +2,20 @@
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from reparam.cli import progress
 from reparam.cli.progress import psnr_of, step_progress
 from reparam.cli.reading import counted_progress
 from reparam.runs import Run
 
+from .conftest import shapes, train_tiny
 from .test_train import SMALL
 
 
@@ -122,3 +125,36 @@ def test_a_bar_that_is_done_makes_way_for_another(capsys, monkeypatch) -> None:
     cursor = re.findall(r"\x1b\[\?25([lh])", said)
     assert cursor == ["l", "h", "l", "h"]
     assert "scoring anomalies" in said
+
+
+@pytest.fixture
+def photos_run(tmp_path, monkeypatch) -> Path:
+    """Of a folder that takes several rounds to read."""
+    monkeypatch.setattr("reparam.data.pictures.ROUND", 16)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i, image in enumerate(shapes(40)[0]):
+        Image.fromarray(image).save(photos / f"{i}.png")
+    return train_tiny(photos, tmp_path / "run", "vae")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("encode", "--refine", "0"),
+        ("reconstruct",),
+        ("denoise",),
+        ("neighbours",),
+        ("export", "--onnx", "OUT"),
+        ("export", "--single-file", "OUT.html"),
+        ("fit-prior", "--prior", "gaussian"),
+    ],
+    ids=" ".join,
+)
+def test_quiet_is_without_progress(words, photos_run, reparam, tmp_path) -> None:
+    name, *more = (word.replace("OUT", str(tmp_path / "out")) for word in words)
+    calm = reparam(name, photos_run, *more, "--quiet")
+    assert calm.status == 0
+    assert "..." not in calm.err
+    said = reparam(name, photos_run, *more, "--overwrite")
+    assert "reading headers of 40 files ..." in said.err

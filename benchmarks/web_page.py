@@ -3,7 +3,7 @@
 READY = """async () => {
     while (!("reparam" in window)) await new Promise((go) => setTimeout(go, 10));
     await reparam.ready;
-    // The comparison with PyTorch and the second engine's start are done when the page rests.
+    // The comparison with PyTorch and the other engines' start are done when the page rests.
     const run = reparam.state().run;
     while (reparam.golden(run) === null || Number.isNaN(reparam.golden(run)) || !reparam.warm())
         await new Promise((go) => setTimeout(go, 20));

@@ -60,9 +60,10 @@ class ExportOptions:
     as the explorer's web site, or as one web page.
 
     With two runs the page puts them side by side. Every exported model is compared with
-    PyTorch's before it is written. Whoever has the page has its images (--images,
-    --training-images). The same runs give the same bytes, but for the judge's classes, which are
-    there where the judge is kept.
+    PyTorch's before it is written; the page's have weights of 16 bits where that changes a pixel by
+    less than an eighth of the step between two of 256 levels. Whoever has the page has its images
+    (--images, --training-images). The same runs give the same bytes, but for the judge's classes,
+    which are there where the judge is kept.
 
     Examples:
       reparam export runs/digits-vae --onnx onnx/

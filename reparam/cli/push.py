@@ -58,6 +58,9 @@ class PushOptions:
     overwrite: bool = False
     """Replace the files that exist in --folder."""
 
+    quiet: bool = False
+    """No progress."""
+
     card: CardOptions = field(default=CardOptions())
 
     compute: Compute = Compute("cpu")
@@ -97,7 +100,7 @@ def _write(options: PushOptions, run: Run, folder: Path) -> None:
         folder,
         run,
         options.card,
-        shown=_shown(run, options.reconstructions),
+        shown=_shown(run, options.reconstructions, quiet=options.quiet),
         name=options.name,
         device=options.compute.chosen(),
         overwrite=options.overwrite,
@@ -107,7 +110,7 @@ def _write(options: PushOptions, run: Run, folder: Path) -> None:
         note(f"the card has no scorecard; `{command_line('score', [str(run.path)])}` makes one")
 
 
-def _shown(run: Run, wanted: str) -> LabelledImages | None:
+def _shown(run: Run, wanted: str, *, quiet: bool) -> LabelledImages | None:
     if wanted == "no" or (wanted == "auto" and run.config.data.source not in NAMED_SOURCES):
         return None
-    return own_selection(run, RUNS_OWN, "auto")[1].labelled
+    return own_selection(run, RUNS_OWN, "auto", quiet=quiet)[1].labelled

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,7 @@ from reparam.export.manifest import (
     ThumbnailEntry,
 )
 from reparam.export.nearest_training import nearest_training
-from reparam.export.onnx import OnnxModel
+from reparam.export.onnx import OnnxModel, smaller
 from reparam.export.quantise import floats, quantised
 from reparam.export.sprites import grid_for, sheets
 from reparam.printable import finite_or_null
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 NO_LABEL = 65535
 """What stands for no class among labels of 16 bits."""
+
+FEW = 7
+"""Images on which the networks in fewer bytes are compared with those that they are made of."""
 
 GOLDEN_TOLERANCE = 0.00392
 """How far the page's pixels may be from PyTorch's: 1/255, less than what a screen shows."""
@@ -71,17 +75,18 @@ def run_entry(
     ``training_images``: also those that are nearest to draws from the prior. ``device``,
     ``progress``: as `columns_of` takes them.
     """
-    # Not for those who export no page.
-    from reparam.evaluation import current_scorecard
-    from reparam.export.graph import with_weights_of_16_bits
+    from reparam.evaluation import as_floats, current_scorecard  # not for those who export no page
 
     def add(file: str, data: bytes) -> FileEntry:
         files[f"data/{file}"] = data
         digest = hashlib.sha256(data).hexdigest()
         return {"file": f"data/{file}", "bytes": len(data), "sha256": digest}
 
-    def add_network(file: str, data: bytes) -> FileEntry:
-        return add(file, with_weights_of_16_bits(data))
+    def add_network(file: str, network: OnnxModel, rows: np.ndarray) -> FileEntry:
+        given: dict[str, np.ndarray] = {network.input: np.ascontiguousarray(rows, np.float32)}
+        if network.labels is not None:
+            given[network.labels] = np.arange(len(rows)) % view.model.classes
+        return add(file, smaller(network, given))
 
     def add_latents(file: str, z: LatentArray) -> ScaledEntry:
         coded = quantised(z, f"{view.run.path}: latents")
@@ -90,6 +95,7 @@ def run_entry(
     height, width, channels = view.model.image_shape
     encoder, decoder = halves
     draws = prior_draws(view)
+    pictures = as_floats(view.images[:FEW]).transpose(0, 3, 1, 2)
     same = _images_digest(view.images)
     card = current_scorecard(view.run, view.model)
     labels = None
@@ -114,18 +120,18 @@ def run_entry(
         "image": {"height": height, "width": width, "channels": channels},
         "classes": _classes(view),
         "encoder": {
-            **add_network(f"{name}/encoder.onnx", encoder.data),
+            **add_network(f"{name}/encoder.onnx", encoder, pictures),
             "input": encoder.input,
             "outputs": list(encoder.outputs),
             "labels": encoder.labels,
         },
         "decoder": {
-            **add_network(f"{name}/decoder.onnx", decoder.data),
+            **add_network(f"{name}/decoder.onnx", decoder, golden_latents(view, draws)),
             "input": decoder.input,
             "output": decoder.outputs[0],
             "labels": decoder.labels,
         },
-        "judge": _judge(view, add_network),
+        "judge": _judge(view, partial(add_network, rows=pictures)),
         "points": {
             "count": len(view.mu),
             "split": view.split,
@@ -194,14 +200,14 @@ def _images_digest(images: PixelArray) -> str:
     return digest.hexdigest()
 
 
-def _judge(view: RunView, add: Add) -> JudgeEntry | None:
+def _judge(view: RunView, add: Callable[[str, OnnxModel], FileEntry]) -> JudgeEntry | None:
     judge = judge_of(view)
     if judge is None:
         return None
     exported = export_judge(judge, view.images)
     digest = hashlib.sha256(exported.data).hexdigest()  # runs of the same images share it
     return {
-        **add(f"shared/judge-{digest[:12]}.onnx", exported.data),
+        **add(f"shared/judge-{digest[:12]}.onnx", exported),
         "input": exported.input,
         "output": exported.outputs[0],
         "accuracy": judge.accuracy,

@@ -21,7 +21,7 @@ from torch.onnx.symbolic_helper import parse_args
 from torch.overrides import TorchFunctionMode
 
 OPSET = 18
-"""The compiler's own; every operator of ours runs in onnxruntime-web on one thread of wasm."""
+"""The compiler's own; onnxruntime-web's wasm has every operator of ours."""
 
 BATCH = "batch"
 

@@ -1,4 +1,4 @@
-"""An exported ONNX graph without what the exporter left in it.
+"""An exported ONNX graph without what the exporter left in it, and in fewer bytes.
 
 The compiler's exporter notes at every node which line of which file it came from. That names
 folders of the machine and differs from one machine to the next, so it goes.
@@ -22,7 +22,8 @@ ZERO_BEFORE = (0, 0, 1, 1, 0, 0, 0, 0)
 """ONNX's pads of (1, out, in) weights: a zero before the first row and column, none behind."""
 
 FEW_WEIGHTS = 1000
-"""So many are not worth a node that brings them back."""
+SHORT_ROW = 8
+"""Fewer weights, or rows of fewer, are not worth a scale and two nodes that bring them back."""
 
 
 def without_notes(model: ModelProto) -> None:
@@ -73,11 +74,16 @@ def with_weights_of_16_bits(data: bytes) -> bytes:
     kept, nodes = [], []
     for tensor in graph.initializer:
         weights = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or weights.size < FEW_WEIGHTS:
+        is_worth_it = weights.size >= FEW_WEIGHTS and weights[0].size >= SHORT_ROW
+        if (
+            tensor.data_type != TensorProto.FLOAT
+            or not is_worth_it
+            or not np.isfinite(weights).all()
+        ):
             kept.append(tensor)
             continue
-        most = np.abs(weights).max(tuple(range(1, weights.ndim)), keepdims=True)
-        scale = np.where(most > 0, most / np.float32(32767), np.float32(1))
+        step = np.abs(weights).max(tuple(range(1, weights.ndim)), keepdims=True) / 32767
+        scale = np.where(step >= np.finfo(np.float32).tiny, step, 1).astype("<f4")
         name, numbers, cast = tensor.name, f"{tensor.name}.int16", f"{tensor.name}.float"
         kept += [
             numpy_helper.from_array(np.rint(weights / scale).astype("<i2"), numbers),

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 IR_VERSION = 10
 """What onnxruntime 1.18 and later read."""
 
+PAGE_TOLERANCE = 5e-4
+"""What weights of 16 bits may change, by the rule of ``halves.TOLERANCE``: of a pixel, an eighth of
+the step between two of 256 levels."""
 
 Shape = Sequence[int | str]
 """Sizes, "B" for that of a batch."""
@@ -72,6 +75,21 @@ def _exported(run: Run, model: Autoencoder, half: Half) -> OnnxModel:
     shapes = {name: known.get(name, latents) for name in (*half.first(1), *half.expected)}
     facts = facts_of(run, model, half.part, shapes)
     return export_half(half, f"the {half.part} of {run.path}", facts, f"{run.path}: onnxruntime's")
+
+
+def smaller(model: OnnxModel, rows: Mapping[str, np.ndarray]) -> bytes:
+    """The network for a page: with weights of 16 bits where that changes what it makes of ``rows``
+    by no more than PAGE_TOLERANCE, else as it is.
+    """
+    from reparam.export.graph import with_weights_of_16_bits
+
+    packed = with_weights_of_16_bits(model.data)
+    both = [open_session(data, 1).run(list(model.outputs), rows) for data in (model.data, packed)]
+    for ours, theirs in zip(*both, strict=True):
+        unit = max(1.0, float(np.abs(ours).max()))
+        if not np.abs(ours - theirs).max() / unit <= PAGE_TOLERANCE:  # also NaN
+            return model.data
+    return packed
 
 
 def export_half(half: Half, what: str, facts: Mapping[str, str], whose: str) -> OnnxModel:

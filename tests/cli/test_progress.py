@@ -146,6 +146,7 @@ def photos_run(tmp_path, monkeypatch) -> Path:
         ("denoise",),
         ("neighbours",),
         ("export", "--onnx", "OUT"),
+        ("push", "me/run", "--reconstructions", "yes", "--folder", "OUT"),
         ("export", "--single-file", "OUT.html"),
         ("fit-prior", "--prior", "gaussian"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pytest
 import torch
 
 from reparam.model import Autoencoder
@@ -36,29 +37,52 @@ def test_golden_images_of_both_runs_are_met(demo: Explorer, files: Files) -> Non
 
 
 def test_networks_run_on_several_threads_where_the_server_lets_them(demo: Explorer) -> None:
-    threads = demo.read("Math.min(navigator.hardwareConcurrency, 4)")
-    assert demo.read("reparam.timings().threads") == threads
+    cores = demo.read("navigator.hardwareConcurrency")
+    if cores < 2:
+        pytest.skip("threads need two cores")
+    assert 2 <= demo.read("reparam.timings().threads") <= cores
 
 
-def test_any_server_of_files_shows_the_page(explorer: Explorer, exports: Path) -> None:
-    """Without the headers that let threads share memory."""
+ISOLATING = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "X-Content-Type-Options": "nosniff",
+}
 
-    class Quiet(SimpleHTTPRequestHandler):
+
+@pytest.mark.parametrize("headers", [{}, ISOLATING], ids=["plain", "isolating"])
+@pytest.mark.parametrize("page", ["site/index.html", "explorer.html"])
+def test_any_server_of_files_shows_the_page(
+    explorer: Explorer, exports: Path, headers: dict[str, str], page: str
+) -> None:
+    """Without the headers that let threads share memory; with them, where the script of the threads
+    is not known to be a script; and in one file, which has no script to start threads from.
+    """
+
+    class Files(SimpleHTTPRequestHandler):
         extensions_map: ClassVar = SimpleHTTPRequestHandler.extensions_map | {
             ".mjs": "application/octet-stream"
         }
 
+        def end_headers(self) -> None:
+            for name, value in headers.items():
+                self.send_header(name, value)
+            super().end_headers()
+
         def log_message(self, format: str, *args: object) -> None: ...
 
-    handler = partial(Quiet, directory=str(exports / "site"))
+    handler = partial(Files, directory=str(exports))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = explorer.open(f"http://127.0.0.1:{server.server_port}/", run="vae")
-        page.until("Number.isFinite(reparam.golden('vae'))")
-        assert page.read("reparam.timings().threads") == 1
-        page.page.click('[data-value="window"]')
-        page.until("reparam.background('vae')")
-        server.shutdown()
+        try:
+            shown = explorer.open(f"http://127.0.0.1:{server.server_port}/{page}", run="vae")
+            assert shown.read("crossOriginIsolated") == bool(headers)
+            shown.until("Number.isFinite(reparam.golden('vae'))")
+            assert shown.read("reparam.timings().threads") == 1
+            shown.page.click('[data-value="window"]')
+            shown.until("reparam.background('vae')")
+        finally:
+            server.shutdown()
 
 
 def test_a_model_whose_images_no_thumbnail_holds(

@@ -21,22 +21,23 @@ interface Waiting {
 export class Engine {
   /** Milliseconds inside the runtime of the last runs, newest last. */
   readonly timings: { name: string; batch: number; milliseconds: number }[] = [];
-  private readonly worker: Worker;
+  private worker: Worker;
   private readonly waiting = new Map<number, Waiting>();
   private readonly loaded = new Map<string, Promise<unknown>>();
   private next = 0;
+  /** Whether a network was loaded. */
+  private works = false;
 
-  /** `chosen`: the class that conditional models are given where no other is asked for. */
+  /**
+   * `chosen`: the class that conditional models are given where no other is asked for; `threads`: those
+   * asked for, and once a network is loaded those that there are.
+   */
   constructor(
     private readonly source: Source,
     private readonly chosen: () => number,
-    readonly threads = 1,
+    public threads = 1,
   ) {
-    this.worker = openWorker();
-    this.worker.onmessage = (event: MessageEvent<Answer>) => this.receive(event.data);
-    this.worker.onerror = (event) => this.fail(event.message || "the worker did not start");
-    // Its answer is awaited with the first model: the runtime itself starts only then.
-    this.ask({ type: "start", wasm: runtime(threads), threads }).catch(() => undefined);
+    this.worker = this.start();
   }
 
   /** Latents (n × d) → images (n × C × H × W) in [0, 1]. Throws Problem. */
@@ -94,13 +95,43 @@ export class Engine {
     const name = `${entry.id}/${part}`;
     let loading = this.loaded.get(name);
     if (!loading) {
-      loading = checkedBytes(this.source, entry[part]!).then((model) =>
-        this.ask({ type: "load", name, model }, [model.buffer]),
-      );
+      loading = checkedBytes(this.source, entry[part]!).then((model) => this.prepare(name, model));
+      loading.catch(() => this.loaded.delete(name));
       this.loaded.set(name, loading);
     }
     await loading;
     return name;
+  }
+
+  /** Where threads do not start, which a browser may not even say, the network gets an engine of one. */
+  private async prepare(name: string, model: Uint8Array<ArrayBuffer>): Promise<void> {
+    const { worker, threads } = this;
+    const given = threads > 1 ? model.slice() : model;
+    try {
+      const answer = await this.ask({ type: "load", name, model: given }, [given.buffer]);
+      this.threads = answer.threads!;
+      this.works = true;
+    } catch (error) {
+      if (this.works || threads === 1) throw error;
+      if (worker === this.worker) {
+        worker.terminate();
+        this.threads = 1;
+        this.worker = this.start();
+        this.fail("threads did not start");
+      }
+      await this.prepare(name, model);
+    }
+  }
+
+  private start(): Worker {
+    const worker = openWorker();
+    worker.onmessage = (event: MessageEvent<Answer>) => this.receive(event.data);
+    worker.onerror = (event) => this.fail(event.message || "the worker did not start");
+    // What fails is said by the first network that is loaded: the runtime itself starts only then.
+    const { threads } = this;
+    const message: StartMessage = { type: "start", wasm: runtime(threads), threads };
+    worker.postMessage({ id: this.next++, ...message });
+    return worker;
   }
 
   private async run(
@@ -148,6 +179,11 @@ function labelsOf(
   if (input === null) return undefined;
   const known = BigInt(Math.min(label, entry.classes.length - 1));
   return { input, data: new BigInt64Array(n).fill(known) };
+}
+
+/** Whether the page is one file, in which the runtime has no address to start threads from. */
+export function isOneFile(): boolean {
+  return document.getElementById("wasm-gzip-base64") !== null;
 }
 
 function openWorker(): Worker {

@@ -1,7 +1,7 @@
 /** One engine for what follows the pointer, others for pictures by the hundred. */
 import { latentSize, type RunEntry } from "../bundle/manifest";
 import type { Source } from "../bundle/source";
-import { Engine } from "./engine";
+import { Engine, isOneFile } from "./engine";
 
 // Larger batches are no faster, and what follows the pointer waits for one batch.
 const PART = 10;
@@ -52,19 +52,20 @@ export class Pool {
   /** A few pictures leave the first engine to the pointer; a grid takes all cores. */
   private engines(pictures: number): Engine[] {
     if (pictures <= 4 * PART) return [this.isWarm ? this.others()[0] : this.first];
-    return this.first.threads > 1 ? this.others() : [this.first, ...this.others()];
+    const leavesFirst = this.isWarm && this.first.threads > 1;
+    return leavesFirst ? this.others() : [this.first, ...this.others()];
   }
 
   /** Starts the other engines, so that the first grid does not wait for them. */
   async warm(entry: RunEntry): Promise<void> {
-    await Promise.all(this.others().map((engine) => engine.load(entry, "decoder")));
+    for (const engine of this.others()) await engine.load(entry, "decoder");
     this.isWarm = true;
   }
 
-  /** Of one thread each, which wait for nobody: as many as the first has threads. */
+  /** Of one thread each, which wait for nobody: one, or two where the first is left to the pointer. */
   private others(): Engine[] {
     return (this.helpers ??= Array.from(
-      { length: this.first.threads },
+      { length: Math.min(this.first.threads, 2) },
       () => new Engine(this.source, this.chosen),
     ));
   }
@@ -85,7 +86,9 @@ export class Pool {
   }
 }
 
-/** Several where the server's headers let the page share memory between them. */
+/** Several where the server's headers let the page share memory; a core may be counted twice. */
 function threads(): number {
-  return crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+  const cores = navigator.hardwareConcurrency ?? 1;
+  if (!crossOriginIsolated || isOneFile() || cores < 2) return 1;
+  return Math.min(MOST_THREADS, Math.max(2, Math.ceil(cores / 2)));
 }

@@ -34,5 +34,7 @@ export interface Answer {
   id: number;
   outputs?: Float32Array<ArrayBuffer>[];
   milliseconds?: number;
+  /** Of the runtime, once a network is loaded. */
+  threads?: number;
   error?: string;
 }

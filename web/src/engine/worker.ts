@@ -2,6 +2,9 @@
 import * as ort from "onnxruntime-web/wasm";
 import type { Answer, Request } from "./protocol";
 
+/** For threads to start: what a browser refuses to start may never say so. */
+const MOST_MILLISECONDS = 10_000;
+
 const sessions = new Map<string, ort.InferenceSession>();
 
 async function unzip(base64: string): Promise<ArrayBuffer> {
@@ -16,6 +19,7 @@ async function answer(request: Request): Promise<Omit<Answer, "id">> {
     case "start":
       ort.env.logLevel = "error";
       ort.env.wasm.numThreads = request.threads;
+      if (request.threads > 1) ort.env.wasm.initTimeout = MOST_MILLISECONDS;
       if ("url" in request.wasm) {
         const { url, script } = request.wasm;
         ort.env.wasm.wasmPaths = { wasm: url, ...(script && { mjs: script }) };
@@ -32,7 +36,7 @@ async function answer(request: Request): Promise<Omit<Answer, "id">> {
           graphOptimizationLevel: "all",
         }),
       );
-      return {};
+      return { threads: ort.env.wasm.numThreads ?? 1 };
     case "run": {
       const session = sessions.get(request.name);
       if (!session) throw new Error(`no model ${request.name}`);
@@ -54,7 +58,7 @@ async function answer(request: Request): Promise<Omit<Answer, "id">> {
   }
 }
 
-// One request after the other: two at once in a session of one thread would only wait inside it.
+// One request after the other: two at once in a session would only wait inside it.
 let last: Promise<unknown> = Promise.resolve();
 
 self.onmessage = (event: MessageEvent<Request>) => {

@@ -242,7 +242,7 @@ def recall(scenario: str, d: int, n: int, rng: np.random.Generator) -> Cell:
 def unlikely(scenario: str, d: int, n: int, rng: np.random.Generator) -> Cell:
     """For the training images as they are."""
     train = rng.standard_normal((TRAINING, d))
-    real, fake = rng.standard_normal((MANY // 10, d)), draw(scenario, MANY // 10, d, rng)
+    real, fake = rng.standard_normal((MANY, d)), draw(scenario, MANY, d, rng)
     truth = support.unlikely_share(train, real, fake, rng=rng).value
 
     def run(rng: np.random.Generator) -> Measured:

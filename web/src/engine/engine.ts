@@ -96,7 +96,6 @@ export class Engine {
     let loading = this.loaded.get(name);
     if (!loading) {
       loading = checkedBytes(this.source, entry[part]!).then((model) => this.prepare(name, model));
-      loading.catch(() => this.loaded.delete(name));
       this.loaded.set(name, loading);
     }
     await loading;

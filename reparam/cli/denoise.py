@@ -40,8 +40,8 @@ class DenoiseOptions:
     the names and the sizes of their files. The sheet shows the images above the denoised ones.
 
     With --corrupt noise is added first, to measure how much of it the model takes out: PSNR and
-    SSIM before and after. The sheet then shows the clean images, the noisy ones, and the denoised
-    ones; noisy/ and the sheet have the run's size.
+    SSIM before and after. The sheet then shows clean, noisy and denoised images, in the run's size,
+    as noisy/ has them.
 
     Examples:
       reparam denoise runs/photos-dae noisy/ --out clean/

@@ -59,11 +59,9 @@ class ExportOptions:
     """Write finished runs as ONNX files, as programs of torch.export, as a folder of diffusers,
     as the explorer's web site, or as one web page.
 
-    With two runs the page puts them side by side. Every exported model is compared with
-    PyTorch's before it is written; the page's have weights of 16 bits where that changes a pixel by
-    less than an eighth of the step between two of 256 levels. Whoever has the page has its images
-    (--images, --training-images). The same runs give the same bytes, but for the judge's classes,
-    which are there where the judge is kept.
+    With two runs the page puts them side by side; its models have weights of 16 bits. Every model
+    is compared with PyTorch's before it is written. Whoever has the page has its images (--images,
+    --training-images). The same runs give the same bytes, but for the classes of a kept judge.
 
     Examples:
       reparam export runs/digits-vae --onnx onnx/
@@ -105,8 +103,8 @@ class ExportOptions:
     """Also the training images nearest to random draws (up to two for each of 256)."""
 
     columns: Path | None = None
-    """A table (.csv or .parquet) with more about the images, to colour and filter by: a column file
-    (or index, from 0, for images of no files) says which image a row is of."""
+    """A table (.csv, .parquet) to colour and filter the images by: its column file (or index, from
+    0) says which image a row is of."""
 
     overwrite: bool = False
     """Replace what exists there from an earlier export."""
@@ -267,24 +265,22 @@ def _check(options: ExportOptions) -> None:
         need("reparam export --anomaly", "export")
     if options.diffusers is not None:
         need("reparam export --diffusers", "diffusers")
-    for option in ("--diffusers", "--anomaly"):
-        if written[option] is not None and len(options.runs) > 1:
+    for flag in ("--diffusers", "--anomaly"):
+        if written[flag] is not None and len(options.runs) > 1:
             found = len(options.runs)
-            raise ConfigError(
-                f"{option} must have one run, got {found}. Fix: export each by itself"
-            )
+            raise ConfigError(f"{flag} must have one run, got {found}. Fix: export each by itself")
     overwrite = options.overwrite
     owners = (ONNX_FOLDER, TORCH_FOLDER, DIFFUSERS_FOLDER, SITE_FOLDER)
-    for (option, folder), own in zip(options.folders.items(), owners, strict=True):
+    for (flag, folder), own in zip(options.folders.items(), owners, strict=True):
         if folder is not None:
-            check_folder_free(folder, overwrite=overwrite, own=own, option=option)
+            check_folder_free(folder, overwrite=overwrite, own=own, option=flag)
     if options.has_page:
         check_page()
-    for (option, file), ends in zip(options.files.items(), (HTML, (".onnx",)), strict=True):
+    for (flag, file), ends in zip(options.files.items(), (HTML, (".onnx",)), strict=True):
         if file is not None:
             if file.suffix.lower() not in ends:
-                raise ConfigError(f"{option} must end in {ends[0]}, got {file}. Fix: rename it")
-            check_file_free(file, overwrite=overwrite, option=option)
+                raise ConfigError(f"{flag} must end in {ends[0]}, got {file}. Fix: rename it")
+            check_file_free(file, overwrite=overwrite, option=flag)
 
 
 def _views(runs: Sequence[Run], device: str, *, quiet: bool) -> dict[str, RunView]:

@@ -39,9 +39,8 @@ class DenoiseOptions:
     size; by default it is the run's own images. In a folder of results, pictures of a folder have
     the names and the sizes of their files. The sheet shows the images above the denoised ones.
 
-    With --corrupt noise is added first, to measure how much of it the model takes out: PSNR and
-    SSIM before and after. The sheet then shows clean, noisy and denoised images, in the run's size,
-    as noisy/ has them.
+    With --corrupt noise is added first, to measure how much of it the model takes out (PSNR, SSIM).
+    The sheet then shows clean, noisy and denoised images; it and noisy/ have the run's size.
 
     Examples:
       reparam denoise runs/photos-dae noisy/ --out clean/

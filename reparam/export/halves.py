@@ -104,9 +104,7 @@ class Half:
         for size in compared_batches(self.values):
             found = compute(self.first(size))
             for expected, theirs in zip(self.expected.values(), found, strict=True):
-                ours = first_rows(expected, size)
-                unit = max(1.0, float(np.abs(ours).max()))
-                difference = float(np.abs(ours - theirs).max()) / unit if ours.size else 0.0
+                difference = difference_of(first_rows(expected, size), theirs)
                 if not difference <= TOLERANCE:  # also NaN
                     raise ParityError(
                         f"{what} {self.part} must agree with PyTorch's within {TOLERANCE:g}, got a "
@@ -142,6 +140,14 @@ def halves_of(
 def compared_batches(values: int) -> tuple[int, ...]:
     """Sizes of the batches that are compared, for images of so many pixels times channels."""
     return (*SMALL_BATCHES, max(SMALL_BATCHES[-1] + 1, min(LARGE_BATCH, LARGEST_VALUES // values)))
+
+
+def difference_of(expected: np.ndarray, found: np.ndarray) -> float:
+    """The largest difference by TOLERANCE's rule; NaN where one is."""
+    if not expected.size:
+        return 0.0
+    unit = max(1.0, float(np.abs(expected).max()))
+    return float(np.abs(expected - found).max()) / unit
 
 
 def first_rows(rows: np.ndarray, size: int) -> np.ndarray:

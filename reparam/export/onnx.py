@@ -16,7 +16,7 @@ from torch import nn
 
 from reparam._version import __version__
 from reparam.errors import ExportError
-from reparam.export.halves import LABELS, Half, halves_of
+from reparam.export.halves import LABELS, Half, difference_of, halves_of
 from reparam.model import Autoencoder
 from reparam.onnx_session import open_session
 from reparam.printable import printable_json
@@ -85,11 +85,9 @@ def smaller(model: OnnxModel, rows: Mapping[str, np.ndarray]) -> bytes:
 
     packed = with_weights_of_16_bits(model.data)
     both = [open_session(data, 1).run(list(model.outputs), rows) for data in (model.data, packed)]
-    for ours, theirs in zip(*both, strict=True):
-        unit = max(1.0, float(np.abs(ours).max()))
-        if not np.abs(ours - theirs).max() / unit <= PAGE_TOLERANCE:  # also NaN
-            return model.data
-    return packed
+    differences = [difference_of(ours, theirs) for ours, theirs in zip(*both, strict=True)]
+    is_near = all(difference <= PAGE_TOLERANCE for difference in differences)  # NaN is not
+    return packed if is_near else model.data
 
 
 def export_half(half: Half, what: str, facts: Mapping[str, str], whose: str) -> OnnxModel:

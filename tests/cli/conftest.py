@@ -1,13 +1,16 @@
 """Tiny runs for the commands, made once a session, and a way to call commands in process."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from manifests import ROOT
 
 from reparam.cli.main import main, run
+from reparam.explorer import built
 from reparam.types import PixelArray
 
 CLASSES = ("bar", "column", "square")
@@ -111,3 +114,16 @@ def refused(reparam: Command) -> Callable[..., str]:
         return lines[0]
 
     return call
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A page that stands in for the built one."""
+    folder = tmp_path / "page"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text('<script type="module" src="assets/a.js"></script>')
+    (folder / "assets" / "a.js").write_text("1")
+    shutil.copytree(ROOT / "web" / "public", folder, dirs_exist_ok=True)
+    (folder / "single.html").write_text("<!doctype html><!--BUNDLE-->")
+    monkeypatch.setattr(built, "PAGE", folder)
+    return folder

@@ -1,33 +1,16 @@
 import json
 import re
 import shlex
-import shutil
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import pytest
 import torch
-from manifests import ROOT, read_manifest
+from manifests import read_manifest
 
 from reparam.evaluation import encode
-from reparam.explorer import built
 from reparam.runs import Run
 
 from .conftest import train_kl, train_tiny
-
-
-@pytest.fixture
-def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A page that stands in for the built one."""
-    folder = tmp_path / "page"
-    (folder / "assets").mkdir(parents=True)
-    (folder / "index.html").write_text('<script type="module" src="assets/a.js"></script>')
-    (folder / "assets" / "a.js").write_text("1")
-    shutil.copytree(ROOT / "web" / "public", folder, dirs_exist_ok=True)
-    (folder / "single.html").write_text("<!doctype html><!--BUNDLE-->")
-    monkeypatch.setattr(built, "PAGE", folder)
-    return folder
 
 
 def test_onnx_of_one_run_computes_its_latents(reparam, vae_run, tmp_path) -> None:

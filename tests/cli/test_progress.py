@@ -152,7 +152,7 @@ def photos_run(tmp_path, monkeypatch) -> Path:
     ],
     ids=" ".join,
 )
-def test_quiet_is_without_progress(words, photos_run, reparam, tmp_path) -> None:
+def test_quiet_is_without_progress(words, photos_run, reparam, page, tmp_path) -> None:
     name, *more = (word.replace("OUT", str(tmp_path / "out")) for word in words)
     calm = reparam(name, photos_run, *more, "--quiet")
     assert calm.status == 0

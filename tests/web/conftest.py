@@ -23,8 +23,10 @@ CHROMIUM = (
     "--no-sandbox",
     "--disable-gpu",
     "--enable-unsafe-swiftshader",
+    "--js-flags=--wasm-lazy-compilation --wasm-tiering-budget=200000000",
 )
-"""WebGL without a graphics card, and Chromium as root in a container."""
+"""WebGL without a graphics card, Chromium as root in a container, and WebAssembly compiled as it
+runs, optimised where it runs long: every test has a new page, which compiles the runtime anew."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

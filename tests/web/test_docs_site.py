@@ -62,21 +62,23 @@ def test_what_a_reader_should_not_find_is_found(chromium: Browser) -> None:
     assert sorted(found) == ["cut off", "heading", "image", "not rendered"]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_pages_ask_nobody_else_and_fit(chromium: Browser, site: Path, width: int) -> None:
+def test_pages_ask_nobody_else_and_fit(chromium: Browser, site: Path) -> None:
+    """On a screen and on a phone."""
     asked: list[str] = []
     wide, found = {}, {}
-    page = chromium.new_page(viewport={"width": width, "height": 860})
+    page = chromium.new_page()
     page.on("request", lambda request: asked.append(request.url))
     for file in sorted(site.rglob("*.html")):
         if file.name == "404.html":  # for a server's root
             continue
         page.goto(file.as_uri())
-        name = file.relative_to(site).as_posix()
-        wide[name] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        found[name] = page.evaluate(LOOK)
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 860})
+            name = f"{file.relative_to(site).as_posix()}, {width} px"
+            wide[name] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            found[name] = page.evaluate(LOOK)
     page.close()
-    assert len(wide) > 50
+    assert len(wide) > 100
     assert {name: by for name, by in wide.items() if by > 0} == {}
     assert {name: lines for name, lines in found.items() if lines} == {}
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -1,6 +1,6 @@
 """x → q(z|x), z → p(x|z): encoder, posterior, prior, decoder, likelihood, and what joins them."""
 
-from reparam.model.autoencoder import Autoencoder, build_autoencoder
+from reparam.model.autoencoder import Autoencoder, build_autoencoder, check_module
 from reparam.model.batches import (
     BATCH,
     each_batch,
@@ -208,6 +208,7 @@ __all__ = [
     "Weight",
     "build_autoencoder",
     "check_fittable",
+    "check_module",
     "check_parts",
     "draw_rows",
     "each_batch",

@@ -173,7 +173,7 @@ def build_autoencoder(config: ModelConfig, image_shape: ImageShape) -> Autoencod
 def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     classes = config.class_count()
     encoder = config.encoder.build(image_shape)
-    _check_module(encoder, Encoder, config.encoder)
+    check_module(encoder, Encoder, config.encoder)
     latent = config.latent(encoder.feature_shape)
     posterior = config.posterior.build(encoder.feature_shape, latent)
     height, width, channels = image_shape
@@ -185,10 +185,10 @@ def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     )
     prior = config.prior.build(latent)
     likelihood = config.likelihood.build(image_shape)
-    _check_module(posterior, Posterior, config.posterior)
-    _check_module(decoder, Decoder, config.decoder)
-    _check_module(prior, Prior, config.prior)
-    _check_module(likelihood, Likelihood, config.likelihood)
+    check_module(posterior, Posterior, config.posterior)
+    check_module(decoder, Decoder, config.decoder)
+    check_module(prior, Prior, config.prior)
+    check_module(likelihood, Likelihood, config.likelihood)
     if classes:
         encoder = ConditionalEncoder(encoder, classes)
         decoder = ConditionalDecoder(decoder, latent.bottom, classes)
@@ -197,7 +197,7 @@ def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     return Autoencoder(encoder, posterior, decoder, prior, likelihood, latent, classes, classifier)
 
 
-def _check_module(built: object, kind: type[nn.Module], options: Part) -> None:
+def check_module(built: object, kind: type[nn.Module], options: Part) -> None:
     """Raises ConfigError where ``build`` of a part, perhaps a user's, gives no module of its kind,
     or one that PyTorch does not know.
     """

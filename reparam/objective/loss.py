@@ -9,7 +9,7 @@ from torch import nn
 
 from reparam.data import Batch, RowReader
 from reparam.errors import ConfigError, check_one_each
-from reparam.model import Autoencoder, Noise, rows_at_once
+from reparam.model import Autoencoder, Noise, check_module, rows_at_once
 from reparam.objective.base import Added, Losses, Objective, Phase, Term, TermOptions, Verdict
 from reparam.objective.inputs import InputConfig
 from reparam.types import IndexArray, LabelArray, PixelArray
@@ -66,7 +66,7 @@ class Loss(nn.Module):
         self.objective, self.inputs = objective, inputs
         named = {term.name: term for term in terms}
         self.weights = {name: term.weight for name, term in named.items()}
-        self.terms = nn.ModuleDict({name: term.build(model) for name, term in named.items()})
+        self.terms = nn.ModuleDict({name: _built(term, model) for name, term in named.items()})
         for name in RESERVED & named.keys():
             raise ConfigError(
                 f"term {name} must have a name of its own, got that of a reported loss. Fix: "
@@ -167,6 +167,13 @@ class Loss(nn.Module):
             all(verdict.compares for verdict in found),
             dict(item for verdict in found for item in verdict.warnings.items()),
         )
+
+
+def _built(options: TermOptions, model: Autoencoder) -> Term:
+    """Raises ConfigError where it builds no Term."""
+    term = options.build(model)
+    check_module(term, Term, options)
+    return term
 
 
 def _parts_of(added: Added) -> dict[str, object]:

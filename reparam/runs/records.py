@@ -107,16 +107,23 @@ class Result:
 
     epochs: int
     best_epoch: int
+    """The epoch, from 1, whose weights are those of the run."""
     seconds: float
+    """Of the steps of training, of all sessions together; validation and saving take their own."""
     images_per_second: float
+    """In these seconds."""
     device: str
     precision: str
+    """float32 or bf16-mixed."""
     kernels: str
     arithmetic_reason: str = ""
     """Why this precision and these kernels; empty in runs from before they were measured."""
     backoffs: int = 0
+    """How often a loss that was no number took the run back, with a smaller learning rate."""
     processes: int = 1
+    """How many trained together."""
     weight: Metrics = field(default_factory=dict)
+    """Of the squared error at the end: ``r_loss_factor``, ``sigma``, ``beta``; empty without."""
     deterministic: bool | None = None
     """Whether the same command gives the same numbers; None in runs from before this was noted."""
     deterministic_reason: str = ""

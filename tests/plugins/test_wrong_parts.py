@@ -211,6 +211,13 @@ class Broad(rp.Term):
 class BroadOptions(rp.TermOptions):
     def build(self, model):
         return Broad()
+
+
+@rp.TERMS.register("hollow")
+@dataclass(frozen=True)
+class HollowOptions(rp.TermOptions):
+    def build(self, model):
+        Broad()
 '''
 
 TRY = """
@@ -259,6 +266,7 @@ SAID = {
     "shape (3,), got float. Fix: ",
     "objective=fixed": "what is minimised of objective fixed must have a gradient, got a tensor "
     "without. Fix: ",
+    "terms=hollow": "build of term hollow must give a Term, got NoneType. Fix: ",
     "terms=broad": "objective of term broad must be one number for each image, of shape (3,), "
     "got (3, 1). Fix: ",
 }

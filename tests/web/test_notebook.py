@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import BrowserContext, Frame, Page
+from playwright.sync_api import BrowserContext, Frame, Locator, Page
 
 import reparam
 from reparam.runs import Run
@@ -100,6 +100,12 @@ def execute(lab: Page, cell: int) -> None:
     wait(taken, f"cell {cell} runs")
 
 
+def answer(dialog: Locator) -> None:
+    """As a person would, whatever JupyterLab says or asks in the middle: its server may be slow."""
+    print(dialog.inner_text())  # pytest shows it where the test fails
+    dialog.locator(".jp-mod-accept").click()
+
+
 def page_of(lab: Page) -> Frame | None:
     """The frame of the explorer, once its first image is decoded."""
     lab.wait_for_timeout(100)  # new frames are heard of in Playwright's own waiting alone
@@ -153,6 +159,7 @@ def test_the_widget_in_jupyterlab(
 
     page = context.new_page()
     page.set_viewport_size({"width": 1400, "height": 1150})
+    page.add_locator_handler(page.locator(".jp-Dialog"), answer)
     elsewhere: list[str] = []
     here = (address, address.replace("http", "ws"), "blob:", "data:", "about:")
     page.on("request", lambda r: None if r.url.startswith(here) else elsewhere.append(r.url))

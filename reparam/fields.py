@@ -10,7 +10,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from reparam.errors import ConfigError
 
@@ -53,7 +53,7 @@ def option(
     given, whatever the default. ``is_size``: it is a height and a width, written as `as_size` takes
     them. ``common``: most people use it, so --help shows it, where the rest is left to --help-all;
     None: as `reparam.runs.Option.common` says. ``least``, ``above``, ``most``, ``below``: limits of
-    the number, or of each number of a tuple, which `check_limits` looks at.
+    the number, or of each number of a tuple, which `check_options` looks at.
     """
     metadata = {
         "flag": flag,
@@ -71,26 +71,49 @@ def option(
     return found
 
 
-def check_limits(options: Any, prefix: str = "") -> None:
-    """Raises ConfigError for a number of a dataclass that is not within its field's limits; with
-    limits it must be finite. ``prefix`` is that of the names of a part's options.
+def check_options(options: Any, prefix: str = "") -> None:
+    """Raises ConfigError for a value of a dataclass that is not one of its field's Literal, or a
+    number that is not within its field's limits; with limits it must be finite. ``prefix`` is that
+    of the names of a part's options.
     """
+    kind: type = type(options)
+    choices = _choices_of(kind)
     for field in dataclasses.fields(options):
-        limits = {name: field.metadata.get(name) for name in LIMITS}
-        given = {name: limit for name, limit in limits.items() if limit is not None}
-        value = getattr(options, field.name)
+        name, value = f"{prefix}{field.name}", getattr(options, field.name)
+        allowed, whole = choices.get(field.name, ((value,), True))
+        if value not in allowed and (whole or isinstance(value, str)):
+            raise ConfigError(
+                f"{name} must be one of {', '.join(map(str, allowed))}, got {value!r}. Fix: choose "
+                "one of them"
+            )
+        limits = {limit: field.metadata.get(limit) for limit in LIMITS}
+        given = {limit: bound for limit, bound in limits.items() if bound is not None}
         for number in value if isinstance(value, tuple) else (value,):
             if not given or not isinstance(number, int | float):
                 continue
             if isinstance(number, int) and number > MOST_WHOLE:
                 given.setdefault("most", MOST_WHOLE)
-            good = all(LIMITS[name][0](number, limit) for name, limit in given.items())
+            good = all(LIMITS[limit][0](number, bound) for limit, bound in given.items())
             if not good or not math.isfinite(number):
-                allowed = " and ".join(LIMITS[name][1].format(x) for name, x in given.items())
+                within = " and ".join(LIMITS[limit][1].format(x) for limit, x in given.items())
                 raise ConfigError(
-                    f"{prefix}{field.name} must be {allowed}, got {number}. Fix: choose another, "
-                    "or omit it"
+                    f"{name} must be {within}, got {number}. Fix: choose another, or omit it"
                 )
+
+
+@functools.cache
+def _choices_of(options: type) -> dict[str, tuple[tuple[object, ...], bool]]:
+    """The fields that are written out (Literal): their choices, and whether these are all they may
+    be; a field that may also be a number or None takes no other text.
+    """
+    found = {}
+    for name, hint in get_type_hints(options).items():
+        whole = get_origin(hint) is Literal
+        kinds = (hint,) if whole else get_args(hint)
+        choices = [one for kind in kinds if get_origin(kind) is Literal for one in get_args(kind)]
+        if choices and str not in kinds:
+            found[name] = (tuple(choices), whole)
+    return found
 
 
 def flag_of(field: dataclasses.Field[Any], prefix: str = "") -> str:

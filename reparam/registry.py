@@ -25,10 +25,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Generic, TypeVar
 
 from reparam.errors import ConfigError, ReparamError, reason_of, unknown_name
-from reparam.fields import check_limits
+from reparam.fields import check_options
 from reparam.interface import Interface, check_defined
 
 ENTRY_POINTS = "reparam.parts"
@@ -48,16 +48,7 @@ class Part(Interface):
         """Raises ConfigError for a value that is not one of its field's Literal, or not within its
         limits (`fields.option`). A part with a check of its own calls this one too.
         """
-        check_limits(self, self.registry.prefix_of(type(self)))
-        hints = get_type_hints(type(self))
-        for field in fields(self):
-            choices = get_args(hints[field.name])
-            value = getattr(self, field.name)
-            if get_origin(hints[field.name]) is Literal and value not in choices:
-                raise ConfigError(
-                    f"{field.name} must be one of {', '.join(map(str, choices))}, got {value!r}. "
-                    "Fix: choose one of them"
-                )
+        check_options(self, self.registry.prefix_of(type(self)))
 
     @property
     def type(self) -> str:

@@ -1,11 +1,15 @@
-"""field_docs: the docstring below each field is its explanation."""
+"""Fields as options: the docstring below each explains it; its choices and limits are checked."""
 
+import re
+import subprocess
+import sys
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import pytest
 
 from reparam.errors import ConfigError
-from reparam.fields import check_limits, field_docs, option
+from reparam.fields import check_options, field_docs, option
 from reparam.model import ENCODERS, LIKELIHOODS, POSTERIORS, PRIORS
 from reparam.objective import OBJECTIVES
 from reparam.runs import RunConfig, options_of
@@ -88,6 +92,8 @@ class Limited:
     share: float = option(0.5, above=0, most=1)
     weight: float | str | None = option(None, above=0)
     free: float = -1.0
+    how: Literal["fast", "well"] = "fast"
+    images: int | Literal["auto"] | None = "auto"
 
 
 @pytest.mark.parametrize(
@@ -104,9 +110,58 @@ class Limited:
 )
 def test_numbers_beyond_their_limits_are_refused(options: dict, says: str) -> None:
     with pytest.raises(ConfigError, match=f"^part_{says}. Fix: "):
-        check_limits(Limited(**options), "part_")
+        check_options(Limited(**options), "part_")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"how": "slow"}, "how must be one of fast, well, got 'slow'"),
+        ({"how": None}, "how must be one of fast, well, got None"),
+        ({"images": "all"}, "images must be one of auto, got 'all'"),
+    ],
+)
+def test_words_that_are_no_choice_are_refused(options: dict, says: str) -> None:
+    with pytest.raises(ConfigError, match=f"^part_{says}. Fix: "):
+        check_options(Limited(**options), "part_")
+
+
+BUILD = """
+import reparam
+from reparam.data import DataConfig, load_images
+from reparam.evaluation import ScoreConfig
+from reparam.model import GaussianLikelihoodOptions, ModelConfig
+from reparam.objective import InputConfig
+from reparam.report import ReportChoices
+from reparam.runs import TrainingConfig
+
+for build in (
+    lambda: TrainingConfig(schedule="another"),
+    lambda: InputConfig(binarise="another"),
+    lambda: ScoreConfig(likelihood_images="another"),
+    lambda: ModelConfig(classes="another"),
+    lambda: GaussianLikelihoodOptions(weight="another"),
+    lambda: ReportChoices(lang="another"),
+    lambda: load_images(DataConfig(fit="another")),
+):
+    try:
+        print("built", build())
+    except reparam.ConfigError as error:
+        print(error)
+"""
+
+
+def test_every_configuration_refuses_another_word() -> None:
+    """In a process of its own, which does not check types as these tests do."""
+    said = subprocess.run([sys.executable, "-c", BUILD], capture_output=True, text=True, check=True)
+    lines = said.stdout.splitlines()
+    assert len(lines) == 7
+    for line in lines:
+        assert re.fullmatch(r"\w+ must be one of .*, got 'another'\. Fix: .*", line)
 
 
 def test_numbers_within_their_limits() -> None:
-    check_limits(Limited())
-    check_limits(Limited(count=1, widths=(), share=1.0, weight="auto", free=float("nan")))
+    check_options(Limited(how="well", images=None))
+    check_options(Limited(images=3))
+    check_options(Limited())
+    check_options(Limited(count=1, widths=(), share=1.0, weight="auto", free=float("nan")))

@@ -29,7 +29,7 @@ from reparam.evaluation import (
     load_detector,
     read_labelled,
 )
-from reparam.fields import MOST_SEED, check_limits, option
+from reparam.fields import MOST_SEED, check_options, option
 from reparam.printable import say, several
 from reparam.runs import Run
 
@@ -83,7 +83,7 @@ class AnomalyTestOptions:
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
-        check_limits(self)
+        check_options(self)
 
 
 def run(args: Sequence[str]) -> int:

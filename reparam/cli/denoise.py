@@ -25,7 +25,7 @@ from reparam.export import (
     write_images,
     write_pictures,
 )
-from reparam.fields import MOST_SEED, check_limits, option
+from reparam.fields import MOST_SEED, check_options, option
 from reparam.objective import InputConfig
 from reparam.printable import note, say
 from reparam.runs import Run
@@ -79,7 +79,7 @@ class DenoiseOptions:
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
-        check_limits(self)
+        check_options(self)
         if self.corrupt_amount is not None and self.corrupt == "none":
             raise ConfigError(
                 "corrupt_amount must come with a noise, got none. Fix: add --corrupt auto, or omit "

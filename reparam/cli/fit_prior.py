@@ -13,7 +13,7 @@ from reparam.cli.reading import reading_progress
 from reparam.cli.tables import new_table, print_table
 from reparam.cli.terminal import Terminal
 from reparam.errors import ConfigError, RunError
-from reparam.fields import MOST_SEED, check_limits, option
+from reparam.fields import MOST_SEED, check_options, option
 from reparam.model import FitProgress, fittable_names
 from reparam.printable import note, printable, say
 from reparam.runs import Run, writing
@@ -61,7 +61,7 @@ class FitPriorOptions:
             raise ConfigError(
                 f"prior must be one of {', '.join(known)}, got {self.prior!r}. Fix: choose one"
             )
-        check_limits(self)
+        check_options(self)
 
 
 def run(args: Sequence[str]) -> int:

@@ -18,7 +18,7 @@ from reparam.export import (
     write_images,
     write_latents,
 )
-from reparam.fields import MOST_SEED, check_limits, option
+from reparam.fields import MOST_SEED, check_options, option
 from reparam.model import Autoencoder
 from reparam.printable import note, say
 from reparam.runs import Run
@@ -64,7 +64,7 @@ class SampleOptions:
     compute: Compute = Compute()
 
     def __post_init__(self) -> None:
-        check_limits(self)
+        check_options(self)
         if self.per_class is not None and self.class_name is not None:
             raise ConfigError("per_class must come alone, got a class too. Fix: omit one")
 

@@ -15,7 +15,7 @@ from reparam.data.pixels import warn_of_pixels
 from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
 from reparam.data.splits import with_known_labels
 from reparam.errors import ConfigError, DataError, near_paths
-from reparam.fields import flag_of
+from reparam.fields import check_options, flag_of
 
 _ACCEPTED = f"{', '.join(NAMED_SOURCES)}, an .npz or .npy file, or a folder of images"
 
@@ -25,11 +25,13 @@ def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
 
     A known name comes before a file or folder of that name (write ./mnist for the folder).
 
-    Raises ConfigError for an unknown name and for options that the source has no use for, DataError
-    for a path that is missing or of another kind and for a factor that is the same for every image,
-    and what the source's own loader raises. Warns where all images are equal, and where all are
-    nearly black, unless ``config.pixel_range`` says that they may be.
+    Raises ConfigError for an unknown name, for an option of a value that it cannot have, and for
+    options that the source has no use for; DataError for a path that is missing or of another kind
+    and for a factor that is the same for every image; and what the source's own loader raises.
+    Warns where all images are equal, and where all are nearly black, unless ``config.pixel_range``
+    says that they may be.
     """
+    check_options(config)
     images = with_known_labels(_load(config, progress), config)
     warn_of_pixels(images.images, images.name, range_known=config.pixel_range is not None)
     if images.factors is not None:

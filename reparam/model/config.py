@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reparam.errors import ConfigError, check_positive
-from reparam.fields import option
+from reparam.fields import check_options, option
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import GaussianLikelihoodOptions, LikelihoodOptions
 from reparam.model.networks import (
@@ -57,6 +57,7 @@ class ModelConfig:
     """p(x|z): how an image may differ from its decoding, pixel by pixel."""
 
     def __post_init__(self) -> None:
+        check_options(self)
         check_positive(latent_dim=self.latent_dim, latent_channels=self.latent_channels)
         self._check_layers()
         if self.latent_channels is not None:

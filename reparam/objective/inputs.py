@@ -5,6 +5,7 @@ from typing import Literal
 
 from reparam.data import Batch
 from reparam.errors import ConfigError
+from reparam.fields import check_options
 from reparam.model import Noise
 from reparam.objective.binarisation import binarise
 from reparam.objective.corruption import corrupt
@@ -25,6 +26,7 @@ class InputConfig:
     """Standard deviation of the Gaussian noise in pixel units, or the share of pixels changed."""
 
     def __post_init__(self) -> None:
+        check_options(self)
         limit = 1.0 if self.corrupt in ("masking", "salt-and-pepper") else float("inf")
         if not 0 <= self.corrupt_amount <= limit:
             raise ConfigError(

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from reparam.errors import ConfigError
-from reparam.fields import option
+from reparam.fields import check_options, option
 from reparam.runs import check_umap, check_writable, chosen_plane
 from reparam.types import Language
 
@@ -29,6 +29,10 @@ class ReportChoices:
     projection: Literal["plane", "umap"] = "plane"
     """How the scatter plots bring more than two dimensions onto paper: the plane of two axes, or
     UMAP (needs the package umap-learn)."""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a language or a projection that is not there."""
+        check_options(self)
 
     def check(self, latent_dim: int) -> None:
         """Raises ConfigError for choices that cannot be drawn, before anything is computed."""

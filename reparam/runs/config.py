@@ -8,7 +8,7 @@ from typing import Literal
 
 from reparam.data import NAMED_SOURCES, DataConfig
 from reparam.errors import ConfigError
-from reparam.fields import MOST_SEED, check_limits, option
+from reparam.fields import MOST_SEED, check_options, option
 from reparam.loggers import LoggerOptions, TensorBoardOptions
 from reparam.model import ImageShape, ModelConfig, check_fittable
 from reparam.objective import Elbo, InputConfig, Objective, TermOptions, check_loss
@@ -153,7 +153,7 @@ class TrainingConfig:
         return max(1, math.ceil(warm_up * self.epochs)) / self.epochs
 
     def __post_init__(self) -> None:
-        check_limits(self)
+        check_options(self)
         if self.fitted_prior is not None:
             check_fittable(self.fitted_prior)
         if self.accumulate > self.batch_size:
@@ -194,7 +194,7 @@ class RunConfig:
     """Seed of everything random but the split: weights, order of the images, noise, dropout."""
 
     def __post_init__(self) -> None:
-        check_limits(self)
+        check_options(self)
         self.objective.check(self.model)
         for term in self.terms:
             term.check(self.model, self.inputs)

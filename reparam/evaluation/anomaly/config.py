@@ -18,7 +18,7 @@ from reparam.evaluation.anomaly.scores import (
     StructuralError,
 )
 from reparam.evaluation.anomaly.table import PEAK
-from reparam.fields import MOST_SEED, check_limits, option
+from reparam.fields import MOST_SEED, check_options, option
 
 AUTO: Literal["auto"] = "auto"
 
@@ -55,7 +55,7 @@ class AnomalyConfig:
     """Seed of the planted defects and of what is drawn where there are many pictures."""
 
     def __post_init__(self) -> None:
-        check_limits(self)
+        check_options(self)
         if not self.scores:
             raise ConfigError("scores must be at least one, got none. Fix: omit --scores")
         names = {score.type for score in self.scores}

@@ -6,7 +6,7 @@ from typing import Literal
 
 from reparam.evaluation.likelihood import Proposal
 from reparam.evaluation.scoring.own_features import identity_of
-from reparam.fields import MOST_SEED, check_limits, option
+from reparam.fields import MOST_SEED, check_options, option
 from reparam.model import ImageShape
 
 LIKELIHOOD_IMAGES = 100
@@ -49,7 +49,7 @@ class ScoreConfig:
     """Seed of every random number in it; the same seed gives the same scorecard."""
 
     def __post_init__(self) -> None:
-        check_limits(self)
+        check_options(self)
 
     def images_of_likelihood(self, shape: ImageShape) -> int:
         """How many images the log-likelihood is estimated of, where they have this shape."""

@@ -82,14 +82,23 @@ def config_of(preset: str, estimator: str, arguments: Mapping[str, object]) -> R
     Raises ConfigError for values that cannot be.
     """
     base = preset_config(preset)
-    defaults, shared = argument_defaults(base), shared_options(options_of(base))
+    options, defaults = options_of(base), argument_defaults(base)
+    shared = shared_options(options)
     given = {
         name: _plain(arguments[name])
-        for name in sorted(arguments, key=lambda name: name not in shared)  # one part's own wins
+        for name in sorted(arguments)
         if name not in OWN_OPTIONS and not _equal(arguments[name], defaults[name])
     }
     warn_of_deprecated(given, estimator)
-    return resolve(base, [(estimator, given)])
+
+    def rank(name: str) -> int:
+        if name in shared:
+            return 1
+        return 0 if name in options and options[name].registry is not None else 2
+
+    # What is more of one thing wins: a part given whole, what several parts share, one option.
+    layers = [{name: value for name, value in given.items() if rank(name) == k} for k in range(3)]
+    return resolve(base, [(estimator, layer) for layer in layers])
 
 
 def arguments_of(config: RunConfig) -> dict[str, object]:

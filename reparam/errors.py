@@ -73,6 +73,24 @@ class LostError(RunError):
     """Another process of the same run is gone, and with it the connection to all."""
 
 
+def check_bytes(images: object) -> None:
+    """Raises DataError for images that are no bytes, such as pixels in [0, 1], which would be
+    divided by 255 once more, and ShapeError for an array that is not (N, H, W, C).
+    """
+    dtype, shape = getattr(images, "dtype", None), tuple(getattr(images, "shape", ()))
+    kind = type(images).__name__ if dtype is None else str(dtype).removeprefix("torch.")
+    if kind != "uint8":
+        raise DataError(
+            f"images must be bytes (uint8, 0 to 255), got {kind}. Fix: of pixels x in [0, 1] give "
+            "np.round(255 * x).astype(np.uint8)"
+        )
+    if len(shape) != 4:
+        raise ShapeError(
+            f"images must be an array (N, H, W, C), got one of shape {shape}. Fix: one of grey "
+            "images is images[..., None]"
+        )
+
+
 def check_one_each(what: str, values: object, n: int) -> None:
     """Raises ShapeError unless there is one number for each of ``n`` images or latents. Sums of
     other shapes would broadcast, to something that is wrong and trains.

@@ -1,7 +1,10 @@
 """What a message says of a name that there is not."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +12,10 @@ from hypothesis import strategies as st
 from reparam.errors import (
     SHORT_LIST,
     ConfigError,
+    DataError,
     RunError,
+    ShapeError,
+    check_bytes,
     check_positive,
     either,
     near_names,
@@ -80,3 +86,52 @@ def test_options_of_one_or_more(options: dict, says: str | None) -> None:
     with pytest.raises(ConfigError) as error:
         check_positive(**options)
     assert str(error.value) == says
+
+
+FLOATS = """
+import numpy as np
+import torch
+import reparam
+from reparam.data import Batch
+from reparam.evaluation import encode
+from reparam.model import from_bytes
+from reparam.training import fit_prior
+
+x = np.random.default_rng(0).random((40, 8, 8, 1))
+every = {"train": np.arange(40), "valid": np.arange(0), "test": np.arange(0)}
+mlp = {"encoder": {"type": "mlp", "widths": [4]}, "decoder": {"type": "mlp", "widths": [4]}}
+model = reparam.VAE(**mlp, epochs=1, pixel_range=(0, 1)).fit(x).model_
+for ask in (
+    lambda: reparam.ImageSet("x", x, None, (), every),
+    lambda: encode(model, x.astype(np.float32)),
+    lambda: fit_prior(model, x.astype(np.float32), "gaussian"),
+    lambda: from_bytes(torch.from_numpy(x)),
+    lambda: Batch.of_bytes(torch.from_numpy(x), None, torch.arange(40)),
+    lambda: reparam.ImageSet("x", x.astype(np.uint8)[..., 0], None, (), every),
+    lambda: reparam.ImageSet("x", x.astype(np.uint8), None, (), {**every, "test": [1]}),
+    lambda: reparam.ImageSet("x", x.astype(np.uint8), None, (), {"train": np.arange(40)}),
+):
+    try:
+        print("taken", ask())
+    except reparam.ReparamError as error:
+        print(error)
+"""
+
+
+def test_pixels_in_01_are_not_taken_for_bytes() -> None:
+    """They would be divided by 255 once more. In a process of its own, which checks no types."""
+    words = [sys.executable, "-c", FLOATS]
+    said = subprocess.run(words, capture_output=True, text=True, check=True)
+    lines = said.stdout.splitlines()
+    assert len(lines) == 8
+    for line in lines[:5]:
+        assert line.startswith("images must be bytes (uint8, 0 to 255), got float"), line
+    assert lines[5].startswith("images must be an array (N, H, W, C), got one of shape (40, 8, 8)")
+    for line, kind in zip(lines[6:], ("list", "NoneType"), strict=True):
+        assert line.startswith("x: splits must have an array of indices for "), line
+        assert f"got {kind}. Fix: " in line
+    check_bytes(np.zeros((1, 2, 2, 1), np.uint8))
+    with pytest.raises(DataError, match="got list"):
+        check_bytes([1])
+    with pytest.raises(ShapeError):
+        check_bytes(np.zeros((2, 2), np.uint8))

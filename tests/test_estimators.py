@@ -22,7 +22,15 @@ from reparam.data import DataConfig, image_set_from_arrays
 from reparam.errors import ConfigError, DataError, DataRangeError, RunError, ShapeError
 from reparam.estimators import whole
 from reparam.evaluation import reconstruct
-from reparam.model import BernoulliLikelihoodOptions, MlpDecoderOptions, MlpEncoderOptions
+from reparam.model import (
+    BernoulliLikelihoodOptions,
+    ConvolutionalEncoderOptions,
+    GaussianLikelihoodOptions,
+    MlpDecoderOptions,
+    MlpEncoderOptions,
+    build_autoencoder,
+)
+from reparam.objective import Elbo
 from reparam.runs import PRESETS, Run, options_of, preset_config
 from reparam.training import train
 
@@ -83,6 +91,60 @@ def test_samples_come_from_a_prior_that_was_fitted(fitted: VAE, prior: Any) -> N
 
 
 TRAINING = {k: v for k, v in SMALL.items() if not k.startswith(("encoder", "decoder"))}
+
+
+def test_a_prior_fitted_when_training_ends_is_what_is_drawn_from(tmp_path: Path) -> None:
+    """Also in what is saved; the prior of training is kept beside it."""
+    images, _ = bars()
+    estimator = VAE(**SMALL, fitted_prior="gaussian").fit(images)
+    assert estimator.model_.prior.kind == "gaussian"
+    assert estimator.trained_prior_.kind == "standard-normal"
+    estimator.save_pretrained(tmp_path / "run")
+    again = load(tmp_path / "run")
+    assert again.model_.prior.kind == "gaussian"
+    np.testing.assert_array_equal(again.sample(3), estimator.sample(3)[..., None])
+
+
+def test_free_bits_have_no_part_in_the_score_under_another_prior() -> None:
+    """They change what is minimised, and the score is the evidence lower bound."""
+    images, _ = bars()
+    estimator = VAE(**SMALL, free_bits=0.1).fit(images).fit_prior(images, "gaussian")
+    score = estimator.score(images)
+    estimator.config_ = replace(estimator.config_, objective=Elbo())
+    assert score == estimator.score(images)
+
+
+def test_a_density_by_volume_is_not_compared_with_one_by_area() -> None:
+    images, _ = bars()
+    on_sphere = {"posterior": "von-mises-fisher", "prior": "sphere", "latent_dim": 3}
+    estimator = VAE(**SMALL, **on_sphere).fit(images)
+    assert np.isfinite(estimator.score(images))
+    assert np.isfinite(estimator.log_likelihood(images, samples=5)).all()
+    estimator.fit_prior(images, "gaussian")
+    assert estimator.sample(2).shape == (2, 12, 10)
+    for ask in (estimator.score, estimator.score_samples, estimator.log_likelihood):
+        with pytest.raises(ConfigError, match=r"prior must be a density on the sphere.*Fix: "):
+            ask(images)
+
+
+@pytest.mark.parametrize(
+    ("whole", "option"),
+    [
+        ({"likelihood": GaussianLikelihoodOptions(weight="auto")}, {"beta": 2.0}),
+        ({"likelihood": GaussianLikelihoodOptions()}, {"target_mse": 0.1}),
+        ({"likelihood": GaussianLikelihoodOptions(sigma=0.1)}, {"weight": 3.0}),
+        ({"objective": Elbo()}, {"free_bits": 0.5}),
+        ({"encoder": ConvolutionalEncoderOptions()}, {"dropout": 0.5}),
+        ({"encoder": ConvolutionalEncoderOptions()}, {"encoder_dropout": 0.5, "dropout": 0.1}),
+    ],
+)
+def test_an_option_wins_over_its_part_given_whole(whole: dict, option: dict) -> None:
+    """Also in a grid search, which sets it afterwards."""
+    config = VAE(**whole).set_params(**option).run_config()
+    assert config == VAE(**whole, **option).run_config()
+    found = {o.name: o.default for o in options_of(config).values()}
+    name, value = next(iter(option.items()))
+    assert found.get(name, found.get(f"encoder_{name}")) == value
 
 
 def test_parts_are_options() -> None:
@@ -530,6 +592,29 @@ def test_an_estimator_that_suits_the_images() -> None:
     assert rows.run_config() == AE(image_shape=(16, 16)).run_config()
     fitted = VAE.suited_to(colour, epochs=1, encoder_filters=(16,), decoder_filters=(16,))
     assert fitted.fit(colour).reconstruct(colour).shape == colour.shape
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"likelihood": "bernoulli"},
+        {"likelihood": "discretised-logistic"},
+        {"likelihood": "gaussian-learned"},
+        {"latent_channels": 4},
+    ],
+)
+def test_what_suits_depends_on_the_options(options: dict[str, Any]) -> None:
+    """A recipe gives a likelihood only the options that it has, as `reparam train` does."""
+    colour = np.random.default_rng(0).integers(0, 256, (30, 16, 16, 3)).astype(np.uint8)
+    for kind in (AE, VAE) if "likelihood" in options else (VAE,):
+        build_autoencoder(kind.suited_to(colour, **options).run_config().model, (16, 16, 3))
+
+
+def test_fit_transform_of_a_conditional_model_reads_the_labels_twice() -> None:
+    images, labels = bars()
+    model = VAE(**SMALL, classes="auto")
+    found = model.fit_transform(images, labels)
+    np.testing.assert_array_equal(found, model.transform(images, labels=labels))
 
 
 def test_a_conditional_model_needs_the_right_labels() -> None:

@@ -1,5 +1,6 @@
 """ImageSet: images, labels, names and splits, whatever they were read from."""
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import numpy as np
 
 from reparam.data.factors import Factors
 from reparam.data.mapping import in_parts
-from reparam.errors import DataError
+from reparam.errors import DataError, check_bytes
 from reparam.types import IndexArray, LabelArray, PixelArray
 
 Split = Literal["train", "valid", "test"]
@@ -37,6 +38,19 @@ class ImageSet:
     """Of a folder: the path of each image in it."""
     factors: Factors | None = None
     """What the images were made from, where that is known."""
+
+    def __post_init__(self) -> None:
+        """Raises DataError for images that are no bytes and for splits that are not three arrays of
+        indices, ShapeError for images that are not N × H × W × C.
+        """
+        check_bytes(self.images)
+        for split in SPLITS:
+            index = self.splits.get(split)
+            if not (isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim == 1):
+                raise DataError(
+                    f"{self.name}: splits must have an array of indices for {split}, got "
+                    f"{type(index).__name__}. Fix: np.array([...]), np.arange(0) for none"
+                )
 
     def __repr__(self) -> str:
         """In one line: a notebook shows it where a cell ends in it."""
@@ -68,8 +82,12 @@ class ImageSet:
 
     def fingerprint(self) -> str:
         """SHA-256 of images, labels, splits and known factors: equal sets train equally, and
-        are scored equally.
+        are scored equally. Computed once: a set is not changed.
         """
+        return self._fingerprint
+
+    @functools.cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
         for pixels in in_parts(self.images):
             digest.update(np.ascontiguousarray(pixels).data)

@@ -20,6 +20,7 @@ from reparam.evaluation import Rows, labels_or_none, rows_to_pixels
 from reparam.model import Autoencoder, Prior
 from reparam.runs import (
     IN_MEMORY,
+    SUITED_BY,
     Result,
     Run,
     RunConfig,
@@ -30,6 +31,7 @@ from reparam.runs import (
     writing,
 )
 from reparam.training import train
+from reparam.types import LatentArray
 
 Trained = TypeVar("Trained", bound="Estimator")
 
@@ -83,9 +85,12 @@ class Estimator(FittedModel):
             pixels, _ = rows_to_pixels(X, declared_shape(own.get("image_shape"), X), black_white)
             data = dataclasses.replace(base.data, source=IN_MEMORY, test_fraction=0.0)
             images = image_set_from_arrays(pixels, None, name=cls.__name__, config=data)
-        recipe = suited_recipe(base, images)
         given = (cls.__name__, options)
-        config = resolve(base, [(f"recipe {recipe.recipe}", recipe.options), given])
+        # Options of the recipe's own networks are refused without it.
+        counts = {name: options[name] for name in SUITED_BY if name in options}
+        recipe = suited_recipe(resolve(base, [(cls.__name__, counts)]), images)
+        of_recipe = resolve(base, [(f"recipe {recipe.recipe}", recipe.options)])
+        config = resolve(of_recipe, [given])
         if is_articles(config, images):
             config = resolve(preset_config(cls.preset), [given])
         return cls(**arguments_of(config), **own)
@@ -138,10 +143,14 @@ class Estimator(FittedModel):
             with writing(path), torch.random.fork_rng(devices=[]):
                 run = Run.create(path, config, images, command=command, overwrite=False)
                 quiet, kept = bool(self._own("quiet")), out is not None
-                model = train(run, images, listeners(run, config, title, quiet=quiet, kept=kept))
-            self._take(run, model, row_shape)
+                train(run, images, listeners(run, config, title, quiet=quiet, kept=kept))
+            self._take(run, run.load_model(), row_shape)
             self._shown = shown_of(images)
         return self
+
+    def fit_transform(self, X: object, y: object = None) -> LatentArray:
+        """``fit(X, y)``, then ``transform`` of X: a conditional model reads y in both."""
+        return self.fit(X, y).transform(X, labels=y)
 
     def save_pretrained(
         self,

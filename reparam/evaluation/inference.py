@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 
 from reparam.data import Progress
-from reparam.errors import ConfigError, DataRangeError, ShapeError
+from reparam.errors import ConfigError, DataRangeError, ShapeError, check_bytes
 from reparam.model import (
     Autoencoder,
     Distribution,
@@ -36,7 +36,10 @@ WITH_GRADIENTS = 8
 
 
 def check_images(model: Autoencoder, images: PixelArray) -> None:
-    """Raises ShapeError when the images are not of the size that the model was trained on."""
+    """Raises DataError for images that are no bytes, and ShapeError when they are not of the size
+    that the model was trained on.
+    """
+    check_bytes(images)
     if images.shape[1:] != model.image_shape:
         expected, found = (
             " × ".join(map(str, shape)) for shape in (model.image_shape, images.shape[1:])

@@ -12,7 +12,14 @@ from jaxtyping import Float
 from reparam.data import Progress
 from reparam.errors import ConfigError
 from reparam.evaluation.inference import check_images
-from reparam.model import Autoencoder, Distribution, Prior, from_bytes, in_batches
+from reparam.model import (
+    Autoencoder,
+    Distribution,
+    Prior,
+    check_same_measure,
+    from_bytes,
+    in_batches,
+)
 from reparam.types import Images, LabelArray, Labels, Latents, PerExample, PixelArray
 
 SAMPLES = 5000
@@ -80,7 +87,8 @@ def importance_sampled(
 
     A binary likelihood is meant for pixels that are 0 or 255: see ``binarised``. Raises ShapeError
     for images of another size, and ConfigError for a model without a distribution over latents
-    (AE). ``progress`` is called before each few images: of large ones K decodings take seconds.
+    (AE), or whose prior is a density by volume where the posterior's is one by area. ``progress``
+    is called before each few images: of large ones K decodings take seconds.
     """
     check_images(model, images)
     if not model.is_variational:
@@ -134,6 +142,7 @@ def weighed(
         few, classes = x[rows], None if labels is None else labels[rows]
         tell(len(few))
         q = model.infer(few, classes)
+        check_same_measure(model.prior, q)
         total = squares = torch.full((len(few),), -torch.inf, dtype=torch.float64)
         elbo = torch.zeros(len(few), dtype=torch.float64)
         for which, count in enumerate(counts):

@@ -4,11 +4,16 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from reparam.errors import check_bytes
 from reparam.types import Images, PixelArray
 
 
 def from_bytes(pixels: UInt8[torch.Tensor, "B H W C"]) -> Images:
-    """Pixels in [0, 1]; channels-last in memory, since that is how the bytes lie."""
+    """Pixels in [0, 1]; channels-last in memory, since that is how the bytes lie.
+
+    Raises DataError for what is no bytes, ShapeError for other axes.
+    """
+    check_bytes(pixels)
     return pixels.permute(0, 3, 1, 2).float() / 255
 
 

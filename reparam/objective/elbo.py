@@ -47,7 +47,7 @@ class Elbo(Objective):
         rates = model.prior.kl_by_dimension(drawn.q)
         kl = rate(model.prior, drawn.q, drawn.z, drawn.log_q) if rates is None else rates.sum(1)
         cost = kl
-        if self.free_bits:
+        if self.free_bits and (rates is not None or model.training):
             if rates is None:  # a model that no configuration was checked for
                 raise ConfigError(
                     "free_bits must have the rate of each latent dimension in closed form, got "

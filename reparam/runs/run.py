@@ -217,12 +217,16 @@ class Run:
         """
         self.check_has_source()
         images = load_images(self.config.data, progress)
+        self.check_images(images)
+        return images
+
+    def check_images(self, images: ImageSet) -> None:
+        """Raises RunError for other images or splits than those that the run was made with."""
         if images.fingerprint() != self.facts.fingerprint:
             raise RunError(
                 f"{self.path}: {images.name} has other images or splits than when the run began. "
                 "Fix: restore the data, or train anew"
             )
-        return images
 
     def check_has_source(self) -> None:
         """Raises RunError for a run that was trained on arrays, which it cannot find again."""

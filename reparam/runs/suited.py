@@ -57,10 +57,12 @@ def follows_images(recipe: str, config: RunConfig) -> bool:
     return recipe == PICTURES
 
 
+SUITED_BY = ("objective", "likelihood", "latent_channels")
+"""Options that a recipe for images depends on."""
+
+
 def suited_recipe(config: RunConfig, images: ImageSet) -> Suited:
-    """The recipe `pictures` for these images. Of ``config`` only the objective, the likelihood and
-    whether latents are maps count.
-    """
+    """The recipe `pictures` for these images. Of ``config`` only ``SUITED_BY`` counts."""
     height, width, channels = images.image_shape
     count = len(images.splits["train"])
     options = pictures(

@@ -39,11 +39,13 @@ def train(
 
     Returns the best model with the prior that it was trained with, in evaluation mode on the CPU.
     Raises Interrupted after Ctrl-C, when the checkpoint is written, NotFiniteError when a loss is
-    NaN or infinite, RunError when another process writes the run, LostError when one of the team
-    is gone, and DiskFullError, with the last checkpoint as it was.
+    NaN or infinite, RunError for other images than those that the run was made with, and when
+    another process writes the run, LostError when one of the team is gone, and DiskFullError, with
+    the last checkpoint as it was.
     """
     if team is None:
         team = assemble_one(run.config.training)
+    run.check_images(images)
     wanted = run.config.training.deterministic
     try:
         team.launch()

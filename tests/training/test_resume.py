@@ -209,3 +209,14 @@ def test_components_are_looked_for_once(new_run, small, blobs) -> None:
     a, b = load_file(whole.weights), load_file(stopped.weights)
     assert a["encoder.linear.directions"].any()
     assert all(identical(a[k], b[k]) for k in a)
+
+
+def test_other_images_than_those_of_the_run_are_refused(blobs, small, tmp_path) -> None:
+    """Before anything is written: its figures would be of images that it does not name."""
+    run = Run.create(tmp_path / "run", small("vae", epochs=1), blobs, command="", overwrite=False)
+    other = replace(blobs, images=255 - blobs.images)
+    with pytest.raises(RunError, match="blobs has other images or splits than when the run began"):
+        train(run, other)
+    assert run.result() is None
+    train(run, blobs)
+    assert run.result() is not None

@@ -184,13 +184,26 @@ PRIORS: Registry[PriorOptions] = Registry("prior", PriorOptions)
 """Where latents are drawn from, p(z), by name."""
 
 
+def check_same_measure(prior: Prior, q: Distribution) -> None:
+    """Raises ConfigError where only one of prior and posterior is a density on the sphere: by area
+    it is compared with no density by volume, such as a prior that was fitted afterwards.
+    """
+    if prior.on_sphere != q.on_sphere:
+        where = {True: "on the sphere", False: "over all of the space"}
+        raise ConfigError(
+            f"prior must be a density {where[q.on_sphere]}, as the posterior is, got {prior.kind} "
+            f"{where[prior.on_sphere]}. Fix: take the prior that the model was trained with"
+        )
+
+
 def rate(prior: Prior, q: Distribution, z: Latents, log_q: PerExample | None = None) -> PerExample:
     """KL(q ‖ p) of each image in nats: in closed form, else estimated at one z ~ q without bias.
 
     The estimate is −H(q) − log p(z) where the entropy is known, else log q(z) − log p(z), with
-    ``log_q`` for log q(z) if it is known. Raises ShapeError for a density that is not one number
-    for each latent.
+    ``log_q`` for log q(z) if it is known. Raises ConfigError where one density is by area and the
+    other by volume, ShapeError for a density that is not one number for each latent.
     """
+    check_same_measure(prior, q)
     exact = prior.kl(q)
     if exact is not None:
         return exact

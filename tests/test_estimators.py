@@ -641,3 +641,25 @@ def test_no_option_hides_a_method(estimator: Any) -> None:
     """Options are attributes, as scikit-learn has them."""
     methods = {name for name in dir(estimator) if callable(getattr(estimator, name))}
     assert not methods & estimator().get_params().keys()
+
+
+def test_images_of_many_channels() -> None:
+    """As of a satellite; more than four are meant only where they are said."""
+    many = np.random.default_rng(0).integers(0, 256, (40, 12, 10, 6)).astype(np.uint8)
+    with pytest.raises(ShapeError, match=r"in Python image_shape=\(12, 10, 6\)"):
+        VAE(**SMALL).fit(many)
+    model = VAE(**SMALL, image_shape=(12, 10, 6)).fit(many)
+    assert model.reconstruct(many).shape == many.shape
+    assert model.reconstruct(many.reshape(40, -1)).shape == (40, 720)
+
+
+@pytest.mark.parametrize("pixel_range", [None, (0, 1), "fit"])
+def test_what_is_not_finite_is_called_so(pixel_range: object) -> None:
+    x = np.random.default_rng(0).random((40, 12, 10))
+    x[3, 2, 1] = np.nan
+    with pytest.raises(DataRangeError, match="float pixels must be finite, got 1 that are NaN"):
+        VAE(**SMALL, pixel_range=pixel_range).fit(x)
+    with pytest.raises(
+        DataRangeError, match=r"pass --range 0 255 \(in Python pixel_range=\(0, 255"
+    ):
+        VAE(**SMALL).fit(np.round(255 * np.nan_to_num(x)))

@@ -22,7 +22,7 @@ from reparam.data.load import load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
 from reparam.data.picture import read_picture
 from reparam.data.pictures import Progress
-from reparam.data.pixels import as_numbers, as_pixels, warn_of_pixels
+from reparam.data.pixels import MOST_CHANNELS, as_numbers, as_pixels, warn_of_pixels
 from reparam.data.registry import NAMED_SOURCES
 from reparam.data.sheet import contact_sheet, sheet_picture, to_picture
 
@@ -30,6 +30,7 @@ __all__ = [
     "ARRAY_SUFFIXES",
     "CLASS_COLOURS",
     "MAPPED_FROM",
+    "MOST_CHANNELS",
     "NAMED_SOURCES",
     "SPLITS",
     "UNKNOWN",

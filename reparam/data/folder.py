@@ -182,8 +182,6 @@ def _check(config: DataConfig) -> None:
         )
     if config.pixel_range is not None:
         check_range(config.pixel_range)  # here once, and not as a fault of every file
-    if config.fit not in ("resize", "crop"):
-        raise ConfigError(f"fit must be resize or crop, got {config.fit!r}. Fix: correct --fit")
 
 
 def _inspect_all(

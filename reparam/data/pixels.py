@@ -78,8 +78,8 @@ def _warn_of_dark(pixels: PixelArray, name: str) -> None:
             return
     warnings.warn(
         f"{name}: the brightest of all pixels is {top} of 255 (that is {top / 255:.3g} of 1, or "
-        f"{257 * top} of 65535), nearly black. If that is white, say so, such as by --range 0 "
-        f"{top or 1}, or rescale the images",
+        f"{257 * top} of 65535), nearly black. If that is white, say so, such as by "
+        f"{_range_option(0, top or 1)}, or rescale the images",
         UserWarning,
         stacklevel=4,
     )
@@ -153,8 +153,9 @@ def _with_four_axes(
         )
     raise ShapeError(
         f"{name}: images must have at most {MOST_CHANNELS} channels, got {found} "
-        f"({_times(array.shape)}). Fix: bring the axes into the order N×H×W×C, or pass --channels "
-        f"{found} where they are channels"
+        f"({_times(array.shape)}). Fix: bring the axes into the order N×H×W×C, or where they are "
+        f"channels pass --channels {found} (in Python image_shape=({array.shape[1]}, "
+        f"{array.shape[2]}, {found}))"
     )
 
 
@@ -187,7 +188,7 @@ def check_range(pixel_range: PixelRange) -> None:
     if not -math.inf < black < white < math.inf:
         raise DataRangeError(
             f"the range of pixels must be from black to a larger white, got {black:g} {white:g}. "
-            "Fix: correct --range"
+            "Fix: correct --range (in Python pixel_range)"
         )
 
 
@@ -201,11 +202,12 @@ def to_levels(values: np.ndarray, name: str, pixel_range: PixelRange) -> UInt8[n
     levels = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), _CHUNK):
         chunk = values[start : start + _CHUNK].astype(np.float64)
+        _check_finite(chunk, name)
         low, high = chunk.min(), chunk.max()
-        if not (black <= low and high <= white):  # also NaN
+        if not (black <= low and high <= white):
             raise DataRangeError(
                 f"{name}: pixels must lie in the range {black:g} to {white:g}, got {low:.6g} to "
-                f"{high:.6g}. Fix: correct --range"
+                f"{high:.6g}. Fix: correct --range (in Python pixel_range)"
             )
         levels[start : start + _CHUNK] = np.rint((chunk - black) * (255 / (white - black)))
     return levels
@@ -218,7 +220,25 @@ def _likely_range(low: float, high: float) -> str:
         low, high = 0, whole
     elif -1 <= low < -0.5 and 0.5 < high <= 1:
         low, high = -1, 1
-    return f"--range {low:.6g} {high:.6g}"
+    return _range_option(low, high)
+
+
+def _range_option(low: float, high: float) -> str:
+    """As a flag, and as an estimator's option."""
+    return f"--range {low:.6g} {high:.6g} (in Python pixel_range=({low:.6g}, {high:.6g}))"
+
+
+def _check_finite(array: np.ndarray, name: str) -> None:
+    """Raises DataRangeError for NaN and infinite pixels."""
+    if array.dtype.kind != "f":
+        return
+    low, high = array.min(), array.max()
+    if np.isnan(low) or np.isinf(low) or np.isinf(high):
+        bad = array.size - int(np.isfinite(array).sum())
+        raise DataRangeError(
+            f"{name}: float pixels must be finite, got {bad} that are NaN or infinite. Fix: "
+            "omit those images, or replace the values with numpy.nan_to_num"
+        )
 
 
 def _to_bytes(array: np.ndarray, name: str, pixel_range: PixelRange | None) -> PixelArray:
@@ -238,16 +258,11 @@ def _to_bytes(array: np.ndarray, name: str, pixel_range: PixelRange | None) -> P
                 f"values are black and white, such as {option}, or rescale them to 0..255"
             )
         return array.astype(np.uint8)
-    if np.isnan(low) or np.isinf(low) or np.isinf(high):
-        bad = array.size - int(np.isfinite(array).sum())
-        raise DataRangeError(
-            f"{name}: float pixels must be finite, got {bad} that are NaN or infinite. Fix: "
-            "omit those images, or replace the values with numpy.nan_to_num"
-        )
+    _check_finite(array, name)
     if low < 0 or high > 1:
         fix = f"rescale them to [0, 1], or pass {option}"
         if low >= 0 and 128 < high <= 255 and np.array_equal(array, np.rint(array)):
-            fix = "divide them by 255, or pass --range 0 255"
+            fix = f"divide them by 255, or pass {_range_option(0, 255)}"
         raise DataRangeError(
             f"{name}: float pixels must lie in [0, 1], got {low:.6g} to {high:.6g}. Fix: {fix}"
         )

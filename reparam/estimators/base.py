@@ -9,7 +9,7 @@ import torch
 
 from reparam import export  # its names are imported when they are used
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
-from reparam.data import ImageSet, image_set_from_arrays, warn_of_pixels
+from reparam.data import DataConfig, ImageSet, image_set_from_arrays, warn_of_pixels
 from reparam.errors import ConfigError, DataError
 from reparam.estimators.fitting import check_free, folder_of, listeners
 from reparam.estimators.html import fitted_html, shown_of
@@ -31,7 +31,7 @@ from reparam.runs import (
     writing,
 )
 from reparam.training import train
-from reparam.types import LatentArray
+from reparam.types import LatentArray, PixelArray
 
 Trained = TypeVar("Trained", bound="Estimator")
 
@@ -84,7 +84,7 @@ class Estimator(FittedModel):
             black_white = declared_range(own.get("pixel_range"), X)
             pixels, _ = rows_to_pixels(X, declared_shape(own.get("image_shape"), X), black_white)
             data = dataclasses.replace(base.data, source=IN_MEMORY, test_fraction=0.0)
-            images = image_set_from_arrays(pixels, None, name=cls.__name__, config=data)
+            images = _image_set(pixels, None, cls.__name__, data)
         given = (cls.__name__, options)
         # Options of the recipe's own networks are refused without it.
         counts = {name: options[name] for name in SUITED_BY if name in options}
@@ -129,7 +129,7 @@ class Estimator(FittedModel):
             pixels, row_shape = self._to_pixels(X, declared_shape(self._own("image_shape"), X))
             labels = labels_or_none(y, len(pixels))
             name = type(self).__name__
-            images = image_set_from_arrays(pixels, labels, name=name, config=config.data)
+            images = _image_set(pixels, labels, name, config.data)
             warn_of_pixels(pixels, name, range_known=self.pixel_range_ is not None)
         out, title = folder_of(self._own("out")), type(self).__name__
         if out is None and config.training.loggers:
@@ -234,3 +234,9 @@ class Estimator(FittedModel):
             return None
         pixels, _, known = self._read(shown, labels)
         return export.LabelledImages(pixels, known)
+
+
+def _image_set(pixels: PixelArray, labels: object, name: str, config: DataConfig) -> ImageSet:
+    """Of pixels whose channels are known to be channels, however many."""
+    config = dataclasses.replace(config, channels=pixels.shape[-1])
+    return image_set_from_arrays(pixels, labels, name=name, config=config)

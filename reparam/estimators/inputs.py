@@ -102,6 +102,7 @@ def declared_range(option: object, X: object) -> tuple[float, float] | None:
         return None
     if is_fit(option):
         array = as_numbers(X, "X").astype(np.float64)
+        array = array[np.isfinite(array)]  # what is not is refused where it becomes pixels
         low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 1.0)
         return low, high if high > low else low + 1
     try:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from reparam.data import as_numbers, as_one_array, as_pixels
+from reparam.data import MOST_CHANNELS, as_numbers, as_one_array, as_pixels
 from reparam.errors import DataRangeError, ShapeError
 from reparam.types import PixelArray
 
@@ -25,9 +25,9 @@ def rows_to_pixels(
 ) -> tuple[PixelArray, tuple[int, ...]]:
     """Images as bytes (N, H, W, C), and the shape in which one of them was laid out.
 
-    Flat rows (N, D) need ``image_shape`` (height, width, channels). ``pixel_range``: as `as_pixels`
-    has it; ``clip``: what lies outside of it becomes black or white. Raises ShapeError when they do
-    not fit it, and what `as_pixels` raises.
+    Flat rows (N, D) need ``image_shape`` (height, width, channels), and so do more channels than 4.
+    ``pixel_range``: as `as_pixels` has it; ``clip``: what lies outside of it becomes black or
+    white. Raises ShapeError when they do not fit it, and what `as_pixels` raises.
     """
     array = as_numbers(rows, "X")
     row_shape = array.shape[1:]
@@ -48,7 +48,9 @@ def rows_to_pixels(
         array = array.astype(np.float64).clip(*pixel_range)
     elif pixel_range is None and array.dtype.kind == "f" and array.size:
         array = _without_rounding(array)
-    return as_pixels(array, "X", pixel_range=pixel_range), row_shape
+    channels = 1 if image_shape is None else image_shape[2]
+    more = channels if channels > MOST_CHANNELS else None
+    return as_pixels(array, "X", pixel_range=pixel_range, channels=more), row_shape
 
 
 def _without_rounding(array: np.ndarray) -> np.ndarray:

@@ -526,7 +526,7 @@ def test_names_of_files_cannot_break_the_line(tmp_path: Path):
     [
         ("image_size", (0, 5), r"at least 1, got \(0, 5\). Fix: correct --image-size"),
         ("channels", 4, r"1 \(grey\) or 3 \(colour\), got 4. Fix: correct --channels"),
-        ("fit", "stretch", "resize or crop, got 'stretch'. Fix: correct --fit"),
+        ("fit", "stretch", "one of resize, crop, got 'stretch'. Fix: choose one of them"),
     ],
 )
 def test_options_that_cannot_be(tmp_path: Path, option, value, message):

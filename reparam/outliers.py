@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from reparam.data import as_numbers
 from reparam.errors import ConfigError, DataError
-from reparam.estimators import AE, VAE, DenoisingAE, checked_rows, load
+from reparam.estimators import AE, VAE, DenoisingAE, checked_rows, load, whole
 from reparam.evaluation import (
     AnomalyConfig,
     Detected,
@@ -21,6 +21,7 @@ from reparam.evaluation import (
     check_rate,
     load_detector,
 )
+from reparam.fields import MOST_SEED
 from reparam.runs import Run
 
 Model = AE | VAE | DenoisingAE
@@ -71,7 +72,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         model: Model = VAE() if self.estimator is None else clone(self.estimator)
         flat = model.get_params(deep=False)["image_shape"] is not None
         rows = as_numbers(checked_rows(self, X, flat=flat, reset=True), "X")
-        mixed = np.random.default_rng(self.seed).permutation(len(rows))
+        seed = whole(self.seed, "seed", range(MOST_SEED + 1))
+        mixed = np.random.default_rng(seed).permutation(len(rows))
         count = round(self.held_out * len(rows))
         choose, hold = np.sort(mixed[: count // 3]), np.sort(mixed[count // 3 : count])
         if not len(choose):

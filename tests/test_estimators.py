@@ -663,3 +663,21 @@ def test_what_is_not_finite_is_called_so(pixel_range: object) -> None:
         DataRangeError, match=r"pass --range 0 255 \(in Python pixel_range=\(0, 255"
     ):
         VAE(**SMALL).fit(np.round(255 * np.nan_to_num(x)))
+
+
+def test_seeds_and_places_are_those_of_the_whole_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any whole number is a seed of a fit, and ~ is the home."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    images, _ = bars()
+    model = VAE(**SMALL, out="~/run").fit(images)
+    assert (tmp_path / "run" / "config.json").exists()
+    assert load("~/run").fit_prior(images, seed=-1).sample(2).shape == (2, 12, 10, 1)
+    assert model.fit_prior(images, seed=2**40).sample(2).shape == (2, 12, 10)
+
+
+def test_exemplars_that_are_their_own_images_have_a_rate() -> None:
+    images, _ = bars(20)
+    model = VAE(**SMALL, prior={"type": "exemplar", "components": 1}, valid_fraction=0.0)
+    assert np.isfinite(model.fit(images).score(images))

@@ -148,6 +148,7 @@ for build in (
         print("built", build())
     except reparam.ConfigError as error:
         print(error)
+print(DataConfig(image_size=16).image_size, DataConfig(image_size="8x4").image_size)
 """
 
 
@@ -155,8 +156,9 @@ def test_every_configuration_refuses_another_word() -> None:
     """In a process of its own, which does not check types as these tests do."""
     said = subprocess.run([sys.executable, "-c", BUILD], capture_output=True, text=True, check=True)
     lines = said.stdout.splitlines()
-    assert len(lines) == 7
-    for line in lines:
+    assert len(lines) == 8
+    assert lines[7] == "(16, 16) (8, 4)"  # as its text says
+    for line in lines[:7]:
         assert re.fullmatch(r"\w+ must be one of .*, got 'another'\. Fix: .*", line)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from reparam.fields import MOST_SEED, option
+from reparam.fields import MOST_SEED, as_size, option
 
 Pages = Literal["first", "all"]
 
@@ -69,3 +69,6 @@ class DataConfig:
     known_labels: int | None = None
     """Hide the labels of all training images but N, drawn by the split's seed, as many of each
     class; validation and test images keep theirs."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image_size", as_size(self.image_size))

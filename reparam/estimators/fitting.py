@@ -13,7 +13,7 @@ def folder_of(out: object) -> Path | None:
     """The option ``out`` as a path. Raises ConfigError for what is none."""
     if not isinstance(out, str | Path | None):
         raise ConfigError(f"out must be a path, got {out!r}. Fix: name a folder")
-    return None if out is None else Path(out)
+    return None if out is None else Path(out).expanduser()
 
 
 def check_free(path: Path) -> None:

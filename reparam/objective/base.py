@@ -10,6 +10,7 @@ from torch import nn
 
 from reparam.data import Batch
 from reparam.errors import ConfigError
+from reparam.interface import Interface
 from reparam.model import Autoencoder, Distribution, ModelConfig, Noise, Pixels, Prior, draw_rows
 from reparam.objective.inputs import InputConfig
 from reparam.registry import Part, Registry
@@ -206,7 +207,7 @@ class Verdict:
     """What people should know: kind → a line with the fix. Each kind is shown once in a run."""
 
 
-class Term(nn.Module):
+class Term(nn.Module, Interface):
     """One more term of a loss, image by image, with parameters that train with the model's.
 
     A member may set the attributes, and override ``added`` and ``after_epoch``.
@@ -263,7 +264,10 @@ class TermOptions(Part):
 
     def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         """The term of each image, of a member without parameters."""
-        raise NotImplementedError(f"{type(self).__name__} must define value, or build")
+        raise ConfigError(
+            f"{type(self).__name__} must define value, or build, got a class without. Fix: define "
+            "one of them as docs/extending.md shows"
+        )
 
     def build(self, model: Autoencoder) -> Term:
         return _Formula(self)

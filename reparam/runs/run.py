@@ -138,7 +138,7 @@ class Run:
     @classmethod
     def open(cls, path: str | Path) -> "Run":
         """An existing run. Raises RunError when it is missing, damaged, or from a newer version."""
-        path = Path(path)
+        path = Path(path).expanduser()
         if path.exists() and not path.is_dir():
             raise RunError(f"{path}: must be a run folder, got a file. Fix: name a run folder")
         if not path.is_dir():

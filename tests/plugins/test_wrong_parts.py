@@ -213,6 +213,23 @@ class BroadOptions(rp.TermOptions):
         return Broad()
 
 
+class Mute(rp.Term):
+    pass
+
+
+@rp.TERMS.register("mute")
+@dataclass(frozen=True)
+class MuteOptions(rp.TermOptions):
+    def build(self, model):
+        return Mute()
+
+
+@rp.TERMS.register("silent")
+@dataclass(frozen=True)
+class SilentOptions(rp.TermOptions):
+    pass
+
+
 @rp.TERMS.register("hollow")
 @dataclass(frozen=True)
 class HollowOptions(rp.TermOptions):
@@ -266,6 +283,8 @@ SAID = {
     "shape (3,), got float. Fix: ",
     "objective=fixed": "what is minimised of objective fixed must have a gradient, got a tensor "
     "without. Fix: ",
+    "terms=mute": "Mute must define forward, got a class without. Fix: ",
+    "terms=silent": "SilentOptions must define value, or build, got a class without. Fix: ",
     "terms=hollow": "build of term hollow must give a Term, got NoneType. Fix: ",
     "terms=broad": "objective of term broad must be one number for each image, of shape (3,), "
     "got (3, 1). Fix: ",

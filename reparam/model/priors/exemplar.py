@@ -70,6 +70,7 @@ class ExemplarPrior(EncodedImages):
             return super().log_prob(z)
         index, used = self.step
         own = (index[:, None] == self.positions[used]).repeat_interleave(len(z) // len(index), 0)
+        own &= ~own.all(1, keepdim=True)  # the only exemplar is also its own image's
         squares = torch.cdist(z.double(), self.posteriors().mean.double()).square()
         each = -0.5 * squares * torch.exp(-self.log_var)
         mixed = each.masked_fill(own, -torch.inf).logsumexp(1) - (~own).sum(1).log()

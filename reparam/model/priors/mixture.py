@@ -140,7 +140,7 @@ class MixturePrior(Prior):
                 count,
                 covariance_type="diag" if self.diagonal else "full",
                 max_iter=300,
-                random_state=seed,
+                random_state=seed % 2**32,
             )
             with warnings.catch_warnings():
                 # A fit that could still rise a little is judged by the held-out latents like others

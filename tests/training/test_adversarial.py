@@ -85,13 +85,13 @@ def test_the_guard_acts_and_the_result_is_within_its_bound(new_run, small, blobs
     assert result.splits["valid"]["mse"] == pytest.approx(errors[result.best_epoch - 1], rel=1e-5)
 
 
-def test_without_held_out_images_it_goes_by_those_of_training(new_run, small, blobs) -> None:
+def test_without_held_out_images_it_goes_by_those_of_training(small, blobs, tmp_path) -> None:
     """And a likelihood that has no squared error in it has it measured."""
     images = image_set_from_arrays(
         blobs.images, blobs.labels, name="blobs", config=DataConfig(valid_fraction=0.0)
     )
-    config = small(epochs=3, likelihood="bernoulli", valid_fraction=0.0)
-    run = new_run(with_game(config))
+    config = with_game(small(epochs=3, likelihood="bernoulli", valid_fraction=0.0))
+    run = Run.create(tmp_path / "run", config, images, command="", overwrite=False)
     train(run, images)
     lowest = load_file(run.checkpoint)["terms.adversarial.guard.lowest"].item()
     assert lowest == pytest.approx(min(epoch.train["mse"] for epoch in run.metrics()), rel=1e-6)

@@ -33,9 +33,9 @@ def calibrate_run(
 ) -> None:
     """Calibrates and keeps it in the run folder; says what decides, and why."""
     model = run.load_model(own_prior=True, device=device)
-    with step_progress(f"calibrating {run.path}", quiet=quiet) as progress:
-        found = calibrate(model, good, config, progress)
-    with writing(run.path):
+    with writing(run.path):  # before minutes of work, which nobody could keep
+        with step_progress(f"calibrating {run.path}", quiet=quiet) as progress:
+            found = calibrate(model, good, config, progress)
         save_calibration(run, found)
     print_calibration(found)
     say(run.path / CALIBRATION_FILE)

@@ -155,7 +155,8 @@ def _position(name: str, files: Sequence[str], selection: Selection) -> int:
     """
     paths = [PurePosixPath(file) for file in files]
     matches: Sequence[int] = []
-    for names in (files, [path.name for path in paths], [path.stem for path in paths]):
+    bare = [str(path.with_suffix("")) for path in paths]
+    for names in (files, bare, [path.name for path in paths], [path.stem for path in paths]):
         matches = matches or [i for i, known in enumerate(names) if known == name]
     if not matches and name.isdecimal():
         matches = np.flatnonzero(selection.index == int(name)).tolist()

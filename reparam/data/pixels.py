@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -17,8 +18,8 @@ MOST_CHANNELS = 4
 _CHUNK = 4096
 """Images converted at a time, so that floats do not take twice their memory."""
 
-WHITES = (1023, 4095, 16383, 65535)
-"""Of cameras of 10 to 16 bits."""
+WHITES = (255, 1023, 4095, 16383, 65535)
+"""Of bytes, and of cameras of 10 to 16 bits."""
 
 DARK = 64
 """Of 255, what the brightest of all pixels has at least: a darker set may have another range than
@@ -79,7 +80,8 @@ def _warn_of_dark(pixels: PixelArray, name: str) -> None:
     warnings.warn(
         f"{name}: the brightest of all pixels is {top} of 255 (that is {top / 255:.3g} of 1, or "
         f"{257 * top} of 65535), nearly black. If that is white, say so, such as by "
-        f"{_range_option(0, top or 1)}, or rescale the images",
+        f"{_range_option(0, top or 1)} of bytes, {_likely_range(0, 257 * top - 128 if top else 1)} "
+        "of 16-bit numbers, or rescale the images",
         UserWarning,
         stacklevel=4,
     )
@@ -220,7 +222,16 @@ def _likely_range(low: float, high: float) -> str:
         low, high = 0, whole
     elif -1 <= low < -0.5 and 0.5 < high <= 1:
         low, high = -1, 1
+    else:  # six digits, outwards: the very ends lie within
+        low, high = _six_digits(low, math.floor), _six_digits(high, math.ceil)
     return _range_option(low, high)
+
+
+def _six_digits(value: float, rounded: Callable[[float], int]) -> float:
+    if not 1e-290 < abs(value) < 1e290:  # also 0 and NaN
+        return value
+    scale = 10.0 ** (5 - math.floor(math.log10(abs(value))))
+    return rounded(value * scale) / scale
 
 
 def _range_option(low: float, high: float) -> str:

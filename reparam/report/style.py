@@ -1,6 +1,7 @@
 """The style of all figures: one palette, one type size, no global state."""
 
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import SupportsFloat
@@ -36,6 +37,9 @@ def _installed(families: list[str]) -> list[str]:
     known = {font.name for font in font_manager.fontManager.ttflist}
     return [family for family in families if family in known]
 
+
+# That NanumGothic's bold has weight 600 would be said of every figure; nobody can change it.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 HANGUL = _installed(["Noto Sans CJK KR", "NanumGothic", "Apple SD Gothic Neo", "Malgun Gothic"])
 """Fonts for it on Linux, macOS and Windows, where there are any."""

@@ -140,9 +140,11 @@ def _at_mean(losses: Metrics, config: RunConfig, pixel_variance: float) -> dict[
     ways = "another --learning-rate or more --epochs"
     if config.objective.has_rate and _weight_is_given(config):
         ways = "another --learning-rate, more --epochs or a larger --weight"
+    far = mse > pixel_variance / AT_MEAN
+    meaning = "reconstructions are worse than it" if far else "every image is decoded to the mean"
     return {
         "at_mean": f"the mean squared error is {mse:.4g}, and that of the mean image alone "
-        f"{pixel_variance:.4g}: every image is decoded to the mean. Fix: {ways}"
+        f"{pixel_variance:.4g}: {meaning}. Fix: {ways}"
     }
 
 

@@ -419,3 +419,21 @@ def refused_last(reparam, *words: object) -> str:
     last = said.err.splitlines()[-1]
     assert last.startswith("reparam: error: ")
     return last
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_a_whole_set_in_mvtecs_layout_is_not_taken_for_good(reparam, tmp_path, masks) -> None:
+    """Before anything is trained: else it would calibrate on defects, or learn from their masks."""
+    write(tmp_path / "set" / "train" / "good", shapes(40)[0])
+    write(tmp_path / "set" / "test" / "good", shapes(9, seed=1)[0])
+    write(tmp_path / "set" / "test" / "line", shapes(9, seed=2)[0])
+    if masks:
+        write(tmp_path / "set" / "ground_truth" / "line", shapes(9, seed=2)[0])
+    out = tmp_path / "run"
+    said = reparam("anomaly", "fit", tmp_path / "set", "--epochs", "1", "--out", out, "--quiet")
+    assert said.status == 2
+    assert "all pictures must be good ones, got the class " in said.err
+    assert (
+        "ground_truth, of masks" if masks else "line, of which none is for training"
+    ) in said.err
+    assert not out.exists()

@@ -193,3 +193,11 @@ def test_a_real_run_that_overfits(small, tmp_path) -> None:
     run = Run.create(tmp_path / "run", config, images, command="", overwrite=False)
     train(run, images)
     assert "overfitting" in {kind for epoch in run.metrics() for kind in epoch.warnings}
+
+
+def test_worse_than_the_mean_is_not_called_the_mean(small) -> None:
+    """As after a first epoch: the decodings differ, and are further off than one image for all."""
+    found = after_epoch([line(30, valid_mse=0.09)], small(epochs=10), PIXEL_VARIANCE, 2)["at_mean"]
+    assert "reconstructions are worse than it. Fix: " in found
+    near = after_epoch([line(30, valid_mse=0.0601)], small(epochs=10), PIXEL_VARIANCE, 2)["at_mean"]
+    assert "every image is decoded to the mean. Fix: " in near

@@ -19,6 +19,10 @@ pictures are taken for it too.
 """
 
 
+MASKS = "ground_truth"
+"""The folder of masks in the layout of MVTec and anomalib."""
+
+
 @dataclass(frozen=True)
 class GoodPictures:
     """``train`` was trained on (or what stands for it), ``choose`` and ``calibrate`` were not.
@@ -42,8 +46,10 @@ def good_pictures(images: ImageSet, seed: int = 0) -> GoodPictures:
     validation, which the best epoch was chosen by, choose what decides.
 
     Where fewer than 20 (LEAST_TO_CHOOSE) are for validation, a third of the test pictures choose
-    too. Raises DataError without test pictures.
+    too. Raises DataError without test pictures, and for test pictures of a class that nothing
+    trains on: defects, or their masks, in a folder of which only a part is good.
     """
+    _check_all_good(images)
     test, valid = images.splits["test"], images.splits["valid"]
     if not len(test):
         raise DataError(
@@ -58,6 +64,28 @@ def good_pictures(images: ImageSet, seed: int = 0) -> GoodPictures:
         pictures_at(images, valid),
         pictures_at(images, test),
     )
+
+
+def _check_all_good(images: ImageSet) -> None:
+    """Raises DataError for a set in MVTec's layout, of which only a part is good."""
+    if images.labels is None:
+        return
+    count = len(images.class_names)
+    known, tested = (
+        np.bincount(images.labels[images.labelled(split)], minlength=count)
+        for split in ("train", "test")
+    )
+    strange = [
+        name
+        for name, learned, held in zip(images.class_names, known, tested, strict=True)
+        if name == MASKS or (not learned and held > 1)
+    ]
+    if strange:
+        raise DataError(
+            f"{images.name}: all pictures must be good ones, got the class {strange[0]}, of "
+            f"{'masks' if strange[0] == MASKS else 'which none is for training'}. Fix: name the "
+            "folder of good pictures, such as its train/, and give the rest to reparam anomaly test"
+        )
 
 
 def other_good_pictures(

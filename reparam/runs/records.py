@@ -119,7 +119,7 @@ class Result:
     arithmetic_reason: str = ""
     """Why this precision and these kernels; empty in runs from before they were measured."""
     backoffs: int = 0
-    """How often a loss that was no number took the run back, with a smaller learning rate."""
+    """How often a NaN or infinite loss took the run back, with a smaller learning rate."""
     processes: int = 1
     """How many trained together."""
     weight: Metrics = field(default_factory=dict)

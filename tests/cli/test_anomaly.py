@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -437,3 +439,24 @@ def test_a_whole_set_in_mvtecs_layout_is_not_taken_for_good(reparam, tmp_path, m
         "ground_truth, of masks" if masks else "line, of which none is for training"
     ) in said.err
     assert not out.exists()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from reparam.runs import writing
+with writing(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_run_that_is_being_written_is_not_calibrated(reparam, run, good) -> None:
+    """By another process: said before the work, which could not be kept."""
+    words = [sys.executable, "-c", HOLD, str(run)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        said = reparam("anomaly", "calibrate", run, good, *FAST, "--overwrite")
+    assert said.status == 2
+    assert "is writing this run. Fix: " in said.err
+    assert "calibrating" not in said.err

@@ -74,6 +74,14 @@ def test_denoised_pictures_have_the_sizes_of_their_files(
     assert np.load(tmp_path / "x.npy").shape[1:3] == (12, 12)
 
 
+def test_a_picture_is_named_by_its_folder_without_the_suffix(reparam, run, tmp_path) -> None:
+    said = reparam("neighbours", run, "--of", "cats/photo 4", "-k", 1, "--out", tmp_path / "near")
+    assert said.status == 0, said.err
+    assert [row["query"] for row in table(tmp_path / "near" / "neighbours.csv")] == [
+        "cats/photo 4.png"
+    ]
+
+
 def test_neighbours_of_the_run_s_own_pictures(reparam, run, tmp_path) -> None:
     """By path, name, name without suffix, and position."""
     images = Run.open(run).images()

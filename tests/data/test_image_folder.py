@@ -477,7 +477,9 @@ def test_a_set_that_is_nearly_black_is_warned_of(tmp_path: Path):
         _save(tmp_path / f"{name}.png", np.full((5, 6), 1, np.uint8))
     _save(tmp_path / "d.png", np.full((5, 6), 4095, np.uint16))
     config = DataConfig(str(tmp_path))
-    with pytest.warns(UserWarning, match=r"is 16 of 255 .* 4112 of 65535.* --range 0 16"):
+    with pytest.warns(
+        UserWarning, match=r"is 16 of 255 .* 4112 of 65535.* --range 0 16 .* --range 0 4095 "
+    ):
         load_images(config)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

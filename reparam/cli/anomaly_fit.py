@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, fields
 
 from reparam.cli.calibrating import calibrate_run
 from reparam.cli.flags import PassedOn, flags_of, parse, split_words, value_of
-from reparam.cli.train import before_flags, train_run
+from reparam.cli.train import before_flags, before_images, default_out, train_run
 from reparam.evaluation import ANOMALY_SCORES, AnomalyConfig, good_pictures
 from reparam.fields import flag_of
-from reparam.training import choose_device
+from reparam.runs import command_line
+from reparam.training import Interrupted, choose_device
 
 PROG = "reparam anomaly fit"
 
@@ -37,11 +38,23 @@ def run(args: Sequence[str]) -> int:
     train = PassedOn("reparam train", lambda: before_flags(train_words), train_words)
     config = parse(FitOptions(), own, prog=PROG, passed_on=train).anomaly
     device = choose_device(value_of("--device", args) or "auto")
-    found = train_run(train_words, PROG, good_pictures)
-    if found is not None:
-        folder, images = found
+    first = before_images(train_words, PROG)[0]
+    out = first.out or default_out(first.run)
+    then = command_line("anomaly", ["calibrate", str(out), *own])
+    try:
+        found = train_run(train_words, PROG, good_pictures)
+    except Interrupted as stop:
+        raise Interrupted(f"{stop} && {then}") from None
+    if found is None:
+        return 0
+    folder, images = found
+    try:
         good = good_pictures(images, config.anomaly_seed)
-        calibrate_run(folder, good, config, device=device, quiet="--quiet" in args)
+        calibrate_run(folder, good, config, device=device, quiet=first.quiet)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped; the run is trained, and not calibrated. Continue with: {then}"
+        ) from None
     return 0
 
 

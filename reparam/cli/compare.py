@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reparam.cli.existing import check_place, open_or_create_run, trained
+from reparam.cli.existing import ABSENT, by_flag, check_place, open_or_create_run, trained
+from reparam.cli.fit_prior import fitting_progress
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.group_table import print_groups, print_verdicts
-from reparam.cli.help_text import value_words
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import check_first, judge_with_progress, scored
 from reparam.data import ImageSet
@@ -16,7 +16,8 @@ from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
 from reparam.extras import need
 from reparam.printable import note, say
 from reparam.report import check_page
-from reparam.runs import Run, RunConfig, command_line, options_of, title_of, writing
+from reparam.runs import Run, RunConfig, command_line, title_of, writing
+from reparam.training import fit_run_prior
 from reparam.types import Language
 
 
@@ -39,7 +40,7 @@ class CompareOptions:
 
     seeds: int = 1
     """Of each run that many seeds, its own and the next ones: those that are missing are trained,
-    into RUN-seed-N beside it."""
+    into RUN-seed-N beside it. Where a prior was fitted to the run, one of its kind is to them."""
 
     out: Path = Path("comparison.html")
     """The page."""
@@ -110,13 +111,19 @@ def _siblings(first: Run, seeds: int) -> list[tuple[Path, RunConfig]]:
 def _with_seeds(first: Run, images: ImageSet, options: CompareOptions, again: str) -> list[Run]:
     """The run and its siblings of the next seeds, trained where they are missing."""
     runs = [first]
+    prior = first.fitted_prior()
     for path, config in _siblings(first, options.seeds):
         if not options.quiet:
             note(f"{path}")
         command = f"{again}  # seed {config.seed}"
         with writing(path):
             sibling = open_or_create_run(path, config, images, command=command)
-            runs.append(trained(sibling, images, quiet=options.quiet, again=again))
+            trained(sibling, images, quiet=options.quiet, again=again)
+            if prior is not None and not sibling.prior_file.exists():
+                with fitting_progress(prior, quiet=options.quiet) as progress:
+                    device = options.compute.chosen()
+                    fit_run_prior(sibling, images, prior, config.seed, progress, device)
+        runs.append(sibling)
     return runs
 
 
@@ -139,7 +146,7 @@ def _kind(run: Run, card: Scorecard) -> str:
 
 def groups_of(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
     """Titles say how the groups differ: by model, and by every other option that is not equal."""
-    options = [{**_by_flag(run.config), "prior": card.own.kind} for (run, card), *_ in several]
+    options = [{**by_flag(run.config), "prior": card.own.kind} for (run, card), *_ in several]
     names = dict.fromkeys(name for own in options for name in own if name not in NOT_COMPARED)
     apart = [name for name in names if len({own.get(name, ABSENT) for own in options}) > 1]
     groups = []
@@ -154,15 +161,6 @@ def groups_of(several: list[list[tuple[Run, Scorecard]]]) -> list[Group]:
 NOT_COMPARED = ("seed", "model")
 """Options that groups are not told apart by: runs of several seeds are one group, and a preset is
 no more than its options."""
-
-ABSENT = "–"
-"""The value of an option that a run's parts do not have."""
-
-
-def _by_flag(config: RunConfig) -> dict[str, str]:
-    """Every option as it is called on the command line, with its value as it is typed there."""
-    options = options_of(config).values()
-    return {option.flag: " ".join(value_words(option.default)) or "none" for option in options}
 
 
 def _distinct(groups: list[Group], names: list[str]) -> list[Group]:

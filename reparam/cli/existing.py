@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from reparam.cli.help_text import value_words
 from reparam.cli.session import train_with_progress
 from reparam.data import ImageSet
 from reparam.errors import RunError
-from reparam.runs import Run, RunConfig, check_free, is_empty
+from reparam.runs import Run, RunConfig, check_free, is_empty, options_of
 from reparam.training import Listener
 
 
@@ -16,8 +17,8 @@ def check_place(path: Path, config: RunConfig, *, overwrite: bool = False) -> No
     """
     if overwrite or not path.is_dir() or is_empty(path):
         check_free(path, overwrite=overwrite)
-    elif not Run.open(path).is_of(config):
-        raise _other_run(path)
+    elif not (run := Run.open(path)).is_of(config):
+        raise _other_run(run, config)
 
 
 def open_or_create_run(
@@ -31,15 +32,37 @@ def open_or_create_run(
         return Run.create(path, config, images, command=command, overwrite=overwrite)
     run = Run.open(path)
     if not (run.is_of(config) and run.facts.fingerprint == images.fingerprint()):
-        raise _other_run(path)
+        raise _other_run(run, config)
     return run
 
 
-def _other_run(path: Path) -> RunError:
+SHOWN = 3
+"""Options that two runs differ in, which a message names, at most."""
+
+
+def _other_run(run: Run, config: RunConfig) -> RunError:
+    own = by_flag(run.config)
+    asked = by_flag(config.for_classes(run.facts.class_names).as_recorded())
+    apart = [
+        f"--{name} {own.get(name, ABSENT)}, now {asked.get(name, ABSENT)}"
+        for name in {**own, **asked}
+        if own.get(name) != asked.get(name)
+    ]
+    how = "; ".join(apart[:SHOWN]) + f"; and {len(apart) - SHOWN} more" * (len(apart) > SHOWN)
     return RunError(
-        f"{path}: holds a run with other options or images. Fix: move that folder away, "
-        "or, where the command has them, choose another --out or --overwrite"
+        f"{run.path}: holds a run with other {f'options ({how})' if apart else 'images'}. Fix: "
+        "move that folder away, or, where the command has them, choose another --out or --overwrite"
     )
+
+
+ABSENT = "–"
+"""The value of an option that a run's parts do not have."""
+
+
+def by_flag(config: RunConfig) -> dict[str, str]:
+    """Every option as it is called on the command line, with its value as it is typed there."""
+    options = options_of(config).values()
+    return {option.flag: " ".join(value_words(option.default)) or "none" for option in options}
 
 
 def trained(

@@ -81,7 +81,7 @@ def run(args: Sequence[str]) -> int:
         folder.load_model(own_prior=True)  # refused before the images are read
         with reading_progress(quiet=options.quiet) as reading:
             images = folder.images(reading)
-        with _progress(options.prior, quiet=options.quiet) as progress:
+        with fitting_progress(options.prior, quiet=options.quiet) as progress:
             found = fit_run_prior(
                 folder, images, options.prior, options.seed, progress, options.compute.chosen()
             )
@@ -91,8 +91,8 @@ def run(args: Sequence[str]) -> int:
 
 
 @contextmanager
-def _progress(prior: str, *, quiet: bool) -> Iterator[FitProgress | None]:
-    """The last line beside a spinner on a terminal, every line elsewhere; on stderr."""
+def fitting_progress(prior: str, *, quiet: bool) -> Iterator[FitProgress | None]:
+    """The fit's last line beside a spinner on a terminal, every line elsewhere; on stderr."""
     console = Terminal(stderr=True)
     if quiet:
         yield None

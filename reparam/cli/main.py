@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, Command] = {
     "demo": Command("demo", "train the AE and the VAE on the same images, and a report", "train"),
     "train": Command("train", "train one model on a set of images", "train"),
     "resume": Command("resume", "continue a run that stopped, or train it further", "train"),
+    "relocate": Command("relocate", "say where a run's images are, after they moved", "train"),
     "sweep": Command("sweep", "train and score a model for every value of an option", "train"),
     "info": Command("info", "what a run or a set of images holds", "look"),
     "report": Command("report", "the figures and the report of runs that exist", "look"),
@@ -61,10 +62,9 @@ def _overview() -> str:
         "their latent space, export or share the result. Start with: reparam demo",
         "",
         *_by_job(),
-        "  reparam COMMAND --help       the options that most people use, with examples",
-        "  reparam COMMAND --help-all   every option of a command, by part",
-        "  --plugin FILE                a Python file that registers parts (any command)",
-        "  reparam --version            the version",
+        "  reparam COMMAND --help   usual options and examples (--help-all: every one)",
+        "  --plugin FILE            a Python file that registers parts (any command)",
+        "  reparam --version        the version",
     ]
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from reparam.cli.classes import class_labels
-from reparam.cli.flags import RUN, Compute, parse
+from reparam.cli.flags import RUN, Compute, parse, value_of
 from reparam.cli.selection import default_out
 from reparam.errors import ConfigError
 from reparam.evaluation import decode_bytes, even_labels, sample_latents
@@ -85,6 +85,8 @@ def _labels(run: Run, model: Autoencoder, options: SampleOptions) -> LabelArray 
 
 def run(args: Sequence[str]) -> int:
     options = parse(SampleOptions(), args, prog="reparam sample")
+    if options.per_class is not None and any(value_of(flag, args) for flag in ("--count", "-n")):
+        raise ConfigError("per_class must come alone, got a count too. Fix: omit one")
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "samples")
     check_target(out, overwrite=options.overwrite)

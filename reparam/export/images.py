@@ -137,7 +137,8 @@ def write_pictures(
 
 def picture_names(out: LabelledImages) -> list[str]:
     """The names of the written pictures: those of their files, as .png, without what a file system
-    may refuse. Where two would be the same, the position of each is added.
+    may refuse. Where two would be the same, each has its folder's name before it (crack-01.png), or
+    where these are the same too, its position.
 
     Pictures that come from no files are named by their position: 00000.png, 00001.png, ...
     """
@@ -147,15 +148,22 @@ def picture_names(out: LabelledImages) -> list[str]:
     if out.files is None:
         return [f"{number}.png" for number in numbers]
     stems = [_stem(file) for file in out.files]
-    # Some file systems hold a.png and A.png for one name.
-    times = Counter(stem.casefold() for stem in stems)
-    names = [
-        stem if times[stem.casefold()] == 1 else f"{stem}-{number}"
-        for stem, number in zip(stems, numbers, strict=True)
-    ]
+    in_folders = [_stem(file.replace("/", "-")) for file in out.files]
+    numbered = [f"{stem}-{number}" for stem, number in zip(stems, numbers, strict=True)]
+    names = _first_unique(stems, _first_unique(in_folders, numbered))
     if len({name.casefold() for name in names}) < count:  # a file is called as another and a number
         names = [f"{number}-{stem}" for stem, number in zip(stems, numbers, strict=True)]
     return [f"{name}.png" for name in names]
+
+
+def _first_unique(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Each of ``names``, or where two are the same, those of ``others`` at their places."""
+    # Some file systems hold a.png and A.png for one name.
+    times = Counter(name.casefold() for name in names)
+    return [
+        name if times[name.casefold()] == 1 else other
+        for name, other in zip(names, others, strict=True)
+    ]
 
 
 def _stem(file: str) -> str:

@@ -17,6 +17,8 @@ LOCK = ".lock"
 NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 """What a file system says that cannot lock."""
 
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
@@ -43,6 +45,11 @@ def writing(path: Path) -> Iterator[None]:
             "choose another folder"
         ) from None
     except OSError as error:
+        if error.errno in NOT_WRITABLE:
+            raise RunError(
+                f"{path}: must be a folder that can be written to, got {error.strerror}. Fix: "
+                "correct its permissions, or take a copy of the run"
+            ) from error
         if error.errno not in NO_LOCKS:
             raise
         warnings.warn(
@@ -60,6 +67,17 @@ def writing(path: Path) -> Iterator[None]:
         if made:
             with suppress(OSError):  # something was written
                 path.rmdir()
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether another process writes the run folder ``path`` now."""
+    if not (path / LOCK).exists():
+        return False
+    try:
+        with writing(path):
+            return False
+    except RunError:
+        return True
 
 
 def _sign(handle: int) -> None:

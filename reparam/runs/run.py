@@ -1,5 +1,6 @@
 """A run is a folder: config.json, model.safetensors, metrics.jsonl, checkpoints/, samples/."""
 
+import os
 import platform
 import secrets
 import shlex
@@ -11,9 +12,9 @@ from pathlib import Path
 import torch
 
 from reparam._version import __version__
-from reparam.data import ImageSet, Progress, load_images
+from reparam.data import NAMED_SOURCES, ImageSet, Progress, load_images
 from reparam.errors import ConfigError, DataError, RunError, either, near_paths
-from reparam.model import Autoencoder, Prior, build_autoencoder
+from reparam.model import Autoencoder, Fittable, Prior, build_autoencoder
 from reparam.registry import loaded_plugins
 from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig
@@ -229,12 +230,36 @@ class Run:
             )
 
     def check_has_source(self) -> None:
-        """Raises RunError for a run that was trained on arrays, which it cannot find again."""
-        if self.config.data.source == IN_MEMORY:
+        """Raises RunError for a run that was trained on arrays, which it cannot find again, and for
+        one whose images are not at their place any more.
+        """
+        source = self.config.data.source
+        if source == IN_MEMORY:
             raise RunError(
                 f"{self.path}: was trained on arrays in memory, which it cannot find again. Fix: "
                 "name the images (DATA) where the command takes them, or use reparam.load in Python"
             )
+        if source not in NAMED_SOURCES and not os.path.exists(source):
+            relocate = command_line("relocate", [str(self.path)])
+            raise RunError(
+                f"{self.path}: its images are not at {source!r}. Fix: bring them back, or say "
+                f"where they are now: {relocate} DATA"
+            )
+
+    def relocated(
+        self, source: str, data_dir: Path | None = None, progress: Progress | None = None
+    ) -> "Run":
+        """The run, whose images are now at ``source``; config.json says so from then on.
+
+        They are read as before. Raises RunError unless they are the same to the last pixel, and
+        what `load_images` raises.
+        """
+        data = replace(self.config.data, source=source, data_dir=data_dir)
+        moved = replace(self.config, data=data).as_recorded()
+        self.check_images(load_images(moved.data, progress))
+        run = replace(self, config=moved)
+        run.write_record()
+        return run
 
     def check_untrained(self) -> None:
         """Raises RunError where the run has results of training but no checkpoint to resume from:
@@ -325,6 +350,17 @@ class Run:
     def save_prior(self, prior: Prior, **facts: object) -> None:
         """Keeps a prior that was fitted to the latents of the best weights; ``facts`` say how."""
         save_prior(self.path, prior, self.weights_digest(), facts)
+
+    def fitted_prior(self) -> str | None:
+        """The kind of prior that was fitted to the best weights; None where none was.
+
+        Raises as `load_model`.
+        """
+        if not self.prior_file.exists():
+            return None
+        prior = self.load_model().prior
+        assert isinstance(prior, Fittable)
+        return prior.options().type
 
     def forget_prior(self) -> None:
         """Back to the prior that the run was trained with."""

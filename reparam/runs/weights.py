@@ -13,6 +13,7 @@ from safetensors.torch import save
 from reparam.errors import RunError, no_file, reason_of
 from reparam.model import Autoencoder
 from reparam.runs.files import write_atomically
+from reparam.runs.lock import is_being_written
 from reparam.runs.migrations import FORMAT
 from reparam.types import Json
 
@@ -56,8 +57,8 @@ def load_tensors(path: Path, kind: str, fix: str = "restore it or train again") 
         if path.exists():
             raise RunError(f"{path}: {no_file(path)}. Fix: {fix}")
         raise RunError(
-            f"{path}: no such file; the run has not finished its first epoch. Fix: resume it with "
-            "`reparam resume`"
+            f"{path}: no such file; the run has not finished its first epoch. Fix: "
+            + ("wait, it is training" if is_being_written(path.parent) else "`reparam resume` it")
         )
     try:
         with safe_open(path, framework="pt") as file:

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,32 @@ def test_fit_trains_and_calibrates(reparam, good, new, tmp_path) -> None:
     more = (*small, *FAST, "--decide-by", "fisher", "--quiet", "--overwrite")
     said = reparam("anomaly", "fit", good, "--out", out, *more)
     assert "decides: fisher" in said.out
+
+
+@pytest.mark.parametrize("during", ["training", "calibrating"])
+def test_ctrl_c_says_what_is_left_to_do(during, reparam, good, tmp_path) -> None:
+    """A real process, a real SIGINT; the line that it ends with works."""
+    out = tmp_path / "run"
+    epochs = {"training": "60", "calibrating": "2"}[during]
+    small = ("--recipe", "quick", "--epochs", epochs, "--sample-every", "0", "--batch-size", "4")
+    words = ("anomaly", "fit", str(good), "--out", str(out), *small, *FAST)
+    with subprocess.Popen(
+        [sys.executable, "-m", "reparam.cli.main", *words], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        sign = {"training": "epoch", "calibrating": "calibrating"}[during]
+        said = next(line for line in process.stderr if sign in line)
+        process.send_signal(signal.SIGINT)
+        said += process.stderr.read()
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    line = said.splitlines()[-1].partition("Continue with: ")[2]
+    calibrate = shlex.join(["reparam", "anomaly", "calibrate", str(out), *FAST])
+    begun = {"training": f"reparam resume {out} && ", "calibrating": ""}
+    assert line == begun[during] + calibrate
+    for words in line.split(" && "):
+        assert reparam(*shlex.split(words)[1:]).status == 0
+    assert (out / "anomaly.json").exists()
 
 
 def test_the_recipe_is_that_of_pictures_unless_another_is_named(reparam, good, tmp_path) -> None:

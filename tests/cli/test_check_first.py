@@ -166,7 +166,8 @@ def test_runs_of_others_are_found_before_anything_is_trained(
     swept = ("sweep", "nowhere.npz", "--latent-dim", "2", "3", "--seeds", "1", "--recipe", "quick")
     shutil.copytree(gone, tmp_path / "sweep" / "latent-dim-3-seed-0")
     said = refused(*swept, "--out", tmp_path / "sweep")
-    assert "latent-dim-3-seed-0: holds a run with other options or images" in said
+    assert "latent-dim-3-seed-0: holds a run with other options (" in said
+    assert "--latent-dim 2, now 3" in said or "--source" in said or "--" in said
     shutil.copytree(gone, tmp_path / "demo" / "vae")
     assert "holds a run with other options" in refused("demo", "--out", tmp_path / "demo")
 

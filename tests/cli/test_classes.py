@@ -128,6 +128,9 @@ def test_options_that_exclude_each_other(refused, cvae_run) -> None:
     assert "per_class must come alone" in refused(
         "sample", cvae_run, "--class", "bar", "--per-class", 3
     )
+    for count in (("--count", 5), ("-n", 5)):
+        said = refused("sample", cvae_run, "--per-class", 3, *count)
+        assert "per_class must come alone" in said
     assert "per_class must be 1 or more" in refused("sample", cvae_run, "--per-class", 0)
 
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,7 +87,31 @@ def test_unfinished_run(refused, vae_run, latents, tmp_path) -> None:
     folder = tmp_path / "begun"
     folder.mkdir()
     (folder / "config.json").write_bytes((vae_run / "config.json").read_bytes())
-    assert "has not finished its first epoch" in refused("decode", folder, latents)
+    assert "`reparam resume` it" in refused("decode", folder, latents)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from reparam.runs.lock import writing
+with writing(Path(sys.argv[1])):
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_run_that_is_in_its_first_epoch(refused, vae_run, latents, tmp_path) -> None:
+    """To resume it is no advice while another process trains it."""
+    folder = tmp_path / "begun"
+    folder.mkdir()
+    (folder / "config.json").write_bytes((vae_run / "config.json").read_bytes())
+    words = [sys.executable, "-c", WRITER, str(folder)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"writing\n"
+        said = refused("decode", folder, latents)
+        process.communicate(b"")
+    assert "has not finished its first epoch. Fix: wait, it is training" in said
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "npz"])

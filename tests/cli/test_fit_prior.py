@@ -217,6 +217,18 @@ def test_compare_keeps_runs_of_different_priors_apart(
     assert "VAE (vae)" in said.out
 
 
+def test_compare_fits_the_runs_prior_to_its_seeds_too(reparam, vae, tmp_path, monkeypatch) -> None:
+    """Or they would differ in more than their seed, and not be one column."""
+    monkeypatch.setenv("COLUMNS", "250")
+    reparam("fit-prior", vae, "--prior", "gaussian")
+    few = ("--draws", 40, "--likelihood-images", 0, "--quiet")
+    said = reparam("compare", vae, "--seeds", 2, *few, "--out", tmp_path / "c.html")
+    assert said.status == 0, said.err
+    assert "over 2 seeds" in said.out
+    assert Run.open(vae.with_name(f"{vae.name}-seed-1")).fitted_prior() == "gaussian"
+    assert Run.open(vae).fitted_prior() == "gaussian"
+
+
 @pytest.mark.parametrize("name", ["gaussian", "mixture"])
 def test_a_prior_that_is_learned_with_the_model(reparam, shapes_file, tmp_path, name) -> None:
     run = train_tiny(shapes_file, tmp_path / "run", "vae", "--prior", name)

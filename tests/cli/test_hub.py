@@ -122,15 +122,15 @@ def test_a_pulled_run_is_one_for_every_command(
         (page / name).write_text("<!doctype html><title>page</title><!--BUNDLE-->")
     monkeypatch.setattr(built, "PAGE", page)
     assert reparam("pull", NAME, "--out", "run").status == 0
-    assert "'shapes.npz': no such file" in refused("reconstruct", "run")
+    assert "its images are not at 'shapes.npz'" in refused("reconstruct", "run")
     shutil.copy(shapes_file, "shapes.npz")
     lines = [line.split() for line in EVERY_COMMAND.split("\n") if line]
     for words in lines:
         said = reparam(*words)
         assert said.status == 0, said.err
     assert "last.safetensors: missing" in refused("resume", "run")  # no checkpoints
-    # Those that take no run; and explore, which serves what export --site writes.
-    other = {"demo", "train", "sweep", "cache", "pull", "resume", "explore"}
+    # Those that take no run, or new images; and explore, which serves what export --site writes.
+    other = {"demo", "train", "sweep", "cache", "pull", "resume", "relocate", "explore"}
     assert {name for name, *_ in lines} | other == set(COMMANDS)
 
 

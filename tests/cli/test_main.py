@@ -28,6 +28,7 @@ from reparam.cli.neighbours import NeighboursOptions
 from reparam.cli.pull import PullOptions
 from reparam.cli.push import PushOptions
 from reparam.cli.reconstruct import ReconstructOptions
+from reparam.cli.relocate import RelocateOptions
 from reparam.cli.report import ReportOptions
 from reparam.cli.resume import ResumeOptions
 from reparam.cli.sample import SampleOptions
@@ -56,6 +57,7 @@ OPTIONS = {
     "train": TrainOptions(),
     "demo": DemoOptions(),
     "resume": ResumeOptions(),
+    "relocate": RelocateOptions(),
     "info": InfoOptions(),
     "score": ScoreOptions(),
     "compare": CompareOptions(),
@@ -104,7 +106,9 @@ def test_help_explains_every_option(name: str, reparam, capsys) -> None:
 
 
 # They compute nothing, or take every option of `reparam train`.
-@pytest.mark.parametrize("name", sorted(set(OPTIONS) - {"info", "pull", "cache", "anomaly fit"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(OPTIONS) - {"info", "pull", "cache", "relocate", "anomaly fit"})
+)
 def test_every_command_takes_a_device(name: str) -> None:
     assert "--device" in flags_of(OPTIONS[name])
 

@@ -1,6 +1,7 @@
 """Runs that lie among the pictures they were trained on, and pictures with several pages."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,31 @@ def test_a_demo_takes_pictures_of_many_sizes(tmp_path: Path, reparam) -> None:
     before = (out / "vae" / "result.json").read_bytes()
     assert reparam(*words).status == 0
     assert (out / "vae" / "result.json").read_bytes() == before
+
+
+def test_pictures_that_were_moved(reparam, pictures: Path, tmp_path: Path) -> None:
+    """Every command that reads them says what to do, and after that works as before."""
+    run = train_tiny(pictures, tmp_path / "run", "vae")
+    assert reparam("reconstruct", run, "--out", tmp_path / "before.npy").status == 0
+    moved = pictures.rename(tmp_path / "moved")
+    for command in ("reconstruct", "score", "report", "resume", "fit-prior", "compare"):
+        said = reparam(command, run)
+        assert said.status == 2
+        assert f"its images are not at '{pictures}'. Fix:" in said.err, command
+        assert f"reparam relocate {run} DATA" in said.err
+    weights = (run / "model.safetensors").read_bytes()
+    assert reparam("relocate", run, moved).status == 0
+    assert (run / "model.safetensors").read_bytes() == weights
+    assert reparam("reconstruct", run, "--out", tmp_path / "after.npy").status == 0
+    assert (tmp_path / "after.npy").read_bytes() == (tmp_path / "before.npy").read_bytes()
+    assert reparam("resume", run, "--epochs", 3, "--quiet").status == 0  # its checkpoint is its own
+
+
+def test_a_run_is_not_moved_to_other_pictures(refused, pictures: Path, tmp_path: Path) -> None:
+    run = train_tiny(pictures, tmp_path / "run", "vae")
+    record = (run / "config.json").read_bytes()
+    other = Path(shutil.copytree(pictures, tmp_path / "other"))
+    next(other.rglob("*.png")).unlink()
+    assert "other images or splits" in refused("relocate", run, other)
+    assert "no such file or folder" in refused("relocate", run, tmp_path / "nowhere")
+    assert (run / "config.json").read_bytes() == record

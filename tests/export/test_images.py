@@ -42,7 +42,8 @@ def test_an_npz_can_be_read_again_with_its_labels(tmp_path: Path) -> None:
 
 NAMES = {
     ("a/x.jpg", "b/y.tiff"): ["x.png", "y.png"],
-    ("a/x.jpg", "b/x.png", "y.gif"): ["x-00000.png", "x-00001.png", "y.png"],
+    ("a/x.jpg", "b/x.png", "y.gif"): ["a-x.png", "b-x.png", "y.png"],
+    ("a/x.jpg", "a/x.png", "b/x.png"): ["x-00000.png", "x-00001.png", "b-x.png"],
     ("x.jpg", "X.png"): ["x-00000.png", "X-00001.png"],  # one name on some file systems
     ("s.tif#1", "s.tif#2", "b.old.png"): ["s_1.png", "s_2.png", "b.old.png"],
     ("x-00001.jpg", "x.jpg", "x.gif"): ["00000-x-00001.png", "00001-x.png", "00002-x.png"],

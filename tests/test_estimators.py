@@ -1,6 +1,8 @@
 import copy
 import inspect
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -681,3 +683,24 @@ def test_exemplars_that_are_their_own_images_have_a_rate() -> None:
     images, _ = bars(20)
     model = VAE(**SMALL, prior={"type": "exemplar", "components": 1}, valid_fraction=0.0)
     assert np.isfinite(model.fit(images).score(images))
+
+
+@contextmanager
+def double() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("setting", [double, torch.no_grad, torch.inference_mode])
+def test_what_the_caller_set_in_torch_changes_nothing(setting) -> None:
+    """As in a notebook whose other cells compute in double precision, or without gradients."""
+    images, _ = bars()
+    plain = VAE(**SMALL, out=None).fit(images).transform(images)
+    with setting():
+        before = torch.get_default_dtype(), torch.is_grad_enabled()
+        found = VAE(**SMALL, out=None).fit(images).transform(images)
+        assert (torch.get_default_dtype(), torch.is_grad_enabled()) == before
+    np.testing.assert_array_equal(found, plain)

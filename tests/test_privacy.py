@@ -88,6 +88,7 @@ TRAIN = "--latent-dim 8 --epochs 1 --precision float32 --sample-every 2 --tensor
 SCORE = "--draws 40 --likelihood-images 1 --likelihood-samples 10"
 COMMANDS = f"""
 train {{data}} --out run {TRAIN} --quiet
+relocate run {{data}}
 resume run --epochs 2 --quiet
 info run
 info {{data}}

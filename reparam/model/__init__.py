@@ -1,6 +1,6 @@
 """x → q(z|x), z → p(x|z): encoder, posterior, prior, decoder, likelihood, and what joins them."""
 
-from reparam.model.autoencoder import Autoencoder, build_autoencoder, check_module
+from reparam.model.autoencoder import Autoencoder, build_autoencoder, check_module, own_settings
 from reparam.model.batches import (
     BATCH,
     each_batch,
@@ -227,6 +227,7 @@ __all__ = [
     "memory_of_step",
     "native_available",
     "normal",
+    "own_settings",
     "parameter_counts",
     "posteriors_of",
     "rate",

@@ -1,5 +1,8 @@
 """Autoencoder: five parts in one object. AE and VAE differ in the parts, and in nothing else."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from jaxtyping import Float
 from torch import nn
@@ -152,6 +155,20 @@ class Autoencoder(nn.Module):
         return found.noise_variance
 
 
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """While inside, torch makes float32 tensors, and gradients, whatever its user has set: a model
+    and its training are the same under ``torch.no_grad`` and another default dtype.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def build_autoencoder(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     """The model that ``config`` describes, freshly initialised from torch's global random state.
 
@@ -160,7 +177,8 @@ def build_autoencoder(config: ModelConfig, image_shape: ImageShape) -> Autoencod
     the image.
     """
     try:
-        return _built(config, image_shape)
+        with own_settings():
+            return _built(config, image_shape)
     except (MemoryError, OverflowError, RuntimeError, TypeError) as error:
         if not is_of_memory(error):
             raise
@@ -212,3 +230,9 @@ def check_module(built: object, kind: type[nn.Module], options: Part) -> None:
             f"{type(built).__name__} of {name} must be initialised by nn.Module, got one that is "
             "not. Fix: begin its __init__ with super().__init__()"
         )
+    for needed in kind.__annotations__:
+        if not hasattr(built, needed):
+            raise ConfigError(
+                f"{type(built).__name__} of {name} must have {needed}, got none. Fix: set "
+                f"self.{needed} in its __init__"
+            )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reparam.errors import ConfigError, ShapeError, check_one_each
-from reparam.model.autoencoder import Autoencoder, build_autoencoder
+from reparam.model.autoencoder import Autoencoder, build_autoencoder, own_settings
 from reparam.model.config import ModelConfig
 from reparam.model.networks import ImageShape
 from reparam.model.priors import EncoderBound, Fittable, Prior, check_has_fit
@@ -24,7 +24,7 @@ def check_parts(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     global random state is as it was. Raises ShapeError and ConfigError, naming the part, and what
     the parts themselves raise.
     """
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), own_settings(), torch.no_grad():
         model = build_autoencoder(config, image_shape).eval()
         decoded = _check_networks(model, config)
         _check_shape(

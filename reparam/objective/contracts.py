@@ -6,7 +6,14 @@ import torch
 
 from reparam.data import Batch
 from reparam.errors import ConfigError
-from reparam.model import ImageShape, ModelConfig, check_parts, grey_images, has_density
+from reparam.model import (
+    ImageShape,
+    ModelConfig,
+    check_parts,
+    grey_images,
+    has_density,
+    own_settings,
+)
 from reparam.objective.base import Objective, TermOptions
 from reparam.objective.inputs import InputConfig
 from reparam.objective.loss import FULL, Loss
@@ -25,7 +32,7 @@ def check_loss(
     state is as it was. Raises what the parts, ``Loss`` and a call of it raise.
     """
     built = check_parts(model, image_shape)
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), own_settings(), torch.no_grad():
         loss = Loss(built, objective, terms, inputs).eval()
         if objective.has_rate and not has_density(built.prior):
             return

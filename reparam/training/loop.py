@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from reparam.data import ImageSet
 from reparam.errors import DiskFullError, NotFiniteError
-from reparam.model import Autoencoder
+from reparam.model import Autoencoder, own_settings
 from reparam.objective import Verdict, mean_losses
 from reparam.runs import Epoch, Run, RunConfig, remove_leftovers, writing
 from reparam.training.arithmetic import agreed_arithmetic
@@ -51,6 +51,7 @@ def train(
         team.launch()
         with (
             writing(run.path) if team.leads else nullcontext(),
+            own_settings(),
             deterministic_algorithms(wanted),
         ):
             return _Training(run, images, listeners, team).go()

@@ -48,7 +48,8 @@ def test_written_pictures_and_tables_name_the_files(reparam, run, tmp_path) -> N
         assert {row["picture"] for row in rows} == {p.name for p in (out / "images").iterdir()}
         stems = {row["file"]: Path(row["picture"]).stem for row in rows}
         assert stems["cats/photo 2.png"] == "photo 2"
-        assert {stems["cats/same.png"][:5], stems["dogs/same.bmp"][:5]} == {"same-"}
+        assert stems["cats/same.png"] == "cats-same"
+        assert stems["dogs/same.bmp"] == "dogs-same"
     quality = [float(row["mse"]) for row in table(tmp_path / "reconstruct" / "pictures.csv")]
     said = reparam("reconstruct", run, "--split", "all", "--out", tmp_path / "x.npz")
     assert f"{np.mean(quality):.5f} ±" in said.out

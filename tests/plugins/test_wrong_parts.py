@@ -137,6 +137,43 @@ class ShortOptions(rp.EncoderOptions):
         return Short(image_shape)
 
 
+class Shapeless(rp.Encoder):
+    def __init__(self):
+        super().__init__()
+        self.image_shape = (8, 8, 1)
+
+    def forward(self, x, labels=None):
+        return x.flatten(1)
+
+
+@rp.ENCODERS.register("shapeless")
+@dataclass(frozen=True)
+class ShapelessOptions(rp.EncoderOptions):
+    def build(self, image_shape):
+        return Shapeless()
+
+
+class Undecorated(rp.Distribution):
+    centre: torch.Tensor
+    variance = None
+
+    @property
+    def mean(self):
+        return self.centre
+
+    def rsample(self, noise=None):
+        return self.centre
+
+    def log_prob(self, z):
+        return -(z - self.centre).square().sum(1)
+
+
+@rp.POSTERIORS.register("undecorated")
+@dataclass(frozen=True)
+class UndecoratedOptions(rp.PosteriorOptions):
+    distribution = Undecorated
+
+
 @dataclass(frozen=True)
 class Ignoring(rp.DiagonalNormal):
     def rsample(self, noise=None):
@@ -272,6 +309,8 @@ SAID = {
     "decoder=small": f"decoder small {SHAPE} (3, 1, 8, 8) for a batch of 3, got (3, 1, 7, 7)",
     "encoder=short": f"encoder short {SHAPE} (3, 4) for a batch of 3, got (3, 3). Fix: correct "
     "feature_shape, or what it returns",
+    "encoder=shapeless": "Shapeless of encoder shapeless must have feature_shape, got none. Fix: ",
+    "posterior=undecorated": "Undecorated must be a dataclass whose fields are its parameters",
     "posterior=ignoring": f"rsample of posterior ignoring {NOISE}",
     "terms=mean-latent": "term mean_latent must be one number for each image, of shape (3,), got ",
     "objective=whole-batch": "what is minimised of objective WholeBatch must be one number for each"

@@ -109,7 +109,14 @@ class Distribution(ABC):
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Of the parameters."""
+        """Of the parameters. Raises ConfigError for a class whose own are no fields."""
+        own = vars(cls)
+        hints = own.get("__annotations__", {}).values()
+        if "__dataclass_fields__" not in own and any("ClassVar" not in str(hint) for hint in hints):
+            raise ConfigError(
+                f"{cls.__name__} must be a dataclass whose fields are its parameters, got a plain "
+                "class. Fix: write @dataclass(frozen=True) above it"
+            )
         return tuple(field.name for field in fields(cls) if not field.metadata.get("shared"))
 
     def tensors(self) -> dict[str, Rows]:

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         StandardNormal,
         Weight,
         build_autoencoder,
+        normal,
         rate,
         uniform,
     )
@@ -206,6 +207,7 @@ __all__ = [
     "load_images",
     "load_plugin",
     "map_distance",
+    "normal",
     "preset_config",
     "rate",
     "save_calibration",

@@ -9,6 +9,7 @@ from reparam.errors import ConfigError, ShapeError, check_one_each
 from reparam.model.autoencoder import Autoencoder, build_autoencoder, own_settings
 from reparam.model.config import ModelConfig
 from reparam.model.networks import ImageShape
+from reparam.model.noise import SharedNoise
 from reparam.model.priors import EncoderBound, Fittable, Prior, check_has_fit
 
 ROWS = 3
@@ -68,7 +69,18 @@ def _check_networks(model: Autoencoder, config: ModelConfig) -> Tensor:
     _check_shape(f"mean of {posterior}", q.mean, latents)
     if q.variance is not None:
         _check_shape(f"variance of {posterior}", q.variance, latents)
-    z = _drawn(f"rsample of {posterior}", lambda noise: q.draw(noise)[0], latents)
+    rows = "reparam.normal(shape, noise, like) or reparam.uniform"
+    z = _drawn(f"rsample of {posterior}", lambda noise: q.draw(noise)[0], latents, rows)
+    shared = SharedNoise(torch.Generator().manual_seed(0), 0, ROWS)
+    try:
+        again = q.draw(shared)[0]
+    except TypeError:
+        again = None
+    if again is None or not torch.equal(z, again):
+        raise ConfigError(
+            f"rsample of {posterior} must take the noise that several processes, or parts of a "
+            f"batch, share, got one that takes a torch.Generator alone. Fix: draw with {rows}"
+        )
     if not q.is_point:
         log_q = q.draw(torch.Generator().manual_seed(0))[1]
         log_q = q.log_prob(z) if log_q is None else log_q
@@ -87,7 +99,12 @@ def _check_prior(prior: Prior, name: str, latent_dim: int) -> None:
     check_one_each(f"log_prob of prior {name}", prior.log_prob(z), ROWS)
 
 
-def _drawn(what: str, draw: Callable[[torch.Generator], Tensor], shape: Sequence[int]) -> Tensor:
+def _drawn(
+    what: str,
+    draw: Callable[[torch.Generator], Tensor],
+    shape: Sequence[int],
+    drawing: str = "torch.randn(..., generator=generator)",
+) -> Tensor:
     """Latents of this shape, the same again from the same generator."""
     z, again = (draw(torch.Generator().manual_seed(0)) for _ in range(2))
     _check_shape(what, z, shape)
@@ -98,7 +115,7 @@ def _drawn(what: str, draw: Callable[[torch.Generator], Tensor], shape: Sequence
     if not torch.equal(z, again):
         raise ConfigError(
             f"{what} must take its random numbers from the generator that it is given, got others "
-            "for the same seed. Fix: pass it on, as in torch.randn(..., generator=generator)"
+            f"for the same seed. Fix: pass it on, as in {drawing}"
         )
     return z
 

@@ -187,6 +187,19 @@ class IgnoringOptions(rp.PosteriorOptions):
     distribution = Ignoring
 
 
+@dataclass(frozen=True)
+class Alone(rp.DiagonalNormal):
+    def rsample(self, noise=None):
+        return self.mu + torch.randn(self.mu.shape, generator=noise) * (0.5 * self.log_var).exp()
+
+
+@rp.POSTERIORS.register("alone")
+class AloneOptions(rp.PosteriorOptions):
+    """Of one generator: not of the noise that parts of a batch share."""
+
+    distribution = Alone
+
+
 @rp.TERMS.register("mean-latent")
 @dataclass(frozen=True)
 class MeanLatentOptions(rp.TermOptions):
@@ -312,6 +325,7 @@ SAID = {
     "encoder=shapeless": "Shapeless of encoder shapeless must have feature_shape, got none. Fix: ",
     "posterior=undecorated": "Undecorated must be a dataclass whose fields are its parameters",
     "posterior=ignoring": f"rsample of posterior ignoring {NOISE}",
+    "posterior=alone": "rsample of posterior alone must take the noise that several processes",
     "terms=mean-latent": "term mean_latent must be one number for each image, of shape (3,), got ",
     "objective=whole-batch": "what is minimised of objective WholeBatch must be one number for each"
     " image, of shape (3,), got ()",

@@ -107,6 +107,11 @@ class Search:
         words = [word for axis in self.axes for word in (axis.flag, axis.ask(trial))]
         if not self.quiet:
             note(f"[{trial.number + 1} of {self.trials}] {' '.join(words)}")
+        if (same := _same(study, trial)) is not None:  # it would be trained to the same numbers
+            note(f"trial {trial.number} has the values of trial {same.number}, and its result")
+            complete = same.state.name == "COMPLETE"
+            study.tell(trial, same.values if complete else None, state=same.state)
+            return
         try:
             study.tell(trial, self._value(trial, self.point(words)))
         except TrialPruned:
@@ -147,6 +152,12 @@ class Search:
         svg = search_picture([row["value"] for row in rows], self.figure, maximise=self.maximise)
         write_atomically(self.out / "search.svg", svg)
         say(self.out / "search.svg")
+
+
+def _same(study: "Study", trial: "Trial") -> "FrozenTrial | None":
+    """An earlier trial with the same values that was trained as far as it should be."""
+    ended = [t for t in study.trials if t.state.name in ("COMPLETE", "PRUNED")]
+    return next((t for t in ended if t.params == trial.params), None)
 
 
 def _row(trial: "FrozenTrial") -> dict[str, Any]:

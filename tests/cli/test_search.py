@@ -143,3 +143,16 @@ def test_a_row_of_the_scorecard_may_be_searched_for(reparam, shapes_file, tmp_pa
     (row,) = trials(out)
     card = json.loads((out / "trial-0000/scorecard.json").read_text())
     assert row["value"] == card["measures"]["mse"]["value"]
+
+
+def test_the_same_values_are_not_trained_again(reparam, shapes_file, tmp_path) -> None:
+    """Two values, four trials: two runs."""
+    words = ("--search", "ema=0,0.5", "--trials", "4", "--no-prune", "--out", tmp_path / "out")
+    said = reparam("sweep", shapes_file, *SHARED, *words)
+    assert said.status == 0, said.err
+    found = trials(tmp_path / "out")
+    assert [trial["state"] for trial in found] == ["complete"] * 4
+    by_option = {str(trial["options"]): trial["value"] for trial in found}
+    assert all(trial["value"] == by_option[str(trial["options"])] for trial in found)
+    runs = {path.name for path in (tmp_path / "out").glob("trial-*")}
+    assert len(runs) == len(by_option) == 4 - said.err.count(" has the values of trial ")

@@ -14,6 +14,9 @@ Column = tuple[np.ndarray, Sequence[str]]
 """Values (N,), NaN where there is none, and words: the values of a categorical column are places
 among them, and a numeric column has no words."""
 
+MOST_WHOLE = 2.0**53
+"""Whole numbers beyond have gaps in float64."""
+
 NEIGHBOURS = 10
 """Density is told by the distance to the neighbour of this rank."""
 
@@ -65,10 +68,17 @@ def _varies(values: np.ndarray) -> bool:
 
 
 def column_bytes(column: Column) -> bytes:
-    """float32, little-endian; NaN where there is no finite value."""
+    """float32, little-endian, or float64 for whole numbers beyond its digits, such as dates; NaN
+    where there is no finite value.
+    """
     values = np.asarray(column[0], np.float64)
+    values = np.where(np.isfinite(values), values, np.nan)
+    known = values[~np.isnan(values)]
+    whole = np.array_equal(known, np.round(known)) and bool((np.abs(known) < MOST_WHOLE).all())
     with np.errstate(over="ignore"):
         single = values.astype("<f4")
+    if whole and not np.array_equal(single.astype(np.float64), values, equal_nan=True):
+        return values.astype("<f8").tobytes()
     return np.where(np.isfinite(single), single, np.float32(np.nan)).astype("<f4").tobytes()
 
 

@@ -1,5 +1,6 @@
 """A table that is given with the images: further columns for the explorer, matched by image."""
 
+import warnings
 from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -91,11 +92,14 @@ def given_columns(path: Path, view: RunView, table: "pd.DataFrame") -> dict[str,
             f"{path}: at least one row must be of an image of {view.title}, got none (the table "
             f"has {keys[0]!r}, the images {images[0]!r}). Fix: correct the column {key}"
         )
-    found = {
-        name: column
-        for name in table.columns
-        if name not in (FILE, INDEX) and (column := _column(table[name], at)) is not None
-    }
+    tried = {n: _column(table[n], at) for n in table.columns if n not in (FILE, INDEX)}
+    found = {name: column for name, column in tried.items() if column is not None}
+    if found and (left := [name for name in tried if name not in found]):
+        warnings.warn(
+            f"{path}: left out {', '.join(map(str, left))}: a column must hold numbers, or at most "
+            f"{MOST_WORDS} different words, for these images",
+            stacklevel=2,
+        )
     if not found:
         raise DataError(
             f"{path}: at least one column must hold numbers, or at most {MOST_WORDS} different "
@@ -122,7 +126,7 @@ def _column(series: "pd.Series", at: np.ndarray) -> Column | None:
 
     lacking = at < 0
     if pd.api.types.is_bool_dtype(series) or not pd.api.types.is_numeric_dtype(series):
-        words = series.where(series.notna(), None)
+        words = series.astype(object).where(series.notna(), None)
         texts = [None if w is None else str(w) for w in words.iloc[at]]
         texts = [None if none else text for text, none in zip(texts, lacking, strict=True)]
         levels = sorted({text for text in texts if text is not None})

@@ -1,4 +1,5 @@
 /** The page: header, maps, readouts, tools. */
+import type { ClassEntry, RunEntry } from "./bundle/manifest";
 import { asProblem } from "./bundle/problem";
 import type { Run } from "./bundle/run";
 import type { Explorer } from "./explorer";
@@ -45,6 +46,7 @@ export class App {
   private readonly read = new Map<string, Readout>();
   /** What a run's tools held when another was shown, by its id. */
   private readonly left = new Map<string, Partial<State>>();
+  private turn = 0;
 
   constructor(private readonly explorer: Explorer) {
     const { store } = explorer;
@@ -96,7 +98,7 @@ export class App {
   /** Shows another run as it was left; its path, selection and groups are none of the run before. */
   async showRun(id: string): Promise<void> {
     const { store } = this.explorer;
-    const next = await this.tryLoad(id);
+    const next = await this.latest(id);
     if (!next) return;
     const { pair, run, frame, plane } = store.state;
     this.left.set(run, ofRun(store.state));
@@ -104,6 +106,7 @@ export class App {
     const fresh = { ...ofRun(INITIAL), frame, plane: sameSize ? plane : INITIAL.plane };
     store.set({
       ...(this.left.get(id) ?? fresh),
+      ...meaningIn(next.entry, this.explorer.main().entry, store.state),
       run: id,
       pair: pair === id ? run : pair,
       tool: "move",
@@ -112,7 +115,7 @@ export class App {
 
   /** Shows a second run beside the first; "" takes it away. */
   async showPair(id: string): Promise<void> {
-    if (id !== "" && !(await this.tryLoad(id))) return;
+    if (!(await this.latest(id)) && id !== "") return;
     const { store } = this.explorer;
     store.set({ pair: id, ...(id ? { panel: "samples" as const } : {}) });
     if (id) this.explorer.moveTo(this.explorer.main(), this.explorer.z(this.explorer.main()));
@@ -133,6 +136,16 @@ export class App {
     } catch (error) {
       this.explorer.banner.show(asProblem(error, "engine"));
     }
+  }
+
+  /** The run, unless another was asked for while it was read; "" is none. */
+  private async latest(id: string): Promise<Run | null> {
+    const turn = ++this.turn;
+    this.root.setAttribute("aria-busy", "true");
+    const run = id === "" ? null : await this.tryLoad(id);
+    if (turn !== this.turn) return null;
+    this.root.removeAttribute("aria-busy");
+    return run;
   }
 
   private async tryLoad(id: string): Promise<Run | null> {
@@ -193,6 +206,21 @@ export class App {
 function ofRun(state: State): Partial<State> {
   const { path, t, lasso, picked, groupA, groupB, base, amount, frame, plane } = state;
   return { path, t, lasso, picked, groupA, groupB, base, amount, frame, plane };
+}
+
+/** Hidden classes and words, which are places in lists, where the next run has the same lists. */
+function meaningIn(next: RunEntry, last: RunEntry, { hidden, filters }: State): Partial<State> {
+  const same = (a: readonly ClassEntry[], b: readonly ClassEntry[]) =>
+    a.length === b.length && a.every(({ name }, k) => name === b[k].name);
+  const words = ({ points }: RunEntry, name: string) =>
+    points.columns.find((column) => column.name === name)?.levels ?? [];
+  const kept = Object.entries(filters).filter(
+    ([name, filter]) => !("without" in filter) || same(words(next, name), words(last, name)),
+  );
+  return {
+    hidden: same(next.classes, last.classes) ? hidden : [],
+    filters: Object.fromEntries(kept),
+  };
 }
 
 /** At most 60 corners: the lasso stands in the address bar. */

@@ -24,6 +24,8 @@ export class Explorer {
     { z: readonly number[]; ofClass: number; image: Float32Array; picture: Picture }
   >();
   private readonly decoders = new Map<string, Latest<readonly number[]>>();
+  /** What each run was last asked to decode: an image that is still being made counts. */
+  private readonly asked = new Map<string, { z: readonly number[]; ofClass: number }>();
   private readonly decodedListeners: ((id: string) => void)[] = [];
   private readonly frames = new Map<string, { key: string; frame: Frame; places: Float32Array }>();
   private readonly nears = new Map<
@@ -224,8 +226,10 @@ export class Explorer {
   decodeShown(): void {
     for (const run of this.shown()) {
       const z = this.z(run);
-      const newest = this.decoded.get(run.id);
-      if (newest?.z === z && newest.ofClass === this.store.state.ofClass) continue;
+      const { ofClass } = this.store.state;
+      const asked = this.asked.get(run.id);
+      if (asked?.z === z && asked.ofClass === ofClass) continue;
+      this.asked.set(run.id, { z, ofClass });
       let decoder = this.decoders.get(run.id);
       if (!decoder) {
         decoder = new Latest<readonly number[]>((latent) => this.decode(run, latent));
@@ -242,6 +246,7 @@ export class Explorer {
       this.decoded.set(run.id, { z, ofClass, image, picture: pictureOf(image, 0, run.entry.image) });
       for (const listener of this.decodedListeners) listener(run.id);
     } catch (error) {
+      this.asked.delete(run.id);
       this.banner.show(asProblem(error, "engine"));
     }
   }

@@ -8,7 +8,7 @@ export interface Column {
   /** Words with colours, of which the values are places; empty for numbers. */
   readonly levels: readonly ClassEntry[];
   /** NaN: none. */
-  readonly values: Float32Array;
+  readonly values: Float64Array;
 }
 
 /** Throws Problem. */
@@ -18,12 +18,14 @@ export async function readColumn(
   count: number,
 ): Promise<Column> {
   const bytes = await checkedBytes(source, entry);
-  if (bytes.length !== 4 * count) {
-    const what = `${entry.file}: ${bytes.length / 4} values for ${count} points`;
+  const [single, double] = [bytes.length === 4 * count, bytes.length === 8 * count];
+  if (!single && !double) {
+    const what = `${entry.file}: ${bytes.length} bytes for ${count} points`;
     throw new Problem("malformed", { what });
   }
   const view = new DataView(bytes.buffer);
-  const values = Float32Array.from({ length: count }, (_, i) => view.getFloat32(4 * i, true));
+  const read = (i: number) => (single ? view.getFloat32(4 * i, true) : view.getFloat64(8 * i, true));
+  const values = Float64Array.from({ length: count }, (_, i) => read(i));
   return { name: entry.name, levels: entry.levels, values };
 }
 
@@ -46,7 +48,7 @@ export function extentOf(column: Column): Extent {
   return found;
 }
 
-function measured(values: Float32Array): Extent {
+function measured(values: Float64Array): Extent {
   const sorted = values.filter((v) => !Number.isNaN(v)).sort();
   const n = sorted.length;
   if (n === 0) return { low: 0, high: 1, below: false, above: false };
@@ -69,8 +71,8 @@ function measured(values: Float32Array): Extent {
 export type Filter = { low: number | null; high: number | null } | { without: number[] };
 
 export function keeps(filter: Filter, value: number): boolean {
-  if ("without" in filter) return !filter.without.includes(value);
-  // NaN is in no range.
+  // NaN is in no range, and no word.
+  if ("without" in filter) return value === value && !filter.without.includes(value);
   return (filter.low === null ? value === value : value >= filter.low)
     && (filter.high === null ? value === value : value <= filter.high);
 }

@@ -56,7 +56,7 @@ export type ScaledEntry = FileEntry & {
   high: number[];
 };
 /**
- * A value of each point: float32, little-endian, NaN for none.
+ * A value of each point: float32 or, where the file has 8 bytes for each, float64, little-endian, NaN for none.
  */
 export type ColumnEntry = FileEntry & {
   /**

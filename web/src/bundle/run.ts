@@ -120,5 +120,11 @@ async function readScaled(source: Source, entry: ScaledEntry): Promise<Float32Ar
 
 function once<T>(read: () => Promise<T>): () => Promise<T> {
   let value: Promise<T> | undefined;
-  return () => (value ??= read());
+  return () => {
+    value ??= read().catch((error: unknown) => {
+      value = undefined; // the next one asks again
+      throw error;
+    });
+    return value;
+  };
 }

@@ -38,7 +38,10 @@ export class Thumbnails {
     if (i < 0 || i >= this.available) return null;
     const k = Math.floor(i / this.perSheet);
     let sheet = this.sheets.get(k);
-    if (!sheet) this.sheets.set(k, (sheet = this.read(k)));
+    if (!sheet) {
+      this.sheets.set(k, (sheet = this.read(k)));
+      sheet.catch(() => this.sheets.delete(k)); // the next one asks again
+    }
     return this.cut(await sheet, i);
   }
 

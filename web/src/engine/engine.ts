@@ -97,6 +97,7 @@ export class Engine {
     if (!loading) {
       loading = checkedBytes(this.source, entry[part]!).then((model) => this.prepare(name, model));
       this.loaded.set(name, loading);
+      loading.catch(() => this.loaded.delete(name)); // the next one asks again
     }
     await loading;
     return name;

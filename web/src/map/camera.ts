@@ -20,10 +20,16 @@ export function toPlane(view: View, size: Size, sx: number, sy: number): [number
   ];
 }
 
+const SCALES = [1e-4, 1e7] as const;
+
+function limited(scale: number): number {
+  return Math.min(SCALES[1], Math.max(SCALES[0], scale));
+}
+
 /** Zoomed by a factor so that the place under (sx, sy) stays where it is. */
 export function zoomed(view: View, size: Size, factor: number, sx: number, sy: number): View {
   const [x, y] = toPlane(view, size, sx, sy);
-  const scale = Math.min(1e7, Math.max(1e-4, view.scale * factor));
+  const scale = limited(view.scale * factor);
   return {
     x: x - (sx - size.width / 2) / scale,
     y: y + (sy - size.height / 2) / scale,
@@ -47,6 +53,8 @@ export function bounds(places: Float32Array): { x0: number; x1: number; y0: numb
   return { x0, x1, y0, y1 };
 }
 
+const ALONE = 6; // latent units across
+
 /** The window that holds all places (n × 2, and the further ones) with a margin. */
 export function home(
   places: Float32Array,
@@ -60,9 +68,11 @@ export function home(
   }
   if (x0 > x1) return { x: 0, y: 0, scale: 50 };
   const margin = 36;
-  const across = (size.width - 2 * margin) / Math.max(x1 - x0, 1e-6);
-  const up = (size.height - 2 * margin) / Math.max(y1 - y0, 1e-6);
-  return { x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale: Math.max(1e-4, Math.min(across, up)) };
+  // One place, or all at one: as much as N(0, I) takes, around it.
+  const least = Math.max(x1 - x0, y1 - y0) < 1e-6 ? ALONE : 1e-6;
+  const across = (size.width - 2 * margin) / Math.max(x1 - x0, least);
+  const up = (size.height - 2 * margin) / Math.max(y1 - y0, least);
+  return { x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale: limited(Math.min(across, up)) };
 }
 
 /** Between two windows, t from 0 to 1: the scale goes in equal ratios. */
@@ -82,9 +92,11 @@ export function ticks(low: number, high: number, count: number): number[] {
   // The nearest in ratio: the next larger one may leave a single number on a narrow map.
   const off = (s: number) => Math.abs(Math.log(s / rough));
   const step = [1, 2, 5, 10].map((m) => m * power).reduce((a, b) => (off(b) < off(a) ? b : a));
-  const found: number[] = [];
-  for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(k * step);
-  return found;
+  const first = Math.ceil(low / step);
+  const found = Math.floor(high / step) - first + 1;
+  // Far from 0 numbers lie wider apart than the steps.
+  if (!(found > 0 && found < 100)) return [];
+  return Array.from({ length: found }, (_, k) => (first + k) * step);
 }
 
 /** How many of the places (n × 2) lie in the window, and the square pixels that they spread over. */

@@ -130,8 +130,8 @@ export class Study {
     const { explorer } = this;
     const run = explorer.main();
     const { image } = explorer.store.state;
+    if (!this.shown || this.form !== "normal") this.pause();
     if (!this.shown || this.form === "other") {
-      this.pause();
       this.wanted = "";
       this.forget();
       return;

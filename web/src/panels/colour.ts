@@ -1,4 +1,5 @@
 /** What the points are coloured by, with its legend. */
+import { NO_LABEL } from "../bundle/run";
 import type { Explorer } from "../explorer";
 import { button, el } from "../ui/dom";
 import { inWords, say, t } from "../ui/language";
@@ -11,15 +12,21 @@ export function colourChoice(explorer: Explorer): HTMLElement {
   const { store } = explorer;
   const choice = el("select", { name: "colour" });
   choice.addEventListener("change", () => store.set({ colour: choice.value }));
-  const classes = new Legend("classes", "filterClasses", "classShown", (hidden) => store.set({ hidden }));
+  const classes = new Legend("classes", "filterClasses", "classShown", (hidden, only) => {
+    // Only a class: without the images of no class, too.
+    const others = only && explorer.main().labels.includes(NO_LABEL) ? [NO_LABEL] : [];
+    store.set({ hidden: [...hidden, ...others] });
+  });
   const everything = say(button("small", () => store.set({ hidden: [] })), "all");
   const ofClasses = el("div", { class: "stack" },
     el("div", { class: "row between" }, say(el("h3"), "classes"), everything), classes.root);
   const ofColumn = el("div", { class: "stack" });
   let legend: { show(): void } | null = null;
 
+  let known = 0;
   const build = () => {
     const run = explorer.main();
+    known = run.columns.size;
     const names = run.entry.points.columns.map((column) => column.name);
     const first = run.entry.classes.length > 0 ? "class" : "oneColour";
     choice.replaceChildren(
@@ -44,12 +51,8 @@ export function colourChoice(explorer: Explorer): HTMLElement {
     }
   };
   store.on(["run", "colour"], build);
-  let known = 0;
   store.on(["filters", "hidden"], ({ hidden }) => {
-    if (known !== explorer.main().columns.size) {
-      known = explorer.main().columns.size;
-      return build();
-    }
+    if (known !== explorer.main().columns.size) return build();
     classes.showOff(hidden);
     legend?.show();
   });

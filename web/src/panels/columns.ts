@@ -22,10 +22,11 @@ export function columnName(name: string): string {
   return word ? t(word) : name;
 }
 
-/** A number of three digits or so. */
+/** A number of three digits or so; whole ones, such as a year or a date, with all of theirs. */
 export function compact(value: number): string {
   const size = Math.abs(value);
-  const text =
+  const whole = Number.isInteger(value) && size < 1e10;
+  const text = whole ? String(value) :
     size !== 0 && (size >= 1e6 || size < 1e-3)
       ? value.toExponential(1)
       : String(Number(value.toPrecision(size >= 1000 ? 6 : 3)));

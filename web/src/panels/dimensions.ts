@@ -9,6 +9,7 @@ import type { FrameKind } from "../state/state";
 import { axisName } from "../ui/axis";
 import { el } from "../ui/dom";
 import { figure, inWords, name, say, t } from "../ui/language";
+import { withoutLassos } from "../state/state";
 import { segmented } from "./look";
 import { PositionsPanel } from "./positions";
 import { type StripSaver, stripSaver } from "./save";
@@ -51,7 +52,7 @@ export class DimensionsPanel {
     this.root.append(
       say(el("h3"), "planeAxes"),
       segmented<FrameKind>("planeAxes", kinds, store.state.frame,
-        (frame) => store.set({ frame, plane: null, view: {}, lasso: [] }),
+        (frame) => store.set({ ...withoutLassos(store.state), frame, plane: null }),
         (show) => store.on(["frame"], (s) => show(s.frame))),
       this.plane, this.positions.root, say(el("h3"), "others"), this.order, this.sliders, this.saver.root);
     name(this.saved, "stripOf", false);
@@ -109,7 +110,8 @@ export class DimensionsPanel {
   }
 
   private setPlane(a: number, b: number): void {
-    this.explorer.store.set({ plane: [a, b], view: {}, lasso: [] });
+    const { store } = this.explorer;
+    store.set({ ...withoutLassos(store.state), plane: [a, b] });
   }
 
   private axisChoice(

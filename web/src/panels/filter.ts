@@ -93,8 +93,9 @@ export class FilterPanel {
 
 /** The words of a column, which its filter leaves out or not. */
 export function wordsLegend(explorer: Explorer, column: Column): Legend {
-  const legend = new Legend("words", "findWord", "wordShown", (off) =>
-    explorer.filter(column.name, off.length > 0 ? { without: off } : null),
+  const legend = new Legend("words", "findWord", "wordShown", (off, only) =>
+    // Only a word, if it is the only one: without the images that have none.
+    explorer.filter(column.name, off.length > 0 || only ? { without: off } : null),
   );
   const counts = countsOf(column.values, column.levels.length);
   legend.list({ entries: column.levels, counts, off: without(explorer, column) });

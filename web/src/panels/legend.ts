@@ -2,7 +2,7 @@
 import type { ClassEntry } from "../bundle/manifest";
 import { safeColour } from "../map/colours";
 import { button, el, press } from "../ui/dom";
-import { inWords, name, t, whole, type Word } from "../ui/language";
+import { inWordsOf, name, t, whole, type Word } from "../ui/language";
 
 const FILTERED = 20; // entries, beyond which the legend has a search field
 
@@ -19,15 +19,15 @@ export class Legend {
   private readonly rows = el("div", { class: "legend", role: "group" });
   private readonly filter = el("input", { type: "search", class: "filter", autocomplete: "off" });
 
-  /** `choose` is told which entries are off. */
+  /** `choose` is told which entries are off, and whether that leaves only one on purpose. */
   constructor(
     title: Word,
     search: Word,
     private readonly shown: Word,
-    private readonly choose: (off: number[]) => void,
+    private readonly choose: (off: number[], only: boolean) => void,
   ) {
     name(this.rows, title, false);
-    inWords(() => {
+    inWordsOf(this.filter, () => {
       this.filter.placeholder = t(search);
       this.filter.setAttribute("aria-label", t(search));
     });
@@ -54,7 +54,7 @@ export class Legend {
   private row({ name: text, colour }: ClassEntry, k: number): HTMLElement {
     const row = button("legend-class", () => {
       const { off } = this.listed;
-      this.choose(off.includes(k) ? off.filter((c) => c !== k) : [...off, k]);
+      this.choose(off.includes(k) ? off.filter((c) => c !== k) : [...off, k], false);
     });
     const swatch = el("span", { class: "swatch", "aria-hidden": "true" });
     swatch.style.background = safeColour(colour);
@@ -63,7 +63,7 @@ export class Legend {
     row.append(swatch, el("span", { class: "legend-name" }, text), " ", el("span", { class: "muted count" }, count));
     row.setAttribute("aria-label", `${t(this.shown, { name: text })} ${count}`);
     const only = button("small ghost", () =>
-      this.choose(this.listed.entries.map((_, c) => c).filter((c) => c !== k)),
+      this.choose(this.listed.entries.map((_, c) => c).filter((c) => c !== k), true),
     );
     only.textContent = t("onlyShort");
     only.setAttribute("aria-label", t("onlyThis", { name: text }));

@@ -26,7 +26,8 @@ export function csvOf(
 function quotedValue({ levels, values }: Column, i: number): string {
   const value = values[i];
   if (Number.isNaN(value)) return "";
-  return levels.length > 0 ? quoted(levels[value]?.name ?? "") : String(Number(value.toPrecision(7)));
+  if (levels.length > 0) return quoted(levels[value]?.name ?? "");
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(7)));
 }
 
 /** Text comes from data: quoted where it must be, and never a formula to a spreadsheet. */

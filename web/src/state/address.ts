@@ -3,8 +3,9 @@ import type { Filter } from "../bundle/columns";
 import type { Group, State, View } from "./state";
 
 const round = (x: number) => Number(x.toPrecision(5));
+const FARTHEST = 1e6; // of a coordinate: beyond, a drawing has no digits left
 const numbers = (text: string) =>
-  text === "" ? [] : text.split(",").map(Number).filter(Number.isFinite);
+  text === "" ? [] : text.split(",").map(Number).filter((x) => Math.abs(x) <= FARTHEST);
 const points = (text: string) =>
   text
     .split(";")
@@ -29,7 +30,7 @@ const flag = (name: string): Codec<boolean> => ({
 const number = (name: string): Codec<number> => ({
   name,
   write: (v) => String(round(v)),
-  read: (s) => (s !== "" && Number.isFinite(Number(s)) ? Number(s) : undefined),
+  read: (s) => (s !== "" && Math.abs(Number(s)) <= FARTHEST ? Number(s) : undefined),
 });
 const index = (name: string): Codec<number | null> => ({
   name,
@@ -110,8 +111,9 @@ const CODECS: { [K in keyof State]: Codec<State[K]> } = {
     "view",
     (v) => [v!.x, v!.y, v!.scale].map(round).join(","),
     (s) => {
-      const [x, y, scale] = numbers(s);
-      return scale > 0 ? { x, y, scale } : undefined;
+      const [x, y, scale] = s.split(",").map(Number);
+      const near = Math.abs(x) <= FARTHEST && Math.abs(y) <= FARTHEST;
+      return near && scale >= 1e-4 && scale <= 1e7 ? { x, y, scale } : undefined;
     },
   ),
   pinned: flag("pin"),

@@ -21,6 +21,12 @@ export interface View {
 /** A group of points: a class, or what was caught with the lasso. */
 export type Group = { class: number } | { lasso: [number, number][] } | null;
 
+/** Lassos lie on the map: with other axes there are none. */
+export function withoutLassos(state: State): Partial<State> {
+  const kept = (group: Group) => (group && "lasso" in group ? null : group);
+  return { view: {}, lasso: [], groupA: kept(state.groupA), groupB: kept(state.groupB) };
+}
+
 export type Filters = Readonly<Record<string, Filter>>;
 
 export interface State {

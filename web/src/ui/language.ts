@@ -7,6 +7,10 @@ import { ko } from "./words.ko";
 const WORDS: Record<Language, Words> = { en, ko };
 let language: Language = "en";
 const shown: (() => void)[] = [];
+/** What elements say, for as long as there are such elements. */
+const said = new WeakMap<HTMLElement, (() => void)[]>();
+let speakers: WeakRef<HTMLElement>[] = [];
+let sweep = 1000;
 
 export type Word = keyof Words;
 
@@ -26,15 +30,30 @@ export function inWords(show: () => void): void {
   show();
 }
 
+/** The same for an element that may be thrown away: it is forgotten with it. */
+export function inWordsOf(element: HTMLElement, show: () => void): void {
+  const own = said.get(element);
+  if (own) own.push(show);
+  else {
+    said.set(element, [show]);
+    speakers.push(new WeakRef(element));
+    if (speakers.length > sweep) {
+      speakers = speakers.filter((speaker) => speaker.deref());
+      sweep = 2 * speakers.length + 1000;
+    }
+  }
+  show();
+}
+
 /** An element whose text is a key's. */
 export function say<T extends HTMLElement>(element: T, key: Word): T {
-  inWords(() => (element.textContent = t(key)));
+  inWordsOf(element, () => (element.textContent = t(key)));
   return element;
 }
 
 /** An element whose label and tooltip are a key's. */
 export function name<T extends HTMLElement>(element: T, key: Word, tooltip = true): T {
-  inWords(() => {
+  inWordsOf(element, () => {
     element.setAttribute("aria-label", t(key));
     if (tooltip) element.title = t(key);
   });
@@ -45,6 +64,10 @@ export function setLanguage(next: Language): void {
   language = next;
   document.documentElement.lang = next;
   for (const show of shown) show();
+  for (const speaker of speakers) {
+    const element = speaker.deref();
+    if (element) for (const show of said.get(element) ?? []) show();
+  }
 }
 
 /** Where the images are from, for reading; a source that is no name or file has angle brackets. */

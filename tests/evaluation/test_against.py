@@ -18,7 +18,7 @@ N = 200
 
 
 def measured(values: np.ndarray, at: np.ndarray | None = None) -> Measured:
-    return mean_of(values, np.random.default_rng(0), at=at)
+    return mean_of(values, at=at)
 
 
 def rows(

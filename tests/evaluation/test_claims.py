@@ -157,6 +157,15 @@ def test_below_an_ideal_value_the_low_end_is_the_bad_one() -> None:
     assert (gain.low, gain.high) == pytest.approx((0.2, 0.6))
 
 
+@pytest.mark.parametrize("ends", [(0.8, 1.15), (0.95, 1.3), (1.0, 1.2)])
+def test_a_range_that_may_be_ideal_gains_nothing_for_sure(ends: tuple[float, float]) -> None:
+    """The old figure's interval holds the ideal one, so the gain may be 0."""
+    before = Measured(sum(ends) / 2 + 0.01, *ends, 1.0)
+    gain = gained(before, Measured(1.0, 0.99, 1.01, 1.0), IDEAL)
+    assert gain is not None
+    assert gain.low <= 0.01
+
+
 def test_a_claim_is_decided_by_a_measure_that_both_models_have() -> None:
     ae = one(class_gini=around(0.5), class_tv=around(0.4))
     areas = verdicts(ae, one(class_tv=around(0.1)))[3]

@@ -23,9 +23,7 @@ TIMES = 8
 BATCH = 256
 
 
-def cycle_error(
-    z: LatentArray, found: LatentArray, *, rng: np.random.Generator
-) -> dict[str, Measured]:
+def cycle_error(z: LatentArray, found: LatentArray) -> dict[str, Measured]:
     """How far the encoder finds a latent from where it was decoded: ‖z − found‖, with ``found``
     the mean of q(z | decode(z)).
 
@@ -37,10 +35,10 @@ def cycle_error(
     z = np.asarray(z, np.float64)
     distances = np.linalg.norm(z - found, axis=1)
     spread = float(np.sqrt(np.square(z - z.mean(0)).sum(1).mean()))
-    measured = {"cycle_error": mean_of(distances, rng, note="in latent units")}
+    measured = {"cycle_error": mean_of(distances, note="in latent units")}
     if spread > 0:
         note = "over the root mean square distance of z to its mean"
-        measured["cycle_error_relative"] = mean_of(distances / spread, rng, note=note)
+        measured["cycle_error_relative"] = mean_of(distances / spread, note=note)
     return measured
 
 
@@ -88,12 +86,10 @@ def path_length(
     speed = np.concatenate(speeds).reshape(-1, TIMES)
     energy, length = np.square(speed).mean(1), speed.mean(1)
     moving = length > 0
-    measured = {
-        "path_length": mean_of(energy, rng, note=f"squared feature units a path, along {along}")
-    }
+    measured = {"path_length": mean_of(energy, note=f"squared feature units a path, along {along}")}
     if moving.any():
         measured["path_unevenness"] = mean_of(
-            energy[moving] / length[moving] ** 2, rng, reference=1.0, note=f"along {along}"
+            energy[moving] / length[moving] ** 2, reference=1.0, note=f"along {along}"
         )
     return measured
 

@@ -66,10 +66,10 @@ def neighbours(
             "continuity": ("z", "x"),
         }.items():
             each = _kept_share(nearest[truth], nearest[shown], k)
-            found[name] = mean_of(each, rng, note=subset, at=kept)
+            found[name] = mean_of(each, note=subset, at=kept)
     found["knn_accuracy"] = _knn_accuracy(z, labels, train_z, train_labels, k, rng)
     found["silhouette"] = _silhouette(
-        latents, None if labels is None else labels[kept], rng, kept, len(z)
+        latents, None if labels is None else labels[kept], kept, len(z)
     )
     return found
 
@@ -123,13 +123,12 @@ def _knn_accuracy(
     right = (classifier.predict(z) == labels).astype(float)
     most_frequent = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
     note = f"k = {k}; neighbours among {len(train_z):,} training latents"
-    return mean_of(right, rng, note=f"{note}; chance is {most_frequent:.3f}", at=at)
+    return mean_of(right, note=f"{note}; chance is {most_frequent:.3f}", at=at)
 
 
 def _silhouette(
     latents: LatentArray,
     labels: LabelArray | None,
-    rng: np.random.Generator,
     kept: IndexArray,
     total: int,
 ) -> Measured:
@@ -140,4 +139,4 @@ def _silhouette(
     if not 2 <= classes < len(labels):
         return absent(f"a silhouette needs at least 2 classes, got {classes}")
     each = silhouette_samples(latents, labels)
-    return mean_of(each, rng, note=f"{len(latents):,} of {total:,} images", at=kept)
+    return mean_of(each, note=f"{len(latents):,} of {total:,} images", at=kept)

@@ -25,7 +25,6 @@ def rate_decomposition(
     q: Distribution,
     z: LatentArray,
     prior: Prior,
-    rng: np.random.Generator,
     information: bool = True,
 ) -> dict[str, Measured]:
     """``rate`` = ``mutual_information`` + ``aggregate_kl``, in nats (Hoffman & Johnson 2016).
@@ -38,7 +37,7 @@ def rate_decomposition(
 
     N images can show at most ln N nats: the mixture holds each z's own posterior, so I is at most
     ln N, too small when the truth is near or above it, and aggregate_kl too large by as much. The
-    notes say so with the number. Intervals are the bootstrap's over images, the mixture kept.
+    notes say so with the number. Intervals are Student's over images, the mixture kept.
     Without ``information`` there is the rate alone.
     """
     limit = f"at most ln N = {math.log(len(z)):.2f} nats can be seen with {len(z):,} images"
@@ -47,14 +46,14 @@ def rate_decomposition(
         own, exact = wide.log_prob(at), p.kl(wide)
         each = (own - p.log_prob(at) if exact is None else exact).numpy()
     how = "one draw an image" if exact is None else "closed form"
-    found = {"rate": mean_of(each, rng, note=how)}
+    found = {"rate": mean_of(each, note=how)}
     if not information:
         return found
     with torch.no_grad():
         seen = (own - wide.mixture_log_prob(at)).numpy()
     return found | {
-        "mutual_information": mean_of(seen, rng, note=f"{limit}; near it, too small"),
-        "aggregate_kl": mean_of(each - seen, rng, note=f"rate − I; {limit}; near it, too large"),
+        "mutual_information": mean_of(seen, note=f"{limit}; near it, too small"),
+        "aggregate_kl": mean_of(each - seen, note=f"rate − I; {limit}; near it, too large"),
     }
 
 

@@ -10,14 +10,12 @@ from reparam.evaluation.measures.measured import Measured, mean_of
 Features = Float[np.ndarray, "N f"]
 
 
-def reconstruction_quality(
-    each: Mapping[str, Float[np.ndarray, " N"]], *, rng: np.random.Generator
-) -> dict[str, Measured]:
+def reconstruction_quality(each: Mapping[str, Float[np.ndarray, " N"]]) -> dict[str, Measured]:
     """``mse`` (squared pixels in [0, 1]), ``psnr`` (dB) and ``ssim``: means over images.
 
     ``each`` is what `quality_of_each` gives, which has their definitions.
     """
-    return {name: mean_of(values, rng) for name, values in each.items()}
+    return {name: mean_of(values) for name, values in each.items()}
 
 
 def feature_distance(found: Features, originals: Features, *, rng: np.random.Generator) -> Measured:
@@ -27,4 +25,4 @@ def feature_distance(found: Features, originals: Features, *, rng: np.random.Gen
     """
     distances = np.linalg.norm(found - originals, axis=1)
     others = np.linalg.norm(originals - originals[rng.permutation(len(originals))], axis=1)
-    return mean_of(distances, rng, note=f"two originals are {others.mean():.3g} apart")
+    return mean_of(distances, note=f"two originals are {others.mean():.3g} apart")

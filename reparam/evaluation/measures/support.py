@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.neighbors import NearestNeighbors
 
-from reparam.evaluation.measures.measured import Measured, at_most, mean_of, share_of
+from reparam.evaluation.measures.measured import LEVEL, Measured, at_most, mean_of, share_of
 from reparam.evaluation.measures.quantile_share import share_beyond
 
 Features = Float[np.ndarray, "N d"]
@@ -78,7 +78,7 @@ def density_coverage(
     within = balls_around(fake, real, radii) / k
     note = f"k = {k}; {len(real):,} of each"
     return {
-        "density": mean_of(within, rng, reference=1.0, note=note),
+        "density": mean_of(within, reference=1.0, note=note),
         "coverage": share_of(
             _points_within(real, radii, fake) > 0, reference=covered_by_real, note=note
         ),
@@ -103,14 +103,17 @@ def unlikely_share(
     among.fit(at_most(UNLIKELY_IMAGES, train, rng))
     (real,), (far,) = (among.kneighbors(x)[0].T for x in (held_out, fake))
     found = share_beyond(real, far, 1 - LIKELY, rng)
+    # The limit of all real images may lie beyond every one of these.
+    few = LIKELY ** len(real) > (1 - LEVEL) / 2
     return Measured(
         found.share,
-        found.low,
+        0.0 if few else found.low,
         found.high,
         found.expected,
         found.p_value,
         len(far),
-        f"limit from {len(real):,} held-out images",
+        f"limit from {len(real):,} held-out images"
+        + ", too few for a lower end of the interval" * few,
     )
 
 

@@ -242,6 +242,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.05,
         least=0.0,
         requires=("density", "one space"),
+        version=2,
     ),
     "mutual_information": Entry(
         "rate",
@@ -252,6 +253,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.05,
         least=0.0,
         requires=("density", "one space", "densities of pairs"),
+        version=2,
     ),
     "aggregate_kl": Entry(
         "rate",
@@ -262,6 +264,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.05,
         least=0.0,
         requires=("density", "one space", "densities of pairs"),
+        version=2,
     ),
     "active_units": Entry(
         "rate",
@@ -349,7 +352,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.02,
         least=0.0,
         by_prior=True,
-        version=2,
+        version=3,
     ),
     "coverage": Entry(
         "decodes",
@@ -371,7 +374,7 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
         most=1.0,
         by_prior=True,
-        version=2,
+        version=3,
     ),
     "cycle_error": Entry(
         "decodes",
@@ -382,6 +385,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.05,
         least=0.0,
         by_prior=True,
+        version=2,
     ),
     "prior_gaps": Entry(
         "gaps",
@@ -403,6 +407,7 @@ MEASURES: Mapping[str, Entry] = {
         "feature units² a path",
         least=0.0,
         by_prior=True,
+        version=2,
     ),
     "trustworthiness": Entry(
         "neighbours",
@@ -412,6 +417,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.01,
         least=0.0,
         most=1.0,
+        version=2,
     ),
     "continuity": Entry(
         "neighbours",
@@ -421,6 +427,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.01,
         least=0.0,
         most=1.0,
+        version=2,
     ),
     "knn_accuracy": Entry(
         "neighbours",
@@ -431,6 +438,7 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
         most=1.0,
         requires=("labels",),
+        version=2,
     ),
     "silhouette": Entry(
         "neighbours",
@@ -441,6 +449,7 @@ MEASURES: Mapping[str, Entry] = {
         least=-1.0,
         most=1.0,
         requires=("labels",),
+        version=2,
     ),
     "mig": _of_factors("mutual information gap (MIG)", "상호 정보량 차이(MIG)"),
     "sap": _of_factors("separated attribute predictability (SAP)", "요인 예측 점수 차이(SAP)"),
@@ -456,10 +465,11 @@ MEASURES: Mapping[str, Entry] = {
         "pixels²",
         matters=1e-3,
         least=0.0,
+        version=2,
     ),
-    "psnr": Entry("images", "PSNR", "PSNR", "higher", "dB", matters=0.1),
+    "psnr": Entry("images", "PSNR", "PSNR", "higher", "dB", matters=0.1, version=2),
     "ssim": Entry(
-        "images", "SSIM", "SSIM", "higher", matters=0.01, least=-1.0, most=1.0, version=2
+        "images", "SSIM", "SSIM", "higher", matters=0.01, least=-1.0, most=1.0, version=3
     ),
     "feature_distance": Entry(
         "images",
@@ -468,6 +478,7 @@ MEASURES: Mapping[str, Entry] = {
         "lower",
         matters=0.05,
         least=0.0,
+        version=2,
     ),
     "own_feature_distance": Entry(
         "images",
@@ -477,6 +488,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.01,
         least=0.0,
         on_request=True,
+        version=2,
     ),
     "noise_removed": Entry(
         "images",
@@ -485,6 +497,7 @@ MEASURES: Mapping[str, Entry] = {
         "higher",
         "dB",
         matters=0.1,
+        version=2,
     ),
     "elbo": Entry(
         "images",
@@ -495,6 +508,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.5,
         digits=5,
         requires=("density", "one space"),
+        version=2,
     ),
     "log_likelihood": Entry(
         "images",
@@ -506,7 +520,7 @@ MEASURES: Mapping[str, Entry] = {
         digits=5,
         requires=("density", "one space"),
         control="elbo",
-        version=2,
+        version=3,
     ),
     "bits_per_dimension": Entry(
         "images",
@@ -516,6 +530,6 @@ MEASURES: Mapping[str, Entry] = {
         "bits",
         matters=0.01,
         requires=("density", "one space"),
-        version=2,
+        version=3,
     ),
 }

@@ -221,4 +221,7 @@ def _bad_range(found: Measured, entry: Entry) -> tuple[float, float, float] | No
     low, value, high = (
         badness(x, entry, found.reference) for x in (found.low, found.value, found.high)
     )
-    return min(low, value, high), value, max(low, value, high)
+    at_best = min(low, value, high)
+    if entry.better == "ideal" and found.low <= (found.reference or 0.0) <= found.high:
+        at_best = 0.0
+    return at_best, value, max(low, value, high)

@@ -52,7 +52,7 @@ def decoded_rows(
     labels = of.draw_labels(len(z), f"decoded {key}")
     decoded = _look(of, z, labels, None if real.own is None else real.own.network)
     found = _fidelity(of, real, decoded, key)
-    found |= cycle_error(z[:CYCLES], decoded.again, rng=of.rng(f"cycle {key}"))
+    found |= cycle_error(z[:CYCLES], decoded.again)
     found |= _paths(of, prior)
     classes, counts = _classes(of, prior, decoded, real)
     return found | classes, counts

@@ -41,14 +41,13 @@ def image_rows(
         if real.own is not None:
             pictures = as_floats(originals).transpose(0, 3, 1, 2)
             distances.append(real.own.network.distances(pictures, x.cpu().numpy()))
-    found = reconstruction_quality(joined(quality), rng=of.rng("reconstruction quality"))
+    found = reconstruction_quality(joined(quality))
     found["feature_distance"] = feature_distance(
         np.concatenate(features), real.held_out, rng=of.rng("feature distance")
     )
     if real.own is not None:
         found["own_feature_distance"] = mean_of(
             np.concatenate(distances),
-            of.rng("own feature distance"),
             note=f"features of {real.own.network.name}",
         )
     return {**found, "noise_removed": _noise_removed(of), **_likelihoods(of, progress)}
@@ -74,7 +73,6 @@ def _noise_removed(of: Subject) -> Measured:
         gains.append(_psnr(again, clean) - _psnr(as_floats(noisy), clean))
     return mean_of(
         np.concatenate(gains),
-        of.rng("noise"),
         note="Gaussian noise of 0.3, z = mean q(z|noisy)",
         at=chosen,
     )
@@ -93,7 +91,7 @@ def _likelihoods(of: Subject, progress: Progress | None) -> dict[str, Measured]:
     if of.model.likelihood.is_binary:
         part, note = _black_and_white(of), "of images made black and white by one draw"
     elbo = _elbo(of, part)
-    bound = mean_of(elbo, of.rng("elbo"), note=note)
+    bound = mean_of(elbo, note=note)
     found = {
         "elbo": bound,
         "log_likelihood": absent("omitted: --likelihood-images 0"),
@@ -102,7 +100,15 @@ def _likelihoods(of: Subject, progress: Progress | None) -> dict[str, Measured]:
     number = of.config.images_of_likelihood(of.model.image_shape)
     if number:
         found["log_likelihood"] = _log_likelihood(of, part, number, elbo, note, progress)
-    return {name: replace(row, quantity=_quantity(of, name)) for name, row in found.items()}
+    given = "given the class" if of.model.classes else ""
+    return {
+        name: replace(
+            row,
+            quantity=", ".join(filter(None, (_quantity(of, name), given))),
+            note="; ".join(filter(None, (row.note, given if row.value is not None else ""))),
+        )
+        for name, row in found.items()
+    }
 
 
 def _quantity(of: Subject, name: str) -> str:

@@ -46,7 +46,6 @@ def rate_rows(of: Subject) -> dict[str, Measured]:
             part.q,
             part.z,
             of.prior,
-            of.rng("rate"),
             information="mutual_information" not in without,
         )
     return found | without

@@ -15,23 +15,31 @@ from .planted import fewest_held
 
 def test_the_interval_of_a_mean_is_that_of_the_central_limit_theorem() -> None:
     values = np.random.default_rng(0).normal(3, 2, 4000)
-    found = mean_of(values, np.random.default_rng(1))
+    found = mean_of(values)
     half = 1.96 * values.std() / np.sqrt(4000)
     assert found.low is not None
     assert found.high is not None
-    assert found.low == pytest.approx(values.mean() - half, abs=0.35 * half)
-    assert found.high == pytest.approx(values.mean() + half, abs=0.35 * half)
+    assert found.low == pytest.approx(values.mean() - half, abs=0.002 * half)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.002 * half)
     assert found.samples == 4000
 
 
 def test_intervals_of_a_mean_hold_the_truth_about_nineteen_times_in_twenty() -> None:
     held = 0
     for seed in range(200):
-        found = mean_of(np.random.default_rng(seed).normal(0, 1, 300), np.random.default_rng(seed))
+        found = mean_of(np.random.default_rng(seed).normal(0, 1, 300))
         assert found.low is not None
         assert found.high is not None
         held += found.low <= 0 <= found.high
     assert 180 <= held <= 199
+
+
+@pytest.mark.parametrize("n", [3, 10, 30])
+def test_few_values_too(n: int) -> None:
+    """Student's t is exact for normal values; a bootstrap of ten holds 88 in 100."""
+    found = [mean_of(np.random.default_rng(seed).normal(0, 1, n)) for seed in range(400)]
+    held = sum(each.low <= 0 <= each.high for each in found)
+    assert 365 <= held <= 393
 
 
 @pytest.mark.parametrize("hits", [0, 1, 7, 40])
@@ -99,12 +107,6 @@ def test_a_control_that_explains_nothing_does_no_harm() -> None:
     assert (few.value, few.low, few.high) == (values[:2].mean(), None, None)
 
 
-def test_a_seed_gives_the_same_interval() -> None:
-    values = np.arange(50.0)
-    first, second = (mean_of(values, np.random.default_rng(5)) for _ in range(2))
-    assert first == second
-
-
 def test_bootstrap_draws_with_repetition() -> None:
     shares = bootstrap(
         lambda i: len(set(i.tolist())) / 1000, 1000, np.random.default_rng(0), repeats=20
@@ -113,6 +115,6 @@ def test_bootstrap_draws_with_repetition() -> None:
 
 
 def test_a_single_value_has_no_interval_and_an_absent_one_says_why() -> None:
-    assert mean_of(np.array([2.0]), np.random.default_rng(0)) == Measured(2.0, samples=1)
+    assert mean_of(np.array([2.0])) == Measured(2.0, samples=1)
     assert absent("no labels").note == "no labels"
     assert absent("no labels").value is None

@@ -31,7 +31,7 @@ def channel(
 
 
 def decomposed(q: DiagonalNormal, z: np.ndarray, prior: Prior | None = None) -> dict[str, Measured]:
-    return rate_decomposition(q, z, prior or StandardNormal(z.shape[1]), rng())
+    return rate_decomposition(q, z, prior or StandardNormal(z.shape[1]))
 
 
 def mixture(weights: list[float], means: np.ndarray, factors: np.ndarray) -> MixturePrior:

@@ -200,3 +200,18 @@ def test_a_seed_gives_the_same_figures() -> None:
     real, fake = rng().normal(size=(2, 100, 3))
     first, second = (precision_recall(real, fake[:80], rng=rng(4)) for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize("n", [10, 20, 50])
+def test_few_real_images_leave_the_lower_end_of_the_unlikely_share_open(n: int) -> None:
+    """The limit may lie beyond all of them: an interval above 0 would miss the truth, 5 %."""
+    held = 0
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        train, real, fake = (random.normal(size=(m, 3)) for m in (300, n, 2000))
+        found = unlikely_share(train, real, fake, rng=random)
+        assert found.low == 0
+        assert "too few" in found.note
+        assert found.high is not None
+        held += found.high >= 0.05
+    assert held >= 90

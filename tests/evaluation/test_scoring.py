@@ -220,3 +220,7 @@ def test_a_model_that_draws_the_class_asked_for_is_told_from_one_that_draws_the_
     found = card.find("class_accuracy")
     assert (found.value, found.reference, found.samples) == (share, 1.0, 200)
     assert card.versions["class_accuracy"] == 1
+    for name in ("elbo", "log_likelihood", "bits_per_dimension"):  # told what another must find out
+        row = card.find(name)
+        assert row.quantity.endswith(", given the class"), name
+        assert row.value is None or "given the class" in row.note

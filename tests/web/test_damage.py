@@ -131,3 +131,26 @@ def test_text_from_data_stays_text(explorer: Explorer, serve, files: Files) -> N
         assert page.read("window.boom === undefined")
     assert name in page.page.locator("h1").inner_text()
     assert name in page.page.locator(".readout .class").first.inner_text()
+
+
+NO_ROOM = """
+let made = 0;
+window.Worker = class extends Worker {
+  constructor(...words) { super(...words); this.fails = made++ > 0; }
+  postMessage(...words) {
+    if (this.fails) setTimeout(() => this.onerror({ message: "out of memory" }), 10);
+    else super.postMessage(...words);
+  }
+};
+"""
+
+
+def test_where_one_engine_stands_it_does_the_work_of_all(
+    explorer: Explorer, serve, files: Files
+) -> None:
+    """As on a phone, whose memory is enough for one."""
+    explorer.page.add_init_script(NO_ROOM)
+    page = explorer.open(serve(files), run="vae", bg="window")
+    found = page.until("reparam.background('vae')")
+    assert found["decoded"] > 100
+    assert page.page.locator(".banner").filter(visible=True).count() == 0

@@ -36,7 +36,7 @@ export class Pool {
     const n = latents.length / d;
     let next = 0;
     const work = async (engine: Engine) => {
-      await engine.load(entry, "decoder");
+      if (!(await this.stands(engine, entry))) return;
       while (next < n && !signal?.aborted) {
         const from = next;
         next += PART;
@@ -46,6 +46,7 @@ export class Pool {
       }
     };
     await Promise.all(this.engines(n).map(work));
+    if (next < n) await work(this.first); // no other engine stood
     return !signal?.aborted;
   }
 
@@ -58,8 +59,21 @@ export class Pool {
 
   /** Starts the other engines, so that the first grid does not wait for them. */
   async warm(entry: RunEntry): Promise<void> {
-    for (const engine of this.others()) await engine.load(entry, "decoder");
+    for (const engine of this.others()) if (!(await this.stands(engine, entry))) return;
     this.isWarm = true;
+  }
+
+  /** Loads the network; where the first engine alone can, as on a phone, it does the others' work. */
+  private async stands(engine: Engine, entry: RunEntry): Promise<boolean> {
+    try {
+      await engine.load(entry, "decoder");
+      return true;
+    } catch (error) {
+      if (engine === this.first) throw error;
+      this.helpers = [];
+      this.isWarm = false;
+      return false;
+    }
   }
 
   /** Of one thread each, which wait for nobody: one, or two where the first is left to the pointer. */

@@ -520,7 +520,7 @@ MEASURES: Mapping[str, Entry] = {
         digits=5,
         requires=("density", "one space"),
         control="elbo",
-        version=3,
+        version=2,
     ),
     "bits_per_dimension": Entry(
         "images",

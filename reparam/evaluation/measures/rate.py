@@ -12,7 +12,7 @@ from reparam.model import Distribution, Prior, rate
 from reparam.types import LatentArray
 
 ACTIVE_VARIANCE = 0.01
-"""Above it a unit is active (Burda et al. 2016, §5.1)."""
+"""Above it a unit is active (Burda et al. 2016, §5.2)."""
 
 
 def rates(q: Distribution, z: LatentArray, prior: Prior) -> Float[np.ndarray, " N"]:
@@ -63,7 +63,7 @@ def _double(prior: Prior) -> Prior:
 
 def active_units(mu: LatentArray, rng: np.random.Generator | None = None) -> dict[str, Measured]:
     """``active_units``, the dimensions whose posterior mean varies over images by more than 0.01
-    (Burda et al. 2016, §5.1: Var_x E[z_u | x]), and ``active_share`` of all d.
+    (Burda et al. 2016, §5.2: Var_x E[z_u | x]), and ``active_share`` of all d.
 
     The interval, over images, is given where ``rng`` is.
     """

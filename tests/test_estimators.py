@@ -704,3 +704,27 @@ def test_what_the_caller_set_in_torch_changes_nothing(setting) -> None:
         found = VAE(**SMALL, out=None).fit(images).transform(images)
         assert (torch.get_default_dtype(), torch.is_grad_enabled()) == before
     np.testing.assert_array_equal(found, plain)
+
+
+def test_a_model_that_was_changed_after_training_does_not_carry_its_old_figures(tmp_path) -> None:
+    """As by fine-tuning: nothing measured the new weights, and they are of other images."""
+    images, _ = bars()
+    fitted = VAE(**SMALL, out=None).fit(images)
+    fitted.save_pretrained(tmp_path / "same")
+    with torch.no_grad():
+        next(fitted.model_.decoder.parameters()).add_(0.1)
+    fitted.save_pretrained(tmp_path / "changed")
+    same, changed = (Run.open(tmp_path / name) for name in ("same", "changed"))
+    assert "mse" in same.result().splits["train"]
+    assert "Final metrics" in (same.path / "README.md").read_text()
+    for split, found in changed.result().splits.items():
+        assert found == {"images": same.result().splits[split]["images"]}
+    assert "Final metrics" not in (changed.path / "README.md").read_text()
+    assert changed.facts.command == ""
+    assert changed.result().deterministic is False
+    with pytest.raises(RunError, match="arrays in memory"):
+        changed.images()
+    again = load(tmp_path / "changed")
+    np.testing.assert_array_equal(again.transform(images), fitted.transform(images))
+    with pytest.raises(ConfigError, match="replace them with overwrite=True"):
+        fitted.save_pretrained(tmp_path / "changed")

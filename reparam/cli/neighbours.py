@@ -20,7 +20,7 @@ from reparam.cli.selection import (
     select_images,
 )
 from reparam.cli.tables import new_table, print_table
-from reparam.data import DataConfig, RowReader
+from reparam.data import DataConfig, RowReader, composed
 from reparam.errors import DataError, check_positive, unknown_name
 from reparam.evaluation import encode, nearest_images
 from reparam.export import check_folder_free
@@ -157,7 +157,9 @@ def _position(name: str, files: Sequence[str], selection: Selection) -> int:
     matches: Sequence[int] = []
     bare = [str(path.with_suffix("")) for path in paths]
     for names in (files, bare, [path.name for path in paths], [path.stem for path in paths]):
-        matches = matches or [i for i, known in enumerate(names) if known == name]
+        matches = matches or [
+            i for i, known in enumerate(names) if composed(known) == composed(name)
+        ]
     if not matches and name.isdecimal():
         matches = np.flatnonzero(selection.index == int(name)).tolist()
     if len(matches) == 1:

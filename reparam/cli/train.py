@@ -172,9 +172,8 @@ def describe(suited: Suited, config: RunConfig) -> tuple[str, str]:
 
 def default_out(config: RunConfig) -> Path:
     source = Path(config.data.source)
-    if source.is_dir():
-        source = source.resolve()  # . has no name
-    return Path("runs") / f"{source.stem or source.name}-{config.preset}"
+    name = source.resolve().name if source.is_dir() else source.stem  # . has no name
+    return Path("runs") / f"{name}-{config.preset}"
 
 
 def run(args: Sequence[str]) -> int:

@@ -15,8 +15,9 @@ from reparam.data.config import DataConfig
 from reparam.data.datasets import image_set_from_dataset, items_of_dataset
 from reparam.data.factors import Factors
 from reparam.data.folder import sizes_in_files
+from reparam.data.formats import is_image
 from reparam.data.images import SPLITS, ImageSet, Split
-from reparam.data.labels import UNKNOWN, as_labels, as_one_array, class_indices
+from reparam.data.labels import UNKNOWN, as_labels, as_one_array, class_indices, composed
 from reparam.data.listing import is_run_record
 from reparam.data.load import load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
@@ -52,10 +53,12 @@ __all__ = [
     "class_indices",
     "clear_cached",
     "clear_downloads",
+    "composed",
     "contact_sheet",
     "image_set_from_arrays",
     "image_set_from_dataset",
     "in_parts",
+    "is_image",
     "is_run_record",
     "items_of_dataset",
     "load_images",

@@ -39,6 +39,17 @@ def open_image(path: Path) -> Image.Image:
         raise OSError(f"no image in one of the formats {', '.join(known)}") from None
 
 
+def is_image(path: Path) -> bool:
+    """Whether a file is an image in these formats, or is called as if it were one."""
+    if path.suffix.lower() in picture_suffixes():
+        return True
+    try:
+        open_image(path).close()
+    except OSError:
+        return False
+    return True
+
+
 def _is_heic(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(12)

@@ -1,5 +1,6 @@
 """Anyone's labels into class indices and class names."""
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -62,11 +63,16 @@ def class_indices(names: Sequence[str], known: Sequence[str], what: str) -> Labe
     Raises DataError, which begins with ``what``, for a name that is not known.
     """
     position = {"": UNKNOWN} | {str(i): i for i in range(len(known))}
-    position |= {each: i for i, each in enumerate(known)}
-    unknown = next((name for name in names if name not in position), None)
+    position |= {composed(each): i for i, each in enumerate(known)}
+    unknown = next((name for name in names if composed(name) not in position), None)
     if unknown is not None:
         raise DataError(f"{what}: {unknown_name('class', unknown, known, 'reparam info')}")
-    return np.array([position[name] for name in names], np.int64)
+    return np.array([position[composed(name)] for name in names], np.int64)
+
+
+def composed(name: str) -> str:
+    """The name in Unicode's composed form: macOS may keep é as e and an accent."""
+    return unicodedata.normalize("NFC", name)
 
 
 def as_one_array(

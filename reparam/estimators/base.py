@@ -208,6 +208,7 @@ class Estimator(FittedModel):
         self.history_ = [epoch.to_mapping() for epoch in run.metrics()]
         self.row_shape_ = row_shape
         self.run_, self.result_ = run, run.result()
+        self.weights_digest_ = run.weights_digest()
         fitted = run.prior_file.exists()
         self.trained_prior_ = run.load_model(own_prior=True).prior if fitted else model.prior
 

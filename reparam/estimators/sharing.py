@@ -3,13 +3,14 @@
 import contextlib
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reparam import export  # its names are imported when they are used
 from reparam.errors import ReparamError
 from reparam.evaluation import SCORECARD_FILE
-from reparam.runs import Epoch, Run
+from reparam.runs import IN_MEMORY, SPLIT_IMAGES, Epoch, Result, Run
 
 if TYPE_CHECKING:
     from reparam.estimators.base import Estimator
@@ -47,7 +48,11 @@ def push(
 
 
 def _run_of(fitted: "Estimator", folder: Path) -> Run:
-    """A run folder of the model as it is now."""
+    """A run folder of the model as it is now.
+
+    Of weights that were changed since training, such as by fine-tuning, nothing was measured, no
+    command gives them, and other images than those of training may be theirs: none is named.
+    """
     of, result, model = fitted.run_, fitted.result_, fitted.model_
     if result is None:  # as it was when it was loaded: the folder may be gone
         raise of.unfinished(export.FINISHED_ONLY)
@@ -60,6 +65,9 @@ def _run_of(fitted: "Estimator", folder: Path) -> Run:
         model.prior = now
     for line in fitted.history_:
         run.add_metrics(Epoch.from_mapping(line, "history_"))
+    if run.weights_digest() != fitted.weights_digest_:
+        run, result = _changed(run, result)
+        run.write_record()
     run.save_result(result)
     if now is not fitted.trained_prior_:
         run.save_prior(now)
@@ -68,3 +76,18 @@ def _run_of(fitted: "Estimator", folder: Path) -> Run:
         if Run.open(of.path).facts == of.facts and card.exists():
             shutil.copyfile(card, folder / SCORECARD_FILE)
     return run
+
+
+def _changed(run: Run, result: Result) -> tuple[Run, Result]:
+    """Without what is known of the weights that training ended with."""
+    config = replace(run.config, data=replace(run.config.data, source=IN_MEMORY, data_dir=None))
+    counts = {name: {SPLIT_IMAGES: of[SPLIT_IMAGES]} for name, of in result.splits.items()}
+    return (
+        replace(run, config=config, facts=replace(run.facts, command="")),
+        replace(
+            result,
+            splits=counts,
+            deterministic=False,
+            deterministic_reason="the weights were changed after training, and not measured since",
+        ),
+    )

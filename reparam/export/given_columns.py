@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reparam.data import composed
 from reparam.errors import ConfigError, DataError, no_file, reason_of
 from reparam.export.columns import Column
 from reparam.export.images import as_text
@@ -76,7 +77,8 @@ def given_columns(path: Path, view: RunView, table: "pd.DataFrame") -> dict[str,
             f"{view.title} are no files, got none. Fix: add it, from 0, as `reparam encode` does"
         )
     if by_file:
-        names, wanted = [str(n) for n in table[FILE]], [as_text(n) for n in view.files or ()]
+        names = [composed(str(n)) for n in table[FILE]]
+        wanted = [composed(as_text(n)) for n in view.files or ()]
         if not set(names) & set(wanted):
             names, wanted = [_last(n) for n in names], [_last(n) for n in wanted]
             _check_once(path, wanted, "images of one file name", "give the path in the folder")
@@ -91,6 +93,10 @@ def given_columns(path: Path, view: RunView, table: "pd.DataFrame") -> dict[str,
         raise DataError(
             f"{path}: at least one row must be of an image of {view.title}, got none (the table "
             f"has {keys[0]!r}, the images {images[0]!r}). Fix: correct the column {key}"
+        )
+    if lacking := int((at < 0).sum()):
+        warnings.warn(
+            f"{path}: {lacking} of {len(at)} images of {view.title} have no row", stacklevel=2
         )
     tried = {n: _column(table[n], at) for n in table.columns if n not in (FILE, INDEX)}
     found = {name: column for name, column in tried.items() if column is not None}

@@ -41,6 +41,9 @@ that can be looked at. All of them are beside it."""
 COMPARED_IMAGES = 100
 COMPARED_COLUMNS = 10
 
+REFUSED = frozenset('<>:"/\\|?*#%')
+"""In names of files, by one file system or another, or in addresses."""
+
 MOST_BYTES_OF_A_NAME = 200
 """Of a written picture, so that a number and .png have room: file systems take 255."""
 
@@ -169,9 +172,16 @@ def _first_unique(names: Sequence[str], others: Sequence[str]) -> list[str]:
 def _stem(file: str) -> str:
     """The name of a file without folder and suffix; the page of a file with several stays."""
     name = re.sub(r"(?<=.)\.[^.#]*(?=(#\d+)?$)", "", file.rpartition("/")[2])
-    name = re.sub(r"[^\w.() -]+", "_", unicodedata.normalize("NFC", name))
+    name = unicodedata.normalize("NFC", name)
+    kept = (c if _may_stand_in_a_name(c) else "\0" for c in name)
+    name = re.sub("\0+", "_", "".join(kept))
     name = name.encode()[:MOST_BYTES_OF_A_NAME].decode(errors="ignore")
     return name.strip(". ") or "picture"
+
+
+def _may_stand_in_a_name(c: str) -> bool:
+    """Whether every file system takes it, and nothing hides in it; joiners are parts of emoji."""
+    return c not in REFUSED and (unicodedata.category(c)[0] not in "CZ" or c in " \u200c\u200d")
 
 
 def pictures_table(out: LabelledImages, scores: Mapping[str, Float[np.ndarray, " N"]]) -> str:

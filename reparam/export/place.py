@@ -83,6 +83,11 @@ SITE_FOLDER = OwnFolder(
 )
 
 
+def _overwriting(option: str) -> str:
+    """How one says so where ``option`` is said: on the command line, or in Python."""
+    return "--overwrite" if option.startswith("--") else "overwrite=True"
+
+
 def check_file_free(path: Path, *, overwrite: bool, option: str = "--out") -> None:
     """Raises ConfigError when a new file must not be written to ``path``, given by ``option``."""
     check_writable(path, fix=f"choose another {option}")
@@ -91,7 +96,7 @@ def check_file_free(path: Path, *, overwrite: bool, option: str = "--out") -> No
     if path.exists() and not overwrite:
         raise ConfigError(
             f"{path}: must be a new file, got one that exists already. Fix: choose another "
-            f"{option}, or replace it with --overwrite"
+            f"{option}, or replace it with {_overwriting(option)}"
         )
 
 
@@ -112,7 +117,7 @@ def check_folder_free(
     if not overwrite:
         raise ConfigError(
             f"{path}: must be a new folder, got one that holds results already. Fix: choose "
-            f"another {option}, or replace them with --overwrite"
+            f"another {option}, or replace them with {_overwriting(option)}"
         )
 
 

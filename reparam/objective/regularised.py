@@ -50,8 +50,9 @@ class DecoderGradientOptions(TermOptions):
     """How fast images change from latent to latent: the decoder's squared gradient (RAE-GP).
 
     ‖∂ decode(z) / ∂z‖² / D, the squared Frobenius norm of the Jacobian (Ghosh et al. 2020,
-    section 3.1), D = pixels × channels. It trains the decoder alone, differentiated twice, in float32
-    and without kernels of our own: where these are, a step takes six times as long (docs/log.md).
+    section 3.1), D = pixels × channels. It trains the decoder alone, differentiated twice, in
+    float32 and without kernels of our own: where these are, a step takes six times as long
+    (docs/log.md).
     """
 
     weight: float = field(default=1e-4, kw_only=True)

@@ -2,12 +2,14 @@
 
 import csv
 import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from reparam import VAE
 from reparam.data import DataConfig, load_images
 from reparam.runs import Run
 
@@ -196,3 +198,36 @@ def test_a_run_is_not_moved_to_other_pictures(refused, pictures: Path, tmp_path:
     assert "other images or splits" in refused("relocate", run, other)
     assert "no such file or folder" in refused("relocate", run, tmp_path / "nowhere")
     assert (run / "config.json").read_bytes() == record
+
+
+def test_names_in_the_other_unicode_form_are_the_same(
+    reparam, pictures: Path, tmp_path: Path
+) -> None:
+    """macOS keeps é as e and an accent; who types it on another system gives one letter."""
+    for name, other in (("a", "café"), ("b", "가방")):
+        (pictures / name).rename(pictures / unicodedata.normalize("NFD", other))
+    run = train_tiny(pictures, tmp_path / "run", "cvae")
+    assert reparam("sample", run, "--class", "café", "-n", 2, "--out", tmp_path / "s").status == 0
+    file = next(file for file in Run.open(run).images().files if "00" in file)
+    one = unicodedata.normalize("NFC", file)
+    assert one != file
+    said = reparam("neighbours", run, pictures, "--of", one, "--out", tmp_path / "n")
+    assert said.status == 0, said.err
+
+
+def test_folders_with_a_dot_in_their_names_have_runs_of_their_own(
+    reparam, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos.v1", "photos.v2"):
+        shutil.copytree(pictures, name)
+        said = reparam("train", name, "--recipe", "quick", "--epochs", 1, "--quiet")
+        assert said.status == 0, said.err
+    found = sorted(path.name for path in Path("runs").iterdir())
+    assert found == ["photos.v1-vae", "photos.v2-vae"]
+
+
+def test_a_run_of_arrays_is_told_so_when_it_is_relocated(refused, pictures: Path, tmp_path) -> None:
+    images = load_images(DataConfig(str(pictures))).images
+    VAE(epochs=1, quiet=True, out=tmp_path / "run").fit(images)
+    assert "arrays in memory" in refused("relocate", tmp_path / "run", pictures)

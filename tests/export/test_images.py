@@ -53,6 +53,8 @@ NAMES = {
         "강아지.png",
         "noext.png",
     ],
+    ("🥾 21.webp", "a/👩‍🚀.png", "ไม้.jpg"): ["🥾 21.png", "👩‍🚀.png", "ไม้.png"],
+    ("a\u202egpj.png", "tab\there.png"): ["a_gpj.png", "tab_here.png"],
     ("...jpg", "x" * 300 + ".jpg"): ["picture.png", "x" * 200 + ".png"],
 }
 

@@ -1,5 +1,6 @@
 """Pictures with known defects, in the folders that MVTec AD and anomalib have."""
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool
 from PIL import Image, ImageOps
 
-from reparam.data import DataConfig, Progress, read_images, read_picture, sizes_in_files
+from reparam.data import DataConfig, Progress, is_image, read_images, read_picture, sizes_in_files
 from reparam.errors import DataError
 from reparam.evaluation.anomaly.metrics import GOOD
 from reparam.types import PixelArray
@@ -140,6 +141,9 @@ def _masks(
         stem = path.relative_to(truth).with_suffix("").as_posix()
         stem = stem if stem in stems else stem.removesuffix(MASK)
         if stem not in stems:
+            if not is_image(path):  # a reader's or a system's file
+                warnings.warn(f"{truth}: left out {path.name}: no image", stacklevel=2)
+                continue
             raise DataError(
                 f"{path}: a mask must belong to a picture, got none called {stem} in {source}. "
                 "Fix: add the picture, or delete the mask"

@@ -55,6 +55,19 @@ def test_pictures_kinds_names_and_masks(folder: Path, given: str) -> None:
     np.testing.assert_array_equal(found.masks[4], mask(5) > 0)
 
 
+def test_files_beside_the_masks_that_are_no_images_are_left_out(folder: Path) -> None:
+    for name in ("Thumbs.db", "readme.txt"):
+        (folder / "ground_truth/scratch" / name).write_bytes(b"no image")
+    with pytest.warns(UserWarning, match="left out (Thumbs.db|readme.txt): no image"):
+        found = read_labelled(folder)
+    assert [None if m is None else int(m.sum()) for m in found.masks] == [0, 0, None, 20, 20]
+    (folder / "ground_truth/scratch/007.png").write_bytes(b"no image")
+    (folder / "ground_truth/scratch/Thumbs.db").unlink()
+    (folder / "ground_truth/scratch/readme.txt").unlink()
+    with pytest.raises(DataError, match="must belong to a picture"):
+        read_labelled(folder)
+
+
 def test_masks_follow_the_pictures_to_another_size(folder: Path) -> None:
     """Where the picture is white in the mask alone, the mask must be where the picture is."""
     white = np.where(mask()[..., None] > 0, 255, 0).astype(np.uint8).repeat(3, 2)

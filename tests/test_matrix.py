@@ -167,8 +167,8 @@ def assert_same_weights(first: Path, second: Path) -> None:
 
 
 def test_every_command_is_here() -> None:
-    # demo is train, score, report and export; cache is of no run
-    assert {*COMMANDS, "demo", "cache"} == set(main.COMMANDS)
+    # demo is train, score, report and export; cache is of no run; relocate of no part of one
+    assert {*COMMANDS, "demo", "cache", "relocate"} == set(main.COMMANDS)
 
 
 def test_train_writes_a_finished_run(preset: str, run: Path) -> None:

@@ -236,10 +236,10 @@ class Run:
         self._check_not_in_memory()
         source = self.config.data.source
         if source not in NAMED_SOURCES and not os.path.exists(source):
-            relocate = command_line("relocate", [str(self.path)])
+            relocate = command_line("relocate", [str(self.path), "DATA"])
             raise RunError(
                 f"{self.path}: its images are not at {source!r}. Fix: bring them back, or say "
-                f"where they are now: {relocate} DATA"
+                f"where they are now: {relocate}"
             )
 
     def _check_not_in_memory(self) -> None:

@@ -35,6 +35,8 @@ def test_a_changed_file_is_named(explorer: Explorer, serve, files: Files, name: 
         text = message(explorer, serve(site), run="vae", panel="samples")
         assert words in text
         assert path in text
+    explorer.page.goto("about:blank")
+    explorer.errors.clear()  # who needs the file next asks for it again
 
 
 def test_a_newer_manifest(explorer: Explorer, serve, files: Files) -> None:

@@ -88,6 +88,7 @@ def test_the_legend_is_of_what_the_points_are_coloured_by(
     page = explorer.open(serve(two), run=first, by="rate_nats", lang="en")
     page.page.locator("#panel-look .histogram").wait_for()
     choose(page, second)
+    page.until("reparam.state().run === argument", second)
     page.until("reparam.column(argument, 'rate_nats') !== null", second)
     page.page.locator("#panel-look .histogram").wait_for()
     assert not page.page.locator("#panel-look .legend-class").first.is_visible()

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reparam.cli.existing import ABSENT, by_flag, check_place, open_or_create_run, trained
+from reparam.cli.existing import check_place, open_or_create_run, trained
 from reparam.cli.fit_prior import fitting_progress
 from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.group_table import print_groups, print_verdicts
+from reparam.cli.help_text import ABSENT, by_flag
 from reparam.cli.reading import reading_progress
 from reparam.cli.scoring import check_first, judge_with_progress, scored
 from reparam.data import ImageSet

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from reparam.cli.help_text import value_words
+from reparam.cli.help_text import ABSENT, by_flag
 from reparam.cli.session import train_with_progress
 from reparam.data import ImageSet
 from reparam.errors import RunError
-from reparam.runs import Run, RunConfig, check_free, is_empty, options_of
+from reparam.runs import Run, RunConfig, check_free, is_empty
 from reparam.training import Listener
 
 
@@ -53,16 +53,6 @@ def _other_run(run: Run, config: RunConfig) -> RunError:
         f"{run.path}: holds a run with other {f'options ({how})' if apart else 'images'}. Fix: "
         "move that folder away, or, where the command has them, choose another --out or --overwrite"
     )
-
-
-ABSENT = "–"
-"""The value of an option that a run's parts do not have."""
-
-
-def by_flag(config: RunConfig) -> dict[str, str]:
-    """Every option as it is called on the command line, with its value as it is typed there."""
-    options = options_of(config).values()
-    return {option.flag: " ".join(value_words(option.default)) or "none" for option in options}
 
 
 def trained(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Union, get_args, get_origin
 
 from reparam.registry import Registry
-from reparam.runs import Option
+from reparam.runs import Option, RunConfig, options_of
 
 HELP_COLUMN = 32
 """Where the explanations in a help text begin."""
@@ -24,6 +24,16 @@ def alternatives(hint: object) -> tuple[object, ...]:
 def value_words(value: object) -> list[str]:
     """A value as it is typed behind its flag."""
     return list(map(str, value)) if isinstance(value, tuple) else [str(value)]
+
+
+ABSENT = "–"
+"""The value of an option that a run's parts do not have."""
+
+
+def by_flag(config: RunConfig) -> dict[str, str]:
+    """Every option as it is called on the command line, with its value as it is typed there."""
+    options = options_of(config).values()
+    return {option.flag: " ".join(value_words(option.default)) or "none" for option in options}
 
 
 def metavar(hint: object) -> str | tuple[str, ...]:

@@ -145,7 +145,10 @@ def _print_run(facts: RunFacts) -> None:
             f"{result.images_per_second:,.0f} images/s "
             f"({result.device}, {result.precision}, {result.kernels} kernels)"
         )
-        print_table(_result(result), title)
+        if result.is_measured:
+            print_table(_result(result), title)
+        else:
+            say(title)
         if result.arithmetic_reason:
             say(f"{result.precision}, {result.kernels} kernels: {result.arithmetic_reason}")
         say(_again(result))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from reparam.cli.classes import class_labels
-from reparam.cli.flags import RUN, Compute, parse, value_of
+from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import default_out
 from reparam.errors import ConfigError
 from reparam.evaluation import decode_bytes, even_labels, sample_latents
@@ -23,6 +23,9 @@ from reparam.model import Autoencoder
 from reparam.printable import note, say
 from reparam.runs import Run
 from reparam.types import LabelArray
+
+COUNT = 100
+"""Images, where no number is asked for."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class SampleOptions:
     run: Path = RUN
     """The run folder."""
 
-    count: int = option(100, alias="-n", least=1)
-    """How many images."""
+    count: int | None = option(None, alias="-n", least=1)
+    """How many images; 100 by default."""
 
     class_name: str | None = option(None, flag="class")
     """Of a conditional run: the class of all images, by its name or number. By default every class
@@ -67,6 +70,8 @@ class SampleOptions:
         check_options(self)
         if self.per_class is not None and self.class_name is not None:
             raise ConfigError("per_class must come alone, got a class too. Fix: omit one")
+        if self.per_class is not None and self.count is not None:
+            raise ConfigError("per_class must come alone, got a count too. Fix: omit one")
 
 
 def _labels(run: Run, model: Autoencoder, options: SampleOptions) -> LabelArray | None:
@@ -77,22 +82,20 @@ def _labels(run: Run, model: Autoencoder, options: SampleOptions) -> LabelArray 
                 f"--per-class must be of a conditional run, got one that reads no labels "
                 f"({run.path}). Fix: take --count, or train with --model cvae"
             )
-        return class_labels(run, options.class_name, None, options.count, "--class")
+        return class_labels(run, options.class_name, None, options.count or COUNT, "--class")
     if options.per_class is not None:
         return np.repeat(np.arange(model.classes), options.per_class)
-    return even_labels(model, options.count)
+    return even_labels(model, options.count or COUNT)
 
 
 def run(args: Sequence[str]) -> int:
     options = parse(SampleOptions(), args, prog="reparam sample")
-    if options.per_class is not None and any(value_of(flag, args) for flag in ("--count", "-n")):
-        raise ConfigError("per_class must come alone, got a count too. Fix: omit one")
     folder = Run.open(options.run)
     out = options.out or default_out(folder, "samples")
     check_target(out, overwrite=options.overwrite)
     model = folder.load_model(device=options.compute.chosen())
     labels = _labels(folder, model, options)
-    count = options.count if labels is None else len(labels)
+    count = (options.count or COUNT) if labels is None else len(labels)
     z = sample_latents(model, count, options.seed)
     note(f"{len(z)} draws from {model.prior.describe()}, seed {options.seed}")
     images = LabelledImages(decode_bytes(model, z, labels), labels, folder.facts.class_names)

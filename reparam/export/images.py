@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from reparam.data import contact_sheet, sheet_picture, to_picture
+from reparam.data import composed, contact_sheet, sheet_picture, to_picture
 from reparam.errors import ConfigError
 from reparam.export.place import (
     PICTURES_TABLE,
@@ -172,8 +172,7 @@ def _first_unique(names: Sequence[str], others: Sequence[str]) -> list[str]:
 def _stem(file: str) -> str:
     """The name of a file without folder and suffix; the page of a file with several stays."""
     name = re.sub(r"(?<=.)\.[^.#]*(?=(#\d+)?$)", "", file.rpartition("/")[2])
-    name = unicodedata.normalize("NFC", name)
-    kept = (c if _may_stand_in_a_name(c) else "\0" for c in name)
+    kept = (c if _may_stand_in_a_name(c) else "\0" for c in composed(name))
     name = re.sub("\0+", "_", "".join(kept))
     name = name.encode()[:MOST_BYTES_OF_A_NAME].decode(errors="ignore")
     return name.strip(". ") or "picture"

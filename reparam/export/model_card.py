@@ -10,7 +10,7 @@ from reparam.evaluation import MEASURES, Scorecard, figure_text, ideal_text
 from reparam.fields import option
 from reparam.model import Autoencoder
 from reparam.printable import as_markdown, printable
-from reparam.runs import IN_MEMORY, SPLIT_IMAGES, Run, title_of
+from reparam.runs import IN_MEMORY, Run, title_of
 
 DATASETS = {"mnist": "ylecun/mnist", "fashion-mnist": "zalando-datasets/fashion_mnist"}
 """What the Hub calls the named sets."""
@@ -130,11 +130,9 @@ def _shown(pictures: Sequence[str]) -> Iterator[str]:
 def _losses(run: Run) -> Iterator[str]:
     """The final losses, one column for each split."""
     result = run.result()
-    if result is None or not result.splits:
+    if result is None or not result.is_measured:
         return
     names = dict.fromkeys(name for losses in result.splits.values() for name in losses)
-    if set(names) == {SPLIT_IMAGES}:  # of weights that were changed since
-        return
     rows = [
         [as_markdown(name), *(_number(losses.get(name)) for losses in result.splits.values())]
         for name in names

@@ -135,6 +135,11 @@ class Result:
         """What convolutions and matrix products were computed in."""
         return "bfloat16" if self.precision == "bf16-mixed" else "float32"
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether there are losses: weights that were changed after training have none."""
+        return any(set(losses) > {SPLIT_IMAGES} for losses in self.splits.values())
+
     def to_mapping(self) -> dict[str, object]:
         """Flat, as in the file: a split's losses under its name."""
         values = asdict(self)

@@ -224,6 +224,16 @@ def test_rows_are_matched_by_the_files_own_name(filed: Run, tmp_path: Path) -> N
         assert found["dose"][0].tolist() == list(range(len(known)))
 
 
+def test_names_are_the_same_in_either_unicode_form(filed: Run, tmp_path: Path) -> None:
+    """As of a folder of macOS and a table of another system; images without a row are counted."""
+    view = look_at(filed, filed.images())
+    there = replace(view, files=("c0/caf\u0065\u0301.png", *view.files[1:]))
+    path = write(tmp_path / "t.csv", file=["c0/caf\u00e9.png"], dose=[7.0])
+    with pytest.warns(UserWarning, match=rf"{len(view.files) - 1} of {len(view.files)} images"):
+        found = given_columns(path, there, read_table(path))
+    assert found["dose"][0][0] == 7.0
+
+
 def test_a_name_of_two_images_says_nothing_of_either(filed: Run, tmp_path: Path) -> None:
     view = look_at(filed, filed.images())
     twice = replace(view, files=("a/1.png", "b/1.png", *view.files[2:]))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reparam.explorer import site_files
+from reparam.export import make_bundle
 from reparam.runs import Run, look_at
 
 from .bundles import Files, manifest
@@ -147,9 +149,6 @@ def test_the_image_is_of_the_class_that_is_chosen(small: Small, opened: Opened) 
 
 def test_a_map_of_one_place(small: Small, explorer: Explorer, serve) -> None:
     """One image, or all at one mean: the window shows what lies around it."""
-    from reparam.explorer import site_files
-    from reparam.export import make_bundle
-
     site = site_files(make_bundle([small()], images=1).files)
     page = explorer.open(serve(site), lang="en")
     before = page.read("reparam.view('run').scale")

@@ -98,9 +98,12 @@ def normal_interval(value: float, deviation: float) -> tuple[float, float]:
     return value - QUANTILE * deviation, value + QUANTILE * deviation
 
 
-def student_quantile(freedom: int) -> float:
-    """By how many standard errors Student's interval reaches out on either side."""
-    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
+def student_quantile(freedom: float) -> float:
+    """By how many standard errors an interval reaches out on either side; ``freedom``: Student's
+    degrees, infinite for a normal distribution.
+    """
+    p = (1 + LEVEL) / 2
+    return float(special.ndtri(p) if math.isinf(freedom) else special.stdtrit(freedom, p))
 
 
 def share_of(

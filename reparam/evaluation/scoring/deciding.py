@@ -22,7 +22,12 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from reparam.evaluation.measures.measured import LEVEL, Measured, incomparable
+from reparam.evaluation.measures.measured import (
+    LEVEL,
+    Measured,
+    incomparable,
+    student_quantile,
+)
 from reparam.evaluation.scoring.catalogue import Entry
 from reparam.types import Language
 
@@ -78,7 +83,7 @@ class Interval:
         side = self.value - self.low if over > 0 else self.high - self.value
         if side == 0:
             return 0.5 * (1 - float(np.sign(over)))
-        return _tail(over / side * _quantile(self.freedom), self.freedom)
+        return _tail(over / side * student_quantile(self.freedom), self.freedom)
 
     def p_below(self, bound: float) -> float:
         return (-self).p_above(-bound)
@@ -91,7 +96,7 @@ def student(values: Sequence[float], pairing: Pairing = "unpaired") -> Interval:
     """The mean of two or more values, with the interval of Student's t."""
     n = len(values)
     mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-    half = _quantile(n - 1) * deviation / math.sqrt(n)
+    half = student_quantile(n - 1) * deviation / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, n - 1, pairing)
 
 
@@ -102,14 +107,8 @@ def welch(first: Sequence[float], second: Sequence[float]) -> Interval:
     if a + b == 0:
         return Interval(mean, mean, mean)
     freedom = (a + b) ** 2 / (a**2 / (len(first) - 1) + b**2 / (len(second) - 1))
-    half = _quantile(freedom) * math.sqrt(a + b)
+    half = student_quantile(freedom) * math.sqrt(a + b)
     return Interval(mean, mean - half, mean + half, freedom)
-
-
-def _quantile(freedom: float) -> float:
-    """By how many standard errors an interval reaches out on either side."""
-    p = (1 + LEVEL) / 2
-    return float(special.ndtri(p) if math.isinf(freedom) else special.stdtrit(freedom, p))
 
 
 def _tail(t: float, freedom: float) -> float:

@@ -53,6 +53,10 @@ def image_rows(
     return {**found, "noise_removed": _noise_removed(of), **_likelihoods(of, progress)}
 
 
+GIVEN = "given the class"
+"""Of the likelihoods of a conditional model."""
+
+
 def _channels_last(x: Images) -> np.ndarray:
     return x.permute(0, 2, 3, 1).cpu().numpy()
 
@@ -87,9 +91,13 @@ def _likelihoods(of: Subject, progress: Progress | None) -> dict[str, Measured]:
     names = ("elbo", "log_likelihood", "bits_per_dimension")
     if without := omitted(names, lacking(of)):
         return without
-    part, note = of.held_out, ""
+    part, notes = of.held_out, []
     if of.model.likelihood.is_binary:
-        part, note = _black_and_white(of), "of images made black and white by one draw"
+        part = _black_and_white(of)
+        notes.append("of images made black and white by one draw")
+    if of.model.classes:
+        notes.append(GIVEN)
+    note = "; ".join(notes)
     elbo = _elbo(of, part)
     bound = mean_of(elbo, note=note)
     found = {
@@ -100,21 +108,19 @@ def _likelihoods(of: Subject, progress: Progress | None) -> dict[str, Measured]:
     number = of.config.images_of_likelihood(of.model.image_shape)
     if number:
         found["log_likelihood"] = _log_likelihood(of, part, number, elbo, note, progress)
-    given = "given the class" if of.model.classes else ""
-    return {
-        name: replace(
-            row,
-            quantity=", ".join(filter(None, (_quantity(of, name), given))),
-            note="; ".join(filter(None, (row.note, given if row.value is not None else ""))),
-        )
-        for name, row in found.items()
-    }
+    return {name: replace(row, quantity=_quantity(of, name)) for name, row in found.items()}
 
 
 def _quantity(of: Subject, name: str) -> str:
-    """What a likelihood is of: black and white images have other ones than grey ones, and a density
-    is no probability. In bits, a density is as good as the probability of the 256 levels.
+    """What a likelihood is of: black and white images have other ones than grey ones, a density is
+    no probability (in bits it is as good as the probability of the 256 levels), and of a
+    conditional model it is told the class.
     """
+    what = _quantity_of_pixels(of, name)
+    return f"{what}, {GIVEN}" if of.model.classes else what
+
+
+def _quantity_of_pixels(of: Subject, name: str) -> str:
     likelihood = of.model.likelihood
     if likelihood.is_binary:
         return "probability of black and white images"

@@ -109,14 +109,7 @@ class Distribution(ABC):
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Of the parameters. Raises ConfigError for a class whose own are no fields."""
-        own = vars(cls)
-        hints = own.get("__annotations__", {}).values()
-        if "__dataclass_fields__" not in own and any("ClassVar" not in str(hint) for hint in hints):
-            raise ConfigError(
-                f"{cls.__name__} must be a dataclass whose fields are its parameters, got a plain "
-                "class. Fix: write @dataclass(frozen=True) above it"
-            )
+        """Of the parameters."""
         return tuple(field.name for field in fields(cls) if not field.metadata.get("shared"))
 
     def tensors(self) -> dict[str, Rows]:
@@ -189,6 +182,17 @@ class LocationScale(Protocol):
         ...
 
 
+def _check_fields(distribution: type[Distribution]) -> None:
+    """Raises ConfigError for a class whose own parameters are no fields."""
+    own = vars(distribution)
+    hints = own.get("__annotations__", {}).values()
+    if "__dataclass_fields__" not in own and any("ClassVar" not in str(hint) for hint in hints):
+        raise ConfigError(
+            f"{distribution.__name__} must be a dataclass whose fields are its parameters, got a "
+            "plain class. Fix: write @dataclass(frozen=True) above it"
+        )
+
+
 class Posterior(nn.Module):
     """Features → q(z|x): a linear head for each parameter of a distribution.
 
@@ -204,6 +208,7 @@ class Posterior(nn.Module):
     ) -> None:
         super().__init__()
         check_defined(distribution)
+        _check_fields(distribution)
         self.distribution = distribution
         self.heads = Heads(distribution.names(), features, latent, sizes)
 

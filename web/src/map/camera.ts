@@ -1,5 +1,5 @@
 /** Which window of the plane a map shows. */
-import type { View } from "../state/state";
+import { SCALES, type View } from "../state/state";
 
 export interface Size {
   width: number;
@@ -19,8 +19,6 @@ export function toPlane(view: View, size: Size, sx: number, sy: number): [number
     view.y - (sy - size.height / 2) / view.scale,
   ];
 }
-
-const SCALES = [1e-4, 1e7] as const;
 
 function limited(scale: number): number {
   return Math.min(SCALES[1], Math.max(SCALES[0], scale));

@@ -1,6 +1,6 @@
 /** State ↔ the address bar's fragment: short, readable, and never trusted. */
 import type { Filter } from "../bundle/columns";
-import type { Group, State, View } from "./state";
+import { type Group, SCALES, type State, type View } from "./state";
 
 const round = (x: number) => Number(x.toPrecision(5));
 const FARTHEST = 1e6; // of a coordinate: beyond, a drawing has no digits left
@@ -113,7 +113,7 @@ const CODECS: { [K in keyof State]: Codec<State[K]> } = {
     (s) => {
       const [x, y, scale] = s.split(",").map(Number);
       const near = Math.abs(x) <= FARTHEST && Math.abs(y) <= FARTHEST;
-      return near && scale >= 1e-4 && scale <= 1e7 ? { x, y, scale } : undefined;
+      return near && scale >= SCALES[0] && scale <= SCALES[1] ? { x, y, scale } : undefined;
     },
   ),
   pinned: flag("pin"),

@@ -18,6 +18,9 @@ export interface View {
   scale: number;
 }
 
+/** The least and the largest scale. */
+export const SCALES = [1e-4, 1e7] as const;
+
 /** A group of points: a class, or what was caught with the lasso. */
 export type Group = { class: number } | { lasso: [number, number][] } | null;
 

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+import typechecker
 from hypothesis import settings
-from jaxtyping import install_import_hook
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("without deadline", deadline=None)
 settings.load_profile("without deadline")
 
-install_import_hook("reparam", "typechecker.check")
+typechecker.install("reparam")
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,13 @@
 """What the checks at run time refuse, in the package as every test has it."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 import torch
 import typechecker
 from beartype.roar import BeartypeCallHintViolation
+from jaxtyping import TypeCheckError
 
 from reparam.data import Batch, DataConfig
 from reparam.model.networks.conditional import ConditionalNormal, normal_log_probs
@@ -43,6 +45,28 @@ def test_a_size_that_the_result_shares() -> None:
 
     with pytest.raises(BeartypeCallHintViolation, match="return"):
         typechecker.decorated(halved)(torch.zeros(4, 2))
+
+
+def test_a_generator() -> None:
+    """Its arguments are checked at the call, and results of others are as before."""
+
+    def rows(z: Latents, again: Latents) -> Iterator[PerExample]:
+        yield from z
+
+    def halved(z: Latents) -> PerExample:
+        return z[: len(z) // 2].sum(1)
+
+    rows, halved = map(typechecker.decorated, (rows, halved))
+    with pytest.raises(TypeCheckError):
+        rows(torch.zeros(4, 2), torch.zeros(3, 2))
+    one, other = (
+        rows(torch.zeros(4, 2), torch.zeros(4, 2)),
+        rows(torch.ones(5, 3), torch.ones(5, 3)),
+    )
+    assert len(next(one)) == 2
+    assert len(next(other)) == 3
+    with pytest.raises(BeartypeCallHintViolation, match="return"):
+        halved(torch.zeros(4, 2))
 
 
 def test_a_field_of_a_dataclass() -> None:

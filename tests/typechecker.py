@@ -42,10 +42,13 @@ def decorated(item: Any) -> Any:
     hints = item.__annotations__
     for name, hint in hints.items():
         hints[name] = resolved(hint, item.__globals__)
-    function = _checked(item)
-    return (
-        _in_scope(function, typechecker=None) if any(map(has_shape, hints.values())) else function
-    )
+    if not any(map(has_shape, hints.values())):
+        return _checked(item)
+    if inspect.isgeneratorfunction(item):
+        # beartype looks at its arguments when the first item is asked for, in whose scope ever; and
+        # of one that is checked already, jaxtyping lets go of the results' shapes everywhere.
+        return _in_scope(item, typechecker=_checked)
+    return _in_scope(_checked(item), typechecker=None)
 
 
 def resolved(hint: Any, names: dict[str, Any]) -> Any:

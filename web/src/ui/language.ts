@@ -14,9 +14,12 @@ let sweep = 1000;
 
 export type Word = keyof Words;
 
-/** The text for a key, with {name} replaced. */
+/** The text for a key, with {name} replaced, and {name|one|more} by the word for so many. */
 export function t(key: Word, values: Record<string, string | number> = {}): string {
-  return WORDS[language][key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+  return WORDS[language][key].replace(/\{(\w+)(?:\|(\w+)\|(\w+))?\}/g, (_, name: string, one?: string, more?: string) => {
+    const value = String(values[name] ?? "");
+    return (value === "1" ? one : more) ?? value;
+  });
 }
 
 /** What a prior is, in a few words. */

@@ -47,7 +47,7 @@ lint: $(VENV)/.installed
 	$(BIN)/lint-imports --no-cache
 
 test: lint  ## lint, types, import rules and the test suite
-	$(BIN)/python -m pytest -m "not slow and not web" --numprocesses auto
+	$(BIN)/python -m pytest -m "not slow and not web" --numprocesses auto --dist worksteal
 
 test-slow: $(VENV)/.installed  ## the tests that take minutes
 	OMP_NUM_THREADS=$$(nproc 2>/dev/null || echo 2) $(BIN)/python -m pytest -m "slow and not web"

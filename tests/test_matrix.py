@@ -140,6 +140,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
+def scored(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The same run after score, and what that printed."""
+    copy = shutil.copytree(run, tmp_path_factory.mktemp("scored") / run.name)
+    return copy, reparam("score", copy, *SCORE, "--json")
+
+
+@pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run in every form that export has."""
     out = tmp_path_factory.mktemp("exported")
@@ -311,18 +318,19 @@ def test_fit_prior_changes_the_prior_and_nothing_else(run: Path, fitted: Path) -
     assert_same_weights(run, fitted)
 
 
-def test_score(run: Path, tmp_path: Path) -> None:
+def test_score(scored: tuple[Path, str]) -> None:
     """Every measure has a value or says why not; what was measured is not measured again."""
-    check_score(shutil.copytree(run, tmp_path / run.name))
+    check_score(*scored)
 
 
 @pytest.mark.parametrize("preset", ["vae"], indirect=True)
 def test_score_with_a_fitted_prior(fitted: Path, tmp_path: Path) -> None:
-    check_score(shutil.copytree(fitted, tmp_path / fitted.name))
+    copy = shutil.copytree(fitted, tmp_path / fitted.name)
+    check_score(copy, reparam("score", copy, *SCORE, "--json"))
 
 
-def check_score(run: Path) -> None:
-    (card,) = json.loads(reparam("score", run, *SCORE, "--json"))
+def check_score(run: Path, said: str) -> None:
+    (card,) = json.loads(said)
     assert card["priors"][0]["kind"] == load(run).model_.prior.kind
     for name, entry in MEASURES.items():
         places = [s["measures"] for s in card["priors"]] if entry.by_prior else [card["measures"]]
@@ -337,14 +345,21 @@ def check_score(run: Path) -> None:
     assert (run / "scorecard.json").read_bytes() == written
 
 
-def test_compare_and_report_show_the_scorecard(run: Path, tmp_path: Path) -> None:
-    copy = shutil.copytree(run, tmp_path / run.name)
+def test_compare_shows_the_scorecard(scored: tuple[Path, str], tmp_path: Path) -> None:
+    run, _ = scored
     out = tmp_path / "comparison.html"
-    assert reparam("compare", copy, *SCORE, "--out", out).endswith(f"{out}\n")
-    judge = json.loads((copy / "scorecard.json").read_text())["judge"]
-    assert judge in out.read_text(encoding="utf-8")
-    reparam("report", copy, "--out", tmp_path / "report.html")
-    assert judge in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert reparam("compare", run, *SCORE, "--out", out).endswith(f"{out}\n")
+    assert judge_of(run) in out.read_text(encoding="utf-8")
+
+
+def test_report_shows_the_scorecard(scored: tuple[Path, str], tmp_path: Path) -> None:
+    run, _ = scored
+    reparam("report", run, "--out", tmp_path / "report.html")
+    assert judge_of(run) in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def judge_of(run: Path) -> str:
+    return json.loads((run / "scorecard.json").read_text())["judge"]
 
 
 def test_sweep(preset: str, source: Path, tmp_path: Path) -> None:

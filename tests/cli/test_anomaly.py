@@ -107,7 +107,7 @@ sys.exit(main())
 def test_ctrl_c_says_what_is_left_to_do(during, reparam, good, tmp_path) -> None:
     """A real process, a real SIGINT; the line that it ends with works."""
     out = tmp_path / "run"
-    epochs = {"training": "60", "calibrating": "2"}[during]
+    epochs = {"training": "10", "calibrating": "2"}[during]
     small = ("--recipe", "quick", "--epochs", epochs, "--sample-every", "0", "--batch-size", "4")
     words = ("anomaly", "fit", str(good), "--out", str(out), *small, *FAST)
     with subprocess.Popen(

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from reparam.data import DataConfig, ImageSet, image_set_from_arrays
 from reparam.model import Distribution, Noise, Posterior, Prior, posteriors_of, uniform
+from reparam.report.page import Chapter, chapter
 from reparam.runs import Run, RunView, look_at, preset_config, resolve
 from reparam.training import train
 from reparam.types import Language, Latents, PerExample
@@ -76,6 +77,12 @@ def view(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     images = make_images(channels, labelled)
     folder = tmp_path_factory.mktemp("runs")
     return look_at(make_run(folder, preset, latent_dim, images, request.param), images)
+
+
+@pytest.fixture(scope="session")
+def in_korean(view: RunView) -> Chapter:
+    """The run's figures; drawing takes long."""
+    return chapter(view, None, "ko")
 
 
 @pytest.fixture(scope="session")

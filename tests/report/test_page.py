@@ -221,10 +221,9 @@ def test_facts_of_latents() -> None:
     assert facts.farthest == pytest.approx(1.0)
 
 
-def test_one_run_of_any_kind_has_a_report(view: RunView) -> None:
-    drawn = chapter(view, None, "en")
+def test_one_run_of_any_kind_has_a_report(in_korean: Chapter) -> None:
     for lang in get_args(Language):
-        html = render([drawn], lang, "reparam report", None)
+        html = render([in_korean], lang, "reparam report", None)
         assert len(html.encode()) < LIMIT
         assert len(Page(html).images) >= 10
 

@@ -60,6 +60,9 @@ def test_each_step_is_what_pytorch_computes(small: Small, opened: Opened, kind: 
     run = small(**KINDS[kind])
     view = seen(run)
     page = opened(run, panel="mechanism", image="7", lang="en")
+    d = view.model.latent_dim
+    dimensions = f" · {d} latent dimension{'s' if d > 1 else ''} · "
+    assert dimensions in page.page.locator(".facts-line").inner_text()
     x, label = view.images[7:8], None if view.labels is None else view.labels[7:8]
     mu, more = moments_of(posteriors_of(view.model, x, label))
     variational = view.is_variational

@@ -14,6 +14,7 @@ from reparam.cli.terminal import print_json
 from reparam.data import DataConfig
 from reparam.errors import ConfigError
 from reparam.evaluation import DataFacts, RunFacts, data_facts, run_facts
+from reparam.model import LOSS_UNITS
 from reparam.printable import say
 from reparam.runs import (
     SPLIT_IMAGES,
@@ -30,18 +31,7 @@ BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 60
 CURVE_ROWS = 8
 RUN_FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json", "checkpoints")
-UNITS = {
-    "loss_article": "factor · MSE + KL",
-    "r_loss_article": "factor · MSE",
-    "mse": "squared pixels",
-    "psnr": "dB, of the mean squared error",
-    "loss_nats": "nats an image",
-    "calibrated_loss_nats": "nats an image, with σ² = these images' MSE",
-    "distortion_nats": "nats an image",
-    "rate_nats": "nats an image",
-    "loss_bits_per_dim": "bits a pixel and channel",
-    "dead_units": "latent dimensions below 0.01 nats",
-}
+UNITS = {**LOSS_UNITS, "dead_units": "latent dimensions below 0.01 nats"}
 
 
 @dataclass(frozen=True)

@@ -73,15 +73,6 @@ _UNITS: Mapping[LossUnit, str] = {
 }
 
 
-def psnr_of(losses: Mapping[str, float]) -> float | None:
-    """In dB, of pixels in [0, 1], by the mean squared error; None where that was not measured."""
-    if "psnr" in losses:
-        return losses["psnr"]
-    if "mse" not in losses:
-        return None
-    return -10 * math.log10(losses["mse"]) if losses["mse"] > 0 else math.inf
-
-
 def bits_of(losses: Mapping[str, float]) -> str:
     """The loss in bits per pixel and channel, which compares between weights."""
     return f"{losses['loss_bits_per_dim']:.3f} bits/dim"
@@ -89,7 +80,7 @@ def bits_of(losses: Mapping[str, float]) -> str:
 
 def _terms(losses: Mapping[str, float], unit: LossUnit) -> str:
     _, rate, loss = shown_terms(losses, unit)
-    psnr = psnr_of(losses)
+    psnr = losses.get("psnr")  # where the squared error was measured
     error = "" if psnr is None else f", {psnr:.1f} dB"
     return f"{_number(loss)} nats (rate {rate:.2f}), {bits_of(losses)}{error}"
 
@@ -171,7 +162,7 @@ def _lines(title: str) -> Listener:
 
 
 def _decibels(losses: Mapping[str, float]) -> str:
-    psnr = psnr_of(losses)
+    psnr = losses.get("psnr")  # where the squared error was measured
     return "" if psnr is None else f"PSNR {psnr:.2f} dB"
 
 

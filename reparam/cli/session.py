@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from reparam.cli.progress import bits_of, progress_listener, psnr_of
+from reparam.cli.progress import bits_of, progress_listener
 from reparam.data import SPLITS, ImageSet
 from reparam.extras import EXTRAS, install_line, lacks
 from reparam.model import Autoencoder
@@ -102,7 +102,7 @@ def _final_metrics(run: Run) -> str:
     return (
         f"{run.path}: {weight}best epoch {result.best_epoch} of {result.epochs}; on "
         f"{losses[SPLIT_IMAGES]:.0f} {split} images mse {losses['mse']:.5f} (PSNR "
-        f"{psnr_of(losses):.2f} dB){article}, {losses['loss_nats']:.1f} nats "
+        f"{losses['psnr']:.2f} dB){article}, {losses['loss_nats']:.1f} nats "
         f"({bits_of(losses)}); {result.seconds:.0f} s at "
         f"{result.images_per_second:,.0f} images/s"
     )

@@ -14,6 +14,7 @@ from reparam.model.contracts import check_parts, grey_images, has_density
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import (
     LIKELIHOODS,
+    LOSS_UNITS,
     WEIGHT_OPTIONS,
     BernoulliLikelihood,
     BernoulliLikelihoodOptions,
@@ -122,6 +123,7 @@ __all__ = [
     "DECODERS",
     "ENCODERS",
     "LIKELIHOODS",
+    "LOSS_UNITS",
     "POSTERIORS",
     "PRIORS",
     "WEIGHT_OPTIONS",

@@ -9,33 +9,23 @@ from torch import nn
 
 from reparam.data import Batch, RowReader
 from reparam.errors import ConfigError, check_one_each
-from reparam.model import Autoencoder, Noise, check_module, rows_at_once
+from reparam.model import LOSS_UNITS, Autoencoder, Noise, check_module, rows_at_once
 from reparam.objective.base import Added, Losses, Objective, Phase, Term, TermOptions, Verdict
 from reparam.objective.inputs import InputConfig
 from reparam.types import IndexArray, LabelArray, PixelArray
 
 AS_THEY_ARE = InputConfig()
 
-RESERVED = frozenset(
-    [
-        "objective",
-        "loss",
-        "distortion",
-        "rate",
-        "squared_error",
-        "mse",
-        "psnr",
-        "loss_article",
-        "images",
-        "dead_units",
-        "loss_nats",
-        "calibrated_loss_nats",
-        "distortion_nats",
-        "rate_nats",
-        "loss_bits_per_dim",
-        "log_likelihood_bound_nats",
-    ]
-)
+RESERVED = LOSS_UNITS.keys() | {
+    "objective",
+    "loss",
+    "distortion",
+    "rate",
+    "squared_error",
+    "images",
+    "dead_units",
+    "log_likelihood_bound_nats",
+}
 """Names of terms and reported losses, which no extra term may have."""
 
 NEEDED = ("loss", "distortion", "rate")

@@ -6,30 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from reparam.cli import progress
-from reparam.cli.progress import psnr_of, step_progress
+from reparam.cli.progress import step_progress
 from reparam.cli.reading import counted_progress
 from reparam.runs import Run
 
 from .conftest import shapes, train_tiny
 from .test_train import SMALL
-
-
-@given(st.floats(1e-12, 1.0))
-def test_psnr_is_that_of_the_mean_squared_error(mse: float) -> None:
-    psnr = psnr_of({"mse": mse})
-    assert psnr is not None
-    assert 10 ** (-psnr / 10) == pytest.approx(mse)
-
-
-def test_psnr_of_exact_copies_and_of_what_was_not_measured() -> None:
-    assert psnr_of({"mse": 0.0}) == math.inf
-    assert psnr_of({"loss_nats": 1.0}) is None
-    assert psnr_of({"mse": 0.1, "psnr": 7.5}) == 7.5  # of a likelihood that says it
 
 
 def test_lines_of_two_weights_compare(reparam, shapes_file, tmp_path) -> None:

@@ -9,6 +9,8 @@ import torch
 from reparam.data import Batch
 from reparam.errors import ConfigError
 from reparam.model import (
+    LIKELIHOODS,
+    LOSS_UNITS,
     Autoencoder,
     BoxOptions,
     ConvolutionalDecoderOptions,
@@ -33,6 +35,7 @@ from reparam.objective import (
     mean_losses,
     terms_of_each,
 )
+from reparam.objective.loss import RESERVED
 from reparam.types import PerExample
 
 SMALL = ModelConfig(
@@ -150,6 +153,15 @@ def test_the_gradient_of_an_extra_term_is_its_weight_times_its_own():
 def test_a_term_under_the_name_of_a_loss_is_refused():
     with pytest.raises(ConfigError, match="term squared_error must have a name of its own"):
         Loss(built(), Elbo(), [Clash()])
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS.names)
+def test_no_term_has_the_name_of_what_a_likelihood_reports(name):
+    model = built(replace(SMALL, likelihood=LIKELIHOODS.find(name)()))
+    found = Loss(model, Elbo())(batch(), noise=generator()).terms
+    reported = model.likelihood.losses({name: v.mean().item() for name, v in found.items()})
+    known = {"loss_nats", "distortion_nats", "rate_nats", "loss_bits_per_dim"}
+    assert known <= reported.keys() <= LOSS_UNITS.keys() < RESERVED
 
 
 def test_a_phase_weighs_the_rate_in_the_objective_alone():

@@ -2,6 +2,7 @@
 
 from reparam.model.likelihoods.base import (
     LIKELIHOODS,
+    LOSS_UNITS,
     Likelihood,
     LikelihoodOptions,
     LossUnit,
@@ -33,6 +34,7 @@ from reparam.model.likelihoods.weight import Weight
 
 __all__ = [
     "LIKELIHOODS",
+    "LOSS_UNITS",
     "WEIGHT_OPTIONS",
     "BernoulliLikelihood",
     "BernoulliLikelihoodOptions",

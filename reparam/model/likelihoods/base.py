@@ -24,6 +24,19 @@ LossUnit = Literal["article", "nats"]
 
 LikelihoodForm = Literal["normal", "bernoulli", "other"]
 
+LOSS_UNITS: Mapping[str, str] = {
+    "loss_article": "factor · MSE + KL",
+    "r_loss_article": "factor · MSE",
+    "mse": "squared pixels",
+    "psnr": "dB, of the mean squared error",
+    "loss_nats": "nats an image",
+    "calibrated_loss_nats": "nats an image, with σ² = these images' MSE",
+    "distortion_nats": "nats an image",
+    "rate_nats": "nats an image",
+    "loss_bits_per_dim": "bits a pixel and channel",
+}
+"""Every loss that a likelihood of this package reports, in the order in which people see them."""
+
 _SHOWN: Mapping[LossUnit, tuple[str, str, str]] = {
     "article": ("r_loss_article", "rate_nats", "loss_article"),
     "nats": ("distortion_nats", "rate_nats", "loss_nats"),

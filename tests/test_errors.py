@@ -92,9 +92,8 @@ FLOATS = """
 import numpy as np
 import torch
 import reparam
-from reparam.data import Batch
+from reparam.data import Batch, from_bytes
 from reparam.evaluation import encode
-from reparam.model import from_bytes
 from reparam.training import fit_prior
 
 x = np.random.default_rng(0).random((40, 8, 8, 1))

@@ -3,6 +3,7 @@
 from reparam.data.agreement import DisagreementError
 from reparam.data.arrays import ARRAY_SUFFIXES, image_set_from_arrays
 from reparam.data.batch import Batch
+from reparam.data.bytes_to_pixels import from_bytes, to_bytes
 from reparam.data.cache_contents import (
     CachedSet,
     cached_sets,
@@ -55,6 +56,7 @@ __all__ = [
     "clear_downloads",
     "composed",
     "contact_sheet",
+    "from_bytes",
     "image_set_from_arrays",
     "image_set_from_dataset",
     "in_parts",
@@ -66,6 +68,7 @@ __all__ = [
     "read_picture",
     "sheet_picture",
     "sizes_in_files",
+    "to_bytes",
     "to_picture",
     "verify_cached",
     "warn_of_pixels",

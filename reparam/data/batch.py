@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import UInt8
 
-from reparam.errors import check_bytes
+from reparam.data.bytes_to_pixels import from_bytes
 from reparam.types import Images, Index, Labels
 
 
@@ -39,9 +39,5 @@ class Batch:
     def of_bytes(
         cls, pixels: UInt8[torch.Tensor, "B H W C"], labels: Labels | None, index: Index
     ) -> "Batch":
-        """Images at rest (channels last) as pixels in [0, 1]; channels-last in memory.
-
-        Raises DataError for what is no bytes, ShapeError for other axes.
-        """
-        check_bytes(pixels)
-        return cls(pixels.permute(0, 3, 1, 2).float() / 255, labels, index)
+        """Images at rest, channels last. Raises as ``from_bytes``."""
+        return cls(from_bytes(pixels), labels, index)

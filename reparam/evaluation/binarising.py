@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from reparam.data import RowReader
-from reparam.model import from_bytes, rows_at_once, to_bytes
+from reparam.data import RowReader, from_bytes, to_bytes
+from reparam.model import rows_at_once
 from reparam.objective import binarise
 from reparam.types import IndexArray, PixelArray
 

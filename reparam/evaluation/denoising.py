@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from reparam.data import RowReader
-from reparam.model import from_bytes, rows_at_once, to_bytes
+from reparam.data import RowReader, from_bytes, to_bytes
+from reparam.model import rows_at_once
 from reparam.objective import InputConfig, corrupt
 from reparam.types import PixelArray
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from reparam.data import Progress
+from reparam.data import Progress, from_bytes, to_bytes
 from reparam.errors import ConfigError, DataRangeError, ShapeError, check_bytes
 from reparam.model import (
     Autoencoder,
@@ -20,12 +20,10 @@ from reparam.model import (
     NoiseMap,
     Prior,
     each_batch,
-    from_bytes,
     in_batches,
     labels_of,
     refine,
     rows_at_once,
-    to_bytes,
 )
 from reparam.types import Images, LabelArray, LatentArray, PixelArray
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from reparam.data import Progress
+from reparam.data import Progress, from_bytes
 from reparam.errors import ConfigError
 from reparam.evaluation.inference import check_images
 from reparam.model import (
@@ -17,7 +17,6 @@ from reparam.model import (
     Distribution,
     Prior,
     check_same_measure,
-    from_bytes,
     in_batches,
 )
 from reparam.types import Images, LabelArray, Labels, Latents, PerExample, PixelArray

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from reparam.data import from_bytes
 from reparam.evaluation.inference import check_images, check_latents
-from reparam.model import Autoencoder, each_batch, from_bytes
+from reparam.model import Autoencoder, each_batch
 from reparam.types import IndexArray, LabelArray, PixelArray
 
 QUERIES = 4096

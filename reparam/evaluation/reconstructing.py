@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from reparam.data import Progress, RowReader
+from reparam.data import Progress, RowReader, to_bytes
 from reparam.evaluation.inference import check_images, decoded_batches, refined
 from reparam.evaluation.quality import Quality, joined, quality_of_each
-from reparam.model import Autoencoder, labels_of, to_bytes
+from reparam.model import Autoencoder, labels_of
 from reparam.types import LabelArray, PixelArray
 
 

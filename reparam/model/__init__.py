@@ -65,7 +65,6 @@ from reparam.model.networks import (
 from reparam.model.networks.blocks import Tail
 from reparam.model.networks.layers import SameConv2d, SameConvTranspose2d, hidden_weights
 from reparam.model.noise import Noise, SharedNoise, draw_rows, normal, uniform
-from reparam.model.pixels import from_bytes, to_bytes
 from reparam.model.posteriors import (
     POSTERIORS,
     Chain,
@@ -218,7 +217,6 @@ __all__ = [
     "each_batch",
     "fittable_names",
     "fittable_prior",
-    "from_bytes",
     "grey_images",
     "has_density",
     "has_native",
@@ -236,7 +234,6 @@ __all__ = [
     "refine",
     "rows_at_once",
     "shown_terms",
-    "to_bytes",
     "twice_differentiable",
     "unavailable_because",
     "uniform",

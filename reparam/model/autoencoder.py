@@ -114,7 +114,7 @@ class Autoencoder(nn.Module):
     def reconstruct(self, x: Images, labels: Labels | None = None) -> Images:
         """decode(encode(x)), without sampling."""
         labels = self.labels_of(x, labels)
-        return self.decode(self.encode(x, labels), labels)
+        return self.decode(self.infer(x, labels).mean, labels)
 
     def sample(
         self, n: int, generator: torch.Generator | None = None, labels: Labels | None = None

@@ -7,10 +7,9 @@ from typing import TypeVar, cast
 import numpy as np
 import torch
 
-from reparam.data import UNKNOWN, RowReader
+from reparam.data import UNKNOWN, RowReader, from_bytes
 from reparam.errors import DataError
 from reparam.model.autoencoder import Autoencoder
-from reparam.model.pixels import from_bytes
 from reparam.model.posteriors import Distribution
 from reparam.types import IndexArray, LabelArray, PixelArray
 

@@ -6,8 +6,7 @@ from io import BytesIO
 import numpy as np
 import torch
 
-from reparam.data import to_picture
-from reparam.model import to_bytes
+from reparam.data import to_bytes, to_picture
 from reparam.runs import Run, write_atomically
 from reparam.training.events import Event, Listener, StepDone
 from reparam.training.tracking import Sampled, SampleListener, logging_listener

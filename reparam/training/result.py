@@ -3,9 +3,9 @@
 import math
 import warnings
 
-from reparam.data import SPLITS, ImageSet
+from reparam.data import SPLITS, ImageSet, from_bytes
 from reparam.errors import DataError, RunError
-from reparam.model import Fittable, from_bytes, in_batches
+from reparam.model import Fittable, in_batches
 from reparam.objective import Loss, mean_losses, terms_of_each
 from reparam.runs import SPLIT_IMAGES, Metrics, Result, Run
 from reparam.training.arithmetic import Arithmetic

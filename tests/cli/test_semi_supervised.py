@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from reparam import load
-from reparam.data import load_images
-from reparam.model import from_bytes
+from reparam.data import from_bytes, load_images
 from reparam.runs import Run
 
 from .conftest import CLASSES, shapes, train_tiny

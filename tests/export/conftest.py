@@ -9,8 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from reparam.data import DataConfig, ImageSet, image_set_from_arrays, load_images
-from reparam.model import Autoencoder, Fittable, build_autoencoder, from_bytes
+from reparam.data import (
+    DataConfig,
+    ImageSet,
+    from_bytes,
+    image_set_from_arrays,
+    load_images,
+)
+from reparam.model import Autoencoder, Fittable, build_autoencoder
 from reparam.runs import Run, RunConfig, preset_config, resolve
 from reparam.training import train
 

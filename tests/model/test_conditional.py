@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from reparam.data import from_bytes
 from reparam.errors import ConfigError, DataError
 from reparam.evaluation import decode, encode
 from reparam.model import (
@@ -13,7 +14,6 @@ from reparam.model import (
     ModelConfig,
     VampPriorOptions,
     build_autoencoder,
-    from_bytes,
     layer_table,
     parameter_counts,
 )

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from torch import distributions
 
-from reparam.data import Batch, DataConfig, ImageSet, image_set_from_arrays
+from reparam.data import (
+    Batch,
+    DataConfig,
+    ImageSet,
+    from_bytes,
+    image_set_from_arrays,
+)
 from reparam.errors import ConfigError, DataError
 from reparam.evaluation import decode, encode, reconstruct
 from reparam.model import (
@@ -21,7 +27,6 @@ from reparam.model import (
     MlpEncoderOptions,
     ModelConfig,
     build_autoencoder,
-    from_bytes,
 )
 from reparam.objective import Elbo, InputConfig, Loss, Losses, SemiSupervised
 from reparam.runs import Run, RunConfig, TrainingConfig

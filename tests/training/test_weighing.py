@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from reparam.data import DataConfig, image_set_from_arrays
+from reparam.data import DataConfig, from_bytes, image_set_from_arrays
 from reparam.errors import ConfigError
 from reparam.evaluation.facts_of_run import best_epoch
-from reparam.model import GaussianLikelihood, Weight, from_bytes
+from reparam.model import GaussianLikelihood, Weight
 from reparam.objective import Loss, mean_losses
 from reparam.runs import Epoch, Run, preset_config, resolve
 from reparam.training import EpochDone, Warned, train

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
-from reparam.data import Progress
+from reparam.data import Progress, from_bytes
 from reparam.errors import ShapeError, check_one_each
 from reparam.evaluation.anomaly.scores import (
     AnomalyScore,
@@ -20,7 +20,7 @@ from reparam.evaluation.anomaly.scores import (
     Seen,
 )
 from reparam.evaluation.windows import window_means
-from reparam.model import Autoencoder, each_batch, from_bytes
+from reparam.model import Autoencoder, each_batch
 from reparam.types import PerExample
 
 PEAK = "-peak"

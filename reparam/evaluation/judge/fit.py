@@ -5,11 +5,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from reparam.data import ImageSet, Progress, RowReader
+from reparam.data import (
+    ImageSet,
+    Progress,
+    RowReader,
+    from_bytes,
+)
 from reparam.errors import DataError
 from reparam.evaluation.judge.blur import blurred_in_part
 from reparam.evaluation.judge.network import JudgeNetwork
-from reparam.model import from_bytes, rows_at_once
+from reparam.model import rows_at_once
 from reparam.objective import Augmentation
 from reparam.training import Muon
 from reparam.types import IndexArray

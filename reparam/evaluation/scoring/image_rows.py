@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from reparam.data import Progress
+from reparam.data import Progress, from_bytes
 from reparam.evaluation.binarising import binarised
 from reparam.evaluation.denoising import noisy_batch
 from reparam.evaluation.inference import as_floats, decoded_batches, reconstruct
@@ -18,7 +18,7 @@ from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.needs import lacking, omitted
 from reparam.evaluation.scoring.real_features import RealFeatures
 from reparam.evaluation.scoring.subject import Part, Subject, encoded
-from reparam.model import from_bytes, rows_at_once
+from reparam.model import rows_at_once
 from reparam.objective import InputConfig
 from reparam.types import Images, PixelArray
 

@@ -12,8 +12,14 @@ import torch
 from jaxtyping import Float
 from torch.nn import functional as F
 
+from reparam.data import from_bytes
 from reparam.features import FeatureMap, feature_maps
-from reparam.model import Autoencoder, Distribution, each_batch, from_bytes, in_batches
+from reparam.model import (
+    Autoencoder,
+    Distribution,
+    each_batch,
+    in_batches,
+)
 from reparam.registry import Part, Registry
 from reparam.types import (
     Images,

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reparam.model import from_bytes, to_bytes
+from reparam.data import from_bytes, to_bytes
 
 
 def test_every_byte_comes_back():

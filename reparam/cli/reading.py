@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from reparam.cli.terminal import Terminal, title_column
-from reparam.data import DataConfig, DisagreementError, ImageSet, load_images
+from reparam.data import DataConfig, DisagreementError, ImageSet, kind_of, load_images
 from reparam.data import Progress as ReadProgress
 from reparam.printable import note, printable
 
@@ -86,7 +85,7 @@ class Loader:
 
     def with_shape(self, data: DataConfig) -> DataConfig:
         """As ``agreed``; the pictures of a folder, whose shape may have to be chosen, are read."""
-        if Path(data.source).expanduser().is_dir():
+        if kind_of(data.source) == "folder":
             self(data)
         return self.agreed(data)
 

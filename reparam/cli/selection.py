@@ -1,6 +1,5 @@
 """Which images a command puts through a run's model: the run's own, or others."""
 
-import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -11,8 +10,10 @@ from reparam.cli.classes import OWN_LABELS, ClassChoice
 from reparam.cli.reading import reading_progress
 from reparam.data import (
     ARRAY_SUFFIXES,
+    USED_BY,
     DataConfig,
     ImageSet,
+    kind_of,
     load_images,
     read_images,
     sizes_in_files,
@@ -147,25 +148,17 @@ def like_the_runs(given: DataConfig, run: Run) -> DataConfig:
     height, width, channels = run.facts.image_shape
     was = run.config.data
     own: Json = {}
-    if _is_folder(given.source):
+    kind, was_array = kind_of(given.source), Path(was.source).suffix.lower() in ARRAY_SUFFIXES
+    if kind == "folder":
         own = {"image_size": (height, width), "fit": was.fit, "skip_broken": was.skip_broken}
         own["pages"] = was.pages
         own["channels"] = channels if channels in (1, 3) else None
-        own["pixel_range"] = was.pixel_range if _is_folder(was.source) else None
-    elif _is_array(given.source) and _is_array(was.source):
-        names = ("channels", "channels_first", "pixel_range")
-        own = {name: getattr(was, name) for name in names}
+        own["pixel_range"] = None if was_array else was.pixel_range
+    elif kind == "array" and was_array:
+        own = {name: getattr(was, name) for name, users in USED_BY.items() if kind in users}
     plain = DataConfig()
     missing = {n: v for n, v in own.items() if getattr(given, n) == getattr(plain, n)}
     return replace(given, **missing)
-
-
-def _is_folder(source: str) -> bool:
-    return os.path.isdir(os.path.expanduser(source))
-
-
-def _is_array(source: str) -> bool:
-    return Path(source).suffix.lower() in ARRAY_SUFFIXES
 
 
 def _own_config(run: Run, given: DataConfig) -> DataConfig:

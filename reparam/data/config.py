@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from reparam.fields import MOST_SEED, as_size, option
+from reparam.fields import MOST_SEED, as_size, check_options, option
 
 Pages = Literal["first", "all"]
 
@@ -72,3 +72,4 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image_size", as_size(self.image_size))
+        check_options(self)

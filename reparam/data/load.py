@@ -1,8 +1,10 @@
 """Whatever a DataConfig names, as an ImageSet."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Literal
 
 from reparam.data.arrays import ARRAY_SUFFIXES, load_array_file
 from reparam.data.config import DataConfig
@@ -15,7 +17,7 @@ from reparam.data.pixels import warn_of_pixels
 from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
 from reparam.data.splits import with_known_labels
 from reparam.errors import ConfigError, DataError, near_paths
-from reparam.fields import check_options, flag_of
+from reparam.fields import flag_of
 
 _ACCEPTED = f"{', '.join(NAMED_SOURCES)}, an .npz or .npy file, or a folder of images"
 
@@ -25,13 +27,12 @@ def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
 
     A known name comes before a file or folder of that name (write ./mnist for the folder).
 
-    Raises ConfigError for an unknown name, for an option of a value that it cannot have, and for
-    options that the source has no use for; DataError for a path that is missing or of another kind
-    and for a factor that is the same for every image; and what the source's own loader raises.
+    Raises ConfigError for an unknown name and for options that the source has no use for; DataError
+    for a path that is missing or of another kind and for a factor that is the same for every image;
+    and what the source's own loader raises.
     Warns where all images are equal, and where all are nearly black, unless ``config.pixel_range``
     says that they may be.
     """
-    check_options(config)
     images = with_known_labels(_load(config, progress), config)
     warn_of_pixels(images.images, images.name, range_known=config.pixel_range is not None)
     if images.factors is not None:
@@ -39,27 +40,43 @@ def load_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
     return images
 
 
-def _load(config: DataConfig, progress: Progress | None) -> ImageSet:
-    source = config.source
+SourceKind = Literal["digits", "named", "folder", "array"]
+
+
+def kind_of(source: str) -> SourceKind:
+    """What a source is: a known name comes before a file or folder of that name.
+
+    Raises ConfigError for an unknown name, DataError for a path that is missing or of another kind.
+    """
     if source == "digits":
-        _refuse_idle_options(config)
-        return load_digits(config)
+        return "digits"
     if source in IDX_SOURCES:
-        _refuse_idle_options(config, *_OF_NAMED)
-        return load_idx_source(source, config)
+        return "named"
     path = Path(os.path.expanduser(source))
     if not source or not _is_there(path):
         raise _unknown(source)
     if path.is_dir():
-        _refuse_idle_options(config, *_OF_FOLDERS)
-        return load_folder(path, config, progress)
+        return "folder"
     if path.suffix.lower() in ARRAY_SUFFIXES:
-        _refuse_idle_options(config, *_OF_ARRAYS)
-        return load_array_file(path, config)
+        return "array"
     raise DataError(
         f"{path}: a source is {_ACCEPTED}, got a file of another kind "
         f"({path.suffix or 'no suffix'}). Fix: convert it, or give its folder"
     )
+
+
+def _load(config: DataConfig, progress: Progress | None) -> ImageSet:
+    kind, path = kind_of(config.source), Path(os.path.expanduser(config.source))
+    _refuse_idle_options(config, kind)
+    match kind:
+        case "digits":
+            return load_digits(config)
+        case "named":
+            return load_idx_source(config.source, config)
+        case "folder":
+            return load_folder(path, config, progress)
+        case "array":
+            return load_array_file(path, config)
 
 
 def read_images(config: DataConfig, progress: Progress | None = None) -> ImageSet:
@@ -72,36 +89,36 @@ def read_images(config: DataConfig, progress: Progress | None = None) -> ImageSe
     return _load(replace(whole, known_labels=None), progress)
 
 
-_USED_BY = {
-    "data_dir": "mnist and fashion-mnist",
-    "mirrors": "mnist and fashion-mnist",
-    "image_size": "folders of images",
-    "fit": "folders of images",
-    "pages": "folders of images",
-    "skip_broken": "folders of images",
-    "split_folders": "folders of images",
-    "channels": "folders and arrays of images",
-    "channels_first": "arrays of images",
-    "pixel_range": "folders and arrays of images",
+USED_BY: Mapping[str, tuple[SourceKind, ...]] = {
+    "data_dir": ("named",),
+    "mirrors": ("named",),
+    "image_size": ("folder",),
+    "fit": ("folder",),
+    "pages": ("folder",),
+    "skip_broken": ("folder",),
+    "split_folders": ("folder",),
+    "channels": ("folder", "array"),
+    "channels_first": ("array",),
+    "pixel_range": ("folder", "array"),
 }
-_OF_NAMED = ("data_dir", "mirrors")
-_OF_FOLDERS = (
-    *("image_size", "fit", "channels", "pixel_range", "pages", "skip_broken", "split_folders"),
-)
-_OF_ARRAYS = ("channels", "channels_first", "pixel_range")
+"""Options that sources of some kinds alone have a use for."""
+
+_IN_WORDS: Mapping[tuple[SourceKind, ...], str] = {
+    ("named",): "mnist and fashion-mnist",
+    ("folder",): "folders of images",
+    ("array",): "arrays of images",
+    ("folder", "array"): "folders and arrays of images",
+}
 
 
-def _refuse_idle_options(config: DataConfig, *used: str) -> None:
-    """An option without effect is a misunderstanding, so it is not passed over in silence.
-
-    ``used``: those that the source has a use for.
-    """
+def _refuse_idle_options(config: DataConfig, kind: SourceKind) -> None:
+    """An option without effect is a misunderstanding, so it is not passed over in silence."""
     for field in fields(config):
-        value = getattr(config, field.name)
-        if value != field.default and field.name in _USED_BY and field.name not in used:
+        value, users = getattr(config, field.name), USED_BY.get(field.name, (kind,))
+        if value != field.default and kind not in users:
             flag = f"--{flag_of(field)}"
             raise ConfigError(
-                f"{flag} is for {_USED_BY[field.name]}, got it ({value}) with the source "
+                f"{flag} is for {_IN_WORDS[users]}, got it ({value}) with the source "
                 f"{config.source!r}. Fix: omit {flag}"
             )
 

@@ -10,7 +10,6 @@ from reparam.data.config import DataConfig
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import UNKNOWN
 from reparam.errors import ConfigError, DataError
-from reparam.fields import check_options
 from reparam.types import IndexArray, LabelArray
 
 
@@ -34,10 +33,8 @@ def split_indices(
     class has two images and both sides have an image of every class; otherwise they ignore labels.
     A split with a fraction above 0 gets at least one image.
 
-    Raises ConfigError for a fraction outside of [0, 1), a train_size below 1 or a seed that is no
-    32-bit number; DataError when there are too few images.
+    Raises DataError when there are too few images.
     """
-    check_options(config)
     least = 2 if config.valid_fraction or config.test_fraction else 1
     if count < least:
         raise DataError(
@@ -62,7 +59,6 @@ def split_as_given(
 
     Raises what `split_indices` raises.
     """
-    check_options(config)
     shuffled = np.random.default_rng(config.split_seed).permutation(len(given))
     of_each = np.array(given)[shuffled]
     train, valid, test = (shuffled[of_each == split] for split in SPLITS)

@@ -47,6 +47,15 @@ def test_one_single_image(reparam, vae_run, tmp_path) -> None:
     assert "nan" not in said.out
 
 
+def test_a_known_name_is_no_folder_of_that_name(reparam, vae_run, tmp_path, monkeypatch) -> None:
+    """Nor are the options of folders taken over for it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    said = reparam("encode", vae_run, "digits", "--out", "z.npz")
+    assert "28 × 28 × 1" in said.err  # the run's images are of 12 × 12
+    assert "--image-size" not in said.err
+
+
 def test_bad_input_leaves_nothing_behind(refused, vae_run, tmp_path) -> None:
     bad = tmp_path / "bad.npy"
     np.save(bad, np.full((2, 12, 12), np.nan))

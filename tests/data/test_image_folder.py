@@ -536,4 +536,5 @@ def test_options_that_cannot_be(tmp_path: Path, option, value, message):
     config = DataConfig(source=str(tmp_path))
     object.__setattr__(config, option, value)  # past the check of types, which only tests have
     with pytest.raises(ConfigError, match=message):
+        config.__post_init__()
         load_images(config)

@@ -59,7 +59,7 @@ def test_a_folder_that_is_no_run_has_the_runs_that_may_be_meant(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("runs/photos-vae").mkdir(parents=True)
-    Path("runs/photos-vae/config.json").touch()
+    Path("runs/photos-vae/config.json").write_text('{"versions": {"reparam": "0"}}')
     Path("runs/photo").mkdir()
     with pytest.raises(RunError, match=r"; did you mean runs/photos-vae\? Fix: "):
         Run.open(Path(wrong))

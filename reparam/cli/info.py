@@ -24,13 +24,13 @@ from reparam.runs import (
     Run,
     RunConfig,
     command_line,
+    is_run,
     options_of,
 )
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 60
 CURVE_ROWS = 8
-RUN_FILES = ("config.json", "metrics.jsonl", "model.safetensors", "result.json", "checkpoints")
 UNITS = {**LOSS_UNITS, "dead_units": "latent dimensions below 0.01 nats"}
 
 
@@ -60,7 +60,7 @@ def run(args: Sequence[str]) -> int:
             "reparam info must have a run folder or images, got neither. Fix: name one"
         )
     path = Path(os.path.expanduser(source))
-    facts = run_facts(Run.open(path)) if _is_run(path) else data_facts(Loader()(options.data))
+    facts = run_facts(Run.open(path)) if is_run(path) else data_facts(Loader()(options.data))
     if options.json:
         print_json(facts.to_mapping())
     elif isinstance(facts, RunFacts):
@@ -68,10 +68,6 @@ def run(args: Sequence[str]) -> int:
     else:
         _print_data(facts)
     return 0
-
-
-def _is_run(path: Path) -> bool:
-    return any((path / name).exists() for name in RUN_FILES)
 
 
 def _times(shape: Sequence[int]) -> str:

@@ -11,7 +11,16 @@ from reparam.runs.files import (
     unwritable,
     write_atomically,
 )
-from reparam.runs.folder import CONFIG, METRICS, PRIOR_FILE, RESULT, WEIGHTS, check_free, is_empty
+from reparam.runs.folder import (
+    CONFIG,
+    METRICS,
+    PRIOR_FILE,
+    RESULT,
+    WEIGHTS,
+    check_free,
+    is_empty,
+    is_run,
+)
 from reparam.runs.json_file import read_mapping, write_mapping
 from reparam.runs.lock import writing
 from reparam.runs.migrations import migrate_checkpoint, migrate_config
@@ -102,6 +111,7 @@ __all__ = [
     "identity",
     "is_articles",
     "is_empty",
+    "is_run",
     "latent_name",
     "load_tensors",
     "load_weights",

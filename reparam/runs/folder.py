@@ -57,6 +57,14 @@ OWN_SUFFIXES = frozenset(
 """The kinds of files that a run and its exports are made of."""
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run, also one whose record is damaged or gone: other programs have a
+    config.json too.
+    """
+    names = (CONFIG, WEIGHTS, METRICS, RESULT, CHECKPOINT)
+    return is_run_record(path / CONFIG) or sum((path / name).is_file() for name in names) > 1
+
+
 def check_free(path: Path, *, overwrite: bool) -> None:
     """Raises RunError when a new run must not be written to ``path``, ConfigError when none can.
     A run that ended before its first step was done may be replaced.

@@ -28,6 +28,7 @@ from reparam.runs.folder import (
     WEIGHTS,
     check_free,
     empty,
+    is_run,
 )
 from reparam.runs.json_file import (
     DIGEST,
@@ -144,7 +145,7 @@ class Run:
             raise RunError(f"{path}: must be a run folder, got a file. Fix: name a run folder")
         if not path.is_dir():
             raise RunError(
-                f"{path}: no such run folder{near_paths(path, _is_run) or '.'} Fix: "
+                f"{path}: no such run folder{near_paths(path, is_run) or '.'} Fix: "
                 f"`{shlex.join(['reparam', 'train', '--out', str(path)])}` makes it"
             )
         file = path / CONFIG
@@ -434,11 +435,7 @@ def _config_of(record: Mapping[str, object], file: Path, facts: Facts) -> RunCon
         ) from error
 
 
-def _is_run(path: Path) -> bool:
-    return (path / CONFIG).is_file()
-
-
 def _runs_in(path: Path) -> str:
     """What to take in place of a folder of runs."""
-    runs = [str(inside) for inside in sorted(path.iterdir()) if _is_run(inside)]
+    runs = [str(inside) for inside in sorted(path.iterdir()) if is_run(inside)]
     return f"; did you mean {either(runs[:3])}?" if runs else "."

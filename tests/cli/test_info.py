@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from reparam.cli.info import sparkline
 from reparam.model import parameter_counts
@@ -83,6 +84,26 @@ def test_bad_input(refused, vae_run, tmp_path) -> None:
         ((vae_run, "--jason"), "did you mean --json"),
     ):
         assert message in refused("info", *args)
+
+
+def test_pictures_beside_another_programs_config(reparam, tmp_path) -> None:
+    """And a class that is named as a folder of runs is."""
+    for name in ("checkpoints", "samples"):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            Image.fromarray(np.full((8, 8), 40 * i, np.uint8)).save(tmp_path / name / f"{i}.png")
+    (tmp_path / "config.json").write_text("{}")
+    said = reparam("info", tmp_path, "--json")
+    assert said.status == 0, said.err
+    assert json.loads(said.out)["class_names"] == ["checkpoints", "samples"]
+
+
+def test_a_run_whose_record_is_gone_is_still_a_run(refused, vae_run, tmp_path) -> None:
+    copy = shutil.copytree(vae_run, tmp_path / "run")
+    (copy / "config.json").unlink()
+    assert "not a run folder, config.json is missing" in refused("info", copy)
+    (copy / "config.json").write_text("{}")
+    assert "config.json" in refused("info", copy)
 
 
 def test_sparkline() -> None:

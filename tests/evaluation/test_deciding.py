@@ -12,7 +12,14 @@ from scipy import stats
 
 from reparam.evaluation.measures.measured import Measured
 from reparam.evaluation.scoring.catalogue import MEASURES
-from reparam.evaluation.scoring.deciding import Interval, decide, holm, student, welch
+from reparam.evaluation.scoring.deciding import (
+    Interval,
+    decide,
+    holm,
+    paired_shares,
+    student,
+    welch,
+)
 from reparam.evaluation.scoring.groups import Group, improvement, trends
 from reparam.evaluation.scoring.verdicts import verdicts
 from reparam.evaluation.scoring.words import (
@@ -106,6 +113,43 @@ def test_one_table_is_one_family_and_what_is_exact_is_no_test() -> None:
     assert exact[1].p is None
     assert p_values_text(exact[1]) == ""
     assert p_values_text(exact[0]) == "0.039 / 0.039"
+
+
+def test_pairs_that_are_all_equal_do_not_show_that_all_others_are() -> None:
+    """Of twelve images that two models both get right: a difference of 20 % is not excluded."""
+    found = paired_shares(np.ones(12), np.ones(12))
+    assert found.value == 0
+    assert found.low == -found.high == pytest.approx(-1.96 / 14, abs=1e-4)
+    tests = {"better": Interval.p_above, "same": lambda it, m: max(it.p_below(m), (-it).p_below(m))}
+    assert decide([(found, 0.02)], tests)[0].word == "undecided"
+    many = paired_shares(np.ones(20_000), np.ones(20_000))
+    assert decide([(many, 0.02)], tests)[0].word == "same"
+
+
+def test_a_difference_of_paired_shares_by_hand() -> None:
+    """Agresti & Min 2005: 10 pairs for the first and 4 for the other, of 100."""
+    ours = [1.0] * 10 + [0.0] * 4 + [1.0] * 86
+    theirs = [0.0] * 10 + [1.0] * 4 + [1.0] * 86
+    found = paired_shares(np.array(ours), np.array(theirs))
+    assert found.value == pytest.approx(0.06)
+    centre, half = 6 / 102, 1.959964 * math.sqrt((15 / 102 - (6 / 102) ** 2) / 102)
+    assert (found.low, found.high) == pytest.approx((centre - half, centre + half))
+
+
+def test_intervals_of_paired_shares_hold_the_difference() -> None:
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(1000):
+        kinds = rng.choice(4, 30, p=[0.85, 0.1, 0.02, 0.03])
+        found = paired_shares((kinds < 2) * 1.0, (kinds % 2 == 0) * 1.0)
+        held += found.low <= 0.08 <= found.high
+    assert held > 930
+
+
+def test_a_side_without_width_is_no_certainty() -> None:
+    """Of an interval with a width on its other side: nothing is known of this one."""
+    found = Interval(1.0, 0.2, 1.0)
+    assert found.p_below(1.5) == 0.5
+    assert found.p_above(0.5) < 0.2
 
 
 def test_equal_seeds_on_equal_images_are_compared_seed_by_seed() -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from reparam.data import DataConfig, ImageSet, image_set_from_arrays
+from reparam.data.splits import with_known_labels
 from reparam.errors import DataError
 from reparam.evaluation.judge import Judge, judge_for
 from reparam.evaluation.judge.network import JudgeNetwork
@@ -51,6 +52,17 @@ def grey(n: int = 1000, test_fraction: float = 0.5) -> ImageSet:
     pixels = np.full((n, 8, 8), 153, np.uint8)
     config = DataConfig(test_fraction=test_fraction, valid_fraction=0.0)
     return image_set_from_arrays(pixels, None, name="grey", config=config)
+
+
+def test_shares_of_classes_are_the_datas_where_few_labels_are_known() -> None:
+    """As many are known of each class: that says nothing of how frequent classes are."""
+    pixels, labels = np.full((400, 8, 8), 153, np.uint8), (np.arange(400) % 10 == 0).astype(int)
+    for known in (None, 10):
+        config = DataConfig(test_fraction=0.5, valid_fraction=0.0)
+        images = image_set_from_arrays(pixels, labels, name="grey", config=config)
+        images = with_known_labels(images, replace(config, known_labels=known))
+        shares = subject(deaf(GAUSSIAN), images, judge(), ScoreConfig()).shares
+        np.testing.assert_allclose(shares, [0.9, 0.1], atol=0.01)
 
 
 BERNOULLI, GAUSSIAN = BernoulliLikelihoodOptions(), GaussianLikelihoodOptions(sigma=1.0)

@@ -214,6 +214,9 @@ class Unevenness:
     ) -> list[float]:
         """Along the line from the ideal ``shares`` through others."""
         n = int(counts.sum())
+        if np.allclose(towards, shares, rtol=0, atol=1e-12):  # the ideal itself: a deviation off it
+            off = np.sqrt(shares * (1 - shares) / n)
+            towards = shares + off * np.resize([1, -1], len(shares))
         line = np.clip(shares + STEPS[:, None] * (towards - shares), 0, None)
         line /= line.sum(1, keepdims=True)
         sampled = np.array([self.of(rng.multinomial(n, p, REPEATS) / n, shares) for p in line])
@@ -223,6 +226,9 @@ class Unevenness:
             quantiles = np.maximum.accumulate(np.quantile(sampled, level, axis=1))
             step = np.interp(asked, quantiles, STEPS) if asked > quantiles[0] else 0.0
             ends.append(float(np.interp(step, STEPS, along)))
+        # The upper end of a sample that is as even as one of the ideal, or more so.
+        as_even = STEPS[quantiles <= max(asked, quantiles[0])][-1]
+        ends[-1] = max(ends[-1], float(np.interp(as_even, STEPS, along)))
         return ends
 
 

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 
 from reparam.errors import DataError
+from reparam.evaluation.measures.measured import LEVEL as INTERVAL
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.measures.quantile_share import share_beyond
 from reparam.model import DiagonalNormal, Distribution, Prior
@@ -130,6 +131,8 @@ def prior_gaps(
         f"draws, {components:,} components"
     )
     value, low, high = (v - found.expected for v in (found.share, found.low, found.high))
+    if (1 - LEVEL) ** n > (1 - INTERVAL) / 2:  # the limit may lie beyond every held-out latent
+        low, note = -found.expected, f"{note}, too few latents for a lower end of the interval"
     return Measured(value, low, high, 0.0, found.p_value, n, note)
 
 

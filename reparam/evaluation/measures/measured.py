@@ -107,15 +107,22 @@ def student_quantile(freedom: float) -> float:
 
 
 def share_of(
-    found: Bool[np.ndarray, " n"], *, reference: float | None = None, note: str = ""
+    found: Bool[np.ndarray, " n"],
+    *,
+    reference: float | None = None,
+    note: str = "",
+    at: Int[np.ndarray, " n"] | None = None,
 ) -> Measured:
     """The share of n things of which something is true, with Wilson's interval (1927).
 
     It stays within [0, 1] and has a width at 0 and at 1, where a bootstrap sees no error at all.
+
+    ``at``: of images, their places among those that are measured.
     """
     hits, n = int(np.count_nonzero(found)), len(found)
     low, high = binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
-    return Measured(hits / n, float(low), float(high), reference, samples=n, note=note)
+    each = None if at is None else Each(found.astype(np.float64), at)
+    return Measured(hits / n, float(low), float(high), reference, samples=n, note=note, each=each)
 
 
 def mean_of(

@@ -114,9 +114,8 @@ def radius_99(z: LatentArray, rng: np.random.Generator) -> Measured:
     """The radius about 0 that holds 99 % of the latents, over √χ²(d, 0.99): that of N(0, I) is 1.
 
     The interval is that of order statistics, interpolated between them so that it holds in 95 % and
-    not more; where N is too small for it (below about 370) it ends at the largest radius, and the
-    note says so. The p-value is exact and two-sided: the latents beyond N(0, I)'s radius are
-    Binomial(N, 0.01).
+    not more; there is none where N is too small for its upper end (below 368). The p-value is
+    exact and two-sided: the latents beyond N(0, I)'s radius are Binomial(N, 0.01).
     """
     x = np.asarray(z, np.float64)
     n, d = x.shape
@@ -124,15 +123,15 @@ def radius_99(z: LatentArray, rng: np.random.Generator) -> Measured:
     radii = np.sort(np.sqrt(np.square(x).sum(1))) / limit
     k = math.ceil(RADIUS_LEVEL * n)
     bounded = binom.cdf(n - 1, n, RADIUS_LEVEL) >= 0.975
-    note = "" if bounded else "too few latents for the interval's upper end: it is the largest"
+    note = "" if bounded else "an interval needs at least 368 latents"
     order = rng.beta(k, n - k + 1, size=NULL_REPEATS)
     reference = float(np.sqrt(chi2.ppf(order, d)).mean() / limit)
     beyond = int(np.count_nonzero(radii > 1))
     p = float(binomtest(beyond, n, 1 - RADIUS_LEVEL).pvalue)
     return Measured(
         float(radii[k - 1]),
-        _quantile_bound(radii, RADIUS_LEVEL, 0.025),
-        _quantile_bound(radii, RADIUS_LEVEL, 0.975),
+        _quantile_bound(radii, RADIUS_LEVEL, 0.025) if bounded else None,
+        _quantile_bound(radii, RADIUS_LEVEL, 0.975) if bounded else None,
         reference,
         p,
         n,

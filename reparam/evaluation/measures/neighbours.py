@@ -7,7 +7,7 @@ from jaxtyping import Float, Int, Real
 from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import KNeighborsClassifier
 
-from reparam.evaluation.measures.measured import Measured, absent, mean_of
+from reparam.evaluation.measures.measured import Measured, absent, mean_of, share_of
 from reparam.types import IndexArray, LabelArray, LatentArray
 
 NEIGHBOURS = 10
@@ -120,10 +120,10 @@ def _knn_accuracy(
         some = rng.choice(len(train_z), MOST_TRAINING, replace=False)
         train_z, train_labels = train_z[some], train_labels[some]
     classifier = KNeighborsClassifier(k).fit(train_z, train_labels)
-    right = (classifier.predict(z) == labels).astype(float)
+    right = classifier.predict(z) == labels
     most_frequent = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
     note = f"k = {k}; neighbours among {len(train_z):,} training latents"
-    return mean_of(right, note=f"{note}; chance is {most_frequent:.3f}", at=at)
+    return share_of(right, note=f"{note}; chance is {most_frequent:.3f}", at=at)
 
 
 def _silhouette(
@@ -137,6 +137,9 @@ def _silhouette(
     latents, kept, labels = (values[labels >= 0] for values in (latents, kept, labels))
     classes = len(np.unique(labels))
     if not 2 <= classes < len(labels):
-        return absent(f"a silhouette needs at least 2 classes, got {classes}")
+        of = f" of {len(labels)} images" if classes > 1 else ""
+        return absent(
+            f"a silhouette needs at least 2 classes, and one of 2 images, got {classes}{of}"
+        )
     each = silhouette_samples(latents, labels)
     return mean_of(each, note=f"{len(latents):,} of {total:,} images", at=kept)

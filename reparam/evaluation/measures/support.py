@@ -69,7 +69,8 @@ def density_coverage(
     is the share of real images with a fake in their ball. Sizes and intervals as in
     `precision_recall`. The references are exact (section 3.2, lemma 2): a fresh real image is as
     likely as any other to be among the k nearest, so it lies in k of n balls on average, and a ball
-    holds none of n fresh ones with probability (n−1)…(n−k) / (2n−1)…(2n−k).
+    holds none of n fresh ones with probability (n−1)…(n−k) / (2n−1)…(2n−k). Where images repeat,
+    more than k lie within a ball, on its edge, and density's reference is that many over k.
     """
     real, fake = _alike(real, fake, rng)
     n, radii = len(real), ball_radii(real, k)
@@ -78,7 +79,7 @@ def density_coverage(
     within = balls_around(fake, real, radii) / k
     note = f"k = {k}; {len(real):,} of each"
     return {
-        "density": mean_of(within, reference=1.0, note=note),
+        "density": mean_of(within, reference=_held(real, radii) / k, note=note),
         "coverage": share_of(
             _points_within(real, radii, fake) > 0, reference=covered_by_real, note=note
         ),
@@ -134,6 +135,12 @@ def _among_nearest(x: Features, radii: np.ndarray) -> float:
     """
     reached = radii * (1 + 1e-9)  # the k-th neighbour itself, whose distance may round otherwise
     return float((balls_around(x, x, reached) > 1).mean())  # in its own ball, and in another
+
+
+def _held(x: Features, radii: np.ndarray) -> float:
+    """How many other rows a row's ball holds, on average: k, and more where rows are equal."""
+    reached = radii * (1 + 1e-9)  # as above
+    return float(balls_around(x, x, reached).mean()) - 1  # each is in its own
 
 
 def balls_around(points: Features, centres: OtherFeatures, radii: np.ndarray) -> np.ndarray:

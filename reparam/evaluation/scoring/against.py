@@ -27,6 +27,7 @@ from reparam.evaluation.scoring.deciding import (
     Word,
     decide,
     gained,
+    paired_shares,
     student,
 )
 from reparam.evaluation.scoring.scorecard import Scorecard
@@ -157,8 +158,8 @@ def _controlled(name: str, card: Scorecard, other: Scorecard) -> tuple[Interval,
 
 
 def _by_image(found: Measured, other: Measured) -> tuple[Interval, int] | None:
-    """The mean difference over the images that both have, with Student's interval over them, and
-    how many those are; None for fewer than two, and where a figure is infinite.
+    """The mean difference over the images that both have, with Student's interval over them, or
+    that of shares, and how many those are; None for fewer than two, and where a figure is infinite.
     """
     if found.each is None or other.each is None:
         return None
@@ -166,6 +167,8 @@ def _by_image(found: Measured, other: Measured) -> tuple[Interval, int] | None:
     ours, theirs = found.each.values[mine], other.each.values[its]
     if len(places) < 2 or not np.isfinite([ours, theirs]).all():
         return None
+    if np.isin([ours, theirs], (0, 1)).all():
+        return paired_shares(ours, theirs), len(places)
     return student((ours - theirs).tolist(), "paired by image"), len(places)
 
 

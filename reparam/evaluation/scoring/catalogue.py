@@ -188,6 +188,7 @@ MEASURES: Mapping[str, Entry] = {
         "×",
         matters=0.05,
         least=0.0,
+        version=2,
     ),
     "asymmetry": Entry(
         "symmetry",
@@ -287,7 +288,7 @@ MEASURES: Mapping[str, Entry] = {
         most=1.0,
         by_prior=True,
         requires=("labels",),
-        version=2,
+        version=3,
     ),
     "class_entropy": Entry(
         "classes",
@@ -299,7 +300,7 @@ MEASURES: Mapping[str, Entry] = {
         most=1.0,
         by_prior=True,
         requires=("labels",),
-        version=2,
+        version=3,
     ),
     "classes_missing": Entry(
         "classes",
@@ -322,7 +323,7 @@ MEASURES: Mapping[str, Entry] = {
         most=1.0,
         by_prior=True,
         requires=("labels",),
-        version=3,
+        version=4,
     ),
     "class_accuracy": Entry(
         "classes",
@@ -352,7 +353,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.02,
         least=0.0,
         by_prior=True,
-        version=3,
+        version=4,
     ),
     "coverage": Entry(
         "decodes",
@@ -397,7 +398,7 @@ MEASURES: Mapping[str, Entry] = {
         most=1.0,
         by_prior=True,
         requires=("few dimensions", "one space"),
-        version=2,
+        version=3,
     ),
     "path_length": Entry(
         "gaps",
@@ -438,7 +439,7 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
         most=1.0,
         requires=("labels",),
-        version=2,
+        version=3,
     ),
     "silhouette": Entry(
         "neighbours",

@@ -140,9 +140,10 @@ def subject(
         parts[name] = encoded(model, images.images, images.labels, index, rng)
     shares = None
     if images.labels is not None:
-        counts = np.bincount(
-            images.labels[images.labelled("train")], minlength=len(images.class_names)
-        )
+        known, held_out = images.labelled("train"), images.labelled(split)
+        if len(known) < len(images.splits["train"]) and len(held_out):
+            known = held_out  # who labels a few images labels as many of each class
+        counts = np.bincount(images.labels[known], minlength=len(images.class_names))
         shares = counts / counts.sum()
     return Subject(
         model=model,

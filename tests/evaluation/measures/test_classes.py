@@ -112,6 +112,18 @@ def test_a_perfect_sample_scores_the_ideal_and_its_interval_ends_there(classes: 
         assert each.high - each.low < 0.08
 
 
+def test_a_few_draws_that_are_even_may_be_of_uneven_shares() -> None:
+    """Twenty draws, half of each of two classes: 0.4 and 0.6 would give that in 12 % of cases."""
+    for draws, least in ((20, 0.1), (2000, 0.01)):
+        found = class_balance(np.arange(draws) % 2, np.array([0.5, 0.5]), rng=rng())
+        for name, ideal in IDEAL.items():
+            each = found[name]
+            assert each.value == pytest.approx(ideal)
+            assert each.low is not None
+            assert each.high is not None
+            assert each.high - each.low > (least**2 if name == "class_entropy" else least)
+
+
 @pytest.mark.parametrize("name", IDEAL)
 def test_even_shares_score_the_ideal_as_often_as_not_and_intervals_hold_it(name: str) -> None:
     """The median of the sampled figure is the ideal's own: half of all samples are as even."""

@@ -83,6 +83,18 @@ def test_no_gaps_read_none() -> None:
     assert found.note.startswith("0.000 of it where q(z) < p(z) / 10")
 
 
+def test_few_latents_have_no_lower_end() -> None:
+    """Beyond each of 367 the limit of all may lie in more than 2.5 %: 0.99^367 = 0.02501."""
+    density, narrow = of_prior(500, 2, 0), 0.5 * normal(400, 2, 1)
+    for n, bounded in ((100, False), (367, False), (368, True)):
+        found = gaps(density, narrow[:n], normal(1000, 2, 2))
+        assert found.value is not None
+        assert found.low is not None
+        assert ("too few latents for a lower end" in found.note) != bounded
+        if not bounded:
+            assert found.low == -max(round(0.01 * n), 1) / (n + 1)
+
+
 @pytest.mark.parametrize("d", [2, 10])
 def test_the_prior_itself_raises_no_alarm(d: int) -> None:
     density = of_prior(500, d, 0)

@@ -16,6 +16,8 @@ from reparam.evaluation.measures.moments import (
     radius_99,
 )
 from reparam.evaluation.measures.squared_distance import Within, u_statistic
+from reparam.evaluation.scoring.catalogue import MEASURES
+from reparam.evaluation.scoring.deciding import gained
 
 from .planted import (
     alarms,
@@ -223,13 +225,16 @@ def test_what_has_no_gaussian_says_so() -> None:
     assert off_centre(normal(1, 3, 0)).low is None
 
 
-def test_few_latents_have_no_upper_end_of_the_radius() -> None:
-    found = radius_99(normal(100, 2, 0), rng())
-    assert "too few" in found.note
-    assert found.value is not None
-    assert found.high is not None
-    assert found.high >= found.value
-    assert radius_99(normal(1000, 2, 0), rng()).note == ""
+def test_few_latents_have_no_interval_of_the_radius() -> None:
+    """One that ends at the largest radius decided what nobody knows."""
+    for n, bounded in ((12, False), (367, False), (368, True), (1000, True)):
+        found = radius_99(normal(n, 2, 0), rng())
+        assert found.value is not None
+        assert found.p_value is not None
+        assert ((found.low, found.high) != (None, None)) == bounded
+        assert found.note == ("" if bounded else "an interval needs at least 368 latents")
+    few = [radius_99(normal(12, 2, seed), rng()) for seed in (0, 1)]
+    assert gained(*few, MEASURES["radius_99"]) is None
 
 
 def test_a_seed_repeats_everything() -> None:

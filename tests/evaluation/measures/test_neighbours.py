@@ -72,7 +72,8 @@ def test_classes_apart_and_classes_mixed() -> None:
     corners = np.array([[0, 0], [10, 0], [0, 10]], np.float32)
     apart, train = (corners[labels] + normal(900, 2, s) for s in (0, 1))
     found = neighbours(normal(900, 4, 2), apart, labels, rng(), train, labels)
-    assert found["knn_accuracy"].value == 1
+    assert found["knn_accuracy"].value == found["knn_accuracy"].high == 1
+    assert found["knn_accuracy"].low == pytest.approx(900 / (900 + 1.96**2), abs=1e-4)  # Wilson's
     assert found["knn_accuracy"].reference is None  # chance is no ideal
     assert "chance is 0.333" in found["knn_accuracy"].note
     assert found["silhouette"].value == pytest.approx(silhouette_score(apart, labels), abs=1e-5)

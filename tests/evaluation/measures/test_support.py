@@ -41,6 +41,22 @@ def test_an_outlier_raises_precision_and_recall_but_not_density_or_coverage() ->
     assert found["coverage"].value == pytest.approx(1 / 201)
 
 
+@pytest.mark.parametrize("repeated", [0.0, 0.1])
+def test_the_reference_of_density_is_what_real_images_have(repeated: float) -> None:
+    """Also where some of them are all the same one, which lie in each other's balls."""
+    draws = []
+    for seed in range(20):
+        both = rng(seed).normal(size=(2, 300, 4))
+        both[:, : int(300 * repeated)] = 0.0
+        draws.append(density_coverage(*both, rng=rng())["density"])
+    references = [each.reference for each in draws]
+    if repeated:
+        assert min(references) > 1.3
+    else:
+        assert references == [pytest.approx(1.0)] * 20
+    assert np.mean([each.value for each in draws]) == pytest.approx(np.mean(references), rel=0.04)
+
+
 def slow_precision(real: np.ndarray, fake: np.ndarray, k: int) -> float:
     radii = NearestNeighbors().fit(real).kneighbors(n_neighbors=k)[0][:, -1]
     return float(

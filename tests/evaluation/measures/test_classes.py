@@ -113,8 +113,8 @@ def test_a_perfect_sample_scores_the_ideal_and_its_interval_ends_there(classes: 
 
 
 def test_a_few_draws_that_are_even_may_be_of_uneven_shares() -> None:
-    """Twenty draws, half of each of two classes: 0.4 and 0.6 would give that in 12 % of cases."""
-    for draws, least in ((20, 0.1), (2000, 0.01)):
+    """Twenty draws, half of each of two classes: 0.4 and 0.6 give that in 12 % of cases."""
+    for draws, least in ((20, 0.1), (50, 0.05)):
         found = class_balance(np.arange(draws) % 2, np.array([0.5, 0.5]), rng=rng())
         for name, ideal in IDEAL.items():
             each = found[name]

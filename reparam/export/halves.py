@@ -23,6 +23,11 @@ from reparam.evaluation import as_floats, decode, moments_of, sample_latents
 from reparam.model import Autoencoder, posteriors_of
 from reparam.types import Images, LabelArray, Labels, LatentArray, Latents, PixelArray
 
+ANY_NUMBER = (
+    "write its forward with z.shape[0] or -1, in place of len(z) or of a fixed number of images"
+)
+"""What to do with a part that is of so many images only."""
+
 TOLERANCE = 1e-5
 """The largest difference from Python: of a pixel as it is; of a latent for each unit of the
 largest latent in the batch, but never less than for one unit. float32 holds 7 digits, and an AE's

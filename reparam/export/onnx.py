@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from reparam._version import __version__
-from reparam.errors import ExportError
-from reparam.export.halves import LABELS, Half, difference_of, halves_of
+from reparam.errors import ExportError, ReparamError, reason_of
+from reparam.export.halves import ANY_NUMBER, LABELS, Half, difference_of, halves_of
 from reparam.model import Autoencoder
 from reparam.onnx_session import open_session
 from reparam.printable import printable_json
@@ -143,7 +143,14 @@ def exported(
             f"{what} must be exportable to ONNX, got: {reason}. Fix: write its forward with "
             "operators that ONNX has, and without steps in Python that depend on values"
         ) from error
-    return checked(graph)
+    try:
+        return checked(graph)
+    except ReparamError:
+        raise
+    except Exception as error:  # onnxruntime's own, of a graph that is of the example's size
+        raise ExportError(
+            f"{what} must take any number of images, got: {reason_of(error)}. Fix: {ANY_NUMBER}"
+        ) from error
 
 
 def serialised(graph: "ModelProto", part: str, facts: Mapping[str, str]) -> bytes:

@@ -15,7 +15,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from reparam.errors import ExportError, reason_of
-from reparam.export.halves import Half, Part, halves_of
+from reparam.export.halves import ANY_NUMBER, Half, Part, halves_of
 from reparam.model import Autoencoder
 from reparam.runs import Run
 from reparam.types import LabelArray, PixelArray
@@ -58,9 +58,10 @@ def _exported(run: Run, half: Half) -> TorchProgram:
             data = _saved(program)
     except Exception as error:  # a part from outside may do anything
         reason = reason_of(error).partition(". ")[0]
+        fix = "write its forward without steps in Python that depend on values"
         raise ExportError(
             f"the {half.part} of {run.path} must be made of what torch.export can follow, got: "
-            f"{reason}. Fix: write its forward without steps in Python that depend on values"
+            f"{reason}. Fix: {ANY_NUMBER if 'Constraints violated' in reason else fix}"
         ) from error
     module = torch.export.load(io.BytesIO(data)).module()
 

@@ -239,6 +239,16 @@ def test_an_operator_that_onnx_does_not_have_is_one_error(tmp_path, capfd) -> No
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_part_for_so_many_images_is_one_error(tmp_path) -> None:
+    """len(z) is a number of Python, and stays that of the example."""
+    run, model, pixels = untrained(tmp_path / "run", "vae", (12, 12, 1))
+    decode_latents = model.decoder.forward
+    model.decoder.forward = lambda z, *more: decode_latents(z.reshape(len(z), 2), *more)
+    said = r"the decoder of .* must take any number of images, got: .* Fix: .*len\(z\)"
+    with pytest.raises(ExportError, match=said):
+        export_onnx(run, model, pixels)
+
+
 class Computed(nn.Module):
     """A function as a module."""
 

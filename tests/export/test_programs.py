@@ -83,6 +83,9 @@ def test_what_cannot_be_a_program(tmp_path: Path) -> None:
     model.decoder.forward = lambda z, *more: plain(z if float(z.sum()) > 0 else -z, *more)
     with pytest.raises(ExportError, match=r"the decoder of .* what torch\.export can follow"):
         export_programs(run, model, pixels)
+    model.decoder.forward = lambda z, *more: plain(z.reshape(len(z), 2), *more)
+    with pytest.raises(ExportError, match=r"the decoder of .* Fix: .*a fixed number of images"):
+        export_programs(run, model, pixels)
     model.decoder.forward = plain
     with torch.no_grad():
         model.decoder.dense.bias[0] = torch.nan

@@ -4,15 +4,17 @@ These take functions and arrays, not models, so that they can be tried on maps w
 known.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch.func import jvp
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from reparam.evaluation.measures.measured import Measured, mean_of
+from reparam.evaluation.measures.measured import Measured, absent, mean_of
 from reparam.types import Images, LabelArray, Labels, LatentArray, Latents, PerExample
 
 Path = Callable[[Latents, Latents, PerExample], Latents]
@@ -68,6 +70,8 @@ def path_length(
     one in each eighth. The intervals are over paths. ``decode`` and ``features`` take and give
     tensors, row by row (batch norm in evaluation mode), and need forward-mode derivatives.
     ``labels`` (P): of the paths, for decoders that read any. ``batch``: points decoded at a time.
+
+    Absent where a layer has no derivative in forward mode (``nn.functional.grid_sample``).
     """
     path: Path = {"slerp": slerp, "lerp": lerp}[along]
     start, end = (np.repeat(np.asarray(x, np.float32), TIMES, axis=0) for x in ends)
@@ -79,9 +83,12 @@ def path_length(
         rows = slice(first, first + batch)
         a, b, when = (torch.from_numpy(x[rows]).to(device) for x in (start, end, t))
         seen = _along(path, decode, features, a, b, None if classes is None else classes[rows])
-
-        with torch.no_grad():
-            velocity = jvp(seen, (when,), (torch.ones_like(when),))[1]
+        try:
+            with torch.no_grad(), _forward_derivatives():
+                velocity = jvp(seen, (when,), (torch.ones_like(when),))[1]
+        except NotImplementedError:
+            note = "the decoder has a layer without derivatives in forward mode"
+            return dict.fromkeys(("path_length", "path_unevenness"), absent(note))
         speeds.append(velocity.norm(dim=1).cpu().double().numpy())
     speed = np.concatenate(speeds).reshape(-1, TIMES)
     energy, length = np.square(speed).mean(1), speed.mean(1)
@@ -92,6 +99,20 @@ def path_length(
             energy[moving] / length[moving] ** 2, reference=1.0, note=f"along {along}"
         )
     return measured
+
+
+@contextmanager
+def _forward_derivatives() -> Iterator[None]:
+    """Attention by operators that have derivatives in forward mode; PyTorch's faster ones have
+    none.
+    """
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def _along(

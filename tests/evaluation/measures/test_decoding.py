@@ -99,6 +99,50 @@ def test_the_path_length_is_that_of_finite_differences(small_judge: Judge) -> No
     assert found["path_length"].value == pytest.approx(expected, rel=1e-3)
 
 
+class Attending(nn.Module):
+    """A decoder with attention, in one of the ways that PyTorch has."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way, self.spread = way, nn.Linear(3, 8 * 16)
+        self.layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor | None = None) -> torch.Tensor:
+        x = self.spread(z).unflatten(1, (8, 16))
+        match self.way:
+            case "a layer":
+                x = self.layer(x)
+            case "heads":
+                x = self.attention(x, x, x)[0]
+            case "a function":
+                x = nn.functional.scaled_dot_product_attention(x, x, x)
+            case "a sample of a grid":
+                where = torch.zeros(len(x), 8, 16, 2)
+                x = nn.functional.grid_sample(x[:, None], where, align_corners=False)[:, 0]
+        return torch.sigmoid(x[:, None])
+
+
+@pytest.mark.parametrize("way", ["a layer", "heads", "a function"])
+def test_a_decoder_with_attention_has_a_path_length(way: str) -> None:
+    torch.manual_seed(0)
+    decoder, ends = Attending(way).eval(), (latents(20, 3), latents(20, 3, seed=1))
+    found = path_length(decoder, flat, ends, rng=rng(), along="lerp")["path_length"].value
+    a, b = (torch.from_numpy(x).repeat_interleave(100, 0) for x in ends)
+    t = (torch.arange(2000) % 100 + 0.5)[:, None] / 100
+    with torch.no_grad():
+        there, here = (flat(decoder(a + (b - a) * (t + s))) for s in (5e-3, -5e-3))
+    assert found == pytest.approx(((there - here) / 1e-2).square().sum(1).mean().item(), rel=0.05)
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_a_layer_without_derivatives_in_forward_mode_leaves_the_rows_out() -> None:
+    decoder, ends = Attending("a sample of a grid").eval(), (latents(2, 3), latents(2, 3))
+    for measure in path_length(decoder, flat, ends, rng=rng()).values():
+        assert measure.value is None
+        assert "without derivatives in forward mode" in measure.note
+
+
 def test_the_articles_decoder_has_a_path_length(small_judge: Judge) -> None:
     """Its own arithmetic is float32, so the differences are coarse."""
     with torch.random.fork_rng():

@@ -16,7 +16,8 @@ class RelocateOptions:
     """Say where the images of a run are now: they were moved, or the run was, to another machine.
 
     They are read as they were for training, and must be the same to the last pixel. From then on
-    resume, score, report and all else find them. Nothing but the place is changed.
+    resume, score, report and all else find them. Nothing but the place is changed. A run of
+    arrays in memory, or of weights that were changed in Python, is told of its images in this way.
 
     Examples:
       reparam relocate runs/photos-vae ~/pictures/photos

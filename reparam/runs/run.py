@@ -234,20 +234,18 @@ class Run:
         """Raises RunError for a run that was trained on arrays, which it cannot find again, and for
         one whose images are not at their place any more.
         """
-        self._check_not_in_memory()
         source = self.config.data.source
+        relocate = command_line("relocate", [str(self.path), "DATA"])
+        if source == IN_MEMORY:
+            raise RunError(
+                f"{self.path}: names no images: it was trained on arrays in memory, or changed "
+                "after training. Fix: name them (DATA) where the command takes them, or say which "
+                f"file or folder has the images of its training: {relocate}"
+            )
         if source not in NAMED_SOURCES and not os.path.exists(source):
-            relocate = command_line("relocate", [str(self.path), "DATA"])
             raise RunError(
                 f"{self.path}: its images are not at {source!r}. Fix: bring them back, or say "
                 f"where they are now: {relocate}"
-            )
-
-    def _check_not_in_memory(self) -> None:
-        if self.config.data.source == IN_MEMORY:
-            raise RunError(
-                f"{self.path}: was trained on arrays in memory, which it cannot find again. Fix: "
-                "name the images (DATA) where the command takes them, or use reparam.load in Python"
             )
 
     def relocated(
@@ -255,10 +253,9 @@ class Run:
     ) -> "Run":
         """The run, whose images are now at ``source``; config.json says so from then on.
 
-        They are read as before. Raises RunError unless they are the same to the last pixel, for a
-        run that was trained on arrays in memory, and what `load_images` raises.
+        They are read as before. Raises RunError unless they are the same to the last pixel, in the
+        same order, and what `load_images` raises.
         """
-        self._check_not_in_memory()
         data = replace(self.config.data, source=source, data_dir=data_dir)
         moved = replace(self.config, data=data).as_recorded()
         self.check_images(load_images(moved.data, progress))

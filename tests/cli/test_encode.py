@@ -174,7 +174,7 @@ def test_bad_input_leaves_nothing_behind(refused, vae_run, shapes_file, tmp_path
 def test_a_run_of_arrays_in_memory_needs_data(refused, reparam, shapes_file, tmp_path) -> None:
     run = tmp_path / "run"
     AE(epochs=1, out=run).fit(shapes(6)[0])
-    assert "trained on arrays in memory" in refused("encode", run)
+    assert "names no images: it was trained on arrays in memory" in refused("encode", run)
     assert reparam("encode", run, shapes_file).status == 0
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from reparam import VAE
+from reparam import VAE, load
 from reparam.data import DataConfig, load_images
 from reparam.runs import Run
 
@@ -227,7 +228,24 @@ def test_folders_with_a_dot_in_their_names_have_runs_of_their_own(
     assert found == ["photos.v1-vae", "photos.v2-vae"]
 
 
-def test_a_run_of_arrays_is_told_so_when_it_is_relocated(refused, pictures: Path, tmp_path) -> None:
-    images = load_images(DataConfig(str(pictures))).images
-    VAE(epochs=1, quiet=True, out=tmp_path / "run").fit(images)
-    assert "arrays in memory" in refused("relocate", tmp_path / "run", pictures)
+def test_a_run_of_arrays_finds_them_in_a_file(reparam, refused, pictures: Path, tmp_path) -> None:
+    images, out = load_images(DataConfig(str(pictures))).images, tmp_path / "run"
+    VAE(epochs=1, quiet=True, out=out).fit(images)
+    assert f"reparam relocate {out} DATA" in refused("report", out, "--quiet")
+    np.save(tmp_path / "same.npy", images)
+    np.save(tmp_path / "other.npy", images[::-1])
+    assert "other images" in refused("relocate", out, tmp_path / "other.npy")
+    assert reparam("relocate", out, tmp_path / "same.npy").status == 0
+    assert reparam("export", out, "--onnx", tmp_path / "onnx").status == 0
+
+
+def test_changed_weights_find_the_images_of_training(reparam, pictures: Path, tmp_path) -> None:
+    """As after fine-tuning in a loop of one's own."""
+    fitted = load(train_tiny(pictures, tmp_path / "run", "vae"))
+    with torch.no_grad():
+        next(fitted.model_.decoder.parameters()).add_(0.1)
+    fitted.save_pretrained(tmp_path / "tuned")
+    tuned = tmp_path / "tuned"
+    assert reparam("relocate", tuned, pictures).status == 0
+    said = reparam("export", tuned, "--onnx", tmp_path / "onnx")
+    assert said.status == 0, said.err

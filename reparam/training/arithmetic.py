@@ -176,6 +176,9 @@ def choose(
     elif found is None:
         disturbed = is_busy()
         found = fastest(possible, (timer or seconds_an_image)(config, shape, possible))
+        if disturbed:
+            why = f"{found.reason}; the machine was busy: a quiet one may choose otherwise"
+            found = replace(found, reason=why)
         # Where the cache cannot be written to, or its disk is full, it is measured again.
         with contextlib.suppress(OSError, DiskFullError):
             if not disturbed:

@@ -52,16 +52,17 @@ def deterministic_algorithms(wanted: bool) -> Iterator[None]:
             os.environ.pop(WORKSPACE, None)
 
 
-def what_held(asked: bool, device: str, processes: int) -> tuple[bool, str]:
+def what_held(asked: bool, device: str, processes: int, arithmetic: str) -> tuple[bool, str]:
     """Whether the same command gives the same numbers on this machine, and why.
 
-    ``device`` is cpu, cuda or mps; ``processes`` is how many trained together.
+    ``device`` is cpu, cuda or mps; ``processes`` is how many trained together, in ``arithmetic``.
     """
     if processes > 1:
         return False, f"{processes} processes trained together"
     if device == "cpu":
         threads = torch.get_num_threads()
-        return True, f"one process on a CPU, with {threads} thread{'s' * (threads > 1)}"
+        cpu = f"one process on a CPU, with {threads} thread{'s' * (threads > 1)}"
+        return True, f"{cpu}, in {arithmetic}"
     if asked:
         return True, f"deterministic algorithms on {device}, as requested"
     return False, f"the fastest algorithms on {device}; --deterministic takes others"

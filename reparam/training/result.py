@@ -48,7 +48,7 @@ def write_result(
             losses = mean_losses(loss, pixels, labels, index, config.seed)
             splits[split] = {SPLIT_IMAGES: float(len(index)), **losses}
             _warn_not_finite(split, losses)
-    held = what_held(config.training.deterministic, device.type, team.size)
+    held = what_held(config.training.deterministic, device.type, team.size, str(arithmetic))
     weight = model.likelihood.weight
     result = Result(
         epochs=position.epoch,

@@ -1,5 +1,6 @@
 """reparam anomaly test: how well known defects are found."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from reparam.cli.selection import like_the_runs
 from reparam.cli.tables import new_table, print_table
 from reparam.cli.terminal import print_json
 from reparam.data import DataConfig
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, ReparamError
 from reparam.evaluation import (
     ALL_DEFECTS,
     GOOD_FOLDER,
@@ -25,12 +26,13 @@ from reparam.evaluation import (
     Measured,
     Pictures,
     check_images,
+    count_seen,
     detection,
     load_detector,
     read_labelled,
 )
 from reparam.fields import MOST_SEED, check_options, option
-from reparam.printable import say, several
+from reparam.printable import note, say, several
 from reparam.runs import Run
 
 FIGURES = {
@@ -92,6 +94,7 @@ def run(args: Sequence[str]) -> int:
     detector = load_detector(folder, options.compute.chosen())
     rate = asked_rate(folder, detector, options.false_alarms)
     labelled = _read(folder, detector, options)
+    _warn_of_seen(folder, labelled, options)
     pictures = Pictures(labelled.images, np.arange(len(labelled.images)))
     with step_progress(f"testing {folder.path}", quiet=options.quiet) as progress:
         found = detector.detect(pictures, progress=progress)
@@ -126,6 +129,21 @@ def _read(run: Run, detector: Detector, options: AnomalyTestOptions) -> Labelled
         labelled = read_labelled(options.test, config, progress)
     check_images(detector.model, labelled.images)
     return labelled
+
+
+def _warn_of_seen(run: Run, labelled: LabelledPictures, options: AnomalyTestOptions) -> None:
+    """Good pictures that the detector has learned from look better than new ones do."""
+    good = labelled.kinds.count(GOOD_FOLDER)
+    given = Pictures(labelled.images, np.arange(good))
+    with contextlib.suppress(ReparamError):  # the run's images are elsewhere, or were arrays
+        with reading_progress(quiet=options.quiet) as progress:
+            seen = count_seen(given, run.images(progress))
+        if seen:
+            note(
+                f"warning: {seen:,} of {several(good, 'good picture')} in {options.test} are among "
+                "those that the detector was made from: its figures would be too good. Fix: test "
+                "with others"
+            )
 
 
 def _alarms(labelled: LabelledPictures, found: Detected, rate: float) -> dict[str, float]:

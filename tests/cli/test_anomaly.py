@@ -129,6 +129,28 @@ def test_ctrl_c_says_what_is_left_to_do(during, reparam, good, tmp_path) -> None
     assert (out / "anomaly.json").exists()
 
 
+def test_good_pictures_that_were_trained_on_are_told(
+    reparam, detector, new, good, tmp_path
+) -> None:
+    said = reparam("anomaly", "test", detector, new, *CALM)
+    assert "warning" not in said.err
+    copy = Path(shutil.copytree(new, tmp_path / "new"))
+    for i, file in enumerate(sorted(good.iterdir())[:7]):
+        shutil.copy(file, copy / "test/good" / f"again-{i}.png")
+    said = reparam("anomaly", "test", detector, copy, *CALM)
+    assert said.status == 0, said.err
+    assert "warning: 7 of 27 good pictures in" in said.err
+
+
+def test_too_few_held_out_pictures_to_choose_and_calibrate(reparam, tmp_path) -> None:
+    few = write(tmp_path / "few", shapes(24)[0])
+    split = ("--test-fraction", "0.05", "--valid-fraction", "0")
+    run = train_tiny(few, tmp_path / "run", "ae", *split)
+    said = reparam("anomaly", "calibrate", run, *FAST, "--quiet")
+    assert said.status == 2
+    assert "at least 3 good pictures must be held out" in said.err
+
+
 def test_the_recipe_is_that_of_pictures_unless_another_is_named(reparam, good, tmp_path) -> None:
     for more, encoder in (((), "residual"), (("--recipe", "quick"), "convolutional")):
         words = ("anomaly", "fit", good, "--out", tmp_path / "r", "--dry-run", "--quiet", *more)

@@ -11,7 +11,12 @@ from reparam.evaluation.anomaly.conformal import (
     usual_rate,
 )
 from reparam.evaluation.anomaly.detector import Detected, Detector
-from reparam.evaluation.anomaly.good import GoodPictures, good_pictures, other_good_pictures
+from reparam.evaluation.anomaly.good import (
+    GoodPictures,
+    count_seen,
+    good_pictures,
+    other_good_pictures,
+)
 from reparam.evaluation.anomaly.heat import HeatScale, heat_overlay, heat_scale
 from reparam.evaluation.anomaly.labelled_folder import LabelledPictures, read_labelled
 from reparam.evaluation.anomaly.metrics import (
@@ -68,6 +73,7 @@ __all__ = [
     "calibrate",
     "check_rate",
     "conformal_p_values",
+    "count_seen",
     "detection",
     "good_pictures",
     "heat_overlay",

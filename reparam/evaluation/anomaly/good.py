@@ -46,8 +46,9 @@ def good_pictures(images: ImageSet, seed: int = 0) -> GoodPictures:
     validation, which the best epoch was chosen by, choose what decides.
 
     Where fewer than 20 (LEAST_TO_CHOOSE) are for validation, a third of the test pictures choose
-    too. Raises DataError without test pictures, and for test pictures of a class that nothing
-    trains on: defects, or their masks, in a folder of which only a part is good.
+    too. Raises DataError without test pictures, where fewer than 3 are held out, and for test
+    pictures of a class that nothing trains on: defects, or their masks, in a folder of which only a
+    part is good.
     """
     _check_all_good(images)
     test, valid = images.splits["test"], images.splits["valid"]
@@ -59,6 +60,12 @@ def good_pictures(images: ImageSet, seed: int = 0) -> GoodPictures:
     if len(valid) < LEAST_TO_CHOOSE:
         lent, test = _split(test, len(test) // 3, seed)
         valid = np.concatenate([valid, lent])
+    if not len(valid):
+        raise DataError(
+            f"{images.name}: at least 3 good pictures must be held out, to choose what decides and "
+            f"to calibrate with, got {len(test)}. Fix: raise --test-fraction or --valid-fraction "
+            "when training, or name other good pictures"
+        )
     return GoodPictures(
         pictures_at(images, images.splits["train"]),
         pictures_at(images, valid),
@@ -114,6 +121,12 @@ def other_good_pictures(
         learned, rest = _split(rest, third, seed)
         train = new.only(learned)
     return GoodPictures(train, new.only(choose), new.only(rest))
+
+
+def count_seen(given: Pictures, images: ImageSet) -> int:
+    """How many of the given pictures a set has too, to the last pixel."""
+    known = pictures_at(images, np.arange(len(images)))
+    return len(given) - len(_without(given, known))
 
 
 def _without(given: Pictures, known: Pictures) -> Pictures:

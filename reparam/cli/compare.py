@@ -10,9 +10,9 @@ from reparam.cli.flags import RUNS, Compute, parse
 from reparam.cli.group_table import print_groups, print_verdicts
 from reparam.cli.help_text import ABSENT, by_flag
 from reparam.cli.reading import reading_progress
-from reparam.cli.scoring import check_first, judge_with_progress, scored
+from reparam.cli.scoring import check_first, judge_with_progress, kept_scorecard, scored
 from reparam.data import ImageSet
-from reparam.errors import check_positive
+from reparam.errors import ConfigError, check_positive
 from reparam.evaluation import Group, Judge, Scorecard, ScoreConfig
 from reparam.extras import need
 from reparam.printable import note, say
@@ -29,7 +29,8 @@ class CompareOptions:
     Runs that differ in their seed alone are one column: mean and interval over seeds. Columns with
     the same seeds are compared seed by seed. With an AE and a VAE among them, each of the article's
     claims gets a verdict: confirmed, refuted, or undecided, corrected for the number of claims
-    (Holm). What has no scorecard yet is scored. Writes a page with a chart of every measure.
+    (Holm). What has no scorecard yet is scored, with the options of the scorecards that are there,
+    unless they are given here. Writes a page with a chart of every measure.
 
     Examples:
       reparam compare runs/digits-ae runs/digits-vae
@@ -71,10 +72,11 @@ def run(args: Sequence[str]) -> int:
     together: dict[str, list[tuple[Run, Scorecard]]] = {}
     check_page(options.out)
     firsts = [Run.open(path) for path in dict.fromkeys(path.resolve() for path in options.runs)]
+    config = _score_options(firsts, options.score)
     for first in firsts:
-        check_first(first, options.score)
-        for path, config in _siblings(first, options.seeds):
-            check_place(path, config)
+        check_first(first, config)
+        for path, of_seed in _siblings(first, options.seeds):
+            check_place(path, of_seed)
     for first in firsts:
         with reading_progress(quiet=options.quiet) as progress:
             images = first.images(progress)
@@ -85,7 +87,7 @@ def run(args: Sequence[str]) -> int:
             card = scored(
                 folder,
                 images,
-                options.score,
+                config,
                 quiet=options.quiet,
                 judge=judges[mark],
                 device=device,
@@ -98,6 +100,29 @@ def run(args: Sequence[str]) -> int:
     report = write_comparison(groups, options.out, command=again, lang=options.lang)
     say(report)
     return 0
+
+
+def _score_options(runs: Sequence[Run], given: ScoreConfig) -> ScoreConfig:
+    """Where none are given, those of the runs' scorecards: to make one again may take hours.
+
+    Raises ConfigError where these differ, and for those that no options here can be.
+    """
+    if given != ScoreConfig():
+        return given
+    made = []
+    for run in runs:
+        card, usual = kept_scorecard(run), ScoreConfig().to_mapping(run.facts.image_shape)
+        if card is not None:
+            made.append({n: v for n, v in card.options.items() if n in usual and v != usual[n]})
+    names = {name for own in made for name in own if any(own != other for other in made)}
+    if names:
+        flags = ", ".join(sorted(f"--{name.replace('_', '-')}" for name in names))
+        raise ConfigError(
+            f"scorecards to compare must be made with the same options, got others for {flags}. "
+            "Fix: score the runs alike (reparam score), or give them here, to score again where "
+            "they differ"
+        )
+    return ScoreConfig.from_mapping(made[0]) if made else given
 
 
 def _siblings(first: Run, seeds: int) -> list[tuple[Path, RunConfig]]:

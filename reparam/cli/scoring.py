@@ -29,6 +29,14 @@ def check_first(
         check_can_score(run, config)
 
 
+def kept_scorecard(run: Run) -> Scorecard | None:
+    """The run's scorecard with what of it is valid, whatever its options; None without."""
+    try:
+        return check_scorecard(run).card
+    except RunError:  # damaged: it is made again
+        return None
+
+
 def _found(run: Run, config: ScoreConfig, *, by_image: bool) -> CheckedScorecard:
     try:
         return check_scorecard(run, config, by_image=by_image)

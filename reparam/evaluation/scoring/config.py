@@ -1,11 +1,14 @@
 """How much is measured, and with which random numbers."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from math import prod
 from typing import Literal
 
+from reparam.errors import ConfigError
 from reparam.evaluation.likelihood import Proposal
 from reparam.evaluation.scoring.own_features import identity_of
+from reparam.features import FEATURES
 from reparam.fields import MOST_SEED, check_options, option
 from reparam.model import ImageShape
 
@@ -65,6 +68,23 @@ class ScoreConfig:
         features = None if self.features is None else identity_of(self.features)
         number = self.images_of_likelihood(shape)
         return {**asdict(self), "features": features, "likelihood_images": number}
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, object]) -> "ScoreConfig":
+        """The options that `to_mapping` wrote, of images of the same shape. Raises ConfigError for
+        the features of a file, which is known by its digest alone.
+        """
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        mark = known.get("features")
+        if mark is not None:
+            found = [name for name in FEATURES.names if identity_of(name) == mark]
+            if not found:
+                raise ConfigError(
+                    f"features must be those of the scorecard, {mark}, of which only the digest is "
+                    "known. Fix: name the same file (--features)"
+                )
+            known["features"] = found[0]
+        return cls(**known)  # type: ignore[arg-type]
 
 
 DEFAULT = ScoreConfig()

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from reparam.errors import ConfigError, is_of_memory
+from reparam.errors import ConfigError, ShapeError, is_of_memory
 from reparam.model.config import ModelConfig
 from reparam.model.latent import LatentSpec
 from reparam.model.likelihoods import Likelihood, Pixels
@@ -192,6 +192,11 @@ def _built(config: ModelConfig, image_shape: ImageShape) -> Autoencoder:
     classes = config.class_count()
     encoder = config.encoder.build(image_shape)
     check_module(encoder, Encoder, config.encoder)
+    if not isinstance(encoder.feature_shape, tuple):
+        raise ShapeError(
+            f"feature_shape of encoder {config.encoder.type} must be a tuple of sizes, such as "
+            f"(4,), got {encoder.feature_shape!r}. Fix: correct it"
+        )
     latent = config.latent(encoder.feature_shape)
     posterior = config.posterior.build(encoder.feature_shape, latent)
     height, width, channels = image_shape

@@ -64,6 +64,7 @@ def _check_networks(model: Autoencoder, config: ModelConfig) -> Tensor:
     features = model.encoder(grey_images(model.image_shape), labels)
     shape = (ROWS, *model.encoder.feature_shape)
     _check_shape(f"encoder {config.encoder.type}", features, shape, "feature_shape, or what it")
+    _check_numbers(f"encoder {config.encoder.type}", features)
     posterior = f"posterior {config.posterior.type}"
     q = model.posterior(features)
     _check_shape(f"mean of {posterior}", q.mean, latents)
@@ -96,7 +97,14 @@ def _check_prior(prior: Prior, name: str, latent_dim: int) -> None:
         return prior.sample(ROWS, generator)
 
     z = _drawn(f"sample of prior {name}", draw, (ROWS, latent_dim))
-    check_one_each(f"log_prob of prior {name}", prior.log_prob(z), ROWS)
+    log_p = prior.log_prob(z)
+    check_one_each(f"log_prob of prior {name}", log_p, ROWS)
+    _check_numbers(f"log_prob of prior {name}", log_p)
+
+
+def _check_numbers(what: str, values: Tensor) -> None:
+    if values.isnan().any():
+        raise ConfigError(f"{what} must give numbers, got NaN. Fix: correct it")
 
 
 def _drawn(

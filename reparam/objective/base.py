@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from reparam.data import Batch
-from reparam.errors import ConfigError
+from reparam.errors import ConfigError, check_one_each
 from reparam.interface import Interface
 from reparam.model import Autoencoder, Distribution, ModelConfig, Noise, Pixels, Prior, draw_rows
 from reparam.objective.inputs import InputConfig
@@ -281,7 +281,9 @@ class _Formula(Term):
         self.options = options
 
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
-        return self.options.value(model, drawn)
+        value = self.options.value(model, drawn)
+        check_one_each(f"value of term {self.options.type}", value, len(drawn.z))
+        return value
 
 
 TERMS: Registry[TermOptions] = Registry("term", TermOptions, several=True)

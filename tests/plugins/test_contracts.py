@@ -103,7 +103,7 @@ def test_objectives_and_terms_are_one_number_for_each_image() -> None:
         [sys.executable, "-c", WRONG_LOSSES], capture_output=True, text=True, check=True
     )
     term, objective = said.stdout.splitlines()
-    assert term.startswith("term size must be one number for each image, of shape (5,), got (5, 2)")
+    assert term.startswith("value of term size must be one number for each image, of shape (5,)")
     assert objective.startswith(
         "what is minimised of objective Mean must be one number for each image, of shape (5,)"
     )

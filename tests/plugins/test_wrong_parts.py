@@ -72,6 +72,11 @@ class Column(Right):
         return super().log_prob(z)[:, None]
 
 
+class Lost(Right):
+    def log_prob(self, z):
+        return (super().log_prob(z) + 100).sqrt() * float("nan")
+
+
 class Unborn(Right):
     def __init__(self, dim):
         self.dim = dim
@@ -82,7 +87,7 @@ class Nothing:
         return None
 
 
-for made in (Right, Flat, Wide, Array, Endless, Seedless, Column, Unborn, Nothing):
+for made in (Right, Flat, Wide, Array, Endless, Seedless, Column, Lost, Unborn, Nothing):
 
     @rp.PRIORS.register(made.__name__.lower())
     @dataclass(frozen=True)
@@ -135,6 +140,31 @@ class ShortOptions(rp.EncoderOptions):
 
     def build(self, image_shape):
         return Short(image_shape)
+
+
+class Numb(Short):
+    def forward(self, x, labels=None):
+        return x.flatten(1)[:, :4] * float("nan")
+
+
+@rp.ENCODERS.register("numb")
+@dataclass(frozen=True)
+class NumbOptions(rp.EncoderOptions):
+    def build(self, image_shape):
+        return Numb(image_shape)
+
+
+class Single(Short):
+    def __init__(self, image_shape):
+        super().__init__(image_shape)
+        self.feature_shape = 4
+
+
+@rp.ENCODERS.register("single")
+@dataclass(frozen=True)
+class SingleOptions(rp.EncoderOptions):
+    def build(self, image_shape):
+        return Single(image_shape)
 
 
 class Shapeless(rp.Encoder):
@@ -205,6 +235,13 @@ class AloneOptions(rp.PosteriorOptions):
 class MeanLatentOptions(rp.TermOptions):
     def value(self, model, drawn):
         return drawn.z.square().mean()
+
+
+@rp.TERMS.register("forgetful")
+@dataclass(frozen=True)
+class ForgetfulOptions(rp.TermOptions):
+    def value(self, model, drawn):
+        drawn.z.square().sum(1)
 
 
 @rp.OBJECTIVES.register("whole-batch")
@@ -317,16 +354,23 @@ SAID = {
     "prior=endless": "sample of prior endless must give finite numbers, got NaN or infinite ones",
     "prior=seedless": f"sample of prior seedless {NOISE}",
     "prior=column": "log_prob of prior column must be one number for each image",
+    "prior=lost": "log_prob of prior lost must give numbers, got NaN. Fix: correct it",
     "prior=unborn": "Unborn of prior unborn must be initialised by nn.Module",
     "prior=nothing": "build of prior nothing must give a Prior, got NoneType. Fix: ",
     "decoder=small": f"decoder small {SHAPE} (3, 1, 8, 8) for a batch of 3, got (3, 1, 7, 7)",
     "encoder=short": f"encoder short {SHAPE} (3, 4) for a batch of 3, got (3, 3). Fix: correct "
     "feature_shape, or what it returns",
+    "encoder=numb": "encoder numb must give numbers, got NaN. Fix: correct it",
+    "encoder=single": "feature_shape of encoder single must be a tuple of sizes, such as (4,), "
+    "got 4. Fix: ",
     "encoder=shapeless": "Shapeless of encoder shapeless must have feature_shape, got none. Fix: ",
     "posterior=undecorated": "Undecorated must be a dataclass whose fields are its parameters",
     "posterior=ignoring": f"rsample of posterior ignoring {NOISE}",
     "posterior=alone": "rsample of posterior alone must take the noise that several processes",
-    "terms=mean-latent": "term mean_latent must be one number for each image, of shape (3,), got ",
+    "terms=mean-latent": "value of term mean-latent must be one number for each image, of shape "
+    "(3,), got ",
+    "terms=forgetful": "value of term forgetful must be a tensor of one number for each image, of "
+    "shape (3,), got NoneType. Fix: return",
     "objective=whole-batch": "what is minimised of objective WholeBatch must be one number for each"
     " image, of shape (3,), got ()",
     "objective=bare": "objective Bare must give Losses, got Tensor. Fix: ",

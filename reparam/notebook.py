@@ -10,14 +10,14 @@ from torch.utils.data import Dataset
 
 from reparam._version import __version__
 from reparam.data import (
+    UNKNOWN,
     DataConfig,
     ImageSet,
-    class_indices,
     image_set_from_arrays,
     items_of_dataset,
 )
 from reparam.errors import ConfigError
-from reparam.estimators import Estimator, whole
+from reparam.estimators import Estimator, labels_for, whole
 from reparam.evaluation import check_images, labels_or_none, rows_to_pixels
 from reparam.explorer import check_page, single_file
 from reparam.export import BUNDLE_IMAGES, bundle_of, held_out_views
@@ -153,12 +153,9 @@ def _shown(
         found = image_set_from_arrays(pixels, known, name="images", config=config)
     check_images(model, found.images[:1])
     if model.classes:
-        if found.labels is None:
-            raise ConfigError(
-                "labels must be given to a conditional model, got none. Fix: pass labels"
-            )
-        names = (*found.class_names, "")  # the last is that of UNKNOWN, -1
-        among = class_indices([names[i] for i in found.labels], class_names, "labels")
+        among = labels_for(model, class_names, None, len(found.images), found, type(vae).__name__)
+        if among is None:  # the classifier finds them
+            among = np.full(len(found.images), UNKNOWN)
         found = replace(found, labels=among, class_names=class_names)
     none = np.zeros(0, np.int64)
     return replace(

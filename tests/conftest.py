@@ -1,6 +1,7 @@
 """Shapes and types of the package are checked at run time under pytest, and only there."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,17 @@ settings.register_profile("without deadline", deadline=None)
 settings.load_profile("without deadline")
 
 typechecker.install("reparam")
+
+
+@pytest.fixture(autouse=True)
+def plugins_of_one_test() -> Iterator[None]:
+    """Commands that are told to the user name the plug-ins that are loaded."""
+    from reparam import registry
+
+    before = dict(registry._loaded)
+    yield
+    registry._loaded.clear()
+    registry._loaded.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import sklearn
+import torch
 from PIL import Image
 
 import reparam
@@ -116,6 +117,20 @@ def test_everything_that_is_a_model_gives_the_same_points(
             for files in (made, first)
         )
         assert ours == theirs, file
+
+
+def test_images_without_labels_of_a_model_with_a_classifier(widget: Any, tmp_path: Path) -> None:
+    """It finds their classes, as where they are encoded."""
+    options = {"epochs": 1, "classes": "auto", "classifier": True, "objective": "semi-supervised"}
+    fitted = reparam.VAE(**(SMALL | options), out=tmp_path / "run").fit(X, Y)
+    pixels = torch.from_numpy(X[:40, None].astype(np.float32) / 255)
+    with torch.no_grad():
+        classes = fitted.model_.labels_of(pixels).numpy()
+    for labels in (None, classes):
+        made = bundle_of(reparam.explore(fitted, X[:40], labels))
+        mu = next(data for name, data in made.items() if name.endswith("mu.bin"))
+        assert labels is None or mu == before
+        before = mu
 
 
 def test_an_estimator_or_a_model_needs_images(widget: Any, fitted: reparam.VAE) -> None:

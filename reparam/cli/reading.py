@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from reparam.cli.terminal import Terminal, title_column
-from reparam.data import DataConfig, DisagreementError, ImageSet, kind_of, load_images
+from reparam.data import DataConfig, DisagreementError, ImageSet, is_folder, load_images
 from reparam.data import Progress as ReadProgress
 from reparam.printable import note, printable
 
@@ -85,7 +85,7 @@ class Loader:
 
     def with_shape(self, data: DataConfig) -> DataConfig:
         """As ``agreed``; the pictures of a folder, whose shape may have to be chosen, are read."""
-        if kind_of(data.source) == "folder":
+        if is_folder(data.source):
             self(data)
         return self.agreed(data)
 

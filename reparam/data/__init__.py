@@ -20,7 +20,7 @@ from reparam.data.formats import is_image
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import UNKNOWN, as_labels, as_one_array, class_indices, composed
 from reparam.data.listing import is_run_record
-from reparam.data.load import USED_BY, kind_of, load_images, read_images
+from reparam.data.load import USED_BY, is_folder, kind_of, load_images, read_images
 from reparam.data.mapping import MAPPED_FROM, RowReader, in_parts
 from reparam.data.picture import read_picture
 from reparam.data.pictures import Progress
@@ -61,6 +61,7 @@ __all__ = [
     "image_set_from_arrays",
     "image_set_from_dataset",
     "in_parts",
+    "is_folder",
     "is_image",
     "is_run_record",
     "items_of_dataset",

@@ -55,7 +55,7 @@ def kind_of(source: str) -> SourceKind:
     path = Path(os.path.expanduser(source))
     if not source or not _is_there(path):
         raise _unknown(source)
-    if path.is_dir():
+    if is_folder(source):
         return "folder"
     if path.suffix.lower() in ARRAY_SUFFIXES:
         return "array"
@@ -63,6 +63,11 @@ def kind_of(source: str) -> SourceKind:
         f"{path}: a source is {_ACCEPTED}, got a file of another kind "
         f"({path.suffix or 'no suffix'}). Fix: convert it, or give its folder"
     )
+
+
+def is_folder(source: str) -> bool:
+    """Whether its kind is folder. Raises nothing for what is no source."""
+    return source not in NAMED_SOURCES and os.path.isdir(os.path.expanduser(source))
 
 
 def _load(config: DataConfig, progress: Progress | None) -> ImageSet:

@@ -2,7 +2,7 @@
 
 from reparam.estimators.base import Estimator
 from reparam.estimators.expected import EXPECTED_FAILED_CHECKS
-from reparam.estimators.inputs import checked_rows, whole
+from reparam.estimators.inputs import checked_rows, labels_for, whole
 from reparam.estimators.presets import AE, VAE, DenoisingAE, from_pretrained, load
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Estimator",
     "checked_rows",
     "from_pretrained",
+    "labels_for",
     "load",
     "whole",
 ]

@@ -126,11 +126,11 @@ def test_images_without_labels_of_a_model_with_a_classifier(widget: Any, tmp_pat
     pixels = torch.from_numpy(X[:40, None].astype(np.float32) / 255)
     with torch.no_grad():
         classes = fitted.model_.labels_of(pixels).numpy()
-    for labels in (None, classes):
-        made = bundle_of(reparam.explore(fitted, X[:40], labels))
-        mu = next(data for name, data in made.items() if name.endswith("mu.bin"))
-        assert labels is None or mu == before
-        before = mu
+    bundles = [bundle_of(reparam.explore(fitted, X[:40], labels)) for labels in (None, classes)]
+    first, second = (
+        next(data for name, data in files.items() if name.endswith("mu.bin")) for files in bundles
+    )
+    assert first == second
 
 
 def test_an_estimator_or_a_model_needs_images(widget: Any, fitted: reparam.VAE) -> None:

@@ -114,7 +114,7 @@ def _score_options(runs: Sequence[Run], given: ScoreConfig) -> ScoreConfig:
         card, usual = kept_scorecard(run), ScoreConfig().to_mapping(run.facts.image_shape)
         if card is not None:
             made.append({n: v for n, v in card.options.items() if n in usual and v != usual[n]})
-    names = {name for own in made for name in own if any(own != other for other in made)}
+    names = {n for own in made for n in own if len({str(other.get(n)) for other in made}) > 1}
     if names:
         flags = ", ".join(sorted(f"--{name.replace('_', '-')}" for name in names))
         raise ConfigError(

@@ -236,7 +236,7 @@ def test_compare_keeps_scorecards_with_options_of_their_own(
     assert options[0]["draws"] == 30
     assert reparam("score", ae, *own, "--draws", "40").status == 0
     said = refused("compare", ae, vae, *page)
-    assert "must be made with the same options, got others for --draws" in said
+    assert "must be made with the same options, got others for --draws. Fix: " in said
     assert (vae / "scorecard.json").read_bytes() == kept
     assert reparam("compare", ae, vae, *page, *own, "--draws", "40").status == 0
     assert (vae / "scorecard.json").read_bytes() != kept

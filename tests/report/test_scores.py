@@ -1,12 +1,20 @@
 """Charts of scorecards: where values stand."""
 
 import math
+import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reparam.evaluation import MEASURES, Measured, PriorScores, reason_in
+from reparam.evaluation.measures.fidelity import frechet_distance, kernel_distance
+from reparam.evaluation.measures.gaps import AggregatePosterior, prior_gaps
+from reparam.evaluation.measures.moments import gaussian_kl
+from reparam.evaluation.measures.neighbours import neighbours
+from reparam.evaluation.measures.symmetry import asymmetry
+from reparam.model.priors import StandardNormal
 from reparam.report.environment import environment
 from reparam.report.figures.scores import positions
 from reparam.report.style import fixed
@@ -57,6 +65,33 @@ def test_reasons_for_what_is_omitted_are_in_the_pages_language() -> None:
     assert reason_in(known, "ko") == "잠재 공간이 10차원 이하일 때만 잼(이 모델은 32차원)"
     assert reason_in("needs labels, and these images have none", "ko") == "이미지에 레이블이 없음"
     assert reason_in("another reason", "ko") == "another reason"
+
+
+def few_of_everything() -> dict[str, Measured]:
+    """What measures say of too few latents and images, of equal ones, and of latents on a line."""
+    rng = np.random.default_rng(0)
+    z, labels = rng.normal(size=(3, 2)).astype(np.float32), np.arange(3)
+    line = np.repeat(rng.normal(size=(50, 1)), 2, axis=1).astype(np.float32)
+    density = AggregatePosterior.of_points(rng.normal(size=(50, 2)).astype(np.float32), rng)
+    found = {
+        "few latents: symmetry": asymmetry(z, rng),
+        "few latents: Gaussian": gaussian_kl(z[:2], rng),
+        "a line": gaussian_kl(line, rng),
+        "few latents: gaps": prior_gaps(density, StandardNormal(2), z, z, rng),
+        "few images: Fréchet": frechet_distance(z, z, rng=rng),
+        "few images: kernel": kernel_distance(z[:1], z[:1], rng=rng),
+    }
+    for i, train in enumerate(((), (z, labels))):
+        near = neighbours(lambda index: z[index], z, labels, rng, *train)
+        found |= {f"{name}, {i}": each for name, each in near.items()}
+    return found
+
+
+def test_a_reason_that_a_measure_gives_is_in_korean() -> None:
+    reasons = {name: each.note for name, each in few_of_everything().items() if each.value is None}
+    assert len(reasons) >= 9
+    for name, note in reasons.items():
+        assert re.search("[가-힣]", reason_in(note, "ko")), (name, note)
 
 
 def test_words_of_tables_are_in_the_pages_language() -> None:

@@ -55,6 +55,41 @@ REASONS_KO = (
         r"only for up to (\d+) latent dimensions, this model has (\d+)",
         r"잠재 공간이 \1차원 이하일 때만 잼(이 모델은 \2차원)",
     ),
+    (
+        r"a silhouette needs .*, got (\d+).*",
+        r"클래스가 둘 이상이고 그중 하나에는 이미지가 둘 이상 있어야 함(지금은 클래스 \1개)",
+    ),
+    (
+        r"a Gaussian in (\d+) dimensions needs more than \d+ latents, got (\d+)",
+        r"잠재 벡터가 차원 수(\1)보다 많아야 함(지금은 \2개)",
+    ),
+    (
+        r".*needs? at least ([\d,]+) (?:.* )?latents, got ([\d,]+)",
+        r"잠재 벡터가 \1개 이상 있어야 함(지금은 \2개)",
+    ),
+    (
+        r".*needs? at least ([\d,]+) latents of a split",
+        r"잠재 벡터가 나눈 부분마다 \1개 이상 있어야 함",
+    ),
+    (
+        r".*needs? at least ([\d,]+) images.*, got ([\d,]+).*",
+        r"이미지가 \1장 이상 있어야 함(지금은 \2장)",
+    ),
+    (r"needs at least 2 factors, got (\d+)", r"생성 요인이 2개 이상 있어야 함(지금은 \1개)"),
+    (r"needs the training split's latents", "학습 이미지의 잠재 벡터가 필요함"),
+    (r"all latents are the same", "모든 잠재 벡터가 같음"),
+    (
+        r"the latents lie in a subspace: .*",
+        "잠재 벡터가 부분 공간에 놓여 공분산이 특이하고 KL이 무한대임",
+    ),
+    (
+        r"no latent dimension has information on a factor",
+        "생성 요인의 정보를 담은 잠재 차원이 없음",
+    ),
+    (
+        r"the decoder has a layer without derivatives in forward mode",
+        "디코더에 전진 모드 미분이 없는 층이 있음",
+    ),
     (r"not measured", "측정하지 않음"),
     (r"omitted: --likelihood-images 0", "생략함(--likelihood-images 0)"),
     (r"needs the network (\S+) \((.+)\)", r"\1 신경망이 필요함(\2)"),
@@ -63,7 +98,7 @@ REASONS_KO = (
         "배경 모델이 필요함(--likelihood-ratio-background RUN)",
     ),
 )
-"""The reasons for which most measures and scores are omitted, as patterns, and in Korean."""
+"""The reasons for which measures and scores are omitted, as patterns, and in Korean."""
 
 
 def reason_in(note: str, lang: Language) -> str:

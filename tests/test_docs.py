@@ -155,6 +155,8 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert anchor in {name.replace(" ", "-") for name in command_modules()}, target
         elif anchor:
             assert anchor in sections(to), target
+            # MkDocs leaves other letters out of an anchor, which GitHub keeps.
+            assert anchor.isascii() or document.name == "README.ko.md", target
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("docs/**/*.md")), ids=lambda path: path.name)

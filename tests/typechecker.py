@@ -45,14 +45,15 @@ def decorated(item: Any) -> Any:
     if not any(map(has_shape, hints.values())):
         return _checked(item)
     if inspect.isgeneratorfunction(item):
-        # beartype looks at its arguments when the first item is asked for, in whose scope ever; and
-        # of one that is checked already, jaxtyping lets go of the results' shapes everywhere.
+        # beartype checks the arguments only at the first item, when another scope may be open. And
+        # given a generator function without a checker, jaxtyping stops checking the shapes of its
+        # results, in every function that names them.
         return _in_scope(item, typechecker=_checked)
     return _in_scope(_checked(item), typechecker=None)
 
 
 def resolved(hint: Any, names: dict[str, Any]) -> Any:
-    """The hint without strings; Any for one of a name that is not there yet, or for mypy alone."""
+    """The hint without strings; Any where a name is not defined yet, or is imported for mypy alone."""
 
     def of(value: Any) -> None: ...
 

@@ -25,7 +25,7 @@ from reparam.runs import Run
 from reparam.types import LabelArray
 
 COUNT = 100
-"""Images, where no number is asked for."""
+"""How many images are drawn by default."""
 
 
 @dataclass(frozen=True)

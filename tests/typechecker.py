@@ -53,7 +53,7 @@ def decorated(item: Any) -> Any:
 
 
 def resolved(hint: Any, names: dict[str, Any]) -> Any:
-    """The hint without strings; Any where a name is not defined yet, or is imported for mypy alone."""
+    """The hint without strings; Any where a name is not defined yet, or is there for mypy alone."""
 
     def of(value: Any) -> None: ...
 

@@ -225,10 +225,9 @@ class Unevenness:
         for level in (0.5, (1 + LEVEL) / 2, (1 - LEVEL) / 2):
             quantiles = np.maximum.accumulate(np.quantile(sampled, level, axis=1))
             step = np.interp(asked, quantiles, STEPS) if asked > quantiles[0] else 0.0
+            if level < 0.5:  # the upper end: the last shares that give samples as even as that
+                step = max(step, STEPS[quantiles <= max(asked, quantiles[0])][-1])
             ends.append(float(np.interp(step, STEPS, along)))
-        # The upper end of a sample that is as even as one of the ideal, or more so.
-        as_even = STEPS[quantiles <= max(asked, quantiles[0])][-1]
-        ends[-1] = max(ends[-1], float(np.interp(as_even, STEPS, along)))
         return ends
 
 

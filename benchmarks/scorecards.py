@@ -19,7 +19,6 @@ from results import write_section
 
 from reparam.evaluation import (
     MEASURES,
-    SCORECARD_FILE,
     Group,
     Scorecard,
     claim_gains,
@@ -31,7 +30,7 @@ from reparam.evaluation import (
     scorecard_from_mapping,
     verdicts,
 )
-from reparam.runs import Run
+from reparam.runs import SCORECARD, Run
 
 MAIN = (
     *("centre", "gaussian_kl", "radius_99", "asymmetry", "auc", "sliced_wasserstein"),
@@ -45,7 +44,7 @@ MAIN = (
 def groups_in(folder: Path, wanted: list[str]) -> list[Group]:
     """One group for each name without its seed, in the order of ``wanted`` where it is given."""
     found: dict[str, list[tuple[int, Scorecard]]] = {}
-    for file in sorted(folder.glob(f"*/{SCORECARD_FILE}")):
+    for file in sorted(folder.glob(f"*/{SCORECARD}")):
         name = re.sub(r"-?seed-\d+", "", file.parent.name).removeprefix("model-") or folder.name
         card = scorecard_from_mapping(json.loads(file.read_text(encoding="utf-8")), str(file))
         found.setdefault(name, []).append((seed_of(file.parent), card))

@@ -14,7 +14,6 @@ from reparam.cli.selection import RUNS_OWN, select_images
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ReparamError, RunError
 from reparam.evaluation import (
-    CALIBRATION_FILE,
     AnomalyConfig,
     GoodPictures,
     Pictures,
@@ -22,7 +21,7 @@ from reparam.evaluation import (
     other_good_pictures,
 )
 from reparam.printable import note
-from reparam.runs import Run
+from reparam.runs import ANOMALY, Run
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class CalibrateOptions:
 def run(args: Sequence[str]) -> int:
     options = parse(CalibrateOptions(), args, prog="reparam anomaly calibrate")
     folder = Run.open(options.run)
-    if (folder.path / CALIBRATION_FILE).exists() and not options.overwrite:
+    if (folder.path / ANOMALY).exists() and not options.overwrite:
         raise RunError(
             f"{folder.path}: was calibrated already. Fix: replace the calibration with --overwrite"
         )

@@ -7,7 +7,6 @@ import numpy as np
 from reparam.cli.progress import step_progress
 from reparam.cli.tables import new_table, print_table
 from reparam.evaluation import (
-    CALIBRATION_FILE,
     USUAL_FALSE_ALARMS,
     AnomalyConfig,
     Calibration,
@@ -19,7 +18,7 @@ from reparam.evaluation import (
 )
 from reparam.extras import install_line, lacks
 from reparam.printable import note, say, several
-from reparam.runs import Run, command_line, writing
+from reparam.runs import ANOMALY, Run, command_line, writing
 
 SCORE_EXTRAS = ("report", "tables")
 """What ``anomaly score`` needs beyond the package's own dependencies."""
@@ -38,7 +37,7 @@ def calibrate_run(
             found = calibrate(model, good, config, progress)
         save_calibration(run, found)
     print_calibration(found)
-    say(run.path / CALIBRATION_FILE)
+    say(run.path / ANOMALY)
     if not quiet:
         line = f"next: {command_line('anomaly', ['score', str(run.path)])} NEW_PICTURES/"
         note(line + f" (first: {install_line(*SCORE_EXTRAS)})" * lacks(*SCORE_EXTRAS))

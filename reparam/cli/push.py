@@ -9,7 +9,6 @@ from typing import Literal
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.selection import RUNS_OWN, own_selection
 from reparam.data import NAMED_SOURCES
-from reparam.evaluation import SCORECARD_FILE
 from reparam.export import (
     FINISHED_ONLY,
     PRETRAINED_FOLDER,
@@ -23,7 +22,7 @@ from reparam.export import (
 )
 from reparam.fields import option
 from reparam.printable import note, say
-from reparam.runs import Run, command_line
+from reparam.runs import SCORECARD, Run, command_line
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def _write(options: PushOptions, run: Run, folder: Path) -> None:
         overwrite=options.overwrite,
         option="--folder",
     )
-    if not (folder / SCORECARD_FILE).exists():
+    if not (folder / SCORECARD).exists():
         note(f"the card has no scorecard; `{command_line('score', [str(run.path)])}` makes one")
 
 

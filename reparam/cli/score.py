@@ -10,7 +10,6 @@ from reparam.cli.score_table import print_differences, print_scorecards
 from reparam.cli.scoring import check_first, scored
 from reparam.cli.terminal import print_json
 from reparam.evaluation import (
-    SCORECARD_FILE,
     Scorecard,
     ScoreConfig,
     check_same_images,
@@ -18,7 +17,7 @@ from reparam.evaluation import (
     differences,
 )
 from reparam.printable import note
-from reparam.runs import Run
+from reparam.runs import SCORECARD, Run
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def run(args: Sequence[str]) -> int:
     else:
         print_scorecards(cards)
         for folder in folders:
-            note(folder.path / SCORECARD_FILE)
+            note(folder.path / SCORECARD)
     return 0
 
 

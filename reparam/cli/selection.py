@@ -23,7 +23,7 @@ from reparam.evaluation import check_images
 from reparam.export import LabelledImages
 from reparam.model import Autoencoder, labels_of
 from reparam.printable import note
-from reparam.runs import Run
+from reparam.runs import EXPORTS, Run
 from reparam.types import IndexArray, Json, PixelArray
 
 RUNS_OWN = DataConfig(source="")
@@ -190,4 +190,4 @@ def _own_images(run: Run, given: DataConfig, *, quiet: bool) -> ImageSet:
 
 def default_out(run: Run, name: str) -> Path:
     """Beside the run: RUN/export/NAME."""
-    return run.path / "export" / name
+    return run.path / EXPORTS / name

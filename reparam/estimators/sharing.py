@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from reparam import export  # its names are imported when they are used
 from reparam.errors import ReparamError
-from reparam.evaluation import SCORECARD_FILE
-from reparam.runs import IN_MEMORY, SPLIT_IMAGES, Epoch, Result, Run
+from reparam.runs import IN_MEMORY, SCORECARD, SPLIT_IMAGES, Epoch, Result, Run
 
 if TYPE_CHECKING:
     from reparam.estimators.base import Estimator
@@ -72,9 +71,9 @@ def _run_of(fitted: "Estimator", folder: Path) -> Run:
     if now is not fitted.trained_prior_:
         run.save_prior(now)
     with contextlib.suppress(ReparamError):  # the folder is gone, damaged, or another run's now
-        card = of.path / SCORECARD_FILE
+        card = of.path / SCORECARD
         if Run.open(of.path).facts == of.facts and card.exists():
-            shutil.copyfile(card, folder / SCORECARD_FILE)
+            shutil.copyfile(card, folder / SCORECARD)
     return run
 
 

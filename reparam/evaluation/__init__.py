@@ -75,7 +75,6 @@ if TYPE_CHECKING:
         save_calibration,
         score_images,
     )
-    from reparam.evaluation.anomaly import FILE as CALIBRATION_FILE
     from reparam.evaluation.anomaly import GOOD as GOOD_FOLDER
     from reparam.evaluation.anomaly import KINDS as DEFECT_KINDS
     from reparam.evaluation.measures.measured import Measured
@@ -110,7 +109,6 @@ if TYPE_CHECKING:
     )
     from reparam.evaluation.scoring.score import ScoreProgress, scorecard
     from reparam.evaluation.scoring.scorecard import (
-        SCORECARD_FILE,
         PriorScores,
         Scorecard,
         scorecard_from_mapping,
@@ -131,12 +129,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_DEFECTS",
     "ANOMALY_SCORES",
-    "CALIBRATION_FILE",
     "CLAIMS",
     "DEFECT_KINDS",
     "GOOD_FOLDER",
     "MEASURES",
-    "SCORECARD_FILE",
     "TOPICS",
     "USUAL_FALSE_ALARMS",
     "AnomalyConfig",

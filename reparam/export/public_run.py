@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from reparam.errors import ExportError
-from reparam.evaluation import SCORECARD_FILE, Scorecard, check_scorecard
+from reparam.evaluation import Scorecard, check_scorecard
 from reparam.model import Autoencoder
 from reparam.runs import (
     CONFIG,
@@ -15,6 +15,7 @@ from reparam.runs import (
     METRICS,
     PRIOR_FILE,
     RESULT,
+    SCORECARD,
     WEIGHTS,
     Facts,
     Run,
@@ -24,7 +25,7 @@ from reparam.runs import (
 
 _AS_THEY_ARE = (WEIGHTS, PRIOR_FILE, METRICS, RESULT)
 
-RUN_FILES = (CONFIG, *_AS_THEY_ARE, SCORECARD_FILE)
+RUN_FILES = (CONFIG, *_AS_THEY_ARE, SCORECARD)
 """What of a run folder is shared. Not among them: checkpoints, samples of training, calibrations
 for anomaly detection (they hold pictures), and what was measured for this machine alone."""
 
@@ -47,7 +48,7 @@ def write_public_run(run: Run, model: Autoencoder, folder: Path) -> Scorecard | 
         features = card.options.get("features")
         options = {**card.options, "features": None if features is None else _name(str(features))}
         card = replace(card, source=_name(card.source), options=options)
-        public.write_json(SCORECARD_FILE, card.to_mapping())
+        public.write_json(SCORECARD, card.to_mapping())
     return card
 
 

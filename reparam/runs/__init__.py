@@ -12,10 +12,16 @@ from reparam.runs.files import (
     write_atomically,
 )
 from reparam.runs.folder import (
+    ANOMALY,
+    ANOMALY_TENSORS,
+    ARITHMETIC,
     CONFIG,
+    EXPORTS,
     METRICS,
     PRIOR_FILE,
     RESULT,
+    SCORECARD,
+    SCORECARD_TENSORS,
     WEIGHTS,
     check_free,
     is_empty,
@@ -69,9 +75,13 @@ from reparam.runs.view import RunView, look_at, ready_to_view, view_of, with_dis
 from reparam.runs.weights import Saved, Tensors, load_tensors, load_weights, save_tensors
 
 __all__ = [
+    "ANOMALY",
+    "ANOMALY_TENSORS",
+    "ARITHMETIC",
     "AUTO",
     "CONFIG",
     "DEFAULT_RECIPE",
+    "EXPORTS",
     "IN_MEMORY",
     "METRICS",
     "PICTURES",
@@ -79,6 +89,8 @@ __all__ = [
     "PRIOR_FILE",
     "RECIPES",
     "RESULT",
+    "SCORECARD",
+    "SCORECARD_TENSORS",
     "SOME_PICTURES",
     "SPLIT_IMAGES",
     "SUITED_BY",

@@ -17,6 +17,13 @@ PRIOR_FILE = "prior.safetensors"
 METRICS = "metrics.jsonl"
 CHECKPOINT = "checkpoints/last.safetensors"
 RESULT = "result.json"
+ARITHMETIC = "arithmetic.json"
+SCORECARD = "scorecard.json"
+SCORECARD_TENSORS = "scorecard.safetensors"
+ANOMALY = "anomaly.json"
+ANOMALY_TENSORS = "anomaly.safetensors"
+SAMPLES = "samples"
+EXPORTS = "export"
 
 OWN_ENTRIES = frozenset(
     (
@@ -25,16 +32,16 @@ OWN_ENTRIES = frozenset(
         PRIOR_FILE,
         METRICS,
         RESULT,
-        "scorecard.json",
-        "scorecard.safetensors",
-        "arithmetic.json",
-        "anomaly.json",
-        "anomaly.safetensors",
+        SCORECARD,
+        SCORECARD_TENSORS,
+        ARITHMETIC,
+        ANOMALY,
+        ANOMALY_TENSORS,
         "report.html",
         "checkpoints",
-        "samples",
+        SAMPLES,
         "figures",
-        "export",
+        EXPORTS,
     )
 )
 """What a run folder may hold, beside the loggers' folders; one with anything else is never

@@ -25,6 +25,7 @@ from reparam.runs.folder import (
     METRICS,
     PRIOR_FILE,
     RESULT,
+    SAMPLES,
     WEIGHTS,
     check_free,
     empty,
@@ -91,7 +92,7 @@ class Run:
 
     @property
     def samples(self) -> Path:
-        return self.path / "samples"
+        return self.path / SAMPLES
 
     @classmethod
     def create(

@@ -30,14 +30,21 @@ from reparam.model import (
     use_native,
 )
 from reparam.objective import FULL, Loss, Losses, Phase
-from reparam.runs import Run, RunConfig, TrainingConfig, read_mapping, to_mapping, write_mapping
+from reparam.runs import (
+    ARITHMETIC,
+    Run,
+    RunConfig,
+    TrainingConfig,
+    read_mapping,
+    to_mapping,
+    write_mapping,
+)
 from reparam.training.device import fast_bfloat16, processor_name
 from reparam.training.team import Team
 
 LossFunction = Callable[[Batch, Phase, Noise], Losses]
 """A ``Loss``, or one that is wrapped for several processes or another arithmetic."""
 
-FILE = "arithmetic.json"
 """In a run: what was chosen, where there was a choice."""
 
 SECONDS = 0.25
@@ -170,7 +177,7 @@ def choose(
         return replace(possible[0], reason="the only one that options and machine leave")
     key = _key(config, shape, possible)
     cache = platformdirs.user_cache_path("reparam") / "arithmetic" / f"{key}.json"
-    found = _kept(run.path / FILE, key, possible) or _kept(cache, key, possible)
+    found = _kept(run.path / ARITHMETIC, key, possible) or _kept(cache, key, possible)
     if found is None and images < SHORT:
         found = replace(possible[0], reason=f"the usual one: {images:,} images need no choice")
     elif found is None:
@@ -184,7 +191,7 @@ def choose(
             if not disturbed:
                 cache.parent.mkdir(parents=True, exist_ok=True)
                 write_mapping(cache, {KEY: key, **asdict(found)})
-    run.write_json(FILE, {KEY: key, **asdict(found)})
+    run.write_json(ARITHMETIC, {KEY: key, **asdict(found)})
     return found
 
 

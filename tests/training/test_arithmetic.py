@@ -12,7 +12,7 @@ from reparam.data import Batch
 from reparam.errors import ConfigError, DiskFullError
 from reparam.model import build_autoencoder
 from reparam.objective import FULL, Loss
-from reparam.runs import Run
+from reparam.runs import ARITHMETIC, Run
 from reparam.training import arithmetic, train
 from reparam.training.arithmetic import (
     BFLOAT16,
@@ -212,9 +212,9 @@ def test_a_choice_needs_no_cache(small, machine, new_run, tmp_path, fault) -> No
 def test_a_run_with_its_choice_can_be_replaced(small, machine, new_run, blobs) -> None:
     run = new_run(small(precision="auto"))
     _choose(run, 1, lambda *_: [3.0, 1.0, 2.0])
-    assert (run.path / arithmetic.FILE).exists()
+    assert (run.path / ARITHMETIC).exists()
     Run.create(run.path, run.config, blobs, command="test", overwrite=True)
-    assert not (run.path / arithmetic.FILE).exists()
+    assert not (run.path / ARITHMETIC).exists()
 
 
 def test_measuring_moves_no_random_stream(small, machine, new_run) -> None:
@@ -256,5 +256,5 @@ def test_a_run_says_what_it_was_trained_in_and_why(small, machine, new_run, blob
     assert result.arithmetic_reason.startswith("the fastest for this model")
     alone = new_run(small(epochs=1), "alone")
     train(alone, blobs)
-    assert not (alone.path / arithmetic.FILE).exists()
+    assert not (alone.path / ARITHMETIC).exists()
     assert "the only one" in Run.open(alone.path).finished("it is").arithmetic_reason

@@ -39,7 +39,6 @@ from reparam.evaluation.anomaly.scores import (
     Seen,
 )
 from reparam.evaluation.anomaly.storage import (
-    FILE,
     kept_detector,
     load_detector,
     save_calibration,
@@ -50,7 +49,6 @@ __all__ = [
     "ALL",
     "ANOMALY_SCORES",
     "COMBINATIONS",
-    "FILE",
     "GOOD",
     "KINDS",
     "PEAK",

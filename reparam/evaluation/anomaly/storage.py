@@ -17,11 +17,18 @@ from reparam.evaluation.anomaly.choosing import Choice
 from reparam.evaluation.anomaly.config import AnomalyConfig
 from reparam.evaluation.anomaly.detector import Detector
 from reparam.evaluation.anomaly.heat import HeatScale
-from reparam.runs import Run, Tensors, load_tensors, resolve, save_tensors, to_mapping
+from reparam.runs import (
+    ANOMALY,
+    ANOMALY_TENSORS,
+    Run,
+    Tensors,
+    load_tensors,
+    resolve,
+    save_tensors,
+    to_mapping,
+)
 from reparam.types import Json
 
-FILE = "anomaly.json"
-TENSORS = "anomaly.safetensors"
 KIND = "anomaly calibration"
 SCHEMA = 2
 
@@ -54,7 +61,7 @@ def save_calibration(run: Run, calibration: Calibration) -> None:
         "trimmed": list(known.trimmed),
         "far_out": list(known.far_out),
     }
-    run.write_json(FILE, values)
+    run.write_json(ANOMALY, values)
     tensors: dict[str, torch.Tensor] = {}
     for kind, columns in ((HELD_OUT, known.columns), (REFERENCE, known.reference)):
         tensors |= {
@@ -64,7 +71,7 @@ def save_calibration(run: Run, calibration: Calibration) -> None:
     tensors[IMAGES] = torch.from_numpy(known.worst_images)
     for score, own in known.fitted.items():
         tensors |= {_BETWEEN.join((score, name)): tensor for name, tensor in own.items()}
-    save_tensors(run.path / TENSORS, tensors, KIND, {"of": _digest(run)})
+    save_tensors(run.path / ANOMALY_TENSORS, tensors, KIND, {"of": _digest(run)})
 
 
 def load_detector(run: Run, device: str = "cpu") -> Detector:
@@ -75,12 +82,12 @@ def load_detector(run: Run, device: str = "cpu") -> Detector:
     """
     command = f"with `reparam anomaly calibrate {shlex.quote(str(run.path))}`"
     fix = f"calibrate again {command}"
-    values = run.read_json(FILE, fix)
+    values = run.read_json(ANOMALY, fix)
     if values is None:
         raise RunError(
             f"{run.path}: has no calibration on good pictures. Fix: calibrate it {command}"
         )
-    file = run.path / FILE
+    file = run.path / ANOMALY
     if values.get("schema") != SCHEMA:
         raise RunError(
             f"{file}: must have schema {SCHEMA}, got {values.get('schema')!r}. Fix: {fix} "
@@ -92,10 +99,11 @@ def load_detector(run: Run, device: str = "cpu") -> Detector:
             f"{file}: must be of the run's weights, got a calibration of other ones (was the run "
             f"trained further?). Fix: {fix} --overwrite"
         )
-    saved = load_tensors(run.path / TENSORS, KIND, fix)
+    saved = load_tensors(run.path / ANOMALY_TENSORS, KIND, fix)
     if saved.state.get("of") != _digest(run):
         raise RunError(
-            f"{run.path / TENSORS}: does not belong to {FILE} beside it. Fix: {fix} --overwrite"
+            f"{run.path / ANOMALY_TENSORS}: does not belong to {ANOMALY} beside it. "
+            f"Fix: {fix} --overwrite"
         )
     try:
         return Detector(model, _calibration(values, saved.tensors, str(file)))
@@ -111,7 +119,7 @@ def kept_detector(run: Run, device: str = "cpu") -> Detector | None:
     """The detector of a run that is calibrated, as `load_detector` gives it; None, with a warning
     that says why, where the calibration cannot be used.
     """
-    if not (run.path / FILE).exists():
+    if not (run.path / ANOMALY).exists():
         return None
     try:
         found = load_detector(run, device)
@@ -155,4 +163,4 @@ def _calibration(values: Json, tensors: Tensors, where: str) -> Calibration:
 
 
 def _digest(run: Run) -> str:
-    return hashlib.sha256((run.path / FILE).read_bytes()).hexdigest()
+    return hashlib.sha256((run.path / ANOMALY).read_bytes()).hexdigest()

@@ -12,10 +12,9 @@ import torch
 
 from reparam.errors import RunError, reason_of
 from reparam.evaluation.measures.measured import Each
-from reparam.evaluation.scoring.scorecard import SCORECARD_FILE, Scorecard
-from reparam.runs import Run, load_tensors, save_tensors
+from reparam.evaluation.scoring.scorecard import Scorecard
+from reparam.runs import SCORECARD, SCORECARD_TENSORS, Run, load_tensors, save_tensors
 
-FILE = "scorecard.safetensors"
 KIND = "scorecard"
 PLACES = ".images"
 """After a measure's name: where its images are."""
@@ -32,7 +31,7 @@ def save_each(run: Run, card: Scorecard) -> None:
             tensors[name + PLACES] = torch.from_numpy(found.each.at.astype(np.int64))
             if found.each.own is not None:
                 tensors[name + OWN] = torch.from_numpy(found.each.own)
-    save_tensors(run.path / FILE, tensors, KIND, {"of": _digest(run)})
+    save_tensors(run.path / SCORECARD_TENSORS, tensors, KIND, {"of": _digest(run)})
 
 
 def with_each(run: Run, card: Scorecard) -> Scorecard | None:
@@ -41,7 +40,7 @@ def with_each(run: Run, card: Scorecard) -> Scorecard | None:
     None where there are none of it: it is from before they were kept, or was replaced. Raises
     RunError for a damaged file.
     """
-    file = run.path / FILE
+    file = run.path / SCORECARD_TENSORS
     if not file.exists():
         return None
     saved = load_tensors(file, KIND, "score the run again")
@@ -66,4 +65,4 @@ def with_each(run: Run, card: Scorecard) -> Scorecard | None:
 
 
 def _digest(run: Run) -> str:
-    return hashlib.sha256((run.path / SCORECARD_FILE).read_bytes()).hexdigest()
+    return hashlib.sha256((run.path / SCORECARD).read_bytes()).hexdigest()

@@ -11,13 +11,12 @@ from reparam.evaluation.scoring.own_features import feature_network
 from reparam.evaluation.scoring.score import ScoreProgress, scorecard
 from reparam.evaluation.scoring.scorecard import (
     SCHEMA,
-    SCORECARD_FILE,
     Scorecard,
     scorecard_from_mapping,
 )
 from reparam.evaluation.scoring.subject import subject_hashes
 from reparam.model import Autoencoder, ImageShape
-from reparam.runs import Run, check_writable, title_of
+from reparam.runs import SCORECARD, Run, check_writable, title_of
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ def check_scorecard(
     (`Measured.each`), without which it is stale. Raises RunError when the scorecard, these or the
     weights are damaged.
     """
-    values = run.read_json(SCORECARD_FILE, "score the run again")
+    values = run.read_json(SCORECARD, "score the run again")
     if values is None:
         return CheckedScorecard(None, "")
     if values.get("schema") != SCHEMA:
         found = f"it has schema {values.get('schema')!r}, this reparam reads {SCHEMA}"
         old = " (schema 1 has no versions of its measures)" if values.get("schema") == 1 else ""
         return CheckedScorecard(None, found + old)
-    card = scorecard_from_mapping(values, str(run.path / SCORECARD_FILE))
+    card = scorecard_from_mapping(values, str(run.path / SCORECARD))
     model = model or run.load_model()
     now = subject_hashes(model, run.facts.fingerprint)
     others = [f"other {name}" for name in now if card.subject.get(name) != now[name]]
@@ -100,7 +99,7 @@ def check_can_score(run: Run, config: ScoreConfig = DEFAULT) -> None:
     """
     run.finished("a scorecard is of a finished run")
     image_shape = run.load_model().image_shape
-    check_writable(run.path / SCORECARD_FILE, fix="correct the permissions of the run folder")
+    check_writable(run.path / SCORECARD, fix="correct the permissions of the run folder")
     check_features(config, image_shape)
 
 
@@ -136,6 +135,6 @@ def score_run(
         progress=progress,
         device=device,
     )
-    run.write_json(SCORECARD_FILE, card.to_mapping())
+    run.write_json(SCORECARD, card.to_mapping())
     save_each(run, card)
     return card

@@ -11,8 +11,6 @@ from reparam.types import Json, Language
 
 V = TypeVar("V")
 
-SCORECARD_FILE = "scorecard.json"
-
 SCHEMA = 2
 """Of scorecard.json; raised when a reader of the old form would misread the new one. Schema 1 has
 no versions of its measures.

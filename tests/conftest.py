@@ -1,5 +1,6 @@
 """Shapes and types of the package are checked at run time under pytest, and only there."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import onnxruntime by themsel
 # Two processes of two threads each on two cores wait for each other most of the time; one thread
 # a process lets the tests run side by side (docs/log.md).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Half a million objects of modules and tests live to the end. To look for garbage among them as
+# often as Python does by itself took a sixth of the time of the tests (docs/log.md).
+gc.set_threshold(50_000, 20, 100)
 
 # No test asserts seconds: machines differ, and have other work.
 settings.register_profile("without deadline", deadline=None)

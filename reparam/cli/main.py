@@ -1,5 +1,6 @@
 """The command ``reparam``: finds the subcommand, and turns every known error into one line."""
 
+import gc
 import importlib
 import io
 import itertools
@@ -7,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import platformdirs
@@ -78,19 +80,32 @@ def _by_job() -> Iterator[str]:
 
 def run(args: Sequence[str]) -> int:
     """Runs one command line. Raises ReparamError for what its user can fix."""
+    return _found(args)()
+
+
+def _found(args: Sequence[str]) -> Callable[[], int]:
+    """What a command line is to do, with all that it needs imported."""
     args = _without_plugins(args)
     if not args or args[0] in ("-h", "--help", "--help-all", "help"):
-        print_lines(_overview())
-        return 0 if args else EXIT_USAGE
+        return partial(_say_overview, 0 if args else EXIT_USAGE)
     if args[0] in ("--version", "-V"):
-        say(f"reparam {__version__}")
-        return 0
+        return _say_version
     if args[0] not in COMMANDS:
         raise ConfigError(unknown_name("command", args[0], COMMANDS, "reparam --help"))
     name, *rest = args
     command: Callable[[Sequence[str]], int]
     command = importlib.import_module(f"reparam.cli.{COMMANDS[name].module}").run
-    return command(rest)
+    return partial(command, rest)
+
+
+def _say_overview(status: int) -> int:
+    print_lines(_overview())
+    return status
+
+
+def _say_version() -> int:
+    say(f"reparam {__version__}")
+    return 0
 
 
 def _without_plugins(args: Sequence[str]) -> list[str]:
@@ -140,8 +155,12 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     warnings.showwarning = _warning_lines()
+    gc.disable()  # what is imported stays: to look for garbage in it takes a seventh of the time
     try:
-        return run(sys.argv[1:])
+        command = _found(sys.argv[1:])
+        gc.freeze()
+        gc.enable()
+        return command()
     except ReparamError as error:
         note(f"reparam: error: {error}")
         if isinstance(error, LostError):  # threads of the broken connection would abort the exit

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -222,6 +223,19 @@ def test_a_plug_in_that_cannot_be(refused, tmp_path) -> None:
     (tmp_path / "broken.py").write_text("1 / 0")
     said = refused("--plugin", tmp_path / "broken.py", "info")
     assert "ZeroDivisionError: division by zero" in said
+
+
+def test_garbage_is_collected_while_a_command_works_but_not_among_what_it_imported(
+    tmp_path: Path,
+) -> None:
+    at_exit = (
+        "import atexit, gc; atexit.register(lambda: print(gc.isenabled(), gc.get_freeze_count()))"
+    )
+    (tmp_path / "told.py").write_text(at_exit)
+    done = run_command("--plugin", str(tmp_path / "told.py"), "--version")
+    collects, kept = done.stdout.splitlines()[-1].split()
+    assert collects == "True"
+    assert int(kept) > 0
 
 
 def test_a_mistake_in_a_real_process_has_status_2_and_no_traceback(tmp_path) -> None:

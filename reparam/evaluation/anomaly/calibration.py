@@ -114,29 +114,8 @@ def calibrate(
             "a calibration needs good pictures that were not trained on, got none. Fix: hold some "
             "out (--test-fraction), or name others"
         )
-    lacks = {score.type: score.lacking(model) for score in config.scores}
-    scores = [score for score in config.scores if not lacks[score.type]]
-    omitted = {name: why for name, why in lacks.items() if why}
-    if not scores:
-        reasons = "; ".join(f"{name} {why}" for name, why in omitted.items())
-        raise ConfigError(
-            f"there must be a score for this model, got none: {reasons}. Fix: add to --scores"
-        )
-    rng = np.random.default_rng(config.anomaly_seed)
-    train = good.train
-    if len(train) > TRAIN_PICTURES:
-        train = train.only(np.sort(rng.choice(len(train), TRAIN_PICTURES, replace=False)))
-    known = Good(model, train)
-    fitted = {score.type: score.fit(known) for score in scores}
-    for name, learned in fitted.items():
-        for key, values in learned.items():
-            if not isinstance(values, torch.Tensor):
-                raise ConfigError(
-                    f"{key} of score {name}'s fit must be a tensor, got {type(values).__name__}. "
-                    "Fix: make it one, on the CPU"
-                )
-    for score in scores:  # two pictures: what it gives has its shape
-        score_images(model, train.only(np.arange(min(2, len(train)))), score, fitted[score.type])
+    scores, omitted = _possible(model, config)
+    fitted = _fits(model, good.train, scores, config.anomaly_seed)
 
     def table(pictures: Pictures, what: str, maps: bool) -> ScoreTable:
         maps_of = {score.type for score in scores} if maps else set()
@@ -151,10 +130,7 @@ def calibrate(
         choice = choose(some, clean, table, config.anomaly_seed)
         decider = choice.best()
     names = tuple(clean.columns)
-    known_names = names_of(names)
-    if decider not in known_names:
-        why = f" ({omitted[score_of(decider)]})" if score_of(decider) in omitted else ""
-        raise ConfigError(f"{unknown_name('decide_by', decider, known_names)}{why}")
+    _check_decider(decider, names, omitted)
     map_score = _map_of(decider, choice, names)
     members = members_of(decider, names)
     needed = {*map(score_of, members), map_score}
@@ -163,17 +139,13 @@ def calibrate(
     heat = None
     if map_score is not None:
         of_map = [score for score in scores if score.type == map_score]
-        some = good.calibrate.only(np.arange(min(HEAT_PICTURES, len(good.calibrate))))
-        maps = score_table(model, some, of_map, fitted, maps_of={map_score}).maps[map_score]
+        shown = good.calibrate.only(np.arange(min(HEAT_PICTURES, len(good.calibrate))))
+        maps = score_table(model, shown, of_map, fitted, maps_of={map_score}).maps[map_score]
         heat = heat_scale(maps)
     reference = {name: clean.columns[name] for name in members}
     order = np.argsort(-statistic(decider, reference, held_out.columns), kind="stable")
     far = far_out(held_out.rows(members))
-    if config.contamination == AUTO:
-        bad = far
-    else:
-        bad = np.zeros(len(order), bool)
-        bad[order[: int(config.contamination * len(order))]] = True
+    bad = far if config.contamination == AUTO else _first(config.contamination, order)
     pictures = good.calibrate.names()
     return Calibration(
         config=config,
@@ -190,6 +162,59 @@ def calibrate(
         trimmed=tuple(pictures[i] for i in order if bad[i]),
         far_out=tuple(pictures[i] for i in order if far[i]),
     )
+
+
+def _possible(
+    model: Autoencoder, config: AnomalyConfig
+) -> tuple[list[AnomalyScore], dict[str, str]]:
+    """The scores that the model has, and why it lacks the others. Raises ConfigError for none."""
+    lacks = {score.type: score.lacking(model) for score in config.scores}
+    omitted = {name: why for name, why in lacks.items() if why}
+    scores = [score for score in config.scores if not lacks[score.type]]
+    if not scores:
+        reasons = "; ".join(f"{name} {why}" for name, why in omitted.items())
+        raise ConfigError(
+            f"there must be a score for this model, got none: {reasons}. Fix: add to --scores"
+        )
+    return scores, omitted
+
+
+def _fits(
+    model: Autoencoder, train: Pictures, scores: Sequence[AnomalyScore], seed: int
+) -> Mapping[str, Fitted]:
+    """What each score learns from the good training pictures. Raises ConfigError for a score that
+    does not give what a score must.
+    """
+    if len(train) > TRAIN_PICTURES:
+        rng = np.random.default_rng(seed)
+        train = train.only(np.sort(rng.choice(len(train), TRAIN_PICTURES, replace=False)))
+    known = Good(model, train)
+    fitted = {score.type: score.fit(known) for score in scores}
+    for name, learned in fitted.items():
+        for key, values in learned.items():
+            if not isinstance(values, torch.Tensor):
+                raise ConfigError(
+                    f"{key} of score {name}'s fit must be a tensor, got {type(values).__name__}. "
+                    "Fix: make it one, on the CPU"
+                )
+    for score in scores:  # two pictures: what it gives has its shape
+        score_images(model, train.only(np.arange(min(2, len(train)))), score, fitted[score.type])
+    return fitted
+
+
+def _check_decider(decider: str, columns: Sequence[str], omitted: Mapping[str, str]) -> None:
+    """Raises ConfigError for what is neither a column nor a combination of them."""
+    names = names_of(columns)
+    if decider not in names:
+        why = f" ({omitted[score_of(decider)]})" if score_of(decider) in omitted else ""
+        raise ConfigError(f"{unknown_name('decide_by', decider, names)}{why}")
+
+
+def _first(share: float, order: np.ndarray) -> Bool[np.ndarray, " n"]:
+    """Which pictures are the first ``share`` of the order."""
+    first = np.zeros(len(order), bool)
+    first[order[: int(share * len(order))]] = True
+    return first
 
 
 def far_out(scores: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, " n"]:

@@ -234,6 +234,31 @@ def test_two_runs_show_the_same_images(
     page.until("Object.keys(reparam.state().filters).length === 1")
     assert 0 < len(shown(page)) < 120
     assert page.read("reparam.shown('run-2')") == shown(page)
+    left_out = next(i for i in range(120) if i not in shown(page))
+    page.page.locator("[name=find]").fill(str(left_out))
+    page.page.keyboard.press("Enter")
+    for run in ("run", "run-2"):  # both at the image that was asked for, not at one that is shown
+        asked_for = page.read(f"reparam.mean('{run}', {left_out})")
+        np.testing.assert_allclose(page.z(run), asked_for, atol=1e-6)
+
+
+def test_a_class_is_gathered_as_far_as_it_is_shown(
+    small: Callable[..., Run], opened: Callable[..., Explorer]
+) -> None:
+    run = small()
+    images = run.images()
+    labels = images.split_labels("test")
+    assert labels is not None
+    chosen = int(labels[0])
+    chip = f"gather {images.class_names[chosen]}"
+    page = opened(run, panel="filter", **QUIET)
+    page.until("reparam.column('run', 'rate_nats') !== null")
+    brush(page, "rate_nats", 0.2, 0.7)
+    kept = [i for i in shown(page) if labels[i] == chosen]
+    assert 0 < len(kept) < (labels == chosen).sum()
+    page.page.locator("#tab-gallery").click()
+    page.page.get_by_role("button", name=chip, exact=True).click()
+    assert page.read("reparam.caught().indices") == kept
 
 
 def test_korean_has_the_columns_names(

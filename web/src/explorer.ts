@@ -87,19 +87,25 @@ export class Explorer {
     return hashes[0] !== undefined && hashes[0] === hashes[1];
   }
 
-  /** Decodes another latent of the run; the run beside it goes to the same test image. */
+  /** Decodes another latent of the run; the run beside it goes to the nearest test image that is
+   * shown. */
   moveTo(run: Run, z: readonly number[], change: { pinned?: boolean } = {}): void {
+    this.move(run, z, () => nearest(run.mu, z, this.among(run)).index, change);
+  }
+
+  /** Goes to a test image, also to one that a filter leaves out; so does the run beside this one. */
+  moveToImage(run: Run, index: number): void {
+    this.move(run, meanOf(run, index), () => index, { pinned: true });
+  }
+
+  private move(
+    run: Run, z: readonly number[], image: () => number, change: { pinned?: boolean },
+  ): void {
     const { state } = this.store;
     const all: Record<string, number[]> = { ...state.z, [run.id]: [...z] };
     const other = this.runs.get(run.id === state.run ? state.pair : state.run);
-    if (other && this.linked()) {
-      all[other.id] = meanOf(other, nearest(run.mu, z, this.among(run)).index);
-    }
+    if (other && this.linked()) all[other.id] = meanOf(other, image());
     this.store.set({ z: all, ...change });
-  }
-
-  moveToImage(run: Run, index: number): void {
-    this.moveTo(run, meanOf(run, index), { pinned: true });
   }
 
   /** The points of classes that are not hidden, which all filters keep. */
@@ -198,15 +204,18 @@ export class Explorer {
     return known;
   }
 
-  /** The points of a group; a lasso catches those of the classes that are shown. */
+  /** The points of a group, of those that are shown; all of a class that is hidden. */
   members(run: Run, group: Group): number[] {
     if (!group) return [];
     if ("lasso" in group) {
       const among = this.among(run);
       return inside(this.places(run), group.lasso).filter((i) => !among || among[i]);
     }
+    const among = this.store.state.hidden.includes(group.class) ? null : this.among(run);
     const found: number[] = [];
-    for (let i = 0; i < run.count; i++) if (run.labels[i] === group.class) found.push(i);
+    for (let i = 0; i < run.count; i++) {
+      if (run.labels[i] === group.class && (!among || among[i])) found.push(i);
+    }
     return found;
   }
 

@@ -55,7 +55,7 @@ test-slow: $(VENV)/.installed  ## the tests that take minutes
 # Playwright drives the Chromium of the system: on Debian, apt-get install chromium.
 test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Chromium
 	$(BIN)/python hatch_build.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m web --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/web --numprocesses auto --dist loadfile
 
 # What the benchmarks compare with (TensorFlow, Lightning, pythae, diffusers) stays out of the normal environment.
 $(BENCH)/.installed: pyproject.toml requirements/bench.txt requirements/torch.txt

@@ -301,7 +301,7 @@ def row_of(name: str, found: Figures) -> str:
     paper = ROWS[name]
     cells = [
         f"`{name}`",
-        paper.title,
+        paper.title.replace("|", r"\|"),
         f"{paper.paper} ({paper.source})",
         f"≤ {paper.goal:g}",
         f"{-found.log_likelihood:.2f}",

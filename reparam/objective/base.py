@@ -122,6 +122,11 @@ class Objective(Part):
     trains_classifier: ClassVar[bool] = False
     """Whether the model must have a classifier; else it must not."""
 
+    @property
+    def warms_up(self) -> bool:
+        """Whether training may begin with a smaller weight of the rate (``rate_warm_up``)."""
+        return self.has_rate
+
     @abstractmethod
     def __call__(
         self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None

@@ -23,9 +23,16 @@ class SemiSupervised(Objective):
 
     trains_classifier: ClassVar[bool] = True
 
-    alpha: float = 1.0
+    alpha: float = 10.0
     """Weight of the classifier's cross-entropy, its mean over the images with a label, against the
     bound's mean over all. The paper has 0.1, and trains for thousands of epochs."""
+
+    @property
+    def warms_up(self) -> bool:
+        """No: while the rate counts little, z tells the class too, and the classifier learns from
+        the few labels alone (docs/log.md).
+        """
+        return False
 
     def __call__(
         self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None

@@ -46,7 +46,8 @@ class TrainingConfig:
     """Share of the run in which the one-cycle schedule rises."""
 
     rate_warm_up: float = option(0.0, least=0, most=1)
-    """Share of the run in which the rate's weight in the loss rises, linearly, from 0.02."""
+    """Share of the run in which the rate's weight in the loss rises, linearly, from 0.02; not with
+    the objective semi-supervised."""
 
     ema: float = option(0.0, least=0, below=1)
     """Decay of a moving average of the weights, such as 0.999: validation and the saved weights are
@@ -145,11 +146,11 @@ class TrainingConfig:
         """Images a step, over all processes that the run was planned for."""
         return self.batch_size * self.devices * self.num_nodes
 
-    def first_full_rate(self, has_rate: bool) -> float:
-        """Share of the run after the first epoch that ends with the rate, where the objective has
-        one, at its full weight.
+    def first_full_rate(self, warms_up: bool) -> float:
+        """Share of the run after the first epoch that ends with the rate, where the objective's
+        ``warms_up``, at its full weight.
         """
-        warm_up = self.rate_warm_up if has_rate else 0.0
+        warm_up = self.rate_warm_up if warms_up else 0.0
         return max(1, math.ceil(warm_up * self.epochs)) / self.epochs
 
     def __post_init__(self) -> None:
@@ -198,7 +199,7 @@ class RunConfig:
         self.objective.check(self.model)
         for term in self.terms:
             term.check(self.model, self.inputs)
-            term.check_schedule(self.training.first_full_rate(self.objective.has_rate))
+            term.check_schedule(self.training.first_full_rate(self.objective.warms_up))
         _check_early_stop(self)
         _check_binarise(self)
         names = [term.type for term in self.terms]

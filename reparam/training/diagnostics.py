@@ -1,8 +1,10 @@
 """What looks wrong with a run, and the fix: pure functions of its epochs' metrics."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from reparam.objective import DEAD
+from reparam.errors import ConfigError
+from reparam.objective import DEAD, Elbo
 from reparam.runs import Epoch, Metrics, RunConfig
 from reparam.training.events import Warned
 
@@ -64,7 +66,7 @@ def after_epoch(
     if config.model.likelihood.losses_comparable:
         found |= _overfitting(epochs)
     if not config.model.likelihood.targets:  # on the way to one the error may rise
-        first = config.training.first_full_rate(config.objective.has_rate)
+        first = config.training.first_full_rate(config.objective.warms_up)
         full = [epoch for epoch in epochs if epoch.epoch >= first * config.training.epochs]
         found |= _diverging(full, config)
     if newest.epoch == config.training.epochs:
@@ -102,15 +104,24 @@ def _weight_is_given(config: RunConfig) -> bool:
 
 
 def _more_rate(config: RunConfig) -> str:
-    """What can raise the rate of such a run: free bits need a rate that is a sum over dimensions,
-    and not every likelihood has a weight.
-    """
-    ways = ["a longer --rate-warm-up"]
-    if config.model.prior.has_independent_dimensions:
-        ways.insert(0, "--free-bits 0.1")
+    """What can raise the rate of such a run, of what it takes."""
+    ways = []
     if _weight_is_given(config):
-        ways[:0] = ["a larger --weight", "--weight auto"]
+        ways += ["a larger --weight", "--weight auto"]
+    if _takes_free_bits(config):
+        ways.append("--free-bits 0.1")
+    ways.append("a longer --rate-warm-up" if config.objective.warms_up else "more --epochs")
     return " or ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]
+
+
+def _takes_free_bits(config: RunConfig) -> bool:
+    if not isinstance(config.objective, Elbo):
+        return False
+    try:
+        replace(config.objective, free_bits=0.1).check(config.model)
+    except ConfigError:
+        return False
+    return True
 
 
 def _rate_vanished(losses: Metrics, config: RunConfig) -> dict[str, str]:

@@ -92,9 +92,9 @@ class Plan:
     def at(cls, config: TrainingConfig, loss: Loss, done: float) -> "Plan":
         """After a share ``done`` of the run."""
         rate_weight = 1.0
-        if loss.objective.has_rate and done < config.rate_warm_up:
+        if loss.objective.warms_up and done < config.rate_warm_up:
             rate_weight = RATE_BEGINS + (1 - RATE_BEGINS) * done / config.rate_warm_up
-        waiting = loss.waiting(done, config.first_full_rate(loss.objective.has_rate))
+        waiting = loss.waiting(done, config.first_full_rate(loss.objective.warms_up))
         return cls(rate_weight, done < config.augment_until, waiting, done)
 
 

@@ -31,6 +31,7 @@ from reparam.model import (
 from reparam.objective import Elbo, InputConfig, Loss, Losses, SemiSupervised
 from reparam.runs import Run, RunConfig, TrainingConfig
 from reparam.training import train
+from reparam.training.step import Plan
 
 CLASSES, SHAPE = 3, (6, 5, 1)
 MODEL = ModelConfig(
@@ -205,3 +206,11 @@ def test_images_without_a_label_teach_the_classes(tmp_path) -> None:
     assert model.classifier.labelled == pytest.approx(8 / 500)
     assert splits["train"]["labelled"] == pytest.approx(8 / 500)
     assert splits["test"]["class_error"] < 0.15 < 0.25 < error
+
+
+def test_the_rate_counts_in_full_from_the_first_step_on() -> None:
+    training = TrainingConfig(rate_warm_up=0.5)
+    first = Plan.at(training, Loss(model_of(), SemiSupervised()), 0.0)
+    assert first.rate_weight == 1
+    unconditional = build_autoencoder(replace(MODEL, classes=0, classifier=False), SHAPE)
+    assert Plan.at(training, Loss(unconditional, Elbo()), 0.0).rate_weight < 0.1

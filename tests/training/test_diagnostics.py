@@ -1,5 +1,6 @@
 """Each warning where it is deserved, and none where it is not."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from reparam.data import image_set_from_arrays
-from reparam.runs import Epoch, Run, RunConfig, preset_config
+from reparam.runs import PRESETS, Epoch, Run, RunConfig, preset_config, resolve
 from reparam.training import train
 from reparam.training.diagnostics import after_epoch, before_training
 
@@ -77,6 +78,24 @@ def test_the_fix_of_a_collapse_is_one_that_the_run_can_take(small) -> None:
         found = after_epoch(epochs, config, PIXEL_VARIANCE, 2)["rate_vanished"]
         assert wrong not in found
         assert "--rate-warm-up" in found
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_takes_the_fixes_that_it_is_told(preset: str) -> None:
+    config = preset_config(preset, "plain")
+    if not config.objective.has_rate:
+        return
+    epochs = [line(30, valid_rate_nats=0.0)]
+    found = after_epoch(epochs, config, PIXEL_VARIANCE, 2)["rate_vanished"]
+    flags = re.findall(r"--([a-z-]+)(?: ([\w.]+))?", found)
+    assert flags
+    for flag, value in flags:
+        name = flag.replace("-", "_")
+        some: object = {"weight": 2000.0, "rate_warm_up": 0.5, "epochs": 60, "free_bits": 0.1}[name]
+        changed = resolve(config, [(f"--{flag}", {name: value if value == "auto" else some})])
+        assert changed != config
+        changed.objective.check(changed.model)
+    assert ("rate-warm-up" in dict(flags)) == config.objective.warms_up
 
 
 def test_the_fix_of_a_mean_image_is_one_that_the_run_can_take(small) -> None:

@@ -21,7 +21,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from types import ModuleType
@@ -54,6 +54,13 @@ class Part(Interface):
     def type(self) -> str:
         """The name under which it is registered."""
         return self.registry.name_of(type(self))
+
+
+def check_different(parts: Sequence[Part], what: str) -> None:
+    """Raises ConfigError where a list of parts has one twice."""
+    names = [part.type for part in parts]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{what} must be different ones, got {' '.join(names)}. Fix: omit one")
 
 
 P = TypeVar("P", bound=Part)

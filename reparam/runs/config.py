@@ -12,6 +12,7 @@ from reparam.fields import MOST_SEED, check_options, option
 from reparam.loggers import LoggerOptions, TensorBoardOptions
 from reparam.model import ImageShape, ModelConfig, check_fittable
 from reparam.objective import Elbo, InputConfig, Objective, TermOptions, check_loss
+from reparam.registry import check_different
 
 OptimiserName = Literal["adam", "muon"]
 
@@ -162,11 +163,7 @@ class TrainingConfig:
                 f"accumulate must be at most the batch_size, {self.batch_size}, got "
                 f"{self.accumulate}. Fix: lower it"
             )
-        names = [logger.type for logger in self.logger]
-        if len(set(names)) < len(names):
-            raise ConfigError(
-                f"logger must be different ones, got {' '.join(names)}. Fix: omit one"
-            )
+        check_different(self.logger, "logger")
 
 
 @dataclass(frozen=True)
@@ -202,9 +199,7 @@ class RunConfig:
             term.check_schedule(self.training.first_full_rate(self.objective.warms_up))
         _check_early_stop(self)
         _check_binarise(self)
-        names = [term.type for term in self.terms]
-        if len(set(names)) < len(names):
-            raise ConfigError(f"terms must be different ones, got {' '.join(names)}. Fix: omit one")
+        check_different(self.terms, "terms")
 
     def resolve_defaults(self) -> "RunConfig":
         """The same configuration with what depends on defaults written out."""

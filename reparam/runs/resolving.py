@@ -11,7 +11,7 @@ from typing import TypeVar, get_args, get_origin, get_type_hints
 from typeguard import TypeCheckError
 
 from reparam.errors import ConfigError, UnknownOption
-from reparam.registry import Part, Registry
+from reparam.registry import Part, Registry, check_different
 from reparam.runs.migrations import migrate_config
 from reparam.runs.options import (
     TYPE,
@@ -99,7 +99,7 @@ def with_parts(config: C, values: Mapping[str, object], where: str) -> C:
                     _chosen(registry, entry, _same(current, entry), f"{where}: {field.name}")
                     for entry in _entries(value, f"{where}: {field.name}")
                 )
-                _check_different(parts, f"{where}: {field.name}")
+                check_different(parts, f"{where}: {field.name}")
                 changes[field.name] = parts
             else:
                 changes[field.name] = _chosen(registry, value, current, f"{where}: {field.name}")
@@ -116,12 +116,6 @@ def _entries(value: object, where: str) -> Sequence[object]:
     if isinstance(value, list | tuple):
         return value
     raise ConfigError(f"{where} must be a list, got {value!r}. Fix: write it as one")
-
-
-def _check_different(parts: Sequence[Part], where: str) -> None:
-    names = [part.type for part in parts]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"{where} must be different ones, got {' '.join(names)}. Fix: omit one")
 
 
 def _same(current: Sequence[Part], entry: object) -> Part | None:

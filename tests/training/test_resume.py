@@ -1,6 +1,5 @@
 """A run that stops and resumes is the run that never stopped, bit for bit."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,7 +10,9 @@ from reparam.data import ImageSet, load_images
 from reparam.errors import ConfigError, RunError
 from reparam.model import ResidualDecoderOptions, ResidualEncoderOptions
 from reparam.runs import Run
-from reparam.training import Event, Interrupted, Preparing, StepDone, train
+from reparam.training import Event, Interrupted, Preparing, train
+
+from .resuming import assert_resumes, ctrl_c_after, identical
 
 MAKERS = {
     "vae": ("vae", {"dropout": 0.25, "batch_norm": True}),
@@ -27,46 +28,12 @@ MAKERS = {
 }
 
 
-def ctrl_c_after(epoch: int, batch: int) -> Callable[[Event], None]:
-    """A real SIGINT to this process after a given batch."""
-    import os
-    import signal
-
-    def listen(event: Event) -> None:
-        if isinstance(event, StepDone) and (event.epoch, event.batch) == (epoch, batch):
-            os.kill(os.getpid(), signal.SIGINT)
-
-    return listen
-
-
-def identical(a: torch.Tensor, b: torch.Tensor) -> bool:
-    """Equal bit for bit; the box of an unfinished AE is NaN in both."""
-    return a.dtype == b.dtype and a.numpy().tobytes() == b.numpy().tobytes()
-
-
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize("stop", [(3, 6), (4, 2)], ids=["epoch's end", "mid-epoch"])
 def test_stopped_and_resumed_is_bit_equal(name, stop, new_run, small, blobs) -> None:
     preset, options = MAKERS[name]
-    whole = new_run(small(preset, **options), "whole")
-    train(whole, blobs)
-
-    stopped = new_run(small(preset, **options), "stopped")
-    with pytest.raises(Interrupted):
-        train(stopped, blobs, [ctrl_c_after(*stop)])
-    torch.manual_seed(999)  # whatever happens between the two sessions
-    torch.rand(17)
-    train(stopped, blobs)
-
-    a, b = load_file(whole.weights), load_file(stopped.weights)
-    assert a.keys() == b.keys()
-    assert all(identical(a[k], b[k]) for k in a)
-    last = [load_file(run.checkpoint) for run in (whole, stopped)]
-    assert all(identical(last[0][k], last[1][k]) for k in last[0])
-    without_time = [
-        [replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in (whole, stopped)
-    ]
-    assert without_time[0] == without_time[1]
+    whole, stopped = (new_run(small(preset, **options), name) for name in ("whole", "stopped"))
+    assert_resumes(whole, stopped, blobs, stop)
 
 
 def test_planned_further_equals_planned_at_once(new_run, small, blobs) -> None:

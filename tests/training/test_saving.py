@@ -18,9 +18,8 @@ from reparam.runs import Run, load_tensors, save_tensors
 from reparam.training import Interrupted, saving, train
 from reparam.training.state import State
 
-from .test_kill import assert_equal_runs
+from .resuming import assert_equal_runs, ctrl_c_after
 from .test_not_finite import strike
-from .test_resume import ctrl_c_after
 
 WRITES = ((Run, "add_metrics"), (State, "save"), (Run, "save_weights"))
 

@@ -24,7 +24,7 @@ from reparam.runs import Run, RunConfig, TrainingConfig
 from reparam.training import assemble, resolve_processes, train
 from reparam.training.team import share_of
 
-from .test_kill import assert_equal_runs
+from .resuming import assert_equal_runs
 
 SCRIPT = """
 import json, os, sys, time

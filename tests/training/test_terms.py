@@ -20,13 +20,13 @@ from reparam.objective import (
     Term,
     TermOptions,
 )
-from reparam.runs import Run, RunConfig
-from reparam.training import Interrupted, train
+from reparam.runs import RunConfig
+from reparam.training import train
 from reparam.training.assembling import assemble_one
 from reparam.training.loop import _Training
 from reparam.types import PerExample
 
-from .test_resume import ctrl_c_after, identical
+from .resuming import assert_resumes
 
 
 class Centre(Term):
@@ -70,20 +70,11 @@ def with_centre(config: RunConfig) -> RunConfig:
 def test_stopped_and_resumed_is_bit_equal(stop, new_run, small, blobs) -> None:
     config = with_centre(small(dropout=0.25, clip_spikes=1.01))
     whole, stopped = (new_run(config, name) for name in ("a", "b"))
-    train(whole, blobs)
-    with pytest.raises(Interrupted):
-        train(stopped, blobs, [ctrl_c_after(*stop)])
-    torch.manual_seed(999)  # whatever happens between the two sessions
-    train(Run.open(stopped.path), blobs)
-    a, b = load_file(whole.checkpoint), load_file(stopped.checkpoint)
-    assert a.keys() == b.keys()
-    assert all(identical(a[name], b[name]) for name in a)
-    assert (a["terms.centre.centre"] != 1).all(), "it has learned"
-    assert a["terms.centre.steps"] == 6 * 6
-    assert whole.finished("it is").splits == stopped.finished("it is").splits
-    lines = [[replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in (whole, stopped)]
-    assert lines[0] == lines[1]
-    assert all(epoch.train["centre"] > 0 for epoch in lines[0])
+    assert_resumes(whole, stopped, blobs, stop)
+    found = load_file(whole.checkpoint)
+    assert (found["terms.centre.centre"] != 1).all(), "it has learned"
+    assert found["terms.centre.steps"] == 6 * 6
+    assert all(epoch.train["centre"] > 0 for epoch in whole.metrics())
 
 
 @pytest.mark.parametrize(
@@ -92,14 +83,7 @@ def test_stopped_and_resumed_is_bit_equal(stop, new_run, small, blobs) -> None:
 def test_what_a_term_reads_of_the_run_resumes_bit_equal(term, new_run, small, blobs) -> None:
     """The share of it that is done, and its noise."""
     whole, stopped = (new_run(replace(small(), terms=(term,)), name) for name in ("a", "b"))
-    train(whole, blobs)
-    with pytest.raises(Interrupted):
-        train(stopped, blobs, [ctrl_c_after(4, 2)])
-    train(Run.open(stopped.path), blobs)
-    a, b = load_file(whole.checkpoint), load_file(stopped.checkpoint)
-    assert all(identical(a[name], b[name]) for name in a)
-    lines = [[replace(epoch, seconds=0.0) for epoch in run.metrics()] for run in (whole, stopped)]
-    assert lines[0] == lines[1]
+    assert_resumes(whole, stopped, blobs, (4, 2))
 
 
 def test_a_capacity_rises_step_by_step_and_evaluation_has_its_end(new_run, small, blobs) -> None:

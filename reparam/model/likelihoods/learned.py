@@ -25,7 +25,7 @@ class LearnedNormalPixels(Pixels):
     """Every pixel normal around ``decoded``, with its own ``log_sigma`` or one for the image."""
 
     decoded: Images
-    log_sigma: Float[torch.Tensor, "B #C #H #W"]
+    log_sigma: Float[torch.Tensor, " B #C #H #W"]
 
     @property
     def mean(self) -> Images:

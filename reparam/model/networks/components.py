@@ -37,13 +37,13 @@ class PrincipalComponents:
     mean: Float[Tensor, "C h w"]
     directions: Float[Tensor, "k n"]
     """Of norm 1, by falling variance; zero where there are fewer than were asked for."""
-    variances: Float[Tensor, "k"]
+    variances: Float[Tensor, " k"]
     """λ of the images along each direction."""
     noise_variance: float
     """σ²: the mean variance along the other directions."""
 
     @property
-    def posterior_variance(self) -> Float[Tensor, "k"]:
+    def posterior_variance(self) -> Float[Tensor, " k"]:
         """Of the posterior of each number of the code, whose prior is N(0, 1): σ²/λ, at most 1
         (Tipping & Bishop 1999, eq. 7).
         """

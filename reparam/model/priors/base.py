@@ -217,7 +217,7 @@ def rate(prior: Prior, q: Distribution, z: Latents, log_q: PerExample | None = N
     return log_q - log_p
 
 
-def log_standard_normal(u: Float[Tensor, "a d *b"]) -> Float[Tensor, "a *b"]:
+def log_standard_normal(u: Float[Tensor, " a d *b"]) -> Float[Tensor, " a *b"]:
     """ln N(u; 0, I), in nats; the second axis has the dimensions."""
     return -0.5 * (u.square() + LN_2PI).sum(1)
 

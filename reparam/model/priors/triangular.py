@@ -39,7 +39,7 @@ def raw_of(factor: Float[Tensor, "*k"], *, diagonal: bool = False) -> Float[Tens
     return factor.tril(-1) + torch.diag_embed(factor.diagonal(dim1=-2, dim2=-1).log())
 
 
-def standardised(centred: Latents, factor: Float[Tensor, "d *d2"]) -> Latents:
+def standardised(centred: Latents, factor: Float[Tensor, " d *d2"]) -> Latents:
     """L⁻¹ of each row; ``factor``: L, or the standard deviations (d,)."""
     if factor.ndim == 1:
         return centred / factor
@@ -48,7 +48,7 @@ def standardised(centred: Latents, factor: Float[Tensor, "d *d2"]) -> Latents:
 
 def fitted_normal(
     z: Latents, *, diagonal: bool = False
-) -> tuple[Float[Tensor, " d"], Float[Tensor, "d *d2"]]:
+) -> tuple[Float[Tensor, " d"], Float[Tensor, " d *d2"]]:
     """Mean and lower factor of the maximum-likelihood normal distribution, in float64; of a
     ``diagonal`` covariance, the standard deviations. Raises DataError for too few or collapsed
     latents.

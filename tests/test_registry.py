@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -169,6 +170,28 @@ def test_a_plugin_is_loaded_once_and_known_by_its_content(plugin, monkeypatch):
     assert loaded_plugins()[str(plugin)] == hashlib.sha256(content).hexdigest()
     plugin.unlink()
     assert str(plugin) in loaded_plugins()
+
+
+def test_a_run_says_that_it_was_trained_with_another_plugin_of_the_name(plugin, tmp_path):
+    from reparam.data import DataConfig, load_images
+    from reparam.runs import Run, RunConfig
+
+    load_plugin(plugin)
+    config = RunConfig(data=DataConfig("digits", train_size=20))
+    images = load_images(config.data)
+    run = Run.create(tmp_path / "run", config, images, command="test", overwrite=False)
+    moved, changed = (tmp_path / name / plugin.name for name in ("moved", "changed"))
+    for file, more in ((moved, ""), (changed, "# another\n")):
+        file.parent.mkdir()
+        file.write_text(plugin.read_text() + more)
+    for file, warned in ((moved, False), (changed, True)):
+        module._loaded.clear()
+        module._loaded[str(file)] = hashlib.sha256(file.read_bytes()).hexdigest()
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            Run.open(run.path)
+        assert bool(found) == warned
+        assert all("another mine.py" in str(one.message) for one in found)
 
 
 def test_two_plugins_of_one_file_name_are_two(plugin, tmp_path):

@@ -4,6 +4,7 @@ import os
 import platform
 import secrets
 import shlex
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -166,6 +167,7 @@ class Run:
             )
         record = migrate_config(record, found)
         facts = checked(Facts, record, str(file))
+        _warn_of_changed_plugins(path, facts)
         return cls(path, _config_of(record, file, facts), facts, unchecked=DIGEST not in record)
 
     def write_record(self) -> None:
@@ -431,6 +433,20 @@ def _config_of(record: Mapping[str, object], file: Path, facts: Facts) -> RunCon
         raise RunError(
             f"{error}. The run was trained with --plugin {shlex.join(needed)}"
         ) from error
+
+
+def _warn_of_changed_plugins(path: Path, facts: Facts) -> None:
+    """A run that went to another machine knows the names of its plug-ins, and not their folders."""
+    for file, digest in loaded_plugins().items():
+        name = Path(file).name
+        trained = {known for at, known in facts.plugins.items() if Path(at).name == name}
+        if trained and digest not in trained:
+            warnings.warn(
+                f"{path}: was trained with another {name} than {file}, whose parts may "
+                "compute something else. Fix: use the file of that time, or go on if what changed "
+                "is not a part of this run",
+                stacklevel=2,
+            )
 
 
 def _runs_in(path: Path) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch.utils.data import Dataset
 
@@ -15,6 +16,7 @@ from reparam.estimators.inputs import check_range_is_free, checked_rows, is_fit,
 from reparam.evaluation import (
     Rows,
     check_latents,
+    class_probabilities,
     decode,
     encode,
     evaluation_loss,
@@ -42,6 +44,12 @@ SEEDS = range(-(2**63), 2**64)
 Fitted = TypeVar("Fitted", bound="FittedModel")
 
 
+def _classifies(estimator: "FittedModel") -> bool:
+    if hasattr(estimator, "config_"):
+        return estimator.config_.model.classifier
+    return bool(estimator.get_params(deep=False).get("classifier"))
+
+
 class FittedModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What an estimator does once it is fitted; raises scikit-learn's NotFittedError before."""
 
@@ -60,6 +68,15 @@ class FittedModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         pixels, _, known = self._read(X, labels)
         return encode(self.model_, pixels, known)
+
+    @available_if(_classifies)
+    def predict_proba(self, X: object) -> Float[np.ndarray, "N K"]:
+        """The probability of each class, float32 (N, K), in the order of ``class_names_``.
+
+        Only semi-supervised models have it, whose y has −1 where a label is unknown.
+        """
+        pixels, _, _ = self._read(X)
+        return class_probabilities(self.model_, pixels)
 
     def inverse_transform(self, Z: object, labels: object = None) -> Rows:
         """The decoding of each latent, shaped as the rows of fit's X."""

@@ -82,6 +82,24 @@ def encode(model: Autoencoder, images: PixelArray, labels: LabelArray | None = N
     ).numpy()
 
 
+def class_probabilities(model: Autoencoder, images: PixelArray) -> Float[np.ndarray, "N K"]:
+    """q(y|x) of each image, float32, by the classifier of a semi-supervised model.
+
+    Raises ConfigError for a model without one, ShapeError for images of another size.
+    """
+    classifier = model.classifier
+    if classifier is None:
+        raise ConfigError(
+            "class probabilities must be asked of a model with a classifier, got one without. Fix: "
+            "train a semi-supervised one (`reparam train --model m2`, or "
+            'VAE(classes="auto", classifier=True, objective="semi-supervised"))'
+        )
+    check_images(model, images)
+    return in_batches(
+        model, images, lambda x, _: classifier(from_bytes(x)).float().softmax(1)
+    ).numpy()
+
+
 def check_steps(refine: int) -> None:
     """Raises ConfigError for fewer than 0 steps."""
     if refine < 0:

@@ -8,9 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from torch import distributions
 
+from reparam import VAE
 from reparam.data import (
     Batch,
     DataConfig,
@@ -206,6 +208,25 @@ def test_images_without_a_label_teach_the_classes(tmp_path) -> None:
     assert model.classifier.labelled == pytest.approx(8 / 500)
     assert splits["train"]["labelled"] == pytest.approx(8 / 500)
     assert splits["test"]["class_error"] < 0.15 < 0.25 < error
+
+
+def test_an_estimator_tells_how_probable_each_class_is() -> None:
+    patterns, classes = noisy_patterns()
+    images, some = patterns.images[:60, ..., 0], np.where(np.arange(60) % 5, classes[:60], -1)
+    parts = {"encoder": "mlp", "decoder": "mlp", "likelihood": "bernoulli", "latent_dim": 2}
+    few = {"objective": "semi-supervised", "classes": "auto", "classifier": True}
+    model = VAE(**parts, **few, epochs=1, quiet=True)
+    with pytest.raises(NotFittedError):
+        model.predict_proba(images)
+    model.fit(images, some)
+    found = model.predict_proba(images)
+    assert found.shape == (60, len(model.class_names_))
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
+    x = from_bytes(torch.from_numpy(images[..., None]))
+    with torch.no_grad():
+        logits = model.model_.classifier(x)
+    np.testing.assert_allclose(found, logits.softmax(1), atol=1e-6)
+    assert not hasattr(VAE(**parts), "predict_proba")
 
 
 def test_the_rate_counts_in_full_from_the_first_step_on() -> None:

@@ -150,8 +150,9 @@ class FittedModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """log p(x) of each image in nats, float64 (N,), estimated by importance sampling: a lower
         bound on average, which rises with the ``samples`` (Burda et al. 2016, eq. 8; 5,000 there).
 
-        Each image is decoded ``samples`` times. A binary likelihood is meant for images that are
-        black and white. Raises ConfigError for a model without a distribution over latents (AE).
+        Each image is decoded ``samples`` times. Of a conditional model it is log p(x|y); of a
+        semi-supervised one log p(x), where an image's label is unknown. A binary likelihood is
+        meant for images that are black and white. Raises ConfigError for a model without a distribution over latents (AE).
         """
         pixels, _, known = self._read(X, labels)
         samples, seed = whole(samples, "samples", COUNTS), whole(seed, "seed", SEEDS)

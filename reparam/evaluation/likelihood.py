@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from reparam.data import Progress, from_bytes
+from reparam.data import UNKNOWN, Progress, from_bytes
 from reparam.errors import ConfigError
 from reparam.evaluation.inference import check_images
 from reparam.model import (
@@ -56,8 +56,26 @@ def importance_weighted(
     seed: int = 0,
     labels: LabelArray | None = None,
 ) -> PerImage:
-    """log p̂(x) of each image in nats, float64 (N,): ``log_p`` of `importance_sampled`."""
-    return importance_sampled(model, images, samples, seed, labels).log_p
+    """log p̂(x) of each image in nats, float64 (N,): ``log_p`` of `importance_sampled`.
+
+    Of a conditional model it is log p̂(x|y). Where a semi-supervised one has no label of an image
+    (None, −1), it is log Σ_y p̂(x|y) / K over its classes, which takes as many times as long.
+    """
+
+    def estimate(rows: PixelArray, y: LabelArray | None) -> PerImage:
+        return importance_sampled(model, rows, samples, seed, y).log_p
+
+    if model.classifier is None:
+        return estimate(images, labels)
+    given = np.full(len(images), UNKNOWN) if labels is None else labels
+    found, unknown = np.empty(len(images)), given < 0
+    if not unknown.all():
+        found[~unknown] = estimate(images[~unknown], given[~unknown])
+    if unknown.any():
+        rows, classes = images[unknown], range(model.classes)
+        each = [estimate(rows, np.full(len(rows), y)) for y in classes]
+        found[unknown] = np.logaddexp.reduce(each) - math.log(model.classes)
+    return found
 
 
 def importance_sampled(

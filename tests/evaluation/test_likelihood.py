@@ -255,6 +255,42 @@ def test_parts_do_not_change_what_is_estimated(samples, monkeypatch):
         np.testing.assert_allclose(each, exact(loadings, bias, images), rtol=1e-4, atol=1e-3)
 
 
+def test_without_a_label_it_is_that_of_all_classes() -> None:
+    """Of a semi-supervised model in which a class moves the image by c_y, which is exact."""
+    loadings, bias, images = orthogonal_loadings(2, 6), np.full(D, 0.4), some_images(9)
+    moves = np.random.default_rng(8).normal(0, 0.1, (3, D)).astype(np.float32)
+    plain = linear(loadings, bias)
+    model = build_autoencoder(
+        ModelConfig(
+            latent_dim=2,
+            classes=3,
+            classifier=True,
+            encoder=MlpEncoderOptions(widths=()),
+            decoder=MlpDecoderOptions(widths=(), output_activation="linear"),
+            likelihood=GaussianLikelihoodOptions(beta=VARIANCE),
+        ),
+        SHAPE,
+    )
+    own = plain.state_dict()
+    own["encoder.planes.images"] = torch.from_numpy(-moves)
+    own["decoder.network.pixels.weight"] = torch.cat(
+        [own.pop("decoder.pixels.weight"), torch.from_numpy(moves.T)], 1
+    )
+    own["decoder.network.pixels.bias"] = own.pop("decoder.pixels.bias")
+    left = model.load_state_dict(own, strict=False)
+    assert all(name.startswith("classifier.") for name in left.missing_keys)
+    assert not left.unexpected_keys
+    each = np.stack([exact(loadings, bias + move, images) for move in moves])
+    labels = np.array([0, -1, 2] * 3)
+    known = np.where(labels == 0, each[0], each[2])
+    marginal = np.log(np.exp(each).mean(0))
+    expected = np.where(labels < 0, marginal, known)
+    found = importance_weighted(model, images, 3, labels=labels)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+    found = importance_weighted(model, images, 3)
+    np.testing.assert_allclose(found, marginal, rtol=1e-4, atol=1e-3)
+
+
 def test_a_seed_gives_the_same_figures_and_leaves_model_and_random_state():
     model = vae(BERNOULLI, MLP).train()
     images = binarised(some_images(5, (8, 6, 1)))

@@ -152,7 +152,8 @@ class FittedModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Each image is decoded ``samples`` times. Of a conditional model it is log p(x|y); of a
         semi-supervised one log p(x), where an image's label is unknown. A binary likelihood is
-        meant for images that are black and white. Raises ConfigError for a model without a distribution over latents (AE).
+        meant for images that are black and white. Raises ConfigError for a model without a
+        distribution over latents (AE).
         """
         pixels, _, known = self._read(X, labels)
         samples, seed = whole(samples, "samples", COUNTS), whole(seed, "seed", SEEDS)

@@ -38,6 +38,13 @@ def plugins_of_one_test() -> Iterator[None]:
     registry._loaded.update(before)
 
 
+@pytest.fixture(autouse=True)
+def garbage_of_one_test() -> Iterator[None]:
+    """The console script lets what is there stay to the end, which in process is other tests'."""
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
     """The folder with the whole of MNIST, for tests that need it."""

@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -139,6 +140,19 @@ def _warning_lines() -> Callable[..., None]:
     return show
 
 
+@contextmanager
+def _modules_stay() -> Iterator[None]:
+    """Nobody looks for garbage among what is imported within: it stays to the end of the process,
+    and each look at it takes a tenth of a second (docs/log.md).
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
 def main() -> int:
     """The console script. Exit status: 0 done, 2 a mistake that one can fix, 130 interrupted."""
     # Threads that wait for one another spin for a moment, not for the several milliseconds that
@@ -155,11 +169,9 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     warnings.showwarning = _warning_lines()
-    gc.disable()  # what is imported stays: to look for garbage in it takes a seventh of the time
     try:
-        command = _found(sys.argv[1:])
-        gc.freeze()
-        gc.enable()
+        with _modules_stay():
+            command = _found(sys.argv[1:])
         return command()
     except ReparamError as error:
         note(f"reparam: error: {error}")

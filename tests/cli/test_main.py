@@ -236,6 +236,9 @@ def test_garbage_is_collected_while_a_command_works_but_not_among_what_it_import
     collects, kept = done.stdout.splitlines()[-1].split()
     assert collects == "True"
     assert int(kept) > 0
+    done = run_command("--plugin", str(tmp_path / "told.py"), "tarin")
+    assert done.returncode == 2
+    assert done.stdout.split() == ["True", "0"]
 
 
 def test_a_mistake_in_a_real_process_has_status_2_and_no_traceback(tmp_path) -> None:

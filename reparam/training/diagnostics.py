@@ -138,9 +138,10 @@ def _dead_units(losses: Metrics, config: RunConfig, latent_dim: int) -> dict[str
     dead = losses.get("dead_units", 0)
     if 2 * dead <= latent_dim:
         return {}
+    size = "--latent-dim" if config.model.latent_channels is None else "--latent-channels"
     return {
         "dead_units": f"{dead:g} of {latent_dim} latent dimensions carry less than {DEAD:g} nats "
-        f"each (posterior collapse). Fix: {_more_rate(config)}, or a smaller --latent-dim"
+        f"each (posterior collapse). Fix: {_more_rate(config)}, or a smaller {size}"
     }
 
 

@@ -117,6 +117,13 @@ def test_half_of_the_units_may_be_dead(small) -> None:
     assert kinds([line(valid_dead_units=5)], small(epochs=10, latent_dim=8)) == {"dead_units"}
 
 
+@pytest.mark.parametrize("option", ["latent_dim", "latent_channels"])
+def test_the_size_to_lower_is_the_one_that_there_is(option: str, small) -> None:
+    dead = [line(valid_dead_units=5)]
+    found = after_epoch(dead, small(epochs=10, **{option: 8}), PIXEL_VARIANCE, 8)["dead_units"]
+    assert found.endswith(f"a smaller --{option.replace('_', '-')}")
+
+
 def test_an_ae_has_no_rate_to_vanish(small) -> None:
     assert not kinds([line(valid_rate_nats=0.0)], small("ae", epochs=10))
 

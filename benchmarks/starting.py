@@ -49,7 +49,7 @@ def measure(times: int) -> dict[str, list[tuple[float, float]]]:
     """Of each command, ``times`` pairs of seconds, after one round that counts for nothing."""
     with tempfile.TemporaryDirectory() as folder:
         run = str(Path(folder) / "run")
-        seconds_of([*REPARAM, *TRAINING.split(), "--out", run])
+        seconds_of([*REPARAM, *TRAINING, "--out", run])
         export = [*REPARAM, "export", run, "--onnx", str(Path(folder) / "onnx"), "--overwrite"]
         commands = {
             TORCH: [sys.executable, "-c", "import torch"],

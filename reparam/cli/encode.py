@@ -75,7 +75,7 @@ def run(args: Sequence[str]) -> int:
     table = LatentTable(selection.index, z, more, names, files)
     if options.scores:
         loss = evaluation_loss(model, folder.config)
-        scores = scores_of(loss, images, labels, seed=folder.config.seed)
+        scores = scores_of(loss, images, selection.given, seed=folder.config.seed)
         table = replace(table, scores=scores.columns)
     write_latents(out, table, overwrite=options.overwrite)
     say(out)

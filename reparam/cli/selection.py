@@ -24,7 +24,7 @@ from reparam.export import LabelledImages
 from reparam.model import Autoencoder, labels_of
 from reparam.printable import note
 from reparam.runs import EXPORTS, Run
-from reparam.types import IndexArray, Json, PixelArray
+from reparam.types import IndexArray, Json, LabelArray, PixelArray
 
 RUNS_OWN = DataConfig(source="")
 """The default of the commands that take images: those that the run was trained on."""
@@ -40,8 +40,12 @@ class Selection:
     split: str
     index: IndexArray
     labelled: LabelledImages
+    """For a conditional run with a class of each: its own, or what the classifier finds."""
     config: DataConfig
     """How they were read."""
+    given: LabelArray | None = None
+    """The labels alone, as the run's classes, −1 where the classifier is to find it; None without.
+    A loss is of these: an unknown label has no error."""
 
     @property
     def images(self) -> PixelArray:
@@ -97,12 +101,12 @@ def _classed(selection: Selection, run: Run, model: Autoencoder, choice: ClassCh
     names = own.label_names()
     if names is None and model.classifier is not None:
         names = ("",) * len(own.images)
-    labels = choice.labels(run, names, len(own.images), selection.name)
-    labels = labels_of(model, own.images, labels)
+    given = choice.labels(run, names, len(own.images), selection.name)
+    labels = labels_of(model, own.images, given)
     if labels is None:
         return selection
-    names = run.facts.class_names
-    return replace(selection, labelled=replace(own, labels=labels, class_names=names))
+    labelled = replace(own, labels=labels, class_names=run.facts.class_names)
+    return replace(selection, labelled=labelled, given=given)
 
 
 def own_selection(

@@ -25,6 +25,8 @@ class Scores:
     - ``squared_error``: Σ (x − decoded)² over pixels and channels, in squared pixels.
     - ``log_likelihood_bound_nats``: −(distortion + rate) for an ELBO, below log p(x); of a model
       with a distribution over latents alone.
+    - The objective's other terms; NaN where an image has none, such as the error of its unknown
+      label.
     - Every extra term of the loss under its own name, unweighted, except one with parameters or
       buffers of its own: a run keeps these for training alone.
     """
@@ -63,7 +65,7 @@ def scores_of(
     """
     model = loss.model
     check_images(model, images)
-    each = terms_of_each(loss, images, labels, index, seed)
+    each = loss.objective.reported_of_each(terms_of_each(loss, images, labels, index, seed))
     constant = model.likelihood.log_normaliser
     own = {name: each.pop(name) for name in ("distortion", "rate", "loss", "squared_error")}
     bound = {}

@@ -40,7 +40,7 @@ def columns_of(
 
     mu = view.mu.astype(np.float64)
     loss = evaluation_loss(view.model, view.run.config)
-    scores = scores_of(loss, view.images, view.labels, seed=view.run.config.seed).columns
+    scores = scores_of(loss, view.images, view.given_labels, seed=view.run.config.seed).columns
     numbers: dict[str, np.ndarray] = {
         **{name: values for name, values in scores.items() if name != "loss_nats"},
         "latent_norm": np.linalg.norm(mu, axis=1),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -150,6 +151,10 @@ class Objective(Part):
     def reported(self, means: Mapping[str, float]) -> dict[str, float]:
         """What is shown of its terms' means over images."""
         return dict(means)
+
+    def reported_of_each(self, terms: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What is shown of its terms image by image; NaN where an image has none."""
+        return dict(terms)
 
     def _check_without_rate(self, model: ModelConfig) -> None:
         if model.likelihood.weighs_rate:

@@ -5,12 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from reparam.data import UNKNOWN, Batch
+from reparam.fields import option
 from reparam.model import Autoencoder, Noise
 from reparam.objective.base import OBJECTIVES, Drawn, Losses, Objective, Phase
 from reparam.objective.elbo import Elbo
+
+OF_LABELS = frozenset(("class_cross_entropy", "class_error"))
+"""Terms of the images with a label."""
 
 
 @OBJECTIVES.register("semi-supervised")
@@ -23,7 +28,7 @@ class SemiSupervised(Objective):
 
     trains_classifier: ClassVar[bool] = True
 
-    alpha: float = 10.0
+    alpha: float = option(10.0, least=0)
     """Weight of the classifier's cross-entropy, its mean over the images with a label, against the
     bound's mean over all. The paper has 0.1, and trains for thousands of epochs."""
 
@@ -72,6 +77,11 @@ class SemiSupervised(Objective):
 
     def reported(self, means: Mapping[str, float]) -> dict[str, float]:
         """Cross-entropy and error as means over the images with a label, where there are some."""
-        ours, share = {"class_cross_entropy", "class_error"}, means["labelled"]
-        found = {name: value for name, value in means.items() if share or name not in ours}
-        return found | {name: found[name] / share for name in ours & found.keys()}
+        share = means["labelled"]
+        found = {name: value for name, value in means.items() if share or name not in OF_LABELS}
+        return found | {name: found[name] / share for name in OF_LABELS & found.keys()}
+
+    def reported_of_each(self, terms: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Cross-entropy and error of the images with a label."""
+        known = terms["labelled"] > 0
+        return dict(terms) | {name: np.where(known, terms[name], np.nan) for name in OF_LABELS}

@@ -41,6 +41,9 @@ class RunView:
     files: tuple[str, ...] | None
     images: PixelArray
     labels: LabelArray | None
+    """Their own, or what the model's classifier finds."""
+    given_labels: LabelArray | None
+    """Their own alone, −1 where unknown: what losses are of."""
     class_names: tuple[str, ...]
     q: Distribution
     metrics: list[Epoch]
@@ -128,7 +131,8 @@ def view_of(
     split = images.held_out()
     chosen = images.splits[split][:points]
     pixels = RowReader(images.images).take(chosen)
-    labels = labels_of(model, pixels, None if images.labels is None else images.labels[chosen])
+    given = None if images.labels is None else images.labels[chosen]
+    labels = labels_of(model, pixels, given)
     q = posteriors_of(model, pixels, labels)
     mu = q.mean.numpy()
     return RunView(
@@ -141,6 +145,7 @@ def view_of(
         files=None if images.files is None else tuple(images.files[i] for i in chosen),
         images=pixels,
         labels=labels,
+        given_labels=given,
         class_names=images.class_names,
         q=q,
         metrics=metrics,

@@ -36,6 +36,26 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_scores_of_images_without_labels_are_of_no_guesses(run: Path, half: Path, reparam) -> None:
+    out = run.parent / "scores.csv"
+    assert reparam("encode", run, half, "--scores", "--out", out, "--overwrite").status == 0
+    table = pd.read_csv(out)
+    images = np.load(half)
+    known = images["labels"] >= 0
+    assert (table["labelled"] == known).all()
+    assert table["label"].notna().all()  # what the classifier finds stands there
+    error = predicted(run, images["images"][..., None]) != images["labels"]
+    np.testing.assert_array_equal(table["class_error"][known], error[known])
+    for name in ("class_error", "class_cross_entropy"):
+        assert table[name].notna().tolist() == known.tolist()
+    opened = Run.open(run)
+    assert reparam("encode", run, "--scores", "--out", out, "--overwrite").status == 0
+    means = pd.read_csv(out).mean(numeric_only=True)
+    test = opened.result().splits["test"]
+    for name in ("labelled", "class_rate", "class_error", "class_cross_entropy", "loss_nats"):
+        assert means[name] == pytest.approx(test[name], rel=1e-4), name
+
+
 def predicted(run: Path, images: np.ndarray) -> np.ndarray:
     model = load(run).model_
     with torch.no_grad():

@@ -155,6 +155,9 @@ def test_parts_that_do_not_go_together_are_refused() -> None:
     ):
         with pytest.raises(ConfigError, match="classifier for objective"):
             RunConfig(model=model, objective=objective)
+    for alpha in (-1.0, math.nan):
+        with pytest.raises(ConfigError, match="alpha must be"):
+            SemiSupervised(alpha)
     with pytest.raises(ConfigError, match="a classifier must have classes"):
         replace(MODEL, classes=0)
 

@@ -128,6 +128,10 @@ class Objective(Part):
         """Whether training may begin with a smaller weight of the rate (``rate_warm_up``)."""
         return self.has_rate
 
+    def more_rate(self, model: ModelConfig) -> tuple[str, ...]:
+        """Options of its own that raise the rate of such a model, as a person would type them."""
+        return ()
+
     @abstractmethod
     def __call__(
         self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None

@@ -38,6 +38,10 @@ class Elbo(Objective):
                 f"{model.posterior.type}. Fix: take --posterior diagonal-normal, or omit free_bits"
             )
 
+    def more_rate(self, model: ModelConfig) -> tuple[str, ...]:
+        can = model.prior.has_independent_dimensions and model.posterior.has_entropies
+        return ("--free-bits 0.1",) if can and self.free_bits < 0.1 else ()
+
     def __call__(
         self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None
     ) -> Losses:

@@ -1,10 +1,8 @@
 """What looks wrong with a run, and the fix: pure functions of its epochs' metrics."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from reparam.errors import ConfigError
-from reparam.objective import DEAD, Elbo
+from reparam.objective import DEAD
 from reparam.runs import Epoch, Metrics, RunConfig
 from reparam.training.events import Warned
 
@@ -97,31 +95,16 @@ def warned(epoch: int, messages: Mapping[str, str]) -> list[Warned]:
     return [Warned(epoch, kind, message) for kind, message in messages.items()]
 
 
-def _weight_is_given(config: RunConfig) -> bool:
-    """Whether there is a weight that could be another: one that training searches is not."""
-    likelihood = config.model.likelihood
-    return likelihood.has_weight and not likelihood.searches_weight
-
-
 def _more_rate(config: RunConfig) -> str:
     """What can raise the rate of such a run, of what it takes."""
-    ways = []
-    if _weight_is_given(config):
-        ways += ["a larger --weight", "--weight auto"]
-    if _takes_free_bits(config):
-        ways.append("--free-bits 0.1")
-    ways.append("a longer --rate-warm-up" if config.objective.warms_up else "more --epochs")
+    ways = [*config.model.likelihood.more_weight, *config.objective.more_rate(config.model)]
+    longer = config.objective.warms_up and config.training.rate_warm_up < 1
+    ways.append("a longer --rate-warm-up" if longer else "more --epochs")
     return " or ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]
 
 
-def _takes_free_bits(config: RunConfig) -> bool:
-    if not isinstance(config.objective, Elbo):
-        return False
-    try:
-        replace(config.objective, free_bits=0.1).check(config.model)
-    except ConfigError:
-        return False
-    return True
+def _latent_size(config: RunConfig) -> str:
+    return "--latent-dim" if config.model.latent_channels is None else "--latent-channels"
 
 
 def _rate_vanished(losses: Metrics, config: RunConfig) -> dict[str, str]:
@@ -138,10 +121,9 @@ def _dead_units(losses: Metrics, config: RunConfig, latent_dim: int) -> dict[str
     dead = losses.get("dead_units", 0)
     if 2 * dead <= latent_dim:
         return {}
-    size = "--latent-dim" if config.model.latent_channels is None else "--latent-channels"
     return {
         "dead_units": f"{dead:g} of {latent_dim} latent dimensions carry less than {DEAD:g} nats "
-        f"each (posterior collapse). Fix: {_more_rate(config)}, or a smaller {size}"
+        f"each (posterior collapse). Fix: {_more_rate(config)}, or a smaller {_latent_size(config)}"
     }
 
 
@@ -150,8 +132,8 @@ def _at_mean(losses: Metrics, config: RunConfig, pixel_variance: float) -> dict[
     if mse is None or not pixel_variance or mse < AT_MEAN * pixel_variance:
         return {}
     ways = "another --learning-rate or more --epochs"
-    if config.objective.has_rate and _weight_is_given(config):
-        ways = "another --learning-rate, more --epochs or a larger --weight"
+    if config.objective.has_rate and (more := config.model.likelihood.more_weight):
+        ways = f"another --learning-rate, more --epochs or {more[0]}"
     far = mse > pixel_variance / AT_MEAN
     meaning = "reconstructions are worse than it" if far else "every image is decoded to the mean"
     return {
@@ -207,6 +189,7 @@ def _missed(losses: Metrics, config: RunConfig) -> dict[str, str]:
         if abs(found - target) > MISSED * target:
             return {
                 "target_missed": f"the target for {name} is {target:g}, and training ended at "
-                f"{found:.4g}. Fix: more --epochs, another --latent-dim, or a target nearer to it"
+                f"{found:.4g}. Fix: more --epochs, another {_latent_size(config)}, or a target "
+                "nearer to it"
             }
     return {}

@@ -98,6 +98,29 @@ def test_every_preset_takes_the_fixes_that_it_is_told(preset: str) -> None:
     assert ("rate-warm-up" in dict(flags)) == config.objective.warms_up
 
 
+@pytest.mark.parametrize(
+    ("given", "said", "not_said"),
+    [
+        ({"rate_warm_up": 1.0}, "more --epochs", "--rate-warm-up"),
+        ({"free_bits": 0.1}, "--rate-warm-up", "--free-bits"),
+        ({"beta": 50.0}, "a smaller --beta", "--weight"),
+        ({"sigma": 5.0}, "a smaller --sigma", "--weight"),
+        ({"weight": 10.0}, "a larger --weight, --weight auto", "--beta"),
+    ],
+)
+def test_no_fix_is_told_that_is_used_up(given, said: str, not_said: str, small) -> None:
+    found = after_epoch(
+        [line(30, valid_rate_nats=0.0, valid_mse=0.0595)],
+        small(epochs=30, **given),
+        PIXEL_VARIANCE,
+        2,
+    )
+    assert said in found["rate_vanished"]
+    assert not_said not in found["rate_vanished"]
+    if {"beta", "sigma"} & given.keys():
+        assert found["at_mean"].endswith(said)
+
+
 def test_the_fix_of_a_mean_image_is_one_that_the_run_can_take(small) -> None:
     """An AE has nothing to weigh, and a Bernoulli likelihood no weight."""
     of_bernoulli = small(epochs=10, likelihood="bernoulli", output_activation="linear")
@@ -115,6 +138,12 @@ def test_the_fix_of_a_mean_image_is_one_that_the_run_can_take(small) -> None:
 def test_half_of_the_units_may_be_dead(small) -> None:
     assert not kinds([line(valid_dead_units=4)], small(epochs=10, latent_dim=8))
     assert kinds([line(valid_dead_units=5)], small(epochs=10, latent_dim=8)) == {"dead_units"}
+
+
+def test_a_missed_target_names_the_size_that_there_is(small) -> None:
+    config = small(epochs=10, latent_channels=2, target_rate=5.0)
+    found = after_epoch([line(10, train_rate_nats=50.0)], config, PIXEL_VARIANCE, 98)
+    assert "another --latent-channels" in found["target_missed"]
 
 
 @pytest.mark.parametrize("option", ["latent_dim", "latent_channels"])

@@ -199,6 +199,13 @@ class LikelihoodOptions(Part):
         return False
 
     @property
+    def more_weight(self) -> tuple[str, ...]:
+        """What weighs the error more against the rate, as a person would type it, the best first;
+        none where training finds the weight.
+        """
+        return ()
+
+    @property
     def targets(self) -> dict[str, float]:
         """Losses that training is to end at, by name."""
         return {}

@@ -230,6 +230,14 @@ class GaussianLikelihoodOptions(LikelihoodOptions):
         return self.weight_search is not None
 
     @property
+    def more_weight(self) -> tuple[str, ...]:
+        if self.searches_weight:
+            return ()
+        if self.given in (("beta",), ("sigma",)):
+            return (f"a smaller --{self.given[0]}",)
+        return "a larger --weight", "--weight auto"
+
+    @property
     def weighs_rate(self) -> bool:
         return any(name != "weight" for name in self.given)
 

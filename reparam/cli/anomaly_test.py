@@ -117,10 +117,10 @@ def _read(run: Run, detector: Detector, options: AnomalyTestOptions) -> Labelled
     """The test pictures, read as the run's own were. Raises ShapeError for those of another size
     than the good ones, which none were resized from.
     """
-    if detector.model.classes:
+    if detector.model.classes and detector.model.classifier is None:
         raise ConfigError(
-            f"reparam anomaly test must have a run that reads no labels, got {run.path}, a "
-            "conditional one. Fix: train with another --model"
+            f"reparam anomaly test must have a run that reads no labels, or finds them, got "
+            f"{run.path}, a conditional one without a classifier. Fix: train with another --model"
         )
     config = like_the_runs(DataConfig(str(options.test)), run)
     own = run.config.data.image_size and run.facts.image_shape[:2]

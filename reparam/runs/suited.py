@@ -68,7 +68,7 @@ def suited_recipe(config: RunConfig, images: ImageSet) -> Suited:
     options = pictures(
         images.image_shape,
         count,
-        has_rate=config.objective.has_rate,
+        weighed=config.objective.has_rate and config.model.likelihood.has_weight,
         logits=config.model.likelihood.logits,
         linear=config.model.latent_channels is None
         and config.model.likelihood.decoder_channels(channels) == channels,
@@ -87,7 +87,7 @@ def pictures(
     image_shape: tuple[int, int, int],
     count: int,
     *,
-    has_rate: bool,
+    weighed: bool,
     logits: bool = False,
     linear: bool = False,
 ) -> Mapping[str, object]:
@@ -95,8 +95,8 @@ def pictures(
 
     Residual networks down to maps of 4 to 7 pixels, with attention there, which begin with
     principal components where there can be a ``linear`` code; a latent size that grows with the
-    side, and the weight at which σ² is the error itself. ``logits``: what the likelihood takes. The
-    figures that it rests on are in docs/log.md.
+    side, and the weight at which σ² is the error itself, where the error is ``weighed`` against a
+    rate. ``logits``: what the likelihood takes. The figures that it rests on are in docs/log.md.
     """
     height, width, channels = image_shape
     filters = _filters(min(height, width))
@@ -113,7 +113,7 @@ def pictures(
         "encoder": network,
         "decoder": {**network, "output_activation": "sigmoid" if logits else "clamp"},
     }
-    if has_rate:
+    if weighed:
         model["likelihood"] = {"weight": "auto"}
     fewest, most = EPOCHS
     training = {
@@ -137,5 +137,5 @@ def _filters(side: int) -> tuple[int, ...]:
     return tuple(min(first * 2**level, 256) for level in range(levels))
 
 
-SOME_PICTURES = Suited(PICTURES, pictures((64, 64, 3), 1000, has_rate=True))
+SOME_PICTURES = Suited(PICTURES, pictures((64, 64, 3), 1000, weighed=True))
 """The parts of the recipe, before the images are known."""

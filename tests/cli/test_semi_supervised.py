@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from reparam import load
 from reparam.data import from_bytes, load_images
@@ -54,6 +55,24 @@ def test_scores_of_images_without_labels_are_of_no_guesses(run: Path, half: Path
     test = opened.result().splits["test"]
     for name in ("labelled", "class_rate", "class_error", "class_cross_entropy", "loss_nats"):
         assert means[name] == pytest.approx(test[name], rel=1e-4), name
+
+
+def test_it_finds_defects_among_pictures_without_labels(reparam, tmp_path: Path) -> None:
+    images, labels = shapes(60, seed=4)
+    labels = np.where(np.arange(60) % 2, labels, -1)
+    good = tmp_path / "good.npz"
+    np.savez(good, images=images, labels=labels, class_names=np.array(CLASSES))
+    out = tmp_path / "run"
+    words = (good, "--model", "m2", "--epochs", 1, "--out", out, "--quiet")
+    said = reparam("anomaly", "fit", *words)
+    assert said.status == 0, said.err
+    for name, pixels in (("good", images[:9]), ("bad", 255 - images[:9])):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        for i, image in enumerate(pixels):
+            Image.fromarray(image).save(tmp_path / "test" / name / f"{i}.png")
+    said = reparam("anomaly", "test", out, tmp_path / "test", "--json", "--quiet")
+    assert said.status == 0, said.err
+    assert json.loads(said.out)["bad"]["image_auroc"]["value"] > 0.9
 
 
 def predicted(run: Path, images: np.ndarray) -> np.ndarray:

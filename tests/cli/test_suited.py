@@ -8,7 +8,7 @@ import pytest
 
 from reparam.cli.grid import points
 from reparam.data import load_images
-from reparam.runs import Run, to_mapping
+from reparam.runs import PRESETS, Run, to_mapping
 from reparam.runs.suited import EPOCHS, pictures
 
 from .conftest import shapes
@@ -67,6 +67,13 @@ def test_two_dimensions_of_small_grey_images_are_the_articles(reparam, grey, col
 
 def test_presets_with_networks_of_their_own_keep_them(reparam, grey) -> None:
     assert encoder_of(resolved(reparam, grey, "--model", "burda")) == "mlp"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_can_have_the_recipe_for_pictures(reparam, colour, preset: str) -> None:
+    """As `anomaly fit` trains."""
+    config = resolved(reparam, colour, "--model", preset, "--recipe", "pictures")
+    assert encoder_of(config) == "residual"
 
 
 def test_options_that_only_the_articles_networks_have_choose_them(reparam, colour) -> None:
@@ -150,7 +157,7 @@ def test_a_sweep_follows_the_images_too(colour) -> None:
     ],
 )
 def test_sizes_grow_with_the_picture(shape, count, levels, latent_dim) -> None:
-    options = pictures(shape, count, has_rate=True)
+    options = pictures(shape, count, weighed=True)
     model = options["model"]
     assert len(model["encoder"]["filters"]) == levels
     assert model["latent_dim"] == latent_dim

@@ -11,6 +11,9 @@ from reparam.types import LabelArray
 UNKNOWN = -1
 """The label of an image whose class is not known."""
 
+UNKNOWN_TEXTS = ("", str(UNKNOWN))
+"""The same among labels that are text."""
+
 
 def as_labels(
     labels: object, count: int, class_names: Sequence[str] | None, name: str
@@ -19,8 +22,8 @@ def as_labels(
 
     Strings, and integers without ``class_names``, make their own classes: the distinct values in
     their order. Integers with ``class_names`` are indices into them; strings with ``class_names``
-    must be among them. Floats must be whole numbers. −1 is UNKNOWN. ``name`` is what errors call
-    the array.
+    must be among them. Floats must be whole numbers. −1 is UNKNOWN, as text too, and so is an empty
+    text, unless a class is called so. ``name`` is what errors call the array.
 
     Raises ShapeError unless there is one label for each image, DataError for labels of another
     type, for repeated names and for no known one, DataRangeError for labels that are no whole
@@ -37,7 +40,9 @@ def as_labels(
             f"{name}: every image needs one label, got {len(values)} labels for {count} images. "
             "Fix: give as many labels as images, or none"
         )
-    known = np.full(count, True) if values.dtype.kind == "U" else values != UNKNOWN
+    texts = values.dtype.kind == "U"
+    unknown_texts = [text for text in UNKNOWN_TEXTS if text not in (class_names or ())]
+    known = ~np.isin(values, unknown_texts) if texts else values != UNKNOWN
     if count and not known.any():
         raise DataError(f"{name}: some labels must be known, got {UNKNOWN} alone. Fix: omit them")
     if class_names is None:
@@ -45,8 +50,10 @@ def as_labels(
         distinct, indices[known] = np.unique(values[known], return_inverse=True)
         return indices, tuple(str(value) for value in distinct)
     names = checked_names(class_names, "class_names", name)
-    if values.dtype.kind == "U":
-        return _positions(values, names, name), names
+    if texts:
+        indices = np.full(count, UNKNOWN)
+        indices[known] = _positions(values[known], names, name)
+        return indices, names
     low, high = values[known].min(), values.max()
     if low < 0 or high >= len(names):
         raise DataRangeError(
@@ -57,13 +64,14 @@ def as_labels(
 
 
 def class_indices(names: Sequence[str], known: Sequence[str], what: str) -> LabelArray:
-    """Names of classes as indices into the ``known`` ones, or those themselves as digits; "" is
-    UNKNOWN.
+    """Names of classes as indices into the ``known`` ones, or these indices themselves where no
+    class has a number for a name; "" is UNKNOWN.
 
     Raises DataError, which begins with ``what``, for a name that is not known.
     """
-    position = {"": UNKNOWN} | {str(i): i for i in range(len(known))}
-    position |= {composed(each): i for i, each in enumerate(known)}
+    position = {"": UNKNOWN} | {composed(each): i for i, each in enumerate(known)}
+    if not any(each.strip().lstrip("+-").isdecimal() for each in known):
+        position |= {str(i): i for i in range(len(known))}
     unknown = next((name for name in names if composed(name) not in position), None)
     if unknown is not None:
         raise DataError(f"{what}: {unknown_name('class', unknown, known, 'reparam info')}")
@@ -104,15 +112,18 @@ def _as_values(values: np.ndarray, name: str) -> np.ndarray:
     if values.dtype.kind == "f":
         whole = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < 2**53)
         if not whole.all():
+            wrong = values[~whole].flat[0]
+            fix = f"write {UNKNOWN} where one is not known" if np.isnan(wrong) else "round them"
             raise DataRangeError(
-                f"{name}: labels must be integers or strings, got {values[~whole].flat[0]!s}. Fix: "
-                "round them, or omit the labels"
+                f"{name}: labels must be integers or strings, got {wrong!s}. Fix: {fix}, or omit "
+                "the labels"
             )
         values = values.astype(np.int64)
     if values.dtype.kind not in "biuU":
         raise DataError(
             f"{name}: labels must be integers or strings, got dtype {values.dtype}. Fix: "
-            "convert them, as in labels.astype(str)"
+            f"convert them, with {UNKNOWN} where one is not known, as in "
+            f"labels.fillna({UNKNOWN}).astype(str)"
         )
     return values
 

@@ -143,7 +143,8 @@ def classes_of(folder: Path, files: list[Path], depth: int) -> list[str | None]:
         raise DataError(
             f"{folder}: images lie either in the folder or in sub-folders (the classes), got "
             f"both ({quoted(folder, files[top])}, {quoted(folder, files[inner])}). Fix: "
-            "move those of the folder into a sub-folder"
+            "move those of the folder into a sub-folder, which is a class too; or, where their "
+            "classes are not known, name an .npz file with label −1 of those"
         )
     return classes
 

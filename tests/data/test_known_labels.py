@@ -30,6 +30,33 @@ def test_minus_one_is_no_class() -> None:
         as_labels([-2, -1, 1], 3, ["a", "b"], "set")
 
 
+@pytest.mark.parametrize("unknown", ["", "-1"])
+def test_among_texts_they_are_no_class(unknown: str) -> None:
+    given = np.array(["ci", unknown, "qu", "ci"])
+    for names in (None, ["ci", "qu"]):
+        labels, found = as_labels(given, 4, names, "set")
+        assert (labels.tolist(), found) == ([0, -1, 1, 0], ("ci", "qu"))
+    labels, _ = as_labels(given, 4, ["ci", "qu", unknown], "set")
+    assert labels.tolist() == [0, 2, 1, 0]
+    assert as_labels(["ci", -1], 2, None, "set")[0].tolist() == [0, -1]
+    with pytest.raises(DataError, match="some labels must be known"):
+        as_labels([unknown] * 2, 2, None, "set")
+
+
+@pytest.mark.parametrize("missing", [[1.0, np.nan], ["a", None]])
+def test_what_is_missing_is_told_how_to_be_written(missing: list[object]) -> None:
+    with pytest.raises((DataError, DataRangeError), match="-1 where one is not known"):
+        as_labels(np.array(missing), 2, None, "set")
+
+
+def test_a_number_is_a_place_among_classes_only_where_none_is_called_by_a_number() -> None:
+    assert class_indices(["2", "b"], ("a", "b", "c"), "set").tolist() == [2, 1]
+    assert class_indices(["5"], ("1", "3", "5"), "set").tolist() == [2]
+    for number in ("2", "0"):
+        with pytest.raises(DataError, match=f"unknown class '{number}'"):
+            class_indices([number], ("1", "3", "5"), "set")
+
+
 def test_names_there_and_back() -> None:
     """An unknown class has no name, unless a class is called so."""
     labels = np.array([1, -1, 0])

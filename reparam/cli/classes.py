@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from reparam.data import class_indices
 from reparam.errors import ConfigError, DataError
 from reparam.fields import option
@@ -11,14 +13,22 @@ from reparam.types import LabelArray
 
 
 def class_labels(
-    run: Run, chosen: str | None, names: Sequence[str] | None, count: int, what: str
+    run: Run,
+    chosen: str | None,
+    names: Sequence[str] | None,
+    count: int,
+    what: str,
+    *,
+    of_images: bool = False,
 ) -> LabelArray | None:
     """Labels of ``count`` rows for a conditional run, (N,); None for another run.
 
-    They are of the ``chosen`` class, or else of these ``names``, one for each row. Raises
-    ConfigError for a class of a run that reads none, DataError, which begins with ``what``, for
-    one that is not known and where there are neither.
+    They are of the ``chosen`` class, or else of these ``names``, one for each row. In those
+    ``of_images`` a classifier finds the class where the name is "", which is −1 here, and where
+    there are no names. Raises ConfigError for a class of a run that reads none, DataError, which
+    begins with ``what``, for one that is not known and where there are neither.
     """
+    classifies = of_images and run.config.model.classifier
     if not run.config.model.class_count():
         if chosen is not None:
             raise ConfigError(
@@ -26,14 +36,19 @@ def class_labels(
                 " Fix: omit it, or train with --model cvae"
             )
         return None
+    if names is None and classifies:
+        names = [""] * count
     if chosen is not None:
-        names = [chosen] * count
+        names = [chosen]
     if names is None:
         raise DataError(
             f"{what}: must have labels, as {run.path} is conditional on classes, got none. Fix: "
             "name labelled ones, or a class for all (--class)"
         )
-    return class_indices(names, run.facts.class_names, what)
+    fix = ". Fix: let the classifier find the classes (--class '')" if classifies else ""
+    known = run.facts.class_names
+    found = class_indices(names, known, what, or_unknown=classifies, fix=fix)
+    return found if chosen is None else np.repeat(found, count)
 
 
 @dataclass(frozen=True)
@@ -42,13 +57,19 @@ class ClassChoice:
 
     class_name: str | None = option(None, flag="class", common=True)
     """Of a conditional run: the class of all of them, by its name or number. By default each one's
-    label."""
+    label; '' for images whose classes a classifier is to find."""
 
     def labels(
-        self, run: Run, names: Sequence[str] | None, count: int, what: str
+        self,
+        run: Run,
+        names: Sequence[str] | None,
+        count: int,
+        what: str,
+        *,
+        of_images: bool = True,
     ) -> LabelArray | None:
         """As ``class_labels``."""
-        return class_labels(run, self.class_name, names, count, what)
+        return class_labels(run, self.class_name, names, count, what, of_images=of_images)
 
 
 OWN_LABELS = ClassChoice()

@@ -58,7 +58,7 @@ def run(args: Sequence[str]) -> int:
     z = read_latents(options.latents, model.latent_dim)
     note(f"{len(z)} latents of {options.latents}")
     names = read_labels(options.latents) if model.classes else None
-    labels = options.choice.labels(folder, names, len(z), str(options.latents))
+    labels = options.choice.labels(folder, names, len(z), str(options.latents), of_images=False)
     images = LabelledImages(
         decode_bytes(model, z, labels),
         labels,

@@ -96,6 +96,7 @@ def _print_run(facts: RunFacts) -> None:
                 "parts": _parts(config),
                 "data": config.data.source,
                 "images": f"{_times(facts.image_shape)} (height × width × channels)",
+                "classes": ", ".join(facts.class_names) or "no labels",
                 "receptive field": _receptive_field(facts),
                 "memory": f"about {facts.memory / 2**20:,.0f} MB for a training step of "
                 f"{config.training.batch_size} images",

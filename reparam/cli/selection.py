@@ -98,10 +98,7 @@ def select_images(
 def _classed(selection: Selection, run: Run, model: Autoencoder, choice: ClassChoice) -> Selection:
     """With labels that a conditional run can read: their own, or what its classifier finds."""
     own = selection.labelled
-    names = own.label_names()
-    if names is None and model.classifier is not None:
-        names = ("",) * len(own.images)
-    given = choice.labels(run, names, len(own.images), selection.name)
+    given = choice.labels(run, own.label_names(), len(own.images), selection.name)
     labels = labels_of(model, own.images, given)
     if labels is None:
         return selection

@@ -83,9 +83,9 @@ def _plan(config: RunConfig, images: ImageSet) -> str:
         f"{config.preset}: {images.name}, {height} × {width} × {channels} ({counts} images), "
         f"{config.model.describe_latent()}, seed {config.seed}"
     )
-    if not config.objective.has_rate:
-        return line
-    return f"{line}; {config.model.likelihood.describe(height * width * channels)}"
+    if config.objective.has_rate:
+        line += f"; {config.model.likelihood.describe(height * width * channels)}"
+    return "; ".join(filter(None, (line, config.inputs.describe())))
 
 
 def _final_metrics(run: Run) -> str:

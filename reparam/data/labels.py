@@ -63,18 +63,23 @@ def as_labels(
     return values.astype(np.int64), names
 
 
-def class_indices(names: Sequence[str], known: Sequence[str], what: str) -> LabelArray:
+def class_indices(
+    names: Sequence[str], known: Sequence[str], what: str, *, or_unknown: bool = True, fix: str = ""
+) -> LabelArray:
     """Names of classes as indices into the ``known`` ones, or these indices themselves where no
-    class has a number for a name; "" is UNKNOWN.
+    class has a number for a name; "" is UNKNOWN, ``or_unknown``.
 
-    Raises DataError, which begins with ``what``, for a name that is not known.
+    Raises DataError, which begins with ``what`` and ends with ``fix``, for a name that is not
+    known.
     """
-    position = {"": UNKNOWN} | {composed(each): i for i, each in enumerate(known)}
+    position = {"": UNKNOWN} if or_unknown else {}
+    position |= {composed(each): i for i, each in enumerate(known)}
     if not any(each.strip().lstrip("+-").isdecimal() for each in known):
         position |= {str(i): i for i in range(len(known))}
     unknown = next((name for name in names if composed(name) not in position), None)
     if unknown is not None:
-        raise DataError(f"{what}: {unknown_name('class', unknown, known, 'reparam info')}")
+        text = unknown_name("class", unknown, known, "reparam info")
+        raise DataError(f"{what}: {text}{fix}")
     return np.array([position[composed(name)] for name in names], np.int64)
 
 

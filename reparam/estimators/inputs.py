@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset
 
 from reparam.data import (
+    UNKNOWN,
     DataConfig,
     ImageSet,
     as_labels,
@@ -145,9 +146,12 @@ def labels_for(
     else:
         each = np.asarray(labels)
         each = np.full(count, each) if each.ndim == 0 else each
+        if model.classifier is not None and each.shape == (count,) and (each == UNKNOWN).all():
+            return None  # each is for the classifier to find
         given, names = as_labels(each, count, None, "labels")
     names = (*names, "")  # the last is that of UNKNOWN, -1
-    return class_indices([names[i] for i in given], class_names, name)
+    fix = "" if model.classifier is None else f". Fix: labels={UNKNOWN}, for the classifier's"
+    return class_indices([names[i] for i in given], class_names, name, fix=fix)
 
 
 def whole(value: object, name: str, known: range) -> int:

@@ -75,7 +75,7 @@ class FittedModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Only semi-supervised models have it, whose y has −1 where a label is unknown.
         """
-        pixels, _, _ = self._read(X)
+        pixels, _, _ = self._images(X)
         return class_probabilities(self.model_, pixels)
 
     def inverse_transform(self, Z: object, labels: object = None) -> Rows:
@@ -179,19 +179,24 @@ class FittedModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self, X: object, labels: object = None
     ) -> tuple[PixelArray, tuple[int, ...], LabelArray | None]:
         """Images as bytes, how one was laid out, and their labels, if the model reads any."""
-        model = self._fitted()
+        pixels, row_shape, own = self._images(X)
+        return pixels, row_shape, self._labels(own if labels is None else labels, len(pixels), X)
+
+    def _images(self, X: object) -> tuple[PixelArray, tuple[int, ...], object]:
+        """Images as bytes, how one was laid out, and the labels that a Dataset has."""
+        model, own = self._fitted(), None
         check_range_is_free(X, self._own("pixel_range"))
         row_shape: tuple[int, ...]
         if isinstance(X, ImageSet):
             pixels, row_shape = X.images, X.image_shape
         elif isinstance(X, Dataset):
             pixels, own = items_of_dataset(X, "X")
-            row_shape, labels = pixels.shape[1:], own if labels is None else labels
+            row_shape = pixels.shape[1:]
         else:
             flat = hasattr(self, "n_features_in_")
             X = checked_rows(self, X, flat=flat, reset=False)
             pixels, row_shape = self._to_pixels(X, model.image_shape)
-        return pixels, row_shape, self._labels(labels, len(pixels), X)
+        return pixels, row_shape, own
 
     def _to_pixels(
         self, X: object, shape: tuple[int, int, int] | None

@@ -34,6 +34,11 @@ class InputConfig:
                 f"{self.corrupt_amount}. Fix: choose one, such as 0.3"
             )
 
+    def describe(self) -> str:
+        """What becomes of grey pixels, for people; "" where they stay."""
+        how = {"dynamic": "drawn anew at each step", "threshold": "cut at half"}.get(self.binarise)
+        return f"pixels become black or white, {how} (--binarise none keeps greys)" if how else ""
+
     def apply(self, batch: Batch, noise: Noise = None) -> Batch:
         """The batch with binarised images, for encoder and distortion alike, and with corrupted
         ones for the encoder alone (Vincent et al. 2010).

@@ -25,7 +25,7 @@ from reparam.types import Language
 def judge_text(card: Scorecard) -> str:
     """What classes and features come from, in Korean; scorecards have it in English."""
     if card.judge_accuracy is None:
-        return "판정기(레이블이 없어 이미지로 학습한 합성곱 오토인코더)"
+        return "판정기(정확도를 잴 레이블이 없는 합성곱 신경망)"
     return f"판정기(정확도 {card.judge_accuracy:.2%}인 합성곱 분류기)"
 
 

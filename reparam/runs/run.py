@@ -129,8 +129,9 @@ class Run:
         if config.model.classes and not enough:
             raise DataError(
                 f"{images.name}: a conditional model must have a label of every image, or with a "
-                f"classifier (--model m2) of some training images, got {len(known)} of training "
-                "images. Fix: label more, or take --model m2"
+                f"classifier of some training images, got {len(known)} of training images. Fix: "
+                "label more, or add a classifier (--classifier --objective semi-supervised; in "
+                'Python classifier=True, objective="semi-supervised")'
             )
         run.config.check_for(images.image_shape)
         with writing(path):

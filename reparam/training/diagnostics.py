@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from reparam.data import ImageSet
+from reparam.errors import SHORT_LIST
 from reparam.objective import DEAD
 from reparam.runs import Epoch, Metrics, RunConfig
 from reparam.training.events import Warned
@@ -35,10 +37,25 @@ MISSED = 0.1
 """Share by which a target may be missed at the end."""
 
 
-def before_training(config: RunConfig) -> dict[str, str]:
-    """What the configuration alone shows: by kind, a line with the fix."""
+def before_training(config: RunConfig, images: ImageSet) -> dict[str, str]:
+    """What the configuration and the labels show: by kind, a line with the fix."""
     model = config.model
-    return {} if model.likelihood.logits else model.decoder.diagnose()
+    found = {} if model.likelihood.logits else model.decoder.diagnose()
+    return found | _classes_without_images(images) if model.classes else found
+
+
+def _classes_without_images(images: ImageSet) -> dict[str, str]:
+    """A conditional model learns nothing of a class of which it sees no label."""
+    seen = set() if images.labels is None else set(images.labels[images.labelled("train")])
+    unseen = [name for i, name in enumerate(images.class_names) if i not in seen]
+    if not unseen:
+        return {}
+    more = ", ..." if len(unseen) > SHORT_LIST else ""
+    return {
+        "classes": f"no training image has the label of {', '.join(unseen[:SHORT_LIST])}{more} "
+        f"({len(unseen)} of the {len(images.class_names)} classes), of which the model thus learns "
+        "nothing. Fix: label some of each, or leave these classes out"
+    }
 
 
 def after_epoch(

@@ -174,7 +174,7 @@ class _Training:
             )
         )
         if not position.epoch and not position.batch:
-            for warning in warned(0, before_training(self.config)):
+            for warning in warned(0, before_training(self.config, self.images)):
                 self.emit(warning)
         try:
             yield
@@ -303,7 +303,8 @@ class _Training:
             self.state.model.latent_dim,
             verdict.warnings,
         )
-        early = {} if self.epochs else before_training(config)  # said when training began
+        # What was said when training began is the first epoch's.
+        early = {} if self.epochs else before_training(config, self.images)
         metrics = replace(metrics, warnings=early | found)
         self.run.add_metrics(metrics)
         self.saver.save_if_due()

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from reparam import load
-from reparam.data import from_bytes, load_images
+from reparam.data import DataConfig, from_bytes, load_images
+from reparam.errors import DataError
 from reparam.runs import Run
 
 from .conftest import CLASSES, shapes, train_tiny
@@ -144,3 +145,45 @@ def test_a_conditional_model_without_a_classifier_needs_every_label(
     said = reparam("train", half, "--model", "cvae", "--out", tmp_path / "run", "--quiet")
     assert "a conditional model must have a label of every image" in fault(said)
     assert not (tmp_path / "run").exists()
+
+
+def test_classes_of_other_names_can_be_left_to_the_classifier(
+    reparam, run: Path, tmp_path: Path
+) -> None:
+    """What is in folders of other names; in Python `predict_proba` reads no labels at all."""
+    images, _ = shapes(6, seed=5)
+    path = tmp_path / "new.npz"
+    np.savez(path, images=images, labels=["zebra"] * 6)
+    out = tmp_path / "z.csv"
+    found = fault(reparam("encode", run, path, "--out", out))
+    assert "unknown class 'zebra'" in found
+    assert "Fix: let the classifier find the classes (--class '')" in found
+    said = reparam("encode", run, path, "--class", "", "--out", out)
+    assert said.status == 0, said.err
+    names = [CLASSES[y] for y in predicted(run, images[..., None])]
+    assert pd.read_csv(out)["label"].tolist() == names
+    model, zebras = load(run), load_images(DataConfig(source=str(path)))
+    images = zebras.images
+    np.testing.assert_array_equal(model.predict_proba(zebras), model.predict_proba(images))
+    with pytest.raises(DataError, match=r"unknown class .zebra.*Fix: labels=-1"):
+        model.transform(zebras)
+    np.testing.assert_array_equal(model.transform(zebras, labels=-1), model.transform(images))
+
+
+def test_no_class_is_no_class_to_sample(refused, run: Path, tmp_path: Path) -> None:
+    said = refused("sample", run, "--class", "", "--out", tmp_path / "x.npz")
+    assert "--class: unknown class ''" in said
+    assert ", ".join(sorted(CLASSES)) in said
+
+
+def test_colours_that_become_black_and_white_are_said(reparam, half: Path, tmp_path: Path) -> None:
+    words = ("--epochs", 1, "--sample-every", 0, "--out", tmp_path / "run", "--overwrite")
+    small = ("--encoder-widths", 20, "--decoder-widths", 20)
+    for more, expected in (((), True), (("--binarise", "none"), False)):
+        said = reparam("train", half, "--model", "m2", *small, *words, *more)
+        assert said.status == 0, said.err
+        assert ("--binarise none keeps greys" in said.err) is expected
+
+
+def test_info_names_the_classes(reparam, run: Path) -> None:
+    assert ", ".join(CLASSES) in reparam("info", run).out

@@ -64,6 +64,8 @@ def test_names_there_and_back() -> None:
     assert images.label_names() == ("b", "", "a")
     np.testing.assert_array_equal(class_indices(("b", "", "a"), ("a", "b"), "set"), labels)
     assert class_indices([""], ("a", ""), "set").tolist() == [1]
+    with pytest.raises(DataError, match="set: unknown class ''"):
+        class_indices([""], ("a", "b"), "set", or_unknown=False)
 
 
 @given(

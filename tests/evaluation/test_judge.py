@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reparam.data import DataConfig, ImageSet, image_set_from_arrays, load_images
+from reparam.data import UNKNOWN, DataConfig, ImageSet, image_set_from_arrays, load_images
 from reparam.errors import ConfigError, DataError, ShapeError
 from reparam.evaluation.judge import FEATURES, Judge, judge_for
 from reparam.evaluation.judge.judge import cache_path
@@ -188,6 +188,15 @@ def test_without_labels_features_come_from_an_autoencoder(new_cache: Path) -> No
     kept = images.split_images("test") / 255
     variance = np.square(kept - kept.mean(0)).mean()
     assert judge.error < variance
+
+
+def test_a_judge_without_labels_among_held_out_images_is_not_tested(new_cache: Path) -> None:
+    images = colours()
+    labels = images.labels.copy()  # type: ignore[union-attr]
+    labels[images.splits[images.held_out()]] = UNKNOWN
+    judge = judge_for(replace(images, labels=labels))
+    assert (judge.classes, judge.accuracy, judge.error) == (3, None, None)
+    assert "of unknown accuracy, as no held-out image has a label" in judge.description
 
 
 def test_images_of_another_size_are_refused(small_judge: Judge) -> None:

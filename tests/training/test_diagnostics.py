@@ -42,9 +42,9 @@ DESERVED: dict[str, dict[str, Any]] = {
 }
 
 
-def test_a_run_that_is_well(small) -> None:
+def test_a_run_that_is_well(small, blobs) -> None:
     assert not kinds([line(epoch) for epoch in range(1, 11)], small(epochs=10))
-    assert not before_training(small())
+    assert not before_training(small(), blobs)
 
 
 @pytest.mark.parametrize("kind", DESERVED)
@@ -223,10 +223,21 @@ def test_a_missed_target_is_reported_at_the_end(small) -> None:
 
 
 @pytest.mark.parametrize("activation", ["tanh", "linear"])
-def test_an_activation_that_leaves_the_pixels_range(activation, small) -> None:
-    (text,) = before_training(small(output_activation=activation)).values()
+def test_an_activation_that_leaves_the_pixels_range(activation, small, blobs) -> None:
+    (text,) = before_training(small(output_activation=activation), blobs).values()
     assert f"output_activation {activation}" in text
     assert "Fix: --output-activation sigmoid" in text
+
+
+def test_classes_that_no_training_image_has_are_named(small, tmp_path, blobs) -> None:
+    labels = np.zeros(len(blobs), np.int64)
+    images = replace(blobs, labels=labels, class_names=("a", "b", "c"))
+    config = small("cvae", epochs=1)
+    run = Run.create(tmp_path / "run", config, images, command="", overwrite=False)
+    train(run, images)
+    said = run.metrics()[0].warnings["classes"]
+    assert said.startswith("no training image has the label of b, c (2 of the 3 classes)")
+    assert not before_training(small(), images)  # reads no labels
 
 
 def test_a_real_run_that_is_well_and_one_that_learns_nothing(new_run, small, blobs) -> None:

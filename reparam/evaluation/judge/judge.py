@@ -40,7 +40,7 @@ class Judge:
     """A frozen network that gives an image 64 features and, where the data has labels, a class.
 
     ``class_names`` is empty without labels. ``accuracy`` is the share of ``held_out`` images whose
-    class it finds (None without labels), and ``error`` the mean squared error of its
+    class it finds (None where none has a label), and ``error`` the mean squared error of its
     reconstructions of them, pixels in [0, 1] (None with labels). ``seconds``: what its training
     took, on the machine that did it; ``from_cache`` says whether that was now.
     """
@@ -78,11 +78,11 @@ class Judge:
     @property
     def description(self) -> str:
         """One line for a report."""
-        if self.accuracy is not None:
-            what = (
-                f"convolutional classifier of {self.classes} classes, 64 features, "
-                f"{self.accuracy:.2%} right on {self.held_out}"
-            )
+        if self.classes is not None:
+            tested = "of unknown accuracy, as no held-out image has a label"
+            if self.accuracy is not None:
+                tested = f"{self.accuracy:.2%} right on {self.held_out}"
+            what = f"convolutional classifier of {self.classes} classes, 64 features, {tested}"
         else:
             what = (
                 "no labels: convolutional autoencoder with 64 features, mean squared error "
@@ -235,5 +235,7 @@ def _tested(
             else:
                 right = out.argmax(1).cpu().numpy() == images.labels[rows]
                 total += float(right.sum())
-    mean = total / max(len(index), 1)
+    if not len(index):
+        return None, None
+    mean = total / len(index)
     return (None, mean) if images.labels is None else (mean, None)

@@ -31,6 +31,9 @@ onnx = {"onnx", "onnxruntime"}
 check("info", run_folder, without=heavy | onnx)
 check("train", "--help", without=heavy | onnx)
 check("export", run_folder, "--onnx", f"{out}/onnx", without=heavy)
+heavy = heavy - {"scipy"} | {"scipy.stats"}
+for command in ("score", "compare", "sweep", "demo"):
+    check(command, "--help", without=heavy)
 """
 
 

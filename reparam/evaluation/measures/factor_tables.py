@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its stats when they are first used: they take half a second
 from jaxtyping import Bool, Float, Int
 from scipy.special import entr
-from scipy.stats import t
 
 from reparam.evaluation.measures.measured import LEVEL, Measured, absent
 
@@ -64,7 +64,7 @@ def measured(
     ``deviation``: the standard deviation of a figure over ``replicates`` random halves, which
     estimates its own (the jackknife that deletes half, Shao & Wu 1989).
     """
-    half = float(t.ppf((1 + LEVEL) / 2, replicates - 1)) * deviation
+    half = float(scipy.stats.t.ppf((1 + LEVEL) / 2, replicates - 1)) * deviation
     best = None if math.isnan(reference) else min(reference, 1.0)
     low, high = min(value - half, 1.0), min(value + half, 1.0)
     return Measured(min(value, 1.0), low, high, best, samples=n, note=note)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 from scipy.special import entr
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from reparam.evaluation.measures.factor_tables import Columns, half_of, measured
 from reparam.evaluation.measures.measured import Measured
@@ -73,6 +72,8 @@ def _of_fit(
     rng: np.random.Generator,
 ) -> tuple[float, float, float]:
     """Disentanglement, completeness and informativeness of one fit, not adjusted."""
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor  # takes a second
+
     d, f = code.shape[1], known.shape[1]
     importance, informativeness = np.empty((d, f)), np.empty(f)
     for j, is_category in enumerate(known.kinds):

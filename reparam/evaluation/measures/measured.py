@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import scipy  # its stats when they are first used: they take half a second
 from jaxtyping import Bool, Float, Int
 from scipy import special
-from scipy.stats import binomtest, norm
 
 LEVEL = 0.95
 """Of every interval."""
 
-QUANTILE = float(norm.ppf((1 + LEVEL) / 2))
+QUANTILE = float(special.ndtri((1 + LEVEL) / 2))
 """1.96: an interval of a normal estimate reaches so many standard deviations either way."""
 
 REPEATS = 200
@@ -120,7 +120,7 @@ def share_of(
     ``at``: of images, their places among those that are measured.
     """
     hits, n = int(np.count_nonzero(found)), len(found)
-    low, high = binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
+    low, high = scipy.stats.binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
     each = None if at is None else Each(found.astype(np.float64), at)
     return Measured(hits / n, float(low), float(high), reference, samples=n, note=note, each=each)
 

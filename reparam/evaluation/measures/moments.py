@@ -7,9 +7,9 @@ of mean, scatter (Wishart) and order statistics, so that no such sample is drawn
 import math
 
 import numpy as np
+import scipy  # its stats when they are first used: they take half a second
 from jaxtyping import Float
 from scipy.special import psi
-from scipy.stats import binom, binomtest, chi2, f
 
 from reparam.evaluation.measures.measured import Measured, absent
 from reparam.evaluation.measures.squared_distance import SquaredDistance, Within, u_statistic
@@ -55,7 +55,7 @@ def _hotelling(x: Float[np.ndarray, "N d"]) -> float | None:
     if np.linalg.matrix_rank(covariance, hermitian=True) < d:
         return None
     squared = n * mean @ np.linalg.solve(covariance, mean)
-    return float(f.sf(squared * (n - d) / (d * (n - 1)), d, n - d))
+    return float(scipy.stats.f.sf(squared * (n - d) / (d * (n - 1)), d, n - d))
 
 
 def gaussian_kl(z: LatentArray, rng: np.random.Generator) -> Measured:
@@ -119,15 +119,15 @@ def radius_99(z: LatentArray, rng: np.random.Generator) -> Measured:
     """
     x = np.asarray(z, np.float64)
     n, d = x.shape
-    limit = math.sqrt(chi2.ppf(RADIUS_LEVEL, d))
+    limit = math.sqrt(scipy.stats.chi2.ppf(RADIUS_LEVEL, d))
     radii = np.sort(np.sqrt(np.square(x).sum(1))) / limit
     k = math.ceil(RADIUS_LEVEL * n)
-    bounded = binom.cdf(n - 1, n, RADIUS_LEVEL) >= 0.975
+    bounded = scipy.stats.binom.cdf(n - 1, n, RADIUS_LEVEL) >= 0.975
     note = "" if bounded else "an interval needs at least 368 latents"
     order = rng.beta(k, n - k + 1, size=NULL_REPEATS)
-    reference = float(np.sqrt(chi2.ppf(order, d)).mean() / limit)
+    reference = float(np.sqrt(scipy.stats.chi2.ppf(order, d)).mean() / limit)
     beyond = int(np.count_nonzero(radii > 1))
-    p = float(binomtest(beyond, n, 1 - RADIUS_LEVEL).pvalue)
+    p = float(scipy.stats.binomtest(beyond, n, 1 - RADIUS_LEVEL).pvalue)
     return Measured(
         float(radii[k - 1]),
         _quantile_bound(radii, RADIUS_LEVEL, 0.025) if bounded else None,
@@ -148,10 +148,11 @@ def _quantile_bound(ordered: Float[np.ndarray, " N"], level: float, above: float
     (n − r) / (1 − level), which says where a point between them is above as often as wanted.
     """
     n = len(ordered)
-    below = int(binom.ppf(above, n, level))  # the rank r, from 0: P(fewer than r below) < above
+    count = scipy.stats.binom(n, level)
+    below = int(count.ppf(above))  # the rank r, from 0: P(fewer than r below) < above
     if below >= n:
         return float(ordered[-1])
-    wanted = (above - binom.cdf(below - 1, n, level)) / binom.pmf(below, n, level)
+    wanted = (above - count.cdf(below - 1)) / count.pmf(below)
     after, before = (n - below) / (1 - level), max(below, 1) / level
     share = wanted * after / ((1 - wanted) * before + wanted * after)
     return float((1 - share) * ordered[max(below, 1) - 1] + share * ordered[below])

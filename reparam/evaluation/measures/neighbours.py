@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Int, Real
-from sklearn.metrics import silhouette_samples
-from sklearn.neighbors import KNeighborsClassifier
 
 from reparam.evaluation.measures.measured import Measured, absent, mean_of, share_of
 from reparam.types import IndexArray, LabelArray, LatentArray
@@ -119,6 +117,8 @@ def _knn_accuracy(
     if len(train_z) > MOST_TRAINING:
         some = rng.choice(len(train_z), MOST_TRAINING, replace=False)
         train_z, train_labels = train_z[some], train_labels[some]
+    from sklearn.neighbors import KNeighborsClassifier  # takes half a second, as below
+
     classifier = KNeighborsClassifier(k).fit(train_z, train_labels)
     right = classifier.predict(z) == labels
     most_frequent = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
@@ -141,5 +141,7 @@ def _silhouette(
         return absent(
             f"a silhouette needs at least 2 classes, and one of 2 images, got {classes}{of}"
         )
+    from sklearn.metrics import silhouette_samples
+
     each = silhouette_samples(latents, labels)
     return mean_of(each, note=f"{len(latents):,} of {total:,} images", at=kept)

@@ -7,8 +7,8 @@ The reference is what two sets of draws of one distribution score on average, wh
 import math
 
 import numpy as np
+import scipy  # its stats when they are first used: they take half a second
 from jaxtyping import Bool, Float
-from scipy.stats import mannwhitneyu
 
 from reparam.evaluation.measures.kernel import inverse_multiquadratic
 from reparam.evaluation.measures.measured import Measured, absent
@@ -19,7 +19,6 @@ from reparam.evaluation.measures.squared_distance import (
     Within,
     unbiased_mmd,
 )
-from reparam.evaluation.measures.two_sample_classifier import stacked_classifier
 from reparam.types import LatentArray
 
 Draws = Float[np.ndarray, "M d"]
@@ -183,10 +182,13 @@ def classifier_two_sample(z: LatentArray, draws: Draws, rng: np.random.Generator
     x, y = (s[rng.choice(len(s), n, replace=False)].astype(float) for s in (z, draws))
     half = n // 2
     classes = np.repeat([1, 0], half)
+    # scikit-learn takes half a second.
+    from reparam.evaluation.measures.two_sample_classifier import stacked_classifier
+
     fitted = stacked_classifier(int(rng.integers(2**31)))
     fitted.fit(np.concatenate([x[:half], y[:half]]), classes)
     positive, negative = (fitted.decision_function(s[half:]) for s in (x, y))
     value, low, high = auc(positive, negative)
-    p = float(mannwhitneyu(positive, negative, alternative="greater").pvalue)
+    p = float(scipy.stats.mannwhitneyu(positive, negative, alternative="greater").pvalue)
     note = f"trained on {half:,} of each, scored on the other {n - half:,} of each{note}"
     return Measured(value, low, high, 0.5, p, n, note)

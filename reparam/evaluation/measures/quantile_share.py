@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its stats when they are first used: they take half a second
 from jaxtyping import Float
-from scipy.stats import betabinom
 
 from reparam.evaluation.measures.measured import REPEATS, percentile_interval
 
@@ -55,5 +55,5 @@ def share_beyond(
         high=high,
         limit=limit,
         expected=k / (n + 1),
-        p_value=float(betabinom.sf(beyond - 1, m, k, n - k + 1)),
+        p_value=float(scipy.stats.betabinom.sf(beyond - 1, m, k, n - k + 1)),
     )

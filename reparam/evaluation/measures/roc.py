@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
+import scipy  # its stats when they are first used: they take half a second
 from jaxtyping import Float
 from scipy.special import expit, logit
-from scipy.stats import rankdata
 
 from reparam.evaluation.measures.measured import normal_interval
 
@@ -21,6 +21,7 @@ def auc(
     which is what n successes out of n would leave open.
     """
     n, m = len(positive), len(negative)
+    rankdata = scipy.stats.rankdata
     ranks = rankdata(np.concatenate([positive, negative]))
     above = (ranks[:n] - rankdata(positive)) / m  # share of negatives below each positive
     below = 1 - (ranks[n:] - rankdata(negative)) / n

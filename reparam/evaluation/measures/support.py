@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.neighbors import NearestNeighbors
 
 from reparam.evaluation.measures.measured import LEVEL, Measured, at_most, mean_of, share_of
 from reparam.evaluation.measures.quantile_share import share_beyond
@@ -100,6 +99,8 @@ def unlikely_share(
     on average, about 5 %; the p-value is exact, and the interval is over held-out images and fakes,
     for the training images as they are (`share_beyond`).
     """
+    from sklearn.neighbors import NearestNeighbors  # takes half a second
+
     among = NearestNeighbors(n_neighbors=1, algorithm="brute")
     among.fit(at_most(UNLIKELY_IMAGES, train, rng))
     (real,), (far,) = (among.kneighbors(x)[0].T for x in (held_out, fake))

@@ -62,6 +62,13 @@ METHODS = {
     PLAIN: Method("plain PyTorch VAE", "tutorial_vae"),
     "plain-equal": Method("plain PyTorch VAE, equal latent", "tutorial_vae", equal=True),
     "kl": Method("AutoencoderKL, KL × 1e-6", "autoencoder_kl", ("--kl-weight", "1e-6"), True),
+    "kl-refined": Method(
+        "AutoencoderKL, KL × 1e-6, latents refined",
+        "autoencoder_kl_refined",
+        ("--kl-weight", "1e-6"),
+        equal=True,
+        of="kl",
+    ),
     "kl-1": Method("AutoencoderKL, KL × 1", "autoencoder_kl", ("--kl-weight", "1"), True),
 }
 """By name; the names of reparam's begin with own: these are compared with the others."""

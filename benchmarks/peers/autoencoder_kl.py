@@ -6,6 +6,7 @@ the lowest one: a small one, for a CPU. Squared error summed over the picture + 
 """
 
 import argparse
+from collections.abc import Sequence
 
 import torch
 from diffusers import AutoencoderKL
@@ -58,20 +59,28 @@ class SmallAutoencoderKL(PictureVAE):
 
     def forward(self, x: Tensor) -> Tensor:
         q = self.model.encode(2 * x - 1).latent_dist
-        found = (self.model.decode(q.sample()).sample.float() + 1) / 2
+        found = self.decode(q.sample()).float()
         squared_error = F.mse_loss(found, x, reduction="sum")
         return squared_error / len(x) + self.kl_weight * q.kl().float().mean()
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        return (self.model.decode(self.model.encode(2 * x - 1).latent_dist.mode()).sample + 1) / 2
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        q = self.model.encode(2 * x - 1).latent_dist
+        return q.mean, q.std
+
+    def decode(self, z: Tensor) -> Tensor:
+        return (self.model.decode(z).sample + 1) / 2
 
 
 def train(job: PictureJob) -> PictureReply:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--kl-weight", type=float, default=1e-6)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    options = parser.parse_args(list(job.words))
+    options = options_of(job.words)
     torch.manual_seed(job.seed)
     _, *shape = job.held_out_pixels().shape
     model = SmallAutoencoderKL(tuple(shape), job.latents, options.kl_weight)
     return fit(model, job, BATCH_SIZE, options.learning_rate)
+
+
+def options_of(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kl-weight", type=float, default=1e-6)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    return parser.parse_args(list(words))

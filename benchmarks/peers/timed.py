@@ -3,6 +3,8 @@
 import copy
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +20,8 @@ BATCH = 64
 
 TRIED_STEPS = 3
 
+WEIGHTS = "weights.pt"
+
 
 class PictureVAE(nn.Module, ABC):
     """A VAE whose forward is its loss, the mean over the batch of pictures (B, C, H, W)."""
@@ -28,8 +32,15 @@ class PictureVAE(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor: ...
 
     @abstractmethod
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of z, each (B, ...)."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor: ...
+
     def reconstruct(self, x: Tensor) -> Tensor:
         """decode(the posterior's mean), without sampling."""
+        return self.decode(self.posterior(x)[0])
 
 
 def floats(pixels: np.ndarray) -> Tensor:
@@ -59,6 +70,7 @@ def fit(model: PictureVAE, job: PictureJob, batch_size: int, learning_rate: floa
     seconds = time.perf_counter() - began
     peak = peak_bytes()
     job.save(reconstructions(model, job.held_out_pixels()))
+    torch.save(model.state_dict(), Path(job.out) / WEIGHTS)  # for autoencoder_kl_refined.py
     return PictureReply(
         seconds=seconds,
         epochs=steps / len(loader),
@@ -93,10 +105,13 @@ def faster_in_bfloat16(model: PictureVAE, x: Tensor, learning_rate: float) -> bo
 
 
 @torch.no_grad()
-def reconstructions(model: PictureVAE, pixels: np.ndarray) -> np.ndarray:
-    """Bytes (N, H, W, C), in float32 arithmetic."""
+def reconstructions(
+    model: PictureVAE, pixels: np.ndarray, of: Callable[[Tensor], Tensor] | None = None
+) -> np.ndarray:
+    """Bytes (N, H, W, C), in float32 arithmetic; ``of`` pictures, `PictureVAE.reconstruct`."""
     model.eval()
-    found = torch.cat([model.reconstruct(floats(x)) for x in np.split(pixels, cuts(len(pixels)))])
+    one = of or model.reconstruct
+    found = torch.cat([one(floats(x)) for x in np.split(pixels, cuts(len(pixels)))])
     rounded = (found.clamp(0, 1) * 255).round().to(torch.uint8)
     return rounded.permute(0, 2, 3, 1).contiguous().numpy()
 

@@ -56,8 +56,12 @@ class TutorialVAE(PictureVAE):
         kl = -0.5 * (1 + log_var - mu**2 - log_var.exp()).sum()
         return (squared_error + kl) / len(x)
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        return self.decoder(self.mu(self.encoder(x)))
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.encoder(x)
+        return self.mu(h), torch.exp(self.log_var(h) / 2)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.decoder(z)
 
 
 def after(filters: int) -> list[nn.Module]:

@@ -10,7 +10,7 @@ import pictures
 import pytest
 import torch
 from peers import own_pictures
-from peers.picture_job import RECONSTRUCTIONS, PictureJob, PictureReply
+from peers.picture_job import RECONSTRUCTIONS, RECORD, PictureJob, PictureReply
 from peers.tutorial_vae import TutorialVAE
 from picture_table import Cell, Measures, grid, mean_picture_psnr, measures_of, tables
 from PIL import Image
@@ -99,6 +99,22 @@ def test_the_latent_of_autoencoder_kl_is_not_smaller_than_asked(shape, latents, 
     from peers.autoencoder_kl import grid
 
     assert grid(shape, latents) == expected
+
+
+def test_refined_latents_of_autoencoder_kl_are_decoded_closer(job: PictureJob, tmp_path) -> None:
+    pytest.importorskip("diffusers")
+    job = replace(job, latents=15)
+    began = ask(["-m", "peers.picture_run", "autoencoder_kl", job.to_json()])
+    record = json.dumps({"reply": json.loads(began)})
+    (Path(job.out) / RECORD).write_text(record, encoding="utf-8")
+    (tmp_path / "refined").mkdir()
+    more = replace(job, origin=job.out, out=str(tmp_path / "refined"))
+    ask(["-m", "peers.picture_run", "autoencoder_kl_refined", more.to_json()])
+    held_out = job.held_out_pixels().astype(float)
+    found = [np.load(Path(each.out) / RECONSTRUCTIONS) for each in (job, more)]
+    before, after = (np.square(x - held_out).mean((1, 2, 3)) for x in found)
+    assert (after <= before + 1).all()  # rounded to bytes
+    assert after.mean() < before.mean()
 
 
 @pytest.mark.parametrize("start", [2.0, 20.0])

@@ -33,11 +33,14 @@ def train_with_progress(
     progress = progress_listener(config.preset, quiet=quiet)
     try:
         model = train(run, images, [progress, *writers(run), *listeners], team)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        kept = "before the first step"
+        if isinstance(error, Interrupted):
+            kept = "and everything up to here is saved"
+        elif run.checkpoint.exists():  # not between two steps: asked twice, or after the last one
+            kept = "and the last checkpoint is kept"
         again = again or run.resume_command
-        raise Interrupted(
-            f"stopped; everything up to here is saved. Continue with: {again}"
-        ) from None
+        raise Interrupted(f"stopped {kept}. Continue with: {again}") from None
     if not quiet:
         note(_final_metrics(run))
     return model
@@ -79,13 +82,18 @@ def _plan(config: RunConfig, images: ImageSet) -> str:
     """What is about to be trained, in one line."""
     height, width, channels = images.image_shape
     counts = ", ".join(f"{len(images.splits[split])} {split}" for split in SPLITS)
-    line = (
+    parts = [
         f"{config.preset}: {images.name}, {height} × {width} × {channels} ({counts} images), "
         f"{config.model.describe_latent()}, seed {config.seed}"
-    )
+    ]
     if config.objective.has_rate:
-        line += f"; {config.model.likelihood.describe(height * width * channels)}"
-    return "; ".join(filter(None, (line, config.inputs.describe())))
+        parts.append(config.model.likelihood.describe(height * width * channels))
+    if config.inputs.binarise != "none":
+        parts.append(config.inputs.describe())
+    least = config.training.augment_below
+    if config.training.augments and len(images.splits["train"]) >= least:
+        parts.append(f"shown as they are, being many (--augment-below {least})")
+    return "; ".join(parts)
 
 
 def _final_metrics(run: Run) -> str:

@@ -68,11 +68,13 @@ def each_batch(
             classes = torch.from_numpy(labels[chosen].astype(np.int64)).to(model.device)
         was_training = model.training
         model.eval()
-        with torch.no_grad():
-            if batch.dtype == torch.uint8:
-                classes = model.labels_of(from_bytes(batch), classes)
-            found = function(batch, classes)
-        model.train(was_training)
+        try:
+            with torch.no_grad():
+                if batch.dtype == torch.uint8:
+                    classes = model.labels_of(from_bytes(batch), classes)
+                found = function(batch, classes)
+        finally:
+            model.train(was_training)
         yield found
 
 

@@ -50,4 +50,6 @@ class Augmentation:
             align_corners=False,
         )
         moved = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        # Four weights of float32 may add up to a little more than 1, and white be whiter.
+        moved = moved.clamp(x.amin(), x.amax())
         return moved.contiguous(memory_format=torch.channels_last)

@@ -62,5 +62,10 @@ class DipOptions(TermOptions):
 
     def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         q = drawn.q
-        of_batch = covariance_of(q.mean) if self.covariance == "means" else aggregate_covariance(q)
+        if self.covariance == "means":
+            of_batch = covariance_of(q.expectation)
+        elif q.form == "other":  # of which no Cov[z|x] is known: an estimate, by what is drawn
+            of_batch = covariance_of(drawn.z)
+        else:
+            of_batch = aggregate_covariance(q)
         return dip(of_batch, self.diagonal).expand(len(drawn.z))

@@ -35,9 +35,11 @@ class InputConfig:
             )
 
     def describe(self) -> str:
-        """What becomes of grey pixels, for people; "" where they stay."""
-        how = {"dynamic": "drawn anew at each step", "threshold": "cut at half"}.get(self.binarise)
-        return f"pixels become black or white, {how} (--binarise none keeps greys)" if how else ""
+        """What becomes of grey pixels, for people."""
+        if self.binarise == "none":
+            return "pixels stay as they are"
+        how = "drawn anew at each step" if self.binarise == "dynamic" else "cut at half"
+        return f"pixels become black or white, {how} (--binarise none keeps greys)"
 
     def apply(self, batch: Batch, noise: Noise = None) -> Batch:
         """The batch with binarised images, for encoder and distortion alike, and with corrupted

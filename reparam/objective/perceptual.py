@@ -41,8 +41,8 @@ class PerceptualOptions(TermOptions):
     """Nats of each value of an image (pixel and channel) for a distance of 1."""
 
     network: str = "imagenet"
-    """Whose features: imagenet (pip install reparam[perceptual]), or one that a plug-in registers.
-    """
+    """Whose features: imagenet (pip install 'reparam[perceptual]'), or one that a plug-in
+    registers."""
 
     depth: int = option(3, least=1)
     """How many of its maps are compared, from the first on: deeper ones take more time."""

@@ -63,8 +63,8 @@ class TrainingConfig:
 
     accumulate: int = option(1, least=1)
     """Compute a step's gradient in this many parts of its batch, one after another: less memory,
-    the same gradient. Batch norm, free bits and the terms mmd, total-correlation and dip take
-    their statistics from each part."""
+    the same gradient. Batch norm, free bits and the terms mmd, total-correlation, dip, factor and
+    capacity take their statistics from each part."""
 
     output_bias: Literal["zero", "mean"] = "zero"
     """Where the decoder's last bias begins: zero, or where it gives the training images' mean."""
@@ -86,14 +86,16 @@ class TrainingConfig:
     seen as they are."""
 
     augment_below: int = option(10_000, least=0)
-    """Shift, rotate, zoom and flip only where there are fewer training images than this."""
+    """Shift, rotate, zoom and flip only where there are fewer training images than this; where
+    there are not, `train` says so."""
 
     fitted_prior: str | None = None
     """When training ends, fit this prior to the training images' latents, as `reparam fit-prior`
     does: gaussian, mixture or flow. Draws are then from it."""
 
     early_stop: int | None = option(None, least=1)
-    """Stop when the validation loss has not improved for this many epochs."""
+    """Stop when the validation loss has not improved for this many epochs; not once the term
+    adversarial has begun, whose epochs are not compared by it."""
 
     on_nan: Literal["stop", "backoff"] = "stop"
     """When a loss is NaN or infinite: stop; or backoff: go back to the last checkpoint with half of
@@ -141,6 +143,11 @@ class TrainingConfig:
         """The chosen ones, whichever option names them."""
         named = any(isinstance(chosen, TensorBoardOptions) for chosen in self.logger)
         return (*self.logger, *[TensorBoardOptions()] * (self.tensorboard and not named))
+
+    @property
+    def augments(self) -> bool:
+        """Whether training images are shown otherwise than they are, where they are few."""
+        return bool(self.shift or self.rotate or self.zoom or self.flip)
 
     @property
     def global_batch(self) -> int:
@@ -213,7 +220,17 @@ class RunConfig:
         return replace(self, model=self.model.for_classes(len(class_names)))
 
     def check_for(self, image_shape: ImageShape) -> None:
-        """Raises what `check_loss` raises of its parts, on grey images of this shape."""
+        """What a new run is looked at for: raises what `check_loss` raises of its parts, on grey
+        images of this shape, and ConfigError for options that would change nothing.
+        """
+        training = self.training
+        for name in ("decay", "decay_every"):
+            value = getattr(training, name)
+            if training.schedule != "step" and value != getattr(TrainingConfig, name):
+                raise ConfigError(
+                    f"{name} must come with schedule step, got {value} with {training.schedule}. "
+                    f"Fix: --schedule step, or omit {name}"
+                )
         check_loss(self.model, self.objective, self.terms, self.inputs, image_shape)
 
     def as_recorded(self) -> "RunConfig":

@@ -94,10 +94,14 @@ def append_line(path: Path, line: str) -> None:
             raise
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Removes what ``write_atomically`` could not finish when its process was killed."""
-    for leftover in folder.rglob(f"{TEMPORARY}*"):
-        leftover.unlink()
+def remove_leftovers(*folders: Path) -> None:
+    """Removes what ``write_atomically`` could not finish in these folders when its process was
+    killed.
+    """
+    for folder in folders:
+        for leftover in folder.glob(f"{TEMPORARY}*"):
+            if leftover.is_file():
+                leftover.unlink(missing_ok=True)
 
 
 def remove_leftovers_of(path: Path) -> None:

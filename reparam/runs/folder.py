@@ -98,11 +98,14 @@ def _is_untrained(path: Path) -> bool:
     is nothing to lose, and nothing in its way.
     """
     checkpoint = path / CHECKPOINT
-    known = {CONFIG, checkpoint.parent.name}
-    if {entry.name for entry in path.iterdir() if not _is_passing(entry)} != known:
+    known = {CONFIG, ARITHMETIC, checkpoint.parent.name}
+    if not {entry.name for entry in path.iterdir() if not _is_passing(entry)} <= known:
         return False
+    if not checkpoint.exists():
+        return True
     try:
-        return load_tensors(checkpoint, "checkpoint").state.get("images") == 0
+        state = load_tensors(checkpoint, "checkpoint").state
+        return state.get("epoch") == state.get("batch") == 0
     except RunError:  # damaged, or of a later version
         return False
 

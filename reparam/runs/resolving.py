@@ -282,12 +282,8 @@ def _unchecked(config: C, changes: Mapping[str, object]) -> C:
 
 
 def _coerce(value: object, hint: object, where: str) -> object:
-    wanted = str(hint)
-    if isinstance(value, list):
-        value = tuple(value)
+    wanted, value = str(hint), _by_hint(value, hint)
     takes_float = hint is float or float in get_args(hint)
-    if isinstance(value, str) and "Path" in wanted:
-        value = Path(value)
     try:
         if isinstance(value, int) and not isinstance(value, bool) and takes_float:
             value = float(value)
@@ -297,6 +293,21 @@ def _coerce(value: object, hint: object, where: str) -> object:
         expected = getattr(hint, "__name__", None) if isinstance(hint, type) else wanted
         expected = (expected or wanted).replace("typing.", "").replace("pathlib.", "")
         raise ConfigError(f"{where} must be {expected}, got {value!r}. Fix: change it") from error
+
+
+def _by_hint(value: object, hint: object) -> object:
+    """JSON's lists and texts as the tuples and paths that they were written from, at any depth."""
+    if isinstance(value, str):
+        return Path(value) if "Path" in str(hint) else value
+    if not isinstance(value, list):
+        return value
+    several = [hint, *get_args(hint)]  # of a union, the member that takes a list
+    kind = next((each for each in several if get_origin(each) in (tuple, list)), tuple)
+    args = get_args(kind) or (object, ...)
+    same = get_origin(kind) is list or args[-1] is ...
+    hints = [args[0]] * len(value) if same else [*args, *[object] * len(value)]
+    found = [_by_hint(each, of) for each, of in zip(value, hints, strict=False)]
+    return found if get_origin(kind) is list else tuple(found)
 
 
 def read_config_file(path: Path) -> Json:

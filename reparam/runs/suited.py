@@ -137,5 +137,5 @@ def _filters(side: int) -> tuple[int, ...]:
     return tuple(min(first * 2**level, 256) for level in range(levels))
 
 
-SOME_PICTURES = Suited(PICTURES, pictures((64, 64, 3), 1000, weighed=True))
+SOME_PICTURES = Suited(PICTURES, pictures((64, 64, 3), 1000, weighed=False))
 """The parts of the recipe, before the images are known."""

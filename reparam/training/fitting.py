@@ -110,6 +110,18 @@ def fit_run_prior(
     raises.
     """
     run.finished("a prior is fitted to a finished run")
+    return fit_weights_prior(run, images, kind, seed, progress, device)
+
+
+def fit_weights_prior(
+    run: Run,
+    images: ImageSet,
+    kind: str,
+    seed: int = 0,
+    progress: FitProgress | None = None,
+    device: str = "cpu",
+) -> PriorFit:
+    """As ``fit_run_prior``, also while the run has no result yet."""
     model = run.load_model(own_prior=True, device=device)
     train, pixels, labels = images.splits["train"], images.images, images.labels
     prior = fit_prior(model, pixels, kind, seed, train, labels, progress)

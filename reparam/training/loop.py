@@ -10,7 +10,7 @@ from reparam.data import ImageSet
 from reparam.errors import DiskFullError, NotFiniteError
 from reparam.model import Autoencoder, own_settings
 from reparam.objective import Verdict, mean_losses
-from reparam.runs import Epoch, Run, RunConfig, remove_leftovers, writing
+from reparam.runs import Epoch, Metrics, Run, RunConfig, remove_leftovers, writing
 from reparam.training.arithmetic import agreed_arithmetic
 from reparam.training.assembling import assemble_one
 from reparam.training.backoff import back_off
@@ -27,6 +27,10 @@ from reparam.training.start import gradients_of, new_state, pixel_variance_of
 from reparam.training.state import epoch_order
 from reparam.training.step import Plan
 from reparam.training.team import Team, lost, lost_error
+from reparam.types import IndexArray
+
+DEAD_OF = 100
+"""Training images that tell dead latent dimensions, where none is held out."""
 
 
 def train(
@@ -116,7 +120,8 @@ class _Training:
             state.restore(self.run)
         self.team.wait()  # before the first process writes what the others look for
         if self.team.leads:
-            remove_leftovers(self.run.path)
+            # Not in the exports, which have no lock: somebody may be writing there.
+            remove_leftovers(self.run.path, self.run.checkpoint.parent, self.run.samples)
             self.run.keep_metrics(state.position.epoch)
             if state.position.epoch < epochs and not state.position.finished:
                 self.run.forget_result()
@@ -317,12 +322,17 @@ class _Training:
         state, position = self.state, self.state.position
         number = (position.epoch + 1) * self.steps_per_epoch
         weight = state.model.likelihood.weight
+        train, valid = self.losses_so_far(), {}
         held_out = self.images.splits["valid"]
-        valid = {}
         if len(held_out):
-            valid = mean_losses(
-                state.loss, self.images.images, self.images.labels, held_out, self.config.seed
-            )
+            valid = self.mean_losses(held_out)
+        elif (
+            self.config.objective.has_rate
+            and 2 * (position.epoch + 1) >= self.config.training.epochs
+        ):
+            # Which dimensions are dead the mean rates of many images say, and no step's terms.
+            some = self.mean_losses(self.images.splits["train"][:DEAD_OF])
+            train |= {"dead_units": some["dead_units"]} if "dead_units" in some else {}
         return Epoch(
             epoch=position.epoch + 1,
             step=number,
@@ -330,6 +340,11 @@ class _Training:
             backoffs=position.backoffs,
             seconds=position.seconds,
             weight=weight.units() if weight else {},
-            train=self.losses_so_far(),
+            train=train,
             valid=valid,
         )
+
+    def mean_losses(self, index: IndexArray) -> Metrics:
+        """Of the weights that are in place, on these images."""
+        images = self.images
+        return mean_losses(self.state.loss, images.images, images.labels, index, self.config.seed)

@@ -11,7 +11,7 @@ from reparam.runs import SPLIT_IMAGES, Metrics, Result, Run
 from reparam.training.arithmetic import Arithmetic
 from reparam.training.determinism import what_held
 from reparam.training.events import Finishing, Listener
-from reparam.training.fitting import fit_run_prior
+from reparam.training.fitting import fit_weights_prior
 from reparam.training.state import State
 from reparam.training.team import Team
 
@@ -66,9 +66,10 @@ def write_result(
         deterministic_reason=held[1],
         splits=splits,
     )
-    run.save_result(result)
-    if config.training.fitted_prior is not None:
+    # A run that has a result is measured again: its prior may be one that people chose afterwards.
+    if config.training.fitted_prior is not None and run.result() is None:
         _fit_prior(run, images, config.training.fitted_prior, str(device), emit)
+    run.save_result(result)  # last: a run that has it is finished, and nobody looks at it again
     try:
         run.load_model()
     except RunError as error:  # nothing of the training: a prior that it left behind
@@ -94,6 +95,6 @@ def _fit_prior(run: Run, images: ImageSet, kind: str, device: str, emit: Listene
     count = len(images.splits["train"])
     emit(Finishing(f"fitting prior {kind} to the latents of {count:,} training images"))
     try:
-        fit_run_prior(run, images, kind, run.config.seed, device=device)
+        fit_weights_prior(run, images, kind, run.config.seed, device=device)
     except DataError as error:
         warnings.warn(f"prior {kind} was not fitted: {error}", stacklevel=3)

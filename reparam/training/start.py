@@ -27,8 +27,8 @@ VARIANCE_OF = 2_000
 COMPONENTS_OF = 4_000
 """Images that principal components are taken from; of fewer, as often as they are augmented."""
 
-COMPONENTS_AT_ONCE = 100
-"""Images that are made smaller at a time."""
+AT_ONCE = 100
+"""Images that are read at a time: all of them would not fit into memory where they are large."""
 
 
 def new_state(
@@ -44,8 +44,8 @@ def new_state(
     """Fresh weights and random streams: a function of the seed and the configuration.
 
     ``pixel_variance``: of the images around their mean image, where a searched σ² begins.
-    Where no run ``begins`` a checkpoint is restored over them: principal components, which take
-    time, are not looked for then. ``emit`` gets an event before what takes time.
+    Where no run ``begins`` a checkpoint is restored over them: principal components and the mean
+    image, which take time, are not looked for then. ``emit`` gets an event before what takes time.
     """
     torch.manual_seed(config.seed)
     training = config.training
@@ -56,7 +56,7 @@ def new_state(
         emit(Preparing(f"principal components of {several(count, 'training image')}"))
         small = _small_images(config, model.components[0], feed, count)
         pixel_variance = min(pixel_variance, model.init_components(small))
-    if training.output_bias == "mean":
+    if training.output_bias == "mean" and begins:
         model.init_output_bias(_mean_image(feed, count))
     for part in model.prior.modules():
         if isinstance(part, EncoderBound):
@@ -87,8 +87,10 @@ def _some_images(feed: Feed, count: int, wanted: int) -> Batch:
 
 def _mean_image(feed: Feed, count: int) -> torch.Tensor:
     """The training images' mean (C, H, W), from about MEAN_OF of them."""
-    some = feed.batch(torch.arange(0, count, max(1, count // MEAN_OF)))
-    return some.batch().images.mean(0).cpu()
+    numbers = torch.arange(0, count, max(1, count // MEAN_OF))
+    parts = (feed.batch(part).batch().images for part in numbers.split(AT_ONCE))
+    sums = [images.sum(0).cpu().double() for images in parts]
+    return (torch.stack(sums).sum(0) / len(numbers)).float()
 
 
 def _small_images(
@@ -100,7 +102,7 @@ def _small_images(
     rounds = max(1, COMPONENTS_OF // len(numbers)) if augmented else 1
     noise = torch.Generator().manual_seed(config.seed)
     found = []
-    for part in numbers.split(COMPONENTS_AT_ONCE) * rounds:
+    for part in numbers.split(AT_ONCE) * rounds:
         x = feed.batch(part).batch().images.cpu()
         found.append(components.shrink(augmented(x, noise)))
     return torch.cat(found)

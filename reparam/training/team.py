@@ -3,8 +3,9 @@
 A step's batch is shared out: each process takes its part of the very batch that one process would
 take, with the same noise, and the gradient is the mean over the whole batch, however unequal the
 parts. So the losses do not depend on the number of processes, but for rounding, dropout (each
-process draws its own) and batch norm (each takes the statistics of its own part; the running ones
-that are kept are those of the first process). The first process alone writes, prints and listens.
+process draws its own), batch norm (each takes the statistics of its own part; the running ones that
+are kept are those of the first process) and terms that compare the images of a batch: mmd,
+total-correlation, dip, factor. The first process alone writes, prints and listens.
 """
 
 import logging

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from safetensors.torch import load_file
 
 from reparam.cli.demo import _program
 from reparam.errors import RunError
-from reparam.runs import Run, check_free, to_mapping
+from reparam.runs import Run, check_free, to_mapping, write_mapping
 
 from .conftest import train_tiny
 
@@ -489,5 +490,28 @@ def test_a_run_whose_first_step_failed_is_in_nobodys_way(shapes_file, vae_run, t
     assert "RuntimeError: not written yet" in said.stderr
     assert (out / "checkpoints" / "last.safetensors").exists()
     check_free(out, overwrite=False)
+    write_mapping(out / "arithmetic.json", {"precision": "float32"})  # what was timed before it
+    check_free(out, overwrite=False)
+    shutil.rmtree(out / "checkpoints")  # or it failed while timed
+    check_free(out, overwrite=False)
     with pytest.raises(RunError, match="holds a run already"):
         check_free(vae_run, overwrite=False)
+    shutil.copytree(vae_run / "checkpoints", out / "checkpoints")  # all that is left of a run
+    with pytest.raises(RunError, match="holds a run already"):
+        check_free(out, overwrite=False)
+
+
+def test_a_decay_that_the_schedule_does_not_know_is_refused(refused, shapes_file, tmp_path) -> None:
+    words = ("train", shapes_file, "--out", tmp_path / "run", "--schedule", "one-cycle")
+    for option, value in (("--decay", 0.9), ("--decay-every", 2)):
+        assert "must come with schedule step" in refused(*words, option, value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_says_that_its_many_images_are_not_moved(reparam, shapes_file, tmp_path) -> None:
+    words = ("train", shapes_file, "--flip", "--epochs", 1, "--sample-every", 0)
+    for least, expected in ((10, True), (100_000, False)):
+        out = tmp_path / str(least)
+        said = reparam(*words, "--augment-below", least, "--out", out)
+        assert said.status == 0, said.err
+        assert (f"shown as they are, being many (--augment-below {least})" in said.err) is expected

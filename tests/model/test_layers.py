@@ -164,6 +164,14 @@ def test_batch_norm_gradients_are_those_of_finite_differences():
     assert torch.autograd.gradcheck(norm, (x,))
 
 
+def test_batch_norm_of_one_value_in_bfloat16():
+    """An image alone whose maps have one place: its statistics are kept in float32."""
+    norm = BatchNorm(2).train()
+    norm(torch.tensor([3.0, -1.0]).view(1, 2, 1, 1).bfloat16())
+    expected = norm.momentum * torch.tensor([3.0, -1.0])
+    torch.testing.assert_close(norm.running_mean, expected)
+
+
 def test_batch_norm_in_evaluation_leaves_its_statistics():
     norm = randomised(BatchNorm(2), 5).eval()
     norm.running_mean.copy_(torch.tensor([1.0, -2.0]))

@@ -230,3 +230,15 @@ def test_what_cannot_be_is_refused() -> None:
         build_autoencoder(replace(CONFIG, latent_dim=1), SHAPE)
     with pytest.raises(ConfigError, match="must be rows of numbers, got maps"):
         SphereOptions().build(LatentSpec((2, 3, 3)))
+
+
+@pytest.mark.parametrize(("d", "kappa"), [(2, 1.0), (3, 4.0), (11, 1.0), (11, 60.0)])
+def test_the_expectation_lies_inside_the_sphere(d: int, kappa: float) -> None:
+    """A_d(κ) μ is the mean of draws, where the mean that is decoded is μ."""
+    q = one(d, kappa)
+    torch.testing.assert_close(q.expectation, mean_cosine(d, kappa) * q.mu, atol=1e-5, rtol=1e-5)
+    many = VonMisesFisher(q.mu.expand(40_000, d), q.kappa.expand(40_000, 1))
+    drawn = many.rsample(torch.Generator().manual_seed(0)).mean(0)
+    torch.testing.assert_close(drawn, q.expectation[0], atol=0.02, rtol=0)
+    normal = DiagonalNormal(q.mu, torch.zeros_like(q.mu))
+    assert normal.expectation is normal.mean

@@ -126,3 +126,10 @@ def test_a_generator_makes_it_repeatable(augmented: Augmentation) -> None:
 def test_impossible_ones_are_refused(wrong: dict[str, float], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         TrainingConfig(**wrong)
+
+
+def test_white_stays_at_most_white() -> None:
+    """Four weights of float32 add up to a little more than 1, which likelihoods refuse."""
+    noise = torch.Generator().manual_seed(0)
+    moved = Augmentation(1.0, 10.0, 0.4)(torch.ones(256, 1, 32, 32), noise)
+    assert moved.max() == 1

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from reparam.data import Batch
 from reparam.errors import ConfigError
@@ -15,6 +16,7 @@ from reparam.model import (
     MlpDecoderOptions,
     MlpEncoderOptions,
     ModelConfig,
+    VonMisesFisher,
     build_autoencoder,
 )
 from reparam.objective import DipOptions, Drawn, aggregate_covariance, dip
@@ -86,3 +88,13 @@ def test_one_image_is_finite_and_the_gradient_widens(kind: str) -> None:
 def test_options_that_cannot_be() -> None:
     with pytest.raises(ConfigError, match="dip_diagonal must be 0 or more"):
         DipOptions(diagonal=-1)
+
+
+def test_of_posteriors_whose_covariance_is_not_known_what_is_drawn_tells() -> None:
+    """A direction's own variances are of dimensions that depend on each other."""
+    q = VonMisesFisher(F.normalize(torch.randn(50, 4), dim=1), torch.full((50, 1), 3.0))
+    drawn = covariance_of(q.mean)  # what `value` takes for z
+    expected = dip(drawn, 1.0).expand(50)
+    torch.testing.assert_close(value(DipOptions(), q), expected)
+    of_means = value(DipOptions(covariance="means"), q)
+    torch.testing.assert_close(of_means, dip(covariance_of(q.expectation), 1.0).expand(50))

@@ -37,6 +37,7 @@ from reparam.runs import (
     shared_options,
     to_mapping,
 )
+from reparam.runs.resolving import _coerce
 from reparam.types import PerExample
 
 # beartype draws at random which items of a tuple it looks at.
@@ -539,3 +540,20 @@ def test_a_config_of_a_newer_version_is_refused(tmp_path: Path, version: object)
     file.write_text(json.dumps({"format": version}))
     with pytest.raises(RunError, match="must be at most 2, got 99"):
         read_config_file(file)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value"),
+    [
+        (tuple[tuple[int, int], ...], ((1, 2), (3, 4))),
+        (list[int], [1, 2]),
+        (tuple[Path, ...], (Path("a"), Path("b"))),
+        (tuple[int, ...] | None, (1, 2)),
+        (tuple[str, int], ("a", 1)),
+        (Path | None, Path("a")),
+    ],
+)
+def test_what_json_made_of_a_plug_ins_option_is_read_as_it_was(hint: object, value: object) -> None:
+    """Else a run trains to its end, and cannot be opened."""
+    written = json.loads(json.dumps(value, default=str))
+    assert _coerce(written, hint, "option") == value

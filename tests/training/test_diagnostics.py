@@ -267,3 +267,12 @@ def test_worse_than_the_mean_is_not_called_the_mean(small) -> None:
     assert "reconstructions are worse than it. Fix: " in found
     near = after_epoch([line(30, valid_mse=0.0601)], small(epochs=10), PIXEL_VARIANCE, 2)["at_mean"]
     assert "every image is decoded to the mean. Fix: " in near
+
+
+def test_dead_dimensions_are_found_without_held_out_images(small, tmp_path, blobs) -> None:
+    config = small(epochs=4, weight=1e-3, valid_fraction=0.0, latent_dim=3)
+    images = image_set_from_arrays(blobs.images, blobs.labels, name="blobs", config=config.data)
+    run = Run.create(tmp_path / "run", config, images, command="", overwrite=False)
+    train(run, images)
+    known = [epoch.train.get("dead_units") for epoch in run.metrics()]
+    assert known == [None, 3.0, 3.0, 3.0]

@@ -10,12 +10,14 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from reparam.errors import NotFiniteError, RunError
 from reparam.runs import Run, load_tensors, save_tensors
-from reparam.training import Interrupted, saving, train
+from reparam.training import Interrupted, fit_run_prior, result, saving, start, train
+from reparam.training.feed import HostFeed
 from reparam.training.state import State
 
 from .resuming import assert_equal_runs, ctrl_c_after
@@ -177,3 +179,63 @@ def test_a_configuration_of_an_earlier_version_has_the_defaults(new_run, small, 
     opened = Run.open(run.path)
     assert opened.config.training == replace(run.config.training, checkpoint_seconds=60.0)
     assert all(torch.isfinite(t).all() for t in opened.load_model().parameters())
+
+
+def test_the_result_is_written_last(small, new_run, blobs, monkeypatch) -> None:
+    """A run that is stopped while its prior is fitted is not finished: whoever goes on fits it."""
+    run = new_run(small("ae", epochs=1, fitted_prior="gaussian"))
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(result, "fit_weights_prior", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, blobs)
+    assert not run.is_finished
+    train(run, blobs)
+    assert run.is_finished
+    assert run.load_model().prior.kind == "gaussian"
+
+
+def test_a_prior_chosen_afterwards_is_kept_when_a_run_is_measured_again(
+    small, new_run, blobs
+) -> None:
+    run = new_run(small("ae", epochs=1, fitted_prior="gaussian"))
+    train(run, blobs)
+    fit_run_prior(run, blobs, "mixture")
+    train(run, blobs)
+    assert run.load_model().prior.kind == "mixture"
+    longer = run.extended(2)
+    train(longer, blobs)
+    assert longer.load_model().prior.kind == "gaussian"
+
+
+def test_what_exports_write_at_the_same_time_is_left_alone(small, new_run, blobs) -> None:
+    """They have no lock. What a killed process left of the run's own files goes."""
+    run = new_run(small(epochs=1))
+    writing = run.path / "export" / ".unfinished-samples.abcdefgh"
+    writing.mkdir(parents=True)
+    (writing / "0.png").write_bytes(b"half")
+    left = run.path / ".unfinished-metrics.jsonl.abc"
+    left.write_bytes(b"half")
+    train(run, blobs)
+    assert (writing / "0.png").exists()
+    assert not left.exists()
+
+
+def test_the_mean_image_is_taken_in_parts(blobs, monkeypatch) -> None:
+    seen = []
+
+    class Watched(HostFeed):
+        def batch(self, numbers):
+            seen.append(len(numbers))
+            return super().batch(numbers)
+
+    split = blobs.splits["train"]
+    feed = Watched(blobs, split, torch.device("cpu"), ahead=False)
+    monkeypatch.setattr(start, "AT_ONCE", 7)
+    found = start._mean_image(feed, len(split))
+    mean = blobs.split_images("train").astype(float).mean(0) / 255
+    np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), mean, atol=1e-6)
+    assert max(seen) == 7

@@ -399,7 +399,7 @@ def test_ctrl_c_ends_all_and_any_number_of_processes_goes_on(make: Make, devices
     (second,) = children(process.pid)
     process.send_signal(signal.SIGINT)
     said = finish(process, 130)
-    assert "stopped; everything up to here is saved" in said.splitlines()[-1]
+    assert "stopped and everything up to here is saved" in said.splitlines()[-1]
     assert "Traceback" not in said
     wait_until(lambda: not is_alive(second), 20)
     assert len(run.metrics()) < 40

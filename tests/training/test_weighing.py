@@ -12,6 +12,7 @@ from reparam.data import DataConfig, from_bytes, image_set_from_arrays
 from reparam.errors import ConfigError
 from reparam.evaluation.facts_of_run import best_epoch
 from reparam.model import GaussianLikelihood, Weight
+from reparam.model.likelihoods.search import constraint
 from reparam.objective import Loss, mean_losses
 from reparam.runs import Epoch, Run, preset_config, resolve
 from reparam.training import EpochDone, Warned, train
@@ -172,3 +173,12 @@ def test_warnings_are_said_once_and_kept(new_run, small, blobs) -> None:
     kept = {kind: text for epoch in run.metrics() for kind, text in epoch.warnings.items()}
     assert kept == {event.kind: event.message for event in warned}
     assert sum(isinstance(event, EpochDone) for event in events) == 14
+
+
+def test_a_rate_that_is_estimated_below_zero_moves_the_weight_and_no_more() -> None:
+    """A VampPrior's rate is an estimate by one draw, which begins near 0."""
+    average = torch.tensor(0.5)
+    lowest = constraint(average, torch.tensor(1e-9), 10.0)
+    for found in (0.0, -3.0):
+        assert constraint(average, torch.tensor(found), 10.0) == lowest
+    assert constraint(average, torch.tensor(10.0), 10.0) == pytest.approx(0.45, abs=1e-6)

@@ -4,6 +4,8 @@
 (nats) are the means of a batch, without gradient.
 """
 
+import math
+
 import torch
 
 MEMORY = 0.95
@@ -36,7 +38,8 @@ def constraint(average: torch.Tensor, found: torch.Tensor, target: float) -> tor
     """C̄ ← α C̄ + (1 − α) C with C = ln(found / target), held within ±1: a batch's mean is at its
     target where C = 0. Beyond, a model that has not learned yet would wind the weight up for long.
     """
-    excess = (found.detach() / target).log().clamp(-1, 1)
+    # Before the logarithm: an estimate of a rate by samples may be 0 or less.
+    excess = (found.detach() / target).clamp(math.exp(-1), math.e).log()
     return GECO_MEMORY * average + (1 - GECO_MEMORY) * excess
 
 

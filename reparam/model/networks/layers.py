@@ -165,7 +165,7 @@ class BatchNorm(nn.Module):
     def _of_one_value(self, x: Maps) -> Maps:
         """A batch of one 1 × 1 map: its variance is 0, which PyTorch refuses and Keras does not."""
         with torch.no_grad():
-            self.running_mean.lerp_(x.flatten(), self.momentum)
+            self.running_mean.lerp_(x.flatten().float(), self.momentum)
             self.running_var.mul_(1 - self.momentum)
         return (x - x.detach()) * 0 + self.bias.view(1, -1, 1, 1)
 

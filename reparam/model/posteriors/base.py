@@ -56,6 +56,11 @@ class Distribution(ABC):
     def mean(self) -> Latents: ...
 
     @property
+    def expectation(self) -> Latents:
+        """E[z|x], where ``mean``, the one that is decoded, is another latent."""
+        return self.mean
+
+    @property
     @abstractmethod
     def variance(self) -> Latents | None:
         """Of each dimension; None for a point, and where it is not known."""

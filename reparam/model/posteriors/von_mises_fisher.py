@@ -38,10 +38,14 @@ class VonMisesFisher(Distribution):
 
     @property
     def mean(self) -> Latents:
-        """The mean direction: on the sphere, where the decoder learns. The expectation of z as a
-        vector is A_d(κ) μ, inside.
-        """
+        """The mean direction: on the sphere, where the decoder learns."""
         return self.mu
+
+    @property
+    def expectation(self) -> Latents:
+        """A_d(κ) μ, inside the sphere."""
+        _, spread = log_bessel(self._d / 2 - 1, self.kappa)
+        return (1 - spread / self.kappa) * self.mu
 
     @property
     def variance(self) -> Latents:

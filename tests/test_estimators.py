@@ -13,7 +13,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -728,3 +728,23 @@ def test_a_model_that_was_changed_after_training_does_not_carry_its_old_figures(
     np.testing.assert_array_equal(again.transform(images), fitted.transform(images))
     with pytest.raises(ConfigError, match="replace them with overwrite=True"):
         fitted.save_pretrained(tmp_path / "changed")
+
+
+def test_few_wide_grey_images_are_known_by_their_shape() -> None:
+    """8 images of 8 × 64 look like 64 images of 8 × 8 with N last; fit has said which they are."""
+    x = np.random.default_rng(0).random((24, 8, 64)).astype(np.float32)
+    vae = VAE(encoder="mlp", decoder="mlp", epochs=1, quiet=True).fit(x)
+    few = vae.transform(x[:8])
+    np.testing.assert_allclose(few, vae.transform(x)[:8], atol=1e-5)
+    assert vae.reconstruct(x[:8]).shape == (8, 8, 64)
+    with pytest.raises(ShapeError, match="looks like H×W×N"):
+        VAE(encoder="mlp", decoder="mlp", epochs=1, quiet=True).fit(x[:8])
+
+
+def test_a_column_of_labels_is_taken_with_a_warning() -> None:
+    x = np.random.default_rng(0).random((24, 8, 8)).astype(np.float32)
+    y = np.arange(24) % 2
+    parts = {"encoder": "mlp", "decoder": "mlp", "epochs": 1, "classes": "auto", "quiet": True}
+    with pytest.warns(DataConversionWarning, match="got a column"):
+        vae = VAE(**parts).fit(x, pd.DataFrame({"label": y}))
+    assert vae.class_names_ == ("0", "1")

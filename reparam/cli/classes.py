@@ -36,17 +36,18 @@ def class_labels(
                 " Fix: omit it, or train with --model cvae"
             )
         return None
-    if names is None and classifies:
-        names = [""] * count
+    known = run.facts.class_names
     if chosen is not None:
         names = [chosen]
-    if names is None:
+    elif classifies:
+        names = [""] * count if names is None else names
+    elif names is None or "" in set(names) - set(known):
+        got = "none" if names is None else f"{names.count('')} of {count} without"
         raise DataError(
-            f"{what}: must have labels, as {run.path} is conditional on classes, got none. Fix: "
+            f"{what}: must have labels, as {run.path} is conditional on classes, got {got}. Fix: "
             "name labelled ones, or a class for all (--class)"
         )
     fix = ". Fix: let the classifier find the classes (--class '')" if classifies else ""
-    known = run.facts.class_names
     found = class_indices(names, known, what, or_unknown=classifies, fix=fix)
     return found if chosen is None else np.repeat(found, count)
 

@@ -111,7 +111,8 @@ def run(args: Sequence[str]) -> int:
         part = images.held_out() if options.among == "auto" else options.among
         among = images.splits[part]
     without = None if others else queries.index
-    if len(among) < 1 + (without is not None):
+    itself = without is not None and bool(np.isin(without, among).any())
+    if len(among) < 1 + itself:
         raise DataError(
             f"{images.name}: there must be images to look among, got {len(among)} ("
             f"{options.among}). Fix: choose another --among"

@@ -136,8 +136,10 @@ class FittedModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """−loss of each image, in nats, float64 (N,): higher is better.
 
         For a VAE it is the evidence lower bound, with z sampled from ``seed``; for an AE, which has
-        no rate, log p(x|z) at z = encode(x), which bounds nothing. ``log_likelihood`` is nearer to
-        log p(x), and takes longer.
+        no rate, log p(x|z) at z = encode(x), which bounds nothing. It is of the whole loss: less
+        the weighted ``terms``, of which some compare the images of a batch, and with another
+        ``objective`` that one's bound, so that models are compared by it only where these are the
+        same. ``log_likelihood`` is nearer to log p(x), and takes longer.
         """
         pixels, _, known = self._read(X, labels)
         loss = evaluation_loss(self.model_, self.config_)

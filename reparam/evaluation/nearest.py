@@ -47,7 +47,8 @@ def nearest_images(
     check_images(model, images)
     check_latents(model, z)
     positions = np.arange(len(images)) if among is None else among
-    count = min(k, len(positions) - (without is not None))
+    own = without is not None and bool(np.isin(without, positions).any())
+    count = min(k, len(positions) - own)
     found = Nearest(np.zeros((len(z), count), np.int64), np.full((len(z), count), np.inf))
     queries, start = torch.from_numpy(z), 0
     for batch in each_batch(

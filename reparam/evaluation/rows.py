@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import warnings
 
 import numpy as np
 from jaxtyping import Float
@@ -44,6 +45,8 @@ def rows_to_pixels(
                 f"{array.shape[1]}. Fix: correct image_shape or X"
             )
         array = array.reshape(-1, *image_shape)
+    elif array.ndim == 3 and image_shape == (*row_shape, 1):
+        array = array[..., np.newaxis]  # known to be what else would have to be guessed
     if pixel_range is not None and clip and not np.isnan(array).any():
         array = array.astype(np.float64).clip(*pixel_range)
     elif pixel_range is None and array.dtype.kind == "f" and array.size:
@@ -89,4 +92,14 @@ def labels_or_none(y: object, count: int) -> np.ndarray | None:
                 f"y: labels must be finite, got {bad} that are NaN or infinite. Fix: omit those "
                 "images, or give no labels"
             )
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        from sklearn.exceptions import DataConversionWarning  # takes half a second
+
+        warnings.warn(
+            "y: labels must be one value for each image, got a column: taken as such. Fix: pass "
+            "y.ravel()",
+            DataConversionWarning,
+            stacklevel=3,
+        )
+        labels = labels.ravel()
     return labels if labels.ndim == 1 else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reparam.data import Progress, class_colours
-from reparam.errors import DataError
+from reparam.errors import ConfigError, DataError
 from reparam.evaluation import moments_of
 from reparam.export.columns import Column, column_bytes, columns_of, levels_of
 from reparam.export.described import (
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 NO_LABEL = 65535
 """What stands for no class among labels of 16 bits."""
 
+MOST_DIMENSIONS = 1024
+"""Of a page, which has all principal axes and the prior's covariance: numbers of their square."""
+
 FEW = 7
 """Images on which the networks in fewer bytes are compared with those that they are made of."""
 
@@ -76,6 +79,12 @@ def run_entry(
     ``progress``: as `columns_of` takes them.
     """
     from reparam.evaluation import as_floats, current_scorecard  # not for those who export no page
+
+    if view.model.latent_dim > MOST_DIMENSIONS:
+        raise ConfigError(
+            f"{view.run.path}: the page must have at most {MOST_DIMENSIONS} latent dimensions, got "
+            f"{view.model.latent_dim}. Fix: export the networks alone (reparam export --onnx)"
+        )
 
     def add(file: str, data: bytes) -> FileEntry:
         files[f"data/{file}"] = data

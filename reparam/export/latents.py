@@ -231,9 +231,11 @@ def _from_table(path: Path, table: "pd.DataFrame") -> tuple[np.ndarray, list[str
 
 def _read_csv(path: Path) -> tuple[np.ndarray, list[str]]:
     pd = _pandas()
-    table = pd.read_csv(path, low_memory=False)
-    if all(_is_number(str(name)) for name in table.columns):
-        table = pd.read_csv(path, header=None)
+    # As text: pandas gives two columns of one name another name, also where the name is a number.
+    first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
+    headless = all(_is_number(str(name)) for name in first)
+    table = pd.read_csv(path, header=None if headless else "infer", low_memory=False)
+    if headless:
         table.columns = pd.Index([f"column {i}" for i in range(1, table.shape[1] + 1)])
     return _from_table(path, table)
 

@@ -114,6 +114,15 @@ def test_other_images_have_the_runs_classes_by_name(reparam, cvae_run, tmp_path)
     assert "unknown class 'circle'" in found
 
 
+def test_images_of_unknown_class_need_one(reparam, cvae_run, tmp_path) -> None:
+    images, labels = shapes(9, seed=1)
+    labels[:4] = -1
+    np.savez(tmp_path / "some.npz", images=images, labels=labels, class_names=np.array(CLASSES))
+    words = ("encode", cvae_run, tmp_path / "some.npz", "--out", tmp_path / "z.npy")
+    assert "got 4 of 9 without. Fix: name labelled ones, or a class" in fault(reparam(*words))
+    assert reparam(*words, "--class", "bar").status == 0
+
+
 def test_runs_that_read_no_labels_refuse_a_class(refused, vae_run, tmp_path) -> None:
     out = tmp_path / "x.npz"
     reason = "must be of a conditional run"

@@ -199,6 +199,19 @@ def test_a_judge_without_labels_among_held_out_images_is_not_tested(new_cache: P
     assert "of unknown accuracy, as no held-out image has a label" in judge.description
 
 
+def test_of_one_class_a_judge_learns_what_images_look_like(new_cache: Path) -> None:
+    """Who has nothing to tell apart learns nothing; and it does not say that it is always right."""
+    images = colours()
+    nothing = replace(images, labels=np.zeros(len(images), np.int64), class_names=("good",))
+    assert judge_for(nothing).classes is None
+    later = images.labels.copy()  # type: ignore[union-attr]
+    later[images.splits["train"]] = 0  # the other classes are held out alone
+    judge = judge_for(replace(images, labels=later))
+    assert judge.classes is None
+    plain = judge_for(replace(images, labels=None, class_names=()))
+    np.testing.assert_array_equal(judge.features(images.images), plain.features(images.images))
+
+
 def test_images_of_another_size_are_refused(small_judge: Judge) -> None:
     with pytest.raises(ShapeError, match="8 × 8 × 1"):
         small_judge.features(np.zeros((2, 9, 8, 1), np.uint8))

@@ -61,3 +61,12 @@ def test_all_are_given_where_there_are_fewer(model: Autoencoder, images: np.ndar
     own = nearest_images(model, z, images[:3], k=9, without=np.arange(3))
     assert own.index.shape == (3, 2)
     assert np.isfinite(own.distance).all()
+
+
+def test_one_that_is_not_among_them_takes_no_place(model: Autoencoder, images: np.ndarray) -> None:
+    z, among = encode(model, images), np.arange(5)
+    others, own = np.array([7, 8]), np.array([7, 2])
+    found = nearest_images(model, z[others], images, k=9, among=among, without=others)
+    assert found.index.shape == (2, 5)
+    mixed = nearest_images(model, z[own], images, k=9, among=among, without=own)
+    assert mixed.index.shape == (2, 4)

@@ -27,7 +27,7 @@ RECORDED: Mapping[str, tuple[int, float | None, float | None, float | None]] = {
     "rate": (2, None, 4.22007, 1.80089),
     "mutual_information": (2, None, 0.113281, 0.0827719),
     "aggregate_kl": (2, None, 4.10679, 1.71812),
-    "active_units": (1, None, 2.0, 3.0),
+    "active_units": (2, None, 2.0, 3.0),
     "class_tv": (3, 0.905, 0.905, 0.735),
     "class_entropy": (3, -2.22045e-16, -2.22045e-16, 0.393019),
     "classes_missing": (2, 9.0, 9.0, 7.0),

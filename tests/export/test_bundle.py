@@ -29,6 +29,7 @@ from reparam.evaluation import (
     score_run,
 )
 from reparam.evaluation.judge.network import JudgeNetwork
+from reparam.export import entry as entry_of_run
 from reparam.export import judge_onnx
 from reparam.export.bundle import MANIFEST, Bundle, make_bundle
 from reparam.export.judge_onnx import export_judge
@@ -389,3 +390,12 @@ def test_another_process_with_other_threads_writes_the_same_bytes(both) -> None:
     said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root).stdout
     mine = {name: hashlib.sha256(data).hexdigest() for name, data in bundle.files.items()}
     assert dict(line.rsplit(" ", 1) for line in said.splitlines()) == mine
+
+
+def test_a_page_of_very_many_dimensions_is_refused(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has their squares, as text."""
+    monkeypatch.setattr(entry_of_run, "MOST_DIMENSIONS", 1)
+    with pytest.raises(ConfigError, match=r"at most 1 latent dimensions, got 2.* --onnx"):
+        make_bundle([finished("ae")])

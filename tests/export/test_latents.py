@@ -69,6 +69,10 @@ def test_numbers_alone_need_no_header(tmp_path: Path) -> None:
     path = tmp_path / "z.csv"
     path.write_text("0.5,1\n2,-3e-2\n")
     np.testing.assert_array_equal(read_latents(path, 2), np.float32([[0.5, 1], [2, -0.03]]))
+    path.write_text("0.5,0.5\n1,2\n")  # of which pandas makes the names 0.5 and 0.5.1
+    np.testing.assert_array_equal(read_latents(path, 2), np.float32([[0.5, 0.5], [1, 2]]))
+    path.write_text("0.0,0.0\n")
+    np.testing.assert_array_equal(read_latents(path, 2), np.float32([[0, 0]]))
     path.write_text("x,y\n0.5,1\n")
     np.testing.assert_array_equal(read_latents(path, 2), np.float32([[0.5, 1]]))
 

@@ -150,11 +150,14 @@ class Judge:
 def judge_for(images: ImageSet, *, progress: Progress | None = None, device: str = "cpu") -> Judge:
     """The judge of these images: from the cache, or else trained now on their training split.
 
-    It depends on images, labels, splits (`ImageSet.fingerprint`) and on VERSION, and is the same
-    whatever the model that it judges. A damaged file in the cache is made anew. ``progress``
-    gets the steps of training, or that there are none. Raises DataError without training
-    images.
+    Where the training images are of one class, it is that of images without labels: who tells one
+    class from nothing need not look. It depends on images, labels, splits
+    (`ImageSet.fingerprint`) and on VERSION, and is the same whatever the model that it judges. A
+    damaged file in the cache is made anew. ``progress`` gets the steps of training, or that there
+    are none. Raises DataError without training images.
     """
+    if images.labels is not None and len(set(images.labels[images.labelled("train")])) < 2:
+        images = replace(images, labels=None, class_names=())
     path = cache_path(images)
     names = None if images.labels is None else images.class_names
     kept = kept_judge(images.fingerprint(), images.image_shape, names, device=device)

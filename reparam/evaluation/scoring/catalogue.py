@@ -276,6 +276,7 @@ MEASURES: Mapping[str, Entry] = {
         matters=0.5,
         least=0.0,
         requires=("density",),
+        version=2,
     ),
     "class_tv": Entry(
         "classes",

@@ -45,8 +45,8 @@ class ScoreConfig:
 
     features: str | None = None
     """Also FID, KID, precision, recall and reconstruction in the features of another network than
-    the judge: imagenet (pip install reparam[perceptual]), one that a plug-in registers, or a file:
-    ONNX, or Python with a function features(images), (B, C, H, W) in [0, 1] → (B, F)."""
+    the judge: imagenet (pip install 'reparam[perceptual]'), one that a plug-in registers, or a
+    file: ONNX, or Python with a function features(images), (B, C, H, W) in [0, 1] → (B, F)."""
 
     score_seed: int = option(0, least=0, most=MOST_SEED)
     """Seed of every random number in it; the same seed gives the same scorecard."""

@@ -40,7 +40,7 @@ def rate_rows(of: Subject) -> dict[str, Measured]:
     if "active_units" in without:
         return without
     part = of.held_out
-    found = active_units(part.mean, of.rng("active units"))
+    found = active_units(part.q.expectation.numpy(), of.rng("active units"))
     if "rate" not in without:
         found |= rate_decomposition(
             part.q,

@@ -27,6 +27,8 @@ def lacking(of: Subject) -> dict[Need, str]:
         )
     if of.shares is None:
         found["labels"] = "needs labels, and these images have none"
+    elif of.judge.classes is None:
+        found["labels"] = "needs two classes, and the training images have one"
     if of.factors is None:
         found["factors"] = "needs known factors, and these images have none"
     if d > LARGEST_DIMENSION:
@@ -50,6 +52,10 @@ REASONS_KO = (
         "이미지마다 사후 분포의 밀도를 빠르게 구할 수 없는 모델에는 없음",
     ),
     (r"needs labels, and these images have none", "이미지에 레이블이 없음"),
+    (
+        r"needs two classes, and the training images have one",
+        "클래스가 둘 이상 있어야 함(학습 이미지는 한 클래스뿐임)",
+    ),
     (r"needs known factors, and these images have none", "이미지의 생성 요인을 알 수 없음"),
     (
         r"only for up to (\d+) latent dimensions, this model has (\d+)",

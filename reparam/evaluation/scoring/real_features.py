@@ -38,7 +38,7 @@ def real_features(of: Subject) -> RealFeatures:
     if of.config.features is not None:
         network = feature_network(of.config.features, of.model.device, of.model.image_shape)
         own = OwnFeatures(network, _features(network, held_out))
-    labelled = of.shares is not None
+    labelled = of.shares is not None and judge.classes is not None
     return RealFeatures(
         held_out=judge.features(held_out.images, held_out.index),
         train=judge.features(train.images, train.index),

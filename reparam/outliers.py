@@ -139,4 +139,4 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         good = np.sort(known.statistic(known.columns))[::-1]
         # p ≤ α where fewer than ⌊α (n + 1)⌋ good ones are as high: above the one of that rank
         grid = np.arange(1, len(good) + 1) / (len(good) + 1)
-        self.offset_ = -float(good[np.count_nonzero(grid <= self.false_alarms_) - 1])
+        self.offset_ = -float(good[np.count_nonzero(grid <= self.false_alarms_ + 1e-9) - 1])

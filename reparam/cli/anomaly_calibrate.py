@@ -83,7 +83,8 @@ def _good(folder: Run, options: CalibrateOptions) -> GoodPictures:
     except (ReparamError, OSError) as error:
         note(f"scores learn from a third of {given.source}, not from what was trained on: {error}")
         return other_good_pictures(others, None, seed)
-    return other_good_pictures(others, good_pictures(own, seed).train, seed)
+    trained = Pictures(own.images, own.splits["train"], own.labels, own.files)
+    return other_good_pictures(others, trained, seed)
 
 
 def _own(folder: Run, options: CalibrateOptions) -> ImageSet:

@@ -54,7 +54,7 @@ def anomaly_page(
         )
         for i in found.order()[:SHOWN]
     ]
-    unusual = {*calibration.trimmed, *calibration.far_out}
+    unusual = {*(calibration.trimmed or calibration.far_out)}
     worst = [
         Shown(name, _picture(image), anomalous=name in unusual)
         for name, image in zip(calibration.worst, calibration.worst_images, strict=True)

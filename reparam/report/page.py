@@ -149,6 +149,8 @@ def render(
             ae=plain[0] if plain else None,
             vae=variational[0] if variational else None,
             first=chapters[0],
+            alike=bool(plain and variational) and _alike(plain[0], variational[0]),
+            article_ae=bool(plain) and _is_articles(plain[0]),
             math=formulas(),
             scored=scored,
             pair=pair,
@@ -162,6 +164,20 @@ def render(
             explore=command_line("explore", [str(c.view.run.path) for c in chapters[:2]]),
         )
     )
+
+
+def _alike(one: Chapter, other: Chapter) -> bool:
+    """Whether two runs have the same images, networks and size of latents."""
+    first, second = one.view.run.config, other.view.run.config
+    networks = [(c.model.encoder, c.model.decoder, c.terms) for c in (first, second)]
+    sizes = {(c.view.latent_dim, c.view.run.facts.fingerprint) for c in (one, other)}
+    return networks[0] == networks[1] and len(sizes) == 1
+
+
+def _is_articles(chapter: Chapter) -> bool:
+    """Whether nothing in an AE's loss says where latents lie."""
+    view = chapter.view
+    return not view.run.config.terms and not view.model.prior.is_standard_normal
 
 
 def write_report(

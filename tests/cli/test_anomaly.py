@@ -149,6 +149,9 @@ def test_too_few_held_out_pictures_to_choose_and_calibrate(reparam, tmp_path) ->
     said = reparam("anomaly", "calibrate", run, *FAST, "--quiet")
     assert said.status == 2
     assert "at least 3 good pictures must be held out" in said.err
+    others = write(tmp_path / "others", shapes(60, seed=7)[0])  # of its own none is needed then
+    said = reparam("anomaly", "calibrate", run, others, *FAST, "--quiet")
+    assert said.status == 0, said.err
 
 
 def test_the_recipe_is_that_of_pictures_unless_another_is_named(reparam, good, tmp_path) -> None:

@@ -136,16 +136,18 @@ def calibrate(
     needed = {*map(score_of, members), map_score}
     scores = [score for score in scores if score.type in needed]
     held_out = table(good.calibrate, "held-out good pictures", False)
-    heat = None
-    if map_score is not None:
-        of_map = [score for score in scores if score.type == map_score]
-        shown = good.calibrate.only(np.arange(min(HEAT_PICTURES, len(good.calibrate))))
-        maps = score_table(model, shown, of_map, fitted, maps_of={map_score}).maps[map_score]
-        heat = heat_scale(maps)
     reference = {name: clean.columns[name] for name in members}
     order = np.argsort(-statistic(decider, reference, held_out.columns), kind="stable")
     far = far_out(held_out.rows(members))
     bad = far if config.contamination == AUTO else _first(config.contamination, order)
+    heat = None
+    if map_score is not None:
+        of_map = [score for score in scores if score.type == map_score]
+        counted = np.flatnonzero(~bad)  # the first ones may be of one folder
+        spread = np.linspace(0, len(counted) - 1, min(HEAT_PICTURES, len(counted))).astype(int)
+        shown = good.calibrate.only(counted[spread])
+        maps = score_table(model, shown, of_map, fitted, maps_of={map_score}).maps[map_score]
+        heat = heat_scale(maps)
     pictures = good.calibrate.names()
     return Calibration(
         config=config,

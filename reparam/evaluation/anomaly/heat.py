@@ -13,6 +13,9 @@ DIM = 0.7
 """Of a picture's brightness, what is left below the colours, so that the lightest stands out from
 white too."""
 
+AT_ONCE = 64
+"""Pictures that are laid over at a time."""
+
 OPAQUE = 0.75
 """Share of the colour where a map is highest; the rest is the picture."""
 
@@ -47,6 +50,16 @@ def heat_overlay(
     ``scale.low``, the picture is seen alone, DIM as bright. Of pictures with more than three
     channels the first three are their colours, of those with two the first is their grey.
     """
+    found = np.empty((*maps.shape, 3), np.uint8)
+    for start in range(0, len(maps), AT_ONCE):  # floats take many times the memory
+        rows = slice(start, start + AT_ONCE)
+        found[rows] = _overlay(images[rows], maps[rows], scale)
+    return found
+
+
+def _overlay(
+    images: PixelArray, maps: Float[np.ndarray, "N H W"], scale: HeatScale
+) -> UInt8[np.ndarray, "N H W 3"]:
     seen = images[..., :3] if images.shape[-1] >= 3 else images[..., :1]
     weights = np.array([0.299, 0.587, 0.114] if seen.shape[-1] == 3 else [1.0], np.float32)
     grey = (seen.astype(np.float32) / 255 @ weights)[..., None] * DIM

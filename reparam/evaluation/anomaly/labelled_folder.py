@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from PIL import Image, ImageOps
+from scipy.ndimage import label
 
 from reparam.data import DataConfig, Progress, is_image, read_images, read_picture, sizes_in_files
 from reparam.errors import DataError
-from reparam.evaluation.anomaly.metrics import GOOD
+from reparam.evaluation.anomaly.curve import NEIGHBOURS
+from reparam.evaluation.anomaly.metrics import ALL, GOOD
 from reparam.types import PixelArray
 
 TRUTH = "ground_truth"
@@ -105,6 +107,11 @@ def _kinds(test: Path) -> list[str]:
             f"{', '.join(map(repr, kinds)) or 'no folder'}. Fix: put good pictures, which were not "
             f"trained on, into {test / GOOD}"
         )
+    if ALL in kinds:
+        raise DataError(
+            f"{test / ALL}: a kind of defect must not be called {ALL!r}, as the row of all kinds "
+            "is. Fix: rename the folder"
+        )
     if len(kinds) == 1:
         raise DataError(
             f"{test}: test pictures need a folder for each kind of defect, got {GOOD!r} alone. "
@@ -175,13 +182,29 @@ def _mask(
             f"{_size(levels.shape)}. Fix: bring it to that size"
         )
     marked = levels >= DARK if levels.max() >= DARK else levels > 0
+    if marked.all():
+        raise DataError(
+            f"{path}: a mask must leave the good part of its picture out, got one that marks "
+            "all of it. Fix: make what is good black (what is transparent is taken for white)"
+        )
     if size == in_file:
         return marked
+    regions, count = label(marked, NEIGHBOURS)
+    found = np.zeros(size, bool)
+    for region in range(1, count + 1):  # each by itself: one of few pixels is a defect too
+        shares = _fitted(regions == region, size, config)
+        found |= shares >= max(min(128, int(shares.max())), 1)
+    return found
+
+
+def _fitted(
+    marked: Bool[np.ndarray, "h w"], size: tuple[int, int], config: DataConfig
+) -> UInt8[np.ndarray, "H W"]:
+    """What of each pixel is marked, of 255, at the size that its picture is read in."""
     whole, box = Image.fromarray(np.where(marked, 255, 0).astype(np.uint8)), Image.Resampling.BOX
     wide = (size[1], size[0])
     fitted = ImageOps.fit(whole, wide, box) if config.fit == "crop" else whole.resize(wide, box)
-    shares = np.asarray(fitted)
-    return shares >= max(min(128, int(shares.max())), 1)
+    return np.asarray(fitted)
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -77,6 +77,7 @@ def covariance(view: RunView, lang: Language = "en") -> Figure | None:
         return None
     points = view.plane.onto(z)
     mean, cov = points.mean(0), np.cov(points.T)
+    origin = view.plane.onto(np.zeros((1, z.shape[1]), z.dtype))[0]  # the plane has its own
     with figure_style():
         figure = new_figure(7.4, 3.6)
         plane, matrix = figure.subplots(1, 2, width_ratios=[1.25, 1])
@@ -84,7 +85,7 @@ def covariance(view: RunView, lang: Language = "en") -> Figure | None:
         own = said(lang, "this run's mean and covariance", "이 모델의 평균과 공분산")
         for centre, shape, colour, name in (
             (mean, cov, ACCENT, own),
-            (np.zeros(2), np.eye(2), SECOND, "N(0, I)"),
+            (origin, np.eye(2), SECOND, "N(0, I)"),
         ):
             look = {"fill": False, "ec": colour, "lw": 1.8, "label": name}
             plane.add_patch(ellipse_95(centre, shape, **look))

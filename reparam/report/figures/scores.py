@@ -14,6 +14,9 @@ from reparam.types import Language
 
 COLUMNS = 3
 
+WORDS = 55
+"""Characters below an axis, from which on they stand upright."""
+
 
 def class_shares(card: Scorecard, lang: Language = "en") -> Figure | None:
     """How often decoded draws of each prior are of each class; None without labels."""
@@ -32,7 +35,8 @@ def class_shares(card: Scorecard, lang: Language = "en") -> Figure | None:
             prior = scores.described(lang) or prior_head(scores.name, lang)
             axes.set_title(drawn(f"{card.title}, {prior}"), loc="left", fontsize=8)
             axes.set_ylabel("%")
-            axes.set_xticks(range(len(names)), [drawn(name) for name in names])
+            steep = 90 if sum(len(drawn(name)) + 2 for name in names) > WORDS else 0
+            axes.set_xticks(range(len(names)), [drawn(name) for name in names], rotation=steep)
             if len(names) > 20:
                 axes.set_xticks([])
         return figure

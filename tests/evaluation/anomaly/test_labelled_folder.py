@@ -90,6 +90,15 @@ def test_a_fine_defect_stays_in_a_small_picture(folder: Path) -> None:
     assert found.masks[3].tolist() == [[False] * 4, [True] * 4, [False] * 4]
 
 
+def test_a_fine_defect_stays_beside_a_large_one(folder: Path) -> None:
+    two = np.zeros((12, 16), np.uint8)
+    two[:4, :8] = 255
+    two[9] = 255
+    save(folder / "ground_truth/scratch/000_mask.png", two)
+    found = read_labelled(folder, DataConfig(image_size=(3, 4)))
+    assert found.masks[3].tolist() == [[True, True, False, False], [False] * 4, [True] * 4]
+
+
 def test_masks_of_ones_of_numbers_and_of_jpeg(folder: Path) -> None:
     save(folder / "ground_truth/scratch/000_mask.png", mask() // 255)
     save(folder / "ground_truth/scratch/001.bmp", np.maximum(mask(5), 3))
@@ -132,6 +141,14 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "a mask of another size": (
         lambda root: save(root / "ground_truth/scratch/001.bmp", mask(shape=(12, 12))),
         "001.bmp: a mask must have its picture's size 12×16, got 12×12. Fix: bring it",
+    ),
+    "a mask of all": (  # as red on transparent is, over white
+        lambda root: save(root / "ground_truth/scratch/001.bmp", np.full((12, 16), 255, np.uint8)),
+        "001.bmp: a mask must leave the good part of its picture out, got one .*Fix: make what is",
+    ),
+    "a kind called as the row of all": (
+        lambda root: save(root / "test/all/000.png"),
+        "all: a kind of defect must not be called 'all', as the row of all kinds is. Fix: rename",
     ),
     "a mask without a picture": (
         lambda root: save(root / "ground_truth/scratch/007_mask.png", mask()),

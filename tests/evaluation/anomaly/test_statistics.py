@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
+from torch.nn import functional as F
 
 from reparam.evaluation.anomaly import Good, Pictures, score_images
 from reparam.evaluation.anomaly.scores import LocalStatistics
+from reparam.evaluation.anomaly.scores.base import Seen
+from reparam.evaluation.anomaly.scores.features import enlarge, reach_of
 from reparam.evaluation.anomaly.scores.statistics import means
 
 from .conftest import random_pictures, small_model
@@ -92,3 +95,15 @@ def test_pictures_without_any_difference_and_of_few_pixels():
     found = score_images(model, lighter, score, fitted)
     assert found.image == pytest.approx(2 * np.sqrt(3), rel=1e-5)  # of three windows
     np.testing.assert_allclose(found.maps, np.full((5, 8, 8), 2 * np.sqrt(3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("side", "stride"), [(33, 2), (32, 2), (43, 3)])
+def test_maps_lie_where_their_cells_do(side: int, stride: int) -> None:
+    """Also where the last cells reach beyond the picture: a ramp stays the ramp that it was."""
+    ramp = torch.arange(float(side)).expand(1, side, side)
+    cells = F.avg_pool2d(ramp[:, None], stride, ceil_mode=True)[:, 0]
+    seen = Seen(small_model((side, side, 1)), torch.zeros(1, 1, side, side))
+    found = enlarge(cells, seen, reach_of([side, side], stride))
+    assert found.shape == ramp.shape
+    inner = slice(stride, side - 2 * stride)
+    torch.testing.assert_close(found[..., inner], ramp[..., inner], atol=1e-3, rtol=0)

@@ -16,7 +16,7 @@ from reparam.evaluation.anomaly.scores.base import (
     Maps,
     Seen,
 )
-from reparam.evaluation.anomaly.scores.features import OfNetwork, OfSomeMaps, enlarge
+from reparam.evaluation.anomaly.scores.features import OfNetwork, OfSomeMaps, enlarge, reach_of
 from reparam.evaluation.anomaly.scores.latents import enough, mean_of_nearest, squared_distances
 from reparam.evaluation.anomaly.scores.places import Places, distances, gaussians
 from reparam.features import FeatureMap
@@ -86,7 +86,7 @@ class Padim(OfSomeMaps):
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
         x = self._places(seen)
         far = distances(x[:, fitted["kept"].to(x.device)], fitted)
-        return far.amax((1, 2)), enlarge(far, seen)
+        return far.amax((1, 2)), enlarge(far, seen, reach_of_places(self, seen))
 
 
 @ANOMALY_SCORES.register("patchcore")
@@ -124,7 +124,9 @@ class PatchCore(OfSomeMaps):
         parts = (memory - middle).split(100)
         near = torch.stack([squared_distances(rows, part).amin(2) for part in parts])
         far = near.amin(0).clamp(min=0).sqrt()
-        return far.amax(1), enlarge(far.unflatten(1, x.shape[2:]), seen)
+        return far.amax(1), enlarge(
+            far.unflatten(1, x.shape[2:]), seen, reach_of_places(self, seen)
+        )
 
 
 def beyond_edges(maps: Sequence[FeatureMap]) -> Sequence[FeatureMap]:
@@ -135,8 +137,7 @@ def beyond_edges(maps: Sequence[FeatureMap]) -> Sequence[FeatureMap]:
 def at_places(maps: Sequence[FeatureMap], seen: Seen) -> Places:
     """Several maps at the places of the first, of which there are at most SIDE × SIDE."""
     first = maps[0].float()
-    most = SIDE if seen.enlarged is seen else SIDE // 2
-    stride = -(-max(map(int, first.shape[2:])) // most)  # a trace has tensors here
+    stride = _stride(_sides(first), seen)
     if stride > 1:
         first = F.avg_pool2d(first, stride, ceil_mode=True)
     size = first.shape[2:]
@@ -144,6 +145,21 @@ def at_places(maps: Sequence[FeatureMap], seen: Seen) -> Places:
         F.interpolate(m.float(), size, mode="bilinear", align_corners=False) for m in maps[1:]
     ]
     return torch.cat([first, *others], 1)
+
+
+def reach_of_places(of: OfSomeMaps, seen: Seen) -> tuple[float, float]:
+    """`reach_of` the places that ``at_places`` makes of the score's maps."""
+    sides = _sides(beyond_edges(seen.enlarged.maps(of.network, of.depth))[0])
+    return reach_of(sides, _stride(sides, seen))
+
+
+def _sides(first: FeatureMap) -> list[int]:
+    return [int(side) for side in first.shape[2:]]  # a trace has tensors here
+
+
+def _stride(sides: Sequence[int], seen: Seen) -> int:
+    """Of the places, along the sides of the first map."""
+    return -(-max(sides) // (SIDE if seen.enlarged is seen else SIDE // 2))
 
 
 def greedy_coreset(

@@ -1,5 +1,6 @@
 """How far a reconstruction is from its image in the features of a network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,8 +26,8 @@ class OfNetwork(AnomalyScore):
     """A score in the feature maps of a network that is not trained here."""
 
     network: str = "imagenet"
-    """Whose features: imagenet (pip install reparam[perceptual]), or one that a plug-in registers.
-    """
+    """Whose features: imagenet (pip install 'reparam[perceptual]'), or one that a plug-in
+    registers."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,7 +67,21 @@ class FeatureDistance(OfSomeMaps):
         return image, torch.stack(enlarged).sum(0)
 
 
-def enlarge(maps: Float[torch.Tensor, "B _ _"], seen: Seen) -> Maps:
-    """Maps (B, h, w) at the size of the images."""
-    size = seen.images.shape[2:]
-    return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+def enlarge(
+    maps: Float[torch.Tensor, "B _ _"], seen: Seen, reach: tuple[float, float] = (1.0, 1.0)
+) -> Maps:
+    """Maps (B, h, w) at the size of the images; ``reach``: the sides that they cover together, in
+    those of the image. What lies beyond it is cut off.
+    """
+    height, width = map(int, seen.images.shape[2:])  # a trace has tensors here
+    size = [round(height * reach[0]), round(width * reach[1])]
+    whole = F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+    return whole[:, :height, :width]
+
+
+def reach_of(sides: Sequence[int], stride: int) -> tuple[float, float]:
+    """Height and width, in those of maps of these sides, of their cells of ``stride`` × ``stride``:
+    the last ones reach beyond where a side is no multiple.
+    """
+    height, width = (-(-side // stride) * stride / side for side in sides)
+    return height, width

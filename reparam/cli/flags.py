@@ -408,7 +408,9 @@ def _as(given: str | list[str], kind: object) -> object:
         return found[0]
     if kind is type(None) and given == "None":
         return None
-    if kind in (int, float, str, Path):
+    if kind is Path:
+        return Path(given).expanduser()  # no shell does it in --out=~/runs, nor in a file
+    if kind in (int, float, str):
         return kind(given)
     raise ValueError
 

@@ -55,6 +55,7 @@ COMMANDS: Mapping[str, Command] = {
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_CLOSED_PIPE = 141
 
 
 def _overview() -> str:
@@ -183,8 +184,10 @@ def main() -> int:
             note(message)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        return EXIT_CLOSED_PIPE
     except (MemoryError, RuntimeError) as error:
         if not is_of_memory(error):
             raise

@@ -2,11 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from reparam.cli.terminal import Terminal, title_column
-from reparam.data import DataConfig, DisagreementError, ImageSet, is_folder, load_images
+from reparam.data import (
+    LARGEST,
+    DataConfig,
+    DisagreementError,
+    ImageSet,
+    is_folder,
+    load_images,
+    suited_size,
+)
 from reparam.data import Progress as ReadProgress
 from reparam.printable import note, printable
 
@@ -61,7 +70,8 @@ def counted_progress(doing: str, of: str, *, quiet: bool = False) -> Iterator[Re
 class Loader:
     """Reads the images that models are to be trained on, once for each configuration.
 
-    Pictures that differ in size, or are grey and colour, are brought to one shape, which is said.
+    Pictures that differ in size, or are grey and colour, are brought to one shape, and those of one
+    size that is too large to train at to a smaller one, which is said.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -70,8 +80,9 @@ class Loader:
 
     def __call__(self, data: DataConfig) -> ImageSet:
         if data not in self._read:
+            usual = self._of_usual_size(data)
             try:
-                found = self._load(data), data
+                found = self._load(usual), usual
             except DisagreementError as error:
                 if not self.quiet:
                     note(_chosen(error))
@@ -88,6 +99,17 @@ class Loader:
         if is_folder(data.source):
             self(data)
         return self.agreed(data)
+
+    def _of_usual_size(self, data: DataConfig) -> DataConfig:
+        size = suited_size(data) if is_folder(data.source) else None
+        if size is None:
+            return data
+        if not self.quiet:
+            note(
+                f"pictures with a side above {LARGEST} pixels: read as {size[0]} × {size[1]} "
+                "(--image-size and --fit choose another size)"
+            )
+        return replace(data, image_size=size)
 
     def _load(self, data: DataConfig) -> ImageSet:
         with reading_progress(quiet=self.quiet) as progress:

@@ -1,6 +1,6 @@
 """Images in: a name, a file, a folder or arrays become an ImageSet of bytes, labels and splits."""
 
-from reparam.data.agreement import DisagreementError
+from reparam.data.agreement import LARGEST, DisagreementError
 from reparam.data.arrays import ARRAY_SUFFIXES, image_set_from_arrays
 from reparam.data.batch import Batch
 from reparam.data.bytes_to_pixels import from_bytes, to_bytes
@@ -15,7 +15,7 @@ from reparam.data.colours import CLASS_COLOURS, class_colours
 from reparam.data.config import DataConfig
 from reparam.data.datasets import image_set_from_dataset, items_of_dataset
 from reparam.data.factors import Factors
-from reparam.data.folder import sizes_in_files
+from reparam.data.folder import sizes_in_files, suited_size
 from reparam.data.formats import is_image
 from reparam.data.images import SPLITS, ImageSet, Split
 from reparam.data.labels import UNKNOWN, as_labels, as_one_array, class_indices, composed
@@ -31,6 +31,7 @@ from reparam.data.sheet import contact_sheet, sheet_picture, to_picture
 __all__ = [
     "ARRAY_SUFFIXES",
     "CLASS_COLOURS",
+    "LARGEST",
     "MAPPED_FROM",
     "MOST_CHANNELS",
     "NAMED_SOURCES",
@@ -71,6 +72,7 @@ __all__ = [
     "read_picture",
     "sheet_picture",
     "sizes_in_files",
+    "suited_size",
     "to_bytes",
     "to_picture",
     "verify_cached",

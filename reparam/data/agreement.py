@@ -17,7 +17,10 @@ _SHOWN = 3
 """How many files or sizes an error names."""
 
 _SIZES = (64, 32, 16, 8)
-"""Sides that an error proposes: the largest one that the pictures have."""
+"""Sides that are proposed: the largest one that the pictures have."""
+
+LARGEST = 256
+"""Pixels of a side up to which a command trains on pictures of one size as they are."""
 
 
 _SQUARE, _ALIKE, _MOST, _STEP = 1.2, 1.1, 0.9, 8
@@ -66,7 +69,7 @@ def agreed_shape(
             "without --image-size all images must have one size (height×width), got "
             f"{_tally(found, sizes)}"
         )
-        height, width = _proposed_size(shapes)
+        height, width = proposed_size(shapes)
         options.append(f"--image-size {height}{'' if height == width else f' {width}'}")
     kinds = {i: "grey" if shape.channels == 1 else "colour" for i, shape in shapes.items()}
     if config.channels is not None:
@@ -120,7 +123,7 @@ class DisagreementError(DataError):
         self.suited, self.told = suited, told
 
 
-def _proposed_size(shapes: Mapping[int, Shape]) -> tuple[int, int]:
+def proposed_size(shapes: Mapping[int, Shape]) -> tuple[int, int]:
     """Height and width that most pictures fill: of a square, unless nearly all are about as far
     from one.
     """

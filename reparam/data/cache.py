@@ -17,10 +17,12 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock
+from PIL import Image
 
 from reparam.data.cache_facts import (
     BLOCK,
@@ -41,7 +43,7 @@ from reparam.errors import DataError
 from reparam.fields import flag_of
 from reparam.types import PixelArray
 
-_FORMAT = 3
+_FORMAT = 4
 """Part of every key: raise it when pictures are decoded otherwise than before."""
 
 UNFINISHED = ".unfinished-"
@@ -75,7 +77,9 @@ class Entry:
         """The entry of these files of a folder, read as ``config`` says."""
         options = tuple(getattr(config, name) for name in _OPTIONS)
         source = str(folder.resolve())
-        owner = hashlib.sha256(repr((_FORMAT, source, options)).encode())
+        # What can be decoded depends on these: files that were left out may be readable now.
+        readers = Image.__version__, find_spec("pillow_heif") is not None
+        owner = hashlib.sha256(repr((_FORMAT, readers, source, options)).encode())
         state = hashlib.sha256()
         for path in files:
             state.update(repr((str(path.relative_to(folder)), *_stamp(path))).encode())

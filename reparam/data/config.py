@@ -24,8 +24,8 @@ class DataConfig:
 
     image_size: tuple[int, int] | None = option(None, is_size=True, common=True)
     """Height and width that a folder's images are brought to. Such as 64 48 or 64x48, or 64 for a
-    square. Without it pictures of one size stay as they are; for others the command chooses a size
-    of at most 64, and says so. In Python they must agree."""
+    square. Without it pictures of one size stay as they are, up to 256 pixels a side; for others
+    the command chooses a size of at most 64, and says so. In Python they must agree."""
 
     fit: Literal["resize", "crop"] = "resize"
     """How --image-size is reached: resize stretches; crop fits the short side, cuts the rest."""

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from reparam.data.agreement import (
+    LARGEST,
     Found,
     agreed_shape,
     first_broken,
+    proposed_size,
     refuse_broken,
     what_is_broken,
 )
@@ -116,6 +118,29 @@ def sizes_in_files(config: DataConfig, files: Sequence[str]) -> list[tuple[int, 
             height, width = min(height, round(width / ratio)), min(width, round(height * ratio))
         sizes.append((max(height, 1), max(width, 1)))
     return sizes
+
+
+def suited_size(config: DataConfig) -> tuple[int, int] | None:
+    """Height and width to train at, where the pictures of the folder all have one size with a side
+    above LARGEST, as photographs of one camera; None for others, and where ``config`` says a size.
+
+    Raises DataError for a folder without images.
+    """
+    if config.image_size is not None:
+        return None
+    files = list_files(Path(os.path.expanduser(config.source)))
+    few = _shapes(files[:ROUND], config)  # of a large folder of small pictures not every file
+    if all(max(shape.height, shape.width) <= LARGEST for shape in few):
+        return None
+    shapes = few + _shapes(files[ROUND:], config)
+    alike = len({(shape.height, shape.width) for shape in shapes}) == 1
+    return proposed_size(dict(enumerate(shapes))) if alike else None
+
+
+def _shapes(files: list[Path], config: DataConfig) -> list[Shape]:
+    """Of every picture in those of the files that are images."""
+    looks = look_at_all(files, config.pages)
+    return [shape for look in looks if not isinstance(look, str) for shape in look.shapes]
 
 
 def _decode(

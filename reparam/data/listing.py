@@ -119,13 +119,23 @@ def is_run_record(file: Path) -> bool:
 
 
 def given_splits(folder: Path, files: list[Path], config: DataConfig) -> list[Split]:
-    """The split of each file where the sub-folders are splits; [] where they are not."""
+    """The split of each file where the sub-folders are splits; [] where they are not.
+
+    Raises DataError where some are splits and others are not.
+    """
     if not config.split_folders:
         return []
     parts = [path.relative_to(folder).parts for path in files]
     tops = {each[0] if len(each) > 1 else "" for each in parts}
     splits = {top: SPLIT_FOLDERS.get(top.lower()) for top in tops}
     found = set(splits.values())
+    others = sorted(top for top, split in splits.items() if split is None)
+    if others and "train" in found and len(found) > 2:
+        raise DataError(
+            f"{folder}: folders of pictures must all be splits where some are, got "
+            f"{others[0] or 'pictures'!r} beside {', '.join(sorted(tops - {*others}))}. Fix: move "
+            "it away, or pass --no-split-folders, for which all of them are classes"
+        )
     if None in found or "train" not in found or len(found) < 2 or len(found) < len(tops):
         return []
     return [SPLIT_FOLDERS[each[0].lower()] for each in parts]

@@ -28,8 +28,11 @@ from reparam.data.config import Pages
 from reparam.data.formats import open_image
 from reparam.data.orientation import QUARTER_TURNS, TURNS, orientation, pending_orientation
 from reparam.data.pixels import PixelRange, to_levels
-from reparam.data.sixteen_bits import GREY_WITH_ALPHA, raw_mode, sixteen_bits
+from reparam.data.sixteen_bits import GREY_WITH_ALPHA, narrows, raw_mode, sixteen_bits
 from reparam.errors import DataError, DataRangeError, reason_of
+
+PHOTOMETRIC = 262
+"""A tag of TIFF: what a number stands for."""
 
 UNREADABLE = (
     OSError,  # no image at all, cut short, no permission
@@ -158,13 +161,16 @@ def _flatten(
     image: Image.Image, path: Path, page: int, pixel_range: PixelRange | None
 ) -> Image.Image:
     """Mode L or RGB, over white."""
-    grey = _is_grey(image)
+    grey, narrowed = _is_grey(image), narrows(image)
     values = sixteen_bits(image, path, page)
     if values is not None:
         colours = values[..., 0] if values.shape[-1] == 2 else values[..., :3]
         alpha = values[..., -1] / 65535 if values.shape[-1] in (2, 4) else None
     elif image.mode in ("F", "I") or image.mode.startswith("I;16"):
         colours, alpha = np.asarray(image), None
+        if _white_is_zero(image):
+            low, high = pixel_range or (0, 65535)
+            colours = low + high - colours.astype(np.float64)
         # Pillow has mode I for some files of 16 bits too.
         wide = image.mode == "F" or (image.mode == "I" and image.format == "TIFF")
         if wide and pixel_range is None:
@@ -172,6 +178,11 @@ def _flatten(
                 f"pixels of 32 bits, here {colours.min():g} to {colours.max():g}, {NO_RANGE}: pass "
                 "--range LOW HIGH"
             )
+    elif narrowed and pixel_range is not None:
+        raise ValueError(
+            "pixels of more than 8 bits, of which only 8 are read of such a file, so that no "
+            "--range can be of them: save it as PNG"
+        )
     else:
         return _flatten_bytes(image, grey, path.name, pixel_range)
     key = image.info.get("transparency")
@@ -183,6 +194,14 @@ def _flatten(
         opaque = alpha if levels.ndim == 2 else alpha[..., np.newaxis]
         levels = np.rint(levels * opaque + 255 * (1 - opaque)).astype(np.uint8)
     return Image.fromarray(levels)
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    """Whether a TIFF file has the negative, which Pillow turns only where pixels are bytes."""
+    if image.format != "TIFF":
+        return False
+    white_is_zero: bool = image.tag_v2.get(PHOTOMETRIC) == 0  # type: ignore[attr-defined]
+    return white_is_zero
 
 
 def _flatten_bytes(

@@ -11,6 +11,9 @@ from reparam.data.formats import open_image
 
 GREY_WITH_ALPHA = "LA;16B"
 
+BITS_PER_SAMPLE = 258
+"""A tag of TIFF."""
+
 _OTHER = "16B" if sys.byteorder == "little" else "16L"
 _LOW_BYTES = {
     f"{mode};{order}": f"{mode};{other}"
@@ -29,6 +32,22 @@ def raw_mode(image: Image.Image) -> str:
     arguments = image.tile[0].args  # type: ignore[attr-defined]
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
+
+
+def narrows(image: Image.Image) -> bool:
+    """Whether Pillow makes bytes of the numbers of an image that is not loaded yet. Raises
+    ValueError for one of which it makes nonsense: planes of 16 bits, which it takes for 8.
+    """
+    raw, bits = raw_mode(image), 8
+    if image.format == "TIFF":
+        bits = max(image.tag_v2.get(BITS_PER_SAMPLE, (8,)))  # type: ignore[attr-defined]
+        if len(raw) == 1 and raw not in "1LPIF" and bits > 8:
+            raise ValueError(f"planes of {bits} bits, which are not read: interleave the channels")
+    if image.format == "PPM" and getattr(image, "tile", None):
+        arguments = image.tile[0].args  # type: ignore[attr-defined]
+        most = arguments[-1] if isinstance(arguments, tuple) else None
+        bits = most.bit_length() if isinstance(most, int) else 8
+    return bits > 8 or ";16" in raw
 
 
 def sixteen_bits(image: Image.Image, path: Path, page: int) -> UInt16[np.ndarray, "H W C"] | None:

@@ -23,9 +23,9 @@ from reparam.runs import (
 class OwnFolder:
     """What a folder of ours holds: only such a folder is ever replaced.
 
-    Every name in it matches ``names``, and ``marker``, if one is given, is a file that begins with
-    ``begins``. ``table``: a CSV file whose first column names files of its sub-folders that are
-    ours too.
+    Every name in it matches ``names``, those of folders with a / behind them, and ``marker``, if
+    one is given, is a file that begins with ``begins``. ``table``: a CSV file whose first column
+    names files of its sub-folders that are ours too.
     """
 
     names: re.Pattern[str]
@@ -35,7 +35,9 @@ class OwnFolder:
 
     def first_foreign(self, path: Path) -> str | None:
         """A name in the folder that is not ours, if there is one; the marker's if that misses."""
-        held = sorted(entry.relative_to(path).as_posix() for entry in path.rglob("*"))
+        held = sorted(
+            entry.relative_to(path).as_posix() + "/" * entry.is_dir() for entry in path.rglob("*")
+        )
         listed = self._listed(path)
         foreign = next(
             (
@@ -45,6 +47,8 @@ class OwnFolder:
             ),
             None,
         )
+        if foreign is None and held and all(name.endswith("/") for name in held):
+            return held[0]
         if foreign is None and self.marker is not None and held:
             marker = path / self.marker
             if not (marker.is_file() and marker.read_bytes().startswith(self.begins)):
@@ -62,22 +66,24 @@ class OwnFolder:
 PICTURES_TABLE = "pictures.csv"
 
 IMAGES_FOLDER = OwnFolder(
-    re.compile(r"sheet\.png|latents\.csv|pictures\.csv|(images|noisy)(/\d{5,}\.png)?"),
+    re.compile(r"sheet\.png|latents\.csv|pictures\.csv|(images|noisy)/(\d{5,}\.png)?"),
     "sheet.png",
     table=PICTURES_TABLE,
 )
 NEIGHBOURS_FOLDER = OwnFolder(
     re.compile(r"sheet\.png|neighbours\.csv"), "neighbours.csv", b'"query"'
 )
-ONNX_FOLDER = OwnFolder(re.compile(r"([a-z0-9-]+/)?(encoder|decoder)\.onnx|[a-z0-9-]+"))
-TORCH_FOLDER = OwnFolder(re.compile(r"([a-z0-9-]+/)?(encoder|decoder)\.pt2|[a-z0-9-]+"))
+ONNX_FOLDER = OwnFolder(re.compile(r"([a-z0-9-]+/)?(encoder|decoder)\.onnx|[a-z0-9-]+/"))
+TORCH_FOLDER = OwnFolder(re.compile(r"([a-z0-9-]+/)?(encoder|decoder)\.pt2|[a-z0-9-]+/"))
 DIFFUSERS_FOLDER = OwnFolder(
     re.compile(r"config\.json|diffusion_pytorch_model\.safetensors|README\.md"),
     "README.md",
     b"---\nlibrary_name: diffusers\ntags:\n- reparam\n",
 )
 SITE_FOLDER = OwnFolder(
-    re.compile(r"index\.html|THIRD_PARTY_LICENSES\.txt|favicon\.\w+|(assets|data)(/[\w.-]+)*"),
+    re.compile(
+        r"index\.html|THIRD_PARTY_LICENSES\.txt|favicon\.\w+|(assets|data)/([\w.-]+/)*([\w.-]+)?"
+    ),
     "data/manifest.json",
     b'{"schema":',
 )
@@ -107,6 +113,12 @@ def check_folder_free(
     check_writable(path, fix=f"choose another {option}")
     if path.exists() and not path.is_dir():
         raise ConfigError(f"{path}: must be a folder, got a file. Fix: choose another {option}")
+    if path.is_dir() and (path.is_mount() or path.resolve() == Path.cwd()):
+        raise ConfigError(  # it is replaced as a whole, when the work is done
+            f"{path}: must be a folder that can be replaced, got "
+            f"{'a mounted one' if path.is_mount() else 'the current one'}. Fix: name a new folder "
+            f"in it, such as {path / 'results'}"
+        )
     if not path.is_dir() or not any(path.iterdir()):
         return
     if foreign := own.first_foreign(path):

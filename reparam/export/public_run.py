@@ -6,6 +6,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from reparam.data import NAMED_SOURCES
 from reparam.errors import ExportError
 from reparam.evaluation import Scorecard, check_scorecard
 from reparam.model import Autoencoder
@@ -63,7 +64,10 @@ def check_places(folder: Path, run: Run) -> None:
 def _config(config: RunConfig) -> RunConfig:
     source = config.data.source
     if source != IN_MEMORY:
+        named = source in NAMED_SOURCES
         source = _name(source)
+        if source in NAMED_SOURCES and not named:
+            source = f"./{source}"  # a folder of that name, as one says it of a folder here
     return replace(config, data=replace(config.data, source=source, data_dir=None, mirrors=()))
 
 

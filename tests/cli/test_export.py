@@ -113,6 +113,11 @@ def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, 
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "letter.txt").write_text("mine")
+    digits = tmp_path / "mnist"
+    digits.mkdir()
+    (digits / "train-images-idx3-ubyte").write_bytes(b"pixels")  # no suffix, as a folder's name
+    empty = tmp_path / "folders"
+    (empty / "one").mkdir(parents=True)
     other = tmp_path / "other"
     (other / "data").mkdir(parents=True)
     (other / "index.html").write_text("somebody else's site")
@@ -123,6 +128,9 @@ def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, 
             "other files ('letter.txt'). Fix: choose another --site",
         ),
         (("--onnx", mine, "--overwrite"), "choose another --onnx"),
+        (("--onnx", digits, "--overwrite"), "other files ('train-images-idx3-ubyte')"),
+        (("--torch", digits, "--overwrite"), "other files ('train-images-idx3-ubyte')"),
+        (("--onnx", empty, "--overwrite"), "other files ('one/')"),
         (("--torch", mine, "--overwrite"), "choose another --torch"),
         (("--site", other, "--overwrite"), "holds other files"),
         (("--site", mine / "letter.txt"), "must be a folder, got a file"),
@@ -148,6 +156,7 @@ def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, 
         assert message in refused("export", vae_run, *more)
     assert "RUN [RUN ...] must be given" in refused("export", "--site", tmp_path / "new")
     assert (mine / "letter.txt").read_text() == "mine"
+    assert (digits / "train-images-idx3-ubyte").exists()
     assert (other / "index.html").read_text() == "somebody else's site"
     assert not (tmp_path / "new").exists()
 

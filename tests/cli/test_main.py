@@ -248,3 +248,14 @@ def test_a_mistake_in_a_real_process_has_status_2_and_no_traceback(tmp_path) -> 
     assert "Traceback" not in done.stderr
     assert "nowhere.npz" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_reader_that_goes_away_is_no_success(vae_run: Path) -> None:
+    """As of other programs: 128 and the number of SIGPIPE."""
+    words = [sys.executable, "-m", "reparam", "info", str(vae_run), "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait() == 141

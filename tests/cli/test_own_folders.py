@@ -1,6 +1,7 @@
 """Runs that lie among the pictures they were trained on, and pictures with several pages."""
 
 import csv
+import json
 import shutil
 import unicodedata
 from pathlib import Path
@@ -139,6 +140,25 @@ def test_pictures_of_many_sizes_need_no_option(photos: Path, tmp_path: Path, rep
     told = reparam("info", photos)
     assert told.status == 0, told.err
     assert "16 × 16 × 3" in told.out
+
+
+@pytest.mark.parametrize(("size", "read"), [((300, 240), (64, 48)), ((256, 256), None)])
+def test_photographs_of_one_camera_are_made_smaller(
+    tmp_path: Path, reparam, size: tuple[int, int], read: tuple[int, int] | None
+) -> None:
+    """They agree in size, and at that size no model would be trained in a day."""
+    folder, out = tmp_path / "photos", tmp_path / "run"
+    folder.mkdir()
+    for i in range(12):
+        Image.new("RGB", size[::-1], (20 * i, 20, 200)).save(folder / f"{i}.png")
+    said = reparam("train", folder, "--out", out, "--dry-run")
+    assert said.status == 0, said.err
+    assert json.loads(said.out)["data"]["image_size"] == (None if read is None else list(read))
+    told = "pictures with a side above 256 pixels: read as 64 × 48 (--image-size and --fit"
+    assert (told in said.err) is (read is not None)
+    given = reparam("info", folder, "--image-size", "300x240", "--json")
+    assert json.loads(given.out)["image_shape"] == [300, 240, 3]
+    assert load_images(DataConfig(source=str(folder))).image_shape == (*size, 3)  # in Python
 
 
 def test_a_sweep_of_pictures_of_many_sizes(photos: Path, tmp_path: Path, reparam) -> None:

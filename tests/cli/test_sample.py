@@ -74,3 +74,19 @@ def test_an_ae_that_is_not_finished_has_no_box_yet(refused, ae_run, tmp_path) ->
     unfinished.forget_result()
     assert "reparam resume" in refused("sample", run, "--out", tmp_path / "s")
     assert not (tmp_path / "s").exists()
+
+
+def test_a_folder_that_cannot_be_replaced_is_refused_before_the_work(
+    refused, vae_run, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = refused("sample", vae_run, "--out", ".")
+    assert "must be a folder that can be replaced, got the current one" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_home_is_known_where_no_shell_reads_it(reparam, vae_run, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert reparam("sample", vae_run, "-n", 2, "--out=~/new.npz").status == 0
+    assert (tmp_path / "new.npz").exists()

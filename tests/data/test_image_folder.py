@@ -109,6 +109,15 @@ def test_train_val_and_test_are_splits(tmp_path: Path):
     assert as_classes.class_names == ("Test", "train", "val")
 
 
+def test_a_folder_beside_splits_is_no_class_of_its_own(tmp_path: Path):
+    """Else train and test would be classes too, and the test pictures be trained on."""
+    for folder in ("train", "test", "unlabelled"):
+        for i in range(12):
+            _save(tmp_path / folder / f"{i}.png")
+    _refused(tmp_path, "got 'unlabelled' beside test, train. Fix: move it away, or pass --no-split")
+    assert _load(tmp_path, split_folders=False).class_names == ("test", "train", "unlabelled")
+
+
 def test_validation_is_drawn_where_only_train_and_test_are_given(tmp_path: Path):
     for split, count in (("train", 20), ("test", 4)):
         for i in range(count):

@@ -177,6 +177,59 @@ def test_a_range_of_eight_bits_is_that_of_the_colours(tmp_path: Path) -> None:
     np.testing.assert_array_equal(decoded(path, pixel_range=(0, 1))[..., 0], [[0, 255, 255]])
 
 
+def tiff(order: str, body: bytes, table: dict[int, bytes]) -> bytes:
+    """A TIFF file of one page: what its entries point to, from byte 8 on, and these, by tag."""
+    start = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8 + len(body))
+    directory = struct.pack(f"{order}H", len(table)) + b"".join(table[t] for t in sorted(table))
+    return start + body + directory + struct.pack(f"{order}I", 0)
+
+
+def tiff_entry(order: str, tag: int, *values: int) -> bytes:
+    """Of one number, or of the place of several."""
+    return struct.pack(f"{order}HHII", tag, 4, len(values), values[0])
+
+
+def test_planes_of_sixteen_bits_are_refused(tmp_path: Path) -> None:
+    """Pillow takes them for bytes, and gives pictures that are none."""
+    values = DEEP[..., :3].transpose(2, 0, 1)
+    _, height, width = values.shape
+    data, plane = values.astype("<u2").tobytes(), 2 * height * width
+    at = 8 + len(data)
+    body = data + struct.pack("<HHH", 16, 16, 16) + struct.pack("<III", 8, 8 + plane, 8 + 2 * plane)
+    body += struct.pack("<III", plane, plane, plane)
+    entries = [(256, width), (257, height), (259, 1), (262, 2), (277, 3), (278, height), (284, 2)]
+    table = {tag: tiff_entry("<", tag, value) for tag, value in entries}
+    table[258] = struct.pack("<HHII", 258, 3, 3, at)
+    table[273] = struct.pack("<HHII", 273, 4, 3, at + 6)
+    table[279] = struct.pack("<HHII", 279, 4, 3, at + 18)
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff("<", body, table))
+    with pytest.raises(ValueError, match=r"planes of 16 bits.* interleave the channels"):
+        decoded(path)
+
+
+def test_sixteen_bits_whose_white_is_zero(tmp_path: Path) -> None:
+    """As scanners of films write them; Pillow turns such bytes alone."""
+    values = DEEP[..., 0]
+    height, width = values.shape
+    data = values.astype("<u2").tobytes()
+    entries = [(256, width), (257, height), (258, 16), (259, 1), (262, 0), (273, 8), (277, 1)]
+    entries += [(278, height), (279, len(data))]
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff("<", data, {tag: tiff_entry("<", tag, value) for tag, value in entries}))
+    np.testing.assert_array_equal(
+        decoded(path)[..., 0], np.rint((65535 - values.astype(int)) / 257)
+    )
+
+
+def test_a_range_is_not_of_numbers_that_are_read_as_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.ppm"
+    path.write_bytes(b"P6 7 5 65535\n" + DEEP[..., :3].astype(">u2").tobytes())
+    np.testing.assert_allclose(decoded(path), DEEP[..., :3] / 257, atol=1)
+    with pytest.raises(ValueError, match=r"only 8 are read of such a file.* save it as PNG"):
+        decoded(path, pixel_range=(0, 65535))
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_colours_of_sixteen_bits_in_tiff(tmp_path: Path, order: str) -> None:
     """Written here by its specification: Pillow cannot."""
@@ -188,11 +241,8 @@ def test_colours_of_sixteen_bits_in_tiff(tmp_path: Path, order: str) -> None:
     table = {tag: struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in entries}
     bits_at = 8 + len(data)
     table[258] = struct.pack(f"{order}HHII", 258, 3, 3, bits_at)
-    body = data + struct.pack(f"{order}HHH", 16, 16, 16)
-    start = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8 + len(body))
-    directory = struct.pack(f"{order}H", len(table)) + b"".join(table[t] for t in sorted(table))
     path = tmp_path / "a.tif"
-    path.write_bytes(start + body + directory + struct.pack(f"{order}I", 0))
+    path.write_bytes(tiff(order, data + struct.pack(f"{order}HHH", 16, 16, 16), table))
     np.testing.assert_array_equal(decoded(path), np.rint(values / 257))
     expected = np.rint(values * (255 / 4095))
     np.testing.assert_array_equal(decoded(path, pixel_range=(0, 4095)), expected)

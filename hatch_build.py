@@ -64,9 +64,9 @@ def build_page(root: Path) -> bool:
     npm = shutil.which("npm")
     if npm is None:
         raise PageBuildError(
-            "the explorer's page is built by npm, got no npm on the PATH. Fix: install Node.js 20 "
-            "or newer, which brings it (https://nodejs.org), or install a wheel of reparam, which "
-            "has the page"
+            "the explorer's page is built by npm, got no npm on the PATH. Fix: install Node.js "
+            "20.19 or newer, which brings it (https://nodejs.org), or install a wheel of reparam, "
+            "which has the page"
         )
     for command in COMMANDS:
         done = subprocess.run([npm, *command], cwd=web, check=False)

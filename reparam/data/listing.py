@@ -131,6 +131,11 @@ def given_splits(folder: Path, files: list[Path], config: DataConfig) -> list[Sp
     found = set(splits.values())
     others = sorted(top for top, split in splits.items() if split is None)
     if others and "train" in found and len(found) > 2:
+        if others[0].lower() in MASKS:
+            raise DataError(
+                f"{folder}: pictures must be those to train on, got masks ({others[0]}) beside "
+                f"them. Fix: name their folder, such as {folder / 'train'}"
+            )
         raise DataError(
             f"{folder}: folders of pictures must all be splits where some are, got "
             f"{others[0] or 'pictures'!r} beside {', '.join(sorted(tops - {*others}))}. Fix: move "

@@ -113,10 +113,11 @@ def check_folder_free(
     check_writable(path, fix=f"choose another {option}")
     if path.exists() and not path.is_dir():
         raise ConfigError(f"{path}: must be a folder, got a file. Fix: choose another {option}")
-    if path.is_dir() and (path.is_mount() or path.resolve() == Path.cwd()):
+    whole = path.resolve()
+    if whole.is_mount() or whole == Path.cwd():
         raise ConfigError(  # it is replaced as a whole, when the work is done
             f"{path}: must be a folder that can be replaced, got "
-            f"{'a mounted one' if path.is_mount() else 'the current one'}. Fix: name a new folder "
+            f"{'a mounted one' if whole.is_mount() else 'the current one'}. Fix: name a new folder "
             f"in it, such as {path / 'results'}"
         )
     if not path.is_dir() or not any(path.iterdir()):

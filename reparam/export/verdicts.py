@@ -18,7 +18,7 @@ PAGE = "report.html"
 MAPS = "maps"
 
 VERDICTS_FOLDER = OwnFolder(
-    re.compile(r"verdicts\.csv|report\.html|maps(/\d{5,}\.png)?"), TABLE, b'"picture"', table=TABLE
+    re.compile(r"verdicts\.csv|report\.html|maps/(\d{5,}\.png)?"), TABLE, b'"picture"', table=TABLE
 )
 
 VERDICTS: Mapping[bool, str] = {True: "anomalous", False: "good"}

@@ -116,6 +116,8 @@ def test_a_folder_beside_splits_is_no_class_of_its_own(tmp_path: Path):
             _save(tmp_path / folder / f"{i}.png")
     _refused(tmp_path, "got 'unlabelled' beside test, train. Fix: move it away, or pass --no-split")
     assert _load(tmp_path, split_folders=False).class_names == ("test", "train", "unlabelled")
+    (tmp_path / "unlabelled").rename(tmp_path / "masks")
+    _refused(tmp_path, "got masks .masks. beside them. Fix: name their folder, such as .*train$")
 
 
 def test_validation_is_drawn_where_only_train_and_test_are_given(tmp_path: Path):

@@ -167,11 +167,21 @@ def render(
 
 
 def _alike(one: Chapter, other: Chapter) -> bool:
-    """Whether two runs have the same images, networks and size of latents."""
-    first, second = one.view.run.config, other.view.run.config
-    networks = [(c.model.encoder, c.model.decoder, c.terms) for c in (first, second)]
-    sizes = {(c.view.latent_dim, c.view.run.facts.fingerprint) for c in (one, other)}
-    return networks[0] == networks[1] and len(sizes) == 1
+    """Whether two runs have the same images, terms, and networks of a size: the article's two have
+    their batch norm in another order.
+    """
+
+    def known(chapter: Chapter) -> tuple[object, ...]:
+        view = chapter.view
+        config = view.run.config
+        networks = (
+            config.model.encoder.type,
+            config.model.decoder.type,
+            chapter.parameters["decoder"],
+        )
+        return view.run.facts.fingerprint, view.latent_dim, networks, config.terms
+
+    return known(one) == known(other)
 
 
 def _is_articles(chapter: Chapter) -> bool:

@@ -267,6 +267,32 @@ def test_a_report_of_runs_of_one_data_set(tmp_path: Path) -> None:
     assert first is second
 
 
+def test_what_is_true_of_the_articles_ae_is_said_of_no_other(tmp_path: Path) -> None:
+    images = make_images(1, labelled=True)
+    np.savez(tmp_path / "images.npz", images=images.images, labels=images.labels)
+    data = DataConfig(source=str(tmp_path / "images.npz"))
+    read = load_images(data)
+    runs = {
+        name: make_run(tmp_path, name, 2, read, name, data)
+        for name in ("ae", "vae", "wae", "info-vae")
+    }
+
+    def told(*names: str) -> str:
+        out = tmp_path / "report.html"
+        write_report([runs[name] for name in names], out, command="x")
+        return out.read_text(encoding="utf-8")
+
+    article = told("ae", "vae")
+    for sentence in ("in little else", "Nothing in the loss prevents this", "Off-centre"):
+        assert sentence in article
+    assert "extra terms" not in article
+    others = told("wae", "info-vae")
+    for sentence in ("Nothing in the loss prevents this", "Off-centre"):
+        assert sentence not in others
+    assert "has extra terms too: <code>mmd</code>" in others
+    assert "with its extra terms (<code>mmd</code>), is" in others
+
+
 def test_figures_are_written_too(tmp_path: Path, views: list[RunView]) -> None:
     made = chapter(views[1], tmp_path / "figures", "ko")
     files = {path.stem for path in (tmp_path / "figures").iterdir()}

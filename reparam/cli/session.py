@@ -91,7 +91,7 @@ def _plan(config: RunConfig, images: ImageSet) -> str:
     if config.inputs.binarise != "none":
         parts.append(config.inputs.describe())
     least = config.training.augment_below
-    if config.training.augments and len(images.splits["train"]) >= least:
+    if config.training.augmentation and len(images.splits["train"]) >= least:
         parts.append(f"shown as they are, being many (--augment-below {least})")
     return "; ".join(parts)
 

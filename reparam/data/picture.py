@@ -168,9 +168,6 @@ def _flatten(
         alpha = values[..., -1] / 65535 if values.shape[-1] in (2, 4) else None
     elif image.mode in ("F", "I") or image.mode.startswith("I;16"):
         colours, alpha = np.asarray(image), None
-        if _white_is_zero(image):
-            low, high = pixel_range or (0, 65535)
-            colours = low + high - colours.astype(np.float64)
         # Pillow has mode I for some files of 16 bits too.
         wide = image.mode == "F" or (image.mode == "I" and image.format == "TIFF")
         if wide and pixel_range is None:
@@ -178,6 +175,9 @@ def _flatten(
                 f"pixels of 32 bits, here {colours.min():g} to {colours.max():g}, {NO_RANGE}: pass "
                 "--range LOW HIGH"
             )
+        if _white_is_zero(image):
+            low, high = pixel_range or (0, 65535)
+            colours = low + high - colours.astype(np.float64)
     elif narrowed and pixel_range is not None:
         raise ValueError(
             "pixels of more than 8 bits, of which only 8 are read of such a file, so that no "

@@ -27,11 +27,16 @@ first Pillow takes the high byte of each, so by the second the low one.
 
 def raw_mode(image: Image.Image) -> str:
     """How the pixels lie in the file, of an image that is not loaded yet."""
+    arguments = _decoders(image)
+    return arguments[0] if arguments and isinstance(arguments[0], str) else ""
+
+
+def _decoders(image: Image.Image) -> tuple[object, ...]:
+    """The arguments of what will decode it; none of an image that is loaded."""
     if not getattr(image, "tile", None):
-        return ""
+        return ()
     arguments = image.tile[0].args  # type: ignore[attr-defined]
-    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
-    return first if isinstance(first, str) else ""
+    return arguments if isinstance(arguments, tuple) else (arguments,)
 
 
 def narrows(image: Image.Image) -> bool:
@@ -43,10 +48,8 @@ def narrows(image: Image.Image) -> bool:
         bits = max(image.tag_v2.get(BITS_PER_SAMPLE, (8,)))  # type: ignore[attr-defined]
         if len(raw) == 1 and raw not in "1LPIF" and bits > 8:
             raise ValueError(f"planes of {bits} bits, which are not read: interleave the channels")
-    if image.format == "PPM" and getattr(image, "tile", None):
-        arguments = image.tile[0].args  # type: ignore[attr-defined]
-        most = arguments[-1] if isinstance(arguments, tuple) else None
-        bits = most.bit_length() if isinstance(most, int) else 8
+    if image.format == "PPM":
+        bits = max((n.bit_length() for n in _decoders(image) if isinstance(n, int)), default=8)
     return bits > 8 or ";16" in raw
 
 

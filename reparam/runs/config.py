@@ -11,7 +11,7 @@ from reparam.errors import ConfigError
 from reparam.fields import MOST_SEED, check_options, option
 from reparam.loggers import LoggerOptions, TensorBoardOptions
 from reparam.model import ImageShape, ModelConfig, check_fittable
-from reparam.objective import Elbo, InputConfig, Objective, TermOptions, check_loss
+from reparam.objective import Augmentation, Elbo, InputConfig, Objective, TermOptions, check_loss
 from reparam.registry import check_different
 
 OptimiserName = Literal["adam", "muon"]
@@ -145,9 +145,9 @@ class TrainingConfig:
         return (*self.logger, *[TensorBoardOptions()] * (self.tensorboard and not named))
 
     @property
-    def augments(self) -> bool:
-        """Whether training images are shown otherwise than they are, where they are few."""
-        return bool(self.shift or self.rotate or self.zoom or self.flip)
+    def augmentation(self) -> Augmentation:
+        """What is done to training images where they are few."""
+        return Augmentation(self.shift, self.rotate, self.zoom, self.flip)
 
     @property
     def global_batch(self) -> int:

@@ -103,25 +103,16 @@ def fit_run_prior(
     seed: int = 0,
     progress: FitProgress | None = None,
     device: str = "cpu",
+    *,
+    ends: bool = False,
 ) -> PriorFit:
     """Fits a prior to the run's training images, judges it on held-out ones, and keeps it.
 
-    Images are encoded on ``device``. Raises RunError for an unfinished run, and what `fit_prior`
-    raises.
+    Images are encoded on ``device``. ``ends``: training ends with it, and its result comes after.
+    Raises RunError for an unfinished run otherwise, and what `fit_prior` raises.
     """
-    run.finished("a prior is fitted to a finished run")
-    return fit_weights_prior(run, images, kind, seed, progress, device)
-
-
-def fit_weights_prior(
-    run: Run,
-    images: ImageSet,
-    kind: str,
-    seed: int = 0,
-    progress: FitProgress | None = None,
-    device: str = "cpu",
-) -> PriorFit:
-    """As ``fit_run_prior``, also while the run has no result yet."""
+    if not ends:
+        run.finished("a prior is fitted to a finished run")
     model = run.load_model(own_prior=True, device=device)
     train, pixels, labels = images.splits["train"], images.images, images.labels
     prior = fit_prior(model, pixels, kind, seed, train, labels, progress)

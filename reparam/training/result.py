@@ -11,7 +11,7 @@ from reparam.runs import SPLIT_IMAGES, Metrics, Result, Run
 from reparam.training.arithmetic import Arithmetic
 from reparam.training.determinism import what_held
 from reparam.training.events import Finishing, Listener
-from reparam.training.fitting import fit_weights_prior
+from reparam.training.fitting import fit_run_prior
 from reparam.training.state import State
 from reparam.training.team import Team
 
@@ -95,6 +95,6 @@ def _fit_prior(run: Run, images: ImageSet, kind: str, device: str, emit: Listene
     count = len(images.splits["train"])
     emit(Finishing(f"fitting prior {kind} to the latents of {count:,} training images"))
     try:
-        fit_weights_prior(run, images, kind, run.config.seed, device=device)
+        fit_run_prior(run, images, kind, run.config.seed, device=device, ends=True)
     except DataError as error:
         warnings.warn(f"prior {kind} was not fitted: {error}", stacklevel=3)

@@ -113,7 +113,7 @@ def augmentation_of(config: RunConfig, count: int) -> Augmentation:
     training = config.training
     if count >= training.augment_below:
         return Augmentation()
-    return Augmentation(training.shift, training.rotate, training.zoom, training.flip)
+    return training.augmentation
 
 
 def pixel_variance_of(images: ImageSet) -> float:

@@ -182,14 +182,14 @@ def test_a_configuration_of_an_earlier_version_has_the_defaults(new_run, small, 
 
 
 def test_the_result_is_written_last(small, new_run, blobs, monkeypatch) -> None:
-    """A run that is stopped while its prior is fitted is not finished: whoever goes on fits it."""
+    """A run that is stopped while its prior is fitted is not finished, and fits it when resumed."""
     run = new_run(small("ae", epochs=1, fitted_prior="gaussian"))
 
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(result, "fit_weights_prior", stopped)
+        patch.setattr(result, "fit_run_prior", stopped)
         with pytest.raises(KeyboardInterrupt):
             train(run, blobs)
     assert not run.is_finished

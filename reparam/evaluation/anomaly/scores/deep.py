@@ -16,7 +16,13 @@ from reparam.evaluation.anomaly.scores.base import (
     Maps,
     Seen,
 )
-from reparam.evaluation.anomaly.scores.features import OfNetwork, OfSomeMaps, enlarge, reach_of
+from reparam.evaluation.anomaly.scores.features import (
+    OfNetwork,
+    OfSomeMaps,
+    enlarge,
+    reach_of,
+    stride_of,
+)
 from reparam.evaluation.anomaly.scores.latents import enough, mean_of_nearest, squared_distances
 from reparam.evaluation.anomaly.scores.places import Places, distances, gaussians
 from reparam.features import FeatureMap
@@ -137,7 +143,7 @@ def beyond_edges(maps: Sequence[FeatureMap]) -> Sequence[FeatureMap]:
 def at_places(maps: Sequence[FeatureMap], seen: Seen) -> Places:
     """Several maps at the places of the first, of which there are at most SIDE × SIDE."""
     first = maps[0].float()
-    stride = _stride(_sides(first), seen)
+    stride = stride_of(_sides(first), _most(seen))
     if stride > 1:
         first = F.avg_pool2d(first, stride, ceil_mode=True)
     size = first.shape[2:]
@@ -150,16 +156,16 @@ def at_places(maps: Sequence[FeatureMap], seen: Seen) -> Places:
 def reach_of_places(of: OfSomeMaps, seen: Seen) -> tuple[float, float]:
     """`reach_of` the places that ``at_places`` makes of the score's maps."""
     sides = _sides(beyond_edges(seen.enlarged.maps(of.network, of.depth))[0])
-    return reach_of(sides, _stride(sides, seen))
+    return reach_of(sides, stride_of(sides, _most(seen)))
 
 
 def _sides(first: FeatureMap) -> list[int]:
     return [int(side) for side in first.shape[2:]]  # a trace has tensors here
 
 
-def _stride(sides: Sequence[int], seen: Seen) -> int:
-    """Of the places, along the sides of the first map."""
-    return -(-max(sides) // (SIDE if seen.enlarged is seen else SIDE // 2))
+def _most(seen: Seen) -> int:
+    """Places along a side of the first map."""
+    return SIDE if seen.enlarged is seen else SIDE // 2
 
 
 def greedy_coreset(

@@ -79,6 +79,11 @@ def enlarge(
     return whole[:, :height, :width]
 
 
+def stride_of(sides: Sequence[int], most: int) -> int:
+    """Of cells of which at most so many lie along a side."""
+    return -(-max(sides) // most)
+
+
 def reach_of(sides: Sequence[int], stride: int) -> tuple[float, float]:
     """Height and width, in those of maps of these sides, of their cells of ``stride`` × ``stride``:
     the last ones reach beyond where a side is no multiple.

@@ -1,6 +1,5 @@
 """How far the lightness and the roughness of an image are from those of good ones."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +14,7 @@ from reparam.evaluation.anomaly.scores.base import (
     Maps,
     Seen,
 )
-from reparam.evaluation.anomaly.scores.features import enlarge, reach_of
+from reparam.evaluation.anomaly.scores.features import enlarge, reach_of, stride_of
 from reparam.evaluation.anomaly.scores.places import Places, distances, gaussians
 from reparam.evaluation.windows import gaussian_window, window_means
 from reparam.types import Images, PerExample
@@ -59,16 +58,12 @@ class LocalStatistics(AnomalyScore):
             mean = means(seen.images, sigma)
             squares = means(seen.images.square(), sigma)
             found += [mean, (squares - mean.square()).clamp(min=0).sqrt()]
-        return F.avg_pool2d(torch.cat(found, 1), _stride(sides), ceil_mode=True)
+        return F.avg_pool2d(torch.cat(found, 1), stride_of(sides, SIDE), ceil_mode=True)
 
     def __call__(self, seen: Seen, fitted: Fitted) -> tuple[PerExample, Maps | None]:
         far = distances(self._places(seen), fitted)
         sides = [int(side) for side in seen.images.shape[2:]]
-        return far.amax((1, 2)), enlarge(far, seen, reach_of(sides, _stride(sides)))
-
-
-def _stride(sides: Sequence[int]) -> int:
-    return -(-max(sides) // SIDE)
+        return far.amax((1, 2)), enlarge(far, seen, reach_of(sides, stride_of(sides, SIDE)))
 
 
 def means(images: Images, sigma: float) -> Images:

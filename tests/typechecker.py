@@ -2,11 +2,12 @@
 
 jaxtyping's import hook decorates every function and dataclass with ``jaxtyping.jaxtyped``. That
 checks each call twice, by two functions compiled for it, and binds its arguments once more: a
-quarter of the suite's time. Here a function is checked by beartype alone, once, and takes part in
-jaxtyping's scope of names where an annotation has a shape.
+quarter of the suite's time. Here a function is checked by beartype alone, once, and has a scope of
+names for jaxtyping where an annotation has a shape.
 """
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -49,7 +50,19 @@ def decorated(item: Any) -> Any:
         # given a generator function without a checker, jaxtyping stops checking the shapes of its
         # results, in every function that names them.
         return _in_scope(item, typechecker=_checked)
-    return _in_scope(_checked(item), typechecker=None)
+    return in_scope(_checked(item))
+
+
+def in_scope(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What is a size in one call has no part in another."""
+    scope = _in_scope("context")
+
+    @functools.wraps(function)
+    def call(*args: object, **kwargs: object) -> Any:
+        with scope:
+            return function(*args, **kwargs)
+
+    return call
 
 
 def resolved(hint: Any, names: dict[str, Any]) -> Any:

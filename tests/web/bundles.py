@@ -24,13 +24,13 @@ def command(*words: str | Path) -> None:
 
 
 def demo_runs(once: Once) -> tuple[Path, Path]:
-    """The AE and the VAE of `reparam demo`, but of 6 epochs and with scorecards of fewer draws; or
-    those of a whole demo, in the folder that REPARAM_DEMO names.
+    """The AE and the VAE of `reparam demo`, but of 6 epochs of 1,000 digits and with scorecards of
+    fewer draws; or those of a whole demo, in the folder that REPARAM_DEMO names.
     """
 
     def fill(out: Path) -> None:
         def make(model: str) -> None:
-            short = ("--model", model, "--epochs", "6")
+            short = ("--model", model, "--epochs", "6", "--train-size", "1000")
             command("train", "digits", *short, "--out", out / model, "--quiet")
 
         with ThreadPoolExecutor() as both:
@@ -47,7 +47,7 @@ def wide_run(once: Once) -> Path:
     """A VAE of six dimensions, hardly trained; REPARAM_WIDE names one that exists already."""
 
     def fill(out: Path) -> None:
-        size = ("--train-size", "2000", "--epochs", "4", "--latent-dim", "6")
+        size = ("--train-size", "1000", "--epochs", "4", "--latent-dim", "6")
         command("train", "digits", "--out", out / "run", "--quiet", *size)
 
     given = os.environ.get("REPARAM_WIDE")

@@ -86,6 +86,7 @@ def test_principal_axes_are_those_of_numpy(six: Explorer, wide: Files) -> None:
 def test_a_traversal_is_decoded_and_led_to(six: Explorer) -> None:
     run = run_of(six)
     strip = six.page.locator('[data-dimension="4"] .strip')
+    strip.scroll_into_view_if_needed()
     six.when(lambda: six.pixels('[data-dimension="4"] .strip').shape[1] == 9 * 28)
     box = strip.bounding_box()
     assert box

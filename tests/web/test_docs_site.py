@@ -43,8 +43,10 @@ LOOK = r"""() => {
       found.push("cut off: " + e.textContent.slice(0, 60));
   const text = page.cloneNode(true);
   text.querySelectorAll("pre, code").forEach(e => e.remove());
-  const written = /.{0,30}(:::|\*\*|`|!!!|\]\(|\{[:.#]|\| *---|<\/?\w+>|:\w+:).{0,30}/g;
-  for (const raw of text.textContent.matchAll(written)) found.push("not rendered: " + raw[0]);
+  const words = text.textContent;
+  const written = /(:::|\*\*|`|!!!|\]\(|\{[:.#]|\| *---|<\/?\w+>|:\w+:).{0,30}/g;
+  for (const { 0: rest, index } of words.matchAll(written))
+    found.push("not rendered: " + words.slice(Math.max(0, index - 30), index) + rest);
   return found;
 }"""
 """What a reader should not find: titles out of order, pictures that are missing or have no words,

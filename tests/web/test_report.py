@@ -8,12 +8,12 @@ from typing import get_args
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
+from reparam.cli import main
 from reparam.report import ReportChoices, write_report
 from reparam.runs import Run
 from reparam.types import Language
 
 from .axe import violations
-from .bundles import command
 from .conftest import Small
 from .driver import BROKEN_WORDS
 
@@ -111,7 +111,7 @@ def detector(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("calibrated") / "run"
     shutil.copytree(small(count=240).path, copy)
     scores = ("--scores", "squared-error", "latent-distance")
-    command("anomaly", "calibrate", copy, *scores, "--quiet")
+    assert main.run(["anomaly", "calibrate", str(copy), *scores, "--quiet"]) == 0
     return copy
 
 
@@ -120,8 +120,8 @@ def test_axe_finds_nothing_in_the_page_of_anomalies(
     context: BrowserContext, detector: Path, tmp_path: Path, lang: Language
 ) -> None:
     source = Run.open(detector).config.data.source
-    out = ("--out", tmp_path / "verdicts", "--lang", lang, "--quiet")
-    command("anomaly", "score", detector, source, "--false-alarms", "0.1", *out)
+    out = ("--out", str(tmp_path / "verdicts"), "--lang", lang, "--quiet")
+    assert main.run(["anomaly", "score", str(detector), source, "--false-alarms", "0.1", *out]) == 0
     page = context.new_page()
     page.goto((tmp_path / "verdicts" / "report.html").as_uri())
     assert page.locator(".seen.bad img").count() > 2

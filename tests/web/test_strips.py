@@ -14,7 +14,7 @@ from .driver import Explorer
 from .test_path import choose, frames
 
 PLAY = """
-async ([data, type]) => {
+async ([data, type, rate]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
   const video = document.createElement("video");
   video.muted = true;
@@ -34,13 +34,13 @@ async ([data, type]) => {
     video.requestVideoFrameCallback(take);
   };
   video.requestVideoFrameCallback(take);
-  video.playbackRate = 0.25;
+  video.playbackRate = rate;
   await video.play();
   await new Promise((resolve) => (video.onended = resolve));
   return { width, height, duration: video.duration, seen };
 }
 """
-"""Plays a file slowly; gives its size, its seconds, and the frames that were shown."""
+"""Plays a file at so many times its speed; gives its size, its seconds, and the frames shown."""
 
 
 def strip(page: Explorer, panel: str, count: int, scale: int) -> np.ndarray:
@@ -68,7 +68,8 @@ def test_the_video_holds_the_frames(demo: Explorer) -> None:
         assert sum(int.from_bytes(part[4:8], "big") for part in fragments) == 25 + 23
     else:
         assert data[:4] == b"\x1a\x45\xdf\xa3"
-    played = demo.page.evaluate(PLAY, [base64.b64encode(data).decode(), f"video/{kind}"])
+    slowly = 0.25
+    played = demo.page.evaluate(PLAY, [base64.b64encode(data).decode(), f"video/{kind}", slowly])
     assert (played["width"], played["height"]) == (336, 336)
     assert played["duration"] == pytest.approx(48 * 0.06, abs=0.5)
     seen = np.array(played["seen"]).reshape(-1, 28, 28)
@@ -101,7 +102,7 @@ def test_a_video_rests_while_the_page_is_hidden(demo: Explorer) -> None:
         demo.page.evaluate(HIDE, False)
     data = download.value.path().read_bytes()
     kind = download.value.suggested_filename.split(".")[-1]
-    played = demo.page.evaluate(PLAY, [base64.b64encode(data).decode(), f"video/{kind}"])
+    played = demo.page.evaluate(PLAY, [base64.b64encode(data).decode(), f"video/{kind}", 4])
     assert played["duration"] == pytest.approx(48 * 0.06, abs=0.5)
 
 

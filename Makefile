@@ -52,10 +52,12 @@ test: lint  ## lint, types, import rules and the test suite
 test-slow: $(VENV)/.installed  ## the tests that take minutes
 	OMP_NUM_THREADS=$$(nproc 2>/dev/null || echo 2) $(BIN)/python -m pytest -m "slow and not web"
 
-# Playwright drives the Chromium of the system: on Debian, apt-get install chromium.
+# Playwright drives the Chromium of the system: on Debian, apt-get install chromium. A page is often
+# waited for, so that there is work for one process more than there are processors.
 test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Chromium
 	$(BIN)/python hatch_build.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/web --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/web --dist loadfile \
+		--numprocesses $$(( $$(nproc 2>/dev/null || echo 2) + 1 ))
 
 # What the benchmarks compare with (TensorFlow, Lightning, pythae, diffusers) stays out of the normal environment.
 $(BENCH)/.installed: pyproject.toml requirements/bench.txt requirements/torch.txt

@@ -24,13 +24,13 @@ def command(*words: str | Path) -> None:
 
 
 def demo_runs(once: Once) -> tuple[Path, Path]:
-    """The AE and the VAE of `reparam demo`, but of 6 epochs of 1,000 digits and with scorecards of
+    """The AE and the VAE of `reparam demo`, but of 10 epochs of 1,500 digits and with scorecards of
     fewer draws; or those of a whole demo, in the folder that REPARAM_DEMO names.
     """
 
     def fill(out: Path) -> None:
         def make(model: str) -> None:
-            short = ("--model", model, "--epochs", "6", "--train-size", "1000")
+            short = ("--model", model, "--epochs", "10", "--train-size", "1500")
             command("train", "digits", *short, "--out", out / model, "--quiet")
 
         with ThreadPoolExecutor() as both:

@@ -57,7 +57,7 @@ test-slow: $(VENV)/.installed  ## the tests that take minutes
 test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Chromium
 	$(BIN)/python hatch_build.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/web --dist loadfile \
-		--numprocesses $$(( $$(nproc 2>/dev/null || echo 2) + 1 ))
+		--numprocesses $$(( $$(env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2) + 1 ))
 
 # What the benchmarks compare with (TensorFlow, Lightning, pythae, diffusers) stays out of the normal environment.
 $(BENCH)/.installed: pyproject.toml requirements/bench.txt requirements/torch.txt

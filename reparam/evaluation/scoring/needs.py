@@ -75,18 +75,26 @@ REASONS_KO = (
     ),
     (
         r".*needs? at least ([\d,]+) latents of a split",
-        r"잠재 벡터가 나눈 부분마다 \1개 이상 있어야 함",
+        r"분할(학습, 검증, 테스트)마다 잠재 벡터가 \1개 이상 있어야 함",
     ),
     (
         r".*needs? at least ([\d,]+) images.*, got ([\d,]+).*",
         r"이미지가 \1장 이상 있어야 함(지금은 \2장)",
+    ),
+    (
+        r"needs at least 2 latent dimensions with more than one value, got (\d+)",
+        r"값이 둘 이상인 잠재 차원이 2개 이상 있어야 함(지금은 \1개)",
+    ),
+    (
+        r"needs at least 1 factor with more than one value, got (\d+)",
+        r"값이 둘 이상인 생성 요인이 1개 이상 있어야 함(지금은 \1개)",
     ),
     (r"needs at least 2 factors, got (\d+)", r"생성 요인이 2개 이상 있어야 함(지금은 \1개)"),
     (r"needs the training split's latents", "학습 이미지의 잠재 벡터가 필요함"),
     (r"all latents are the same", "모든 잠재 벡터가 같음"),
     (
         r"the latents lie in a subspace: .*",
-        "잠재 벡터가 부분 공간에 놓여 공분산이 특이하고 KL이 무한대임",
+        "잠재 벡터가 부분 공간에 놓여 공분산 행렬이 특이 행렬이고 KL 발산이 무한대임",
     ),
     (
         r"no latent dimension has information on a factor",
@@ -102,6 +110,10 @@ REASONS_KO = (
     (
         r"needs a background model \(--likelihood-ratio-background RUN\)",
         "배경 모델이 필요함(--likelihood-ratio-background RUN)",
+    ),
+    (
+        r"needs a background model of this size without labels, got (.+)",
+        r"이미지 크기가 같고 레이블을 쓰지 않는 배경 모델이 필요함(지금은 \1)",
     ),
 )
 """The reasons for which measures and scores are omitted, as patterns, and in Korean."""

@@ -107,7 +107,11 @@ def even_grid(view: RunView, lang: Language = "en", n: int = GRID) -> Figure:
     points = view.plane.onto(view.mu)
     (x0, y0), (x1, y1) = points.min(0), points.max(0)
     xs, ys = np.linspace(x0, x1, n), np.linspace(y0, y1, n if view.latent_dim > 1 else 1)
-    title = said(lang, "an even grid over the latents' range, decoded", "고른 격자를 디코딩한 결과")
+    title = said(
+        lang,
+        "an even grid over the latents' range, decoded",
+        "범위를 고르게 나눈 격자점을 디코딩한 결과",
+    )
     labels = view.plane.labels[lang]
     title = _titled(view, title, lang)
     return _decoded_grid(view, xs, ys, title, back=view.plane.back, labels=labels)

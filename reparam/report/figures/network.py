@@ -221,7 +221,7 @@ def leaky_relu(view: RunView, lang: Language = "en") -> Figure | None:
             label=said(
                 lang,
                 f"the article's text: slope {ARTICLE_SLOPE:g}",
-                f"원문 글의 본문: 기울기 {ARTICLE_SLOPE:g}",
+                f"원문의 본문: 기울기 {ARTICLE_SLOPE:g}",
             ),
         )
         axes.set(xlabel=said(lang, "input", "입력"), ylabel=said(lang, "output", "출력"))

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 from reparam.explorer import ExplorerServer
 from reparam.model import Autoencoder
 from reparam.runs import Run
 
 from .bundles import Files, Once, demo_runs, export, files_of, manifest, wide_run
-from .driver import Explorer
+from .driver import VISITED, Explorer
 from .small import site_of, small_run
 
 CHROMIUM = (
@@ -27,7 +27,10 @@ CHROMIUM = (
     "--process-per-site",
 )
 """WebGL without a graphics card, Chromium as root in a container, and WebAssembly compiled as it
-runs, optimised where it runs long. Every test has a new page, in the process of those before."""
+runs, optimised where it runs long. All pages of a site are of one process."""
+
+
+SIZE: ViewportSize = {"width": 1280, "height": 860}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -159,7 +162,7 @@ def keeper(chromium: Browser, server: ExplorerServer) -> Iterator[Page]:
     """An empty page of the sites' origin, which stays open. Chromium then keeps the process and
     what it has compiled for every next page: each costs half as much of the processor.
     """
-    context = chromium.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB")
+    context = chromium.new_context(viewport=SIZE, locale="en-GB")
     page = context.new_page()
     page.goto(f"{server.address}nothing")
     yield page
@@ -170,10 +173,10 @@ def keeper(chromium: Browser, server: ExplorerServer) -> Iterator[Page]:
 def context(keeper: Page, server: ExplorerServer) -> Iterator[BrowserContext]:
     """As if it were new: what a test opens is closed, what it stores or allows is forgotten."""
     context = keeper.context
+    there = set(context.pages)
     yield context
-    for page in context.pages:
-        if page is not keeper:
-            page.close()
+    for page in set(context.pages) - there:
+        page.close()
     context.clear_permissions()
     tools = context.new_cdp_session(keeper)
     for origin in (server.address, "file://"):
@@ -182,9 +185,31 @@ def context(keeper: Page, server: ExplorerServer) -> Iterator[BrowserContext]:
     tools.detach()
 
 
+@pytest.fixture(scope="session")
+def tab(keeper: Page) -> Page:
+    """The page that tests hand on: another would begin with a process of its own."""
+    page = keeper.context.new_page()
+    page.add_init_script(VISITED)
+    return page
+
+
 @pytest.fixture
-def explorer(context: BrowserContext) -> Iterator[Explorer]:
-    """A new page, by day; a test that leaves an error in the console fails."""
+def explorer(context: BrowserContext, tab: Page, server: ExplorerServer) -> Iterator[Explorer]:
+    """A page as if it were new, by day; a test that leaves an error in the console fails."""
+    tab.set_viewport_size(SIZE)
+    tab.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    page = Explorer(tab, visited=False)
+    yield page
+    page.leave()
+    tab.unroute_all()
+    tab.goto(f"{server.address}nothing")
+    tab.mouse.move(0, 0)
+    assert page.errors == []
+
+
+@pytest.fixture
+def fresh(context: BrowserContext) -> Iterator[Explorer]:
+    """A page of one test alone, by day, for scripts that would stay in it."""
     page = Explorer(context.new_page())
     page.page.emulate_media(color_scheme="light")
     yield page

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import ConsoleMessage, Error, Page
 
 VISITED = """try { localStorage.setItem("reparam-tour", "dismissed") } catch {}"""
 """As in a browser that has had the tour."""
@@ -38,17 +38,34 @@ class Explorer:
         if visited:
             page.add_init_script(VISITED)
         self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
+        page.on("pageerror", self._hear_error)
+        page.on("console", self._hear_console)
+
+    def _hear_error(self, error: Error) -> None:
+        self.errors.append(str(error))
+
+    def _hear_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def leave(self) -> None:
+        """What the page says from now on is somebody else's."""
+        self.page.remove_listener("pageerror", self._hear_error)
+        self.page.remove_listener("console", self._hear_console)
 
     def open(self, address: str, **state: str) -> "Explorer":
         """Goes to the page with this state in its address and waits for the first picture."""
-        fragment = "&".join(f"{k}={v}" for k, v in state.items())
-        self.page.goto("about:blank")
-        self.page.goto(f"{address}#{fragment}")
+        self.go(address, **state)
         self.until("'reparam' in window")
         self.until("reparam.timings().first !== null")
         return self
+
+    def go(self, address: str, **state: str) -> None:
+        """Loads the page anew, with this state in its address."""
+        fragment = "&".join(f"{k}={v}" for k, v in state.items())
+        if self.page.url.split("#")[0] == address:  # else the page would stay as it is
+            self.page.goto("about:blank")
+        self.page.goto(f"{address}#{fragment}")
 
     def read(self, script: str, argument: Any = None) -> Any:
         return self.page.evaluate(f"(argument) => {script}", argument)

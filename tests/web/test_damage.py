@@ -9,9 +9,7 @@ from .driver import Explorer
 
 
 def message(page: Explorer, address: str, **state: str) -> str:
-    fragment = "&".join(f"{k}={v}" for k, v in {"lang": "en", **state}.items())
-    page.page.goto("about:blank")
-    page.page.goto(f"{address}#{fragment}")
+    page.go(address, **{"lang": "en", **state})
     banner = page.page.locator(".banner")
     page.when(lambda: banner.count() > 0)
     page.errors.clear()  # a file that is missing leaves a line in the console
@@ -148,11 +146,11 @@ window.Worker = class extends Worker {
 
 
 def test_where_one_engine_stands_it_does_the_work_of_all(
-    explorer: Explorer, serve, files: Files
+    fresh: Explorer, serve, files: Files
 ) -> None:
     """As on a phone, whose memory is enough for one."""
-    explorer.page.add_init_script(NO_ROOM)
-    page = explorer.open(serve(files), run="vae", bg="window")
+    fresh.page.add_init_script(NO_ROOM)
+    page = fresh.open(serve(files), run="vae", bg="window")
     found = page.until("reparam.background('vae')")
     assert found["decoded"] > 100
     assert page.page.locator(".banner").filter(visible=True).count() == 0

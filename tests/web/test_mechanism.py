@@ -333,16 +333,16 @@ def test_an_address_holds_image_and_draw(small: Small, opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-@pytest.mark.parametrize("size", [(1280, 860), (390, 844)])
+@pytest.mark.parametrize("options", [{}, {"latent_dim": 6}], ids=["plane", "six"])
 def test_it_fits_its_column(
-    small: Small, opened: Opened, size: tuple[int, int], language: str
+    small: Small, opened: Opened, options: dict[str, int], language: str
 ) -> None:
     """No element reaches out of the panel, and no text out of its element."""
     draw = {"en": "Draw again", "ko": "다시 뽑기"}[language]
-    for options in ({}, {"latent_dim": 6}):
-        page = opened(small(**options), panel="mechanism", image="5", lang=language)
+    page = opened(small(**options), panel="mechanism", image="5", lang=language)
+    shown(page)
+    for size in ((1280, 860), (390, 844)):
         page.page.set_viewport_size({"width": size[0], "height": size[1]})
-        shown(page)
         page.page.locator(".mechanism").get_by_role("button", name=draw).click()
         page.until("document.querySelectorAll('.costs > div').length === 4")
         assert page.read("document.documentElement.scrollWidth") <= size[0]

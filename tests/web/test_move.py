@@ -136,11 +136,11 @@ MOVE = """async ([key, shiftKey]) => {
     "key", [["ArrowRight", True], ["ArrowUp", True], ["+", False], ["-", False]]
 )
 def test_where_drawing_is_slow_the_picture_of_the_points_is_moved(
-    explorer: Explorer, serve, files: Files, key: list
+    fresh: Explorer, serve, files: Files, key: list
 ) -> None:
     """To the places that the points have in the new window; at rest they are drawn anew."""
-    explorer.page.add_init_script(SLOW)
-    page = explorer.open(serve(files), run="vae", lang="en", pin="1")
+    fresh.page.add_init_script(SLOW)
+    page = fresh.open(serve(files), run="vae", lang="en", pin="1")
     page.until("reparam.drawing('vae') > 16")
     page.page.wait_for_timeout(300)
     found = page.page.evaluate(MOVE, key)

@@ -2,11 +2,12 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from reparam.cli import main
 from reparam.report import ReportChoices, write_report
@@ -14,7 +15,7 @@ from reparam.runs import Run
 from reparam.types import Language
 
 from .axe import violations
-from .conftest import Small
+from .conftest import SIZE, Small
 from .driver import BROKEN_WORDS
 
 CUT = """() => [...document.querySelectorAll("main *")]
@@ -42,14 +43,16 @@ def report(
     return write_report([Run.open(path) for path in runs], out, command="", choices=choices)
 
 
-@pytest.fixture
-def page(context: BrowserContext, report: Path) -> Page:
-    found = context.new_page()
+@pytest.fixture(scope="module")
+def page(chromium: Browser, report: Path) -> Iterator[Page]:
+    """The report with its tables open, for all tests."""
+    found = chromium.new_page(viewport=SIZE, locale="en-GB")
     found.goto(report.as_uri())
     found.evaluate(
         "document.querySelectorAll('details:has(table)').forEach((d) => (d.open = true))"
     )
-    return found
+    yield found
+    found.close()
 
 
 @pytest.mark.parametrize("width", [1280, 900, 820, 390])
@@ -62,6 +65,7 @@ def test_nothing_is_cut_and_no_word_is_broken(page: Page, width: int) -> None:
 
 
 def test_every_figure_and_formula_is_drawn(page: Page) -> None:
+    page.set_viewport_size(SIZE)
     images = page.evaluate("[...document.images].map((i) => [i.complete, i.naturalWidth, i.width])")
     assert len(images) > 25
     assert all(complete and natural > 300 and shown > 200 for complete, natural, shown in images)
@@ -101,8 +105,11 @@ def test_words_in_figures_are_large_enough_to_read(page: Page, width: int, least
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
-    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-    assert violations(page) == []
+    shut = "[...document.querySelectorAll('details:not([open])')]"
+    page.evaluate(f"(window.shut = {shut}).forEach((d) => (d.open = true))")
+    found = violations(page)
+    page.evaluate("shut.forEach((d) => (d.open = false))")
+    assert found == []
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +141,7 @@ def test_axe_finds_nothing_in_the_page_of_anomalies(
 
 def test_panels_of_both_runs_align(page: Page) -> None:
     """Figure 7: the first panel of either run, the same size and at the same height."""
+    page.set_viewport_size(SIZE)
     boxes = page.evaluate(
         "[...document.querySelectorAll('figure')].filter((f) => /(Fig.|그림) 7 /.test("
         "f.textContent)).map((f) => { const b = f.querySelector('img').getBoundingClientRect();"
@@ -147,10 +155,15 @@ def test_the_korean_page_is_korean(report: Path, page: Page) -> None:
     """Outside of code, notes that are announced as English, and names, there is no English."""
     if page.evaluate("document.documentElement.lang") != "ko":
         pytest.skip("the English page")
-    page.evaluate(
-        "document.querySelectorAll('code, pre, svg, .spoken, footer').forEach((e) => e.remove())"
+    shown = page.evaluate(
+        """() => {
+          const hidden = document.querySelectorAll("main :is(code, pre, svg, .spoken, footer)");
+          hidden.forEach((e) => (e.style.display = "none"));
+          const words = document.querySelector("main").innerText;
+          hidden.forEach((e) => (e.style.display = ""));
+          return words;
+        }"""
     )
-    shown = page.evaluate("document.querySelector('main').innerText")
     assert set(re.findall("[A-Za-z]{4,}", shown)) <= NAMES
 
 

@@ -71,8 +71,8 @@ def test_an_address_from_elsewhere_does_no_harm(explorer: Explorer, serve, files
     assert page.page.locator(".banner").count() == 0
 
 
-def test_day_and_night(context, serve, files: Files) -> None:
-    page = Explorer(context.new_page())
+def test_day_and_night(explorer: Explorer, serve, files: Files) -> None:
+    page = explorer
     page.page.emulate_media(color_scheme="dark")
     page.open(serve(files), run="vae")
     assert page.screen("vae").mean() < 80
@@ -114,29 +114,19 @@ def test_two_languages(demo: Explorer) -> None:
         assert english not in demo.read(words)
 
 
-@pytest.mark.parametrize(
-    "panel",
-    [
-        "look",
-        "mechanism",
-        "filter",
-        "draw",
-        "path",
-        "gallery",
-        "samples",
-        "dimensions",
-        "direction",
-    ],
-)
-def test_nothing_is_wider_than_a_small_screen(context, serve, files: Files, panel: str) -> None:
-    page = Explorer(context.new_page())
+def test_nothing_is_wider_than_a_small_screen(explorer: Explorer, serve, files: Files) -> None:
+    page = explorer
     page.page.set_viewport_size({"width": 360, "height": 740})
-    page.open(serve(files), run="vae", pair="ae", panel=panel, lang="en")
-    assert page.read("document.documentElement.scrollWidth") <= 360
+    page.open(serve(files), run="vae", pair="ae", lang="en")
+    panels = page.page.locator("[role=tab]").evaluate_all("l => l.map(t => t.id)")
+    assert len(panels) == 9
+    for panel in panels:
+        page.page.click(f"#{panel}")
+        assert page.read("document.documentElement.scrollWidth") <= 360, panel
 
 
-def test_reduced_motion_flies_at_once(context, serve, files: Files) -> None:
-    page = Explorer(context.new_page())
+def test_reduced_motion_flies_at_once(explorer: Explorer, serve, files: Files) -> None:
+    page = explorer
     page.page.emulate_media(reduced_motion="reduce")
     page.open(serve(files), run="vae", view="vae:1,1,400")
     page.page.get_by_role("button", name="Show everything").click()

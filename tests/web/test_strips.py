@@ -10,6 +10,7 @@ from PIL import Image
 
 from reparam.runs import Run
 
+from .bundles import Files
 from .driver import Explorer
 from .test_path import choose, frames
 
@@ -106,10 +107,9 @@ def test_a_video_rests_while_the_page_is_hidden(demo: Explorer) -> None:
     assert played["duration"] == pytest.approx(48 * 0.06, abs=0.5)
 
 
-def test_a_browser_without_a_recorder_says_so(demo: Explorer) -> None:
-    demo.page.add_init_script("delete window.MediaRecorder")
-    demo.page.reload()
-    demo.until("'reparam' in window")
+def test_a_browser_without_a_recorder_says_so(fresh: Explorer, serve, files: Files) -> None:
+    fresh.page.add_init_script("delete window.MediaRecorder")
+    demo = fresh.open(serve(files), run="vae")
     choose(demo)
     assert demo.page.get_by_role("button", name="Save video").is_disabled()
     assert "cannot record video" in demo.page.locator("#panel-path").inner_text()

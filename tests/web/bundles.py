@@ -35,7 +35,7 @@ def demo_runs(once: Once) -> tuple[Path, Path]:
 
         with ThreadPoolExecutor() as both:
             list(both.map(make, ("ae", "vae")))
-        few = ("--draws", "2000", "--likelihood-images", "10")
+        few = ("--draws", "1000", "--likelihood-images", "2")
         command("score", out / "ae", out / "vae", *few, "--quiet")
 
     given = os.environ.get("REPARAM_DEMO")

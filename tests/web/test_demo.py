@@ -59,7 +59,7 @@ def test_the_last_line_opens_the_page(explorer: Explorer, place: Path) -> None:
     script = Path(sys.executable).parent / "reparam"
     if not script.exists():
         pytest.skip("reparam is not installed as a command beside this Python")
-    few = ("--test-fraction", "0.1", "--valid-fraction", "0", "--epochs", "15")
+    few = ("--test-fraction", "0.1", "--valid-fraction", "0")
     words = [os.path.relpath(script, place), "demo", "images.npz", "--out", "my demo", *few]
     demo = subprocess.run(words, cwd=place, env=environment(), capture_output=True, text=True)
     assert demo.returncode == 0, demo.stderr

@@ -12,7 +12,7 @@ from typing import Any
 from manifests import read_manifest
 
 Files = Mapping[str, bytes]
-Once = Callable[[str, Callable[[Path], None]], Path]
+Once = Callable[[str, Callable[[Path], object]], Path]
 """Makes a folder of a name once for all workers of a test run."""
 
 

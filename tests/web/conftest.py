@@ -1,5 +1,6 @@
 """A browser, the sites, and a server for them."""
 
+import hashlib
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
     own = tmp_path_factory.getbasetemp()
     root = own if worker_id == "master" else own.parent
 
-    def folder(name: str, fill: Callable[[Path], None]) -> Path:
+    def folder(name: str, fill: Callable[[Path], object]) -> Path:
         path, done = root / name, root / f"{name}.done"
         with FileLock(root / f"{name}.lock"):
             if not done.exists():
@@ -101,15 +102,13 @@ Small = Callable[..., Run]
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+def small(once: Once) -> Small:
     """``small(shape=(12, 28, 3), labelled=False)``: a run as `small_run` makes it, made once."""
-    made: dict[str, Run] = {}
 
     def make(**options: Any) -> Run:
-        key = repr(sorted(options.items()))
-        if key not in made:
-            made[key] = small_run(tmp_path_factory.mktemp("small") / "run", **options)
-        return made[key]
+        name = hashlib.sha256(repr(sorted(options.items())).encode()).hexdigest()[:16]
+        folder = once(f"small-{name}", lambda out: small_run(out / "run", **options))
+        return Run.open(folder / "run")
 
     return make
 

@@ -81,7 +81,7 @@ class Explorer:
             value = ask()
             if value:
                 return value
-            time.sleep(0.02)
+            time.sleep(0.04)  # each question costs both sides some milliseconds
         raise AssertionError(f"never came true: {what or ask}")
 
     @property

@@ -1,5 +1,6 @@
 """Small runs of made-up pictures, trained for moments, and their sites: no other test's run."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,4 +79,16 @@ def small_run(
 
 def site_of(runs: Sequence[Run], columns: Path | None = None) -> Files:
     """As a web server would have it, made in this process; ``columns``: a table for it."""
-    return site_files(make_bundle(runs, columns=columns).files)
+    kinds = ("*.json", "*.jsonl", "*.safetensors")
+    read = [file for run in runs for kind in kinds for file in sorted(run.path.glob(kind))]
+    if columns is not None:
+        read.append(columns)
+    return _site_of(
+        tuple(run.path for run in runs), columns, tuple(file.stat().st_mtime_ns for file in read)
+    )
+
+
+@functools.cache
+def _site_of(paths: tuple[Path, ...], columns: Path | None, changed: tuple[int, ...]) -> Files:
+    """Made again where a file has changed."""
+    return site_files(make_bundle([Run.open(path) for path in paths], columns=columns).files)

@@ -56,7 +56,7 @@ test-slow: $(VENV)/.installed  ## the tests that take minutes
 # waited for, so that there is work for one process more than there are processors.
 test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Chromium
 	$(BIN)/python hatch_build.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/web --dist loadfile \
+	OMP_NUM_THREADS=1 REPARAM_TYPECHECK=0 $(BIN)/python -m pytest tests/web --dist loadfile \
 		--numprocesses $$(( $$(env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2) + 1 ))
 
 # What the benchmarks compare with (TensorFlow, Lightning, pythae, diffusers) stays out of the normal environment.

@@ -1,4 +1,4 @@
-"""Shapes and types of the package are checked at run time under pytest, and only there."""
+"""Shapes and types of the package are checked at run time by its tests, and only there."""
 
 import gc
 import os

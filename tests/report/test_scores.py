@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reparam.evaluation import MEASURES, Measured, PriorScores, reason_in
+from reparam.evaluation.measures.disentanglement import disentanglement
 from reparam.evaluation.measures.fidelity import frechet_distance, kernel_distance
 from reparam.evaluation.measures.gaps import AggregatePosterior, prior_gaps
 from reparam.evaluation.measures.moments import gaussian_kl
@@ -84,6 +85,11 @@ def few_of_everything() -> dict[str, Measured]:
     for i, train in enumerate(((), (z, labels))):
         near = neighbours(lambda index: z[index], z, labels, rng, *train)
         found |= {f"{name}, {i}": each for name, each in near.items()}
+    many = rng.normal(size=(200, 2)).astype(np.float32)
+    for name, dead in (("latents", (1, 0)), ("factors", (0, 0))):
+        z, known = (many * dead, many) if name == "latents" else (many, many * dead)
+        told = disentanglement(z, known, (False, False), rng)
+        found |= {f"{measure}, constant {name}": each for measure, each in told.items()}
     return found
 
 

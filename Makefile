@@ -52,8 +52,8 @@ test: lint  ## lint, types, import rules and the test suite
 test-slow: $(VENV)/.installed  ## the tests that take minutes
 	OMP_NUM_THREADS=$$(nproc 2>/dev/null || echo 2) $(BIN)/python -m pytest -m "slow and not web"
 
-# Playwright drives the Chromium of the system: on Debian, apt-get install chromium. A page is often
-# waited for, so that there is work for one process more than there are processors.
+# Playwright drives the Chromium of the system: on Debian, apt-get install chromium. One process
+# more than there are processors fills what videos and waiting leave: 3 % of the time on two.
 test-web: $(VENV)/.installed  ## the explorer's page, built by npm, in a real Chromium
 	$(BIN)/python hatch_build.py
 	OMP_NUM_THREADS=1 REPARAM_TYPECHECK=0 $(BIN)/python -m pytest tests/web --dist loadfile \

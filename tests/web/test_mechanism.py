@@ -340,9 +340,9 @@ def test_it_fits_its_column(
     """No element reaches out of the panel, and no text out of its element."""
     draw = {"en": "Draw again", "ko": "다시 뽑기"}[language]
     page = opened(small(**options), panel="mechanism", image="5", lang=language)
-    shown(page)
     for size in ((1280, 860), (390, 844)):
         page.page.set_viewport_size({"width": size[0], "height": size[1]})
+        shown(page)
         page.page.locator(".mechanism").get_by_role("button", name=draw).click()
         page.until("document.querySelectorAll('.costs > div').length === 4")
         assert page.read("document.documentElement.scrollWidth") <= size[0]

@@ -1,13 +1,12 @@
 """reparam anomaly fit: a model of good pictures, and its calibration."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from reparam.cli.calibrating import calibrate_run
 from reparam.cli.flags import PassedOn, flags_of, parse, split_words, value_of
 from reparam.cli.train import before_flags, before_images, default_out, train_run
 from reparam.evaluation import ANOMALY_SCORES, AnomalyConfig, good_pictures
-from reparam.fields import flag_of
 from reparam.runs import command_line
 from reparam.training import Interrupted, choose_device
 
@@ -60,9 +59,6 @@ def run(args: Sequence[str]) -> int:
 
 def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words of the calibration, and those of `reparam train`."""
-    mine = flags_of(FitOptions())
-    for name in ANOMALY_SCORES.names:
-        prefix = ANOMALY_SCORES.prefix(name)
-        own = fields(ANOMALY_SCORES.find(name))
-        mine |= {f"--{flag_of(field, prefix)}" for field in own}
+    scores = tuple(ANOMALY_SCORES.find(name)() for name in ANOMALY_SCORES.names)
+    mine = flags_of(FitOptions(AnomalyConfig(scores)))
     return split_words(args, mine)

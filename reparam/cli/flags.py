@@ -338,13 +338,22 @@ def value_of(flag: str, args: Sequence[str]) -> str | None:
     return words[0] if words else None
 
 
-def split_words(args: Sequence[str], mine: Collection[str]) -> tuple[list[str], list[str]]:
-    """The words of the flags ``mine`` with their values, and all others, as another command's."""
+def split_words(args: Sequence[str], mine: Mapping[str, int | None]) -> tuple[list[str], list[str]]:
+    """The words of the flags ``mine`` with their values, and all others, as another command's.
+
+    ``mine``: how many words each takes (`flags_of`); what stands behind them is the other's.
+    """
     parts: tuple[list[str], list[str]] = ([], [])
-    to = 1
+    to, left = 1, None
     for word in args:
         if word.startswith("--") or word == "-h":
-            to = 0 if word.split("=", 1)[0] in mine else 1
+            flag, is_complete, _ = word.partition("=")
+            to = 0 if flag in mine else 1
+            left = None if to else 0 if is_complete else mine[flag]
+        elif left == 0:
+            to = 1
+        elif left is not None:
+            left -= 1
         parts[to].append(word)
     return parts
 
@@ -358,16 +367,26 @@ def words_for(option: Option) -> list[str]:
     return [f"--{option.flag}", *value_words(option.default)]
 
 
-def flags_of(default: object) -> set[str]:
-    """Every flag that ``parse`` makes of a dataclass, without the parts that it does not have."""
+def flags_of(default: object) -> dict[str, int | None]:
+    """Every flag that ``parse`` makes of a dataclass, without the parts that it does not have, and
+    how many words each takes at most: None for any number.
+    """
     options = options_of(default)
-    flags = {*HELP, HELP_ALL}
+    flags: dict[str, int | None] = dict.fromkeys((*HELP, HELP_ALL), 0)
     for option in options.values():
         if option.positional is None:
-            flags.add(f"--{option.flag}")
+            flags[f"--{option.flag}"] = _most_words(option.hint)
             if option.hint is bool:
-                flags.add(f"--no-{option.flag}")
-    return flags | {f"--{name.replace('_', '-')}" for name in shared_options(options)}
+                flags[f"--no-{option.flag}"] = 0
+    for name, several in shared_options(options).items():
+        flags[f"--{name.replace('_', '-')}"] = _most_words(several[0].hint)
+    return flags
+
+
+def _most_words(hint: object) -> int | None:
+    if hint is bool:
+        return 0
+    return None if _is_tuple(hint) else 1
 
 
 def is_single(hint: object) -> bool:

@@ -196,7 +196,8 @@ def _agreed(point: Point, load: Loader) -> Point:
 
 def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words of the sweep itself, and those of `reparam train`."""
-    parts = split_words(args, flags_of(SweepOptions()) - {"--device"})
+    mine = {flag: words for flag, words in flags_of(SweepOptions()).items() if flag != "--device"}
+    parts = split_words(args, mine)
     if device := value_of("--device", args):  # of both: where to train and where to score
         parts[0].extend(["--device", device])
     return parts

@@ -77,7 +77,7 @@ def detector(run: Path, reparam) -> Path:
 def test_fit_trains_and_calibrates(reparam, good, new, tmp_path) -> None:
     out = tmp_path / "run"
     small = ("--recipe", "quick", "--epochs", 2, "--precision", "float32", "--sample-every", 0)
-    said = reparam("anomaly", "fit", good, "--out", out, *small, *FAST, "--quiet")
+    said = reparam("anomaly", "fit", "--out", out, *small, *FAST, "--quiet", good)
     assert said.status == 0, said.err
     assert "AUROC of planted defects in 22 good pictures" in said.out
     assert "decides: " in said.out

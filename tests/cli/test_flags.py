@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from reparam.cli.encode import EncodeOptions
-from reparam.cli.flags import HELP, HELP_ALL, RUNS, flags_of, parse
+from reparam.cli.flags import HELP, HELP_ALL, RUNS, flags_of, parse, split_words
 from reparam.cli.grid import OWN
 from reparam.cli.sweep import SweepOptions
 from reparam.cli.train import TrainOptions, resolve_options
@@ -263,8 +263,25 @@ def test_of_options_that_exclude_one_another_the_flag_wins(tmp_path: Path) -> No
 
 def test_a_sweep_shares_no_flag_with_train_but_those_that_it_sets() -> None:
     """Otherwise one of the two could not be given."""
-    both = flags_of(SweepOptions()) & flags_of(TrainOptions())
+    both = flags_of(SweepOptions()).keys() & flags_of(TrainOptions()).keys()
     assert both - {*HELP, HELP_ALL, "--device"} <= {*OWN, "--no-quiet"}
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["--quiet", "--no-prune", "--seeds 2", "--seeds=2", "--out there", "--draws 9", "--lang ko"],
+)
+def test_pictures_may_stand_behind_a_flag_of_the_sweep(own: str) -> None:
+    mine, of_train = split_words([*own.split(), "photos/", "--seed", "1"], flags_of(SweepOptions()))
+    assert mine == own.split()
+    assert of_train == ["photos/", "--seed", "1"]
+
+
+def test_a_flag_of_the_sweep_keeps_any_number_of_values() -> None:
+    words = ["photos/", "--search", "beta=1..2", "ema=0..0.9", "--epochs", "3", "4"]
+    mine, of_train = split_words(words, flags_of(SweepOptions()))
+    assert mine == words[1:4]
+    assert of_train == ["photos/", "--epochs", "3", "4"]
 
 
 def test_a_command_line_can_be_typed_again() -> None:

@@ -15,23 +15,28 @@ from reparam.evaluation.judge.network import JudgeNetwork
 from reparam.evaluation.scoring.catalogue import MEASURES
 from reparam.evaluation.scoring.config import ScoreConfig
 from reparam.evaluation.scoring.image_rows import image_rows
+from reparam.evaluation.scoring.priors import Candidate
 from reparam.evaluation.scoring.real_features import real_features
 from reparam.evaluation.scoring.score import scorecard
 from reparam.evaluation.scoring.subject import subject
 from reparam.model import (
     Autoencoder,
     BernoulliLikelihoodOptions,
+    Box,
     BoxOptions,
     DeltaOptions,
     DiagonalNormalOptions,
     Fittable,
     GaussianLikelihoodOptions,
+    GaussianPrior,
     LikelihoodOptions,
+    MixturePrior,
     MlpDecoderOptions,
     MlpEncoderOptions,
     ModelConfig,
     PosteriorOptions,
     PriorOptions,
+    StandardNormal,
     StandardNormalOptions,
     build_autoencoder,
 )
@@ -52,6 +57,25 @@ def grey(n: int = 1000, test_fraction: float = 0.5) -> ImageSet:
     pixels = np.full((n, 8, 8), 153, np.uint8)
     config = DataConfig(test_fraction=test_fraction, valid_fraction=0.0)
     return image_set_from_arrays(pixels, None, name="grey", config=config)
+
+
+def test_paths_between_draws_go_around_the_mean_of_their_prior() -> None:
+    z = torch.from_numpy(np.random.default_rng(0).normal(size=(4000, 3))).float()
+    z = torch.tensor([5.0, 0.0, -2.0]) + z @ torch.tensor([[2.0, 1, 0], [0, 1, 0.5], [0, 0, 0.1]])
+    gaussian, mixture = GaussianPrior(3), MixturePrior(3)
+    for prior in (gaussian, mixture):
+        prior.fit(z)
+    around, around_draws = (Candidate(prior).around(0) for prior in (gaussian, mixture))
+    assert around is not None
+    assert around_draws is not None
+    torch.testing.assert_close(around[0], z.mean(0))
+    torch.testing.assert_close(around[1] @ around[1].T, z.T.cov(correction=0), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(around_draws[0], z.mean(0), rtol=0.05, atol=0.1)
+    torch.testing.assert_close(around_draws[1], z.std(0), rtol=0.05, atol=0.01)
+    assert Candidate(StandardNormal(3)).around(0) is None
+    box = Box(3)
+    box.fit(z)
+    assert Candidate(box).around(0) is None  # between its draws paths are straight
 
 
 def test_shares_of_classes_are_the_datas_where_few_labels_are_known() -> None:

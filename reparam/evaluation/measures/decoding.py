@@ -19,6 +19,9 @@ from reparam.types import Images, LabelArray, Labels, LatentArray, Latents, PerE
 
 Path = Callable[[Latents, Latents, PerExample], Latents]
 
+Around = tuple[Float[torch.Tensor, " d"], Float[torch.Tensor, " d *more"]]
+"""A mean m and a factor L of a covariance L Lᵀ; (d,): the standard deviations of dimensions."""
+
 TIMES = 8
 """Points on a path at which its speed is taken."""
 
@@ -51,6 +54,7 @@ def path_length(
     *,
     rng: np.random.Generator,
     along: Literal["slerp", "lerp"] = "slerp",
+    around: Around | None = None,
     labels: LabelArray | None = None,
     device: torch.device | str = "cpu",
     batch: int = BATCH,
@@ -66,14 +70,19 @@ def path_length(
     ``path_unevenness`` is E[‖v‖²] / E[‖v‖]² along a path, averaged over paths: 1 at constant speed
     (Cauchy-Schwarz), more the more of the change comes in jumps; it has no unit.
 
-    ``along``: "slerp" for priors like N(0, I), "lerp" for a box. Each path is sampled at 8 times,
-    one in each eighth. The intervals are over paths. ``decode`` and ``features`` take and give
-    tensors, row by row (batch norm in evaluation mode), and need forward-mode derivatives.
-    ``labels`` (P): of the paths, for decoders that read any. ``batch``: points decoded at a time.
+    ``along``: "slerp" for priors like N(0, I), "lerp" for a box. ``around``: of draws with another
+    mean m and covariance L Lᵀ, so that slerp follows circles around m in y, where z = m + L y has
+    covariance I: through the mass of N(m, L Lᵀ), as circles around 0 are through that of N(0, I).
+    Each path is sampled at 8 times, one in each eighth. The intervals are over paths. ``decode``
+    and ``features`` take and give tensors, row by row (batch norm in evaluation mode), and need
+    forward-mode derivatives. ``labels`` (P): of the paths, for decoders that read any. ``batch``:
+    points decoded at a time.
 
     Absent where a layer has no derivative in forward mode (``nn.functional.grid_sample``).
     """
     path: Path = {"slerp": slerp, "lerp": lerp}[along]
+    if around is not None:
+        path = _in_coordinates_of(around, path, device)
     start, end = (np.repeat(np.asarray(x, np.float32), TIMES, axis=0) for x in ends)
     times = (np.arange(len(start)) % TIMES + rng.uniform(size=len(start))) / TIMES
     t = times.astype(np.float32)
@@ -93,10 +102,11 @@ def path_length(
     speed = np.concatenate(speeds).reshape(-1, TIMES)
     energy, length = np.square(speed).mean(1), speed.mean(1)
     moving = length > 0
-    measured = {"path_length": mean_of(energy, note=f"squared feature units a path, along {along}")}
+    how = f"along {along}{'' if around is None else ' around the mean'}"
+    measured = {"path_length": mean_of(energy, note=f"squared feature units a path, {how}")}
     if moving.any():
         measured["path_unevenness"] = mean_of(
-            energy[moving] / length[moving] ** 2, reference=1.0, note=f"along {along}"
+            energy[moving] / length[moving] ** 2, reference=1.0, note=how
         )
     return measured
 
@@ -125,6 +135,22 @@ def _along(
 ) -> Callable[[PerExample], Float[torch.Tensor, "B f"]]:
     """The features of what is decoded on the paths from a to b, as a function of the times."""
     return lambda when: features(decode(path(a, b, when), labels))
+
+
+def _in_coordinates_of(around: Around, path: Path, device: torch.device | str) -> Path:
+    """The path of y, where z = m + L y."""
+    mean, factor = (x.to(device) for x in around)
+
+    def standardised(z: Latents) -> Latents:
+        if factor.ndim == 1:
+            return (z - mean) / factor
+        return torch.linalg.solve_triangular(factor, (z - mean).T, upper=False).T
+
+    def there(a: Latents, b: Latents, t: PerExample) -> Latents:
+        y = path(standardised(a), standardised(b), t)
+        return mean + (y * factor if factor.ndim == 1 else y @ factor.T)
+
+    return there
 
 
 def lerp(a: Latents, b: Latents, t: PerExample) -> Latents:

@@ -44,7 +44,8 @@ def frechet_distance(
     infinitely many images, as FID∞ of Chong & Forsyth 2020 (section 4), by twice the distance of
     all images less the mean distance of their halves, over HALVINGS random ones. It may be below 0;
     the reference is 0. First-order variance: that of the transport potentials of the two Gaussians;
-    second-order: as of normal features. The interval covers the distance itself
+    second-order: as of normal features, and once more over HALVINGS for the halves, which differ
+    from each other as much as the whole from its mean. The interval covers the distance itself
     (`squared_distance`). None for fewer images than three times the features.
     """
     real, fake = real.astype(np.float64), fake.astype(np.float64)
@@ -65,7 +66,8 @@ def frechet_distance(
     first = _potential(real, of_real, of_fake).var() / n
     first += _potential(fake, of_fake, of_real).var() / m
     null = _null_variance(0.5 * (of_real[1] + of_fake[1]), n, m)
-    found = SquaredDistance(2 * whole - float(np.mean(halves)), float(first), null)
+    value = 2 * whole - float(np.mean(halves))
+    found = SquaredDistance(value, float(first), null, more=1 / HALVINGS)
     low, high = found.interval
     return Measured(
         found.value, low, high, 0.0, samples=min(n, m), note=_with_sizes(real, fake, note)

@@ -21,12 +21,15 @@ class SquaredDistance:
     """An estimate with its variances.
 
     ``first``: of the first order, as the sample's own influence values give it; at θ = 0 their
-    noise alone makes it twice ``null`` on average, which `interval` takes off. ``null``: s².
+    noise alone makes it twice ``null`` on average, which `interval` takes off. ``null``: of the
+    second order, of all points; an estimate that is corrected by parts of them has ``more`` of it:
+    s² = ``null`` (1 + ``more``).
     """
 
     value: float
     first: float
     null: float
+    more: float = 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -35,7 +38,7 @@ class SquaredDistance:
         A value far below 0, less likely at any θ than the interval allows for, counts as −s: its
         equation has no root, or roots above 0 alone.
         """
-        spread = math.sqrt(self.null)
+        spread = math.sqrt(self.null * (1 + self.more))
         if spread == 0:  # all points the same, or none differs from another
             deviation = QUANTILE * math.sqrt(max(self.first, 0.0))
             return self.value - deviation, self.value + deviation
@@ -46,7 +49,7 @@ class SquaredDistance:
         by_noise = max(self.first, 2 * self.null) / (value + 3 * spread)
         c, z2 = max(by_estimate, by_noise), QUANTILE**2
         middle = value + z2 * c / 2
-        half = math.sqrt(middle**2 - value**2 + z2 * self.null)
+        half = math.sqrt(middle**2 - value**2 + z2 * spread**2)
         return min(middle - half, self.value), middle + half
 
 

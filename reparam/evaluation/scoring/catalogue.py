@@ -107,7 +107,7 @@ FID = Entry(
     matters=0.5,
     least=0.0,
     by_prior=True,
-    version=2,
+    version=3,
 )
 
 KID = Entry(
@@ -409,7 +409,7 @@ MEASURES: Mapping[str, Entry] = {
         "feature units² a path",
         least=0.0,
         by_prior=True,
-        version=2,
+        version=3,
     ),
     "trustworthiness": Entry(
         "neighbours",

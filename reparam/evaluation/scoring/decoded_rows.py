@@ -145,6 +145,7 @@ def _paths(of: Subject, prior: Candidate) -> dict[str, Measured]:
         (ends[:PATHS], ends[PATHS:]),
         rng=of.rng(f"path {prior.kind}"),
         along=prior.prior.between,
+        around=prior.around(of.torch_seed(f"around {prior.kind}")),
         labels=of.draw_labels(PATHS, "paths"),
         device=of.model.device,
         batch=min(BATCH, max(1, rows_at_once(of.model.image_shape) // 2)),

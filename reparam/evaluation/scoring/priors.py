@@ -6,9 +6,16 @@ from dataclasses import dataclass
 import torch
 
 from reparam.errors import DataError
+from reparam.evaluation.measures.decoding import Around
 from reparam.evaluation.scoring.subject import Subject
 from reparam.model import Box, GaussianPrior, Prior, StandardNormal
 from reparam.types import LatentArray
+
+MOMENTS_OF = 4096
+"""Draws whose mean and deviations stand for a prior's."""
+
+RIDGE = 1e-6
+"""Of a dimension's variance, so that rounding leaves a covariance positive."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,22 @@ class Candidate:
         """n latents (n, d), a function of the seed."""
         with torch.no_grad():
             return self.prior.sample(n, torch.Generator().manual_seed(seed)).numpy()
+
+    def around(self, seed: int) -> Around | None:
+        """What circles between draws go around, in what coordinates: mean and covariance where they
+        are known exactly, or else the mean and the standard deviations of MOMENTS_OF draws. None
+        around 0 in the latents' own coordinates, and where paths are straight.
+        """
+        prior = self.prior
+        if prior.between == "lerp" or prior.is_standard_normal or prior.on_sphere:
+            return None
+        if (exact := prior.moments()) is not None:
+            mean, covariance = exact
+            ridge = torch.diag(RIDGE * covariance.diagonal().double())
+            return mean, torch.linalg.cholesky(covariance.double() + ridge).to(mean)
+        z = torch.from_numpy(self.draw(MOMENTS_OF, seed))
+        deviations = z.std(0)
+        return z.mean(0), deviations.clamp_min(RIDGE * float(deviations.max()))
 
 
 def candidates(of: Subject) -> tuple[Candidate, ...]:

@@ -74,6 +74,26 @@ def test_on_the_unit_sphere_the_speed_of_slerp_is_the_angle() -> None:
     assert found["path_unevenness"].value == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.parametrize("dimensions", ["correlated", "independent"])
+def test_around_a_mean_it_is_the_path_of_the_noise(dimensions: str) -> None:
+    """z = m + L y: the same as of y from N(0, I) and a decoder that maps it first."""
+    y, mean = (latents(40, 4), latents(40, 4, 1)), torch.tensor([5.0, -3.0, 0.0, 20.0])
+    factor = torch.diag(torch.tensor([0.1, 1.0, 3.0, 10.0]))
+    if dimensions == "correlated":
+        factor = factor + torch.tensor(latents(4, 4, 2)).tril(-1)
+    matrix = torch.from_numpy(latents(4, 5, seed=9))
+
+    def from_noise(y: torch.Tensor) -> torch.Tensor:
+        return mean + y @ factor.T
+
+    z = tuple(from_noise(torch.from_numpy(x)).numpy() for x in y)
+    given = factor if dimensions == "correlated" else factor.diagonal()
+    found = path_length(lambda z, _: as_image(z @ matrix), flat, z, rng=rng(), around=(mean, given))
+    expected = path_length(lambda y, _: as_image(from_noise(y) @ matrix), flat, y, rng=rng())
+    for name, measure in expected.items():
+        assert found[name].value == pytest.approx(measure.value, rel=1e-4)
+
+
 def differences(
     decode: Decode, features: Decode, ends: tuple[np.ndarray, np.ndarray], step: float
 ) -> float:

@@ -16,6 +16,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from reparam.evaluation.measures import fidelity
 from reparam.evaluation.measures.fidelity import (
+    HALVINGS,
     _null_variance,
     _potential,
     frechet_distance,
@@ -118,6 +119,16 @@ def test_its_variance_of_one_distribution_is_the_second_order_one() -> None:
     ]
     found = _null_variance(np.diag(deviations**2), 400, 400)
     assert found == pytest.approx(np.var(plain), rel=0.15)
+
+
+def test_the_extrapolation_adds_the_variance_of_its_halves() -> None:
+    deviations = np.array([1.0, 0.5, 2.0])
+    values = []
+    for seed in range(1500):
+        real, fake = deviations * rng(seed).normal(size=(2, 200, 3))
+        values.append(frechet_distance(real, fake, rng=rng(seed)).value)
+    found = _null_variance(np.diag(deviations**2), 200, 200) * (1 + 1 / HALVINGS)
+    assert found == pytest.approx(np.var(values), rel=0.15)
 
 
 def test_the_potential_is_the_distances_influence() -> None:

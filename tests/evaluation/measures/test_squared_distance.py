@@ -154,6 +154,13 @@ def test_the_interval_solves_its_equation() -> None:
         assert (1 - end) ** 2 == pytest.approx(QUANTILE**2 * (c * end + 0.01))
 
 
+def test_more_of_the_second_order_is_in_its_equation() -> None:
+    found = SquaredDistance(1.0, first=0.09, null=0.01, more=0.25)
+    c = max((0.09 - 2 * 0.01) / 1.0, 0.09 / (1 + 3 * np.sqrt(0.0125)))
+    for end in found.interval:
+        assert (1 - end) ** 2 == pytest.approx(QUANTILE**2 * (c * end + 0.0125))
+
+
 def test_points_that_are_all_the_same_have_no_width() -> None:
     found = u_statistic(pairs(np.ones((5, 2))))
     assert found.value == 2

@@ -94,8 +94,8 @@ class TrainingConfig:
     does: gaussian, mixture or flow. Draws are then from it."""
 
     early_stop: int | None = option(None, least=1)
-    """Stop when the validation loss has not improved for this many epochs; not once the term
-    adversarial has begun, whose epochs are not compared by it."""
+    """Stop when the validation loss has not improved for this many epochs in which every extra term
+    has begun; never with the term adversarial, whose epochs are not compared by it."""
 
     on_nan: Literal["stop", "backoff"] = "stop"
     """When a loss is NaN or infinite: stop; or backoff: go back to the last checkpoint with half of

@@ -258,11 +258,19 @@ class _Training:
         state.check()  # before anything is written
         with state.average.in_place():
             metrics, verdict = self.judge_epoch()
-        patience = self.config.training.early_stop
-        if patience is not None and position.epoch - position.best_epoch >= patience:
-            position.finished = True
+        position.finished = self.is_early_end()
         if metrics is not None:
             self.record(metrics, verdict)
+
+    def is_early_end(self) -> bool:
+        """Whether the loss has not improved for as many epochs as --early-stop says, each with
+        every extra term: before a late one begins, nobody knows what the run will come to.
+        """
+        position, patience = self.state.position, self.config.training.early_stop
+        if patience is None or position.epoch - position.best_epoch < patience:
+            return False
+        last_step = (position.epoch - patience + 1) * self.steps_per_epoch - 1
+        return not self.plan(last_step).waiting
 
     def judge_epoch(self) -> tuple[Epoch | None, Verdict]:
         """Validation of the weights that are in place, and whether they are the best so far.

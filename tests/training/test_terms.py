@@ -53,12 +53,25 @@ class CentreOptions(TermOptions):
         return Centre(model.latent_dim)
 
 
+class Late(Centre):
+    start = 0.75
+
+
+@dataclass(frozen=True)
+class LateOptions(CentreOptions):
+    """The same in the last quarter of a run."""
+
+    def build(self, model: Autoencoder) -> Late:
+        return Late(model.latent_dim)
+
+
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """For these tests alone."""
     with monkeypatch.context() as patch:
         patch.setattr(TERMS, "_members", dict(TERMS._members))
         TERMS.register("centre")(CentreOptions)
+        TERMS.register("late")(LateOptions)
         yield
 
 
@@ -124,6 +137,21 @@ def test_the_result_is_of_the_best_epochs_state(new_run, small, blobs) -> None:
     assert found == pytest.approx(best.valid, rel=1e-6)
     train(run, blobs)
     assert run.finished("it still is").splits == result.splits
+
+
+def test_no_early_end_before_a_late_term_has_had_its_epochs(new_run, small, blobs) -> None:
+    """Epochs 10, 11 and 12 of 12 end with a term that begins after 3/4 of the run."""
+    options = {"epochs": 12, "early_stop": 1, "learning_rate": 0.05}
+    early = new_run(small("ae", **options), "early")
+    late = new_run(replace(small("ae", **options), terms=(LateOptions(),)), "late")
+    for run in (early, late):
+        train(run, blobs)
+    assert early.finished("it is").epochs < 9, "the case is worth a test"
+    assert late.finished("it is").epochs >= 10
+    patient = small("ae", **{**options, "early_stop": 3})
+    run = new_run(replace(patient, terms=(LateOptions(),)), "patient")
+    train(run, blobs)
+    assert run.finished("it is").epochs == 12
 
 
 def test_its_weights_are_watched(new_run, small, blobs) -> None:

@@ -24,7 +24,15 @@ from reparam.objective.elbo import Elbo, free_bits
 from reparam.objective.importance import ImportanceWeighted
 from reparam.objective.inputs import InputConfig
 from reparam.objective.latent_adversarial import FactorOptions, LatentAdversarialOptions
-from reparam.objective.loss import DEAD, FULL, Loss, batches, mean_losses, terms_of_each
+from reparam.objective.loss import (
+    DEAD,
+    FULL,
+    Loss,
+    LossFunction,
+    batches,
+    mean_losses,
+    terms_of_each,
+)
 from reparam.objective.mmd import MmdOptions, mmd
 from reparam.objective.perceptual import PerceptualOptions
 from reparam.objective.reconstruction import Reconstruction
@@ -58,6 +66,7 @@ __all__ = [
     "LatentAdversarialOptions",
     "LatentNormOptions",
     "Loss",
+    "LossFunction",
     "Losses",
     "MmdOptions",
     "Objective",

@@ -1,6 +1,6 @@
 """Loss: one function of a model and a batch, which the loop and every evaluation call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +33,9 @@ NEEDED = ("loss", "distortion", "rate")
 
 FULL = Phase()
 """The objective as it is after every warm-up."""
+
+LossFunction = Callable[[Batch, Phase, Noise], Losses]
+"""A ``Loss``, or one that is wrapped for several processes or another arithmetic."""
 
 
 class Loss(nn.Module):
@@ -206,7 +209,7 @@ def terms_of_each(
     In evaluation mode, float32 and the final phase. z is sampled (for a VAE), and so are black and
     white images, with a generator of their own: the same seed gives the same figures.
     """
-    return _terms_and_rates(loss, images, labels, index, seed)[0]
+    return _terms_and_rates(loss, images, labels, index, seed, loss)[0]
 
 
 def _terms_and_rates(
@@ -215,6 +218,7 @@ def _terms_and_rates(
     labels: LabelArray | None,
     index: IndexArray | None,
     seed: int,
+    computed: LossFunction,
 ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """Every term of each image, and the mean rate of each latent dimension where it is known."""
     model = loss.model
@@ -226,7 +230,7 @@ def _terms_and_rates(
     rates: torch.Tensor | None = None
     with torch.no_grad():
         for batch in batches(images, labels, index, model.device):
-            losses = loss(batch, FULL, generator)
+            losses = computed(batch, FULL, generator)
             rows = slice(start, start + len(batch.index))
             for name, values in losses.terms.items():
                 if name not in terms:  # one piece: small ones would keep memory from being freed
@@ -250,13 +254,15 @@ def mean_losses(
     labels: LabelArray | None = None,
     index: IndexArray | None = None,
     seed: int = 0,
+    computed: LossFunction | None = None,
 ) -> dict[str, float]:
-    """The losses to report (``Likelihood.losses``) of the terms' means over images.
+    """The losses to report (``Likelihood.losses``) of the terms' means over images, as
+    `terms_of_each` has them. ``computed``: the same loss in another arithmetic than float32.
 
     ``dead_units`` beside them, where the rate is a sum over latent dimensions: how many of these
     have a mean rate below DEAD nats.
     """
-    each, rates = _terms_and_rates(loss, images, labels, index, seed)
+    each, rates = _terms_and_rates(loss, images, labels, index, seed, computed or loss)
     means = loss.objective.reported({name: float(v.mean()) for name, v in each.items()})
     losses = loss.model.likelihood.losses(means)
     dead = {} if rates is None else {"dead_units": float((rates < DEAD).sum())}

@@ -54,7 +54,8 @@ class Epoch:
     """The likelihood's weight in its units, at the end of the epoch; {} for one without."""
     train: Metrics = field(default_factory=dict)
     valid: Metrics = field(default_factory=dict)
-    """{} where no images are held out for validation."""
+    """In the arithmetic of training, where those of a result are in float32. {} where no images are
+    held out for validation."""
     warnings: dict[str, str] = field(default_factory=dict)
     """What looked wrong for the first time: kind → message."""
 

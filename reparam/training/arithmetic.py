@@ -29,7 +29,7 @@ from reparam.model import (
     unavailable_because,
     use_native,
 )
-from reparam.objective import FULL, Loss, Losses, Phase
+from reparam.objective import FULL, Loss, Losses, LossFunction, Phase
 from reparam.runs import (
     ARITHMETIC,
     Run,
@@ -41,9 +41,6 @@ from reparam.runs import (
 )
 from reparam.training.device import fast_bfloat16, processor_name
 from reparam.training.team import Team
-
-LossFunction = Callable[[Batch, Phase, Noise], Losses]
-"""A ``Loss``, or one that is wrapped for several processes or another arithmetic."""
 
 """In a run: what was chosen, where there was a choice."""
 

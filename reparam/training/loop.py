@@ -353,6 +353,9 @@ class _Training:
         )
 
     def mean_losses(self, index: IndexArray) -> Metrics:
-        """Of the weights that are in place, on these images."""
-        images = self.images
-        return mean_losses(self.state.loss, images.images, images.labels, index, self.config.seed)
+        """Of the weights that are in place, on these images, in the arithmetic of the steps: in
+        float32 they take a twentieth of all time.
+        """
+        images, loss, seed = self.images, self.state.loss, self.config.seed
+        computed = self.arithmetic.of(loss)
+        return mean_losses(loss, images.images, images.labels, index, seed, computed)

@@ -10,9 +10,9 @@ from torch import nn
 
 from reparam.data import Batch
 from reparam.model import Noise
-from reparam.objective import FULL, Augmentation, Loss, Losses, Phase
+from reparam.objective import FULL, Augmentation, Loss, Losses, LossFunction, Phase
 from reparam.runs import TrainingConfig
-from reparam.training.arithmetic import Arithmetic, LossFunction
+from reparam.training.arithmetic import Arithmetic
 from reparam.training.feed import ByteBatch
 from reparam.training.state import State
 from reparam.training.sums import OBJECTIVE

@@ -156,6 +156,19 @@ def test_a_slow_candidate_is_timed_and_not_taken(small, machine, new_run) -> Non
     assert _choose(run, 1).same_as(NATIVE)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_epoch_is_validated_in_it_and_the_result_in_float32(
+    precision, new_run, small, blobs
+) -> None:
+    run = new_run(small(epochs=3, precision=precision))
+    train(run, blobs)
+    result = run.finished("it is")
+    epoch, exact = run.metrics()[result.best_epoch - 1].valid, result.splits["valid"]
+    found = {name: exact[name] for name in epoch}
+    assert found == pytest.approx(epoch, rel=1e-6 if precision == "float32" else 0.02)
+    assert (found == pytest.approx(epoch, rel=1e-6)) == (precision == "float32")
+
+
 def test_it_is_measured_once(small, machine, new_run, tmp_path) -> None:
     asked = []
 

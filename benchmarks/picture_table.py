@@ -19,6 +19,9 @@ from reparam.evaluation import image_quality
 NO_FEATURES = "none"
 MEGA = 1e6
 SHOWN, COLUMNS = 32, 16
+NARROW = 64
+"""Pictures wider than that stand in half as many columns, so that a page shows what is in them."""
+
 FEATURE_BATCH = 32
 
 
@@ -175,9 +178,10 @@ def _compared(found: Found, titles: dict[str, str]) -> list[str]:
 def grid(rows: Sequence[np.ndarray]) -> Image.Image:
     """The first 32 of each set of pictures (N, H, W, C), in lines below their counterparts."""
     count = min(SHOWN, *(len(row) for row in rows))
+    columns = COLUMNS if rows[0].shape[2] <= NARROW else COLUMNS // 2
     lines = [
-        row[start : min(start + COLUMNS, count)]
-        for start in range(0, count, COLUMNS)
+        row[start : min(start + columns, count)]
+        for start in range(0, count, columns)
         for row in rows
     ]
-    return to_picture(contact_sheet(np.concatenate(lines), COLUMNS))
+    return to_picture(contact_sheet(np.concatenate(lines), columns))

@@ -173,7 +173,7 @@ def write_grid(options: argparse.Namespace, problem: str, found: Found) -> None:
     """Held-out originals, and below them --shown's reconstructions and the plain VAE's."""
     rows = [np.load(options.cells / problem / "test.npy")]
     rows += [np.load(found[name][0].folder / RECONSTRUCTIONS) for name in (options.shown, PLAIN)]
-    file = options.grid.with_name(f"{options.grid.stem}-{problem}.png")
+    file = options.grid.with_name(f"{options.grid.stem}-{problem}{options.grid.suffix}")
     grid(rows).save(file)
     print(file, file=sys.stderr)
 
@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=2000, help="pictures compared, at most")
     parser.add_argument("--features", default="imagenet", help="of the distance; none for none")
     parser.add_argument("--write", action="store_true", help="into benchmarks/RESULTS.md")
-    parser.add_argument("--grid", type=Path, help="a PNG, whose name gets that of each set")
+    parser.add_argument("--grid", type=Path, help="a PNG or JPEG, whose name gets that of each set")
     parser.add_argument("--shown", choices=METHODS, default=OWN, help="in the grid")
     options = parser.parse_args()
     for name in options.only:

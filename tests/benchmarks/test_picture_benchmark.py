@@ -215,6 +215,13 @@ def test_pictures_stand_above_their_counterparts() -> None:
     assert sheet[3, 15] == 131
 
 
+def test_large_pictures_stand_in_half_as_many_columns() -> None:
+    shades = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 65, 65, 1), np.uint8)
+    sheet = np.asarray(grid([shades, shades + 100]))[33::67, 33::67]
+    assert sheet.shape == (8, 8)
+    np.testing.assert_array_equal(sheet[:, 7], [7, 107, 15, 115, 23, 123, 31, 131])
+
+
 def test_the_command_that_is_shown_gives_the_same_benchmark(monkeypatch, capsys) -> None:
     """Every option that changes figures is in it, and no folder of this machine."""
     monkeypatch.setattr(pictures, "measure", lambda options, problem, source: {})

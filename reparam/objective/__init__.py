@@ -31,6 +31,7 @@ from reparam.objective.loss import (
     LossFunction,
     batches,
     mean_losses,
+    mean_terms,
     terms_of_each,
 )
 from reparam.objective.mmd import MmdOptions, mmd
@@ -87,6 +88,7 @@ __all__ = [
     "dip",
     "free_bits",
     "mean_losses",
+    "mean_terms",
     "mmd",
     "terms_of_each",
     "total_correlation",

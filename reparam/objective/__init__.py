@@ -31,7 +31,6 @@ from reparam.objective.loss import (
     LossFunction,
     batches,
     mean_losses,
-    mean_terms,
     terms_of_each,
 )
 from reparam.objective.mmd import MmdOptions, mmd
@@ -88,7 +87,6 @@ __all__ = [
     "dip",
     "free_bits",
     "mean_losses",
-    "mean_terms",
     "mmd",
     "terms_of_each",
     "total_correlation",

@@ -123,10 +123,6 @@ class Objective(Part):
     trains_classifier: ClassVar[bool] = False
     """Whether the model must have a classifier; else it must not."""
 
-    adds_distortion: ClassVar[bool] = False
-    """Whether its loss is the distortion + what does not depend on the likelihood's scale. Then the
-    losses at another scale follow from those at hand, and no image is decoded again."""
-
     @property
     def warms_up(self) -> bool:
         """Whether training may begin with a smaller weight of the rate (``rate_warm_up``)."""

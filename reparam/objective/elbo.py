@@ -1,7 +1,6 @@
 """The negative evidence lower bound, image by image."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -18,8 +17,6 @@ from reparam.types import Latents, PerExample
 @dataclass(frozen=True)
 class Elbo(Objective):
     """Distortion + KL(q(z|x) ‖ p(z)): the negative evidence lower bound (VAE)."""
-
-    adds_distortion: ClassVar[bool] = True
 
     free_bits: float = option(0.0, least=0)
     """Nats of each latent dimension that cost nothing in training, such as 0.1."""

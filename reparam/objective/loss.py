@@ -1,7 +1,7 @@
 """Loss: one function of a model and a batch, which the loop and every evaluation call."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -248,38 +248,6 @@ DEAD = 0.01
 """Nats below which a latent dimension tells nothing of an image."""
 
 
-@dataclass(frozen=True)
-class MeanTerms:
-    """The means of a loss' terms over images, in the likelihood's scale of then."""
-
-    terms: Mapping[str, float]
-    dead_units: float | None
-
-    def losses(self, loss: Loss) -> dict[str, float]:
-        """Those to report (``Likelihood.losses``), in the scale that the likelihood has now."""
-        found = loss.model.likelihood.losses(loss.objective.reported(self.terms))
-        return found if self.dead_units is None else {**found, "dead_units": self.dead_units}
-
-
-def mean_terms(
-    loss: Loss,
-    images: PixelArray,
-    labels: LabelArray | None = None,
-    index: IndexArray | None = None,
-    seed: int = 0,
-    computed: LossFunction | None = None,
-) -> MeanTerms:
-    """Of the terms that `terms_of_each` gives. ``computed``: the same loss in another arithmetic
-    than float32.
-
-    ``dead_units``, where the rate is a sum over latent dimensions: how many of these have a mean
-    rate below DEAD nats.
-    """
-    each, rates = _terms_and_rates(loss, images, labels, index, seed, computed or loss)
-    dead = None if rates is None else float((rates < DEAD).sum())
-    return MeanTerms({name: float(v.mean()) for name, v in each.items()}, dead)
-
-
 def mean_losses(
     loss: Loss,
     images: PixelArray,
@@ -288,5 +256,14 @@ def mean_losses(
     seed: int = 0,
     computed: LossFunction | None = None,
 ) -> dict[str, float]:
-    """The losses to report of the `mean_terms` over images."""
-    return mean_terms(loss, images, labels, index, seed, computed).losses(loss)
+    """The losses to report (``Likelihood.losses``) of the terms' means over images, as
+    `terms_of_each` has them. ``computed``: the same loss in another arithmetic than float32.
+
+    ``dead_units`` beside them, where the rate is a sum over latent dimensions: how many of these
+    have a mean rate below DEAD nats.
+    """
+    each, rates = _terms_and_rates(loss, images, labels, index, seed, computed or loss)
+    means = loss.objective.reported({name: float(v.mean()) for name, v in each.items()})
+    losses = loss.model.likelihood.losses(means)
+    dead = {} if rates is None else {"dead_units": float((rates < DEAD).sum())}
+    return losses | dead

@@ -6,7 +6,7 @@ import warnings
 from reparam.data import SPLITS, ImageSet, from_bytes
 from reparam.errors import DataError, RunError
 from reparam.model import Fittable, in_batches
-from reparam.objective import Loss, mean_losses, mean_terms
+from reparam.objective import Loss, mean_losses, terms_of_each
 from reparam.runs import SPLIT_IMAGES, Metrics, Result, Run
 from reparam.training.arithmetic import Arithmetic
 from reparam.training.determinism import what_held
@@ -37,18 +37,15 @@ def write_result(
     counts = {split: len(images.splits[split]) for split in SPLITS}
     shown = ", ".join(f"{count:,} {split}" for split, count in counts.items() if count)
     emit(Finishing(f"measuring the best weights on {shown} images"))
-    known: dict[str, Metrics] = {}
     if model.likelihood.calibrates:
-        means = mean_terms(loss, pixels, labels, train, config.seed)
-        model.likelihood.calibrate(means.terms)
-        if config.objective.adds_distortion:
-            known["train"] = means.losses(loss)
+        each = terms_of_each(loss, pixels, labels, train, config.seed)
+        model.likelihood.calibrate({name: float(v.mean()) for name, v in each.items()})
     run.save_model(model, epoch=position.best_epoch)
     splits: dict[str, Metrics] = {}
     for split in SPLITS:
         index = images.splits[split]
         if len(index):
-            losses = known.get(split) or mean_losses(loss, pixels, labels, index, config.seed)
+            losses = mean_losses(loss, pixels, labels, index, config.seed)
             splits[split] = {SPLIT_IMAGES: float(len(index)), **losses}
             _warn_not_finite(split, losses)
     held = what_held(config.training.deterministic, device.type, team.size, str(arithmetic))

@@ -154,7 +154,7 @@ def test_a_damaged_one_is_refused(run: Run) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda values: values["versions"].update(fid=0), "fid (version 0, now 2)"),
+        (lambda values: values["versions"].update(fid=0), "fid (version 0, now 3)"),
         (lambda values: values.update(schema=1), "schema 1 has no versions"),
         (lambda values: values.pop("priors"), "priors missing"),
         (lambda values: values["subject"].update(weights="0"), "other weights"),

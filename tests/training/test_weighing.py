@@ -42,20 +42,6 @@ def test_a_searched_variance_begins_at_that_of_the_images(blobs, new_run, small)
     assert around_mean < first.weight["sigma"] ** 2 < first.train["mse"]
 
 
-@pytest.mark.parametrize("objective", ["elbo", "importance-weighted"])
-def test_losses_in_the_last_scale_are_those_of_decoding_anew(
-    objective, new_run, small, blobs
-) -> None:
-    """For the ELBO they follow from those in the scale before."""
-    run = new_run(small(epochs=2, weight="auto", objective=objective))
-    model = train(run, blobs)
-    config, train_images = run.config, blobs.splits["train"]
-    loss = Loss(model, config.objective, config.terms, config.inputs)
-    anew = mean_losses(loss, blobs.images, blobs.labels, train_images, config.seed)
-    kept = {name: run.finished("it is").splits["train"][name] for name in anew}
-    assert kept == pytest.approx(anew, rel=1e-5, abs=1e-4)
-
-
 def test_the_automatic_weight_is_the_mean_squared_error(new_run, small, blobs) -> None:
     """σ² of the kept model is its error on the training images, and its losses are in that σ²."""
     run = new_run(small(epochs=8, weight="auto", learning_rate=3e-3))

@@ -42,8 +42,6 @@ from reparam.runs import (
 from reparam.training.device import fast_bfloat16, processor_name
 from reparam.training.team import Team
 
-"""In a run: what was chosen, where there was a choice."""
-
 SECONDS = 0.25
 """About as long each candidate is timed."""
 

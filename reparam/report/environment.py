@@ -1,6 +1,6 @@
 """Templates for pages: everything that comes from data is escaped, and what is unseen is shown."""
 
-from functools import partial
+from functools import cache, partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -29,6 +29,7 @@ def judge_text(card: Scorecard) -> str:
     return f"판정기(정확도 {card.judge_accuracy:.2%}인 합성곱 분류기)"
 
 
+@cache  # templates are compiled once
 def environment(lang: Language) -> Environment:
     found = Environment(
         loader=PackageLoader("reparam.report"),

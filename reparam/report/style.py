@@ -146,19 +146,20 @@ def is_colour(channels: int) -> bool:
 
 
 def draw_pixels(
-    axes: Axes, pixels: UInt8[np.ndarray, "H W C"], *, interpolation: str = "auto"
+    axes: Axes, pixels: UInt8[np.ndarray, "H W C"], *, ink: bool, interpolation: str = "auto"
 ) -> None:
-    """An image: one channel dark on white, like ink on paper; colour as it is."""
+    """An image as it is, or as ``ink`` on paper: dark on white (`RunView.is_ink`)."""
     if is_colour(pixels.shape[2]):
         axes.imshow(pixels, interpolation=interpolation)
     else:
-        axes.imshow(pixels[:, :, 0], cmap="gray_r", vmin=0, vmax=255, interpolation=interpolation)
+        grey = "gray_r" if ink else "gray"
+        axes.imshow(pixels[:, :, 0], cmap=grey, vmin=0, vmax=255, interpolation=interpolation)
 
 
-def draw_sheet(axes: Axes, images: PixelArray, columns: int, *, gap: int = 0) -> None:
+def draw_sheet(axes: Axes, images: PixelArray, columns: int, *, ink: bool, gap: int = 0) -> None:
     """Many images in rows, on white."""
-    paper = 255 if is_colour(images.shape[3]) else 0  # of grey images 0 is the paper's white
-    draw_pixels(axes, contact_sheet(images, columns, gap=gap, paper=paper))
+    sheet = contact_sheet(images, columns, gap=gap, paper=0 if ink else 255)
+    draw_pixels(axes, sheet, ink=ink)
     axes.set_anchor("N")  # so that the titles of sheets beside each other are on one line
 
 
@@ -168,9 +169,11 @@ def sheet_height(images: PixelArray, columns: int, width: float) -> float:
     return width * rows * images.shape[1] / (columns * images.shape[2])
 
 
-def show_pixels(axes: Axes, pixels: UInt8[np.ndarray, "H W C"], *, title: str = "") -> None:
+def show_pixels(
+    axes: Axes, pixels: UInt8[np.ndarray, "H W C"], *, ink: bool, title: str = ""
+) -> None:
     """An image by itself, without axes."""
-    draw_pixels(axes, pixels, interpolation="nearest")
+    draw_pixels(axes, pixels, ink=ink, interpolation="nearest")
     bare(axes)
     if title:
         axes.set_title(title, fontsize=8, fontweight="normal", color=MUTED)

@@ -75,6 +75,14 @@ class RunView:
         return np.zeros(n, np.int64) if self.model.classes else None
 
     @property
+    def is_ink(self) -> bool:
+        """Whether the images are grey and lie on a black ground, as digits do: most of their pixels
+        are dark. They are shown as ink on paper then, by the explorer too; others as they are.
+        """
+        is_grey, some = self.images.shape[3] == 1, self.images[:200]
+        return is_grey and float((some < 0.25 * 255).mean()) > 0.6
+
+    @property
     def is_variational(self) -> bool:
         return self.model.is_variational
 

@@ -230,3 +230,18 @@ def test_a_map_has_a_legend_of_its_colours_and_names_apart_in_ink(views: list[Ru
     reach = np.ptp(named.dots().points, axis=0).max()
     for i, place in enumerate(places):
         assert (np.linalg.norm(places[:i] - place, axis=1) >= 0.05 * reach).all()
+
+
+@pytest.mark.parametrize(("ground", "is_ink"), [(0, True), (90, False)])
+def test_grey_photographs_are_not_drawn_as_negatives(
+    ground: int, is_ink: bool, views: list[RunView]
+) -> None:
+    """Digits on black are ink on paper; what is grey all over is shown as it is."""
+    images = np.full_like(views[1].images, ground)
+    images[:, 2:4, 2:4] = 255
+    view = replace(views[1], images=images)
+    assert view.is_ink == is_ink
+    above, _ = FIGURES["08-reconstructions"](view).axes
+    (sheet,) = above.images
+    shown = sheet.cmap(sheet.norm(np.array([ground, 255])))[:, 0]
+    assert shown == pytest.approx([1, 0] if is_ink else [ground / 255, 1], abs=0.01)

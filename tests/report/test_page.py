@@ -267,26 +267,16 @@ def test_a_report_of_runs_of_one_data_set(tmp_path: Path) -> None:
     assert first is second
 
 
-def test_what_is_true_of_the_articles_ae_is_said_of_no_other(tmp_path: Path) -> None:
+def test_what_is_true_of_the_articles_ae_is_said_of_no_other(
+    chapters: list[Chapter], tmp_path: Path
+) -> None:
     images = make_images(1, labelled=True)
-    np.savez(tmp_path / "images.npz", images=images.images, labels=images.labels)
-    data = DataConfig(source=str(tmp_path / "images.npz"))
-    read = load_images(data)
-    runs = {
-        name: make_run(tmp_path, name, 2, read, name, data)
-        for name in ("ae", "vae", "wae", "info-vae")
-    }
-
-    def told(*names: str) -> str:
-        out = tmp_path / "report.html"
-        write_report([runs[name] for name in names], out, command="x")
-        return out.read_text(encoding="utf-8")
-
-    article = told("ae", "vae")
+    article = render(chapters, "en", "x", None)
     for sentence in ("in little else", "Nothing in the loss prevents this", "Off-centre"):
         assert sentence in article
     assert "extra terms" not in article
-    others = told("wae", "info-vae")
+    runs = [make_run(tmp_path, name, 2, images, name) for name in ("wae", "info-vae")]
+    others = render([chapter(look_at(run, images), None, "en") for run in runs], "en", "x", None)
     for sentence in ("Nothing in the loss prevents this", "Off-centre"):
         assert sentence not in others
     assert "has extra terms too: <code>mmd</code>" in others

@@ -26,13 +26,14 @@ from reparam.report.style import (
     new_figure,
     said,
     sheet_height,
-    show_pixels,
     split_name,
 )
 from reparam.runs import Points, RunView
 from reparam.types import Language, LatentArray
 
 GRID = 20
+
+# Pictures beside each other are drawn as sheets: axes for each took a quarter of a report's time.
 
 
 def reconstructions(view: RunView, lang: Language = "en", n: int = 10) -> Figure:
@@ -41,21 +42,22 @@ def reconstructions(view: RunView, lang: Language = "en", n: int = 10) -> Figure
     again = as_bytes(reconstruct(view.model, view.images[chosen], view.labels_at(chosen)))
     with figure_style():
         figure = new_figure(0.86 * len(chosen) + 0.3, 2.5)
-        rows = figure.subplots(2, len(chosen), squeeze=False)
+        above, below = figure.subplots(2, 1)
+        height, width = view.images.shape[1:3]
+        gap = max(width // 10, 1)
+        draw_sheet(bare(above), view.images[chosen], len(chosen), gap=gap, ink=view.is_ink)
+        draw_sheet(bare(below), again, len(chosen), gap=gap, ink=view.is_ink)
         for column, i in enumerate(chosen):
-            show_pixels(rows[0, column], view.images[i])
-            show_pixels(rows[1, column], again[column])
             coordinates = [fixed(value, 2) for value in view.mu[i][:2]]
             more = ["…"] if view.latent_dim > 2 else []
-            rows[0, column].text(
-                0.5,
-                -0.1,
+            above.text(
+                gap + column * (width + gap) + (width - 1) / 2,
+                height + 1.5 * gap,
                 "\n".join(coordinates + more),
                 fontsize=7.5,
                 color=MUTED,
                 ha="center",
                 va="top",
-                transform=rows[0, column].transAxes,
                 linespacing=1.25,
             )
         split = split_name(view.split, lang)
@@ -86,7 +88,7 @@ def _decoded_grid(
     with figure_style():
         figure = new_figure(5.4, max(sheet_height(images, len(xs), 5.4) + 0.2, 1.4))
         axes = figure.add_subplot()
-        draw_sheet(axes, images, len(xs))
+        draw_sheet(axes, images, len(xs), ink=view.is_ink)
         axes.set_xticks(*_three_ticks(xs, len(xs) * images.shape[2]))
         axes.set_yticks(*_three_ticks(ys[::-1], len(ys) * images.shape[1]))
         axes.spines[:].set_visible(False)
@@ -167,10 +169,9 @@ def noise_removed(
     again = as_bytes(reconstruct(view.model, noisy, view.labels_at(chosen)))
     with figure_style():
         figure = new_figure(0.86 * len(chosen) + 0.3, 2.9)
-        rows = figure.subplots(3, len(chosen), squeeze=False)
-        for column, i in enumerate(chosen):
-            for row, pixels in enumerate((view.images[i], noisy[column], again[column])):
-                show_pixels(rows[row, column], pixels)
+        images = np.concatenate([view.images[chosen], noisy, again])
+        gap = max(images.shape[2] // 10, 1)
+        draw_sheet(bare(figure.add_subplot()), images, len(chosen), gap=gap, ink=view.is_ink)
         split = split_name(view.split, lang)
         what = said(
             lang,
@@ -190,7 +191,7 @@ def random_samples(
     with figure_style():
         figure = new_figure(5.4, sheet_height(images, columns, 5.4) + 0.35)
         axes = bare(figure.add_subplot())
-        draw_sheet(axes, images, columns, gap=1)
+        draw_sheet(axes, images, columns, gap=1, ink=view.is_ink)
         n = len(images)
         en, ko = f"decodings of {n} random latents", f"무작위로 뽑은 점 {n}개를 디코딩한 결과"
         axes.set_title(f"{view.title}: {said(lang, en, ko)}")

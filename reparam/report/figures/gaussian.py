@@ -133,10 +133,10 @@ def reparametrisation(view: RunView, lang: Language = "en", draws: int = 7) -> F
     with figure_style():
         figure = new_figure(1.0 * (draws + 1) + 0.2, 1.75)
         columns = figure.subplots(1, draws + 1)
-        show_pixels(columns[0], view.images[i])
+        show_pixels(columns[0], view.images[i], ink=view.is_ink)
         columns[0].set_title(f"x\nμ = {_vector(mu)}\nσ = {_vector(sigma)}", fontsize=7)
         for axes, image, noise in zip(columns[1:], images, epsilon, strict=True):
-            show_pixels(axes, image)
+            show_pixels(axes, image, ink=view.is_ink)
             axes.set_title(f"ε =\n{_vector(noise)}", fontsize=7, fontweight="normal", color=MUTED)
         return figure
 

@@ -157,7 +157,7 @@ def points_and_decoding(view: RunView, lang: Language = "en") -> Figure:
         z = view.plane.back(target[None])
         (image,) = decode_bytes(view.model, z, view.labels_at(chosen[:1]))
         coordinates = ", ".join(fixed(v, 2) for v in target)
-        show_pixels(decoded, image)
+        show_pixels(decoded, image, ink=view.is_ink)
         en, ko = f"decoded from ({coordinates})", f"({coordinates})에서 디코딩한 결과"
         decoded.set_title(said(lang, en, ko))
         figure.add_artist(
@@ -179,8 +179,8 @@ def points_and_decoding(view: RunView, lang: Language = "en") -> Figure:
 def _put_thumbnail(axes: Axes, view: RunView, i: int, place: np.ndarray) -> None:
     pixels = view.images[i]
     zoom = 17 / max(pixels.shape[:2])
-    shown: np.ndarray = pixels
-    if not is_colour(pixels.shape[2]):
+    shown: np.ndarray = pixels if is_colour(pixels.shape[2]) else pixels[:, :, [0, 0, 0]]
+    if view.is_ink:
         # Dark strokes on nothing, so that neighbours do not hide each other.
         shown = np.zeros((*pixels.shape[:2], 4), np.uint8)
         shown[:, :, :3] = 29, 36, 51
@@ -214,7 +214,12 @@ def three_points(view: RunView, lang: Language = "en") -> Figure:
                 zorder=5,
             )
             axes = figure.add_subplot(grid[row, 1])
-            show_pixels(axes, image, title=f"{letter} ({fixed(point[0], 1)}, {fixed(point[1], 1)})")
+            show_pixels(
+                axes,
+                image,
+                title=f"{letter} ({fixed(point[0], 1)}, {fixed(point[1], 1)})",
+                ink=view.is_ink,
+            )
         what = said(
             lang, "three points of the plane and their decodings", "세 점과 이를 디코딩한 결과"
         )

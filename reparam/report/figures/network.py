@@ -47,7 +47,7 @@ def encoder_decoder(view: RunView, lang: Language = "en") -> Figure:
             (79, again, said(lang, "reconstruction", "재구성된 이미지")),
         ):
             axes = figure.add_axes((left / 100, 0.22, 0.18, 0.62))
-            show_pixels(axes, pixels)
+            show_pixels(axes, pixels, ink=view.is_ink)
             canvas.text(left + 9, 2.5, label, ha="center", color=MUTED)
         _trapezium(canvas, 26, 43, 11, 4, said(lang, "encoder", "인코더"))
         _trapezium(canvas, 57, 74, 4, 11, said(lang, "decoder", "디코더"))

@@ -40,7 +40,13 @@ ESTIMATORS = [
 ]
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        pytest.param(each, id=type(each).__name__, marks=[pytest.mark.slow] * is_like_the_vae)
+        for each, is_like_the_vae in zip(ESTIMATORS, (True, False, True, False), strict=True)
+    ],
+)
 def test_checks_of_scikit_learn(estimator: BaseEstimator, monkeypatch: pytest.MonkeyPatch) -> None:
     """None fails but those that are named; one of float32's last digits may pass on a processor.
 

@@ -60,8 +60,9 @@ def test_too_few_images(folder):
         Job(folder, 49, (8,)).pixels()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", TITLES)
-@pytest.mark.parametrize("batch_norm", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("batch_norm", [False, True])
 def test_every_installed_peer_trains_the_same_network(peer, batch_norm, folder):
     job = Job(folder, 48, (16, 24), batch_norm, dropout=0.25 * batch_norm)
     reply = Reply.from_json(ask(["-m", "peers.run", peer, job.to_json()]))

@@ -68,6 +68,7 @@ def test_the_tutorials_loss_is_squared_error_and_kl_of_each_picture(shape) -> No
     torch.testing.assert_close(model(x), (squared_error + kl).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", ["tutorial_vae", "autoencoder_kl"])
 def test_every_installed_peer_reconstructs(peer, job: PictureJob) -> None:
     """AutoencoderKL has 5 × 3 positions here: the same number of latents, so that both agree."""
@@ -101,6 +102,7 @@ def test_the_latent_of_autoencoder_kl_is_not_smaller_than_asked(shape, latents, 
     assert grid(shape, latents) == expected
 
 
+@pytest.mark.slow
 def test_refined_latents_of_autoencoder_kl_are_decoded_closer(job: PictureJob, tmp_path) -> None:
     pytest.importorskip("diffusers")
     job = replace(job, latents=15)

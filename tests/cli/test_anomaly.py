@@ -103,7 +103,9 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("during", ["training", "calibrating"])
+@pytest.mark.parametrize(
+    "during", [pytest.param("training", marks=pytest.mark.slow), "calibrating"]
+)
 def test_ctrl_c_says_what_is_left_to_do(during, reparam, good, tmp_path) -> None:
     """A real process, a real SIGINT; the line that it ends with works."""
     out = tmp_path / "run"

@@ -107,6 +107,7 @@ def logged_run(shapes_file: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_tensorboard_has_all(logged_run: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -149,6 +150,7 @@ def wandb_records(file: Path) -> Iterator[Any]:
             message = b""
 
 
+@pytest.mark.slow
 def test_wandb_has_all(logged_run: Path) -> None:
     series: dict[str, list[tuple[int, float]]] = {}
     found, ids, config = [], set(), {}
@@ -177,6 +179,7 @@ def test_wandb_has_all(logged_run: Path) -> None:
     assert config["epochs"] == training.epochs == 3
 
 
+@pytest.mark.slow
 def test_mlflow_has_all(logged_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -203,6 +206,7 @@ def test_mlflow_has_all(logged_run: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert_same_pictures(images, pictures(logged_run))
 
 
+@pytest.mark.slow
 def test_nothing_is_sent(logged_run: Path) -> None:
     """Also by W&B's own process, which Python cannot watch."""
     trace = logged_run.parent / "connects.txt"
@@ -213,6 +217,7 @@ def test_nothing_is_sent(logged_run: Path) -> None:
     assert not [line for line in families if "sa_family=AF_UNIX" not in line]
 
 
+@pytest.mark.slow
 def test_what_loggers_wrote_is_the_runs_own(reparam, logged_run, shapes_file, tmp_path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(logged_run, copy, symlinks=True)

@@ -429,7 +429,8 @@ def test_a_prior_that_the_loss_cannot_have_is_refused_before_training(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("fraction", [pytest.param("0", marks=pytest.mark.slow), "0.1"])
+@pytest.mark.slow
+@pytest.mark.parametrize("fraction", ["0", "0.1"])
 def test_a_demo_with_too_few_held_out_images_goes_without_a_scorecard(
     reparam, shapes_file: Path, tmp_path: Path, fraction: str
 ) -> None:

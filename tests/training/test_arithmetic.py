@@ -132,7 +132,7 @@ def test_a_slow_candidate_is_timed_and_not_taken(small, machine, new_run) -> Non
     """Whichever it is: here each step of our own kernels sleeps, then each of PyTorch's."""
 
     def sleep(*_: object) -> None:
-        time.sleep(0.5)
+        time.sleep(0.15)
 
     def slow(model: torch.nn.Module, *_: object) -> None:
         model.encoder.register_forward_pre_hook(sleep)

@@ -292,6 +292,7 @@ def run_script(run: Run, tmp_path: Path, fails: str = "") -> subprocess.Complete
     return subprocess.run(words, capture_output=True, text=True, timeout=120, env=env)
 
 
+@pytest.mark.slow
 def test_every_image_once_an_epoch_and_one_process_writes(make: Make, tmp_path: Path) -> None:
     run = make("run", batch_size=8, devices=2, epochs=2, batch_norm=True, dropout=0.25)
     done = run_script(run, tmp_path)
@@ -314,7 +315,8 @@ def test_an_error_of_the_first_process_ends_all(make: Make, tmp_path: Path) -> N
     assert "a listener failed" in done.stderr
 
 
-@pytest.mark.parametrize("victim", [pytest.param("first", marks=pytest.mark.slow), "second"])
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["first", "second"])
 def test_when_one_process_is_killed_all_end(make: Make, victim) -> None:
     run = make("run", batch_size=4, devices=2, epochs=100_000)
     process = start(run, "--quiet")

@@ -16,13 +16,15 @@ class Augmentation:
     shrunk by a factor of up to 1 + ``zoom``, and with ``flip`` mirrored or not: all in one map.
 
     Either way, at random. Between pixels values are interpolated linearly; beyond the
-    border its nearest pixel is repeated.
+    border its nearest pixel is repeated. Only a ``share`` of the images is treated so: the others
+    are moved by whole pixels and mirrored, and no value of theirs is interpolated.
     """
 
     shift: float = 0.0
     rotate: float = 0.0
     zoom: float = 0.0
     flip: bool = False
+    share: float = 1.0
 
     def __bool__(self) -> bool:
         """Whether it changes anything."""
@@ -36,14 +38,22 @@ class Augmentation:
         angle = draws[:, 0] * math.radians(self.rotate)
         # In the sampling grid a side runs from -1 to 1, whatever its pixels.
         across, down = draws[:, 1] * 2 * self.shift / width, draws[:, 2] * 2 * self.shift / height
-        cos, sin, ratio = angle.cos(), angle.sin(), width / height
-        rows = [[cos, -sin / ratio, across], [sin * ratio, cos, down]]
+        size = mirror = torch.ones_like(angle)
         if self.zoom or self.flip:  # others draw as they did before there were these
             more = uniform(torch.Size((len(x), 2)), noise, x)
             size = (1 + self.zoom) ** (2 * more[:, 0] - 1)
-            mirrored = torch.where(more[:, 1] < 0.5 * self.flip, -size, size)
-            for row in rows:
-                row[:2] = row[0] * mirrored, row[1] * size
+            mirror = torch.where(more[:, 1] < 0.5 * self.flip, -mirror, mirror)
+        if self.share < 1:
+            exact = uniform(torch.Size((len(x),)), noise, x) >= self.share
+            whole = (draws[:, 1:] * self.shift).round() * 2
+            angle, size = angle.where(~exact, 0.0), size.where(~exact, 1.0)
+            across = torch.where(exact, whole[:, 0] / width, across)
+            down = torch.where(exact, whole[:, 1] / height, down)
+        cos, sin, ratio = angle.cos(), angle.sin(), width / height
+        rows = [
+            [cos * (size * mirror), -sin / ratio * size, across],
+            [sin * ratio * (size * mirror), cos * size, down],
+        ]
         grid = F.affine_grid(
             torch.stack([torch.stack(row, 1) for row in rows], 1),
             list(x.shape),

@@ -81,6 +81,10 @@ class TrainingConfig:
     flip: bool = False
     """Mirror half of the training images, left to right, at random."""
 
+    augment_share: float = option(1.0, least=0, most=1)
+    """Share of the training images that are turned, zoomed and moved by parts of a pixel. The
+    others are moved by whole pixels and mirrored alone, and stay as sharp as they are."""
+
     augment_until: float = option(1.0, least=0, most=1)
     """Share of the run in which they are shifted, rotated, zoomed and flipped; afterwards they are
     seen as they are."""
@@ -147,7 +151,7 @@ class TrainingConfig:
     @property
     def augmentation(self) -> Augmentation:
         """What is done to training images where they are few."""
-        return Augmentation(self.shift, self.rotate, self.zoom, self.flip)
+        return Augmentation(self.shift, self.rotate, self.zoom, self.flip, self.augment_share)
 
     @property
     def global_batch(self) -> int:

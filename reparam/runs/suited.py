@@ -126,6 +126,7 @@ def pictures(
         "output_bias": "mean",
         "shift": float(round(min(height, width) / 10)),
         "zoom": 0.4,
+        "augment_share": 0.5,
     }
     return {"model": model, "training": training}
 

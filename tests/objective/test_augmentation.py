@@ -78,6 +78,28 @@ def test_flip_mirrors_about_half_of_them_exactly(size: tuple[int, int]) -> None:
     assert 70 < mirrored.sum() < 130
 
 
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_images_beside_the_share_are_moved_by_whole_pixels(size: tuple[int, int], flip) -> None:
+    """And mirrored: each is a crop of itself with its border repeated."""
+    x = torch.rand(400, 2, *size)
+    y = Augmentation(1.0, 20.0, 0.4, flip, share=0.3)(x, torch.Generator().manual_seed(1))
+    sources = [x, x.flip(3)] if flip else [x]
+    padded = [torch.nn.functional.pad(source, (1, 1, 1, 1), mode="replicate") for source in sources]
+    height, width = size
+    crops = torch.stack(
+        [
+            each[:, :, top : top + height, left : left + width]
+            for each in padded
+            for top in range(3)
+            for left in range(3)
+        ]
+    )
+    exact = (crops - y).abs().amax((2, 3, 4)) < 1e-3
+    assert 240 < exact.any(0).sum() < 320
+    assert exact.any(1).all(), "every crop of every source is drawn"
+
+
 @settings(max_examples=20)
 @given(st.floats(0, 3), st.floats(0, 90), st.floats(0, 0.5), st.booleans())
 def test_all_at_once_are_one_map_of_a_known_size(
@@ -105,7 +127,9 @@ def test_shift_and_rotation_draw_what_they_drew_before_there_was_more() -> None:
     assert torch.equal(noise.get_state(), counted.get_state())
 
 
-@pytest.mark.parametrize("augmented", [Augmentation(1.0, 10.0), Augmentation(1.0, 10.0, 0.5, True)])
+@pytest.mark.parametrize(
+    "augmented", [Augmentation(1.0, 10.0), Augmentation(1.0, 10.0, 0.5, True, 0.5)]
+)
 def test_a_generator_makes_it_repeatable(augmented: Augmentation) -> None:
     x = torch.rand(4, 1, 9, 9)
     one, two = (augmented(x, torch.Generator().manual_seed(5)) for _ in range(2))
@@ -120,6 +144,7 @@ def test_a_generator_makes_it_repeatable(augmented: Augmentation) -> None:
         ({"rotate": 181.0}, "rotate must be 0 or more and at most 180, got 181.0"),
         ({"shift": float("inf")}, "shift must be 0 or more, got inf"),
         ({"zoom": -0.1}, "zoom must be 0 or more and at most 4"),
+        ({"augment_share": 1.5}, "augment_share must be 0 or more and at most 1, got 1.5"),
         ({"zoom": float("nan")}, "zoom must be 0 or more and at most 4"),
     ],
 )

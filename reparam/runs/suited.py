@@ -125,6 +125,7 @@ def pictures(
         "clip_spikes": 3.0,
         "output_bias": "mean",
         "shift": float(round(min(height, width) / 10)),
+        "rotate": 6.0,
         "zoom": 0.4,
         "augment_share": 0.5,
     }

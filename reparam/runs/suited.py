@@ -127,7 +127,7 @@ def pictures(
         "shift": float(round(min(height, width) / 10)),
         "rotate": 6.0,
         "zoom": 0.4,
-        "augment_share": 0.5,
+        "augment_share": 0.75,
     }
     return {"model": model, "training": training}
 

@@ -33,7 +33,7 @@ from reparam.types import Language, LatentArray
 
 GRID = 20
 
-# Pictures beside each other are drawn as sheets: axes for each took a quarter of a report's time.
+# Pictures beside each other are drawn as sheets: axes for each took a sixth of a report's time.
 
 
 def reconstructions(view: RunView, lang: Language = "en", n: int = 10) -> Figure:

@@ -8,6 +8,7 @@ in turns, each by the clock and by its processor time. Writes the table into ben
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -84,10 +85,15 @@ def table(found: dict[str, list[tuple[float, float]]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=10)
+    parser.add_argument(
+        "--section", default="starting", help="of RESULTS.md, one a kind of processor"
+    )
     options = parser.parse_args()
     where = f"{describe()}. Medians of {options.times} (lowest to highest); ratios in each round."
     found = table(measure(options.times))
-    write_section("starting", f"{where}\n\n{found}\n\n`python benchmarks/starting.py`")
+    section = [] if options.section == "starting" else ["--section", options.section]
+    words = ["python", "benchmarks/starting.py", *section, "--times", str(options.times)]
+    write_section(options.section, f"{where}\n\n{found}\n\n`{shlex.join(words)}`")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,13 +171,15 @@ def _built(folder: Path, instructions: Instructions, compiler: str, openmp: str)
     if kept is not None:
         return kept
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        objects = []
-        for source in (file for file in SOURCES if file.endswith(".cpp")):
-            objects.append(f"{scratch}/{source}.o")
-            flags = (*FLAGS, *instructions.flags)
-            _run([compiler, *flags, "-c", str(HERE / source), "-o", objects[-1]])
+        flags = (*FLAGS, *instructions.flags)
+        objects = {file: f"{scratch}/{file}.o" for file in SOURCES if file.endswith(".cpp")}
+        compiled = [
+            [compiler, *flags, "-c", str(HERE / file), "-o", to] for file, to in objects.items()
+        ]
+        with ThreadPoolExecutor(os.cpu_count()) as several:  # each waits for a g++ of its own
+            list(several.map(_run, compiled))
         target = Path(scratch, "kernels.so")
-        _run([compiler, "-shared", *objects, openmp, "-o", str(target)])
+        _run([compiler, "-shared", *objects.values(), openmp, "-o", str(target)])
         return keep_library(target, folder, name)
 
 

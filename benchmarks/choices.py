@@ -32,6 +32,7 @@ from reparam.model import (
 )
 from reparam.objective import Loss
 from reparam.runs import RunConfig, preset_config
+from reparam.runs.suited import IMAGES_SEEN
 from reparam.training.arithmetic import candidates_of, fastest, seconds_an_image, timed_step
 from reparam.training.memory import kept_memory
 
@@ -90,7 +91,7 @@ def plain_step(case: Case, *, bfloat16: bool) -> Callable[[int], float]:
 def rows(case: Case, pairs: int) -> Sequence[str]:
     """Of each candidate: seconds a batch, and how much longer than the chosen one takes."""
     possible = candidates_of(case.config, case.shape, "cpu")
-    chosen = fastest(possible, seconds_an_image(case.config, case.shape, possible))
+    chosen = fastest(possible, seconds_an_image(case.config, case.shape, possible, IMAGES_SEEN))
     steps = {str(each): timed_step(case.config, case.shape, each) for each in possible}
     if case.plain:
         for name, bfloat16 in (("bfloat16 (autocast)", True), ("float32", False)):

@@ -42,8 +42,11 @@ from reparam.runs import (
 from reparam.training.device import fast_bfloat16, processor_name
 from reparam.training.team import Team
 
-SECONDS = 0.25
-"""About as long each candidate is timed."""
+SECONDS = (0.25, 1.0)
+"""About as long each candidate is timed: the least, and the most for a long training."""
+
+SHARE = 0.002
+"""Of a training's time, that timing a candidate may take."""
 
 ROUNDS = 3
 """At least so many steps of each candidate are timed."""
@@ -116,7 +119,7 @@ NATIVE = Arithmetic("bf16-mixed", "native")
 NATIVE_FLOAT32 = Arithmetic("32-true", "native")
 
 Shape = tuple[int, int, int]
-Timer = Callable[[RunConfig, Shape, Sequence[Arithmetic]], list[float]]
+Timer = Callable[[RunConfig, Shape, Sequence[Arithmetic], int], list[float]]
 
 
 def candidates(config: TrainingConfig, device: str) -> list[Arithmetic]:
@@ -177,7 +180,7 @@ def choose(
         found = replace(possible[0], reason=f"the usual one: {images:,} images need no choice")
     elif found is None:
         disturbed = is_busy()
-        found = fastest(possible, (timer or seconds_an_image)(config, shape, possible))
+        found = fastest(possible, (timer or seconds_an_image)(config, shape, possible, images))
         if disturbed:
             why = f"{found.reason}; the machine was busy: a quiet one may choose otherwise"
             found = replace(found, reason=why)
@@ -221,22 +224,28 @@ def fastest(possible: Sequence[Arithmetic], seconds: Sequence[float]) -> Arithme
 
 
 def seconds_an_image(
-    config: RunConfig, shape: Shape, possible: Sequence[Arithmetic]
+    config: RunConfig, shape: Shape, possible: Sequence[Arithmetic], images: int
 ) -> list[float]:
     """Of a gradient step in each arithmetic, on a CPU: the least of several, taken in turns.
 
-    Batches are as large as SECONDS allow. The random streams of the caller do not move.
+    Batches are as large as there is time for, which is a SHARE of training with so many ``images``:
+    one that is faster for a whole batch may be slower for one image. The random streams of the
+    caller do not move.
     """
     with torch.random.fork_rng(devices=[]):
         steps = [timed_step(config, shape, arithmetic) for arithmetic in possible]
-        images = 1
-        whole = config.training.batch_size
-        while (took := max(step(images) for step in steps)) * ROUNDS < SECONDS and images < whole:
+        least, most = SECONDS
+        size, whole = 1, config.training.batch_size
+        while True:
+            took = max(step(size) for step in steps)
+            seconds = min(max(SHARE * images * took / size, least), most)
+            if size == whole or took * ROUNDS >= seconds:
+                break
             # Longer by what there is time for, but at most fourfold: small batches mislead.
-            images = min(whole, images * max(2, min(4, int(SECONDS / (ROUNDS * took)))))
-        rounds = max(ROUNDS, min(100, int(SECONDS / took)))
-        times = [[step(images) for step in steps] for _ in range(rounds)]
-    return [min(each) / images for each in zip(*times, strict=True)]
+            size = min(whole, size * max(2, min(4, int(seconds / (ROUNDS * took)))))
+        rounds = max(ROUNDS, min(100, int(least / took)))
+        times = [[step(size) for step in steps] for _ in range(rounds)]
+    return [min(each) / size for each in zip(*times, strict=True)]
 
 
 def timed_step(config: RunConfig, shape: Shape, arithmetic: Arithmetic) -> Callable[[int], float]:

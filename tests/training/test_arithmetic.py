@@ -234,8 +234,53 @@ def test_measuring_moves_no_random_stream(small, machine, new_run) -> None:
     run = new_run(small(precision="auto", dropout=0.25))
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    seconds_an_image(run.config, run.facts.image_shape, [BFLOAT16, FLOAT32])
+    seconds_an_image(run.config, run.facts.image_shape, [BFLOAT16, FLOAT32], 1000)
     assert torch.equal(before, torch.get_rng_state())
+
+
+SLOW = {NATIVE_FLOAT32: (60e-3, 10e-3), FLOAT32: (30e-3, 19e-3)}
+"""Seconds of a step of residual networks at 64 × 64 on two cores with AVX2: those of a step, and of
+an image.
+"""
+
+
+def _steps(monkeypatch: pytest.MonkeyPatch, of: dict[Arithmetic, tuple[float, float]]):
+    """Steps that take this long by what they say; and the list of what all of them took."""
+    took: list[float] = []
+
+    def timed(config: object, shape: object, which: Arithmetic):
+        def step(images: int) -> float:
+            took.append(of[which][0] + images * of[which][1])
+            return took[-1]
+
+        return step
+
+    monkeypatch.setattr(arithmetic, "timed_step", timed)
+    return took
+
+
+def test_what_is_slower_for_one_image_and_faster_for_a_batch_is_taken(small, monkeypatch) -> None:
+    took = _steps(monkeypatch, SLOW)
+    config = small(precision="auto", batch_size=32)
+    seconds = seconds_an_image(config, (64, 64, 3), list(SLOW), 60_000)
+    assert fastest(list(SLOW), seconds).same_as(NATIVE_FLOAT32)
+    assert sum(took) < 0.01 * 60_000 * min(seconds)
+
+
+@given(
+    fixed=st.lists(st.floats(1e-4, 1e-1), min_size=2, max_size=2),
+    each=st.lists(st.floats(1e-6, 1), min_size=2, max_size=2),
+    images=st.integers(10_000, 10**8),
+    batch=st.integers(1, 512),
+)
+def test_timing_takes_seconds_and_stops_at_a_batch(small, fixed, each, images, batch) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        rates = dict(zip(SLOW, zip(fixed, each, strict=True), strict=True))
+        took = _steps(monkeypatch, rates)
+        found = seconds_an_image(small(batch_size=batch), (8, 8, 1), list(SLOW), images)
+    slowest = max(a + b for a, b in rates.values())  # of one image: no step can take less
+    assert sum(took) < 4 * len(SLOW) * max(arithmetic.SECONDS[1], arithmetic.ROUNDS * slowest)
+    assert all(seconds >= rates[which][1] for which, seconds in zip(SLOW, found, strict=True))
 
 
 def test_losses_in_bfloat16_are_autocasts(small, blobs) -> None:

@@ -590,6 +590,7 @@ def test_an_estimator_that_suits_the_images() -> None:
     assert (config.model.latent_dim, config.training.epochs) == (32, 1)
     assert config.model.likelihood.weight == "auto"
     assert AE.suited_to(colour).run_config().model.likelihood.weight is None
+    assert VAE.suited_to(colour, latent_dim=49).run_config().model.encoder.components == 49
     rows = AE.suited_to(colour[..., 0].reshape(30, -1), image_shape=(16, 16), latent_dim=2)
     assert rows.run_config() == AE(image_shape=(16, 16)).run_config()
     fitted = VAE.suited_to(colour, epochs=1, encoder_filters=(16,), decoder_filters=(16,))

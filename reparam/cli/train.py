@@ -148,6 +148,8 @@ def suited_options(
     suited = suited_recipe(options.run, images)
     try:
         found = resolve_options(args, prog, suited)
+        suited = suited_recipe(options.run, images, found.run.model.latent_dim)
+        found = resolve_options(args, prog, suited)
     except UnknownOption:
         if can_be_articles:  # options that only the article's networks have choose them
             return options, None

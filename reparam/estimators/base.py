@@ -88,9 +88,14 @@ class Estimator(FittedModel):
         given = (cls.__name__, options)
         # Options of the recipe's own networks are refused without it.
         counts = {name: options[name] for name in SUITED_BY if name in options}
-        recipe = suited_recipe(resolve(base, [(cls.__name__, counts)]), images)
-        of_recipe = resolve(base, [(f"recipe {recipe.recipe}", recipe.options)])
-        config = resolve(of_recipe, [given])
+        counting = resolve(base, [(cls.__name__, counts)])
+
+        def with_recipe(latent_dim: int | None = None) -> RunConfig:
+            recipe = suited_recipe(counting, images, latent_dim)
+            of_recipe = resolve(base, [(f"recipe {recipe.recipe}", recipe.options)])
+            return resolve(of_recipe, [given])
+
+        config = with_recipe(with_recipe().model.latent_dim)
         if is_articles(config, images):
             config = resolve(preset_config(cls.preset), [given])
         return cls(**arguments_of(config), **own)

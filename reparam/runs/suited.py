@@ -28,6 +28,9 @@ IMAGES_SEEN = 60_000
 EPOCHS = (10, 300)
 """Fewest and most."""
 
+LATENTS = (32, 512)
+"""Fewest and most latent dimensions that it chooses."""
+
 
 @dataclass(frozen=True)
 class Suited:
@@ -61,8 +64,10 @@ SUITED_BY = ("objective", "likelihood", "latent_channels")
 """Options that a recipe for images depends on."""
 
 
-def suited_recipe(config: RunConfig, images: ImageSet) -> Suited:
-    """The recipe `pictures` for these images. Of ``config`` only ``SUITED_BY`` counts."""
+def suited_recipe(config: RunConfig, images: ImageSet, latent_dim: int | None = None) -> Suited:
+    """The recipe `pictures` for these images. Of ``config`` only ``SUITED_BY`` counts.
+    ``latent_dim``: the latent size that wins over the recipe's, where that is known.
+    """
     height, width, channels = images.image_shape
     count = len(images.splits["train"])
     options = pictures(
@@ -72,6 +77,7 @@ def suited_recipe(config: RunConfig, images: ImageSet) -> Suited:
         logits=config.model.likelihood.logits,
         linear=config.model.latent_channels is None
         and config.model.likelihood.decoder_channels(channels) == channels,
+        asked=latent_dim or 0,
     )
     return Suited(PICTURES, options, f"{count:,} pictures of {height} × {width} × {channels}")
 
@@ -90,23 +96,27 @@ def pictures(
     weighed: bool,
     logits: bool = False,
     linear: bool = False,
+    asked: int = 0,
 ) -> Mapping[str, object]:
     """The options of the recipe `pictures`, for ``count`` training images of this shape.
 
     Residual networks down to maps of 4 to 7 pixels, with attention there, which begin with
     principal components where there can be a ``linear`` code; a latent size that grows with the
     side, and the weight at which σ² is the error itself, where the error is ``weighed`` against a
-    rate. ``logits``: what the likelihood takes. The figures that it rests on are in docs/log.md.
+    rate. ``logits``: what the likelihood takes. ``asked``: a latent size that wins over this one;
+    a larger one begins with as many components, up to the most that is chosen here. The figures
+    that all of it rests on are in docs/log.md.
     """
     height, width, channels = image_shape
     filters = _filters(min(height, width))
     side = math.sqrt(height * width) * (1 if channels > 1 else 0.5)
-    latent_dim = int(min(max(2 ** round(math.log2(2 * side)), 32), 512))
+    fewest, most = LATENTS
+    latent_dim = int(min(max(2 ** round(math.log2(2 * side)), fewest), most))
     network = {
         "type": "residual",
         "filters": filters,
         "attention": True,
-        "components": latent_dim if linear else 0,
+        "components": min(max(latent_dim, asked), most) if linear else 0,
     }
     model: dict[str, object] = {
         "latent_dim": latent_dim,

@@ -9,7 +9,7 @@ import pytest
 from reparam.cli.grid import points
 from reparam.data import load_images
 from reparam.runs import PRESETS, Run, to_mapping
-from reparam.runs.suited import EPOCHS, pictures
+from reparam.runs.suited import EPOCHS, LATENTS, pictures
 
 from .conftest import shapes
 
@@ -47,6 +47,23 @@ def test_pictures_get_residual_networks_and_a_size_that_suits_them(reparam, colo
     assert config["training"]["epochs"] == EPOCHS[1]
     weight = config["model"]["likelihood"]["weight"]
     assert weight == ("auto" if model == "vae" else 1.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "components"),
+    [
+        (["--latent-dim", "49"], 49),
+        (["--latent-dim", "7"], 32),
+        (["--latent-dim", "9999"], LATENTS[1]),
+        (["--latent-dim", "49", "--encoder-components", "40", "--decoder-components", "40"], 40),
+        (["--latent-channels", "4"], 0),
+    ],
+)
+def test_networks_begin_with_as_many_components_as_there_are_numbers(
+    reparam, colour, words, components
+) -> None:
+    model = resolved(reparam, colour, *words)["model"]
+    assert model["encoder"]["components"] == model["decoder"]["components"] == components
 
 
 @pytest.mark.parametrize("words", [[], ["--latent-dim", "16"], ["--recipe", "auto"]])

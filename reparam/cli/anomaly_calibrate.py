@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from reparam.cli.anomaly_score import check_sizes
 from reparam.cli.calibrating import calibrate_run
 from reparam.cli.classes import ClassChoice
 from reparam.cli.flags import RUN, Compute, parse
 from reparam.cli.reading import reading_progress
-from reparam.cli.selection import RUNS_OWN, select_images
+from reparam.cli.selection import RUNS_OWN, names_the_runs, select_images
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ReparamError, RunError
 from reparam.evaluation import (
@@ -72,10 +73,11 @@ def run(args: Sequence[str]) -> int:
 def _good(folder: Run, options: CalibrateOptions) -> GoodPictures:
     """The run's own held-out pictures, or others."""
     seed, given = options.anomaly.anomaly_seed, options.data
-    if not given.source or _is_same(given, folder.config.data):
+    if not given.source or names_the_runs(given, folder):
         return good_pictures(_own(folder, options), seed)
     model = folder.load_model(own_prior=True)
     selection = select_images(folder, model, given, "all", options.choice, quiet=options.quiet)
+    check_sizes(selection, folder, given)
     images, labelled = selection.images, selection.labelled
     others = Pictures(images, np.arange(len(images)), labelled.labels, labelled.files)
     try:
@@ -90,9 +92,3 @@ def _good(folder: Run, options: CalibrateOptions) -> GoodPictures:
 def _own(folder: Run, options: CalibrateOptions) -> ImageSet:
     with reading_progress(quiet=options.quiet) as reading:
         return folder.images(reading)
-
-
-def _is_same(given: DataConfig, own: DataConfig) -> bool:
-    """Whether both name the same pictures."""
-    here, there = (Path(data.source).expanduser().resolve() for data in (given, own))
-    return here == there

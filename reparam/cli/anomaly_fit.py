@@ -17,10 +17,10 @@ PROG = "reparam anomaly fit"
 class FitOptions:
     """Train a model on good pictures, and calibrate it on those that it has not seen.
 
-    Takes every option of `reparam train`, and trains as that does with --recipe pictures. The test
-    pictures (--test-fraction, 0.2) are not trained on: they calibrate, so that a rate of false
-    alarms can be asked for. Those for validation choose what decides, with defects that are planted
-    in them. Writes anomaly.json into the run folder.
+    Takes every option of `reparam train`, and trains as that does with --recipe pictures, or as
+    --config says. The test pictures (--test-fraction, 0.2) are not trained on: they calibrate, so
+    that a rate of false alarms can be asked for. Those for validation choose what decides, with
+    defects that are planted in them. Writes anomaly.json into the run folder.
 
     Examples:
       reparam anomaly fit good/ --out runs/good --image-size 128
@@ -32,8 +32,8 @@ class FitOptions:
 
 def run(args: Sequence[str]) -> int:
     own, train_words = _split(args)
-    if value_of("--recipe", args) is None:
-        train_words += ["--recipe", "pictures"]
+    if value_of("--recipe", args) is None and value_of("--config", args) is None:
+        train_words += ["--recipe", "pictures"]  # as a flag it would win over the file
     train = PassedOn("reparam train", lambda: before_flags(train_words), train_words)
     config = parse(FitOptions(), own, prog=PROG, passed_on=train).anomaly
     device = choose_device(value_of("--device", args) or "auto")

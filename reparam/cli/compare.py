@@ -71,7 +71,7 @@ def run(args: Sequence[str]) -> int:
     judges: dict[str, Judge] = {}
     together: dict[str, list[tuple[Run, Scorecard]]] = {}
     check_page(options.out)
-    firsts = [Run.open(path) for path in dict.fromkeys(path.resolve() for path in options.runs)]
+    firsts = _firsts([Run.open(path.resolve()) for path in options.runs], options.seeds)
     config = _score_options(firsts, options.score)
     for first in firsts:
         check_first(first, config)
@@ -123,6 +123,15 @@ def _score_options(runs: Sequence[Run], given: ScoreConfig) -> ScoreConfig:
             "they differ"
         )
     return ScoreConfig.from_mapping(made[0]) if made else given
+
+
+def _firsts(runs: Sequence[Run], seeds: int) -> list[Run]:
+    """The runs, each once, without those that are of the next seeds of others: these come with
+    them.
+    """
+    different = list({run.path: run for run in runs}.values())
+    next_seeds = {path for run in different for path, _ in _siblings(run, seeds)}
+    return [run for run in different if run.path not in next_seeds]
 
 
 def _siblings(first: Run, seeds: int) -> list[tuple[Path, RunConfig]]:

@@ -15,6 +15,7 @@ from reparam.cli.selection import (
     Selection,
     SplitChoice,
     default_out,
+    names_the_runs,
     own_selection,
     places_of,
     select_images,
@@ -98,8 +99,11 @@ def run(args: Sequence[str]) -> int:
     check_folder_free(out, overwrite=options.overwrite, own=NEIGHBOURS_FOLDER)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     split: SplitChoice = "all" if options.of and options.split == "auto" else options.split
-    others = bool(options.data.source)
     quiet, data = options.quiet, options.data
+    if names_the_runs(data, folder):  # no picture of it is another
+        data = replace(data, source="")
+        split = "all" if split == "auto" else split
+    others = bool(data.source)
     images, own = own_selection(folder, places_of(data) if others else data, split, quiet=quiet)
     queries = own
     if others:

@@ -121,6 +121,12 @@ def own_selection(
     return images, selection
 
 
+def names_the_runs(given: DataConfig, run: Run) -> bool:
+    """Whether it names the pictures that the run was trained on."""
+    here, there = (Path(data.source).expanduser().resolve() for data in (given, run.config.data))
+    return bool(given.source) and here == there
+
+
 def places_of(given: DataConfig) -> DataConfig:
     """The options that say where the run's own images are, and no others."""
     return replace(RUNS_OWN, **{name: getattr(given, name) for name in OF_PLACES})

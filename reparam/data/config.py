@@ -61,7 +61,8 @@ class DataConfig:
     """Share of the training pool held out to choose the best weights; 0 keeps the last weights."""
 
     test_fraction: float = option(0.2, least=0, below=1)
-    """Share of all images held out for testing, where the data has no test set of its own."""
+    """Share of all images held out for testing; not of data with a test set of its own, or of
+    folders that are the splits."""
 
     split_seed: int = option(0, least=0, most=MOST_SEED)
     """Seed of the split; the same seed and data give the same split, whatever the run's seed."""

@@ -129,13 +129,14 @@ def decode(
             yield np.asarray(flat).reshape(shape)
 
 
-def read_picture(path: Path) -> UInt8[np.ndarray, "H W C"]:
+def read_picture(path: Path, pixel_range: PixelRange | None = None) -> UInt8[np.ndarray, "H W C"]:
     """A file's (first) picture as it is, upright: C is 1 or 3.
 
-    Raises DataError for a file that is no readable image.
+    ``pixel_range``: the file's numbers that are black and white. Raises DataError for a file that
+    is no readable image, and for numbers outside of the range.
     """
     try:
-        return next(decode(path, inspect(path).shapes[0], "resize"))
+        return next(decode(path, inspect(path).shapes[0], "resize", pixel_range))
     except UNREADABLE as error:
         raise DataError(
             f"{path}: must be a readable image, got: {reason_of(error)}. Fix: restore or delete it"

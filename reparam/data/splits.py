@@ -1,5 +1,6 @@
 """Which images are for training, for choosing the weights, and for testing."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -62,6 +63,12 @@ def split_as_given(
     shuffled = np.random.default_rng(config.split_seed).permutation(len(given))
     of_each = np.array(given)[shuffled]
     train, valid, test = (shuffled[of_each == split] for split in SPLITS)
+    if not len(test) and config.test_fraction not in (0, DataConfig.test_fraction):
+        warnings.warn(
+            f"{name}: its folders are its splits, none is for testing, and --test-fraction "
+            f"{config.test_fraction:g} changes nothing. Fix: add test/, or take --no-split-folders",
+            stacklevel=2,
+        )
     if not len(valid):
         valid, train = _draw(
             train, _valid_size(len(train), config, name), labels, config.split_seed

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -128,7 +129,17 @@ def write_pictures(
     names: Sequence[str],
     sizes: Sequence[tuple[int, int]] | None = None,
 ) -> None:
-    """One PNG file an image, by these names; ``sizes``: the height and width each is brought to."""
+    """One PNG file an image, by these names; ``sizes``: the height and width each is brought to.
+
+    Warns where PNG cannot have all channels.
+    """
+    channels = images.shape[-1]
+    if channels not in (1, 3, 4):
+        warnings.warn(
+            f"pictures of {channels} channels: PNG has the first alone. Fix: write all of them to "
+            "an .npz file (--out FILE.npz)",
+            stacklevel=2,
+        )
     folder.mkdir()
     for i, (image, name) in enumerate(zip(images, names, strict=True)):
         picture = to_picture(image)

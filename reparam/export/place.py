@@ -12,6 +12,7 @@ from pathlib import Path
 from reparam.errors import ConfigError
 from reparam.runs import (
     TEMPORARY,
+    UMASK,
     check_writable,
     remove_leftovers_of,
     unwritable,
@@ -175,7 +176,7 @@ def new_folder(
         raise unwritable(path, error, f"choose another {option}") from error
     try:
         yield temporary
-        temporary.chmod(0o755)
+        temporary.chmod(0o777 & ~UMASK)
         if path.exists():  # moved first: of a folder removed in part nobody knew whose it was
             path.rename(_beside(path) / "old")
         temporary.rename(path)

@@ -4,6 +4,7 @@ from reparam.runs.command import command_line
 from reparam.runs.config import RunConfig, TrainingConfig
 from reparam.runs.files import (
     TEMPORARY,
+    UMASK,
     append_line,
     check_writable,
     remove_leftovers,
@@ -95,6 +96,7 @@ __all__ = [
     "SPLIT_IMAGES",
     "SUITED_BY",
     "TEMPORARY",
+    "UMASK",
     "WEIGHTS",
     "Epoch",
     "Facts",

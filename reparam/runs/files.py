@@ -20,6 +20,17 @@ NO_ROOM = frozenset(
 """What the system says when a disk is full, a quota used up, or a file larger than allowed."""
 
 
+def _umask() -> int:
+    found = os.umask(0o077)
+    os.umask(found)
+    return found
+
+
+UMASK = _umask()
+"""What others must not do with this process's files: it cannot be read without being set, so once.
+"""
+
+
 PROBE = bytes(1 << 16)
 """What is written for a moment to see whether there is room."""
 
@@ -68,7 +79,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
+            os.chmod(temporary, 0o666 & ~UMASK)
             os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

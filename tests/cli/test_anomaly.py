@@ -19,7 +19,7 @@ from PIL import Image
 from reparam import registry
 from reparam.evaluation import ANOMALY_SCORES, DEFECT_KINDS, load_detector
 from reparam.features import FEATURES as FEATURES_OF
-from reparam.runs import Run
+from reparam.runs import Run, to_mapping
 
 from .conftest import shapes, train_tiny
 
@@ -162,6 +162,18 @@ def test_the_recipe_is_that_of_pictures_unless_another_is_named(reparam, good, t
         said = reparam(*words)
         assert json.loads(said.out)["model"]["encoder"]["type"] == encoder
     assert not (tmp_path / "r").exists()
+
+
+def test_a_configuration_file_wins_over_the_recipe(reparam, good, run, tmp_path) -> None:
+    file = tmp_path / "options.toml"
+    file.write_text("latent_dim = 5\nepochs = 3\n")
+    fit = ("anomaly", "fit", good, "--dry-run", "--quiet", "--config")
+    config = json.loads(reparam(*fit, file).out)
+    assert config["model"]["encoder"]["type"] == "residual"
+    assert (config["model"]["latent_dim"], config["training"]["epochs"]) == (5, 3)
+    again, was = json.loads(reparam(*fit, run / "config.json").out), Run.open(run).config
+    assert again["model"] == to_mapping(was)["model"]
+    assert again["training"]["epochs"] == was.training.epochs
 
 
 def test_options_of_other_scores_reach_them(reparam, run) -> None:
@@ -449,6 +461,9 @@ def test_pictures_of_another_size_are_refused(refused, reparam, detector, tmp_pa
     assert (
         "pictures must be 12 × 12, as the good ones, got 3 others (as '000.png', 14 × 14)" in said
     )
+    calibrate = ("anomaly", "calibrate", detector, large, "--overwrite", *FAST)
+    assert "got 3 others" in refused_last(reparam, *calibrate)
+    assert "got 3 others" not in reparam(*calibrate, "--image-size", "12").err
     sized = ("--image-size", "12", "--out", tmp_path / "out")
     assert reparam("anomaly", "score", detector, large, *sized, *CALM).status == 0
     colour = np.repeat(shapes(3)[0][..., None], 3, 3)

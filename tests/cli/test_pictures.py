@@ -112,6 +112,19 @@ def test_neighbours_of_the_run_s_own_pictures(reparam, run, tmp_path) -> None:
     np.testing.assert_array_equal(tiles[2], images.images[int(rows[0]["index"]), :, :, 0])
 
 
+def test_no_picture_of_the_run_s_own_folder_is_its_own_neighbour(
+    reparam, run, folder, tmp_path
+) -> None:
+    for number, data in enumerate(((), (folder,))):
+        out = tmp_path / str(number)
+        said = reparam("neighbours", run, *data, "--split", "all", "-k", 2, "--out", out)
+        assert said.status == 0, said.err
+    rows = table(tmp_path / "1" / "neighbours.csv")
+    assert rows == table(tmp_path / "0" / "neighbours.csv")
+    assert len(rows) == 2 * 30
+    assert all(row["query"] != row["neighbour"] for row in rows)
+
+
 def test_neighbours_of_other_pictures(reparam, run, folder, tmp_path) -> None:
     """A copy of one of the run's own is at distance 0 of it; what is found is of a split."""
     others = tmp_path / "others"

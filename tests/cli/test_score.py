@@ -211,6 +211,10 @@ def test_compare_trains_the_seeds_that_are_missing_and_groups_them(
     assert "the VAE's gain: paired by seed" in said.out
     assert re.search(r"undecided at this sample size, p [\d.]+, Holm [\d.]+", said.out)
     stamp = (tmp_path / "vae-seed-1" / "model.safetensors").stat().st_mtime_ns
+    once = reparam(*args[:3], tmp_path / "vae-seed-1", *args[3:])  # as `compare runs/*` has it
+    assert once.status == 0, once.err
+    assert once.out == said.out
+    assert not (tmp_path / "vae-seed-1-seed-2").exists()
     assert reparam(*args).status == 0
     assert (tmp_path / "vae-seed-1" / "model.safetensors").stat().st_mtime_ns == stamp
     html = page.read_text()

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import struct
 import sys
 import warnings
@@ -107,6 +108,9 @@ def test_train_val_and_test_are_splits(tmp_path: Path):
         assert {images.labels[i] for i in images.splits[split]} == {0, 1}
     as_classes = _load(tmp_path, split_folders=False)
     assert as_classes.class_names == ("Test", "train", "val")
+    shutil.rmtree(tmp_path / "Test")
+    with pytest.warns(UserWarning, match=r"--test-fraction 0.4 changes nothing. Fix: add test/"):
+        assert len(_load(tmp_path, test_fraction=0.4).splits["test"]) == 0
 
 
 def test_a_folder_beside_splits_is_no_class_of_its_own(tmp_path: Path):

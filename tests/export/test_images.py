@@ -1,4 +1,6 @@
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,33 @@ def test_a_folder_can_be_read_again(tmp_path: Path, channels: int) -> None:
 def test_a_single_image_can_be_read_again(tmp_path: Path) -> None:
     write_images(tmp_path / "one", LabelledImages(noise(1)))
     assert len(read_images(DataConfig(source=str(tmp_path / "one" / "images")))) == 1
+
+
+def test_channels_that_png_cannot_have_are_told(tmp_path: Path) -> None:
+    images = noise(3, channels=2)
+    with pytest.warns(UserWarning, match=r"2 channels: PNG has the first alone. Fix: .* .npz"):
+        write_images(tmp_path / "out", LabelledImages(images))
+    again = read_images(DataConfig(source=str(tmp_path / "out" / "images")))
+    np.testing.assert_array_equal(again.images, images[..., :1])
+    write_images(tmp_path / "all.npz", LabelledImages(images))  # a warning would be an error
+    np.testing.assert_array_equal(np.load(tmp_path / "all.npz")["images"], images)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no modes of users and groups")
+@pytest.mark.parametrize(("mask", "file", "folder"), [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755)])
+def test_what_is_written_is_for_those_that_the_umask_leaves(
+    tmp_path: Path, mask: int, file: int, folder: int
+) -> None:
+    program = (
+        "import os, sys, numpy as np\nfrom pathlib import Path\n"
+        f"os.umask({mask})\n"
+        "from reparam.export import LabelledImages, write_images\n"
+        "out, images = Path(sys.argv[1]), LabelledImages(np.zeros((1, 2, 2, 1), np.uint8))\n"
+        "write_images(out / 'folder', images)\nwrite_images(out / 'images.npz', images)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+    modes = {p.name: p.stat().st_mode & 0o777 for p in tmp_path.rglob("*")}
+    assert (modes["folder"], modes["images.npz"], modes["sheet.png"]) == (folder, file, file)
 
 
 def test_an_npz_can_be_read_again_with_its_labels(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def good_pictures(images: ImageSet, seed: int = 0) -> GoodPictures:
     if not len(test):
         raise DataError(
             f"{images.name}: good pictures must be held out to calibrate with, got none. Fix: "
-            "raise --test-fraction when training, or name other good pictures"
+            "raise --test-fraction when training (where folders are the splits, add test/ or take "
+            "--no-split-folders), or name other good pictures"
         )
     if len(valid) < LEAST_TO_CHOOSE:
         lent, test = _split(test, len(test) // 3, seed)

@@ -181,7 +181,12 @@ def _mask(
             f"{path}: a mask must have its picture's size {_size(in_file)}, got "
             f"{_size(levels.shape)}. Fix: bring it to that size"
         )
-    marked = levels >= DARK if levels.max() >= DARK else levels > 0
+    marked = levels >= DARK if levels.max() >= DARK else _numbers(path) > 0
+    if not marked.any():
+        raise DataError(
+            f"{path}: a mask must mark the defect of its picture, got one that is all black. Fix: "
+            "mark it, or delete the mask: where none is known is no error"
+        )
     if marked.all():
         raise DataError(
             f"{path}: a mask must leave the good part of its picture out, got one that marks "
@@ -195,6 +200,17 @@ def _mask(
         shares = _fitted(regions == region, size, config)
         found |= shares >= max(min(128, int(shares.max())), 1)
     return found
+
+
+def _numbers(path: Path) -> UInt8[np.ndarray, "H W"]:
+    """What a dark mask's file says: of 16 bits the numbers themselves, as of 8."""
+    try:
+        return read_picture(path, (0, 255)).max(-1)
+    except DataError as error:
+        raise DataError(
+            f"{path}: a mask must have white (65535) for what is marked, or numbers up to 255, got "
+            "others of 16 bits. Fix: save it with 8 bits"
+        ) from error
 
 
 def _fitted(

@@ -107,6 +107,13 @@ def test_masks_of_ones_of_numbers_and_of_jpeg(folder: Path) -> None:
     np.testing.assert_array_equal(found.masks[4], mask(5) > 0)
 
 
+@pytest.mark.parametrize("white", [1, 128, 255, 65535])
+def test_masks_of_16_bits(folder: Path, white: int) -> None:
+    numbers = mask().astype(np.uint16) // 255 * white
+    save(folder / "ground_truth/scratch/000_mask.png", numbers.astype(np.uint16))
+    np.testing.assert_array_equal(read_labelled(folder).masks[3], mask() > 0)
+
+
 def emptied(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink()
@@ -149,6 +156,14 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "a kind called as the row of all": (
         lambda root: save(root / "test/all/000.png"),
         "all: a kind of defect must not be called 'all', as the row of all kinds is. Fix: rename",
+    ),
+    "a mask of nothing": (
+        lambda root: save(root / "ground_truth/scratch/000_mask.png", 0 * mask()),
+        "000_mask.png: a mask must mark the defect of its picture, got one that is all black. Fix:",
+    ),
+    "a mask of 16 bits that says neither": (
+        lambda root: save(root / "ground_truth/scratch/000_mask.png", mask().astype(np.uint16) * 4),
+        "000_mask.png: a mask must have white .* or numbers up to 255, got others of 16 bits. Fix:",
     ),
     "a mask without a picture": (
         lambda root: save(root / "ground_truth/scratch/007_mask.png", mask()),

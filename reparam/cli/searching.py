@@ -177,12 +177,12 @@ def pruning_listener(trial: "Trial", run: Run) -> Listener:
     """
     from optuna import TrialPruned
 
-    lowest = min((epoch.compared_loss for epoch in run.metrics()), default=np.inf)
+    lowest = min((epoch.compared_loss() for epoch in run.metrics()), default=np.inf)
 
     def listen(event: Event) -> None:
         nonlocal lowest
         if isinstance(event, EpochDone):
-            lowest = min(lowest, event.metrics.compared_loss)
+            lowest = min(lowest, event.metrics.compared_loss())
             trial.report(lowest, event.metrics.epoch)
             if trial.should_prune():
                 raise TrialPruned
@@ -193,4 +193,4 @@ def pruning_listener(trial: "Trial", run: Run) -> Listener:
 def best_loss(run: Run, images: ImageSet) -> float:
     """The validation loss of the weights that are kept, in nats."""
     result = run.finished("a trial's loss is that of a finished run")
-    return run.metrics()[result.best_epoch - 1].compared_loss
+    return run.metrics()[result.best_epoch - 1].compared_loss()

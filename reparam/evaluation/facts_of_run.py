@@ -179,4 +179,4 @@ def best_epoch(metrics: list[Epoch], *, comparable: bool) -> int | None:
     last = metrics[-1]
     if not comparable or "loss_nats" not in last.valid:
         return last.epoch
-    return min(metrics, key=lambda epoch: epoch.compared_loss).epoch
+    return min(metrics, key=lambda epoch: epoch.compared_loss()).epoch

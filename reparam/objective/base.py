@@ -128,6 +128,10 @@ class Objective(Part):
         """Whether training may begin with a smaller weight of the rate (``rate_warm_up``)."""
         return self.has_rate
 
+    def weight_of_rate(self) -> float:
+        """Of the rate in what is minimised, where ``loss`` counts it once."""
+        return 1.0
+
     def more_rate(self, model: ModelConfig) -> tuple[str, ...]:
         """Options of its own that raise the rate of such a model, as a person would type them."""
         return ()

@@ -23,7 +23,8 @@ class Elbo(Objective):
 
     rate_weight: float = option(1.0, least=0)
     """Of the rate in training, against a distortion of weight 1, with any likelihood; such as 4
-    (β-VAE). 0 where an extra term alone is to act on it. Reported losses have weight 1."""
+    (β-VAE). 0 where an extra term alone is to act on it. Reported losses have weight 1; the best
+    epoch is chosen with this one."""
 
     def check(self, model: ModelConfig) -> None:
         super().check(model)
@@ -37,6 +38,9 @@ class Elbo(Objective):
                 "posterior must have an entropy in closed form for free_bits, got "
                 f"{model.posterior.type}. Fix: take --posterior diagonal-normal, or omit free_bits"
             )
+
+    def weight_of_rate(self) -> float:
+        return self.rate_weight
 
     def more_rate(self, model: ModelConfig) -> tuple[str, ...]:
         can = model.prior.has_independent_dimensions and model.posterior.has_entropies

@@ -64,7 +64,7 @@ class TrainingConfig:
     accumulate: int = option(1, least=1)
     """Compute a step's gradient in this many parts of its batch, one after another: less memory,
     the same gradient. Batch norm, free bits and the terms mmd, total-correlation, dip, factor and
-    capacity take their statistics from each part."""
+    capacity take their statistics from each part, and the term adversarial its weight."""
 
     output_bias: Literal["zero", "mean"] = "zero"
     """Where the decoder's last bias begins: zero, or where it gives the training images' mean."""

@@ -64,12 +64,16 @@ class Epoch:
         """The validation losses, or those of training where there are none."""
         return self.valid or self.train
 
-    @property
-    def compared_loss(self) -> float:
+    def compared_loss(self, rate_weight: float = 1.0) -> float:
         """What epochs are compared by, in nats: their loss, and where σ² is found in training, the
         loss with the σ² that fits the held-out images best.
+
+        ``rate_weight``: the objective's. Other epochs than it asks for have the least of a loss in
+        which the rate counts once: with more of it those of the warm-up, with none the first ones.
         """
-        return self.held_out.get("calibrated_loss_nats", self.held_out["loss_nats"])
+        found = self.held_out
+        loss = found.get("calibrated_loss_nats", found["loss_nats"])
+        return loss + (rate_weight - 1) * found.get("rate_nats", 0.0)
 
     def to_mapping(self) -> dict[str, object]:
         """Flat, as in the file: train_mse, valid_mse, ..."""

@@ -79,7 +79,7 @@ def after_epoch(
     if late and config.objective.has_rate and not found:
         found |= _dead_units(newest.held_out, config, latent_dim)
     if config.model.likelihood.losses_comparable:
-        found |= _overfitting(epochs)
+        found |= _overfitting(epochs, config.objective.weight_of_rate())
     if not config.model.likelihood.targets:  # on the way to one the error may rise
         first = config.training.first_full_rate(config.objective.warms_up)
         full = [epoch for epoch in epochs if epoch.epoch >= first * config.training.epochs]
@@ -159,11 +159,11 @@ def _at_mean(losses: Metrics, config: RunConfig, pixel_variance: float) -> dict[
     }
 
 
-def _overfitting(epochs: Epochs) -> dict[str, str]:
+def _overfitting(epochs: Epochs, rate_weight: float) -> dict[str, str]:
     newest = epochs[-1]
     if not newest.valid:
         return {}
-    losses = [epoch.compared_loss for epoch in epochs]
+    losses = [epoch.compared_loss(rate_weight) for epoch in epochs]
     best = losses.index(min(losses))
     rise, fall = losses[-1] - losses[best], losses[0] - losses[best]
     trained_on = newest.train["loss_nats"] < epochs[best].train["loss_nats"]

@@ -267,6 +267,8 @@ class _Training:
         every extra term: before a late one begins, nobody knows what the run will come to.
         """
         position, patience = self.state.position, self.config.training.early_stop
+        if self.state.loss.judges:  # its guard may need epochs, and none is compared by the loss
+            return False
         if patience is None or position.epoch - position.best_epoch < patience:
             return False
         last_step = (position.epoch - patience + 1) * self.steps_per_epoch - 1
@@ -279,7 +281,8 @@ class _Training:
         """
         state, position = self.state, self.state.position
         metrics = self.epoch_metrics() if self.team.leads else None
-        loss = self.team.agree(metrics.compared_loss if metrics else 0.0)
+        weight = self.config.objective.weight_of_rate()
+        loss = self.team.agree(metrics.compared_loss(weight) if metrics else 0.0)
         if not math.isfinite(loss):
             raise NotFiniteError(
                 f"the validation loss is {loss} after epoch {position.epoch + 1}; likely: a "

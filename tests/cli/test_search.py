@@ -81,7 +81,7 @@ def test_a_search_finds_the_best_and_continues_after_a_kill(
     best = min(found, key=lambda row: row["value"])
     assert best["options"]["learning-rate"] == max(r["options"]["learning-rate"] for r in found)
     run = Run.open(whole / f"trial-{best['trial']:04d}")
-    assert best["value"] == min(epoch.compared_loss for epoch in run.metrics())
+    assert best["value"] == min(epoch.compared_loss() for epoch in run.metrics())
     assert run.config.training.learning_rate == best["options"]["learning-rate"]
     assert "best" in said.out
     assert (whole / "search.svg").read_text().lstrip().startswith("<?xml")
@@ -129,7 +129,8 @@ def test_bad_trials_are_pruned_and_shown_as_such(reparam, shapes_file, tmp_path)
     assert not [
         r
         for r in pruned
-        if min(e.compared_loss for e in Run.open(out / f"trial-{r['trial']:04d}").metrics()) < best
+        if min(e.compared_loss() for e in Run.open(out / f"trial-{r['trial']:04d}").metrics())
+        < best
     ]
 
 

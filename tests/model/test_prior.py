@@ -18,6 +18,7 @@ from reparam.model import (
     DeltaOptions,
     DiagonalNormal,
     Distribution,
+    GaussianPriorOptions,
     ModelConfig,
     Noise,
     Prior,
@@ -114,6 +115,20 @@ def test_kl_of_the_prior_itself_is_zero(latent_dim):
     zeros = torch.zeros(3, latent_dim)
     kl = StandardNormal(latent_dim).kl(DiagonalNormal(zeros, zeros))
     assert torch.equal(kl, torch.zeros(3))
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_kl_to_a_gaussian_is_in_full_precision_where_the_model_is_in_bfloat16(covariance):
+    """Three digits of a trace of 256 dimensions would be an error of a nat."""
+    config = ModelConfig(latent_dim=256, prior=GaussianPriorOptions(covariance=covariance))
+    torch.manual_seed(0)
+    prior = build_autoencoder(config, (4, 4, 1)).prior
+    q = DiagonalNormal(torch.randn(5, 256), 0.1 * torch.randn(5, 256))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = prior.kl(q)
+    torch.testing.assert_close(found, prior.kl(q), rtol=1e-6, atol=1e-4)
+    identical = prior.kl(DiagonalNormal(torch.zeros(1, 256), torch.zeros(1, 256)))
+    assert identical.abs().item() < 1e-4
 
 
 @given(mu=st.floats(-30, 30), log_var=st.floats(-30, 10))

@@ -75,6 +75,17 @@ def test_the_guard_acts_and_the_result_is_within_its_bound(new_run, small, blobs
     assert result.splits["valid"]["mse"] == pytest.approx(errors[result.best_epoch - 1], rel=1e-5)
 
 
+def test_it_never_ends_early(new_run, small, blobs) -> None:
+    """While its guard waits for the error to fall again, no epoch is the best."""
+    config = small(epochs=8, learning_rate=5e-3, early_stop=1)
+    run = new_run(with_game(config, weight=1e4, start=0.5))
+    train(run, blobs)
+    result = run.finished("it is")
+    assert result.epochs == 8
+    errors = [epoch.valid["mse"] for epoch in run.metrics()]
+    assert errors[4] > 1.1 * min(errors[:4]), "the case is worth a test"
+
+
 def test_without_held_out_images_it_goes_by_those_of_training(small, blobs, tmp_path) -> None:
     """And a likelihood that has no squared error in it has it measured."""
     images = image_set_from_arrays(

@@ -16,11 +16,12 @@ from reparam.objective import (
     TERMS,
     CapacityOptions,
     Drawn,
+    Elbo,
     MmdOptions,
     Term,
     TermOptions,
 )
-from reparam.runs import RunConfig
+from reparam.runs import Epoch, RunConfig
 from reparam.training import train
 from reparam.training.assembling import assemble_one
 from reparam.training.loop import _Training
@@ -152,6 +153,26 @@ def test_no_early_end_before_a_late_term_has_had_its_epochs(new_run, small, blob
     run = new_run(replace(patient, terms=(LateOptions(),)), "patient")
     train(run, blobs)
     assert run.finished("it is").epochs == 12
+
+
+@pytest.mark.parametrize("rate_weight", [0.0, 100.0])
+def test_epochs_are_compared_by_the_rate_as_it_counts(rate_weight, new_run, small, blobs) -> None:
+    """Else, with a warm-up, the epochs in which it counts for about 1 would win; and with a rate
+    that nothing holds down the first ones.
+    """
+    config = small("vae", epochs=16, learning_rate=0.02, rate_warm_up=1.0)
+    config = replace(config, objective=Elbo(rate_weight=rate_weight))
+    run = new_run(config)
+    train(run, blobs)
+    epochs = run.metrics()
+
+    def weighted(epoch: Epoch) -> float:
+        valid = epoch.valid
+        return valid["distortion_nats"] + rate_weight * valid["rate_nats"]
+
+    best = run.finished("it is").best_epoch
+    assert best == min(epochs, key=weighted).epoch
+    assert best != min(epochs, key=lambda epoch: epoch.valid["loss_nats"]).epoch, "worth a test"
 
 
 def test_its_weights_are_watched(new_run, small, blobs) -> None:

@@ -91,7 +91,8 @@ class GaussianPrior(MappedNoise):
         else:
             identity = torch.eye(len(self.raw), dtype=self.raw.dtype, device=self.raw.device)
             inverse = torch.linalg.solve_triangular(lower(self.raw), identity, upper=False)
-            trace = variance @ inverse.square().sum(0)
+            # A product of matrices would be rounded to bfloat16 where the model computes in it.
+            trace = (variance * inverse.square().sum(0)).sum(1)
         distance = self._standardised(q.mean - self.mean).square().sum(1)
         constant = self.mean.numel() * LN_2PI + 2 * self._log_det()
         return 0.5 * (trace + distance + constant) - entropies.sum(1)

@@ -26,6 +26,7 @@ from reparam.model import (
     rate,
     refine,
 )
+from reparam.model.posteriors.cosine import Gap
 
 CONFIG = ModelConfig(
     latent_dim=3,
@@ -144,6 +145,34 @@ def test_in_three_dimensions_the_gradient_is_that_of_the_exact_inverse() -> None
     (exact,) = torch.autograd.grad(inverse.sum(), again)
     inside = (u > 1e-6) & (u < 1 - 1e-6)  # u itself has no more digits at the ends
     torch.testing.assert_close(found.squeeze(1)[inside], exact[inside], rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("d", [2, 3, 16, 128, 256, 512])
+@pytest.mark.parametrize("kappa", [2.0, 30.0, 1e3, 1e4])
+def test_in_single_precision_the_gradient_keeps_the_quantile(d: int, kappa: float) -> None:
+    """∂t/∂κ = −(∂F/∂κ) / p, with the cumulative F and density p of t from sums in float64."""
+    k = torch.full((2000, 1), kappa, requires_grad=True)
+    noise = torch.Generator().manual_seed(0)
+    epsilon, u = torch.randn(2000, 16, d, generator=noise), torch.rand(2000, 16, generator=noise)
+    gap = Gap.apply(k, epsilon, u)
+    (found,) = torch.autograd.grad(gap.sum(), k)
+    at = gap.detach().double().squeeze(1).numpy()
+    edges = 2 * np.arcsin(np.sqrt(np.array([at.min(), at.max()]) / 2))
+    wide = edges[1] - edges[0]
+    angle = np.linspace(max(edges[0] - wide, 1e-9), min(edges[1] + wide, math.pi - 1e-9), 200_001)
+
+    def of(k: float) -> tuple[np.ndarray, np.ndarray]:
+        log_p = -2 * k * np.sin(angle / 2) ** 2 + (d - 2) * np.log(np.sin(angle))
+        p = np.exp(log_p - log_p.max())
+        below = integrate.cumulative_trapezoid(p, angle, initial=0)
+        return below / below[-1], p / below[-1] / np.sin(angle)
+
+    step = 1e-4 * kappa
+    by_kappa = (of(kappa + step)[0] - of(kappa - step)[0]) / (2 * step)
+    inside = slice(1, -1)  # at the ends of a circle its density has poles
+    expected = np.interp(at, (1 - np.cos(angle))[inside], (-by_kappa / of(kappa)[1])[inside])
+    assert found.isfinite().all()
+    np.testing.assert_allclose(found.squeeze(1), expected, rtol=1e-3, atol=1e-3 * at.std() / kappa)
 
 
 @pytest.mark.parametrize(("d", "kappa"), [(2, 0.5), (2, 30.0), (5, 1.5), (5, 60.0), (30, 25.0)])

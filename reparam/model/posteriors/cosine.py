@@ -85,7 +85,9 @@ def slope(kappa: Column, gap: Column, d: int) -> Column:
     theta = start + (stop - start) * (nodes + 1) / 2
     each = 2 * torch.sin(theta / 2).square()
     sine = torch.sqrt(gap * (2 - gap))
-    ratio = torch.exp(kappa * (gap - each)) * (torch.sin(theta).abs() / sine) ** (d - 2) * sine
+    # Logarithms are added first: of many dimensions one factor overflows where the other is 0
+    sines = (torch.sin(theta).abs() / sine).clamp_min(torch.finfo(sine.dtype).tiny)
+    ratio = torch.exp(kappa * (gap - each) + (d - 2) * sines.log()) * sine
     # Above A the end is before the start, which gives the sign
     return ((middle - each) * ratio * weights).sum(1, keepdim=True) * (stop - start) / 2
 

@@ -31,6 +31,15 @@ class Batch:
     def __len__(self) -> int:
         return len(self.images)
 
+    def rows(self, which: slice) -> "Batch":
+        """Some of the images."""
+
+        def some(of: torch.Tensor | None) -> torch.Tensor | None:
+            return None if of is None else of[which]
+
+        seen, labels = some(self.corrupted), some(self.labels)
+        return Batch(self.images[which], labels, self.index[which], seen)
+
     def with_images(self, images: Images, corrupted: Images | None = None) -> "Batch":
         """The same batch with other pixels."""
         return replace(self, images=images, corrupted=corrupted)

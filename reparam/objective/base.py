@@ -124,6 +124,11 @@ class Objective(Part):
     """Whether the model must have a classifier; else it must not."""
 
     @property
+    def latents_an_image(self) -> int:
+        """How many latents it decodes of each image at a time."""
+        return 1
+
+    @property
     def warms_up(self) -> bool:
         """Whether training may begin with a smaller weight of the rate (``rate_warm_up``)."""
         return self.has_rate

@@ -63,6 +63,10 @@ class ImportanceWeighted(Objective):
                 "it, or take --estimator miwae"
             )
 
+    @property
+    def latents_an_image(self) -> int:
+        return self.importance_samples
+
     def __call__(
         self, model: Autoencoder, batch: Batch, phase: Phase, noise: Noise = None
     ) -> Losses:

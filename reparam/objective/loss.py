@@ -9,7 +9,14 @@ from torch import nn
 
 from reparam.data import Batch, RowReader
 from reparam.errors import ConfigError, check_one_each
-from reparam.model import LOSS_UNITS, Autoencoder, Noise, check_module, rows_at_once
+from reparam.model import (
+    LOSS_UNITS,
+    Autoencoder,
+    Noise,
+    SharedNoise,
+    check_module,
+    rows_at_once,
+)
 from reparam.objective.base import Added, Losses, Objective, Phase, Term, TermOptions, Verdict
 from reparam.objective.inputs import InputConfig
 from reparam.types import IndexArray, LabelArray, PixelArray
@@ -197,6 +204,21 @@ def batches(
         )
 
 
+def parts_of(
+    batch: Batch, latents: int, generator: torch.Generator
+) -> Iterator[tuple[Batch, Noise]]:
+    """A batch in parts, of which so many ``latents`` an image can be decoded at once, with their
+    noise: each image has the same as in the whole batch.
+    """
+    most = max(1, rows_at_once(batch.images.shape[2:]) // latents)
+    if len(batch) <= most:
+        yield batch, generator
+        return
+    noise = SharedNoise(generator, 0, len(batch))
+    for first in range(0, len(batch), most):
+        yield batch.rows(slice(first, first + most)), noise.part(first)
+
+
 def terms_of_each(
     loss: Loss,
     images: PixelArray,
@@ -230,16 +252,17 @@ def _terms_and_rates(
     rates: torch.Tensor | None = None
     with torch.no_grad():
         for batch in batches(images, labels, index, model.device):
-            losses = computed(batch, FULL, generator)
-            rows = slice(start, start + len(batch.index))
-            for name, values in losses.terms.items():
-                if name not in terms:  # one piece: small ones would keep memory from being freed
-                    terms[name] = np.empty(count)
-                terms[name][rows] = values.cpu()
-            if losses.rates is not None:
-                sums = losses.rates.cpu().double().sum(0)
-                rates = sums if rates is None else rates + sums
-            start = rows.stop
+            for part, noise in parts_of(batch, loss.objective.latents_an_image, generator):
+                losses = computed(part, FULL, noise)
+                rows = slice(start, start + len(part))
+                for name, values in losses.terms.items():
+                    if name not in terms:  # one piece: small ones keep memory from being freed
+                        terms[name] = np.empty(count)
+                    terms[name][rows] = values.cpu()
+                if losses.rates is not None:
+                    sums = losses.rates.cpu().double().sum(0)
+                    rates = sums if rates is None else rates + sums
+                start = rows.stop
     loss.train(was_training)
     return terms, None if rates is None else rates.numpy() / count
 

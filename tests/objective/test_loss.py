@@ -25,6 +25,7 @@ from reparam.objective import (
     TERMS,
     Drawn,
     Elbo,
+    ImportanceWeighted,
     Loss,
     Objective,
     Phase,
@@ -198,6 +199,23 @@ def test_terms_of_each_are_the_losses_of_single_images(config):
     assert all(len(values) == len(images) for values in whole.values())
 
 
+def test_of_many_latents_an_image_no_more_are_decoded_at_once_than_of_one():
+    """And figures are those of whole batches, with the same random numbers."""
+    model, most = built(), rows_at_once(SHAPE)
+    model.decoder = Recording(model.decoder)
+    loss, images = Loss(model, ImportanceWeighted(8)).eval(), pictures(most + 70)
+    found = terms_of_each(loss, images, seed=3)
+    rows = [len(z) for z in model.decoder.inputs]
+    assert max(rows) <= most
+    assert sum(rows) == 8 * len(images)
+    noise = generator(3)
+    with torch.no_grad():
+        whole = [loss(part, noise=noise).terms for part in batches(images)]
+    for name, values in found.items():
+        expected = torch.cat([terms[name] for terms in whole]).double().numpy()
+        np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_a_seed_gives_the_same_terms():
     loss, images = Loss(built(), Elbo()), pictures(20)
     first, again, other = (terms_of_each(loss, images, seed=seed) for seed in (3, 3, 4))
@@ -234,14 +252,15 @@ def test_dead_units_are_the_dimensions_that_tell_nothing():
 
 
 class Recording(torch.nn.Module):
-    """Passes on, and keeps the labels that it sees."""
+    """Passes on, and keeps what it sees."""
 
     def __init__(self, network: torch.nn.Module) -> None:
         super().__init__()
-        self.network, self.seen = network, []
+        self.network, self.seen, self.inputs = network, [], []
 
     def forward(self, x, labels=None):
         self.seen.append(labels)
+        self.inputs.append(x)
         return self.network(x)
 
 

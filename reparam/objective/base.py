@@ -1,9 +1,9 @@
 """What an objective gives, what it is told of the run, and extra terms beside it."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NoReturn
 
 import numpy as np
 import torch
@@ -43,6 +43,30 @@ class Drawn:
         q = model.infer(batch.seen, batch.labels)
         z, log_q = q.draw(noise)
         return cls(batch, q, z, model.pixels(z, batch.labels), log_q)
+
+
+class DrawnLatents(Drawn):
+    """Latents of batches, one after another, without the images and decodings, which are large."""
+
+    def __init__(self, parts: Sequence[Drawn], noise: Noise) -> None:
+        first, *others = parts
+        log_q = [part.log_q for part in parts if part.log_q is not None]
+        kept = {
+            "q": first.q.followed_by([part.q for part in others]),
+            "z": torch.cat([part.z for part in parts]),
+            "log_q": torch.cat(log_q) if log_q else None,
+            "noise": noise,
+        }
+        for name, value in kept.items():
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name not in ("batch", "pixels"):
+            raise AttributeError(name)
+        raise ConfigError(
+            f"a term of_batch must read q, z, log_q and noise alone of what is drawn, got {name}. "
+            "Fix: omit of_batch"
+        )
 
 
 @dataclass(frozen=True)
@@ -246,6 +270,11 @@ class Term(nn.Module, Interface):
     details: tuple[str, ...] = ()
     """Names of what it records beside its value."""
 
+    of_batch: bool = False
+    """Whether it compares the images of a batch by their latents: by q, z, log_q and noise alone of
+    what is drawn, and no other loss. Evaluation then takes the latents of many images, however few
+    are decoded at a time."""
+
     judges: bool = False
     """Whether it has a verdict on epochs; then the squared error is measured in every step."""
 
@@ -268,6 +297,9 @@ class Term(nn.Module, Interface):
 @dataclass(frozen=True)
 class TermOptions(Part):
     """Options of an extra term. A member is its formula (``value``), or builds a ``Term``."""
+
+    of_batch: ClassVar[bool] = False
+    """Of a formula: as ``Term.of_batch``."""
 
     weight: float = field(default=1.0, kw_only=True)
     """Weight of the term in the loss."""
@@ -301,7 +333,7 @@ class _Formula(Term):
 
     def __init__(self, options: TermOptions) -> None:
         super().__init__()
-        self.options = options
+        self.options, self.of_batch = options, options.of_batch
 
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         value = self.options.value(model, drawn)

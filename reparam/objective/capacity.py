@@ -19,6 +19,7 @@ class Capacity(Term):
     """
 
     details = ("target",)
+    of_batch = True
 
     def __init__(self, options: "CapacityOptions") -> None:
         super().__init__()

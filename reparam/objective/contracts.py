@@ -14,7 +14,7 @@ from reparam.model import (
     has_density,
     own_settings,
 )
-from reparam.objective.base import Objective, TermOptions
+from reparam.objective.base import DrawnLatents, Objective, TermOptions
 from reparam.objective.inputs import InputConfig
 from reparam.objective.loss import FULL, Loss
 
@@ -40,6 +40,7 @@ def check_loss(
         batch = Batch(x, built.some_labels(len(x)), torch.arange(len(x)))
         with torch.enable_grad():
             losses = loss(batch, FULL, torch.Generator().manual_seed(0))
+        loss.terms_of_batch(DrawnLatents([losses.drawn], losses.drawn.noise))
         if not losses.objective.requires_grad:
             raise ConfigError(
                 f"what is minimised of objective {objective.type} must have a gradient, got a "

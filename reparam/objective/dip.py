@@ -1,7 +1,7 @@
 """DIP: latents whose covariance over all images is the identity."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -48,6 +48,8 @@ class DipOptions(TermOptions):
 
     Each image has the value of its whole batch, so larger batches say more.
     """
+
+    of_batch: ClassVar[bool] = True
 
     weight: float = field(default=10.0, kw_only=True)
     """λ_od, of the squared covariances, in nats."""

@@ -64,6 +64,8 @@ class Factor(LatentTerm):
     eq. 3).
     """
 
+    of_batch = True
+
     def forward(self, model: Autoencoder, drawn: Drawn) -> PerExample:
         return frozen_scores(self.discriminator, drawn.z)
 

@@ -17,9 +17,19 @@ from reparam.model import (
     check_module,
     rows_at_once,
 )
-from reparam.objective.base import Added, Losses, Objective, Phase, Term, TermOptions, Verdict
+from reparam.objective.base import (
+    Added,
+    Drawn,
+    DrawnLatents,
+    Losses,
+    Objective,
+    Phase,
+    Term,
+    TermOptions,
+    Verdict,
+)
 from reparam.objective.inputs import InputConfig
-from reparam.types import IndexArray, LabelArray, PixelArray
+from reparam.types import IndexArray, LabelArray, PerExample, PixelArray
 
 AS_THEY_ARE = InputConfig()
 
@@ -131,6 +141,20 @@ class Loss(nn.Module):
             terms={**losses.terms, **recorded, "loss": losses.terms["loss"] + added.loss},
         )
 
+    @property
+    def of_batch(self) -> frozenset[str]:
+        """Names of the terms that compare the images of a batch by their latents."""
+        return frozenset(name for name, term in self.each_term() if term.of_batch)
+
+    def terms_of_batch(self, drawn: Drawn) -> dict[str, PerExample]:
+        """What these terms record of latents, and add to ``loss``."""
+        zero = torch.zeros(len(drawn.z), device=drawn.z.device)
+        losses = Losses(zero, {"loss": zero}, drawn)
+        for name, term in self.each_term():
+            if term.of_batch:
+                losses = self._with_term(name, term, losses, FULL)
+        return losses.terms
+
     def each_term(self) -> Iterator[tuple[str, Term]]:
         """The extra terms by name."""
         for name, term in self.terms.items():
@@ -229,7 +253,8 @@ def terms_of_each(
     """Every term of each image, float64 (N,) by name.
 
     In evaluation mode, float32 and the final phase. z is sampled (for a VAE), and so are black and
-    white images, with a generator of their own: the same seed gives the same figures.
+    white images, with a generator of their own: the same seed gives the same figures. Terms
+    ``of_batch`` are of 500 images or more, if there are so many: of fewer where latents are large.
     """
     return _terms_and_rates(loss, images, labels, index, seed, loss)[0]
 
@@ -250,10 +275,17 @@ def _terms_and_rates(
     count, start = len(images) if index is None else len(index), 0
     terms: dict[str, np.ndarray] = {}
     rates: torch.Tensor | None = None
+    latents = loss.objective.latents_an_image
+    together = rows_at_once((model.latent_dim, 1))  # latents have fewer numbers than layers
+    is_cut = rows_at_once(images.shape[1:]) // latents < min(count, together)
+    later = loss.of_batch if is_cut else frozenset()
+    phase = replace(FULL, waiting=later)
+    held: list[Drawn] = []
+    first = 0
     with torch.no_grad():
         for batch in batches(images, labels, index, model.device):
-            for part, noise in parts_of(batch, loss.objective.latents_an_image, generator):
-                losses = computed(part, FULL, noise)
+            for part, noise in parts_of(batch, latents, generator):
+                losses = computed(part, phase, noise)
                 rows = slice(start, start + len(part))
                 for name, values in losses.terms.items():
                     if name not in terms:  # one piece: small ones keep memory from being freed
@@ -263,6 +295,14 @@ def _terms_and_rates(
                     sums = losses.rates.cpu().double().sum(0)
                     rates = sums if rates is None else rates + sums
                 start = rows.stop
+                if later:
+                    held.append(DrawnLatents([losses.drawn], None))
+            # The last few images are with those before them
+            if later and (start == count or min(start - first, count - start) >= together):
+                drawn = DrawnLatents(held, generator)
+                for name, values in loss.terms_of_batch(drawn).items():
+                    terms[name][first:start] += values.double().cpu().numpy()
+                held, first = [], start
     loss.train(was_training)
     return terms, None if rates is None else rates.numpy() / count
 

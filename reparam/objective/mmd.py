@@ -1,7 +1,7 @@
 """Maximum mean discrepancy: are the latents of a batch drawn from the prior?"""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -74,6 +74,8 @@ class MmdOptions(TermOptions):
     0 where they are alike, at most 14: 2 for each of the 7 kernels. Each image has the value of its
     whole batch, so larger batches say more.
     """
+
+    of_batch: ClassVar[bool] = True
 
     weight: float = field(default=10.0, kw_only=True)
     """Weight of the term in the loss, in nats for a discrepancy of 1."""

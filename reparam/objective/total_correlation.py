@@ -1,6 +1,7 @@
 """Total correlation: how far the latent dimensions are from independent, over all images."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from reparam.errors import ConfigError
 from reparam.model import Autoencoder, Distribution, ModelConfig
@@ -30,6 +31,8 @@ class TotalCorrelationOptions(TermOptions):
 
     It is estimated from the posteriors of a batch: larger batches are less biased.
     """
+
+    of_batch: ClassVar[bool] = True
 
     weight: float = field(default=5.0, kw_only=True)
     """β − 1: the rate has the total correlation in it once already."""

@@ -1,6 +1,7 @@
 """Loss: one function of model and batch, with extra terms, phases, and means over a set."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -23,16 +24,22 @@ from reparam.model import (
 from reparam.objective import (
     DEAD,
     TERMS,
+    CapacityOptions,
+    DipOptions,
     Drawn,
     Elbo,
     ImportanceWeighted,
+    InputConfig,
     Loss,
+    MmdOptions,
     Objective,
     Phase,
     Reconstruction,
     Term,
     TermOptions,
+    TotalCorrelationOptions,
     batches,
+    check_loss,
     mean_losses,
     terms_of_each,
 )
@@ -45,6 +52,7 @@ SMALL = ModelConfig(
     decoder=ConvolutionalDecoderOptions((), (3,), (2,)),
 )
 AE = replace(SMALL, posterior=DeltaOptions(), prior=BoxOptions())
+WAE = replace(SMALL, posterior=DeltaOptions())
 SHAPE = (8, 7, 1)
 
 
@@ -103,7 +111,22 @@ class Clash(MeanGrey):
     """The same under the name of a loss."""
 
 
-NAMES = {"test-latent-norm": LatentNorm, "test-mean-grey": MeanGrey, "squared-error": Clash}
+@dataclass(frozen=True)
+class ReadsImages(TermOptions):
+    """The mean of an image, as if it were of the batch's latents."""
+
+    of_batch: ClassVar[bool] = True
+
+    def value(self, model: Autoencoder, drawn: Drawn) -> PerExample:
+        return drawn.batch.images.flatten(1).mean(1)
+
+
+NAMES = {
+    "test-reads-images": ReadsImages,
+    "test-latent-norm": LatentNorm,
+    "test-mean-grey": MeanGrey,
+    "squared-error": Clash,
+}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -214,6 +237,51 @@ def test_of_many_latents_an_image_no_more_are_decoded_at_once_than_of_one():
     for name, values in found.items():
         expected = torch.cat([terms[name] for terms in whole]).double().numpy()
         np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("config", "objective", "terms"),
+    [
+        (SMALL, Elbo(), (DipOptions(), CapacityOptions())),
+        (WAE, Reconstruction(), (MmdOptions(), DipOptions(covariance="means"), LatentNorm())),
+    ],
+    ids=["vae", "wae"],
+)
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_terms_of_a_batch_do_not_depend_on_how_large_the_pictures_are(
+    config, objective, terms, at_once, monkeypatch
+):
+    """Of one picture at a time mmd was 0 and dip d. (Terms of which no random number is drawn for
+    latents: these depend on how many are drawn at a time.)
+    """
+    loss, images = Loss(built(config), objective, terms), pictures(18)
+    whole = terms_of_each(loss, images)
+    monkeypatch.setattr("reparam.model.batches.LARGEST", at_once * SHAPE[0] * SHAPE[1])
+    cut = terms_of_each(loss, images)
+    assert cut.keys() == whole.keys()
+    names = {"rate", *whole} - {"distortion", "squared_error", "loss"}
+    for name in names if config is SMALL else whole:
+        np.testing.assert_allclose(cut[name], whole[name], rtol=2e-4, atol=1e-4)
+    extra = sum(loss.weights[name] * cut[name] for name in loss.terms)
+    plain = cut["distortion"] + cut["rate"]
+    np.testing.assert_allclose(cut["loss"], plain + extra, rtol=1e-5, atol=1e-4)
+
+
+def test_terms_of_a_batch_are_of_many_pictures_and_never_of_a_few_that_are_left(monkeypatch):
+    """500 at least; 3 of 503 are with those before them."""
+    loss, images = Loss(built(), Elbo(), [DipOptions(), TotalCorrelationOptions()]), pictures(1003)
+    monkeypatch.setattr("reparam.model.batches.LARGEST", 100 * SHAPE[0] * SHAPE[1])
+    found = terms_of_each(loss, images)["dip"]
+    assert len(np.unique(found)) == 2
+    assert len(np.unique(found[:500])) == len(np.unique(found[500:])) == 1
+    # latents that are as large as pictures have no more room
+    monkeypatch.setattr("reparam.model.batches.LARGEST", 9 * 3)
+    assert len(np.unique(terms_of_each(loss, images[:18])["dip"])) == 2
+
+
+def test_a_term_of_batch_that_reads_images_is_refused_before_training():
+    with pytest.raises(ConfigError, match="a term of_batch must read q, z, log_q and noise alone"):
+        check_loss(SMALL, Elbo(), [ReadsImages()], InputConfig(), SHAPE)
 
 
 def test_a_seed_gives_the_same_terms():

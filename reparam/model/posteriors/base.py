@@ -3,7 +3,7 @@
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -138,6 +138,12 @@ class Distribution(ABC):
     def rows(self: D, which: slice | torch.Tensor) -> D:
         """The distributions of some of the images."""
         return self._each(lambda tensor: tensor[which])
+
+    def followed_by(self: D, others: Sequence[D]) -> D:
+        """The distributions of these images and those of others, of one network."""
+        every = (self, *others)
+        joined = {name: torch.cat([q.tensors()[name] for q in every]) for name in self.names()}
+        return type(self)(**joined, **self.networks())
 
     def double(self: D) -> D:
         """The same in float64."""

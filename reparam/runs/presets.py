@@ -171,7 +171,6 @@ PRESETS: Mapping[str, Preset] = {
         replace(
             GATED,
             latent_dim=80,
-            latent_top=40,
             posterior=ChainPosteriorOptions((300, 300), "gated"),
             prior=ChainPriorOptions((300, 300), "gated", components=500),
         ),

@@ -24,7 +24,7 @@ class Scores:
       result.json, unless these are of corrupted inputs or have a term with parameters.
     - ``squared_error``: Σ (x − decoded)² over pixels and channels, in squared pixels.
     - ``log_likelihood_bound_nats``: −(distortion + rate) for an ELBO, below log p(x); of a model
-      with a distribution over latents alone.
+      with a distribution over latents and of an objective with a rate alone.
     - The objective's other terms; NaN where an image has none, such as the error of its unknown
       label.
     - Every extra term of the loss under its own name, unweighted, except one with parameters or
@@ -69,7 +69,7 @@ def scores_of(
     constant = model.likelihood.log_normaliser
     own = {name: each.pop(name) for name in ("distortion", "rate", "loss", "squared_error")}
     bound = {}
-    if model.is_variational:
+    if model.is_variational and loss.objective.has_rate:  # without a rate it bounds nothing
         extra = sum(loss.weights[name] * each[name] for name in loss.terms)
         bound["log_likelihood_bound_nats"] = -(own["loss"] - extra + constant)
     return Scores(

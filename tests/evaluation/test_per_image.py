@@ -61,6 +61,20 @@ def test_the_means_are_the_losses_of_a_run(preset: str) -> None:
         assert "log_likelihood_bound_nats" not in found.columns
 
 
+def test_without_a_rate_nothing_is_called_a_bound() -> None:
+    """−log p(x|z) of a posterior that is a distribution may be far above log p(x)."""
+    plain, wide = config("ae"), config("vae").model
+    run = replace(plain, model=replace(plain.model, posterior=wide.posterior, prior=wide.prior))
+    loss = evaluation_loss(model(run), run)
+    assert loss.model.is_variational
+    assert set(scores_of(loss, images()).columns) == {
+        "distortion_nats",
+        "rate_nats",
+        "loss_nats",
+        "squared_error",
+    }
+
+
 def test_the_bound_is_below_the_likelihood_on_average() -> None:
     run = config("vae")
     vae = model(run)

@@ -34,7 +34,10 @@ KINDS = {
 
 NOISE = DataConfig(source="noise")
 
-OPTIONS = {"vae-mixture": {"prior": "mixture", "prior_components": 3}}
+OPTIONS: dict[str, dict[str, object]] = {
+    "vae-mixture": {"prior": "mixture", "prior_components": 3},
+    "without-a-rate": {"posterior": "diagonal-normal", "prior": "standard-normal"},
+}
 """Other options of some of them."""
 
 

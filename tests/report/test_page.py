@@ -23,6 +23,7 @@ from reparam.evaluation import (
     verdicts,
 )
 from reparam.report import write_report
+from reparam.report.figures.progress import _terms
 from reparam.report.page import Chapter, _images_of, chapter, render
 from reparam.runs import Run, RunView, look_at
 from reparam.types import Language
@@ -281,6 +282,26 @@ def test_what_is_true_of_the_articles_ae_is_said_of_no_other(
         assert sentence not in others
     assert "has extra terms too: <code>mmd</code>" in others
     assert "with its extra terms (<code>mmd</code>), is" in others
+
+
+def test_an_objective_without_a_rate_has_no_kl_and_no_elbo(tmp_path: Path) -> None:
+    """Its recorded rate of 0 is no KL divergence, and −log p(x|z) no negative ELBO."""
+    images = make_images(1, labelled=True)
+    run = make_run(tmp_path, "ae", 2, images, "without-a-rate")
+    made = chapter(look_at(run, images), None, "en")
+    assert made.view.is_variational
+    for lang, kl, elbo, not_said, said in (
+        ("en", "KL divergence from the", "negative ELBO", "On the", "trained without this term"),
+        ("ko", "KL 발산, 이미지당", "음의 ELBO", "두 항의 값은", "이 항 없이 학습했습니다"),
+    ):
+        html = render([made], lang, "x", None)
+        for row in (kl, elbo):
+            cells = re.search(f"<td>[^<]*{row}[^<]*</td>(.*?)</tr>", html)
+            assert cells is not None
+            assert cells[1].startswith("<td>–")
+        assert said in html
+        assert not_said not in html
+    assert "rate_nats" not in dict(_terms(made.view, "en"))
 
 
 def test_figures_are_written_too(tmp_path: Path, views: list[RunView]) -> None:

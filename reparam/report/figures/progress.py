@@ -38,7 +38,7 @@ def _terms(view: RunView, lang: Language) -> list[tuple[str, str]]:
     found = [("distortion_nats", said(lang, "distortion, nats per image", "왜곡(이미지당 nat)"))]
     if view.model.likelihood.weight is not None:
         found = [("mse", said(lang, "mean squared error per pixel", "픽셀당 평균 제곱 오차"))]
-    if view.is_variational:
+    if view.run.config.objective.has_rate:
         found.append(("rate_nats", said(lang, "KL, nats per image", "KL 발산(이미지당 nat)")))
     return found + [(term.name, term.type) for term in view.run.config.terms]
 

@@ -78,6 +78,18 @@ def test_paths_between_draws_go_around_the_mean_of_their_prior() -> None:
     assert Candidate(box).around(0) is None  # between its draws paths are straight
 
 
+def test_paths_around_a_gaussian_of_independent_dimensions_need_no_matrix() -> None:
+    """A covariance of so many dimensions would be 160 GB."""
+    prior = GaussianPrior(200_000)
+    deviations = torch.linspace(0.5, 2, 200_000)
+    prior.mean.data.fill_(3)
+    prior.raw.data.copy_(deviations.log())
+    around = Candidate(prior).around(0)
+    assert around is not None
+    torch.testing.assert_close(around[0], torch.full((200_000,), 3.0))
+    torch.testing.assert_close(around[1], deviations)
+
+
 def test_shares_of_classes_are_the_datas_where_few_labels_are_known() -> None:
     """As many are known of each class: that says nothing of how frequent classes are."""
     pixels, labels = np.full((400, 8, 8), 153, np.uint8), (np.arange(400) % 10 == 0).astype(int)

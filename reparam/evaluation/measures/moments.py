@@ -40,7 +40,8 @@ def off_centre(z: LatentArray) -> Measured:
         return Measured(float(mean @ mean / d), reference=0.0, p_value=p, samples=n)
     lengths = np.square(x).sum(1)
     rows = x @ x.sum(0) - lengths
-    squares = float(np.square(x.T @ x).sum() - np.square(lengths).sum())
+    products = x @ x.T if n < d else x.T @ x  # one norm; the smaller of the two
+    squares = float(np.square(products).sum() - np.square(lengths).sum())
     found = u_statistic(Within(rows / d, squares / d**2))
     low, high = found.interval
     return Measured(found.value, low, high, 0.0, p, n)

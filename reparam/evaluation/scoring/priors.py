@@ -45,6 +45,8 @@ class Candidate:
         prior = self.prior
         if prior.between == "lerp" or prior.is_standard_normal or prior.on_sphere:
             return None
+        if isinstance(prior, GaussianPrior) and prior.diagonal:  # whose covariance may be too large
+            return prior.mean.detach(), prior.raw.detach().exp()
         if (exact := prior.moments()) is not None:
             mean, covariance = exact
             ridge = torch.diag(RIDGE * covariance.diagonal().double())

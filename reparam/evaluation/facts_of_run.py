@@ -63,7 +63,7 @@ class RunFacts:
     finished: bool
     """Whether training went to its planned end, or stopped early as planned."""
     best_epoch: int | None
-    """The epoch whose weights are kept; None before the first is done."""
+    """The epoch whose weights are kept; None where there are none that can be read."""
     metrics: tuple[Epoch, ...]
     """The finished epochs."""
     result: Result | None
@@ -114,7 +114,9 @@ class RunFacts:
 
 
 def run_facts(run: Run) -> RunFacts:
-    """What the run's files say. Needs no images, and weights only where a prior was fitted."""
+    """What the run's files say. Needs no images. Reads the weights where a prior was fitted, and of
+    an unfinished run.
+    """
     config, model = run.config, run.build_model()
     metrics, result = run.metrics(), run.result()
     return RunFacts(
@@ -134,9 +136,7 @@ def run_facts(run: Run) -> RunFacts:
             for kind, message in epoch.warnings.items()
         ),
         finished=run.is_finished,
-        best_epoch=result.best_epoch
-        if result
-        else best_epoch(metrics, comparable=config.model.likelihood.losses_comparable),
+        best_epoch=result.best_epoch if result else _kept_epoch(run),
         metrics=tuple(metrics),
         result=result,
         command=run.facts.command,
@@ -169,14 +169,9 @@ def _weight(
     return WeightFacts(found, f"{description}: {found}", moves=True)
 
 
-def best_epoch(metrics: list[Epoch], *, comparable: bool) -> int | None:
-    """The epoch whose weights are kept: lowest validation loss, or else the last one.
-
-    ``comparable``: whether the losses of different epochs are.
-    """
-    if not metrics:
+def _kept_epoch(run: Run) -> int | None:
+    """Of the weights of an unfinished run. Metrics do not say it: a term may have a verdict too."""
+    try:
+        return run.weights_epoch()
+    except RunError:  # who uses the weights is told
         return None
-    last = metrics[-1]
-    if not comparable or "loss_nats" not in last.valid:
-        return last.epoch
-    return min(metrics, key=lambda epoch: epoch.compared_loss()).epoch

@@ -57,6 +57,21 @@ def test_a_run_that_is_not_finished(reparam, vae_run, tmp_path) -> None:
     assert "none yet" in said.out
 
 
+def test_the_best_epoch_of_an_unfinished_run_is_that_of_its_weights(
+    reparam, vae_run, tmp_path
+) -> None:
+    """Losses do not say it where a term has a verdict on epochs (adversarial)."""
+    run = Run.open(shutil.copytree(vae_run, tmp_path / "run"))
+    model = run.load_model()
+    (run.path / "result.json").unlink()
+    assert len(run.metrics()) == 2
+    for epoch in (1, 2):
+        run.save_model(model, epoch=epoch)
+        assert json.loads(reparam("info", run.path, "--json").out)["best_epoch"] == epoch
+    run.weights.write_bytes(run.weights.read_bytes()[:-1])
+    assert json.loads(reparam("info", run.path, "--json").out)["best_epoch"] is None
+
+
 def test_data(reparam, shapes_file) -> None:
     said = reparam("info", shapes_file)
     assert said.status == 0

@@ -20,7 +20,7 @@ from reparam.evaluation.scoring.deciding import (
     student,
     welch,
 )
-from reparam.evaluation.scoring.groups import Group, improvement, trends
+from reparam.evaluation.scoring.groups import Group, excess, improvement, trends
 from reparam.evaluation.scoring.verdicts import verdicts
 from reparam.evaluation.scoring.words import (
     figure_text,
@@ -29,6 +29,7 @@ from reparam.evaluation.scoring.words import (
     measured_text,
     p_values_text,
     pairing_text,
+    value_text,
 )
 
 from .test_claims import around, card
@@ -199,8 +200,6 @@ def test_the_reference_of_each_seed_is_its_own() -> None:
 
 
 def verdicts_of(name: str, ae: Group) -> Interval:
-    from reparam.evaluation.scoring.groups import excess
-
     found = excess(ae, name)
     assert found is not None
     return found
@@ -253,6 +252,25 @@ def test_an_interval_over_seeds_has_only_possible_values() -> None:
     gain = improvement(one, shares, "class_tv")
     assert gain is not None
     assert gain.high > 0.3 - whole.low - 0.01, "cut for the reader alone"
+
+
+@pytest.mark.filterwarnings("error")
+def test_over_seeds_of_which_one_is_infinite_there_is_no_interval() -> None:
+    """A PSNR is infinite where a single image is drawn perfectly."""
+
+    def psnr(*values: float) -> Group:
+        found = [around(v) if math.isfinite(v) else Measured(v) for v in values]
+        return Group("a", tuple(card({"psnr": m}) for m in found), {}, tuple(range(len(values))))
+
+    finite, one = psnr(30.0, 31.0, 32.0), psnr(30.0, math.inf, 32.0)
+    found = one.find("psnr")
+    assert (found.value, found.low, found.high) == (math.inf, None, None)
+    assert figure_text(found, MEASURES["psnr"]) == "∞"
+    assert excess(one, "psnr") is None
+    for before, after in ((finite, one), (one, finite), (one, one)):
+        assert improvement(before, after, "psnr") is None
+        assert improvement(before, replace(after, seeds=()), "psnr") is None
+    assert value_text(math.nan, MEASURES["psnr"]) == "–"
 
 
 def test_the_reader_sees_possible_values() -> None:

@@ -55,7 +55,8 @@ class Group:
 
     def find(self, name: str, kind: str | None = None) -> Measured:
         """Mean over seeds with the 95 % interval of Student's t, within the values that the measure
-        can have; of one seed, its own interval. The reference is the mean of the cards' references.
+        can have; none where a seed's value is infinite (the PSNR of a perfect image). Of one seed,
+        its own interval. The reference is the mean of the cards' references.
         """
         found = self.whole(name, kind)
         if len(self.each(name, kind)) < 2 or found.low is None or found.high is None:
@@ -70,27 +71,31 @@ class Group:
             return self.cards[0].find(name, kind)
         if len(with_value) == 1:
             return with_value[0]
-        over = student([float(found.value or 0.0) for found in with_value])
+        values = [float(found.value or 0.0) for found in with_value]
+        over = student(values) if np.isfinite(values).all() else None
         references = [found.reference for found in with_value if found.reference is not None]
         return Measured(
-            over.value,
-            over.low,
-            over.high,
+            float(np.mean(values)),
+            over.low if over else None,
+            over.high if over else None,
             reference=float(np.mean(references)) if references else None,
             samples=len(with_value),
-            note=f"mean over {len(with_value)} seeds, 95 % interval of Student's t",
+            note=f"mean over {len(with_value)} seeds"
+            + (", 95 % interval of Student's t" if over else ", not all of them finite"),
             quantity=with_value[0].quantity,
         )
 
 
 def excess(group: Group, name: str, kind: str | None = None) -> Interval | None:
     """By how much the measure is worse than an ideal model's, each seed beside its own reference:
-    over seeds, or over images where there is one. None where it has no interval.
+    over seeds, or over images where there is one. None where it has no interval, as over seeds of
+    which not all are finite.
     """
     entry, several = MEASURES[name], group.each(name, kind)
     if len(several) < 2:
         return above_ideal(group.whole(name, kind), entry)
-    return student([signed_badness(float(m.value or 0.0), entry, m.reference) for m in several])
+    bad = [signed_badness(float(m.value or 0.0), entry, m.reference) for m in several]
+    return student(bad) if np.isfinite(bad).all() else None
 
 
 def improvement(before: Group, after: Group, name: str, kind: str | None = None) -> Interval | None:
@@ -98,7 +103,7 @@ def improvement(before: Group, after: Group, name: str, kind: str | None = None)
     two or more on the same images, else Welch's interval.
 
     Where either has a single seed, the interval is that over images, which says nothing of other
-    seeds. None where a measure is missing, and for figures of two quantities.
+    seeds. None where a measure is missing or infinite, and for figures of two quantities.
     """
     entry = MEASURES[name]
     if incomparable(before.whole(name, kind), after.whole(name, kind)):
@@ -109,12 +114,15 @@ def improvement(before: Group, after: Group, name: str, kind: str | None = None)
 
     if pairs := _pairs(before, after, name, kind):
         old, new = (bad(side) for side in zip(*pairs, strict=True))
+        if not np.isfinite([*old, *new]).all():
+            return None
         differences = [a - b for a, b in zip(old, new, strict=True)]
         return student(differences, "paired by seed")
     several, others = before.each(name, kind), after.each(name, kind)
     if min(len(several), len(others)) < 2:
         return gained(before.whole(name, kind), after.whole(name, kind), entry)
-    return welch(bad(several), bad(others))
+    old, new = bad(several), bad(others)
+    return welch(old, new) if np.isfinite([*old, *new]).all() else None
 
 
 def _pairs(

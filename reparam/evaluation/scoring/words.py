@@ -14,7 +14,11 @@ from reparam.types import Language
 
 
 def value_text(value: float, entry: Entry) -> str:
-    """The value with the entry's significant digits, without an exponent where it can be."""
+    """The value with the entry's significant digits, without an exponent where it can be; a dash
+    for NaN.
+    """
+    if math.isnan(value):
+        return "–"
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞"
     if value == 0:

@@ -113,11 +113,7 @@ def importance_sampled(
             "log p(x) needs a model with a distribution over latents, got an AE, whose posterior "
             "is a point. Fix: take a VAE"
         )
-    if proposal == "defensive" and model.prior.on_sphere:
-        raise ConfigError(
-            "a defensive proposal needs posteriors that can be made wider, got latents on the unit "
-            "sphere. Fix: take --likelihood-proposal posterior"
-        )
+    check_proposal(proposal, model.prior)
     if samples < 1:
         raise ConfigError(f"samples must be 1 or more, got {samples}. Fix: {SAMPLES} is usual")
     generator = torch.Generator(model.device).manual_seed(seed)
@@ -136,6 +132,15 @@ def importance_sampled(
         return weighed(model, from_bytes(batch), counts, generator, classes, tell)
 
     return Weighed(*in_batches(model, images, estimates, None, labels).numpy().T)
+
+
+def check_proposal(proposal: Proposal, prior: Prior) -> None:
+    """Raises ConfigError for a defensive proposal of latents on the unit sphere."""
+    if proposal == "defensive" and prior.on_sphere:
+        raise ConfigError(
+            "a defensive proposal needs posteriors that can be made wider, got latents on the unit "
+            "sphere. Fix: take --likelihood-proposal posterior"
+        )
 
 
 def weighed(

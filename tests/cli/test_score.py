@@ -192,6 +192,20 @@ def test_a_run_that_is_not_finished_is_refused(
     assert "finished run, got an unfinished one" in refused("score", folder, *SMALL)
 
 
+def test_a_proposal_that_a_sphere_cannot_have_is_refused_before_images_are_read(
+    reparam: Command, refused: Command, shapes_file: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "shapes.npz"
+    shutil.copyfile(shapes_file, source)
+    run = tmp_path / "svae"
+    small = ("--encoder-widths", 8, "--decoder-widths", 8, "--epochs", 1, "--quiet")
+    assert reparam("train", source, "--model", "svae", "--out", run, *small).status == 0
+    source.unlink()
+    words = ("score", run, "--likelihood-proposal", "defensive")
+    assert "a defensive proposal needs posteriors that can be made wider" in refused(*words)
+    assert "shapes.npz" in refused(*words, "--likelihood-images", "0"), "it reads images"
+
+
 def test_compare_trains_the_seeds_that_are_missing_and_groups_them(
     reparam: Command, shapes_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from reparam.data import ImageSet
 from reparam.evaluation.judge import Judge, judge_for
+from reparam.evaluation.likelihood import check_proposal
 from reparam.evaluation.scoring.config import DEFAULT, ScoreConfig
 from reparam.evaluation.scoring.each_image import save_each, with_each
 from reparam.evaluation.scoring.own_features import feature_network
@@ -95,10 +96,14 @@ def check_can_score(run: Run, config: ScoreConfig = DEFAULT) -> None:
     """Looks at what `score_run` needs beside images, before they are read and a judge is trained.
 
     Raises RunError for a run that is unfinished or has no usable weights, ConfigError where its
-    folder cannot be written, and as `check_features` does.
+    folder cannot be written or its likelihood cannot be estimated with the proposal that is asked
+    for, and as `check_features` does.
     """
     run.finished("a scorecard is of a finished run")
-    image_shape = run.load_model().image_shape
+    model = run.load_model()
+    image_shape = model.image_shape
+    if model.is_variational and config.images_of_likelihood(image_shape):
+        check_proposal(config.likelihood_proposal, model.prior)
     check_writable(run.path / SCORECARD, fix="correct the permissions of the run folder")
     check_features(config, image_shape)
 

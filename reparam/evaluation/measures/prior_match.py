@@ -62,9 +62,13 @@ def sliced_wasserstein(z: LatentArray, draws: Draws, rng: np.random.Generator) -
     """
     d = z.shape[1]
     bases = -(-DIRECTIONS // d)
-    n = min(len(z), len(draws), MOST_PROJECTED // (2 * bases * d))
+    n = min(len(z), len(draws))
     if n < FEWEST_PROJECTED:
         return absent(f"sliced Wasserstein needs at least {FEWEST_PROJECTED} latents, got {n}")
+    n = min(n, MOST_PROJECTED // (2 * bases * d))
+    if n < FEWEST_PROJECTED:
+        most = MOST_PROJECTED // (2 * FEWEST_PROJECTED)
+        return absent(f"only for up to {most} latent dimensions, this model has {d}")
     x, y = (s[rng.choice(len(s), n, replace=False)] for s in (z, draws))
     turns = [np.linalg.qr(rng.standard_normal((d, d)))[0] for _ in range(bases)]
     # projections as rows, so that each is contiguous where it is sorted

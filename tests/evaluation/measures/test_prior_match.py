@@ -12,6 +12,7 @@ from reparam.evaluation.measures.prior_match import (
     sliced_wasserstein,
 )
 from reparam.evaluation.measures.squared_distance import Across, Within, unbiased_mmd
+from reparam.evaluation.scoring.needs import reason_in
 
 from .planted import (
     alarms,
@@ -301,6 +302,18 @@ def test_one_dimension_is_enough() -> None:
             p = against_prior(measure, z).p_value
             assert p is not None
             assert (p > 0.01) == same
+
+
+def test_too_many_dimensions_are_not_called_too_few_latents() -> None:
+    """With thousands of latents at hand, the number of their projections is what is limited."""
+    found = against_prior(sliced_wasserstein, np.zeros((40, 16_384), np.float32))
+    assert found.value is None
+    assert found.note == "only for up to 13107 latent dimensions, this model has 16384"
+    assert (
+        reason_in(found.note, "ko") == "잠재 공간이 13107차원 이하일 때만 잼(이 모델은 16384차원)"
+    )
+    few = against_prior(sliced_wasserstein, np.zeros((39, 16_384), np.float32))
+    assert few.note == "sliced Wasserstein needs at least 40 latents, got 39"
 
 
 def test_subsets_are_stated_and_few_latents_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ RECORDED: Mapping[str, tuple[int, float | None, float | None, float | None]] = {
     "precision": (2, 0.0, 0.02, 0.38),
     "recall": (2, 0.0, 0.0, 0.0),
     "density": (4, 0.0, 0.011, 0.244),
-    "coverage": (2, 0.0, 0.015, 0.03),
+    "coverage": (3, 0.0, 0.015, 0.03),
     "unlikely_share": (3, 1.0, 1.0, 0.695),
     "cycle_error": (2, 0.386468, 2.39702, 2.13443),
     "prior_gaps": (3, 0.25505, 0.72505, 0.41005),

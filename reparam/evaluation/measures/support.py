@@ -8,7 +8,7 @@ images is needed, and none that a network has been trained on.
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from reparam.evaluation.measures.measured import LEVEL, Measured, at_most, mean_of, share_of
 from reparam.evaluation.measures.quantile_share import share_beyond
@@ -69,16 +69,19 @@ def density_coverage(
     `precision_recall`. The references are exact (section 3.2, lemma 2): a fresh real image is as
     likely as any other to be among the k nearest, so it lies in k of n balls on average, and a ball
     holds none of n fresh ones with probability (n−1)…(n−k) / (2n−1)…(2n−k). Where images repeat,
-    more than k lie within a ball, on its edge, and density's reference is that many over k.
+    h > k lie within a ball, on its edge: density's reference is the mean h over k, and coverage's
+    has each ball's own h in place of k, which is then approximate.
     """
     real, fake = _alike(real, fake, rng)
     n, radii = len(real), ball_radii(real, k)
-    nearest = np.arange(1, min(k, n - 1) + 1)
-    covered_by_real = 1 - float(np.prod((n - nearest) / (2 * n - nearest)))
+    held = _held(real, radii)
+    nearest = np.arange(1, n)
+    missed = np.cumprod([1.0, *((n - nearest) / (2 * n - nearest))])  # by how many a ball holds
+    covered_by_real = 1 - float(missed[np.maximum(held, min(k, n - 1))].mean())
     within = balls_around(fake, real, radii) / k
     note = f"k = {k}; {len(real):,} of each"
     return {
-        "density": mean_of(within, reference=_held(real, radii) / k, note=note),
+        "density": mean_of(within, reference=float(held.mean()) / k, note=note),
         "coverage": share_of(
             _points_within(real, radii, fake) > 0, reference=covered_by_real, note=note
         ),
@@ -138,10 +141,10 @@ def _among_nearest(x: Features, radii: np.ndarray) -> float:
     return float((balls_around(x, x, reached) > 1).mean())  # in its own ball, and in another
 
 
-def _held(x: Features, radii: np.ndarray) -> float:
-    """How many other rows a row's ball holds, on average: k, and more where rows are equal."""
+def _held(x: Features, radii: np.ndarray) -> Int[np.ndarray, " N"]:
+    """How many other rows each row's ball holds: k, and more where rows are equal."""
     reached = radii * (1 + 1e-9)  # as above
-    return float(balls_around(x, x, reached).mean()) - 1  # each is in its own
+    return _points_within(x, reached, x) - 1  # each is in its own
 
 
 def balls_around(points: Features, centres: OtherFeatures, radii: np.ndarray) -> np.ndarray:

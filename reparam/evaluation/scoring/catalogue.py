@@ -365,7 +365,7 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
         most=1.0,
         by_prior=True,
-        version=2,
+        version=3,
     ),
     "unlikely_share": Entry(
         "decodes",

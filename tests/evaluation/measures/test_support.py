@@ -57,6 +57,19 @@ def test_the_reference_of_density_is_what_real_images_have(repeated: float) -> N
     assert np.mean([each.value for each in draws]) == pytest.approx(np.mean(references), rel=0.04)
 
 
+@pytest.mark.parametrize("repeated", [0.0, 0.1, 0.5])
+def test_the_reference_of_coverage_is_what_real_images_have(repeated: float) -> None:
+    """Also where some of them are all the same one: their balls hold more than k others."""
+    draws = []
+    for seed in range(40):
+        both = rng(seed).normal(size=(2, 300, 4))
+        both[:, : int(300 * repeated)] = 0.0
+        draws.append(density_coverage(*both, rng=rng())["coverage"])
+    mean = np.mean([each.reference for each in draws])
+    assert np.mean([each.value for each in draws]) == pytest.approx(mean, abs=0.005)
+    assert mean == pytest.approx(1 - (1 - repeated) / 2**5, abs=0.003)
+
+
 def slow_precision(real: np.ndarray, fake: np.ndarray, k: int) -> float:
     radii = NearestNeighbors().fit(real).kneighbors(n_neighbors=k)[0][:, -1]
     return float(

@@ -34,8 +34,11 @@ def share_beyond(
 
     Where both samples come from one distribution, their values are exchangeable: the expected share
     beyond the limit is k / (n + 1) exactly, and the count beta-binomial, which gives the one-sided
-    p-value. The interval covers the share beyond the true quantile: a bootstrap over both samples,
-    with half a success and half a failure added, so that it has a width at 0 and at 1.
+    p-value. The interval covers the share beyond the true quantile. How many known values lie above
+    that is Binomial(n, level), whatever their distribution: this says where among them it may be,
+    also of the few largest, where a bootstrap of the limit does not. The asked values are then
+    drawn again, with half a success and half a failure added, so that the interval has a width at
+    0 and at 1.
     """
     n, m = len(known), len(asked)
     k = max(round(level * n), 1)
@@ -44,10 +47,11 @@ def share_beyond(
     # how many of the asked are above each of the known, from the largest on
     above = m - np.searchsorted(np.sort(asked), ordered, side="right")
     beyond = int(above[k - 1])
-    # the rank of the resampled k-th largest: the smallest r that at least k of n draws are within
-    ranks = np.sort(rng.integers(0, n, (REPEATS, n)), axis=1)[:, k - 1]
-    expected = (above[ranks] + 0.5) / (m + 1)
-    replicates = rng.binomial(m, expected) / m
+    # the true quantile is between two neighbours of the known, or beyond all of them
+    between = np.concatenate([[0], above, [m]])
+    largest = rng.binomial(n, level, REPEATS)
+    exceeding = between[largest] + rng.random(REPEATS) * np.diff(between)[largest]
+    replicates = rng.binomial(m, (exceeding + 0.5) / (m + 1)) / m
     low, high = percentile_interval(replicates)
     return ShareBeyond(
         share=beyond / m,

@@ -376,7 +376,7 @@ MEASURES: Mapping[str, Entry] = {
         least=0.0,
         most=1.0,
         by_prior=True,
-        version=3,
+        version=4,
     ),
     "cycle_error": Entry(
         "decodes",
@@ -399,7 +399,7 @@ MEASURES: Mapping[str, Entry] = {
         most=1.0,
         by_prior=True,
         requires=("few dimensions", "one space"),
-        version=3,
+        version=4,
     ),
     "path_length": Entry(
         "gaps",

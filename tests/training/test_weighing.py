@@ -73,7 +73,7 @@ def test_the_best_epoch_is_not_the_one_whose_variance_fits_by_chance() -> None:
 
     first, last = epoch(1, 0.012, 0.018, 390.0), epoch(2, 0.006, 0.016, 385.0)
     assert last.valid["loss_nats"] > first.valid["loss_nats"], "the case is worth a test"
-    assert last.compared_loss < first.compared_loss
+    assert last.compared_loss() < first.compared_loss()
 
 
 def test_identical_images_leave_a_variance_above_zero(new_run, small) -> None:

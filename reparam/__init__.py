@@ -4,6 +4,7 @@ Everything public is here. Names are imported when they are first used, so that 
 does not wait for PyTorch.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from reparam._version import __version__
@@ -105,6 +106,11 @@ if TYPE_CHECKING:
     from reparam.registry import Part, load_plugin
     from reparam.runs import Result, Run, RunConfig, TrainingConfig, preset_config
     from reparam.training import fit_prior, gradient_step, train
+
+# Threads that wait for one another spin for a moment, not for the several milliseconds that are GNU
+# OpenMP's default: as fast on a quiet machine, and many times as fast on a busy one (docs/log.md).
+# It is read when PyTorch is imported, so a program that is to have it imports reparam first.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 __all__ = [
     "AE",

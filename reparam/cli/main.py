@@ -156,10 +156,6 @@ def _modules_stay() -> Iterator[None]:
 
 def main() -> int:
     """The console script. Exit status: 0 done, 2 a mistake that one can fix, 130 interrupted."""
-    # Threads that wait for one another spin for a moment, not for the several milliseconds that
-    # are GNU OpenMP's default: as fast on a quiet machine, and many times as fast on a busy one
-    # (docs/log.md). It is read when PyTorch is imported, which comes later.
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     # Nothing is written but where the user said and here; a report does not depend on their style.
     own = platformdirs.user_cache_path("reparam")
     os.environ.setdefault("MPLCONFIGDIR", str(own / "matplotlib"))

@@ -72,7 +72,7 @@ class Group:
         if len(with_value) == 1:
             return with_value[0]
         values = [float(found.value or 0.0) for found in with_value]
-        over = student(values) if np.isfinite(values).all() else None
+        over = student(values) if _finite(values) else None
         references = [found.reference for found in with_value if found.reference is not None]
         return Measured(
             float(np.mean(values)),
@@ -95,7 +95,7 @@ def excess(group: Group, name: str, kind: str | None = None) -> Interval | None:
     if len(several) < 2:
         return above_ideal(group.whole(name, kind), entry)
     bad = [signed_badness(float(m.value or 0.0), entry, m.reference) for m in several]
-    return student(bad) if np.isfinite(bad).all() else None
+    return student(bad) if _finite(bad) else None
 
 
 def improvement(before: Group, after: Group, name: str, kind: str | None = None) -> Interval | None:
@@ -114,7 +114,7 @@ def improvement(before: Group, after: Group, name: str, kind: str | None = None)
 
     if pairs := _pairs(before, after, name, kind):
         old, new = (bad(side) for side in zip(*pairs, strict=True))
-        if not np.isfinite([*old, *new]).all():
+        if not _finite([*old, *new]):
             return None
         differences = [a - b for a, b in zip(old, new, strict=True)]
         return student(differences, "paired by seed")
@@ -122,7 +122,12 @@ def improvement(before: Group, after: Group, name: str, kind: str | None = None)
     if min(len(several), len(others)) < 2:
         return gained(before.whole(name, kind), after.whole(name, kind), entry)
     old, new = bad(several), bad(others)
-    return welch(old, new) if np.isfinite([*old, *new]).all() else None
+    return welch(old, new) if _finite([*old, *new]) else None
+
+
+def _finite(values: Sequence[float]) -> bool:
+    """Whether they have a mean and an interval: not with the PSNR of a perfect image."""
+    return bool(np.isfinite(values).all())
 
 
 def _pairs(

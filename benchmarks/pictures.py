@@ -21,12 +21,13 @@ from pathlib import Path
 import numpy as np
 from machine import commit, describe
 from peers.picture_job import RECONSTRUCTIONS, RECORD, PictureJob, PictureReply
-from picture_table import Cell, Found, grid, measured, tables
+from picture_table import NO_FEATURES, Cell, Found, grid, measured, tables
 from results import write_section
 from speed import last_line
 
 from reparam.cli.train import resolve_options
 from reparam.data import load_images
+from reparam.features import feature_maps
 
 LATENTS = 128
 """Where neither --latents nor a finished training of OWN says how many."""
@@ -204,6 +205,8 @@ def main() -> None:
         parser.error(f"--minutes 0 gives the others the seconds of {OWN}: name it first in --only")
     if options.quick:
         options.minutes, options.seeds = 0.5, 1
+    if options.features != NO_FEATURES:
+        feature_maps(options.features)  # an extra that is missing is said before any training
     where = describe()  # before anything in the checkout can change
     known = problems(options.sets.resolve())
     found: dict[str, Found] = {}

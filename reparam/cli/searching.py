@@ -177,12 +177,13 @@ def pruning_listener(trial: "Trial", run: Run) -> Listener:
     """
     from optuna import TrialPruned
 
-    lowest = min((epoch.compared_loss() for epoch in run.metrics()), default=np.inf)
+    weight = run.config.objective.weight_of_rate()
+    lowest = min((epoch.compared_loss(weight) for epoch in run.metrics()), default=np.inf)
 
     def listen(event: Event) -> None:
         nonlocal lowest
         if isinstance(event, EpochDone):
-            lowest = min(lowest, event.metrics.compared_loss())
+            lowest = min(lowest, event.metrics.compared_loss(weight))
             trial.report(lowest, event.metrics.epoch)
             if trial.should_prune():
                 raise TrialPruned
@@ -191,6 +192,7 @@ def pruning_listener(trial: "Trial", run: Run) -> Listener:
 
 
 def best_loss(run: Run, images: ImageSet) -> float:
-    """The validation loss of the weights that are kept, in nats."""
+    """The validation loss of the weights that are kept, in nats: that by which they were chosen."""
     result = run.finished("a trial's loss is that of a finished run")
-    return run.metrics()[result.best_epoch - 1].compared_loss()
+    weight = run.config.objective.weight_of_rate()
+    return run.metrics()[result.best_epoch - 1].compared_loss(weight)

@@ -157,3 +157,17 @@ def test_the_same_values_are_not_trained_again(reparam, shapes_file, tmp_path) -
     assert all(trial["value"] == by_option[str(trial["options"])] for trial in found)
     runs = {path.name for path in (tmp_path / "out").glob("trial-*")}
     assert len(runs) == len(by_option) == 4 - said.err.count(" has the values of trial ")
+
+
+def test_trials_are_compared_by_the_rate_as_their_epochs_are(
+    reparam, shapes_file, tmp_path
+) -> None:
+    """A trial's value is that of the weights that it keeps, by what they were chosen by."""
+    out = tmp_path / "out"
+    words = ["sweep", shapes_file, *SHARED, "--rate-weight", "50", "--search", RATES, "--quiet"]
+    said = reparam(*words, "--trials", "1", "--out", out)
+    assert said.status == 0, said.err
+    epochs = Run.open(out / "trial-0000").metrics()
+    (row,) = trials(out)
+    assert row["value"] == min(epoch.compared_loss(50) for epoch in epochs)
+    assert row["value"] > min(epoch.compared_loss() for epoch in epochs)

@@ -19,9 +19,11 @@ from torch.nn import functional as F
 from reparam.model.native import (
     BLOCK,
     Activation,
+    Norm,
     available,
     build,
     convolution_3x3,
+    convolution_normalised,
     group_normalised,
     normalised,
     unavailable_because,
@@ -382,6 +384,37 @@ def test_an_image_of_a_convolution_of_3x3_comes_out_the_same(dtype, images, side
     assert torch.equal(*of_both)
 
 
+@pytest.mark.skipif(not can_be_built(torch.float32), reason="no AVX2 or no g++")
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("batch_norm", [None, False, True])
+def test_blocks_of_3x3_take_fewer_products_in_float32(transposed, batch_norm) -> None:
+    """Transposed ones too, which are convolutions by the turned weights; whatever follows."""
+    torch.manual_seed(0)
+    size = (BLOCK, 2 * BLOCK, 3, 1)
+    conv = SameConvTranspose2d(*size, (7, 5)) if transposed else SameConv2d(*size)
+    nn.init.normal_(conv.bias)
+    tail = None
+    if batch_norm is not None:
+        how = {"order": "norm-act", "dropout": 0.0}
+        tail = Tail(2 * BLOCK, slope=0.3, batch_norm=batch_norm, **how)
+    block = Block(conv, tail)
+    x, dy = torch.randn(3, BLOCK, 7, 5), torch.randn(3, 2 * BLOCK, 7, 5)
+
+    def and_gradients(x: torch.Tensor, block: Block) -> list[torch.Tensor]:
+        y = block(x)
+        inputs = (x, *block.parameters())
+        return [y, *torch.autograd.grad(y, inputs, dy.to(y.dtype))]
+
+    reference = and_gradients(x.double().requires_grad_(), copy.deepcopy(block).double())
+    use_native(block, torch.float32)
+    ours = and_gradients(x.clone().requires_grad_(), block)
+    for mine, its in zip(ours, reference, strict=True):
+        assert (mine - its).abs().max() < 1e-5 * its.abs().max() + 1e-4 * (its.abs().max() < 1e-3)
+    if tail is None:
+        turned = conv.weight.transpose(0, 1).flip(2, 3) if transposed else conv.weight
+        assert torch.equal(ours[0], convolution_3x3(x, turned, conv.bias, torch.float32))
+
+
 @formats
 @settings(max_examples=40)
 @given(
@@ -400,15 +433,8 @@ def test_batch_norm_and_its_gradients_are_pytorchs(dtype, channels, size, order,
     dy = torch.randn(x.shape).to(dtype)
     ours_in, reference_in = x.clone().requires_grad_(), x.double().requires_grad_()
     act_first = order == "act-norm"
-    y, mean, variance = normalised(
-        ours_in,
-        norm.weight,
-        norm.bias,
-        Activation(0.3),
-        act_first=act_first,
-        eps=norm.eps,
-        dtype=dtype,
-    )
+    how = Norm(Activation(0.3), act_first, norm.eps)
+    y, mean, variance = normalised(ours_in, norm.weight, norm.bias, how, dtype)
     inputs = (norm.weight, norm.bias)
     ours = [y, *torch.autograd.grad(y, (ours_in, *inputs), dy), mean, variance]
     its = tail.double()(reference_in)
@@ -422,15 +448,54 @@ def test_batch_norm_and_its_gradients_are_pytorchs(dtype, channels, size, order,
 
 
 @formats
+@settings(max_examples=40)
+@given(
+    images=st.integers(2, 70),
+    size=st.tuples(sizes, sizes),
+    c_in=channels,
+    c_out=st.sampled_from([16, 32, 48]),
+    stride=st.integers(1, 2),
+    transposed=st.booleans(),
+    act_first=st.booleans(),
+    dropout=st.sampled_from([0.0, 0.25]),
+)
+def test_a_norm_behind_a_convolution_is_that_of_its_values(
+    dtype, images, size, c_in, c_out, stride, transposed, act_first, dropout
+) -> None:
+    """To the last bit, though the gradient between the two is not written to memory."""
+    torch.manual_seed(images)
+    if transposed:
+        out = (size[0] * stride, size[1] * stride)
+        layer = SameConvTranspose2d(c_in, c_out, 3, stride, out)
+    else:
+        layer = SameConv2d(c_in, c_out, 3, stride)
+    x = torch.randn(images, c_in, *size).to(dtype)
+    of_norm = [v.clone().requires_grad_() for v in torch.randn(2, c_out)]
+    how, norm = layer.how(x), Norm(Activation(0.3, dropout), act_first, 1e-3)
+
+    def found(*, at_once: bool) -> list[torch.Tensor]:
+        torch.manual_seed(0)  # of dropout
+        inputs = [x.clone().requires_grad_(), layer.weight, layer.bias, *of_norm]
+        if at_once:
+            y, *moments = convolution_normalised(*inputs, how, norm, dtype)
+        else:
+            y = convolution(*inputs[:3], how, Activation(), dtype)
+            y, *moments = normalised(y, *of_norm, norm, dtype)
+        return [y, *moments, *torch.autograd.grad(y, inputs, torch.cos(y.detach()))]
+
+    for one, two in zip(found(at_once=True), found(at_once=False), strict=True):
+        assert torch.equal(one, two)
+
+
+@formats
 def test_the_variance_of_values_far_from_zero(dtype) -> None:
     """Of 1,000 ± 4, which bfloat16 holds exactly, v² has no digit left for the difference."""
     x = torch.where(torch.arange(320).view(20, 1, 4, 4) % 2 == 0, 1000.0, 1008.0).repeat(
         1, 16, 1, 1
     )
     weight, bias = torch.ones(16), torch.zeros(16)
-    y, mean, variance = normalised(
-        x.to(dtype), weight, bias, Activation(), act_first=False, eps=0.0, dtype=dtype
-    )
+    how = Norm(Activation(), act_first=False, eps=0.0)
+    y, mean, variance = normalised(x.to(dtype), weight, bias, how, dtype)
     assert torch.allclose(mean, torch.full((16,), 1004.0).double())
     assert torch.allclose(variance, torch.full((16,), 16.0).double())
     if dtype is torch.float32:  # in bfloat16 the shift itself is rounded

@@ -8,10 +8,10 @@ work.
 
 from reparam.model.native.activation import Activation
 from reparam.model.native.build import available, unavailable_because
-from reparam.model.native.convolution import Convolution, convolution
+from reparam.model.native.convolution import Convolution, convolution, convolution_normalised
 from reparam.model.native.norm import group_normalised
 from reparam.model.native.shuffle import GROUPS, doubled, halved
-from reparam.model.native.tail import CHANNELS, normalised
+from reparam.model.native.tail import CHANNELS, Norm, normalised
 from reparam.model.native.winograd import BLOCK, convolution_3x3
 
 __all__ = [
@@ -20,9 +20,11 @@ __all__ = [
     "GROUPS",
     "Activation",
     "Convolution",
+    "Norm",
     "available",
     "convolution",
     "convolution_3x3",
+    "convolution_normalised",
     "doubled",
     "group_normalised",
     "halved",

@@ -25,7 +25,7 @@ import torch
 HERE = Path(__file__).parent
 SOURCES = (
     *("convolution.cpp", "norm.cpp", "shuffle.cpp", "tail.cpp", "winograd.cpp"),
-    *("geometry.h", "runs.h", "simd.h", "weights.h"),
+    *("geometry.h", "runs.h", "simd.h", "tail.h", "weights.h"),
     *("simd_bfloat16.h", "simd_float32.h"),
 )
 

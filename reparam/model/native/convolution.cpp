@@ -18,6 +18,7 @@
 
 #include "geometry.h"
 #include "runs.h"
+#include "tail.h"
 #include "weights.h"
 
 namespace {
@@ -127,14 +128,15 @@ void convolve(const Geometry* g, const Activation* act, const Value* in, const V
 }
 
 // The gradients of `convolve`, given what it read (x) and wrote (y; null where the activation is
-// the identity) and the gradient dy of what it wrote:
+// the identity) and the gradient dy of what it wrote; or, with a `tail` behind a convolution without
+// activation, of what that gave:
 //   dx            of x, where `packed`, the weights of the adjoint convolution, is not null
 //   weight_sums   (taps, a, b): of the weights, float32, as in `WeightGradient`; begins at zero
 //   bias_sums     (out_c): of the bias; begins at zero
 // One pass: whatever a few images need stays in the cache from step to step.
 void convolve_backward(const Geometry* g, const Activation* act, const Value* x, const Value* y,
-                       const Value* dy, const Value* packed, Value* dx, float* weight_sums,
-                       double* bias_sums) {
+                       const Value* dy, const TailGradient* tail, const Value* packed, Value* dx,
+                       float* weight_sums, double* bias_sums) {
     Geometry back = *g;
     std::swap(back.in_h, back.out_h), std::swap(back.in_w, back.out_w);
     std::swap(back.in_c, back.out_c), back.scatter = !g->scatter;
@@ -144,6 +146,7 @@ void convolve_backward(const Geometry* g, const Activation* act, const Value* x,
     const std::vector<float> zeros(rounded_up(back.out_c, WIDE), 0.0f);
     const WeightGradient gradient(*g);
     const size_t x_size = in_size(*g), y_size = out_size(*g);
+    const int64_t pixels = (int64_t)g->out_h * g->out_w;
     const Mask mask(*act);
     struct Sums {
         std::vector<float> weights;
@@ -158,17 +161,16 @@ void convolve_backward(const Geometry* g, const Activation* act, const Value* x,
         const int together = groups * DEPTH;
         Value* buffer = scratch(kept_buffer, together * plan.buffer_size());
         Value* beside = scratch(kept_beside, groups * gradient.scratch_size());
-        Value* held = y ? scratch(kept_d, together * y_size) : nullptr;
+        Value* held = y || tail ? scratch(kept_d, together * y_size) : nullptr;
         Sums& sums = of_threads[omp_get_thread_num()];
         sums.weights.assign(gradient.sums_size(), 0.0f), sums.bias.assign(g->out_c, 0.0);
         const Share mine(g->images, DEPTH);
         for (int n = mine.first; n < mine.last; n += together) {
             const int count = std::min(together, mine.last - n);
-            const Value* d = dy + n * y_size;  // the gradient of what the activation is given
-            if (y) {
-                through_activation(*act, mask, n * y_size, count * y_size, y, dy, held);
-                d = held;
-            }
+            const Value* d = dy + n * y_size;  // the gradient of what the sums over the taps are
+            if (y) through_activation(*act, mask, n * y_size, count * y_size, y, dy, held);
+            if (tail) through_tail(*tail, dy, n * pixels, (n + count) * pixels, held);
+            if (held) d = held;
             for (int i = 0; i < count; ++i)
                 add_channels(d + i * y_size, y_size, g->out_c, sums.bias.data());
             if (packed)

@@ -6,7 +6,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from reparam.model.native import CHANNELS, Activation, convolution, normalised
+from reparam.model.native import (
+    BLOCK,
+    CHANNELS,
+    Activation,
+    Norm,
+    convolution,
+    convolution_3x3,
+    convolution_normalised,
+    normalised,
+)
 from reparam.model.networks.kernels import TwoKernels
 from reparam.model.networks.layers import (
     BatchNorm,
@@ -72,22 +81,41 @@ class Block(TwoKernels):
 
     def _native(self, x: Maps, dtype: torch.dtype) -> NewMaps:
         conv, tail = self.conv, self.tail
-        if tail is None:
-            return convolution(x, conv.weight, conv.bias, conv.how(x), Activation(), dtype)
-        norm = tail.norm
-        if not isinstance(norm, BatchNorm):
+        weight_3x3 = _weight_3x3(conv) if dtype is torch.float32 else None
+        norm = None if tail is None else tail.norm
+        if tail is not None and isinstance(norm, BatchNorm) and self._by_kernels(norm):
+            how = Norm(tail.activation, tail.order == "act-norm", norm.eps)
+            of_norm = (norm.weight, norm.bias)
+            if weight_3x3 is None:
+                y, *moments = convolution_normalised(
+                    x, conv.weight, conv.bias, *of_norm, conv.how(x), how, dtype
+                )
+            else:
+                y = convolution_3x3(x, weight_3x3, conv.bias, dtype)
+                y, *moments = normalised(y, *of_norm, how, dtype)
+            norm.observe(*moments)
+            return y
+        if weight_3x3 is not None:
+            y = convolution_3x3(x, weight_3x3, conv.bias, dtype)
+        elif tail is None or isinstance(norm, BatchNorm):
+            y = convolution(x, conv.weight, conv.bias, conv.how(x), Activation(), dtype)
+        else:
             return convolution(x, conv.weight, conv.bias, conv.how(x), tail.activation, dtype)
-        y = convolution(x, conv.weight, conv.bias, conv.how(x), Activation(), dtype)
-        if not self.training or y.shape[1] % CHANNELS:
-            return tail(y)
-        y, mean, variance = normalised(
-            y,
-            norm.weight,
-            norm.bias,
-            tail.activation,
-            act_first=tail.order == "act-norm",
-            eps=norm.eps,
-            dtype=dtype,
-        )
-        norm.observe(mean, variance)
-        return y
+        return y if tail is None else tail(y)
+
+    def _by_kernels(self, norm: BatchNorm) -> bool:
+        """Whether our own kernels compute the norm: it is to take the batch's statistics."""
+        return self.training and norm.weight.numel() % CHANNELS == 0
+
+
+def _weight_3x3(conv: SameConv2d | SameConvTranspose2d) -> torch.Tensor | None:
+    """Its weights as `convolution_3x3` takes them (C2, C, 3, 3); None where it does not.
+
+    That kernel has fewer than half the multiplications. Blocks take it in float32 alone: in
+    bfloat16 its sums and differences are rounded too, and it was not found to be faster there.
+    """
+    if (conv.kernel, conv.stride) != (3, 1) or any(n % BLOCK for n in conv.weight.shape[:2]):
+        return None
+    if isinstance(conv, SameConvTranspose2d):  # of stride 1: a convolution by the turned weights
+        return conv.weight.transpose(0, 1).flip(2, 3)
+    return conv.weight

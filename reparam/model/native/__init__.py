@@ -12,7 +12,7 @@ from reparam.model.native.convolution import Convolution, convolution, convoluti
 from reparam.model.native.norm import group_normalised
 from reparam.model.native.shuffle import GROUPS, doubled, halved
 from reparam.model.native.tail import CHANNELS, Norm, normalised
-from reparam.model.native.winograd import BLOCK, convolution_3x3
+from reparam.model.native.winograd import BLOCK, convolution_3x3, takes_3x3
 
 __all__ = [
     "BLOCK",
@@ -29,5 +29,6 @@ __all__ = [
     "group_normalised",
     "halved",
     "normalised",
+    "takes_3x3",
     "unavailable_because",
 ]

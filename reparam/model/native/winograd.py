@@ -12,6 +12,11 @@ BLOCK = 32
 """Channels, of what is read as of what is written, are a multiple of this."""
 
 
+def takes_3x3(weight: torch.Tensor) -> bool:
+    """Whether `convolution_3x3` takes such weights (C2, C, k, k)."""
+    return weight.shape[2:] == (3, 3) and not any(n % BLOCK for n in weight.shape[:2])
+
+
 class _Maps(ctypes.Structure):
     """``Maps`` in winograd.cpp."""
 

@@ -7,7 +7,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from reparam.model.native import (
-    BLOCK,
     CHANNELS,
     Activation,
     Norm,
@@ -52,6 +51,23 @@ class Tail(nn.Module):
         rate = self.dropout.rate if isinstance(self.dropout, Dropout) and self.training else 0.0
         return Activation(self.slope, rate)
 
+    @property
+    def native_norm(self) -> Norm | None:
+        """Itself, as our own kernels take the batch's statistics; None where they do not."""
+        norm = self.norm
+        if not isinstance(norm, BatchNorm) or not self.training or norm.weight.numel() % CHANNELS:
+            return None
+        return Norm(self.activation, self.order == "act-norm", norm.eps)
+
+    def behind(self, y: Maps, dtype: torch.dtype) -> Maps:
+        """Of what a convolution gave, by our own kernels where they take the batch's statistics."""
+        norm = self.norm
+        if not isinstance(norm, BatchNorm) or (how := self.native_norm) is None:
+            return self(y)
+        y, *moments = normalised(y, norm.weight, norm.bias, how, dtype)
+        norm.observe(*moments)
+        return y
+
 
 class Block(TwoKernels):
     """A convolution and what follows it: nothing, in the last layer.
@@ -81,41 +97,18 @@ class Block(TwoKernels):
 
     def _native(self, x: Maps, dtype: torch.dtype) -> NewMaps:
         conv, tail = self.conv, self.tail
-        weight_3x3 = _weight_3x3(conv) if dtype is torch.float32 else None
-        norm = None if tail is None else tail.norm
-        if tail is not None and isinstance(norm, BatchNorm) and self._by_kernels(norm):
-            how = Norm(tail.activation, tail.order == "act-norm", norm.eps)
-            of_norm = (norm.weight, norm.bias)
-            if weight_3x3 is None:
-                y, *moments = convolution_normalised(
-                    x, conv.weight, conv.bias, *of_norm, conv.how(x), how, dtype
-                )
-            else:
-                y = convolution_3x3(x, weight_3x3, conv.bias, dtype)
-                y, *moments = normalised(y, *of_norm, how, dtype)
-            norm.observe(*moments)
-            return y
-        if weight_3x3 is not None:
-            y = convolution_3x3(x, weight_3x3, conv.bias, dtype)
-        elif tail is None or isinstance(norm, BatchNorm):
-            y = convolution(x, conv.weight, conv.bias, conv.how(x), Activation(), dtype)
-        else:
-            return convolution(x, conv.weight, conv.bias, conv.how(x), tail.activation, dtype)
-        return y if tail is None else tail(y)
-
-    def _by_kernels(self, norm: BatchNorm) -> bool:
-        """Whether our own kernels compute the norm: it is to take the batch's statistics."""
-        return self.training and norm.weight.numel() % CHANNELS == 0
-
-
-def _weight_3x3(conv: SameConv2d | SameConvTranspose2d) -> torch.Tensor | None:
-    """Its weights as `convolution_3x3` takes them (C2, C, 3, 3); None where it does not.
-
-    That kernel has fewer than half the multiplications. Blocks take it in float32 alone: in
-    bfloat16 its sums and differences are rounded too, and it was not found to be faster there.
-    """
-    if (conv.kernel, conv.stride) != (3, 1) or any(n % BLOCK for n in conv.weight.shape[:2]):
-        return None
-    if isinstance(conv, SameConvTranspose2d):  # of stride 1: a convolution by the turned weights
-        return conv.weight.transpose(0, 1).flip(2, 3)
-    return conv.weight
+        # In bfloat16, whose sums and differences would be rounded too, it was not measured here.
+        if dtype is torch.float32 and (weight := conv.weight_3x3()) is not None:
+            y = convolution_3x3(x, weight, conv.bias, dtype)
+            return y if tail is None else tail.behind(y, dtype)
+        given = (x, conv.weight, conv.bias)
+        if tail is None:
+            return convolution(*given, conv.how(x), Activation(), dtype)
+        if not isinstance(tail.norm, BatchNorm):
+            return convolution(*given, conv.how(x), tail.activation, dtype)
+        if (norm := tail.native_norm) is None:
+            return tail(convolution(*given, conv.how(x), Activation(), dtype))
+        parameters = (tail.norm.weight, tail.norm.bias)
+        y, *moments = convolution_normalised(*given, *parameters, conv.how(x), norm, dtype)
+        tail.norm.observe(*moments)
+        return y

@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from reparam.errors import ConfigError
-from reparam.model.native import Convolution
+from reparam.model.native import Convolution, takes_3x3
 
 BlockOrder = Literal["act-norm", "norm-act"]
 OutputActivation = Literal["sigmoid", "tanh", "linear", "clamp"]
@@ -56,6 +56,10 @@ class SameConv2d(nn.Module):
         )
         out_size = (-(-height // self.stride), -(-width // self.stride))
         return Convolution(self.kernel, self.stride, before, out_size, transposed=False)
+
+    def weight_3x3(self) -> torch.Tensor | None:
+        """As `native.convolution_3x3` takes it; None where it does not compute this layer."""
+        return self.weight if self.stride == 1 and takes_3x3(self.weight) else None
 
     def forward(self, x: Maps) -> NewMaps:
         if self.kernel == 1 < self.stride:  # has no padding; see the module's docstring
@@ -95,6 +99,14 @@ class SameConvTranspose2d(nn.Module):
         before = max(self.kernel - self.stride, 0) // 2
         size = self.out_size
         return Convolution(self.kernel, self.stride, (before, before), size, transposed=True)
+
+    def weight_3x3(self) -> torch.Tensor | None:
+        """As `native.convolution_3x3` takes it, turned: of stride 1 the layer is a convolution.
+        None where that does not compute this layer.
+        """
+        if self.stride > 1 or not takes_3x3(self.weight):
+            return None
+        return self.weight.transpose(0, 1).flip(2, 3)
 
     def forward(self, x: Maps) -> NewMaps:
         height, width = self.out_size

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from reparam.errors import ShapeError
 from reparam.model.latent import LatentSpec
 from reparam.model.native import (
-    BLOCK,
     CHANNELS,
     GROUPS,
     convolution_3x3,
@@ -64,8 +63,8 @@ class Conv3x3(TwoKernels, SameConv2d):
 
     def forward(self, x: Maps) -> NewMaps:
         dtype = self.native_for(x)
-        if dtype is not None and not any(n % BLOCK for n in self.weight.shape[:2]):
-            return convolution_3x3(x, self.weight, self.bias, dtype)
+        if dtype is not None and (weight := self.weight_3x3()) is not None:
+            return convolution_3x3(x, weight, self.bias, dtype)
         return super().forward(x)
 
 

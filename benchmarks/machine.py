@@ -1,6 +1,6 @@
 """What a figure was measured on: processor, memory, versions, commit, and what the machine can do.
 
-    python benchmarks/machine.py
+    python benchmarks/machine.py [cuda] [brief]
 
 prints the machine's own rates as JSON: matrix products in float32 and bfloat16, and copying.
 """
@@ -21,7 +21,7 @@ import torch
 from reparam.training import processor_name
 
 MATRIX_SIDES = {"cpu": (128, 256, 512, 1024, 2048, 3072), "cuda": (2048, 4096, 8192, 16384)}
-SECONDS = 10.0
+SECONDS, BRIEF = 10.0, 2.0
 """For each rate of matrix products: larger ones are left out where they would take longer."""
 COPY_BYTES = {"cpu": 2**28, "cuda": 2**32}
 """Far beyond any cache."""
@@ -38,6 +38,17 @@ class Rates:
     """None where it is not native: emulated, and slower than float32."""
     copy: float
     """Bytes a second, read and written, of a copy in memory."""
+
+
+def mean_of(before: Rates, after: Rates) -> Rates:
+    """Of what is done between the two."""
+    both = (before.bfloat16, after.bfloat16)
+    native = [rate for rate in both if rate is not None]
+    return Rates(
+        float32=statistics.mean((before.float32, after.float32)),
+        bfloat16=statistics.mean(native) if len(native) == 2 else None,
+        copy=statistics.mean((before.copy, after.copy)),
+    )
 
 
 def commit() -> str:
@@ -127,4 +138,5 @@ def _median_seconds(work: Callable[[], object], device: str) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(measure_rates("cuda" if "cuda" in sys.argv[1:] else "cpu"))))
+    where = "cuda" if "cuda" in sys.argv[1:] else "cpu"
+    print(json.dumps(asdict(measure_rates(where, BRIEF if "brief" in sys.argv[1:] else SECONDS))))

@@ -2,9 +2,10 @@
 
     REPARAM_DATA=FOLDER_WITH_MNIST python benchmarks/speed.py [--rounds 5] [--images 2048] [--quick]
 
-Every round measures the machine's own rates and then each peer, one after the other in a process of
-its own, in an order that turns from round to round. A process trains afresh at every batch size: an
-epoch that warms up, then a measured one. Writes the tables into benchmarks/RESULTS.md; --quick goes
+Every round measures each peer, one after the other in a process of its own, in an order that turns
+from round to round, and before and after each of them the machine's own rates: a shared machine is
+not as fast in one minute as in the next. A process trains afresh at every batch size: an epoch that
+warms up, then a measured one. Writes the tables into benchmarks/RESULTS.md; --quick goes
 through everything once on a few images, and prints them instead.
 """
 
@@ -16,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from machine import Rates, describe
+from machine import Rates, describe, mean_of
 from peers.job import Job, Reply
 from results import write_section
 from speed_table import CONFIGURATIONS, TITLES, Measured, Sample, tables
@@ -54,14 +55,16 @@ def last_line(*words: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
+def rates_now() -> Rates:
+    return Rates(**json.loads(last_line(str(HERE / "machine.py"), "brief")))
+
+
 def measure(job_of: dict[str, Job], peers: list[str], rounds: int) -> tuple[Measured, dict, dict]:
     """All rounds, the versions of the peers that ran, and what the others miss."""
-    samples, rates = [], []
+    samples, rates = [], [rates_now()]
     versions: dict[str, str] = {}
     absent: dict[str, str] = {}
     for number in range(rounds):
-        rates.append(Rates(**json.loads(last_line(str(HERE / "machine.py")))))
-        print(number, rates[-1], file=sys.stderr, flush=True)
         turn = number % len(peers)
         for configuration, job in job_of.items():
             for peer in (p for p in peers[turn:] + peers[:turn] if p not in absent):
@@ -71,12 +74,21 @@ def measure(job_of: dict[str, Job], peers: list[str], rounds: int) -> tuple[Meas
                     absent[peer] = reply.absent
                     continue
                 versions[peer] = reply.versions
-                samples += [
-                    Sample(
-                        peer, configuration, a.batch_size, number, a.images_per_second, a.peak_bytes
+                rates.append(rates_now())
+                around = mean_of(*rates[-2:])
+                print(number, around, file=sys.stderr, flush=True)
+                for a in reply.answers:
+                    samples.append(
+                        Sample(
+                            peer=peer,
+                            configuration=configuration,
+                            batch=a.batch_size,
+                            round=number,
+                            images_per_second=a.images_per_second,
+                            peak_bytes=a.peak_bytes,
+                            rates=around,
+                        )
                     )
-                    for a in reply.answers
-                ]
     return Measured(samples, rates), versions, absent
 
 
@@ -109,7 +121,8 @@ def main() -> None:
     text = "\n\n".join(
         [
             f"{where}. {options.rounds} rounds of {options.images} images: median (lowest to "
-            "highest); ratios and shares are taken within each round.",
+            "highest); ratios are taken within each round, shares of the machine's rates before "
+            "and after each training.",
             "; ".join(f"{TITLES[peer]}: {found}" for peer, found in versions.items()) + ".",
             tables(measured, absent),
             f"`{shlex.join(['python', 'benchmarks/speed.py', *shown(options)])}`",

@@ -44,11 +44,13 @@ class Sample:
     round: int
     images_per_second: float
     peak_bytes: int
+    rates: Rates
+    """The machine's own, around it."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """All rounds; ``rates`` holds one entry a round."""
+    """All rounds; ``rates``: the machine's own, each time that they were measured."""
 
     samples: Sequence[Sample]
     rates: Sequence[Rates]
@@ -130,21 +132,18 @@ def _row(
         str(batch),
         spread(speeds, 0),
         ratio,
-        _share(measured, configuration, samples, lambda rates: rates.bfloat16),
-        _share(measured, configuration, samples, lambda rates: rates.float32),
+        _share(configuration, samples, lambda rates: rates.bfloat16),
+        _share(configuration, samples, lambda rates: rates.float32),
         f"{statistics.median(s.peak_bytes for s in samples) / MEGA:.0f}",
     ]
     return f"| {' | '.join(cells)} |"
 
 
 def _share(
-    measured: Measured,
-    configuration: str,
-    samples: Sequence[Sample],
-    rate: Callable[[Rates], float | None],
+    configuration: str, samples: Sequence[Sample], rate: Callable[[Rates], float | None]
 ) -> str:
-    """Operations a second in per cent of the rate that the same round measured."""
-    rates = _native([rate(measured.rates[s.round]) for s in samples])
+    """Operations a second in per cent of the machine's rate around each training."""
+    rates = _native([rate(s.rates) for s in samples])
     if rates is None:
         return NOT_NATIVE
     operations = step_cost(CONFIGURATIONS[configuration], IMAGE_SHAPE).operations
@@ -155,7 +154,7 @@ def _share(
 
 
 def _native(rates: Sequence[float | None]) -> list[float] | None:
-    """The rates of all rounds, or None where one was not native."""
+    """All of the rates, or None where one was not native."""
     there = [rate for rate in rates if rate is not None]
     return there if len(there) == len(rates) else None
 
@@ -185,7 +184,7 @@ def _rates(rates: Sequence[Rates]) -> str:
     bfloat16 = _native([r.bfloat16 for r in rates])
     shown = f"{spread([r / GIGA for r in bfloat16], 0)} GFLOP/s" if bfloat16 else NOT_NATIVE
     return (
-        f"The machine's own rates, measured in each round: matrix product bfloat16 {shown}, "
-        f"float32 {spread([r.float32 / GIGA for r in rates], 0)} GFLOP/s; copy "
+        "The machine's own rates, before and after each training: matrix product bfloat16 "
+        f"{shown}, float32 {spread([r.float32 / GIGA for r in rates], 0)} GFLOP/s; copy "
         f"{spread([r.copy / GIGA for r in rates], 1)} GB/s, read and written."
     )

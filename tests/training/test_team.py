@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -409,6 +410,19 @@ def test_ctrl_c_ends_all_and_any_number_of_processes_goes_on(make: Make, devices
     alone = replace(whole.config.training, devices=1)
     train(whole, whole.images(), team=assemble(alone))
     np.testing.assert_allclose(curve(run), curve(whole), rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_the_script_of_the_documents_trains_in_two_processes(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/scaling.md").read_text(encoding="utf-8")
+    script = textwrap.dedent(text.partition("```python\n")[2].partition("```")[0])
+    shorter = script.replace("devices=2", 'devices=2, epochs=1, precision="32-true"')
+    assert shorter.count("epochs=1") == 1
+    (tmp_path / "mine.py").write_text(shorter)
+    words = [sys.executable, "mine.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert Run.open(tmp_path / "runs/mine").finished("it is").epochs == 1
 
 
 def test_python_alone_starts_no_processes(make: Make) -> None:

@@ -7,6 +7,7 @@ No path of the machine is ever made from an address, so that there is none to cl
 import hashlib
 import io
 import ipaddress
+import os
 import re
 import socket
 import socketserver
@@ -107,7 +108,7 @@ class ExplorerServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True  # an open connection does not hold up the end
-    allow_reuse_address = True
+    allow_reuse_address = os.name == "posix"  # on Windows it would share a port that is in use
     request_queue_size = CONNECTIONS  # the base class's 5 has the system reset what comes at once
 
     def __init__(

@@ -22,7 +22,7 @@ from reparam.export.given_columns import given_columns, read_table
 from reparam.export.manifest import Manifest
 from reparam.export.onnx import OnnxModel, export_onnx
 from reparam.printable import printable_json
-from reparam.runs import Run, RunView, look_at, with_distinct_titles
+from reparam.runs import Run, RunView, look_at, numbered, with_distinct_titles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,17 +153,8 @@ def held_out_views(
 
 def run_ids(runs: Sequence[Run]) -> list[str]:
     """The folders' names as an address may have them, numbered where two would be the same."""
-    taken = {"shared"}
-    ids = []
-    for run in runs:
-        plain = re.sub(r"[^a-z0-9]+", "-", run.path.resolve().name.lower()).strip("-") or "run"
-        name, n = plain, 1
-        while name in taken:
-            n += 1
-            name = f"{plain}-{n}"
-        taken.add(name)
-        ids.append(name)
-    return ids
+    names = [re.sub(r"[^a-z0-9]+", "-", run.path.resolve().name.lower()) for run in runs]
+    return numbered([name.strip("-") or "run" for name in names], taken=("shared",))
 
 
 @contextmanager

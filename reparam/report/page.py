@@ -33,6 +33,7 @@ from reparam.runs import (
     RunView,
     command_line,
     look_at,
+    numbered,
     ready_to_view,
     to_mapping,
     with_distinct_titles,
@@ -252,8 +253,4 @@ def _images_of(runs: Sequence[Run]) -> Iterator[ImageSet]:
 
 def _folder_names(views: Sequence[RunView]) -> list[str]:
     """The runs' names, numbered where two are the same."""
-    names = [view.run.path.resolve().name for view in views]
-    return [
-        f"{name}-{names[: i + 1].count(name)}" if names.count(name) > 1 else name
-        for i, name in enumerate(names)
-    ]
+    return numbered([view.run.path.resolve().name for view in views])

@@ -26,6 +26,7 @@ from reparam.runs.folder import (
     WEIGHTS,
     check_free,
     is_empty,
+    is_incidental,
     is_run,
 )
 from reparam.runs.json_file import read_mapping, write_mapping
@@ -72,7 +73,14 @@ from reparam.runs.suited import (
     named_recipe,
     suited_recipe,
 )
-from reparam.runs.view import RunView, look_at, ready_to_view, view_of, with_distinct_titles
+from reparam.runs.view import (
+    RunView,
+    look_at,
+    numbered,
+    ready_to_view,
+    view_of,
+    with_distinct_titles,
+)
 from reparam.runs.weights import Saved, Tensors, load_tensors, load_weights, save_tensors
 
 __all__ = [
@@ -125,6 +133,7 @@ __all__ = [
     "identity",
     "is_articles",
     "is_empty",
+    "is_incidental",
     "is_run",
     "latent_name",
     "load_tensors",
@@ -134,6 +143,7 @@ __all__ = [
     "migrate_config",
     "misplaced_option",
     "named_recipe",
+    "numbered",
     "options_of",
     "preset_config",
     "principal_plane",

@@ -63,6 +63,9 @@ OWN_SUFFIXES = frozenset(
 )
 """The kinds of files that a run and its exports are made of."""
 
+_OF_FILE_MANAGERS = (".DS_Store", "Thumbs.db", "desktop.ini", ".directory")
+"""What the file managers of macOS, Windows and KDE leave in a folder that was looked at."""
+
 
 def is_run(path: Path) -> bool:
     """Whether a folder is a run, also one whose record is damaged or gone: other programs have a
@@ -99,7 +102,7 @@ def _is_untrained(path: Path) -> bool:
     """
     checkpoint = path / CHECKPOINT
     known = {CONFIG, ARITHMETIC, checkpoint.parent.name}
-    if not {entry.name for entry in path.iterdir() if not _is_passing(entry)} <= known:
+    if not {entry.name for entry in path.iterdir() if not is_incidental(entry)} <= known:
         return False
     if not checkpoint.exists():
         return True
@@ -111,8 +114,8 @@ def _is_untrained(path: Path) -> bool:
 
 
 def is_empty(path: Path) -> bool:
-    """Whether a folder holds nothing, or only what a process left that was killed as it began."""
-    return all(_is_passing(entry) for entry in path.iterdir())
+    """Whether a folder holds nothing but what is nobody's work."""
+    return all(is_incidental(entry) for entry in path.iterdir())
 
 
 def empty(path: Path) -> None:
@@ -131,9 +134,9 @@ def empty(path: Path) -> None:
             entry.unlink()
 
 
-def _is_passing(file: Path) -> bool:
-    """Whether a file is there only while somebody writes."""
-    return file.name == LOCK or file.name.startswith(TEMPORARY)
+def is_incidental(file: Path) -> bool:
+    """Whether a file is nobody's work: there while somebody writes, or left by a file manager."""
+    return file.name in (LOCK, *_OF_FILE_MANAGERS) or file.name.startswith(TEMPORARY)
 
 
 def foreign_files(path: Path) -> list[str]:
@@ -142,7 +145,7 @@ def foreign_files(path: Path) -> list[str]:
     return sorted(
         str(file)
         for file in files
-        if not (_is_passing(file) or file.name.startswith(".DS_Store"))
+        if not is_incidental(file)
         and file.parts[0] not in LOGGERS.names  # a folder of each, with files of all kinds
         and not (file.parts[0] in OWN_ENTRIES and file.suffix in OWN_SUFFIXES)
     )

@@ -1,6 +1,7 @@
 """RunView: a finished run with its model, and its held-out images with their latents."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -164,11 +165,21 @@ def view_of(
 
 
 def with_distinct_titles(views: Sequence[RunView]) -> list[RunView]:
-    """The views; where several have one title, each has its folder's name in it too."""
+    """The views; where several have one title, each has its folder's name in it too, and where
+    these are the same a number.
+    """
     titles = [view.title for view in views]
-    return [
-        replace(view, title=f"{view.title} ({view.run.path.resolve().name})")
-        if titles.count(view.title) > 1
-        else view
-        for view in views
+    named = [
+        f"{view.title} ({view.run.path.resolve().name})" if titles.count(view.title) > 1 else title
+        for view, title in zip(views, titles, strict=True)
     ]
+    return [replace(v, title=t) for v, t in zip(views, numbered(named, " "), strict=True)]
+
+
+def numbered(names: Sequence[str], between: str = "-", taken: Collection[str] = ()) -> list[str]:
+    """The names, each with a number behind it where it would be the same as one before."""
+    found: list[str] = []
+    for name in names:
+        candidates = (f"{name}{between}{n}" if n > 1 else name for n in itertools.count(1))
+        found.append(next(c for c in candidates if c not in taken and c not in found))
+    return found

@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import math
 import re
 from dataclasses import replace
 from urllib.parse import unquote
@@ -17,8 +18,9 @@ from PIL import Image
 from reparam.data import CLASS_COLOURS, class_colours
 from reparam.errors import ConfigError
 from reparam.evaluation import decode, noise_to_latents
-from reparam.model import Fittable, fittable_prior
+from reparam.model import DiagonalNormal, Fittable, fittable_prior
 from reparam.report import FIGURES
+from reparam.report.figures.decoded import _titled
 from reparam.report.figures.held_out import posterior_samples
 from reparam.report.page import Chapter
 from reparam.report.pictures import data_uri
@@ -152,6 +154,29 @@ def test_the_principal_plane_holds_the_most_variance() -> None:
     z = (rng.normal(size=(500, 6)) * [5, 0.1, 3, 0.1, 0.1, 0.1]).astype(np.float32)
     points = principal_plane(z).onto(z)
     assert points.var(0).sum() > 0.99 * z.var(0).sum()
+
+
+def test_marginals_are_densities_beyond_the_picture_too(views: list[RunView]) -> None:
+    """Their area is the share of the latents within ±5, as the area below N(0, 1) is."""
+    mean = torch.zeros(20_000, 2)
+    for deviation, share in ((10.0, 0.383), (1.0, 1.0)):
+        q = DiagonalNormal(mean, torch.full_like(mean, 2 * math.log(deviation)))
+        figure = FIGURES["13-marginals"](replace(views[0], q=q))
+        assert figure is not None
+        for axes in figure.axes:
+            area = sum(bar.get_width() * bar.get_height() for bar in axes.patches[:60])
+            assert area == pytest.approx(share, abs=0.02)
+
+
+def test_a_class_with_dollars_is_no_formula_in_a_title(views: list[RunView]) -> None:
+    model = copy.deepcopy(views[1].model)
+    model.classes = 3
+    names = (r"$\x$0-$50", *views[1].class_names[1:])
+    title = _titled(replace(views[1], model=model, class_names=names), "a grid", "en")
+    figure = Figure()
+    figure.subplots().set_title(title)
+    figure.canvas.draw()
+    assert r"\$\x\$0-\$50" in title
 
 
 def test_posterior_samples_have_the_posteriors_moments(view: RunView) -> None:

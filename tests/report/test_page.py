@@ -25,7 +25,7 @@ from reparam.evaluation import (
 from reparam.report import write_report
 from reparam.report.figures.progress import _terms
 from reparam.report.page import Chapter, _images_of, chapter, render
-from reparam.runs import Run, RunView, look_at
+from reparam.runs import Run, RunView, look_at, numbered, with_distinct_titles
 from reparam.types import Language
 
 from .conftest import NASTY, make_images, make_run, with_other_parts
@@ -302,6 +302,32 @@ def test_an_objective_without_a_rate_has_no_kl_and_no_elbo(tmp_path: Path) -> No
         assert said in html
         assert not_said not in html
     assert "rate_nats" not in dict(_terms(made.view, "en"))
+
+
+def test_runs_in_folders_of_one_name_are_told_apart(views: list[RunView]) -> None:
+    same = [views[0], views[0], views[1], views[0]]
+    name = views[0].run.path.name
+    titles = [view.title for view in with_distinct_titles(same)]
+    assert titles == [f"AE ({name})", f"AE ({name}) 2", "VAE", f"AE ({name}) 3"]
+    assert numbered(["a", "a-2", "a", "b"]) == ["a", "a-2", "a-3", "b"]
+    assert numbered(["shared"], taken=["shared"]) == ["shared-2"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "unseen", "seen"),
+    [
+        ("en", "not seen in training", "held no images out"),
+        ("ko", "학습에 쓰지 않은 것입니다", "학습에 쓴 이미지들입니다"),
+    ],
+)
+def test_a_run_that_held_nothing_out_does_not_say_that_it_did(
+    in_languages: dict[Language, list[Chapter]], lang: Language, unseen: str, seen: str
+) -> None:
+    ae = in_languages[lang][0]
+    for split, said, other in (("test", unseen, seen), ("train", seen, unseen)):
+        html = render([replace(ae, view=replace(ae.view, split=split))], lang, "x", 1.0)
+        assert said in html
+        assert other not in html
 
 
 def test_figures_are_written_too(tmp_path: Path, views: list[RunView]) -> None:

@@ -80,6 +80,17 @@ def test_tiles_have_the_proportions_of_the_images(
         np.testing.assert_allclose(np.diff(y), found["tall"], rtol=1e-6)
 
 
+def test_the_background_of_one_dimension_is_seen(
+    small: Callable[..., Run], opened: Callable[..., Explorer]
+) -> None:
+    """Also of a prior that is a box, as an AE's."""
+    page = opened(small(preset="ae", latent_dim=1), bg="quantiles")
+    found = page.until("reparam.background('run')")
+    assert found["side"] > 0
+    places = np.array(found["places"])
+    assert len(np.unique(places[:, 1].round(6))) == 20
+
+
 @pytest.mark.parametrize("size", [(1440, 900), (1000, 700)])
 def test_a_banner_leaves_the_map_on_the_screen(
     explorer: Explorer, serve, small: Callable[..., Run], size: tuple[int, int]

@@ -108,7 +108,7 @@ def test_the_shown_kl_is_the_encode_tables_and_the_runs(
     page = opened(run, panel="mechanism", image="3", lang="en")
     found = []
     for index in (3, 11):
-        field = page.page.get_by_label("Test image", exact=True)
+        field = page.page.get_by_label("Image", exact=True)
         field.fill(str(index))
         field.press("Enter")
         page.until("reparam.mechanism()?.index === argument", index)

@@ -25,7 +25,7 @@ def test_the_nearest_image_is_the_nearest(demo: Explorer, means: np.ndarray) -> 
         assert near["index"] == distances.argmin()
         assert abs(near["distance"] - distances.min()) < 1e-4
         text = demo.page.locator(".readout .class").inner_text()
-        assert f"Test image {near['index']}, class {near['name']}" in text
+        assert f"Image {near['index']}, class {near['name']}" in text
 
 
 def test_a_click_pins_and_escape_lets_go(demo: Explorer) -> None:

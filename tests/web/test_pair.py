@@ -24,7 +24,7 @@ def test_the_same_test_image_is_marked_in_both(demo: Explorer) -> None:
         texts = demo.page.locator(".readout .class").all_inner_texts()
         assert len(texts) == 2
         assert texts[0] == texts[1]
-        assert f"Test image {index}," in texts[0]
+        assert f"Image {index}," in texts[0]
 
 
 def test_samples_of_both_priors_stand_below_each_other(demo: Explorer, vae: Autoencoder) -> None:
@@ -54,4 +54,4 @@ def test_runs_of_other_images_are_not_linked(explorer: Explorer, serve, files: F
     before = page.z("ae")
     page.hover("vae", [2.0, -1.0])
     np.testing.assert_array_equal(page.z("ae"), before)
-    assert "different test images" in page.page.locator("#panel-samples").inner_text()
+    assert "different images" in page.page.locator("#panel-samples").inner_text()

@@ -126,6 +126,6 @@ def test_without_a_judge_the_nearest_images_are_counted(
     fit_run_prior(run, run.images(), "gaussian")
     page = opened(run, panel="samples", lang="en")
     words, counts = bars(page)
-    assert words == "Classes of the test images nearest to 32 draws"
+    assert words == "Classes of the images nearest to 32 draws"
     assert sum(counts) == 32
     assert "fitted" in page.page.locator(".samples h3").inner_text()

@@ -138,7 +138,7 @@ def test_a_screen_reader_is_told(demo: Explorer) -> None:
     demo.page.locator(".map").focus()
     demo.page.keyboard.press("ArrowRight")
     said = demo.page.locator("[aria-live=polite]").first
-    demo.when(lambda: "nearest test image" in said.inner_text())
+    demo.when(lambda: "nearest image" in said.inner_text())
     unnamed = demo.read(
         """[...document.querySelectorAll('button,select,input,canvas[role=img],[role=application]')]
             .filter((e) => e.offsetParent && !(e.ariaLabel || e.innerText || e.labels?.length))

@@ -21,6 +21,7 @@ from reparam.report.style import (
     MUTED,
     bare,
     draw_sheet,
+    drawn,
     figure_style,
     fixed,
     new_figure,
@@ -124,7 +125,7 @@ def _titled(view: RunView, what: str, lang: Language) -> str:
     shown = f"{view.title}: {what}"
     if not view.model.classes:
         return shown
-    name = view.class_names[0]
+    name = drawn(view.class_names[0])
     return shown + said(lang, f" as class {name}", f"(클래스 {name})")
 
 

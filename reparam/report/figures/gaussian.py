@@ -1,5 +1,7 @@
 """The normal distribution and this run's own quantities (figures 13 to 17, 19)."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -44,14 +46,13 @@ def marginals(view: RunView, lang: Language = "en") -> Figure:
         figure = new_figure(3.1 * shown, 2.7)
         for axes, j in zip(figure.subplots(1, shown, squeeze=False)[0], order, strict=True):
             near = z[np.abs(z[:, j]) <= 5, j]
-            if len(near):
-                axes.hist(near, bins=60, range=(-5, 5), density=True, color="#cfe1f3")
+            axes.hist(near, **_density(len(near), len(z)), color="#cfe1f3")
             axes.plot(x, norm.pdf(x), color=SECOND, lw=1.8, label="N(0, 1)")
             if draws is not None:
                 name = said(lang, "the prior", "사전 분포")
                 look = {"histtype": "step", "color": INK, "label": name}
                 inside = draws[np.abs(draws[:, j]) <= 5, j]
-                axes.hist(inside, bins=60, range=(-5, 5), density=True, **look)
+                axes.hist(inside, **_density(len(inside), len(draws)), **look)
             other = norm.pdf(x, -2, np.sqrt(0.5))
             axes.plot(x, other, color=MUTED, lw=1, ls="--", label="N(−2, 0.5)")
             axes.set(xlabel=latent_name(int(j)), yticks=[])
@@ -65,6 +66,12 @@ def marginals(view: RunView, lang: Language = "en") -> Figure:
             axes.spines["left"].set_visible(False)
             axes.legend(loc="upper right", fontsize=7)
         return figure
+
+
+def _density(shown: int, of: int) -> dict[str, Any]:
+    """A histogram over ±5 whose area is the share of all that lies there, as a density's is."""
+    bins = 60
+    return {"bins": bins, "range": (-5, 5), "weights": np.full(shown, bins / 10 / of)}
 
 
 def covariance(view: RunView, lang: Language = "en") -> Figure | None:

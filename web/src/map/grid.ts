@@ -45,7 +45,9 @@ export function quantileTiles(
   draws: Float32Array,
   ratio: number,
 ): Tile[] {
-  const cuts = marginals(prior, frame, draws);
+  const [across, up] = marginals(prior, frame, draws);
+  // With one dimension nothing lies along the map's other axis: it is as wide as this one.
+  const cuts = [across, frame.d > 1 ? up : (p: number) => across(p) - across(0.5)] as const;
   const tiles: Tile[] = [];
   for (let i = 0; i < ACROSS; i++) {
     for (let j = 0; j < ACROSS; j++) {

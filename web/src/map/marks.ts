@@ -102,9 +102,8 @@ function posteriorOf(
   index: number,
 ): Gaussian2 | null {
   if (!logVar) return null;
-  const variance = Array.from(logVar.subarray(index * run.d, (index + 1) * run.d), Math.exp);
-  const covariance = variance.map((v, i) => variance.map((_, j) => (i === j ? v : 0)));
-  return explorer.frame(run).plane(meanOf(run, index), covariance);
+  const variance = logVar.subarray(index * run.d, (index + 1) * run.d).map(Math.exp);
+  return explorer.frame(run).planeOfEach(meanOf(run, index), variance);
 }
 
 /** In [0, 1): neighbours among the classes lie far apart, so that the first few are spread over all. */

@@ -29,13 +29,17 @@ export class Frame {
     return this.origin.length;
   }
 
+  /** Coordinate i of a latent. */
+  coordinate(i: number, z: ArrayLike<number>): number {
+    const row = this.rows[i];
+    let sum = 0;
+    for (let j = 0; j < row.length; j++) sum += row[j] * (z[j] - this.origin[j]);
+    return sum;
+  }
+
   /** All coordinates of a latent. */
   coordinates(z: ArrayLike<number>): number[] {
-    return this.rows.map((row) => {
-      let sum = 0;
-      for (let j = 0; j < row.length; j++) sum += row[j] * (z[j] - this.origin[j]);
-      return sum;
-    });
+    return this.rows.map((_, i) => this.coordinate(i, z));
   }
 
   latent(c: readonly number[]): number[] {
@@ -48,16 +52,18 @@ export class Frame {
 
   /** Where a latent lies on the map. With one dimension it lies on a line. */
   place(z: ArrayLike<number>): [number, number] {
-    const c = this.coordinates(z);
-    return [c[this.a], this.d > 1 ? c[this.b] : 0];
+    return [this.coordinate(this.a, z), this.d > 1 ? this.coordinate(this.b, z) : 0];
   }
 
-  /** The latent at a place of the map whose other coordinates are those of `z`. */
+  /**
+   * The latent at a place of the map whose other coordinates are those of `z`: z + Δx u + Δy v, as
+   * the rows are orthonormal. The pointer asks for it at each move, so it costs d steps, not d².
+   */
   at(x: number, y: number, z: ArrayLike<number>): number[] {
-    const c = this.coordinates(z);
-    c[this.a] = x;
-    if (this.d > 1) c[this.b] = y;
-    return this.latent(c);
+    const [u, v] = [this.rows[this.a], this.rows[this.b]];
+    const [fromX, fromY] = this.place(z);
+    const [dx, dy] = [x - fromX, this.d > 1 ? y - fromY : 0];
+    return Array.from(z, (value, j) => value + dx * u[j] + dy * v[j]);
   }
 
   /** Places of n latents (n × d), as n × 2. */
@@ -90,6 +96,24 @@ export class Frame {
       }
       return sum;
     };
+    return this.spread(x, y, between);
+  }
+
+  /** As `plane`, of independent dimensions, whose covariance is a variance each. */
+  planeOfEach(mean: readonly number[], variance: ArrayLike<number>): Gaussian2 {
+    const [x, y] = this.place(mean);
+    return this.spread(x, y, (p, q) => {
+      let sum = 0;
+      for (let i = 0; i < p.length; i++) sum += p[i] * variance[i] * q[i];
+      return sum;
+    });
+  }
+
+  private spread(
+    x: number,
+    y: number,
+    between: (p: readonly number[], q: readonly number[]) => number,
+  ): Gaussian2 {
     const [u, v] = [this.rows[this.a], this.rows[this.b]];
     if (this.d === 1) return { x, y, xx: between(u, u), xy: 0, yy: between(u, u) };
     return { x, y, xx: between(u, u), xy: between(u, v), yy: between(v, v) };

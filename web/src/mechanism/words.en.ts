@@ -1,6 +1,6 @@
 export const en = {
   mechanism: "Steps",
-  mechImage: "Test image",
+  mechImage: "Image",
   mechRandom: "Random",
   mechNear: "Nearest",
   mechUnreadable:

@@ -2,7 +2,7 @@ import type { en } from "./words.en";
 
 export const ko: Record<keyof typeof en, string> = {
   mechanism: "단계별 보기",
-  mechImage: "테스트 이미지",
+  mechImage: "이미지",
   mechRandom: "무작위",
   mechNear: "가장 가까운 것",
   mechUnreadable:

@@ -46,7 +46,10 @@ export class DrawPanel {
     const sheet = el("div", { class: "stack" }, this.pad.root);
     const hint = say(el("p", { class: "muted" }), "drawHint");
     const file = el("input", { type: "file", accept: "image/*", class: "visually-hidden" });
-    file.addEventListener("change", () => void this.open(file.files?.[0]));
+    file.addEventListener("change", () => {
+      void this.open(file.files?.[0]);
+      file.value = ""; // else the same file again would be no change
+    });
     const choose = el("label", { class: "button" }, say(el("span"), "choose"), file);
     const swap = el("label", { class: "check" }, this.invert, say(el("span"), "invert"));
     this.invert.addEventListener("change", () => this.reencode());

@@ -41,14 +41,14 @@ export const en = {
 
   decoded: "Decoded",
   decodedAt: "Image decoded at z = {z}",
-  nearest: "Nearest test image",
-  nearestIs: "Test image {index}",
-  nearestClass: "Test image {index}, class {name}",
+  nearest: "Nearest image",
+  nearestIs: "Image {index}",
+  nearestClass: "Image {index}, class {name}",
   distance: "distance {distance}",
   noPicture: "no picture in the bundle",
   pinned: "pinned",
   following: "follows the pointer",
-  spoken: "z {z}; nearest test image: {name}",
+  spoken: "z {z}; nearest image: {name}",
   noClass: "no class",
   dead: "dead",
 
@@ -127,7 +127,7 @@ export const en = {
   clear: "Clear",
   asSeen: "As the model sees it",
   reconstruction: "Reconstruction",
-  neighbours: "Nearest test images",
+  neighbours: "Nearest images",
   dropHint: "Drop an image file here, or choose one.",
   choose: "Choose an image file",
   invert: "Swap dark and light",
@@ -159,7 +159,7 @@ export const en = {
   asGroupB: "Use as group B",
   letGo: "Clear selection",
   more: "Show more",
-  goTo: "Go to test image {index}, class {name}",
+  goTo: "Go to image {index}, class {name}",
 
   sampleHint: "Random draws from each prior, decoded.",
   again: "Draw again",
@@ -167,7 +167,7 @@ export const en = {
   sampleSheet: "{count} decoded draws from the prior of {title}",
   judgeCounts: "Predicted classes of {count} draws",
   judgeAccuracy: "(the judge finds the class of {percent} % of real images)",
-  neighbourCounts: "Classes of the test images nearest to {count} draws",
+  neighbourCounts: "Classes of the images nearest to {count} draws",
   drawNumber: "Draw {number}",
   drawOfClass: "Draw {number}, predicted class {name}",
   chooseDraw: "Choose a draw to see it on the map, beside the training images nearest to it.",
@@ -176,8 +176,8 @@ export const en = {
   trainingByPixels: "Nearest training image by pixels, RMSE {distance}",
   trainingOf: "nearest of {count} training {count|image|images}",
   judgedAs: "Predicted class: {name}",
-  linked: "Linked: the same test image is marked in both maps.",
-  unlinked: "The two runs hold different test images: only the samples can be compared.",
+  linked: "Linked: the same image is marked in both maps.",
+  unlinked: "The two runs hold different images: only the samples can be compared.",
 
   planeAxes: "Axes of the map",
   axes: "latent axes",
@@ -242,16 +242,16 @@ export const en = {
   tourDone: "Done",
   tourMap: "The latent space",
   tourMapSays:
-    "Each point is a test image. Move over the map: the model decodes the place under the pointer at once. With keys: Tab to the map, then the arrow keys.",
+    "Each point is an image. Move over the map: the model decodes the place under the pointer at once. With keys: Tab to the map, then the arrow keys.",
   tourPicture: "The decoded image",
   tourPictureSays:
-    "Left: the image that the decoder makes of this place. Right: the nearest test image. Click the map to keep a place.",
+    "Left: the image that the decoder makes of this place. Right: the image nearest to it. Click the map to keep a place.",
   tourTabs: "The tools",
   tourTabsSays:
     "Steps follows one image through the model. Draw encodes what you draw. Samples shows random draws from the prior. Path goes from place to place.",
   tourPair: "Two models side by side",
   tourPairSays:
-    "Shows another model beside this one. The same test image is marked on both maps, if both have the same images.",
+    "Shows another model beside this one. The same image is marked on both maps, if both have the same images.",
   tourEnd: "Now you",
   tourEndSays: "Language and theme are here. The question mark starts this tour again.",
 

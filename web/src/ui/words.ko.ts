@@ -42,14 +42,14 @@ export const ko: Words = {
 
   decoded: "디코딩한 이미지",
   decodedAt: "z = {z}에서 디코딩한 이미지",
-  nearest: "가장 가까운 테스트 이미지",
-  nearestIs: "테스트 이미지 {index}",
-  nearestClass: "테스트 이미지 {index}, 클래스 {name}",
+  nearest: "가장 가까운 이미지",
+  nearestIs: "이미지 {index}",
+  nearestClass: "이미지 {index}, 클래스 {name}",
   distance: "거리 {distance}",
   noPicture: "번들에 이미지 없음",
   pinned: "고정됨",
   following: "포인터를 따라가는 중",
-  spoken: "z {z}; 가장 가까운 테스트 이미지: {name}",
+  spoken: "z {z}; 가장 가까운 이미지: {name}",
   noClass: "클래스 없음",
   dead: "비활성",
 
@@ -128,7 +128,7 @@ export const ko: Words = {
   clear: "지우기",
   asSeen: "모델에 들어가는 이미지",
   reconstruction: "재구성",
-  neighbours: "가장 가까운 테스트 이미지들",
+  neighbours: "가장 가까운 이미지들",
   dropHint: "이미지 파일을 여기에 끌어다 놓거나 고르세요.",
   choose: "이미지 파일 고르기",
   invert: "명암 뒤집기",
@@ -160,7 +160,7 @@ export const ko: Words = {
   asGroupB: "그룹 B로 쓰기",
   letGo: "선택 해제",
   more: "더 보기",
-  goTo: "이동: 테스트 이미지 {index}, 클래스 {name}",
+  goTo: "이동: 이미지 {index}, 클래스 {name}",
 
   sampleHint: "사전 분포마다 무작위로 점을 뽑아 디코딩한 이미지입니다.",
   again: "다시 뽑기",
@@ -168,7 +168,7 @@ export const ko: Words = {
   sampleSheet: "{title}의 사전 분포에서 뽑은 점을 디코딩한 이미지 {count}장",
   judgeCounts: "판정기가 분류한 클래스(표본 {count}개)",
   judgeAccuracy: "(판정기는 실제 이미지의 {percent}%에서 클래스를 맞힙니다)",
-  neighbourCounts: "표본 {count}개와 가장 가까운 테스트 이미지의 클래스",
+  neighbourCounts: "표본 {count}개와 가장 가까운 이미지의 클래스",
   drawNumber: "표본 {number}",
   drawOfClass: "표본 {number}, 예측 클래스 {name}",
   chooseDraw: "표본을 하나 고르면 지도에서의 위치와 가장 가까운 학습 이미지를 보여 줍니다.",
@@ -177,8 +177,8 @@ export const ko: Words = {
   trainingByPixels: "픽셀이 가장 비슷한 학습 이미지, RMSE {distance}",
   trainingOf: "학습 이미지 {count}장 중에서 찾음",
   judgedAs: "예측 클래스: {name}",
-  linked: "연결됨: 같은 테스트 이미지를 두 지도에 표시합니다.",
-  unlinked: "두 학습 결과에 담긴 테스트 이미지가 서로 달라 표본만 비교할 수 있습니다.",
+  linked: "연결됨: 같은 이미지를 두 지도에 표시합니다.",
+  unlinked: "두 학습 결과에 담긴 이미지가 서로 달라 표본만 비교할 수 있습니다.",
 
   planeAxes: "지도의 축",
   axes: "잠재 축",
@@ -243,16 +243,16 @@ export const ko: Words = {
   tourDone: "마치기",
   tourMap: "잠재 공간",
   tourMapSays:
-    "점 하나가 테스트 이미지 하나입니다. 지도 위에서 포인터를 움직이면 모델이 그 위치를 바로 디코딩합니다. 키보드로는 Tab 키로 지도에 온 다음 화살표 키를 누르세요.",
+    "점 하나가 이미지 하나입니다. 지도 위에서 포인터를 움직이면 모델이 그 위치를 바로 디코딩합니다. 키보드로는 Tab 키로 지도에 온 다음 화살표 키를 누르세요.",
   tourPicture: "디코딩한 이미지",
   tourPictureSays:
-    "왼쪽은 디코더가 이 위치에서 만든 이미지이고, 오른쪽은 가장 가까운 테스트 이미지입니다. 지도를 클릭하면 위치가 고정됩니다.",
+    "왼쪽은 디코더가 이 위치에서 만든 이미지이고, 오른쪽은 가장 가까운 이미지입니다. 지도를 클릭하면 위치가 고정됩니다.",
   tourTabs: "도구",
   tourTabsSays:
     "‘단계별 보기’는 이미지 하나가 모델을 지나는 과정을 보여 줍니다. ‘그리기’는 직접 그린 그림을 인코딩합니다. ‘표본’은 사전 분포에서 무작위로 뽑은 표본을, ‘경로’는 한 곳에서 다른 곳으로 가는 길을 보여 줍니다.",
   tourPair: "두 모델 나란히 보기",
   tourPairSays:
-    "다른 모델을 옆에 함께 보여 줍니다. 두 모델의 테스트 이미지가 같으면 같은 이미지가 두 지도에 함께 표시됩니다.",
+    "다른 모델을 옆에 함께 보여 줍니다. 두 모델의 이미지가 같으면 같은 이미지가 두 지도에 함께 표시됩니다.",
   tourEnd: "이제 직접 해 보세요",
   tourEndSays: "언어와 테마는 여기서 바꿉니다. 물음표를 누르면 둘러보기를 다시 시작합니다.",
 

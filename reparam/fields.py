@@ -8,8 +8,10 @@ import itertools
 import linecache
 import math
 import operator
+import os
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from reparam.errors import ConfigError
@@ -131,6 +133,11 @@ def as_size(value: object) -> object:
         return value
     height, _, width = value.lower().replace("×", "x").partition("x")
     return (int(height), int(width or height))
+
+
+def as_path(value: str | Path) -> Path:
+    """What is written for a path, with ~ as the home folder; ~name, of no user, is a name."""
+    return Path(os.path.expanduser(value))
 
 
 @functools.cache

@@ -28,7 +28,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from reparam.errors import ConfigError, ReparamError, reason_of, unknown_name
-from reparam.fields import check_options
+from reparam.fields import as_path, check_options
 from reparam.interface import Interface, check_defined
 
 ENTRY_POINTS = "reparam.parts"
@@ -254,7 +254,7 @@ def load_plugin(file: str | Path) -> None:
 
     The file is code, and is run. Raises ConfigError where it cannot be imported.
     """
-    path = Path(file).expanduser().resolve()
+    path = as_path(file).resolve()
     if str(path) in _loaded:
         return
     import_file(file, "--plugin")
@@ -266,7 +266,7 @@ def import_file(file: str | Path, option: str) -> ModuleType:
 
     Raises ConfigError where it cannot be imported.
     """
-    path = Path(file).expanduser().resolve()
+    path = as_path(file).resolve()
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no file"
         raise ConfigError(

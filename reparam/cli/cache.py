@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
 from reparam.cli.flags import parse
@@ -17,7 +16,7 @@ from reparam.data import (
     verify_cached,
 )
 from reparam.errors import SHORT_LIST, ConfigError, DataError
-from reparam.fields import option
+from reparam.fields import as_path, option
 from reparam.printable import say
 
 
@@ -67,8 +66,9 @@ def _chosen(known: list[CachedSet], names: Sequence[str]) -> list[CachedSet]:
         return known
     found = []
     for name in names:
-        folder = str(Path(os.path.expanduser(name)).resolve())
-        own = [each for each in known if each.path.name.startswith(name) or each.folder == folder]
+        folder = str(as_path(name).resolve())
+        own = [each for each in known if each.folder == folder]
+        own = own or [each for each in known if each.path.name.startswith(name)]
         if not own or not name:
             more = ", ..." if len(known) > SHORT_LIST else ""
             listed = ", ".join(each.name for each in known[:SHORT_LIST]) + more or "none"

@@ -56,15 +56,12 @@ def run(args: Sequence[str]) -> int:
     check_target(out, overwrite=options.overwrite)
     model = folder.load_model(own_prior=True, device=options.compute.chosen())
     z = read_latents(options.latents, model.latent_dim)
-    note(f"{len(z)} latents of {options.latents}")
     names = read_labels(options.latents) if model.classes else None
+    files = read_files(options.latents)
+    note(f"{len(z)} latents of {options.latents}")
     labels = options.choice.labels(folder, names, len(z), str(options.latents), of_images=False)
-    images = LabelledImages(
-        decode_bytes(model, z, labels),
-        labels,
-        folder.facts.class_names,
-        read_files(options.latents),
-    )
+    pictures = decode_bytes(model, z, labels)
+    images = LabelledImages(pictures, labels, folder.facts.class_names, files)
     write_images(out, images, overwrite=options.overwrite)
     say(out)
     return 0

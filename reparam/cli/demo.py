@@ -27,6 +27,7 @@ from reparam.runs import (
     RunConfig,
     check_free,
     command_line,
+    is_incidental,
     options_of,
     preset_config,
     writing,
@@ -175,13 +176,15 @@ def _check_room(options: DemoOptions) -> None:
     if not out.is_dir():
         raise RunError(f"{out}: must be a folder, got a file. Fix: choose another --out")
     known = {*MODELS, "figures", "report.html", "site"}
-    foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in known)
+    own = [entry for entry in out.iterdir() if not is_incidental(entry)]
+    foreign = sorted(entry.name for entry in own if entry.name not in known)
     if foreign or out.is_symlink():
         what = f" ({foreign[0]})" if foreign else ""
         raise RunError(f"{out}: holds other files{what}. Fix: choose another --out")
     for model in MODELS:
         check_free(out / model, overwrite=True)
-    mine = sorted(p for p in (out / "figures").rglob("*") if p.is_file() and p.suffix != ".png")
+    figures = [p for p in (out / "figures").rglob("*") if p.is_file() and not is_incidental(p)]
+    mine = sorted(p for p in figures if p.suffix != ".png")
     if mine:
         raise RunError(
             f"{mine[0]}: is among the demo's figures. Fix: move it, or choose another --out"

@@ -179,8 +179,9 @@ def run(args: Sequence[str]) -> int:
         if out is not None:
             say(out)
     if options.site is not None:
-        words = shlex.join(["python", "-m", "http.server", "--directory", str(options.site)])
-        note(f"look at it with `{words}`, at http://localhost:8000")
+        own = ["--bind", "127.0.0.1"]  # else everybody in the network could fetch the images
+        words = shlex.join(["python", "-m", "http.server", *own, "--directory", str(options.site)])
+        note(f"look at it with `{words}`, at http://127.0.0.1:8000")
     return 0
 
 

@@ -22,7 +22,7 @@ from reparam.cli.help_text import (
     value_words,
 )
 from reparam.errors import ConfigError, UnknownOption, unknown_name
-from reparam.fields import as_size
+from reparam.fields import as_path, as_size
 from reparam.fields import option as field_option
 from reparam.printable import print_lines
 from reparam.runs import (
@@ -332,6 +332,11 @@ def words_of(flag: str, args: Sequence[str]) -> list[str]:
     return found
 
 
+def flag_in(word: str) -> str:
+    """The flag of a word that may have its value behind =."""
+    return word.partition("=")[0]
+
+
 def value_of(flag: str, args: Sequence[str]) -> str | None:
     """The value of a flag, looked up before the real parse: it decides the defaults."""
     words = words_of(flag, args)
@@ -347,9 +352,9 @@ def split_words(args: Sequence[str], mine: Mapping[str, int | None]) -> tuple[li
     to, left = 1, None
     for word in args:
         if word.startswith("--") or word == "-h":
-            flag, is_complete, _ = word.partition("=")
+            flag = flag_in(word)
             to = 0 if flag in mine else 1
-            left = None if to else 0 if is_complete else mine[flag]
+            left = None if to else 0 if word != flag else mine[flag]
         elif left == 0:
             to = 1
         elif left is not None:
@@ -428,7 +433,7 @@ def _as(given: str | list[str], kind: object) -> object:
     if kind is type(None) and given == "None":
         return None
     if kind is Path:
-        return Path(given).expanduser()  # no shell does it in --out=~/runs, nor in a file
+        return as_path(given)  # no shell does it in --out=~/runs, nor in a file
     if kind in (int, float, str):
         return kind(given)
     raise ValueError

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import get_type_hints
 
-from reparam.cli.flags import is_single
+from reparam.cli.flags import flag_in, is_single
 from reparam.cli.train import Load, TrainOptions, before_images, suited_options
 from reparam.errors import ConfigError
 from reparam.runs import RunConfig, command_line, options_of, shared_options
@@ -55,9 +55,9 @@ def axes_of(args: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
     shared: list[str] = []
     axes: dict[str, list[str]] = {}
     for flag, values in _grouped(args):
-        if flag in OWN:
+        if flag_in(flag) in OWN:
             raise ConfigError(
-                f"{flag} must not be given to reparam sweep, which sets it. Fix: omit it"
+                f"{flag_in(flag)} must not be given to reparam sweep, which sets it. Fix: omit it"
             )
         if flag in sweepable and len(values) > 1:
             if len(set(values)) < len(values):

@@ -1,9 +1,7 @@
 """reparam info: what a run or a set of images holds."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.table import Table
 
@@ -14,6 +12,7 @@ from reparam.cli.terminal import print_json
 from reparam.data import DataConfig
 from reparam.errors import ConfigError
 from reparam.evaluation import DataFacts, RunFacts, data_facts, run_facts
+from reparam.fields import as_path
 from reparam.model import LOSS_UNITS
 from reparam.printable import say
 from reparam.runs import (
@@ -59,7 +58,7 @@ def run(args: Sequence[str]) -> int:
         raise ConfigError(
             "reparam info must have a run folder or images, got neither. Fix: name one"
         )
-    path = Path(os.path.expanduser(source))
+    path = as_path(source)
     facts = run_facts(Run.open(path)) if is_run(path) else data_facts(Loader()(options.data))
     if options.json:
         print_json(facts.to_mapping())

@@ -21,6 +21,7 @@ from reparam.data import (
 from reparam.errors import RunError
 from reparam.evaluation import check_images
 from reparam.export import LabelledImages
+from reparam.fields import as_path
 from reparam.model import Autoencoder, labels_of
 from reparam.printable import note
 from reparam.runs import EXPORTS, Run
@@ -123,7 +124,7 @@ def own_selection(
 
 def names_the_runs(given: DataConfig, run: Run) -> bool:
     """Whether it names the pictures that the run was trained on."""
-    here, there = (Path(data.source).expanduser().resolve() for data in (given, run.config.data))
+    here, there = (as_path(data.source).resolve() for data in (given, run.config.data))
     return bool(given.source) and here == there
 
 
@@ -150,6 +151,10 @@ OF_PLACES = ("data_dir", "mirrors")
 """Options that say where the same images are."""
 
 
+OF_SPLITS = ("split_folders", "train_size", "valid_fraction", "test_fraction", "split_seed")
+"""Options that say which of them are in which split."""
+
+
 def like_the_runs(given: DataConfig, run: Run) -> DataConfig:
     """``given``, with the run's options where it says nothing of them and has a use for them."""
     height, width, channels = run.facts.image_shape
@@ -163,6 +168,8 @@ def like_the_runs(given: DataConfig, run: Run) -> DataConfig:
         own["pixel_range"] = None if was_array else was.pixel_range
     elif kind == "array" and was_array:
         own = {name: getattr(was, name) for name, users in USED_BY.items() if kind in users}
+    if names_the_runs(given, run):  # its splits too: what is held out of it was held out then
+        own |= {name: getattr(was, name) for name in OF_SPLITS}
     plain = DataConfig()
     missing = {n: v for n, v in own.items() if getattr(given, n) == getattr(plain, n)}
     return replace(given, **missing)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reparam.cli.existing import check_place, open_or_create_run, trained
-from reparam.cli.flags import Compute, PassedOn, flags_of, parse, split_words, value_of
+from reparam.cli.flags import Compute, PassedOn, flag_in, flags_of, parse, split_words, value_of
 from reparam.cli.grid import OWN, Point, axes_of, points
 from reparam.cli.group_table import print_groups, print_trends, print_verdicts
 from reparam.cli.reading import Loader
@@ -135,8 +135,9 @@ def run(args: Sequence[str]) -> int:
 
 def _check_no_search(own: Sequence[str]) -> None:
     """Raises ConfigError for an option that only a search reads."""
+    given = {flag_in(word) for word in own}
     for name in ("--trials", "--prune", "--no-prune", "--search-for"):
-        if name in own:
+        if name in given:
             raise ConfigError(f"{name} must be given with --search, got it alone. Fix: omit it")
 
 

@@ -10,7 +10,7 @@ from reparam.cli.session import follow, say_next, train_with_progress
 from reparam.cli.terminal import print_json
 from reparam.data import DataConfig, ImageSet
 from reparam.errors import ConfigError, UnknownOption
-from reparam.fields import option
+from reparam.fields import as_path, option
 from reparam.printable import note, several
 from reparam.runs import (
     AUTO,
@@ -92,7 +92,7 @@ def before_flags(args: Sequence[str], suited: Suited | None = None) -> TrainOpti
     """The options of preset, then recipe, then --config; what `resolve_options` starts from."""
     file = value_of("--config", args)
     model, flag = value_of("--model", args), value_of("--recipe", args)
-    values: Json = {} if file is None else read_config_file(Path(file))
+    values: Json = {} if file is None else read_config_file(as_path(file))
     where = f"config file {file}"
     files_model = values.pop("preset", None)
     if model is not None and files_model not in (None, model):

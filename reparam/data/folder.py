@@ -1,7 +1,6 @@
 """A folder of image files; its sub-folders are the classes."""
 
 import math
-import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +35,7 @@ from reparam.data.pictures import ROUND, Progress, decode_all, look_at_all
 from reparam.data.pixels import check_range
 from reparam.data.splits import split_as_given, split_indices
 from reparam.errors import ConfigError, DataError
+from reparam.fields import as_path
 from reparam.types import PixelArray
 
 
@@ -95,7 +95,7 @@ def sizes_in_files(config: DataConfig, files: Sequence[str]) -> list[tuple[int, 
     ``files``: the pictures, as ``ImageSet.files`` names them. Raises DataError where a file is
     gone, or readable no more.
     """
-    folder = Path(os.path.expanduser(config.source))
+    folder = as_path(config.source)
     paths = {Picture(path).within(folder): path for path in list_files(folder)}
     places: list[tuple[str, int]] = []
     for name in files:
@@ -128,7 +128,7 @@ def suited_size(config: DataConfig) -> tuple[int, int] | None:
     """
     if config.image_size is not None:
         return None
-    files = list_files(Path(os.path.expanduser(config.source)))
+    files = list_files(as_path(config.source))
     few = _shapes(files[:ROUND], config)  # of a large folder of small pictures not every file
     if all(max(shape.height, shape.width) <= LARGEST for shape in few):
         return None

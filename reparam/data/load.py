@@ -17,7 +17,7 @@ from reparam.data.pixels import warn_of_pixels
 from reparam.data.registry import IDX_SOURCES, NAMED_SOURCES
 from reparam.data.splits import with_known_labels
 from reparam.errors import ConfigError, DataError, near_paths
-from reparam.fields import flag_of
+from reparam.fields import as_path, flag_of
 
 _ACCEPTED = f"{', '.join(NAMED_SOURCES)}, an .npz or .npy file, or a folder of images"
 
@@ -52,7 +52,7 @@ def kind_of(source: str) -> SourceKind:
         return "digits"
     if source in IDX_SOURCES:
         return "named"
-    path = Path(os.path.expanduser(source))
+    path = as_path(source)
     if not source or not _is_there(path):
         raise _unknown(source)
     if is_folder(source):
@@ -67,11 +67,11 @@ def kind_of(source: str) -> SourceKind:
 
 def is_folder(source: str) -> bool:
     """Whether its kind is folder. Raises nothing for what is no source."""
-    return source not in NAMED_SOURCES and os.path.isdir(os.path.expanduser(source))
+    return source not in NAMED_SOURCES and os.path.isdir(as_path(source))
 
 
 def _load(config: DataConfig, progress: Progress | None) -> ImageSet:
-    kind, path = kind_of(config.source), Path(os.path.expanduser(config.source))
+    kind, path = kind_of(config.source), as_path(config.source)
     _refuse_idle_options(config, kind)
     match kind:
         case "digits":

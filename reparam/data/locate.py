@@ -7,6 +7,7 @@ from pathlib import Path
 from reparam.data.idx import read_idx_file
 from reparam.data.registry import IDX_FILES, IDX_SOURCES, TEST_LABELS
 from reparam.errors import DataError
+from reparam.fields import as_path
 
 SYSTEM_FOLDERS = {"fashion-mnist": Path("/usr/share/datasets/fashion-mnist")}
 """Where Debian's package dataset-fashion-mnist puts its files."""
@@ -23,10 +24,10 @@ def locate(source: str, data_dir: Path | None) -> dict[str, Path] | None:
     has some of the four only, and when ``data_dir`` holds another of the named sets.
     """
     if data_dir is not None:
-        return _in_data_dir(source, Path(os.path.expanduser(data_dir)))
+        return _in_data_dir(source, as_path(data_dir))
     named = os.environ.get("REPARAM_DATA")
     if named:
-        found = _in_environment(source, Path(os.path.expanduser(named)))
+        found = _in_environment(source, as_path(named))
         if found is not None:
             return found
     system = SYSTEM_FOLDERS.get(source)

@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 
 from reparam.errors import ConfigError, RunError
+from reparam.fields import as_path
 from reparam.printable import note
 from reparam.runs import Epoch, Run, RunConfig, check_writable, is_empty
 from reparam.training import BackedOff, EpochDone, Event, Listener, Warned, writers
@@ -13,7 +14,7 @@ def folder_of(out: object) -> Path | None:
     """The option ``out`` as a path. Raises ConfigError for what is none."""
     if not isinstance(out, str | Path | None):
         raise ConfigError(f"out must be a path, got {out!r}. Fix: name a folder")
-    return None if out is None else Path(out).expanduser()
+    return None if out is None else as_path(out)
 
 
 def check_free(path: Path) -> None:

@@ -166,11 +166,31 @@ def _words(path: Path, column: str) -> tuple[str, ...] | None:
         case ".parquet":
             found = _pandas().read_parquet(path, engine="pyarrow").get(column)
         case ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                found = arrays.get(f"{column}s")
+            found = _array(path, f"{column}s")
         case _:
             found = None
     return None if found is None else tuple(map(str, found))
+
+
+def _array(path: Path, name: str) -> np.ndarray | None:
+    """A column of words in an .npz file of latents; None without. Raises DataError for another."""
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):  # an .npy file by another name
+        return None
+    with loaded:
+        if name not in loaded.files:
+            return None
+        try:
+            found = loaded[name]
+        except ValueError:  # of objects, which are pickles
+            found = np.array(None)
+        count = len(loaded["z"])
+    if found.dtype.kind not in "USiu" or found.shape != (count,):
+        raise DataError(
+            f"{path}: {name} must be an array of {count} strings, one for each latent, got shape "
+            f"{found.shape} of {found.dtype}. Fix: save it by numpy.array(..., dtype=str)"
+        )
+    return found
 
 
 def _checked(path: Path, values: np.ndarray, names: list[str], latent_dim: int) -> LatentArray:

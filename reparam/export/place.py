@@ -14,6 +14,8 @@ from reparam.runs import (
     TEMPORARY,
     UMASK,
     check_writable,
+    is_empty,
+    is_incidental,
     remove_leftovers_of,
     unwritable,
     write_atomically,
@@ -37,7 +39,9 @@ class OwnFolder:
     def first_foreign(self, path: Path) -> str | None:
         """A name in the folder that is not ours, if there is one; the marker's if that misses."""
         held = sorted(
-            entry.relative_to(path).as_posix() + "/" * entry.is_dir() for entry in path.rglob("*")
+            entry.relative_to(path).as_posix() + "/" * entry.is_dir()
+            for entry in path.rglob("*")
+            if not is_incidental(entry)
         )
         listed = self._listed(path)
         foreign = next(
@@ -121,7 +125,7 @@ def check_folder_free(
             f"{'a mounted one' if whole.is_mount() else 'the current one'}. Fix: name a new folder "
             f"in it, such as {path / 'results'}"
         )
-    if not path.is_dir() or not any(path.iterdir()):
+    if not path.is_dir() or is_empty(path):
         return
     if foreign := own.first_foreign(path):
         raise ConfigError(

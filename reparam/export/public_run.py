@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from reparam.data import NAMED_SOURCES
 from reparam.errors import ExportError
 from reparam.evaluation import Scorecard, check_scorecard
+from reparam.fields import as_path
 from reparam.model import Autoencoder
 from reparam.runs import (
     CONFIG,
@@ -102,12 +103,12 @@ def _name(path: str) -> str:
     """The last name of a path, which may be written as on another system; never a home folder."""
     plain = PurePosixPath(path.replace("\\", "/"))
     if plain.name in ("", ".."):
-        plain = PurePosixPath(Path(os.path.expanduser(path)).resolve().as_posix())
+        plain = PurePosixPath(as_path(path).resolve().as_posix())
     return plain.name.lstrip("~") or "images"
 
 
 def _check_places(file: Path, run: Run) -> None:
-    source = Path(os.path.expanduser(run.config.data.source))
+    source = as_path(run.config.data.source)
     folders = [Path.home(), run.path.absolute().parent]
     if source.is_absolute():
         folders.append(source.parent)

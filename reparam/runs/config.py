@@ -3,12 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Literal
 
 from reparam.data import NAMED_SOURCES, DataConfig
 from reparam.errors import ConfigError
-from reparam.fields import MOST_SEED, check_options, option
+from reparam.fields import MOST_SEED, as_path, check_options, option
 from reparam.loggers import LoggerOptions, TensorBoardOptions
 from reparam.model import ImageShape, ModelConfig, check_fittable
 from reparam.objective import Augmentation, Elbo, InputConfig, Objective, TermOptions, check_loss
@@ -244,11 +243,11 @@ class RunConfig:
 
 def _with_absolute_paths(data: DataConfig) -> DataConfig:
     """So that a run finds its images from any folder."""
-    source = Path(data.source).expanduser()
+    source = as_path(data.source)
     if data.source not in NAMED_SOURCES and source.exists():
         data = replace(data, source=str(source.resolve()))
     if data.data_dir is not None:
-        data = replace(data, data_dir=data.data_dir.expanduser().resolve())
+        data = replace(data, data_dir=as_path(data.data_dir).resolve())
     return data
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar, get_args, get_origin, get_type_hints
 from typeguard import TypeCheckError
 
 from reparam.errors import ConfigError, UnknownOption
+from reparam.fields import as_path
 from reparam.registry import Part, Registry, check_different
 from reparam.runs.migrations import migrate_config
 from reparam.runs.options import (
@@ -298,7 +299,7 @@ def _coerce(value: object, hint: object, where: str) -> object:
 def _by_hint(value: object, hint: object) -> object:
     """JSON's lists and texts as the tuples and paths that they were written from, at any depth."""
     if isinstance(value, str):
-        return Path(value) if "Path" in str(hint) else value
+        return as_path(value) if "Path" in str(hint) else value
     if not isinstance(value, list):
         return value
     several = [hint, *get_args(hint)]  # of a union, the member that takes a list

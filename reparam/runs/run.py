@@ -15,6 +15,7 @@ import torch
 from reparam._version import __version__
 from reparam.data import NAMED_SOURCES, ImageSet, Progress, load_images
 from reparam.errors import ConfigError, DataError, RunError, either, near_paths
+from reparam.fields import as_path
 from reparam.model import Autoencoder, Fittable, Prior, build_autoencoder
 from reparam.registry import loaded_plugins
 from reparam.runs.command import command_line
@@ -143,7 +144,7 @@ class Run:
     @classmethod
     def open(cls, path: str | Path) -> "Run":
         """An existing run. Raises RunError when it is missing, damaged, or from a newer version."""
-        path = Path(path).expanduser()
+        path = as_path(path)
         if path.exists() and not path.is_dir():
             raise RunError(f"{path}: must be a run folder, got a file. Fix: name a run folder")
         if not path.is_dir():

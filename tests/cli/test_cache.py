@@ -106,6 +106,18 @@ def test_clear_removes_those_that_are_named(sets: list[Path], tmp_path: Path, re
     assert all(len(list(each.iterdir())) == 5 for each in sets), "the pictures themselves stay"
 
 
+def test_a_folder_is_not_the_beginning_of_another_sets_name(
+    sets: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reparam
+) -> None:
+    letter = entry_of(sets[1]).name[0]
+    named = sets[0].rename(tmp_path / letter)
+    load_images(DataConfig(str(named)))
+    monkeypatch.chdir(tmp_path)
+    assert reparam("cache", "clear", letter).out.startswith("removed 1 set")
+    assert str(sets[1]) in [each.folder for each in cached_sets()]
+    assert str(named) not in [each.folder for each in cached_sets()]
+
+
 def test_mistakes(sets: list[Path], refused) -> None:
     assert "no set 'three' (known: " in refused("cache", "list", "three")
     assert "one of list, verify, clear, got 'purge'" in refused("cache", "purge")

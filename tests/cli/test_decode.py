@@ -62,6 +62,19 @@ def test_bad_latents_leave_nothing_behind(refused, vae_run, tmp_path) -> None:
     assert not out.exists()
 
 
+def test_arrays_of_an_npz_file_are_one_for_each_latent(reparam, refused, vae_run, tmp_path):
+    z, out = np.zeros((3, 2)), tmp_path / "out"
+    file = tmp_path / "z.npz"
+    for files in (np.array(["a", "b"]), np.array(["a", "b", "c"], object), np.array("a")):
+        np.savez(file, z=z, files=files)
+        assert "files must be an array of 3 strings" in refused(
+            "decode", vae_run, file, "--out", out
+        )
+    with file.open("wb") as stream:  # an .npy file by another name
+        np.save(stream, z)
+    assert reparam("decode", vae_run, file, "--out", out).status == 0
+
+
 def test_out_that_holds_other_things_is_never_replaced(refused, vae_run, latents, tmp_path) -> None:
     precious = tmp_path / "precious"
     (precious / "images").mkdir(parents=True)

@@ -120,6 +120,23 @@ def test_a_folder_is_read_as_in_training(reparam, folder_run, tmp_path) -> None:
         assert arrays["files"].tolist() == files
 
 
+def test_what_is_held_out_of_the_runs_images_was_held_out_then(
+    reparam, shapes_file, tmp_path
+) -> None:
+    """Also where they are named as DATA, of a run with splits of its own."""
+    run, own = tmp_path / "run", ("--split-seed", "5", "--test-fraction", "0.3")
+    words = ("--out", run, "--epochs", "1", "--sample-every", "0", "--quiet", *own)
+    assert reparam("train", shapes_file, *words).status == 0
+    tables = [tmp_path / "own.csv", tmp_path / "given.csv"]
+    for out, source in zip(tables, ([], [shapes_file]), strict=True):
+        words = ("--split", "test", "--out", out)
+        assert reparam("encode", run, *source, *words).status == 0
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+    assert len(pd.read_csv(tables[0])) == 18
+    said = reparam("encode", run, shapes_file, "--split", "test", "--test-fraction", "0.1")
+    assert "6 images of" in said.err
+
+
 @pytest.mark.parametrize("command", ["encode", "reconstruct", "denoise"])
 def test_a_set_that_has_changed_is_not_split_anew(reparam, refused, folder_run, command) -> None:
     """An image more, and those held out may be others."""

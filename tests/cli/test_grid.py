@@ -90,6 +90,8 @@ def test_what_train_would_refuse_is_refused_before_anything_is_trained() -> None
 def test_options_that_a_sweep_sets_itself_and_values_given_twice_are_refused() -> None:
     with pytest.raises(ConfigError, match="--seed must not be given to reparam sweep"):
         axes_of(["digits", "--seed", "1", "2"])
+    with pytest.raises(ConfigError, match="--seed must not be given to reparam sweep"):
+        axes_of(["digits", "--latent-dim", "2", "8", "--seed=5"])
     with pytest.raises(ConfigError, match="different values"):
         axes_of(["digits", "--latent-dim", "2", "2"])
 

@@ -61,6 +61,9 @@ def test_losses_of_other_scales_are_refused(refused, shapes_file, tmp_path) -> N
     assert "must have one value" in refused(*words, RATES, "--latent-dim", "2", "3")
     assert "seeds must not be given" in refused(*words, RATES, "--seeds", "2")
     assert "unknown measure" in refused(*words, RATES, "--search-for", "nonsense")
+    plain = ("sweep", shapes_file, *SHARED, "--out", tmp_path / "out")
+    for alone in ("--trials=5", "--no-prune", "--search-for=mse"):
+        assert "must be given with --search" in refused(*plain, alone)
     assert not (tmp_path / "out").exists()
 
 

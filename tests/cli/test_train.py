@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
-from reparam.cli.demo import _program
+from reparam.cli.demo import DemoOptions, _check_room, _program
 from reparam.errors import RunError
 from reparam.runs import Run, check_free, to_mapping, write_mapping
 
-from .conftest import train_tiny
+from .conftest import shapes, train_tiny
 
 SMALL = [
     *("--encoder-filters", "4", "4", "--encoder-kernels", "3", "3", "--encoder-strides", "2", "2"),
@@ -215,6 +216,39 @@ def test_config_files_take_the_commands_own_options(reparam, shapes_file, tmp_pa
     said = reparam("train", "--config", file, *SMALL)
     assert (said.status, said.err) == (0, "")
     assert json.loads((tmp_path / "here" / "config.json").read_text())["preset"] == "ae"
+
+
+def test_home_is_a_tilde_in_config_files_too(
+    reparam, shapes_file, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, here = tmp_path / "home", tmp_path / "here"
+    home.mkdir()
+    here.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.chdir(here)
+    text = f"data = '{shapes_file}'\nout = '~/run'\nepochs = 1\n"
+    (home / "options.toml").write_text(text)
+    said = reparam("train", "--config=~/options.toml", "--quiet", *SMALL)
+    assert said.status == 0, said.err
+    assert (home / "run" / "config.json").exists()
+    assert not list(here.iterdir())
+
+
+def test_a_tilde_before_a_name_that_is_no_users_is_part_of_it(
+    reparam, refused, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pictures = tmp_path / "~nobody_photos"
+    pictures.mkdir()
+    for i, pixels in enumerate(shapes(20)[0]):
+        Image.fromarray(pixels).save(pictures / f"{i:02}.png")
+    words = ("--out=~nobody_run", "--epochs", "1", "--recipe", "quick", "--quiet")
+    said = reparam("train", "~nobody_photos", *words)
+    assert said.status == 0, said.err
+    assert reparam("encode", "~nobody_run", "~nobody_photos", "--out", "~z.csv").status == 0
+    assert reparam("decode", "~nobody_run", "~z.csv").status == 0
+    assert "~nobody_else/run: no such run folder" in refused("score", "~nobody_else/run")
 
 
 def test_a_run_folder_tells_how_it_was_made(ae_run: Path, vae_run: Path) -> None:
@@ -441,6 +475,17 @@ def test_a_demo_with_too_few_held_out_images_goes_without_a_scorecard(
     assert "the report goes without a scorecard" in said.err
     assert "raise --test-fraction" in said.err or "hold more of them out" in said.err
     assert (out / "report.html").exists()
+
+
+def test_what_a_file_manager_leaves_in_a_demo_is_in_nobodys_way(tmp_path) -> None:
+    options = DemoOptions(out=tmp_path / "demo")
+    (options.out / "figures").mkdir(parents=True)
+    for name in (".DS_Store", ".unfinished-report.html.x", "figures/Thumbs.db"):
+        (options.out / name).write_bytes(b"x")
+    _check_room(options)
+    (options.out / "letter.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"letter\.txt"):
+        _check_room(options)
 
 
 def test_a_mistyped_demo_keeps_the_old_one(refused, tmp_path) -> None:

@@ -124,6 +124,18 @@ def test_a_folder_with_a_picture_that_is_not_listed_is_no_results_of_ours(tmp_pa
         write_images(tmp_path / "out", out, overwrite=True)
 
 
+def test_what_a_file_manager_leaves_is_no_result(tmp_path: Path) -> None:
+    """Neither in an empty folder nor among results."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".DS_Store").write_bytes(b"x")
+    images = LabelledImages(np.zeros((2, 4, 4, 1), np.uint8))
+    write_images(out, images)
+    (out / "images" / "Thumbs.db").write_bytes(b"x")
+    write_images(out, images, overwrite=True)
+    assert sorted(path.name for path in out.iterdir()) == ["images", "sheet.png"]
+
+
 def test_comparison_sheet_has_each_image_above_its_counterparts() -> None:
     first, second = noise(13), noise(13)[::-1]
     sheet = comparison_sheet(first, second)

@@ -13,6 +13,7 @@ from reparam.data import DataConfig, Progress, is_image, read_images, read_pictu
 from reparam.errors import DataError
 from reparam.evaluation.anomaly.curve import NEIGHBOURS
 from reparam.evaluation.anomaly.metrics import ALL, GOOD
+from reparam.fields import as_path
 from reparam.types import PixelArray
 
 TRUTH = "ground_truth"
@@ -56,7 +57,7 @@ def read_labelled(
     a mask without a picture or of another size, two masks of one picture, pictures of several
     sizes, and what `read_images` raises.
     """
-    folder = Path(folder).expanduser()
+    folder = as_path(folder)
     test = folder / "test" if (folder / "test").is_dir() else folder
     truth = test / TRUTH if (test / TRUTH).is_dir() else test.parent / TRUTH
     kinds = _kinds(test)

@@ -416,7 +416,7 @@ def test_ctrl_c_ends_all_and_any_number_of_processes_goes_on(make: Make, devices
 def test_the_script_of_the_documents_trains_in_two_processes(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs/scaling.md").read_text(encoding="utf-8")
     script = textwrap.dedent(text.partition("```python\n")[2].partition("```")[0])
-    shorter = script.replace("devices=2", 'devices=2, epochs=1, precision="32-true"')
+    shorter = script.replace("devices=2", "devices=2, epochs=1")
     assert shorter.count("epochs=1") == 1
     (tmp_path / "mine.py").write_text(shorter)
     words = [sys.executable, "mine.py"]

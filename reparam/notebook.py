@@ -13,6 +13,7 @@ from reparam.data import (
     UNKNOWN,
     DataConfig,
     ImageSet,
+    as_labels,
     image_set_from_arrays,
     items_of_dataset,
 )
@@ -69,6 +70,10 @@ def explore(
     height = whole(height, "height", HEIGHTS)
     run, model, result, metrics = _parts(vae)
     if images is None:
+        if labels is not None:
+            raise ConfigError(
+                "labels must come with images, got labels alone. Fix: pass images too"
+            )
         if not isinstance(vae, str | Path | Run):
             raise ConfigError(
                 f"images must be given to explore {type(vae).__name__}, got none. Fix: pass images"
@@ -140,6 +145,9 @@ def _shown(
     """All of the images in their order, as a split that is held out."""
     if isinstance(images, ImageSet):
         found = images
+        if labels is not None:
+            given, names = as_labels(labels, len(images), None, "labels")
+            found = replace(images, labels=given, class_names=names)
     else:
         own = None
         if isinstance(images, Dataset):

@@ -86,7 +86,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         train = np.sort(mixed[count:])
         if self.estimator is None:
             model = VAE.suited_to(rows)
-        if model.run_config().model.class_count():
+        if model.run_config().model.classes != 0:
             raise ConfigError(
                 "AnomalyDetector needs an estimator that reads no labels, got a conditional one. "
                 "Fix: omit classes"

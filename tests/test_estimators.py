@@ -390,6 +390,20 @@ def test_colour_and_floats() -> None:
     assert estimator.sample(2).shape == (2, 8, 8, 3)
 
 
+def test_a_fit_that_fails_leaves_the_model_as_it_was(tmp_path: Path) -> None:
+    """With the range of the pixels that it was fitted to."""
+    images = np.random.default_rng(0).random((20, 8, 8))
+    estimator = VAE(**SMALL, out=tmp_path / "run", pixel_range="fit").fit(images)
+    before = estimator.transform(images)
+    with pytest.raises(RunError, match="must write a new run folder"):
+        estimator.fit(2 * images)
+    np.testing.assert_array_equal(estimator.transform(images), before)
+    new = VAE(**SMALL, out=tmp_path / "run")
+    with pytest.raises(RunError):
+        new.fit(images)
+    assert set(vars(new)) == set(new.get_params())
+
+
 def test_fit_transform_and_history(fitted: VAE) -> None:
     images, labels = bars()
     estimator = VAE(**SMALL)

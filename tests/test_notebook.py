@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 import reparam
+from reparam.data import DataConfig, image_set_from_arrays
 from reparam.explorer.built import PAGE
 
 SMALL: dict[str, Any] = {
@@ -131,6 +132,21 @@ def test_images_without_labels_of_a_model_with_a_classifier(widget: Any, tmp_pat
         next(data for name, data in files.items() if name.endswith("mu.bin")) for files in bundles
     )
     assert first == second
+
+
+def test_labels_of_ones_own_colour_a_set_of_images_too(widget: Any, fitted: reparam.VAE) -> None:
+    """As they do an array's; alone they are refused."""
+    config = DataConfig(source="x")
+    images = image_set_from_arrays(X[:40], Y[:40], name="x", config=config)
+    clusters = np.array(["left", "right"])[np.arange(40) % 2]
+    bundles = [bundle_of(reparam.explore(fitted, of, clusters)) for of in (images, X[:40])]
+    first, second = (
+        next(data for name, data in files.items() if name.endswith("labels.bin"))
+        for files in bundles
+    )
+    assert first == second
+    with pytest.raises(reparam.ConfigError, match="labels must come with images"):
+        reparam.explore(fitted.run_.path, labels=clusters)
 
 
 def test_an_estimator_or_a_model_needs_images(widget: Any, fitted: reparam.VAE) -> None:

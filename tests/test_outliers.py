@@ -120,8 +120,9 @@ def test_what_cannot_be():
         AnomalyDetector(estimator(), false_alarms=0.05).fit(slopes(20, 0))
     with pytest.raises(ConfigError, match="held_out must be above 0"):
         AnomalyDetector(estimator(), held_out=0).fit(slopes(20, 0))
-    with pytest.raises(ConfigError, match="reads no labels"):
-        AnomalyDetector(VAE(classes=2)).fit(slopes(200, 0))
+    for classes in (2, "auto"):
+        with pytest.raises(ConfigError, match="reads no labels"):
+            AnomalyDetector(VAE(classes=classes)).fit(slopes(200, 0))
 
 
 def test_parameters_are_those_of_scikit_learn():

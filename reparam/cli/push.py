@@ -17,6 +17,7 @@ from reparam.export import (
     check_folder_free,
     check_hub,
     check_hub_name,
+    check_prior_is_public,
     push,
     save_pretrained,
 )
@@ -51,6 +52,10 @@ class PushOptions:
     """Show 20 of the run's held-out images with their reconstructions in the card: whoever sees the
     card sees them. auto: of digits, mnist and fashion-mnist alone."""
 
+    training_images: bool = False
+    """Also where the model's prior is made of training images, as those of exemplar, vamp and
+    chain-vamp are: whoever has the weights can see them. Without it such a run is not sent."""
+
     folder: Path | None = None
     """Write the files to this folder, to be looked at, and send nothing."""
 
@@ -80,7 +85,9 @@ def run(args: Sequence[str]) -> int:
             own=PRETRAINED_FOLDER,
             option="--folder",
         )
-    found.load_model()  # refused before the images are read
+    model = found.load_model(own_prior=True)  # refused before the images are read
+    if options.folder is None and not options.training_images:
+        check_prior_is_public(model, str(found.path), "--training-images")
     if options.folder is not None:
         _write(options, found, options.folder)
         say(options.folder)

@@ -11,7 +11,7 @@ from reparam import export  # its names are imported when they are used
 from reparam.arguments import OWN_OPTIONS, arguments_of, config_of, constructor
 from reparam.data import DataConfig, ImageSet, image_set_from_arrays, warn_of_pixels
 from reparam.errors import ConfigError, DataError
-from reparam.estimators.fitting import check_free, folder_of, listeners
+from reparam.estimators.fitting import as_it_was, check_free, folder_of, listeners
 from reparam.estimators.html import fitted_html, shown_of
 from reparam.estimators.inputs import checked_rows, declared_range, declared_shape, image_set_of
 from reparam.estimators.sharing import push, save
@@ -111,12 +111,18 @@ class Estimator(FittedModel):
 
         ``y``: labels (N), which keep the proportions of the classes in both parts, and which
         conditional models read. An ImageSet is taken with its own splits and labels. The run goes
-        to the folder ``out``, or to a temporary one. Torch's global random state is left as it was.
+        to the folder ``out``, or to a temporary one. Torch's global random state is left as it was,
+        and so is the estimator where this fails.
 
         Raises DataError for X or y that are no images or labels, ConfigError for options that
         cannot be, ShapeError for flat rows that do not fit ``image_shape``, RunError when ``out``
         holds something.
         """
+        with as_it_was(self):
+            self._fit(X, y)
+        return self
+
+    def _fit(self, X: object, y: object) -> None:
         config = self.run_config()
         X = image_set_of(X, self._own("pixel_range"), config.data)
         row_shape: tuple[int, ...]
@@ -151,7 +157,6 @@ class Estimator(FittedModel):
                 train(run, images, listeners(run, config, title, quiet=quiet, kept=kept))
             self._take(run, run.load_model(), row_shape)
             self._shown = shown_of(images)
-        return self
 
     def fit_transform(self, X: object, y: object = None) -> LatentArray:
         """``fit(X, y)``, then ``transform`` of X: a conditional model reads y in both."""
@@ -171,8 +176,9 @@ class Estimator(FittedModel):
 
         It has the model as it is now, with a prior that was fitted to it, the metrics, and the
         scorecard of the run folder that the estimator is of, where that is there and valid. Names
-        of classes and of the data are in it, the images are not; ``shown`` (as X of ``transform``,
-        with ``labels`` for a conditional model) are images that the card shows with their
+        of classes and of the data are in it. The images are not, but in a prior that is made of
+        some (``exemplar``, ``vamp``); ``shown`` (as X of ``transform``, with ``labels`` for a
+        conditional model) are images that the card shows with their
         reconstructions. ``license`` and ``dataset`` are names of the Hub's, for the card.
 
         Raises ConfigError where something exists and is no such folder, or without ``overwrite``;
@@ -189,6 +195,7 @@ class Estimator(FittedModel):
         private: bool = False,
         shown: Rows | ImageSet | None = None,
         labels: object = None,
+        training_images: bool = False,
         license: str | None = None,
         dataset: str | None = None,
         token: str | None = None,
@@ -196,11 +203,17 @@ class Estimator(FittedModel):
         """Puts what ``save_pretrained`` writes on the Hugging Face Hub as ``name``, user/name; its
         address.
 
-        One commit has all files, or nothing changes. ``token``: else HF_TOKEN, or the one of
-        `hf auth login`. Raises ConfigError without the package huggingface_hub, HubError where the
-        Hub refuses or cannot be reached.
+        One commit has all files, or nothing changes. ``training_images``: also where the prior is
+        made of some, which become public with the weights. ``token``: else HF_TOKEN, or the one of
+        `hf auth login`. Raises ConfigError without the package huggingface_hub, and for such a
+        prior without ``training_images``, HubError where the Hub refuses or cannot be reached.
         """
         export.check_hub(name)
+        if not training_images:
+            model = self._fitted()
+            name_of = type(self).__name__
+            export.check_prior_is_public(model, name_of, "training_images=True")
+            export.check_prior_is_public(self.trained_prior_, name_of, "training_images=True")
         card = export.CardOptions(license=license, dataset=dataset)
         images = self._images_of_card(shown, labels)
         return push(self, name, card, images, private=private, token=token)
@@ -213,7 +226,7 @@ class Estimator(FittedModel):
         self.history_ = [epoch.to_mapping() for epoch in run.metrics()]
         self.row_shape_ = row_shape
         self.run_, self.result_ = run, run.result()
-        self.weights_digest_ = run.weights_digest()
+        self.weights_digest_ = run.model_digest()
         fitted = run.prior_file.exists()
         self.trained_prior_ = run.load_model(own_prior=True).prior if fitted else model.prior
 

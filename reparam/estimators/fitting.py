@@ -1,6 +1,8 @@
 """Where an estimator's ``fit`` writes its run, and who listens to the training."""
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reparam.errors import ConfigError, RunError
@@ -8,6 +10,20 @@ from reparam.fields import as_path
 from reparam.printable import note
 from reparam.runs import Epoch, Run, RunConfig, check_writable, is_empty
 from reparam.training import BackedOff, EpochDone, Event, Listener, Warned, writers
+
+
+@contextmanager
+def as_it_was(estimator: object) -> Iterator[None]:
+    """What fails in the block leaves the estimator as it was: a model goes with the range of the
+    pixels that it was fitted to.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def folder_of(out: object) -> Path | None:

@@ -64,7 +64,7 @@ def _run_of(fitted: "Estimator", folder: Path) -> Run:
         model.prior = now
     for line in fitted.history_:
         run.add_metrics(Epoch.from_mapping(line, "history_"))
-    if run.weights_digest() != fitted.weights_digest_:
+    if run.model_digest() != fitted.weights_digest_:
         run, result = _changed(run, result)
         run.write_record()
     run.save_result(result)

@@ -40,7 +40,15 @@ if TYPE_CHECKING:
     from reparam.export.given_columns import check_table
     from reparam.export.halves import LARGE_BATCH, compared_batches
     from reparam.export.halves import TOLERANCE as ONNX_TOLERANCE
-    from reparam.export.hub import check_hub, check_hub_name, fetch, is_hub_name, pull, push
+    from reparam.export.hub import (
+        check_hub,
+        check_hub_name,
+        check_prior_is_public,
+        fetch,
+        is_hub_name,
+        pull,
+        push,
+    )
     from reparam.export.latents import (
         LatentTable,
         check_latents_target,
@@ -83,6 +91,7 @@ __all__ = [
     "check_hub",
     "check_hub_name",
     "check_latents_target",
+    "check_prior_is_public",
     "check_table",
     "check_target",
     "compared_batches",

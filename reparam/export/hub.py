@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from torch import nn
+
 from reparam._version import __version__
 from reparam.errors import ConfigError, HubError, ReparamError, reason_of
 from reparam.evaluation import check_scorecard
@@ -20,7 +22,7 @@ from reparam.export.place import check_folder_free, new_folder
 from reparam.export.pretrained import CARD, PRETRAINED_FILES
 from reparam.export.public_run import RUN_FILES, write_public_run
 from reparam.extras import need
-from reparam.model import Autoencoder
+from reparam.model import Autoencoder, EncoderBound
 from reparam.runs import CONFIG, RESULT, WEIGHTS, Run
 
 _NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.A)
@@ -72,12 +74,15 @@ def push(name: str, folder: Path, *, private: bool = False, token: str | None = 
                 f"{name}: must be a private model, got one that exists and is public. Fix: take "
                 "another name, or make it private on the Hub first"
             )
-        there = {sibling.rfilename for sibling in info.siblings or ()} & set(PRETRAINED_FILES)
-        if there & set(RUN_FILES) and info.library_name != LIBRARY:
+        every = {sibling.rfilename for sibling in info.siblings or ()}
+        there, foreign = every & set(PRETRAINED_FILES), every & set(RUN_FILES)
+        if info.library_name is not None:  # its weights may have names of their own
+            foreign |= every - set(PRETRAINED_FILES) - {".gitattributes"}
+        if foreign and info.library_name != LIBRARY:
             found = "an unnamed library" if info.library_name is None else info.library_name
             raise HubError(
                 f"{name}: must be a new model or one of {LIBRARY}, got one of {found} with "
-                f"{', '.join(sorted(there & set(RUN_FILES)))}. Fix: take another name"
+                f"{', '.join(sorted(foreign)[:5])}. Fix: take another name"
             )
         new = {file.name: file for file in sorted(folder.iterdir())}
         changes = [hub.CommitOperationAdd(file, path) for file, path in new.items()]
@@ -85,6 +90,15 @@ def push(name: str, folder: Path, *, private: bool = False, token: str | None = 
         # Not upload_folder: it may make several commits.
         api.create_commit(name, changes, commit_message=f"Model of reparam {__version__}")
         return f"{api.endpoint}/{name}"
+
+
+def check_prior_is_public(part: nn.Module, name: str, option: str) -> None:
+    """Raises ConfigError where a model, or its prior, holds images of its training."""
+    if any(isinstance(each, EncoderBound) for each in part.modules()):
+        raise ConfigError(
+            f"{name} must hold no images of its training, which go out with its "
+            f"weights, got a prior that is made of some. Fix: {option} if everybody may see them"
+        )
 
 
 def fetch(name: str, *, revision: str | None = None, token: str | None = None) -> Path:

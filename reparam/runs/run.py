@@ -52,6 +52,7 @@ from reparam.runs.weights import (
     Saved,
     Tensors,
     check_format,
+    digest_of,
     load_tensors,
     load_weights,
     save_tensors,
@@ -340,6 +341,11 @@ class Run:
         Raises RunError when they are missing, damaged or another run's.
         """
         return self._saved_weights().digest
+
+    def model_digest(self) -> str:
+        """As ``weights_digest``, under today's names of the tensors."""
+        saved = self._saved_weights()
+        return digest_of({}, migrate_weights(saved.tensors, saved.format))
 
     def weights_epoch(self) -> int | None:
         """The epoch of the best weights so far; None where there are none.

@@ -232,6 +232,32 @@ def test_a_model_of_another_library_is_not_replaced(
     assert reparam("push", vae_run, NAME).status == 0
 
 
+def test_weights_of_another_librarys_names_are_not_replaced(
+    hub: Hub, vae_run: Path, reparam
+) -> None:
+    assert reparam("push", vae_run, "someone/other").status == 0
+    repo = hub.repos["someone/other"]
+    repo.commit({"README.md": b"---\nlibrary_name: ultralytics\n---\n", "best.pt": b"0"}, "others")
+    said = reparam("push", vae_run, "someone/other")
+    assert said.status == 2
+    assert "got one of ultralytics with best.pt. Fix: take another name" in said.err
+
+
+def test_images_of_the_training_are_not_sent_unasked(
+    hub: Hub, shapes_file: Path, tmp_path: Path, reparam, refused
+) -> None:
+    """They are the prior of `exemplar`, and so in its weights."""
+    run = tmp_path / "run"
+    words = ("--epochs", 1, "--prior-components", 8, "--encoder-widths", 8, "--decoder-widths", 8)
+    said = reparam("train", shapes_file, "--model", "exemplar", *words, "--quiet", "--out", run)
+    assert said.status == 0, said.err
+    assert "Fix: --training-images if everybody may see them" in refused("push", run, NAME)
+    assert NAME not in hub.repos
+    with pytest.raises(rp.ConfigError, match="Fix: training_images=True"):
+        rp.load(run).push_to_hub(NAME)
+    assert reparam("push", run, NAME, "--training-images").status == 0
+
+
 def test_an_estimator_goes_there_and_back(hub: Hub, tmp_path: Path) -> None:
     images = np.random.default_rng(1).random((40, 12, 12))
     vae = rp.VAE(latent_dim=2, epochs=1, precision="float32").fit(images)

@@ -75,6 +75,15 @@ def test_what_it_computes(name: str, golden: Golden) -> None:
     assert estimator.model_.prior.kind == PRIORS[name]
 
 
+def test_it_is_shared_with_what_was_measured(tmp_path: Path) -> None:
+    """Names of its tensors have changed since, its weights have not."""
+    load("vae").save_pretrained(tmp_path / "shared")
+    shared, own = Run.open(tmp_path / "shared").result(), Run.open(Path("vae")).result()
+    assert shared is not None
+    assert own is not None
+    assert shared.splits == own.splits
+
+
 @pytest.mark.parametrize("name", FINISHED)
 def test_its_last_epoch_is_known(name: str) -> None:
     run = Run.open(Path(name))

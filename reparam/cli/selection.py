@@ -81,6 +81,8 @@ def select_images(
     model's size.
     """
     choice.labels(run, (), 0, given.source)  # a class that is refused, before images are read
+    if split not in ("auto", "all") and names_the_runs(given, run):
+        given = replace(given, source="")  # a split of them is the run's: it was held out then
     if given.source:
         config = like_the_runs(given, run)
         read = read_images if split in ("auto", "all") else load_images
@@ -151,10 +153,6 @@ OF_PLACES = ("data_dir", "mirrors")
 """Options that say where the same images are."""
 
 
-OF_SPLITS = ("split_folders", "train_size", "valid_fraction", "test_fraction", "split_seed")
-"""Options that say which of them are in which split."""
-
-
 def like_the_runs(given: DataConfig, run: Run) -> DataConfig:
     """``given``, with the run's options where it says nothing of them and has a use for them."""
     height, width, channels = run.facts.image_shape
@@ -163,13 +161,11 @@ def like_the_runs(given: DataConfig, run: Run) -> DataConfig:
     kind, was_array = kind_of(given.source), Path(was.source).suffix.lower() in ARRAY_SUFFIXES
     if kind == "folder":
         own = {"image_size": (height, width), "fit": was.fit, "skip_broken": was.skip_broken}
-        own["pages"] = was.pages
+        own |= {"pages": was.pages, "split_folders": was.split_folders}
         own["channels"] = channels if channels in (1, 3) else None
         own["pixel_range"] = None if was_array else was.pixel_range
     elif kind == "array" and was_array:
         own = {name: getattr(was, name) for name, users in USED_BY.items() if kind in users}
-    if names_the_runs(given, run):  # its splits too: what is held out of it was held out then
-        own |= {name: getattr(was, name) for name in OF_SPLITS}
     plain = DataConfig()
     missing = {n: v for n, v in own.items() if getattr(given, n) == getattr(plain, n)}
     return replace(given, **missing)

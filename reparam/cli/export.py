@@ -254,6 +254,12 @@ def _check(options: ExportOptions) -> None:
             "reparam export must have somewhere to write to, got nothing. Fix: give --onnx DIR, "
             "--torch DIR, --diffusers DIR, --site DIR, --single-file FILE or --anomaly FILE"
         )
+    places: dict[Path, str] = {}
+    for flag, place in written.items():
+        if place is not None and (first := places.setdefault(place.resolve(), flag)) != flag:
+            raise ConfigError(
+                f"{first} and {flag} must be different places, got {place} twice. Fix: change one"
+            )
     if options.columns is not None and not options.has_page:
         raise ConfigError(
             "--columns must be given with --site or --single-file, which show them. Fix: omit it"

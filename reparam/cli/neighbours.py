@@ -16,6 +16,7 @@ from reparam.cli.selection import (
     SplitChoice,
     default_out,
     names_the_runs,
+    own_images,
     own_selection,
     places_of,
     select_images,
@@ -45,7 +46,7 @@ class NeighboursOptions:
     images, which are brought to the run's size; by default they are the run's own held-out ones.
     --of takes some of them. Nearest is by the Euclidean distance between the posteriors' means, and
     a picture is no neighbour of itself. Writes neighbours.csv, with the files' names in a folder,
-    and sheet.png: each picture at the left, its neighbours beside it.
+    and sheet.png: each picture at the left, the nearest 20 beside it at most.
 
     Examples:
       reparam neighbours runs/photos-vae --of cats/tom.jpg 17
@@ -104,10 +105,11 @@ def run(args: Sequence[str]) -> int:
         data = replace(data, source="")
         split = "all" if split == "auto" else split
     others = bool(data.source)
-    images, own = own_selection(folder, places_of(data) if others else data, split, quiet=quiet)
-    queries = own
     if others:
+        images = own_images(folder, places_of(data), quiet=quiet)
         queries = select_images(folder, model, data, split, options.choice, quiet=quiet)
+    else:
+        images, queries = own_selection(folder, data, split, quiet=quiet)
     if options.of:
         queries = _only(queries, options.of)
     among = np.arange(len(images))

@@ -117,7 +117,7 @@ def own_selection(
     Says on stderr which they are. Raises what `load_images` raises, and RunError for images that
     the run cannot find again or that have changed since.
     """
-    images = _own_images(run, given, quiet=quiet)
+    images = own_images(run, given, quiet=quiet)
     chosen = images.held_out() if split == "auto" else split
     selection = _part(images, chosen, _own_config(run, given))
     note(f"{len(selection.images)} images of {images.name} ({chosen})")
@@ -184,7 +184,10 @@ def _changed(given: DataConfig) -> Json:
     }
 
 
-def _own_images(run: Run, given: DataConfig, *, quiet: bool) -> ImageSet:
+def own_images(run: Run, given: DataConfig, *, quiet: bool) -> ImageSet:
+    """The run's own images, read as ``given`` says where it says something. Raises as
+    `own_selection`.
+    """
     own = run.config.data
     run.check_has_source()
     with reading_progress(quiet=quiet) as progress:

@@ -14,8 +14,8 @@ from reparam.export.images import LabelledImages, as_text, on_a_sheet
 from reparam.export.place import NEIGHBOURS_FOLDER, write_folder
 from reparam.types import IndexArray
 
-SHEET_QUERIES = 40
-"""Images on a sheet at most, each with its neighbours."""
+SHEET_QUERIES, SHEET_NEIGHBOURS = 40, 20
+"""Images on a sheet at most, and neighbours of each; the table has all."""
 
 
 def neighbour_table(
@@ -60,9 +60,9 @@ def write_neighbours(
 
     Raises ConfigError where other files exist or none can be written.
     """
-    k = found.index.shape[1]
+    k = min(found.index.shape[1], SHEET_NEIGHBOURS)
     shown = queries.images[: on_a_sheet(queries.images.shape, SHEET_QUERIES, k + 1)]
-    near = RowReader(images.images).take(found.index[: len(shown)].ravel())
+    near = RowReader(images.images).take(found.index[: len(shown), :k].ravel())
     rows = np.full((len(shown), k + 2, *shown.shape[1:]), 255, np.uint8)  # a gap behind the first
     rows[:, 0], rows[:, 2:] = shown, near.reshape(len(shown), k, *shown.shape[1:])
     sheet = io.BytesIO()

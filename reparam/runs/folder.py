@@ -128,7 +128,7 @@ def empty(path: Path) -> None:
         # With config.json what is left is a run still, should the process be killed on the way.
         if entry.name in (LOCK, CONFIG):
             continue
-        if entry.is_dir():
+        if entry.is_dir() and not entry.is_symlink():  # what a link leads to is somebody's own
             shutil.rmtree(entry)
         else:
             entry.unlink()

@@ -37,8 +37,9 @@ def test_two_runs_everywhere_at_once(reparam, ae_run, vae_run, page, tmp_path) -
     assert said.status == 0, said.err
     assert said.out.splitlines() == [str(onnx), str(site), str(one)]
     assert f"{one} has {one.stat().st_size / 1e6:,.1f} MB" in said.err
-    (serve,) = re.findall("look at it with `(.*)`, at http://localhost:8000", said.err)
-    assert shlex.split(serve)[-2:] == ["--directory", str(site)]
+    (serve,) = re.findall(r"look at it with `(.*)`, at http://127\.0\.0\.1:8000", said.err)
+    own = ["--bind", "127.0.0.1", "--directory", str(site)]
+    assert shlex.split(serve)[-4:] == own, "to this machine alone"
     found = {p.relative_to(onnx).as_posix() for p in onnx.rglob("*.onnx")}
     assert found == {f"{run}/{half}coder.onnx" for run in ("ae", "vae") for half in ("en", "de")}
     assert (site / "assets" / "a.js").read_text() == "1"
@@ -149,6 +150,10 @@ def test_what_cannot_be_written_is_said_before_any_work(refused, vae_run, page, 
         ),
         (("--anomaly", mine), "--anomaly must end in .onnx"),
         ((vae_run, "--anomaly", tmp_path / "d.onnx"), "--anomaly must have one run, got 2"),
+        (
+            ("--onnx", tmp_path / "new", "--torch", tmp_path / "new"),
+            "--onnx and --torch must be different places",
+        ),
         (("--site", tmp_path / "new", "--images", "0"), "images must be 1 or more, got 0"),
         ((vae_run, vae_run, "--site", tmp_path / "new"), "one run or two, got 3"),
     ]

@@ -144,7 +144,13 @@ def test_neighbours_of_other_pictures(reparam, run, folder, tmp_path) -> None:
         if among == "all":
             assert rows[0]["neighbour"] == "cats/photo 6.png"
             assert float(rows[0]["distance"]) == pytest.approx(0, abs=1e-6)
-    assert reparam("neighbours", run, others, "--out", tmp_path / "all", "--overwrite").status == 0
+    words = ("-k", 25, "--out", tmp_path / "all", "--overwrite")
+    said = reparam("neighbours", run, others, *words)
+    assert said.status == 0
+    assert said.err.count("images of") == 1, "of DATA alone"
+    assert len(table(tmp_path / "all" / "neighbours.csv")) == 2 * 25
+    sheet = np.asarray(Image.open(tmp_path / "all" / "sheet.png"))[::5, ::5]
+    assert sheet.shape[1] == 2 + (1 + 1 + 20) * 14, "the nearest 20 alone"
 
 
 def test_neighbours_of_pictures_without_classes(reparam, tmp_path) -> None:

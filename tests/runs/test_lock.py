@@ -83,6 +83,19 @@ def test_what_is_being_written_is_not_overwritten(held, new_run, small, blobs) -
     assert {path: path.read_bytes() for path in files} == files
 
 
+def test_a_folder_elsewhere_that_a_run_links_to_stays(new_run, small, blobs, tmp_path) -> None:
+    run = new_run(small(epochs=1))
+    train(run, blobs)
+    kept = tmp_path / "another disk"
+    (run.path / "checkpoints").rename(kept)
+    (run.path / "checkpoints").symlink_to(kept, target_is_directory=True)
+    files = sorted(kept.iterdir())
+    again = new_run_over(run, blobs)
+    assert not again.result()
+    assert not (run.path / "checkpoints").is_symlink()
+    assert sorted(kept.iterdir()) == files
+
+
 def test_a_thread_is_another_writer_and_the_owner_may_enter_again(tmp_path: Path) -> None:
     said: list[str] = []
 

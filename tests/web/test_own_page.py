@@ -47,7 +47,7 @@ def test_it_draws_what_pytorch_decodes(
         url = route.request.url
         here = PACKAGE / "dist" if url.startswith(address) else tmp_path
         headers = {"Access-Control-Allow-Origin": "*"}
-        file = here / url.removeprefix(address).removeprefix("http://localhost:8000/")
+        file = here / url.removeprefix(address).removeprefix("http://127.0.0.1:8000/")
         route.fulfill(path=file, headers=headers) if file.is_file() else route.fulfill(status=404)
 
     page = context.new_page()
@@ -55,7 +55,7 @@ def test_it_draws_what_pytorch_decodes(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.route("**/*", from_disk)
     page.add_init_script("Math.random = () => 0.5")
-    page.goto("http://localhost:8000/draw.html")
+    page.goto("http://127.0.0.1:8000/draw.html")
     ready = "document.querySelector('canvas').height === 12"
     page.wait_for_function(ready, timeout=120_000)  # a busy machine compiles 14 MB
     page.get_by_role("button", name="New picture").click()

@@ -1,6 +1,7 @@
 """Good pictures → a calibration: what each is used for, what is trimmed, and what is kept."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -324,6 +325,17 @@ def test_a_calibration_of_other_weights_is_refused(trained, good, run):
         load_detector(run)
     run.save_model(trained.model, epoch=1)
     load_detector(run)
+
+
+def test_a_calibration_finds_its_background_model_from_any_folder(
+    trained, good, run, tmp_path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(run.path.parent)
+    score = LikelihoodRatio(background=Path(run.path.name))
+    config = AnomalyConfig((score,), decide_by="likelihood-ratio")
+    save_calibration(run, calibrate(trained.model, good, config))
+    monkeypatch.chdir(tmp_path)
+    load_detector(Run.open(run.path.absolute())).detect(Pictures(smooth_images(3, 5), np.arange(3)))
 
 
 def test_the_likelihood_ratio_is_that_of_two_models(trained, good, run):

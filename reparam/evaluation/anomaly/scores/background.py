@@ -9,6 +9,7 @@ import torch
 from reparam.errors import RunError
 from reparam.evaluation.anomaly.scores.base import ANOMALY_SCORES, Fitted, Good, Maps, Seen
 from reparam.evaluation.anomaly.scores.densities import NegativeElbo
+from reparam.fields import as_path
 from reparam.model import Autoencoder
 from reparam.runs import Run
 from reparam.types import PerExample
@@ -24,6 +25,11 @@ class LikelihoodRatio(NegativeElbo):
 
     background: Path | None = None
     """The run folder of the background model: a VAE of other pictures, of the same size."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.background is not None:  # a calibration is read from any folder
+            object.__setattr__(self, "background", as_path(self.background).absolute())
 
     def lacking(self, model: Autoencoder) -> str:
         """Raises what `Run.open` raises."""

@@ -34,6 +34,7 @@ from sklearn.datasets import load_digits
 from reparam import load
 from reparam.cli import main
 from reparam.data import DataConfig, ImageSet, load_images
+from reparam.errors import ConfigError
 from reparam.evaluation import (
     MEASURES,
     add_noise,
@@ -73,6 +74,9 @@ SMALL = ("--latent-dim", 3, "--batch-size", 16, "--precision", "float32", "--qui
 SCORE = ("--draws", 40, "--likelihood-images", 1, "--likelihood-samples", 10, "--quiet")
 SHOWN = 8
 """Images in the explorer."""
+
+OF_TRAINING_IMAGES = {"exemplar", "vamp", "chain-vamp"}
+"""Presets whose prior is made of some: they are sent on request alone."""
 
 ONNX_TOLERANCE = 1e-5
 """Of a pixel, and of a latent for each unit of the largest one."""
@@ -482,7 +486,12 @@ def test_a_run_goes_to_the_hub_and_back(
     """The same bytes, and the same samples."""
     pulled = tmp_path / "pulled"
     with used_hub(monkeypatch, tmp_path):
-        reparam("push", fitted, "someone/model", "--reconstructions", "yes")
+        words = ("push", fitted, "someone/model", "--reconstructions", "yes")
+        if Run.open(fitted).config.preset in OF_TRAINING_IMAGES:
+            with pytest.raises(ConfigError, match="Fix: --training-images"):
+                reparam(*words)
+            words = (*words, "--training-images")
+        reparam(*words)
         reparam("pull", "someone/model", "--out", pulled)
     for name in ("model.safetensors", "prior.safetensors", "metrics.jsonl", "result.json"):
         assert (pulled / name).read_bytes() == (fitted / name).read_bytes(), name
